@@ -1,0 +1,90 @@
+# Every target does its own set-up. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+PACKAGES := $(wildcard libs/* services/*)
+EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
+EXPORT := $(UV) export --quiet --frozen --all-packages --no-emit-workspace --no-default-groups --no-header --no-annotate
+
+DATA ?=
+NAME ?=
+export NUMBA_CACHE_DIR ?= $(CURDIR)/var/numba
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.runtime: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps $(EDITABLE)
+	@touch $@
+
+$(VENV)/.test: requirements-test.lock $(VENV)/.runtime
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-test.lock
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.runtime
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-bench.lock
+	@touch $@
+
+setup: $(VENV)/.runtime ## Install what the suite needs to run
+
+demo: setup ## Run the main job end to end (DATA=<online_retail.parquet> for real invoices)
+	$(BIN)/huaxiang demo $(if $(DATA),--data $(DATA))
+
+up: setup ## Start the suite in the background
+	$(BIN)/huaxiang up --detach
+
+down: setup ## Stop the suite
+	$(BIN)/huaxiang down
+
+test: $(VENV)/.test ## Run the tests (about ten minutes on two cores)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not proof"
+
+proof: $(VENV)/.test ## Run the tests at full counts (hours)
+	HUAXIANG_PROOF=1 $(BIN)/python -m pytest
+
+check: $(VENV)/.test ## Format, lint, types, contracts, generated code, deployment files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(wildcard libs/*/src services/*/src)
+	$(MAKE) --no-print-directory check-proto check-deploy
+
+check-proto: $(VENV)/.test
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/buf breaking protos --against protos/landed.binpb
+	PYTHON=$(BIN)/python protos/generate.sh --check
+
+check-deploy: $(VENV)/.test
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint services/*/Dockerfile
+
+proto: $(VENV)/.test ## Format the contracts and regenerate their code
+	$(BIN)/buf format --write protos
+	PYTHON=$(BIN)/python protos/generate.sh
+
+format: $(VENV)/.test ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench ## Measure against peers (NAME=identity|tagging|segments|... for one)
+	$(BIN)/python -m benches $(NAME)
+
+lock: $(UV) ## Resolve the dependencies anew and write the locks
+	$(UV) lock --quiet --upgrade
+	$(EXPORT) --output-file requirements.lock > /dev/null
+	$(EXPORT) --group test --output-file requirements-test.lock > /dev/null
+	$(EXPORT) --group bench --output-file requirements-bench.lock > /dev/null
+
+clean: ## Remove what was built, installed and stored here
+	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help setup demo up down test proof check check-proto check-deploy proto format bench lock clean

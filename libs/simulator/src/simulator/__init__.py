@@ -1,0 +1,1 @@
+"""People, events and responses with known truth."""

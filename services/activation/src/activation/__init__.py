@@ -1,0 +1,1 @@
+"""Turns an audience into deliveries, each at most once."""

@@ -1,0 +1,1 @@
+"""Finds out who is one person, and keeps the evidence."""

@@ -1,0 +1,1 @@
+"""Answers who, how many and why over tag values."""

@@ -1,0 +1,1 @@
+"""Keeps events and tag values, and computes them in stream and batch with one meaning."""
