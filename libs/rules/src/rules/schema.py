@@ -1,0 +1,275 @@
+"""What a rule may mention: tags, events and their properties, reference tables, segments, named periods.
+
+`Schema` is the port that the check asks; `Catalogue` is the plain in-memory one.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from .values import BOOL, DATETIME, NUMBER, TEXT, Kind, ValueType
+
+
+class Openness(Enum):
+    CLOSED = "closed"  # an unknown value is an error
+    OPEN = "open"  # an unknown value is a warning
+
+
+@dataclass(frozen=True, slots=True)
+class ValueList:
+    """The texts a tag or property may have. `parents` makes it a tree: child -> parent, roots absent."""
+
+    values: frozenset[str]
+    openness: Openness = Openness.CLOSED
+    parents: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_tree(self) -> bool:
+        return bool(self.parents)
+
+    def below(self, value: str) -> frozenset[str]:
+        """The value and every value under it."""
+        return frozenset(each for each in self.values | {value} if value in self.line_of(each))
+
+    def line_of(self, value: str) -> tuple[str, ...]:
+        """The value, its parent and so on up to the root; a cycle ends the walk."""
+        line = [value]
+        while (parent := self.parents.get(line[-1])) is not None and parent not in line:
+            line.append(parent)
+        return tuple(line)
+
+
+@dataclass(frozen=True, slots=True)
+class TagType:
+    """A multi-valued tag has a LIST type; `values` then lists its elements."""
+
+    name: str
+    type: ValueType
+    values: ValueList | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyType:
+    """`refers_to` names the reference table whose key this property holds; `fields` are those of RECORDS."""
+
+    name: str
+    type: ValueType
+    values: ValueList | None = None
+    refers_to: str = ""
+    fields: "tuple[PropertyType, ...]" = ()
+
+    def field(self, name: str) -> "PropertyType | None":
+        return next((each for each in self.fields if each.name == name), None)
+
+
+TIME = PropertyType("time", DATETIME)
+
+# Every event has these, whatever its type; hour 0-23, weekday 1 (Monday) to 7, in the tenant's time zone.
+DERIVED_PROPERTIES = (
+    TIME,
+    PropertyType("hour", NUMBER),
+    PropertyType("weekday", NUMBER),
+    PropertyType("is_workday", BOOL),
+)
+CARRIED_PROPERTIES = (
+    PropertyType("source", TEXT),
+    PropertyType("channel", TEXT),
+    PropertyType("store_id", TEXT, refers_to="stores"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """`reversed_by`: the event types that NET subtracts from SUM over a number property of the same name."""
+
+    name: str
+    properties: tuple[PropertyType, ...] = ()
+    reversed_by: tuple[str, ...] = ()
+
+    def property(self, name: str) -> PropertyType | None:
+        """Its own property, else one that every event has."""
+        everything = (*DERIVED_PROPERTIES, *self.properties, *CARRIED_PROPERTIES)
+        return next((each for each in everything if each.name == name), None)
+
+    def property_names(self) -> list[str]:
+        names = [each.name for each in (*self.properties, *DERIVED_PROPERTIES, *CARRIED_PROPERTIES)]
+        return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTable:
+    """Rows by a text key; `columns` are scalar or LIST, never RECORDS."""
+
+    name: str
+    columns: tuple[PropertyType, ...] = ()
+
+    def column(self, name: str) -> PropertyType | None:
+        return next((each for each in self.columns if each.name == name), None)
+
+
+class Schema(Protocol):
+    """Reads are pure and cheap: a check makes one per name in the rule. None: there is no such thing."""
+
+    def tag(self, name: str) -> TagType | None: ...
+
+    def event(self, name: str) -> EventType | None: ...
+
+    def table(self, name: str) -> ReferenceTable | None: ...
+
+    def has_segment(self, name: str) -> bool: ...
+
+    def has_period(self, name: str) -> bool:
+        """Is there a period of this name in the tenant's calendar?"""
+        ...
+
+    def names(self, what: str) -> Collection[str]:
+        """All names of `tag`, `event`, `table`, `segment` or `period`, for suggestions only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A schema held in memory."""
+
+    tags: Mapping[str, TagType] = field(default_factory=dict)
+    events: Mapping[str, EventType] = field(default_factory=dict)
+    tables: Mapping[str, ReferenceTable] = field(default_factory=dict)
+    segments: frozenset[str] = frozenset()
+    periods: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        tags: Iterable[TagType] = (),
+        events: Iterable[EventType] = (),
+        tables: Iterable[ReferenceTable] = (),
+        segments: Iterable[str] = (),
+        periods: Iterable[str] = (),
+    ) -> "Catalogue":
+        return cls(
+            tags={each.name: each for each in tags},
+            events={each.name: each for each in events},
+            tables={each.name: each for each in tables},
+            segments=frozenset(segments),
+            periods=frozenset(periods),
+        )
+
+    def tag(self, name: str) -> TagType | None:
+        return self.tags.get(name)
+
+    def event(self, name: str) -> EventType | None:
+        return self.events.get(name)
+
+    def table(self, name: str) -> ReferenceTable | None:
+        return self.tables.get(name)
+
+    def has_segment(self, name: str) -> bool:
+        return name in self.segments
+
+    def has_period(self, name: str) -> bool:
+        return name in self.periods
+
+    def names(self, what: str) -> Collection[str]:
+        return {
+            "tag": self.tags.keys(),
+            "event": self.events.keys(),
+            "table": self.tables.keys(),
+            "segment": self.segments,
+            "period": self.periods,
+        }[what]
+
+
+# ------------------------------------------------------------------------------------- property lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a property is read: an event, and inside ANY or a line aggregate the name of its list."""
+
+    event: EventType
+    lines: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """How to read a property path.
+
+    list      the list of records to walk ("" when the path does not leave the current event or line)
+    of_line   the field belongs to the line in scope, not to the event
+    field     the property itself, or the key of the join
+    table     the reference table to join by `field` ("" = no join), then `column` of it
+    type      the type read; inside a walked `list`, of one line's value
+    """
+
+    field: PropertyType
+    type: ValueType
+    values: ValueList | None
+    list: str = ""
+    of_line: bool = False
+    table: str = ""
+    column: str = ""
+
+
+class UnknownPath(LookupError):  # noqa: N818
+    """`name` is the part that does not exist; `candidates` are the names that do."""
+
+    def __init__(self, name: str, owner: str, candidates: Collection[str]) -> None:
+        super().__init__(f"{owner} has no property '{name}'")
+        self.name = name
+        self.owner = owner
+        self.candidates = tuple(candidates)
+
+
+def resolve(schema: Schema, scope: Scope, path: tuple[str, ...]) -> Resolved:
+    """Reads a path in a scope. In a line scope a name is the line's field first, then the event's property.
+
+    `items.amount` walks a list of records, `item_id.brand` joins the table that `item_id` refers to,
+    `items.item_id.brand` does both. Raises UnknownPath.
+    """
+    head, *rest = path
+    found, of_line = _first(scope, head)
+    walked = ""
+    if found.type.kind is Kind.RECORDS and rest:
+        walked, head, rest = head, rest[0], rest[1:]
+        inner = found.field(head)
+        if inner is None:
+            raise UnknownPath(head, f"{scope.event.name}.{walked}", [each.name for each in found.fields])
+        found = inner
+    if not rest:
+        return Resolved(found, found.type, found.values, walked, of_line)
+    table = schema.table(found.refers_to) if found.refers_to else None
+    if table is None or len(rest) > 1:
+        raise UnknownPath(rest[0], f"'{head}'", [])
+    column = table.column(rest[0])
+    if column is None:
+        raise UnknownPath(rest[0], f"table '{table.name}'", [each.name for each in table.columns])
+    return Resolved(found, column.type, column.values, walked, of_line, table.name, column.name)
+
+
+def _first(scope: Scope, name: str) -> tuple[PropertyType, bool]:
+    candidates = scope.event.property_names()
+    if scope.lines:
+        lines = scope.event.property(scope.lines)
+        line_field = lines.field(name) if lines else None
+        if line_field is not None:
+            return line_field, True
+        candidates = [each.name for each in lines.fields] + candidates if lines else candidates
+    found = scope.event.property(name)
+    if found is None:
+        raise UnknownPath(name, f"event '{scope.event.name}'", candidates)
+    return found, False
+
+
+def sequence_property(schema: Schema, event: EventType, path: tuple[str, ...]) -> Resolved:
+    """What BY reads from a step: its own property, else that field of its only list of records that has it.
+
+    `BY item_id` reads `item_id` of view_item and `items.item_id` of order_paid. Raises UnknownPath.
+    """
+    try:
+        return resolve(schema, Scope(event), path)
+    except UnknownPath:
+        owners = [each for each in event.properties if each.field(path[0]) is not None]
+        if len(owners) != 1:
+            raise
+        return resolve(schema, Scope(event), (owners[0].name, *path))
