@@ -1,0 +1,83 @@
+"""Rights: what each rpc declares in its proto option, and which roles carry it.
+
+A right is "<service>.<noun>.<verb>". The verbs `watch` and `bootstrap` cover all tenants, so only the role
+`service` carries them whatever else a role may do.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from huaxiang.type.v1 import right_pb2
+
+from servicekit.principal import SERVICE_ROLE, Principal
+
+ALL_TENANTS_VERBS = frozenset({"watch", "bootstrap"})
+
+RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
+    SERVICE_ROLE: ("*",),
+    "admin": ("*",),
+    "source": ("identity.*.write",),
+    "app": ("tagging.*.read", "segments.*.read"),
+    "analyst": ("identity.*.read", "tagging.*.*", "segments.*.*", "activation.*.read"),
+    "marketer": ("tagging.*.read", "segments.*.*", "activation.*.*"),
+    "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
+}
+"""admin: everything of its tenant. source: a system that sends facts. app: a back end that reads portraits
+and memberships. analyst, marketer, viewer: people."""
+
+_RIGHT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
+
+
+class RightsUndeclared(Exception):
+    """A server refuses to start: `methods` declare no right, or one that is not "<service>.<noun>.<verb>"."""
+
+    def __init__(self, methods: list[str]) -> None:
+        self.methods = tuple(methods)
+        super().__init__(
+            'every rpc declares option (huaxiang.type.v1.right) = "<service>.<noun>.<verb>"; these do not: '
+            + ", ".join(methods)
+        )
+
+
+def require_rights_declared(services: Iterable[ServiceDescriptor]) -> dict[str, str]:
+    """The right of each method path ("/huaxiang.x.v1.XService/Method"). Raises RightsUndeclared naming all
+    faults."""
+    rights: dict[str, str] = {}
+    undeclared: list[str] = []
+    for service in services:
+        for method in service.methods:
+            right = right_of(method)
+            if _RIGHT.fullmatch(right):
+                rights[method_path(method)] = right
+            else:
+                undeclared.append(method.full_name)
+    if undeclared:
+        raise RightsUndeclared(undeclared)
+    return rights
+
+
+def right_of(method: MethodDescriptor) -> str:
+    """The right a method declares, "" when it declares none."""
+    return str(method.GetOptions().Extensions[right_pb2.right])
+
+
+def method_path(method: MethodDescriptor) -> str:
+    """The path gRPC calls a method by."""
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+def may(principal: Principal, right: str) -> bool:
+    """Whether any of the principal's roles carries the right; an unknown role carries nothing."""
+    return _carried(principal.roles, right)
+
+
+@lru_cache(maxsize=4_096)
+def _carried(roles: frozenset[str], right: str) -> bool:
+    if SERVICE_ROLE in roles:
+        return True
+    if right.rpartition(".")[2] in ALL_TENANTS_VERBS:
+        return False
+    return any(fnmatchcase(right, pattern) for role in roles for pattern in RIGHTS_OF_ROLE.get(role, ()))
