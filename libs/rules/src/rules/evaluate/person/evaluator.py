@@ -1,0 +1,68 @@
+"""The referee: one person, plain and obviously right. The other evaluators must give what this one gives."""
+
+from collections.abc import Mapping
+
+from rules.evaluate.meaning import Value
+from rules.evaluate.refusal import condition_of, refuse_unsupported
+from rules.evaluate.setting import Setting
+from rules.schema import ValueList
+from rules.tree import Aggregate, AnyLine, Condition, Expression, Feature, InSegment, Property, Rule, TagRef
+
+from .aggregates import Outcome, aggregate
+from .facts import Person, ReferenceRows
+from .interpreter import truth, value
+
+EVALUATOR = "one person"
+_NO_TABLES: ReferenceRows = {}
+
+
+def is_true(
+    rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
+) -> bool:
+    """Is the checked rule true of this person of its population? Raises UnsupportedNode, NumberOverflow."""
+    return truth(condition_of(rule, EVALUATOR), PersonScope(person, setting, tables))
+
+
+def value_of(
+    expression: Expression, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
+) -> Value | None:
+    """The typed value, numbers scaled; None = unknown. Raises UnsupportedNode, NumberOverflow."""
+    refuse_unsupported(expression, EVALUATOR)
+    return value(expression, PersonScope(person, setting, tables))
+
+
+class PersonScope:
+    """Names read from one person. An aggregate that stands in a rule several times is computed once."""
+
+    def __init__(
+        self, person: Person, setting: Setting, tables: Mapping[str, Mapping[str, Mapping[str, Value]]]
+    ):
+        self.setting = setting
+        self._person = person
+        self._tables = tables
+        self._outcomes: dict[Aggregate, Outcome] = {}
+
+    def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Value | None:
+        match leaf:
+            case TagRef():
+                return self._person.tags.get(leaf.name)
+            case Feature():
+                return self._person.features.get(leaf.form)
+            case Aggregate():
+                return self.outcome(leaf).value
+            case Property():
+                raise TypeError(f"{'.'.join(leaf.path)} is a property outside WHERE; evaluate a checked rule")
+
+    def outcome(self, node: Aggregate) -> Outcome:
+        if node not in self._outcomes:
+            self._outcomes[node] = aggregate(node, self._person.events, self._tables, self.setting)
+        return self._outcomes[node]
+
+    def list_of(self, operand: Expression) -> ValueList | None:
+        tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None
+        return tag.values if tag else None
+
+    def holds(self, condition: AnyLine | InSegment) -> bool:
+        if isinstance(condition, AnyLine):
+            raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")
+        return condition.name in self._person.segments

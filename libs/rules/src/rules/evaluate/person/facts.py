@@ -1,0 +1,36 @@
+"""What is known of one person, already folded over the person's keys."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rules.evaluate.meaning import Value
+
+Line: TypeAlias = Mapping[str, Value]
+PropertyValue: TypeAlias = Value | tuple[Line, ...]
+ReferenceRows: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Value]]]  # table, key, column
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`time` is aware; `properties` holds source, channel and store_id too. A missing name is unknown."""
+
+    type: str
+    time: dt.datetime
+    ingest_seq: int
+    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person in a rule's population. A missing tag is unknown; a multi-valued tag is a tuple.
+
+    events    in order of (time, ingest_seq)
+    features  values of the forms that `rules.features` puts in place of behaviour
+    """
+
+    tags: Mapping[str, Value] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    segments: frozenset[str] = frozenset()
+    features: Mapping[str, Value] = field(default_factory=dict)

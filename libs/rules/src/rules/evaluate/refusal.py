@@ -1,0 +1,68 @@
+"""Refuses, by name and before any work, what an evaluator does not evaluate.
+
+A branch that is never reached would otherwise hide a node that another evaluator trips over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from rules.errors import UnsupportedNode
+from rules.tree import (
+    Aggregate,
+    Condition,
+    During,
+    Except,
+    Expression,
+    Function,
+    Intersect,
+    Limit,
+    Node,
+    Property,
+    Rule,
+    Sample,
+    SegmentMembers,
+    Sequence,
+    Union,
+)
+
+_LATER_FUNCTIONS = {Function.GAP, Function.STREAK, Function.NTH}
+_LATER_NODES = {
+    Sequence: "SEQUENCE",
+    During: "DURING",
+    Limit: "LIMIT",
+    Sample: "SAMPLE",
+    Union: "UNION",
+    Intersect: "INTERSECT",
+    Except: "EXCEPT",
+    SegmentMembers: "a set of SEGMENT members",
+}
+
+
+def nodes(root: Node) -> Iterator[Node]:
+    """The root and every node below it, parents first."""
+    yield root
+    for each in fields(root):
+        value = getattr(root, each.name)
+        for child in value if isinstance(value, tuple) else (value,):
+            if isinstance(child, Node):
+                yield from nodes(child)
+
+
+def refuse_unsupported(root: Rule | Condition | Expression, evaluator: str) -> None:
+    """Raises UnsupportedNode for what no evaluator completes yet."""
+    for node in nodes(root):
+        if name := _LATER_NODES.get(type(node)):
+            raise UnsupportedNode(name, evaluator)
+        if isinstance(node, Aggregate) and node.function in _LATER_FUNCTIONS:
+            raise UnsupportedNode(node.function.value, evaluator)
+        if isinstance(node, Property) and node.path[-1] == "is_workday":
+            raise UnsupportedNode("is_workday", evaluator)
+
+
+def condition_of(rule: Rule | Condition, evaluator: str) -> Condition:
+    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond a condition."""
+    refuse_unsupported(rule, evaluator)
+    body = rule.body if isinstance(rule, Rule) else rule
+    if isinstance(body, Union | Intersect | Except | SegmentMembers):
+        raise UnsupportedNode(type(body).__name__.upper(), evaluator)
+    return body

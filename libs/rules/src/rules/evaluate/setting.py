@@ -1,0 +1,29 @@
+"""What a rule's truth depends on besides the data: the schema, the moment and the tenant's calendar."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rules.schema import Schema
+from rules.windows import CalendarSettings
+
+
+class Population(Enum):
+    """The persons a rule is asked of. NOT is the complement within it."""
+
+    KNOWN = "known"  # at least one strong identifier
+    MEMBER = "member"
+    ALL = "all"  # anonymous devices too
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`as_of` is aware; events after it do not exist, and today is its day in the tenant's time zone."""
+
+    schema: Schema
+    as_of: dt.datetime
+    calendar: CalendarSettings = field(default_factory=CalendarSettings)
+
+    @property
+    def today(self) -> dt.date:
+        return self.calendar.day_of(self.as_of)
