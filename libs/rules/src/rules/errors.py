@@ -24,6 +24,13 @@ class Problem:
         return f"line {self.line}, column {self.column}: {self.message}{tail}"
 
 
+def problem(text: str, span: Span, message: str, hint: str = "") -> Problem:
+    """The finding at a span of the text, with line and column counted from 1 in characters."""
+    before = text[: span.start]
+    line = before.count("\n") + 1
+    return Problem(message, line, span.start - (before.rfind("\n") + 1) + 1, span, hint)
+
+
 class RuleSyntaxError(RuleError):
     """The text is not a rule. Carries the one place where reading stopped."""
 
@@ -41,7 +48,7 @@ class RuleCheckError(RuleError):
         self.problems = problems
 
 
-class UnsupportedNode(RuleError):  # noqa: N818  (named by what it says about the node)
+class UnsupportedNode(RuleError):
     """An evaluator refuses a node by name instead of approximating it."""
 
     def __init__(self, node: str, evaluator: str) -> None:
@@ -50,5 +57,5 @@ class UnsupportedNode(RuleError):  # noqa: N818  (named by what it says about th
         self.evaluator = evaluator
 
 
-class NumberOverflow(RuleError):  # noqa: N818
+class NumberOverflow(RuleError):
     """A fixed-point result does not fit in int64."""

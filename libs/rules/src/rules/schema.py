@@ -211,7 +211,7 @@ class Resolved:
     column: str = ""
 
 
-class UnknownPath(LookupError):  # noqa: N818
+class UnknownPath(LookupError):
     """`name` is the part that does not exist; `candidates` are the names that do."""
 
     def __init__(self, name: str, owner: str, candidates: Collection[str]) -> None:

@@ -90,6 +90,9 @@ def _bounds(
             return calendar.midnight(back(tomorrow, count, unit)), now + TICK
         case Past(count, unit):
             return calendar.midnight(back(today, count, unit)), calendar.midnight(today)
+        case Previous(count, unit, Back.LAST) if unit in ROLLING:
+            length = count * ROLLING[unit]
+            return now - 2 * length + TICK, now - length + TICK
         case Previous(count, unit, Back() as before):
             anchor = tomorrow if before is Back.LAST else today
             first, after = back(anchor, 2 * count, unit), back(anchor, count, unit)

@@ -1,0 +1,21 @@
+"""How large a rule may be. Beyond any of these the error says which."""
+
+MAX_CHARACTERS = 10_000
+MAX_DEPTH = 32
+MAX_LEAVES = 500
+
+# The longest window of each unit: three years.
+MAX_WINDOW = {
+    "MINUTE": 3 * 366 * 24 * 60,
+    "HOUR": 3 * 366 * 24,
+    "DAY": 3 * 366,
+    "WEEK": 3 * 53,
+    "MONTH": 36,
+    "QUARTER": 12,
+    "YEAR": 3,
+}
+MAX_WINDOW_DAYS = 3 * 366
+
+MAX_VALUES = 1_000  # of one IN or HAS
+MAX_STEPS = 10  # of one sequence
+MAX_LIMIT = 2**32 - 1  # persons
