@@ -147,6 +147,7 @@ class PersonContactPoint(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     ADDRESS_HASH_FIELD_NUMBER: _builtins.int
+    BIRTH_KEY_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """The living person that the requested id stands for; 0 when there is none."""
     status: Global___ContactPointStatus.ValueType
@@ -157,6 +158,8 @@ class PersonContactPoint(_message.Message):
     """
     address_hash: _builtins.int
     """Keyed hash of the address: equal for equal addresses of a tenant, of no use elsewhere."""
+    birth_key_id: _builtins.int
+    """The person's birth key: the anchor of events about this send (Record.anchor_key_id). 0 when there is no person."""
     def __init__(
         self,
         *,
@@ -164,10 +167,11 @@ class PersonContactPoint(_message.Message):
         status: Global___ContactPointStatus.ValueType = ...,
         address: _builtins.str = ...,
         address_hash: _builtins.int = ...,
+        birth_key_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_hash", b"address_hash", "person_id", b"person_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_hash", b"address_hash", "birth_key_id", b"birth_key_id", "person_id", b"person_id", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

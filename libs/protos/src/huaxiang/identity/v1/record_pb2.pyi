@@ -92,6 +92,7 @@ class Record(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     CONSENTS_FIELD_NUMBER: _builtins.int
     CONTACT_POINTS_FIELD_NUMBER: _builtins.int
+    ANCHOR_KEY_ID_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """The source's name: crm, shop, pos, mini_program, app, official_account, booking, wecom, activation or a
     tenant's own; 1 to 64 characters of a-z, 0-9 and _.
@@ -100,6 +101,10 @@ class Record(_message.Message):
     """The record's id in that source, 1 to 128 characters; an event's id."""
     brand: _builtins.str
     """The brand it belongs to; empty is the whole group."""
+    anchor_key_id: _builtins.int
+    """The key that the event is anchored on, instead of identifiers: it skips the linker. Only for the role service and
+    the source activation, which takes it from PersonContactPoint.birth_key_id; 0 otherwise.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened. More than 10 minutes ahead of the suite's clock is refused; less is clamped to now."""
@@ -136,10 +141,11 @@ class Record(_message.Message):
         attributes: _abc.Mapping[_builtins.str, _value_pb2.Value] | None = ...,
         consents: _abc.Iterable[Global___Consent] | None = ...,
         contact_points: _abc.Iterable[Global___ContactPoint] | None = ...,
+        anchor_key_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "brand", b"brand", "consents", b"consents", "contact_points", b"contact_points", "event", b"event", "identifiers", b"identifiers", "record_id", b"record_id", "source", b"source", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_key_id", b"anchor_key_id", "attributes", b"attributes", "brand", b"brand", "consents", b"consents", "contact_points", b"contact_points", "event", b"event", "identifiers", b"identifiers", "record_id", b"record_id", "source", b"source", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
