@@ -1,0 +1,13 @@
+"""The kinds of entry in tagging's changelog."""
+
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """VALUES: of one person, or packed of one column and block. The others are one field of Change each."""
+
+    VALUES = "values"
+    PERSON = "person"
+    TAG = "tag"
+    FEATURE = "feature"
+    DAY = "day"

@@ -1,0 +1,254 @@
+"""What the use cases need of the store. Every method takes the connection of the caller's transaction.
+
+A method that reads sees that transaction's snapshot, its own writes included; none blocks beyond the store.
+Ids and keys are positive; a tenant that has no facts is an empty one, never an error.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from rules.evaluate.meaning import Value
+from rules.evaluate.setting import Population
+from servicekit.changelog import Entry
+from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection
+from tagging.domain.events import Event
+from tagging.domain.persons import Person, PersonDelta
+from tagging.domain.tenants import Tenant, TenantSettings
+
+# --------------------------------------------------------------------------------------------------- facts
+
+PersonIds = npt.NDArray[np.int64]
+
+Recompute = Callable[[Connection, str, frozenset[int], Lane], Sequence[Entry]]
+"""(connection, tenant, person_ids, lane) -> the value entries to append.
+
+Called in the transaction that stores the facts, after them, for the ids that the facts touched: living
+persons, and ids that stopped living, whose values must go. The trace of the facts is the current one.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Highest:
+    """The highest ids that a tenant's store has seen, 0 for none; events without a person count too."""
+
+    person_id: int = 0
+    key_id: int = 0
+    ingest_sequence: int = 0
+
+
+class EventStore(Protocol):
+    """Every event as a row: point reads by person and by time. (tenant, ingest_sequence) and
+    (tenant, source, event_id) are unique for ever."""
+
+    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Stores what is new and answers it, in the given order; a repeat changes nothing."""
+        ...
+
+    def of_persons(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        types: Collection[str] | None = None,
+    ) -> dict[int, list[Event]]:
+        """The events of each person, folded over its keys, in order of (time, ingest_sequence); an entry for
+        every id asked for. `types` None is all types. Does not follow redirects."""
+        ...
+
+    def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
+        """A person's latest events, newest first."""
+        ...
+
+    def persons_active(
+        self, connection: Connection, tenant: str, start: dt.datetime, end: dt.datetime
+    ) -> PersonIds:
+        """The persons with an event at start <= time < end; ascending, distinct."""
+        ...
+
+    def highest(self, connection: Connection) -> dict[str, Highest]:
+        """By tenant; person_id is the key map's."""
+        ...
+
+
+class KeyMap(Protocol):
+    """Which person each key belongs to, and what is known of every person id.
+
+    The map is a function of the set of statements, whatever their order: of a person the statement of the
+    highest version holds; of the persons that then list a key, the one of the highest version has it.
+    """
+
+    def apply(self, connection: Connection, tenant: str, statements: Sequence[Person]) -> PersonDelta:
+        """Applies statements, in any order, repeats included."""
+        ...
+
+    def persons(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> dict[int, Person]:
+        """What is known of ids; an unknown id is left out."""
+        ...
+
+    def living(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> dict[int, Person]:
+        """id asked for -> the living person it stands for, redirects followed; erased and unknown ids are
+        left out."""
+        ...
+
+    def owners(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> dict[int, int]:
+        """key -> person id; a key without a person is left out."""
+        ...
+
+    def keys_of(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> dict[int, list[int]]:
+        """The keys that belong to each person, ascending; an entry for every id asked for."""
+        ...
+
+    def population(self, connection: Connection, tenant: str, population: Population) -> PersonIds:
+        """The living persons of a population, ascending."""
+        ...
+
+    def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
+        """Up to `limit` person ids above `after`, redirected and erased ones included, ascending."""
+        ...
+
+    def array(self, connection: Connection, tenant: str) -> PersonIds:
+        """person id by key id (0 = nobody), dense from key 0: 8 bytes a key. Read-only; kept between calls
+        and brought up to date by what changed."""
+        ...
+
+
+class Tenants(Protocol):
+    """The tenants that have facts, their settings and their day."""
+
+    def get(self, connection: Connection, tenant: str) -> Tenant | None: ...
+
+    def all(self, connection: Connection) -> list[Tenant]:
+        """In order of name."""
+        ...
+
+    def ensure(self, connection: Connection, tenant: str, now: dt.datetime) -> Tenant:
+        """The tenant; a new one starts with default settings, at its day of `now`."""
+        ...
+
+    def put_settings(self, connection: Connection, tenant: str, settings: TenantSettings) -> bool:
+        """Stores the settings of an existing tenant; whether they differ from before."""
+        ...
+
+    def set_day(self, connection: Connection, tenant: str, day: dt.date) -> None:
+        """Rolls the day; the caller appends the entry in the same transaction."""
+        ...
+
+
+class Progress(Protocol):
+    """How far the facts of identity are stored, and how far their consequences reach.
+
+    Facts of the bulk lane leave persons stale; identity's bulk lane is promised to the right only up to
+    the oldest stale person.
+    """
+
+    def cursor(self, connection: Connection) -> Revision | None:
+        """How far the facts are stored; None before the first bootstrap has ended."""
+        ...
+
+    def add_stale(
+        self, connection: Connection, tenant: str, person_ids: Collection[int], position: int
+    ) -> None:
+        """Marks persons whose values lag behind a fact at this position of the bulk lane."""
+        ...
+
+    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> list[int]:
+        """The persons that have been stale longest."""
+        ...
+
+    def stale_counts(self, connection: Connection) -> dict[str, int]:
+        """Stale persons by tenant; a tenant without any is left out."""
+        ...
+
+    def remove_stale(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int] | None,
+        up_to_position: int | None = None,
+    ) -> None:
+        """In the transaction that stores their values: they are stale no longer (None is all persons), and
+        what is promised to the right moves on. `up_to_position`: only those marked at or before it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """A file of the manifest. `path` is below the lake's root; `day` is the events' in the tenant's zone."""
+
+    path: str
+    day: dt.date
+    event_count: int
+    size_bytes: int
+
+
+class Lake(Protocol):
+    """Events of a tenant as relations: the manifest's files, and the rows not yet in files."""
+
+    def files(self, connection: Connection, tenant: str) -> list[LakeFile]:
+        """The manifest, in order of day, then path."""
+        ...
+
+    def recent_count(self, connection: Connection, tenant: str) -> int:
+        """Events not yet in files."""
+        ...
+
+    def attach(self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]) -> None:
+        """Makes these relations in a DuckDB connection, as of the snapshot of `connection`, with the columns
+        that `rules.evaluate.tables` documents:
+
+            events_<type>       for each event type asked for; rows without a person are left out
+            persons             person_id, state (PersonState), birth_hash (unsigned 64 bits); living only
+            reference_<table>   for every reference table
+
+        They stay readable after the connection's transaction has ended, until `duck` is closed.
+        """
+        ...
+
+
+class ReferenceTables(Protocol):
+    """Rows of items, stores, staff, content and benefits by key."""
+
+    def put(
+        self, connection: Connection, tenant: str, table: str, rows: Mapping[str, Mapping[str, Value]]
+    ) -> int:
+        """Stores rows whole by key; answers how many are new or differ."""
+        ...
+
+    def rows(
+        self, connection: Connection, tenant: str, tables: Collection[str]
+    ) -> dict[str, dict[str, Mapping[str, Value]]]:
+        """table -> key -> columns: every row, kept between calls while nothing changes; an entry for every
+        table asked for."""
+        ...
+
+    def each(
+        self, connection: Connection, tenant: str, table: str
+    ) -> Iterator[tuple[str, Mapping[str, Value]]]:
+        """The rows of one table in order of key."""
+        ...
+
+    def counts(self, connection: Connection, tenant: str) -> dict[str, int]:
+        """Rows by table; a table without rows is left out."""
+        ...
+
+
+class FactEntries(Protocol):
+    """Entries of the changelog about facts.
+
+    Kind: a `ChangeKind`. Payload: a serialised huaxiang.tagging.v1.Change without tenant, position and
+    traceparent, which Watch sets from the stored entry. An adapter of its own makes the entries about tags.
+    """
+
+    def person(self, tenant: str, person: Person) -> Entry: ...
+
+    def day(self, tenant: Tenant) -> Entry: ...
+
+
+# ---------------------------------------------------------------------------------------------------- tags
