@@ -1,0 +1,1 @@
+"""Tracing and metrics: names declared once, sampling decided first."""

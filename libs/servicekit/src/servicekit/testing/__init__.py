@@ -1,0 +1,1 @@
+"""Fixtures for the suite's tests: real databases and real in-process servers."""
