@@ -3,9 +3,6 @@
 A branch that is never reached would otherwise hide a node that another evaluator trips over.
 """
 
-from collections.abc import Iterator
-from dataclasses import fields
-
 from rules.errors import UnsupportedNode
 from rules.tree import (
     Aggregate,
@@ -16,7 +13,6 @@ from rules.tree import (
     Function,
     Intersect,
     Limit,
-    Node,
     Property,
     Rule,
     Sample,
@@ -24,6 +20,7 @@ from rules.tree import (
     Sequence,
     Union,
 )
+from rules.walk import walk
 
 _LATER_FUNCTIONS = {Function.GAP, Function.STREAK, Function.NTH}
 _LATER_NODES = {
@@ -38,19 +35,9 @@ _LATER_NODES = {
 }
 
 
-def nodes(root: Node) -> Iterator[Node]:
-    """The root and every node below it, parents first."""
-    yield root
-    for each in fields(root):
-        value = getattr(root, each.name)
-        for child in value if isinstance(value, tuple) else (value,):
-            if isinstance(child, Node):
-                yield from nodes(child)
-
-
 def refuse_unsupported(root: Rule | Condition | Expression, evaluator: str) -> None:
     """Raises UnsupportedNode for what no evaluator completes yet."""
-    for node in nodes(root):
+    for node in walk(root):
         if name := _LATER_NODES.get(type(node)):
             raise UnsupportedNode(name, evaluator)
         if isinstance(node, Aggregate) and node.function in _LATER_FUNCTIONS:

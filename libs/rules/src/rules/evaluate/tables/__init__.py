@@ -1,0 +1,15 @@
+"""Rules and aggregates over a whole population as relations: Ibis expressions, run by DuckDB."""
+
+from .evaluator import Tables
+from .exact import DuckDb
+from .source import NamedRelations, TableSource, event_columns, reference_columns, tag_columns
+
+__all__ = [
+    "DuckDb",
+    "NamedRelations",
+    "TableSource",
+    "Tables",
+    "event_columns",
+    "reference_columns",
+    "tag_columns",
+]

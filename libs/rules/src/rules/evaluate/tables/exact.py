@@ -1,0 +1,125 @@
+"""Exact arithmetic in the engine: fixed text macros, called from Ibis as functions of the engine.
+
+DuckDB adds int64 up in 128 bits; the macros multiply and divide in 128 bits, round half to even and fail on
+what does not fit in int64. Ibis itself would divide in binary floating point.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rules.errors import NumberOverflow
+
+if TYPE_CHECKING:
+    import duckdb
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+_MACROS = """
+CREATE OR REPLACE TEMP MACRO rules_int64(a) AS CAST(a AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_floor_divide(a, b) AS (a - ((a % b) + b) % b) // b;
+CREATE OR REPLACE TEMP MACRO rules_round(quotient, rest, b) AS CAST(
+    quotient + CASE
+        WHEN 2 * rest > b OR (2 * rest = b AND quotient % 2 <> 0) THEN 1
+        ELSE 0
+    END AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_half_even_128(a, b) AS rules_round(
+    (a - ((a % b) + b) % b) // b, ((a % b) + b) % b, b);
+CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS CASE
+    WHEN b > 0 THEN rules_half_even_128(a::HUGEINT, b::HUGEINT)
+    WHEN b < 0 THEN rules_half_even_128(-(a::HUGEINT), -(b::HUGEINT))
+END;
+CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT * b::HUGEINT, 10000);
+CREATE OR REPLACE TEMP MACRO rules_divide(a, b) AS rules_half_even(a::HUGEINT * 10000, b);
+CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
+CREATE OR REPLACE TEMP MACRO rules_day(number) AS DATE '1970-01-01' + number::INTEGER;
+"""
+
+
+class DuckDb:
+    """A DuckDB connection that runs the relations of `Tables`. Not for concurrent use: one per thread.
+
+    Sets the connection's time zone to UTC and installs the macros, for this connection only.
+    """
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(_MACROS)
+
+    def collect(self, relation: "ir.Table") -> "pa.Table":
+        """Runs the relation. Raises NumberOverflow when a number does not fit in int64."""
+        import duckdb
+
+        try:
+            return self._connection.sql(sql(relation)).to_arrow_table()
+        except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+            raise NumberOverflow("a number is beyond 922,337,203,685,477.5807 in size") from error
+
+
+def sql(relation: "ir.Table") -> str:
+    """The relation as one DuckDB statement over the macros, for reading and for EXPLAIN."""
+    import ibis
+
+    return str(ibis.to_sql(relation, dialect="duckdb"))
+
+
+@cache
+def _function(name: str, arguments: tuple[str, ...], result: str) -> Any:
+    import ibis
+
+    signature = (tuple(ibis.dtype(each) for each in arguments), ibis.dtype(result))
+    shape = (lambda a: None) if len(arguments) == 1 else (lambda a, b: None)  # Ibis reads its parameters
+    return ibis.udf.scalar.builtin(shape, name=name, signature=signature)
+
+
+def call(name: str, result: str, *arguments: "ir.Value") -> Any:
+    """A function of the engine of one or two arguments; `result` is the Ibis type it returns."""
+    import ibis
+
+    values = [ibis.literal(each, type="int64") if isinstance(each, int) else each for each in arguments]
+    return _function(name, tuple(str(each.type()) for each in values), result)(*values)
+
+
+def int64(number: Any) -> Any:
+    """Of a 128-bit sum that Ibis takes for int64. Fails when it does not fit."""
+    return call("rules_int64", "int64", number)
+
+
+def half_even(numerator: Any, denominator: Any) -> Any:
+    """numerator / denominator, half to even, unknown when the denominator is 0."""
+    return call("rules_half_even", "int64", numerator, denominator)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    return call("rules_multiply", "int64", left, right)
+
+
+def divide(left: Any, right: Any) -> Any:
+    return call("rules_divide", "int64", left, right)
+
+
+def floor_divide(left: Any, right: int) -> Any:
+    return call("rules_floor_divide", "int64", left, right)
+
+
+def day_number(day: Any) -> Any:
+    """Days since 1970-01-01."""
+    return call("rules_day_number", "int64", day)
+
+
+def day_of_number(number: Any) -> Any:
+    return call("rules_day", "date", number)
+
+
+def microseconds(moment: Any) -> Any:
+    """Since 1970-01-01T00:00Z."""
+    return call("epoch_us", "int64", moment)
+
+
+def moment_of(microseconds_: int) -> Any:
+    return call("make_timestamptz", "timestamp('UTC', 6)", microseconds_)
+
+
+def matches(text: Any, pattern: Any) -> Any:
+    """RE2, anywhere in the text."""
+    return call("regexp_matches", "boolean", text, pattern)

@@ -1,0 +1,194 @@
+"""One pass over the events of one type for many aggregates: a GROUP BY person with filtered aggregates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from rules.evaluate.setting import Setting
+from rules.schema import EventType
+from rules.tree import Aggregate, Condition, Function
+from rules.values import SCALE, Kind
+from rules.windows import Interval, interval
+
+from . import exact, local_time
+from .compiler import balanced, truth
+from .rows import ELEMENT, INDEX, LOCAL, EventColumns, EventRows, bounds, walked_list
+from .source import TableSource
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+MAX_TERMS = 200  # of one pass; beyond, planning costs more than a second pass
+
+
+class Measure(Enum):
+    ROWS = auto()
+    DAYS = auto()
+    KNOWN = auto()
+    SUM = auto()
+    MIN = auto()
+    MAX = auto()
+    DISTINCT = auto()
+    FIRST = auto()
+    LAST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What is scanned: an event type, its lines or its elements."""
+
+    event: str
+    walked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One aggregate column of a pass: a measure of the rows that satisfy `where` in `within`.
+
+    path: of the value, within the row; () is the event's time.
+    """
+
+    scan: Pass
+    measure: Measure
+    path: tuple[str, ...]
+    where: Condition | None
+    within: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an aggregate is made: its terms and what to do with their columns, given in the same order."""
+
+    terms: tuple[Term, ...]
+    combine: Any
+
+
+def recipe(node: Aggregate, setting: Setting) -> Recipe:
+    """The terms an aggregate needs. `combine` takes their columns (null where a person has no rows)."""
+    type_ = _event_type(setting, node.event)
+    within = interval(node.window, setting.as_of, setting.calendar)
+
+    def term(measure: Measure, of: EventType = type_) -> Term:
+        path = node.property.path if node.property else ()
+        walked = walked_list(of, path)
+        inner = path[1:] if walked else path
+        return Term(Pass(of.name, walked), measure, inner, node.where, within)
+
+    match node.function:
+        case Function.COUNT:
+            return Recipe((term(Measure.ROWS),), lambda count: _or_zero(count) * SCALE)
+        case Function.DAYS:
+            return Recipe((term(Measure.DAYS),), lambda count: _or_zero(count) * SCALE)
+        case Function.DISTINCT:
+            return Recipe((term(Measure.DISTINCT),), lambda count: _or_zero(count) * SCALE)
+        case Function.SUM:
+            back = type_.reversed_by if node.net else ()
+            terms = tuple(term(Measure.SUM, _event_type(setting, each)) for each in back)
+            return Recipe((term(Measure.SUM), *terms), _net)
+        case Function.AVG:
+            return Recipe((term(Measure.SUM), term(Measure.KNOWN)), exact.half_even)
+        case Function.MIN | Function.MAX | Function.FIRST | Function.LAST:
+            return Recipe((term(Measure[node.function.name]),), lambda found: found)
+        case _:
+            raise AssertionError(f"{node.function} is refused before")
+
+
+def _or_zero(number: Any) -> Any:
+    return number.fill_null(0)
+
+
+def _net(gained: Any, *given_back: Any) -> Any:
+    """In 128 bits until the end."""
+    result = _or_zero(gained)
+    for each in given_back:
+        result = result - _or_zero(each)
+    return exact.int64(result)
+
+
+def _event_type(setting: Setting, name: str) -> EventType:
+    found = setting.schema.event(name)
+    if found is None:
+        raise LookupError(f"no event type '{name}'; evaluate a rule checked against this schema")
+    return found
+
+
+def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Sequence[str]) -> "ir.Table":
+    """(person_id, one column per term): the persons with an event in any of the terms' windows.
+
+    All terms are of one pass. Each WHERE, window and value is computed once however many terms share it.
+    """
+    first = terms[0].scan
+    type_ = _event_type(setting, first.event)
+    conditions = list(dict.fromkeys(each.where for each in terms if each.where is not None))
+    paths = list(dict.fromkeys(each.path for each in terms))
+    rows = EventRows(source, setting, type_, first.walked).columns(conditions, paths, _hull(terms))
+    wheres = {each: f"$where.{number}" for number, each in enumerate(conditions)}
+    windows = {each: f"$within.{n}" for n, each in enumerate(dict.fromkeys(t.within for t in terms))}
+    values = {each: f"$value.{number}" for number, each in enumerate(paths)}
+    flat = rows.rows.select(
+        "person_id",
+        "time",
+        "ingest_seq",
+        **({INDEX: rows.rows[INDEX]} if first.walked else {}),
+        **{"$day": exact.floor_divide(rows.rows[LOCAL], local_time.DAY_US)},
+        **{name: truth(each, rows) for each, name in wheres.items()},
+        **{name: balanced(_and, bounds(rows.rows, each)) for each, name in windows.items()},
+        **{name: _value(each, rows, first.walked) for each, name in values.items()},
+    )
+    columns = {}
+    for name, term in zip(names, terms, strict=True):
+        chosen = [flat[windows[term.within]]] + ([flat[wheres[term.where]]] if term.where is not None else [])
+        columns[name] = _column(term, flat, flat[values[term.path]], balanced(_and, chosen))
+    return flat.group_by("person_id").agg(**columns)
+
+
+def _and(left: Any, right: Any) -> Any:
+    return left & right
+
+
+def _hull(terms: Sequence[Term]) -> Interval:
+    starts = [each.within.start for each in terms]
+    known = [each for each in starts if each is not None]
+    start = min(known) if len(known) == len(starts) else None
+    return Interval(start, max(each.within.end for each in terms))
+
+
+def _value(path: tuple[str, ...], rows: EventColumns, walked: str) -> Any:
+    from rules.tree import Property
+
+    if path:
+        return rows.read(Property(path))
+    is_element = walked and rows.type.property(walked).type.kind is Kind.LIST  # type: ignore[union-attr]
+    return rows.rows[ELEMENT] if is_element else rows.rows.time
+
+
+def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any) -> Any:
+    known = chosen & value.notnull()
+    match term.measure:
+        case Measure.ROWS:
+            return flat.count(where=chosen)
+        case Measure.DAYS:
+            return flat["$day"].nunique(where=chosen)
+        case Measure.KNOWN:
+            return value.count(where=chosen)
+        case Measure.SUM:
+            return value.sum(where=chosen)
+        case Measure.MIN:
+            return value.min(where=chosen)
+        case Measure.MAX:
+            return value.max(where=chosen)
+        case Measure.DISTINCT:
+            return value.nunique(where=chosen)
+        case Measure.FIRST:
+            return value.argmin(_order(flat), where=known)
+        case Measure.LAST:
+            return value.argmax(_order(flat), where=known)
+
+
+def _order(flat: "ir.Table") -> Any:
+    """(time, ingest_seq, line): a total order of the rows."""
+    import ibis
+
+    key = {"time": flat.time, "seq": flat.ingest_seq}
+    return ibis.struct(key | ({"line": flat[INDEX]} if INDEX in flat.columns else {}))
