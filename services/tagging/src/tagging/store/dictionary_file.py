@@ -1,0 +1,14 @@
+"""Reads the event dictionary that the package carries."""
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from tagging.domain.dictionary import Dictionary, parse_dictionary
+
+
+@cache
+def standard_dictionary() -> Dictionary:
+    """The standard event dictionary."""
+    document = files("tagging").joinpath("dictionary.yaml").read_text(encoding="utf-8")
+    return parse_dictionary(yaml.safe_load(document))
