@@ -7,7 +7,7 @@ from lark import Token, Tree
 from lark.tree import Meta
 
 from . import tree as t
-from .errors import RuleSyntaxError, problem
+from .errors import NumberOverflow, RuleSyntaxError, problem
 from .tree import Span
 from .values import SCALE, normal_text, scaled
 
@@ -146,7 +146,7 @@ class Builder:
     def anniversary(self, span: Span, operand: t.Node, direction: Token, days: Token) -> t.Anniversary:
         return t.Anniversary(self.value(operand), self._whole(days), direction.upper() == "NEXT", span=span)
 
-    def did(self, span: Span, event: Any, window: Any) -> t.Compare:
+    def did(self, span: Span, _did: Token, event: Any, window: Any) -> t.Compare:
         chosen = event if isinstance(event, t.EventFilter) else self.event_filter(span_of(event), event, None)
         counted = t.Aggregate(
             t.Function.COUNT, chosen.event, where=chosen.where, window=window or t.AllTime(), span=span
@@ -285,6 +285,8 @@ class Builder:
             return scaled(token)
         except ValueError as error:
             raise self.error(span_of(token), str(error), "round it") from error
+        except NumberOverflow as error:
+            raise self.error(span_of(token), str(error)) from error
 
     def _whole(self, token: Token) -> int:
         if "." in token:

@@ -10,14 +10,20 @@ from .tree import Node
 N = TypeVar("N", bound=Node)
 
 
+def _names(node: Node) -> tuple[str, ...]:
+    kind: Any = type(node)
+    names: tuple[str, ...] = _names_of_kind(kind)
+    return names
+
+
 @cache
-def _field_names(kind: type[Node]) -> tuple[str, ...]:
+def _names_of_kind(kind: type[Any]) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind) if each.name != "span")
 
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below, in the order of the text's fields; windows included."""
-    for name in _field_names(type(node)):
+    for name in _names(node):
         value = getattr(node, name)
         if isinstance(value, Node):
             yield value
@@ -35,7 +41,7 @@ def walk(node: Node) -> Iterator[Node]:
 def rebuild(node: N, change: Callable[[Node], Node]) -> N:
     """The node with `change` applied to each of its children; the same object when none changed."""
     changed: dict[str, Any] = {}
-    for name in _field_names(type(node)):
+    for name in _names(node):
         value = getattr(node, name)
         if isinstance(value, Node):
             new: Any = change(value)

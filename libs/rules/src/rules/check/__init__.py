@@ -1,0 +1,14 @@
+"""Type check: a tree and a schema in, a rule that evaluators can trust or every problem out."""
+
+from .whole import CheckedForm, CheckedRule, Context, Mentions, Population, check_form, check_rule, type_of
+
+__all__ = [
+    "CheckedForm",
+    "CheckedRule",
+    "Context",
+    "Mentions",
+    "Population",
+    "check_form",
+    "check_rule",
+    "type_of",
+]

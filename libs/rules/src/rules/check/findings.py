@@ -1,0 +1,45 @@
+"""What a check collects on its way: problems, warnings, and what the rule mentions."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from rules.errors import Problem, problem
+from rules.schema import Schema
+from rules.tree import Span
+
+MAX_PROBLEMS = 100
+
+
+@dataclass(slots=True)
+class Findings:
+    """`tag_context`: the rule defines a tag, so it may not look at segments."""
+
+    text: str
+    schema: Schema
+    tag_context: bool
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+    segments: set[str] = field(default_factory=set)
+
+    def error(self, span: Span, message: str, hint: str = "") -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem(self.text, span, message, hint))
+
+    def warn(self, span: Span, message: str, hint: str = "") -> None:
+        if len(self.warnings) < MAX_PROBLEMS:
+            self.warnings.append(problem(self.text, span, message, hint))
+
+    def missing(self, span: Span, message: str, name: str, candidates: Collection[str]) -> None:
+        """An error about a name that does not exist, with the nearest one that does."""
+        self.error(span, message, nearest(name, candidates))
+
+
+def nearest(name: str, candidates: Collection[str]) -> str:
+    """`did you mean 'x'?`, or nothing when no candidate is near."""
+    lowered = {each.lower(): each for each in candidates}
+    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    return f"did you mean '{lowered[found[0]]}'?" if found else ""
