@@ -2,18 +2,9 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
-from enum import Enum
 
 from rules.schema import Schema
 from rules.windows import CalendarSettings
-
-
-class Population(Enum):
-    """The persons a rule is asked of. NOT is the complement within it."""
-
-    KNOWN = "known"  # at least one strong identifier
-    MEMBER = "member"
-    ALL = "all"  # anonymous devices too
 
 
 @dataclass(frozen=True, slots=True)

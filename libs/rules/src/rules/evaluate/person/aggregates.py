@@ -1,10 +1,11 @@
 """Aggregates over one person's events, with the events that made them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from rules import values
 from rules.evaluate.meaning import Value
+from rules.evaluate.reversal import reversals
 from rules.evaluate.setting import Setting
 from rules.schema import EventType
 from rules.tree import Aggregate, Function, Property
@@ -12,7 +13,7 @@ from rules.values import SCALE
 from rules.windows import interval
 
 from .facts import Event, ReferenceRows
-from .interpreter import elements, truth
+from .interpreter import truth
 from .scopes import EventScope
 
 
@@ -50,9 +51,7 @@ def aggregate(node: Aggregate, events: tuple[Event, ...], tables: ReferenceRows,
         case Function.AVG:
             return Outcome(values.average(_numbers(known)), _events(known))
         case Function.DISTINCT:
-            distinct = {
-                element for match in known if match.value is not None for element in elements(match.value)
-            }
+            distinct = {match.value for match in known}
             return Outcome(len(distinct) * SCALE, _events(known))
         case Function.FIRST:
             return _one(known[:1])
@@ -75,8 +74,8 @@ def _net(
 ) -> Outcome:
     """SUM minus what reverses it, each event by its own time and its own properties."""
     back: list[Match] = []
-    for name in _event_type(setting, node.event).reversed_by:
-        back += _matches(node, _event_type(setting, name), events, tables, setting)
+    for type_, where in reversals(node, setting.schema):
+        back += _matches(replace(node, where=where), type_, events, tables, setting)
     known, given_back = _known(paid), _known(back)
     result = values.in_range(sum(_numbers(known)) - sum(_numbers(given_back)))
     evidence = sorted(_events(known + given_back), key=lambda event: (event.time, event.ingest_seq))

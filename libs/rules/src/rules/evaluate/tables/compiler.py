@@ -211,6 +211,13 @@ def _day(moment: Any, setting: Setting) -> Any:
     return exact.day_of_number(local_time.local_day_number(moment, setting))
 
 
+def _start_us(moment: Any, setting: Setting) -> Any:
+    """A date stands for its midnight."""
+    if moment.type().is_date():
+        return local_time.midnight_us(exact.day_number(moment), setting)
+    return exact.microseconds(moment)
+
+
 def _month_day(operand: Any, setting: Setting) -> Any:
     return operand if operand.type().is_string() else _day(operand, setting).strftime("%m-%d")
 
@@ -224,10 +231,7 @@ def _clock(function: Clock, operand: Any, setting: Setting) -> Any:
             today_number = (today - local_time.EPOCH.date()).days
             return (today_number - _day_number(operand, setting)) * SCALE
         case Clock.ELAPSED_DAYS:
-            # A date stands for its midnight: the tenant's midnights are no engine's, so moments only.
-            if operand.type().is_date():
-                raise UnsupportedNode("ELAPSED DAYS of a date", EVALUATOR)
-            elapsed = local_time.epoch_us(setting.as_of) - exact.microseconds(operand)
+            elapsed = local_time.epoch_us(setting.as_of) - _start_us(operand, setting)
             return exact.floor_divide(elapsed, local_time.DAY_US) * SCALE
         case Clock.AGE:
             born = _day(operand, setting)

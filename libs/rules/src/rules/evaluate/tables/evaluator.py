@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast, get_args
 
 from rules import tree
+from rules.check import Population
 from rules.errors import UnsupportedNode
 from rules.evaluate.refusal import condition_of, refuse_unsupported
-from rules.evaluate.setting import Population, Setting
+from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import Aggregate, AnyLine, Condition, Expression, Feature, InSegment, Property, Rule, TagRef
 from rules.walk import walk

@@ -6,10 +6,11 @@ two releases of the time zone database can then never disagree within one rule.
 
 import datetime as dt
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rules.evaluate.setting import Setting
+from rules.windows import CalendarSettings
 
 from .exact import floor_divide, microseconds
 
@@ -17,9 +18,10 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
-FIRST_YEAR = 1900  # earlier moments have the offset of its first day
-YEARS_AHEAD = 100  # of as_of; later moments have the offset of its last day
+FIRST_DAY = dt.date(1900, 1, 1)  # earlier moments have its offset
+YEARS_AHEAD = 100  # of as_of; later moments have the last offset before
 _DAY = dt.timedelta(days=1)
+Steps: TypeAlias = tuple[tuple[int, int], ...]  # (from, value), in order; the first holds since ever
 
 
 def epoch_us(moment: dt.datetime) -> int:
@@ -29,8 +31,7 @@ def epoch_us(moment: dt.datetime) -> int:
 def local_us(moment: Any, setting: Setting) -> Any:
     """Microseconds of the tenant's wall clock since 1970-01-01T00:00."""
     utc = microseconds(moment)
-    last_year = min(setting.as_of.year + YEARS_AHEAD, dt.MAXYEAR - 1)
-    return utc + _offset(utc, transitions(setting.calendar.time_zone, FIRST_YEAR, last_year))
+    return utc + _step(utc, transitions(setting.calendar.time_zone, FIRST_DAY, _last_day(setting)))
 
 
 def local_day_number(moment: Any, setting: Setting) -> Any:
@@ -38,27 +39,46 @@ def local_day_number(moment: Any, setting: Setting) -> Any:
     return floor_divide(local_us(moment, setting), DAY_US)
 
 
-def _offset(utc: Any, steps: tuple[tuple[int, int], ...]) -> Any:
-    """A tree of comparisons: as deep as the logarithm of the number of steps."""
+def _step(at: Any, steps: Steps) -> Any:
+    """The value of the step that `at` is in: comparisons as deep as the logarithm of the number of steps."""
     import ibis
 
     if len(steps) == 1:
         return ibis.literal(steps[0][1], type="int64")
     middle = len(steps) // 2
-    later = utc >= ibis.literal(steps[middle][0], type="int64")
-    return later.ifelse(_offset(utc, steps[middle:]), _offset(utc, steps[:middle]))
+    later = at >= ibis.literal(steps[middle][0], type="int64")
+    return later.ifelse(_step(at, steps[middle:]), _step(at, steps[:middle]))
+
+
+def midnight_us(day_number: Any, setting: Setting) -> Any:
+    """The start of the tenant's day in microseconds since 1970-01-01T00:00Z."""
+    last = _last_day(setting)
+    return day_number * DAY_US - _step(day_number, midnights(setting.calendar.time_zone, FIRST_DAY, last))
 
 
 @lru_cache(maxsize=64)
-def transitions(time_zone: str, first_year: int, last_year: int) -> tuple[tuple[int, int], ...]:
-    """(from epoch microsecond, offset in microseconds), in order; the first holds since ever.
+def midnights(time_zone: str, first: dt.date, last: dt.date) -> Steps:
+    """(from day number, offset of that day's start in microseconds), in order."""
+    calendar = CalendarSettings(time_zone)
+    steps: list[tuple[int, int]] = []
+    for number in range((first - EPOCH.date()).days, (last - EPOCH.date()).days):
+        start = epoch_us(calendar.midnight(EPOCH.date() + number * _DAY))
+        offset = number * DAY_US - start
+        if not steps or steps[-1][1] != offset:
+            steps.append((number, offset))
+    return tuple(steps)
+
+
+@lru_cache(maxsize=64)
+def transitions(time_zone: str, first: dt.date, last: dt.date) -> Steps:
+    """(from epoch microsecond, offset in microseconds), in order.
 
     Looks at every day's start, then halves the days between which the offset changes; two changes within
     one day would be missed (no zone has had them).
     """
     zone = ZoneInfo(time_zone)
-    day = dt.datetime(first_year, 1, 1, tzinfo=dt.UTC)
-    end = dt.datetime(last_year + 1, 1, 1, tzinfo=dt.UTC)
+    day = dt.datetime.combine(first, dt.time(), dt.UTC)
+    end = dt.datetime.combine(last, dt.time(), dt.UTC)
     offset = _offset_us(day, zone)
     steps = [(epoch_us(day), offset)]
     while day < end:
@@ -68,6 +88,10 @@ def transitions(time_zone: str, first_year: int, last_year: int) -> tuple[tuple[
             offset = next_offset
         day = after
     return tuple(steps)
+
+
+def _last_day(setting: Setting) -> dt.date:
+    return dt.date(min(setting.as_of.year + YEARS_AHEAD, dt.MAXYEAR), 1, 1)
 
 
 def _change(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> dt.datetime:

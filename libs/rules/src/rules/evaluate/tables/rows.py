@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 # Columns of our own start with a character that no property's name has.
-ELEMENT = "$element"
-INDEX = "$index"
+LINE = "$line"
 LOCAL = "$local"
 
 
@@ -88,21 +87,19 @@ class EventColumns:
 
 
 class EventRows:
-    """Builds the rows of one scan: events, or their lines or elements when `walked` names a list."""
+    """Builds the rows of one scan: events, or their lines when `walked` names a list of records."""
 
     def __init__(self, source: TableSource, setting: Setting, type_: EventType, walked: str = "") -> None:
         self._source = source
         self._setting = setting
         self._type = type_
         self._walked = walked
-        found = type_.property(walked) if walked else None
-        self._lines = walked if found and found.type.kind is Kind.RECORDS else ""
 
     def columns(
         self, conditions: Iterable[Condition], paths: Iterable[tuple[str, ...]], within: Interval
     ) -> EventColumns:
         """Rows of the interval with the joins that the conditions and paths need."""
-        place = Place(self._type, self._lines)
+        place = Place(self._type, self._walked)
         needed: list[Node] = [*conditions, *(Property(path) for path in paths if path)]
         rows = self._source.events(self._type)
         rows = rows.filter(rows.person_id.notnull(), *bounds(rows, within))
@@ -112,19 +109,19 @@ class EventRows:
             lifted[each] = f"$any.{len(lifted)}"
             rows = self._lift(rows, each, lifted[each])
         if self._walked:
-            rows = rows.mutate(**{ELEMENT: rows[self._walked]}).unnest(ELEMENT, offset=INDEX)
+            rows = rows.mutate(**{LINE: rows[self._walked]}).unnest(LINE)
         for join in dict.fromkeys(_joins(needed, place, self._setting)):
             rows = self._join(rows, join)
-        line = rows[ELEMENT] if self._lines else None
-        return EventColumns(self._setting, self._type, rows, lifted, self._lines, line)
+        line = rows[LINE] if self._walked else None
+        return EventColumns(self._setting, self._type, rows, lifted, self._walked, line)
 
     def _lift(self, rows: "ir.Table", condition: AnyLine, name: str) -> "ir.Table":
         """Answers a condition on lines per event, by rows of lines joined with their tables."""
-        lines = rows.mutate(**{ELEMENT: rows[condition.list]}).unnest(ELEMENT, offset=INDEX)
+        lines = rows.mutate(**{LINE: rows[condition.list]}).unnest(LINE)
         place = Place(self._type, condition.list)
         for join in dict.fromkeys(_joins([condition.condition], place, self._setting)):
             lines = self._join(lines, join)
-        scope = EventColumns(self._setting, self._type, lines, {}, condition.list, lines[ELEMENT])
+        scope = EventColumns(self._setting, self._type, lines, {}, condition.list, lines[LINE])
         matching = lines.filter(truth(condition.condition, scope)).select("ingest_seq").distinct()
         matching = matching.rename({f"{name}.seq": "ingest_seq"})
         joined = rows.left_join(matching, rows.ingest_seq == matching[f"{name}.seq"])
@@ -137,7 +134,7 @@ class EventRows:
         renamed = reference.select(
             **{join.column(name): reference[name] for name in ("key", *(each.name for each in table.columns))}
         )
-        key = rows[ELEMENT][join.field] if join.of_line else rows[join.field]
+        key = rows[LINE][join.field] if join.of_line else rows[join.field]
         return rows.left_join(renamed, key == renamed[join.column("key")])
 
 
@@ -182,8 +179,6 @@ def _lifted(nodes: Iterable[Node], type_: EventType, setting: Setting) -> Iterab
 
 
 def walked_list(type_: EventType, path: tuple[str, ...]) -> str:
-    """The list whose lines or elements a property's path goes through, "" for none."""
+    """The list of records whose lines a property's path goes through, "" for none."""
     first: PropertyType | None = type_.property(path[0]) if path else None
-    if first is None or first.type.kind not in (Kind.LIST, Kind.RECORDS):
-        return ""
-    return first.name
+    return first.name if first is not None and first.type.kind is Kind.RECORDS else ""

@@ -1,19 +1,20 @@
 """One pass over the events of one type for many aggregates: a GROUP BY person with filtered aggregates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from rules.evaluate.reversal import reversals
 from rules.evaluate.setting import Setting
 from rules.schema import EventType
-from rules.tree import Aggregate, Condition, Function
-from rules.values import SCALE, Kind
+from rules.tree import Aggregate, Condition, Function, Property
+from rules.values import SCALE
 from rules.windows import Interval, interval
 
 from . import exact, local_time
 from .compiler import balanced, truth
-from .rows import ELEMENT, INDEX, LOCAL, EventColumns, EventRows, bounds, walked_list
+from .rows import LOCAL, EventColumns, EventRows, bounds, walked_list
 from .source import TableSource
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Measure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What is scanned: an event type, its lines or its elements."""
+    """What is scanned: an event type, or the lines of its list of records `walked`."""
 
     event: str
     walked: str = ""
@@ -69,11 +70,11 @@ def recipe(node: Aggregate, setting: Setting) -> Recipe:
     type_ = _event_type(setting, node.event)
     within = interval(node.window, setting.as_of, setting.calendar)
 
-    def term(measure: Measure, of: EventType = type_) -> Term:
+    def term(measure: Measure) -> Term:
         path = node.property.path if node.property else ()
-        walked = walked_list(of, path)
+        walked = walked_list(type_, path)
         inner = path[1:] if walked else path
-        return Term(Pass(of.name, walked), measure, inner, node.where, within)
+        return Term(Pass(type_.name, walked), measure, inner, node.where, within)
 
     match node.function:
         case Function.COUNT:
@@ -83,8 +84,8 @@ def recipe(node: Aggregate, setting: Setting) -> Recipe:
         case Function.DISTINCT:
             return Recipe((term(Measure.DISTINCT),), lambda count: _or_zero(count) * SCALE)
         case Function.SUM:
-            back = type_.reversed_by if node.net else ()
-            terms = tuple(term(Measure.SUM, _event_type(setting, each)) for each in back)
+            back = reversals(node, setting.schema)
+            terms = [replace(term(Measure.SUM), scan=Pass(each.name), where=where) for each, where in back]
             return Recipe((term(Measure.SUM), *terms), _net)
         case Function.AVG:
             return Recipe((term(Measure.SUM), term(Measure.KNOWN)), exact.half_even)
@@ -130,11 +131,10 @@ def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Se
         "person_id",
         "time",
         "ingest_seq",
-        **({INDEX: rows.rows[INDEX]} if first.walked else {}),
         **{"$day": exact.floor_divide(rows.rows[LOCAL], local_time.DAY_US)},
         **{name: truth(each, rows) for each, name in wheres.items()},
         **{name: balanced(_and, bounds(rows.rows, each)) for each, name in windows.items()},
-        **{name: _value(each, rows, first.walked) for each, name in values.items()},
+        **{name: _value(each, rows) for each, name in values.items()},
     )
     columns = {}
     for name, term in zip(names, terms, strict=True):
@@ -154,13 +154,8 @@ def _hull(terms: Sequence[Term]) -> Interval:
     return Interval(start, max(each.within.end for each in terms))
 
 
-def _value(path: tuple[str, ...], rows: EventColumns, walked: str) -> Any:
-    from rules.tree import Property
-
-    if path:
-        return rows.read(Property(path))
-    is_element = walked and rows.type.property(walked).type.kind is Kind.LIST  # type: ignore[union-attr]
-    return rows.rows[ELEMENT] if is_element else rows.rows.time
+def _value(path: tuple[str, ...], rows: EventColumns) -> Any:
+    return rows.read(Property(path)) if path else rows.rows.time
 
 
 def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any) -> Any:
@@ -187,8 +182,7 @@ def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any) -> Any:
 
 
 def _order(flat: "ir.Table") -> Any:
-    """(time, ingest_seq, line): a total order of the rows."""
+    """(time, ingest_seq): a total order of the events."""
     import ibis
 
-    key = {"time": flat.time, "seq": flat.ingest_seq}
-    return ibis.struct(key | ({"line": flat[INDEX]} if INDEX in flat.columns else {}))
+    return ibis.struct({"time": flat.time, "seq": flat.ingest_seq})

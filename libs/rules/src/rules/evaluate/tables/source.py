@@ -19,7 +19,7 @@ hour, weekday and is_workday are derived from `time` and never stored.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from rules.evaluate.setting import Population
+from rules.check import Population
 from rules.schema import CARRIED_PROPERTIES, EventType, PropertyType, ReferenceTable, TagType
 from rules.values import Kind, ValueType
 
