@@ -1,0 +1,1 @@
+"""The files that each source system exports."""
