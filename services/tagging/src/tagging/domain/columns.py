@@ -1,0 +1,250 @@
+"""Values as columns: the values of many persons as arrays, and the integer codes they are stored and sent by.
+
+Codes by base type: bool 0 or 1; number scaled by 10^4; text its code in the column's dictionary; date days
+since 1970-01-01; datetime microseconds since 1970-01-01 UTC.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rules.evaluate.meaning import Scalar, Value
+from rules.values import Kind
+
+Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.uint16]
+Bools = npt.NDArray[np.bool_]
+
+BLOCK_BITS = 16
+BLOCK_PERSONS = 1 << BLOCK_BITS
+MAX_ELEMENTS = 1_000
+"""Values of one person in a multi-valued column; the rest, in order, is dropped."""
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_DAY = EPOCH.date().toordinal()
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def block_of(person_id: int) -> int:
+    return person_id >> BLOCK_BITS
+
+
+def microseconds(moment: dt.datetime) -> int:
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def moment_of(microsecond: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(microseconds=microsecond)
+
+
+def days(day: dt.date) -> int:
+    return day.toordinal() - _EPOCH_DAY
+
+
+def day_of(number: int) -> dt.date:
+    return dt.date.fromordinal(number + _EPOCH_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a column holds: `base` is never LIST."""
+
+    base: Kind
+    multi_valued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Values of persons by code.
+
+    persons  ascending, distinct
+    counts   how many values each has; 0 is unknown, more than 1 only in multi-valued columns
+    codes    all values in the order of the persons; of one person ascending, distinct
+    """
+
+    persons: Ints
+    counts: Counts
+    codes: Ints
+
+    @staticmethod
+    def empty() -> "Coded":
+        return Coded(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.int64))
+
+    @staticmethod
+    def of(rows: Mapping[int, Sequence[int]]) -> "Coded":
+        """From codes by person; none is unknown."""
+        persons = sorted(rows)
+        codes = [sorted(set(rows[each]))[:MAX_ELEMENTS] for each in persons]
+        return Coded(
+            np.array(persons, np.int64),
+            np.array([len(each) for each in codes], np.uint16),
+            np.array([code for each in codes for code in each], np.int64),
+        )
+
+    @property
+    def known_count(self) -> int:
+        return int(np.count_nonzero(self.counts))
+
+    def starts(self) -> Ints:
+        """Where each person's codes begin, and at last where they end: one longer than persons."""
+        return np.concatenate((np.zeros(1, np.int64), np.cumsum(self.counts, dtype=np.int64)))
+
+    def rows(self) -> dict[int, tuple[int, ...]]:
+        starts = self.starts()
+        codes = self.codes.tolist()
+        return {
+            person: tuple(codes[starts[index] : starts[index + 1]])
+            for index, person in enumerate(self.persons.tolist())
+        }
+
+    def take(self, chosen: Bools) -> "Coded":
+        """The persons where `chosen` is true."""
+        of_codes = np.repeat(chosen, self.counts)
+        return Coded(self.persons[chosen], self.counts[chosen], self.codes[of_codes])
+
+    def only(self, persons: Ints) -> "Coded":
+        """Of these persons, ascending; one that has no entry here gets one that is unknown."""
+        found = self.take(np.isin(self.persons, persons, assume_unique=True))
+        counts = np.zeros(len(persons), np.uint16)
+        counts[np.searchsorted(persons, found.persons)] = found.counts
+        return Coded(persons, counts, found.codes)
+
+    def overlaid(self, above: "Coded") -> "Coded":
+        """The union; where both name a person, `above` holds."""
+        if not len(above.persons):
+            return self
+        below = self.take(~np.isin(self.persons, above.persons, assume_unique=True))
+        persons = np.concatenate((below.persons, above.persons))
+        counts = np.concatenate((below.counts, above.counts))
+        starts = np.concatenate((below.starts()[:-1], above.starts()[:-1] + len(below.codes)))
+        order = np.argsort(persons, kind="stable")
+        codes = _gather(np.concatenate((below.codes, above.codes)), starts[order], counts[order])
+        return Coded(persons[order], counts[order], codes)
+
+    def known(self) -> "Coded":
+        """Without the persons whose value is unknown."""
+        return self.take(self.counts > 0)
+
+    def blocks(self) -> Iterable[tuple[int, "Coded"]]:
+        """The parts by block of 65,536 person ids, ascending."""
+        of_block = self.persons >> BLOCK_BITS
+        for block in np.unique(of_block).tolist():
+            yield block, self.take(of_block == block)
+
+
+def _gather(codes: Ints, starts: Ints, counts: Counts) -> Ints:
+    """The runs [start, start + count) one after the other."""
+    lengths = counts.astype(np.int64)
+    ends = np.cumsum(lengths)
+    offsets = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+    gathered: Ints = codes[np.repeat(starts, lengths) + offsets]
+    return gathered
+
+
+def changed(old: Coded, new: Coded) -> Bools:
+    """Which persons differ; both are of the same persons in the same order."""
+    different: Bools = np.not_equal(old.counts, new.counts)
+    single = ~different & (old.counts == 1)
+    many = ~different & (old.counts > 1)
+    old_starts, new_starts = old.starts()[:-1], new.starts()[:-1]
+    different[single] = old.codes[old_starts[single]] != new.codes[new_starts[single]]
+    for index in np.flatnonzero(many).tolist():
+        count = int(old.counts[index])
+        before = old.codes[old_starts[index] : old_starts[index] + count]
+        after = new.codes[new_starts[index] : new_starts[index] + count]
+        different[index] = not np.array_equal(before, after)
+    return different
+
+
+# ----------------------------------------------------------------------------------------------- plain values
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Values of persons before coding, one slot each: `data` holds scalars by kind where `known`.
+
+    data  bool, number, date and datetime as int64 codes; text, and every list (a tuple), as objects
+
+    A list without elements is unknown, as it is when stored.
+    """
+
+    known: Bools
+    data: npt.NDArray[Any]
+
+    @staticmethod
+    def of(values: Sequence[Value | None], shape: Shape) -> "Vector":
+        known = np.array([each is not None and each != () for each in values], np.bool_)
+        if shape.multi_valued or shape.base is Kind.TEXT:
+            data: npt.NDArray[Any] = np.empty(len(values), object)
+            data[:] = [() if each is None else each for each in values] if shape.multi_valued else values
+            return Vector(known, data)
+        code = scalar_code(shape.base)
+        return Vector(known, np.array([0 if each is None else code(each) for each in values], np.int64))
+
+    @staticmethod
+    def unknown(count: int, shape: Shape) -> "Vector":
+        return Vector.of([None] * count, shape)
+
+
+def scalar_code(base: Kind) -> Callable[[Any], int]:
+    """From a scalar that is not a text to its code."""
+    match base:
+        case Kind.BOOL | Kind.NUMBER:
+            return int
+        case Kind.DATE:
+            return days
+        case Kind.DATETIME:
+            return microseconds
+    raise ValueError(f"{base.value} has no code of its own")
+
+
+def code_scalar(base: Kind) -> Callable[[int], Scalar]:
+    """From a code back to the scalar; not for texts."""
+    match base:
+        case Kind.BOOL:
+            return bool
+        case Kind.NUMBER:
+            return int
+        case Kind.DATE:
+            return day_of
+        case Kind.DATETIME:
+            return moment_of
+    raise ValueError(f"{base.value} has no code of its own")
+
+
+def texts_of(vector: Vector, shape: Shape) -> set[str]:
+    """The texts whose codes `encode` needs."""
+    if shape.base is not Kind.TEXT:
+        return set()
+    present = vector.data[vector.known].tolist()
+    return {text for each in present for text in each} if shape.multi_valued else set(present)
+
+
+def encode(persons: Ints, vector: Vector, shape: Shape, codes_of_texts: Mapping[str, int]) -> Coded:
+    """Codes a vector of these persons, ascending. `codes_of_texts` holds every text of the vector."""
+    if shape.multi_valued:
+        code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
+        rows = {
+            person: [code(each) for each in vector.data[index]] if vector.known[index] else []
+            for index, person in enumerate(persons.tolist())
+        }
+        return Coded.of(rows)
+    present = vector.data[vector.known]
+    if shape.base is Kind.TEXT:
+        present = np.array([codes_of_texts[each] for each in present.tolist()], np.int64)
+    return Coded(persons, vector.known.astype(np.uint16), present.astype(np.int64))
+
+
+def decode(codes: Sequence[int], shape: Shape, texts: Mapping[int, str]) -> Value | None:
+    """The value of one person's codes; None when there are none."""
+    if not codes:
+        return None
+    scalars = (
+        [texts[each] for each in codes]
+        if shape.base is Kind.TEXT
+        else [code_scalar(shape.base)(each) for each in codes]
+    )
+    return tuple(sorted(scalars)) if shape.multi_valued else scalars[0]
