@@ -2,14 +2,10 @@
 
 There is one position space per shard, shared by both lanes; a lane is an attribute of an entry, so of two
 entries about one object the later position wins. Positions come from the shard's head row, updated by
-`append` as
-the last step before commit: the row's lock makes commit order equal position order on SQLite and Postgres
-alike, so
-readers ask only "position > cursor" and never skip an entry. A transaction that both stores a consumer's
-progress
-(upstream.py) and appends what follows from it makes `Head.upstream` true: every consequence of it is at or
-before
-`Head.position`.
+`append` as the last step before commit: the row's lock makes commit order equal position order on SQLite
+and Postgres alike, so readers ask only "position > cursor" and never skip an entry. A transaction that both
+stores a consumer's progress (upstream.py) and appends what follows from it makes `Head.upstream` true:
+every consequence of it is at or before `Head.position`.
 
 An epoch is 16 hex digits, seconds of machine time then randomness: it sorts by the time of its making, so
 that a token of an epoch before a restore can be told from one of an epoch not yet arrived.
@@ -35,6 +31,15 @@ PAGE_ENTRIES = 500
 PAGE_BYTES = 1024 * 1024
 SCANNED_POSITIONS = 50_000
 """Positions one page looks at, at most, so that a filter that matches little stays quick."""
+
+
+_TAKE = {
+    Lane.LIVE: "UPDATE changelog_head SET position = position + ?, live_position = position + ?, "
+    "payload_bytes = payload_bytes + ? WHERE shard = ? RETURNING position, epoch",
+    Lane.BULK: "UPDATE changelog_head SET position = position + ?, bulk_position = position + ?, "
+    "payload_bytes = payload_bytes + ? WHERE shard = ? RETURNING position, epoch",
+}
+RESTORED = "the store was restored since this cursor: bootstrap from the export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,14 @@ class Head:
 
     epoch: str
     position: int
+    live_position: int
+    bulk_position: int
     oldest: int
     upstream: Upstream = field(default_factory=dict)
+
+    def last(self, lane: Lane) -> int:
+        """The position of the lane's last entry; `position` is the greater of the two lanes'."""
+        return self.live_position if lane is Lane.LIVE else self.bulk_position
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,9 @@ class Changelog:
         start-up."""
         execute(
             connection,
-            "INSERT INTO changelog_head (shard, epoch, position, oldest, payload_bytes) "
-            "VALUES (?, ?, 0, 0, 0) ON CONFLICT (shard) DO NOTHING",
+            "INSERT INTO changelog_head "
+            "(shard, epoch, position, live_position, bulk_position, oldest, payload_bytes) "
+            "VALUES (?, ?, 0, 0, 0, 0, 0) ON CONFLICT (shard) DO NOTHING",
             (self.shard, make_epoch()),
         )
 
@@ -124,19 +136,19 @@ class Changelog:
         """Appends in the given order and returns the revision that covers them, set in this lane only.
 
         Call it once, last, in its transaction: from here to the commit no other writer can append. Without
-        entries it returns the head, so a repeated write answers with a revision that covers the first one.
+        entries it returns the lane's end, so a repeated write answers with a revision that covers the first
+        one.
         """
         if len(entries) > MAX_APPENDED:
             raise ValueError(f"{len(entries)} entries in one append, the limit is {MAX_APPENDED}")
         if not entries:
             head = self.head(connection)
-            return Revision(self.service, head.epoch, rests_on=rests_on).at(lane, head.position)
+            return Revision(self.service, head.epoch, rests_on=rests_on).at(lane, head.last(lane))
         sizes = [len(entry.payload) for entry in entries if isinstance(entry.payload, bytes)]
         last, epoch = execute(
             connection,
-            "UPDATE changelog_head SET position = position + ?, payload_bytes = payload_bytes + ? "
-            "WHERE shard = ? RETURNING position, epoch",
-            (len(entries), sum(sizes), self.shard),
+            _TAKE[lane],
+            (len(entries), len(entries), sum(sizes), self.shard),
         ).one()
         first = last - len(entries) + 1
         payloads = [
@@ -156,7 +168,8 @@ class Changelog:
         """The end and the upstream at one moment, in one statement."""
         rows = execute(
             connection,
-            "SELECT h.epoch, h.position, h.oldest, u.consumer, u.service, u.lane, u.epoch, u.position "
+            "SELECT h.epoch, h.position, h.live_position, h.bulk_position, h.oldest, "
+            "u.consumer, u.service, u.lane, u.epoch, u.position "
             "FROM changelog_head h LEFT JOIN upstream u ON true WHERE h.shard = ?",
             (self.shard,),
         ).all()
@@ -164,26 +177,19 @@ class Changelog:
             raise RuntimeError(
                 f"the store of {self.service} has no changelog head: call Changelog.create at start-up"
             )
-        epoch, position, oldest = rows[0][:3]
-        upstream = settle(self.sources, [UpstreamRow(*row[3:]) for row in rows if row[3] is not None])
-        return Head(epoch, position, oldest, upstream)
+        upstream = settle(self.sources, [UpstreamRow(*row[5:]) for row in rows if row[5] is not None])
+        epoch, position, live_position, bulk_position, oldest = rows[0][:5]
+        return Head(epoch, position, live_position, bulk_position, oldest, upstream)
 
-    def start_of(self, head: Head, after: Revision | None) -> Revision:
-        """The cursor to read from: `after`, or the very start. Raises RevisionForeign for another
-        service's, and HistoryGone when the epoch has changed, the entries after it were trimmed, or it lies
-        beyond the
-        end."""
-        if after is None:
-            after = Revision(self.service, head.epoch)
-        if after.service != self.service:
-            raise RevisionForeign(after.service, f"it is not a revision of {self.service!r}")
-        if after.epoch != head.epoch:
-            raise HistoryGone(
-                head.oldest, "the store was restored since this cursor: bootstrap from the export"
-            )
-        if max(after.live, after.bulk) > head.position:
+    def require_cursor(self, head: Head, cursor: Revision) -> None:
+        """Raises RevisionForeign for another service's revision, and HistoryGone when the epoch has changed
+        or the cursor lies beyond the end (a restore that kept its epoch)."""
+        if cursor.service != self.service:
+            raise RevisionForeign(cursor.service, f"it is not a revision of {self.service!r}")
+        if cursor.epoch != head.epoch:
+            raise HistoryGone(head.oldest, RESTORED)
+        if max(cursor.live, cursor.bulk) > head.position:
             raise HistoryGone(head.oldest, "the cursor lies beyond the changelog: bootstrap from the export")
-        return after
 
     def page(
         self,
@@ -205,14 +211,12 @@ class Changelog:
         """
         head = self.head(connection)
         if epoch not in (None, head.epoch):
-            raise HistoryGone(
-                head.oldest, "the store was restored since this cursor: bootstrap from the export"
-            )
+            raise HistoryGone(head.oldest, RESTORED)
         if after < head.oldest:
             raise HistoryGone(head.oldest)
-        until = min(head.position, after + SCANNED_POSITIONS)
-        if after >= until:
+        if after >= head.last(lane):
             return Page((), max(after, head.position), head)
+        until = min(head.position, after + SCANNED_POSITIONS)
         rows = self._rows(connection, lane, (after, until), kinds, tenant, limit)
         entries: list[StoredEntry] = []
         size = 0

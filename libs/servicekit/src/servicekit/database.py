@@ -2,9 +2,8 @@
 
 `write` runs a function in one transaction, `read` in one read-only snapshot; both hand it a Connection. On
 SQLite one thread with one connection writes and a few read; on Postgres both have a pool. A write that lost
-against
-another (serialization, deadlock, lock time-out, "database is locked") is rolled back and run again, a bounded
-number of times, so functions given to `write` must have no effect outside their connection.
+against another (serialization, deadlock, lock time-out, "database is locked") is rolled back and run again,
+a bounded number of times, so functions given to `write` must have no effect outside their connection.
 """
 
 import asyncio
@@ -13,11 +12,11 @@ import functools
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
@@ -28,6 +27,8 @@ from servicekit.errors import QueueFull, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
+_END = object()
 
 MAX_TRIES = 6
 """How often a write that lost against another is run in all; about 0.4 s of pauses between the tries."""
@@ -39,6 +40,7 @@ LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 30_000
 POOL_TIMEOUT_S = 30.0
 SQLITE_READERS = 4
+MAX_STREAMS = 4
 POSTGRES_CONNECTIONS = 8
 """Connections for writing, and as many for reading, at most."""
 _RETRIED_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
@@ -52,17 +54,18 @@ class Database:
     """Owns the engines and threads of one store. Close it; safe to use from one event loop and any
     threads."""
 
-    def __init__(
-        self, writer: Engine, reader: Engine, writers: int, readers: int, queued_writes: int
-    ) -> None:
+    def __init__(self, engines: "_Engines", writers: int, readers: int, queued_writes: int) -> None:
         self.dialect: Literal["sqlite", "postgresql"] = (
-            "sqlite" if writer.dialect.name == "sqlite" else "postgresql"
+            "sqlite" if engines.writer.dialect.name == "sqlite" else "postgresql"
         )
         self.commits = Commits()
-        self._writer = writer
-        self._reader = reader
+        self._writer = engines.writer
+        self._reader = engines.reader
+        self._snapshots = engines.snapshots
         self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._stream_threads = ThreadPoolExecutor(MAX_STREAMS, thread_name_prefix="store-stream")
+        self._streams = 0
         self._queued_writes = queued_writes
         self._pending = 0
         self._pending_lock = Lock()
@@ -83,11 +86,10 @@ class Database:
         """
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            writer, reader = _sqlite_engines(parsed, synchronous)
-            return cls(writer, reader, 1, SQLITE_READERS, queued_writes)
+            return cls(_sqlite_engines(parsed, synchronous), 1, SQLITE_READERS, queued_writes)
         if parsed.get_backend_name() == "postgresql":
-            writer, reader = _postgres_engines(parsed, statement_timeout_ms)
-            return cls(writer, reader, POSTGRES_CONNECTIONS, POSTGRES_CONNECTIONS, queued_writes)
+            engines = _postgres_engines(parsed, statement_timeout_ms)
+            return cls(engines, POSTGRES_CONNECTIONS, POSTGRES_CONNECTIONS, queued_writes)
         raise ValueError(f"a store is sqlite:///... or postgresql://..., not {parsed.get_backend_name()}")
 
     @property
@@ -139,6 +141,36 @@ class Database:
         with self._reader.connect() as connection, connection.begin():
             return fn(connection, *args, **kwargs)
 
+    async def stream(
+        self, fn: Callable[Concatenate[Connection, P], Iterator[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]:
+        """Yields what the generator `fn(connection, ...)` yields, all of it from one read-only snapshot.
+
+        For bootstraps: the next item is made when the last was taken, so a slow reader costs no memory (on
+        SQLite it keeps the log from being cut, on Postgres it holds back vacuum). Raises QueueFull when 4
+        streams run.
+        """
+        if self._streams >= MAX_STREAMS:
+            raise QueueFull("streams", MAX_STREAMS)
+        self._streams += 1
+        context = contextvars.copy_context()
+
+        async def in_thread(work: Callable[[], R]) -> R:
+            return await self._run(self._stream_threads.submit(context.run, work))
+
+        try:
+            connection = await in_thread(self._snapshots.connect)
+            try:
+                transaction = await in_thread(connection.begin)
+                items = fn(connection, *args, **kwargs)
+                while (item := await in_thread(lambda: next(items, _END))) is not _END:
+                    yield cast(T, item)
+                await in_thread(transaction.rollback)
+            finally:
+                await asyncio.shield(in_thread(connection.close))
+        finally:
+            self._streams -= 1
+
     async def close(self) -> None:
         """Waits for what runs, refuses what waits, closes every connection."""
         await asyncio.get_running_loop().run_in_executor(None, self.close_now)
@@ -147,8 +179,9 @@ class Database:
         """`close` in the calling thread."""
         self._write_threads.shutdown(wait=True, cancel_futures=True)
         self._read_threads.shutdown(wait=True, cancel_futures=True)
-        self._writer.dispose()
-        self._reader.dispose()
+        self._stream_threads.shutdown(wait=True, cancel_futures=True)
+        for engine in (self._snapshots, self._reader, self._writer):
+            engine.dispose()
 
     def _submit_write(self, work: Callable[[], T]) -> "Future[T]":
         with self._pending_lock:
@@ -175,7 +208,13 @@ def _lost_the_race(error: DBAPIError) -> bool:
     return error.connection_invalidated or getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
-def _sqlite_engines(url: URL, synchronous: str) -> tuple[Engine, Engine]:
+class _Engines(NamedTuple):
+    writer: Engine
+    reader: Engine
+    snapshots: Engine
+
+
+def _sqlite_engines(url: URL, synchronous: str) -> _Engines:
     if not url.database or url.database == ":memory:":
         raise ValueError("an SQLite store needs a file: sqlite:///<path>")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -202,22 +241,23 @@ def _sqlite_engines(url: URL, synchronous: str) -> tuple[Engine, Engine]:
     shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY")
     writer = engine("BEGIN IMMEDIATE", 1, ("journal_mode=WAL", f"synchronous={synchronous}", *shared))
     reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
-    return writer, reader
+    snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))
+    return _Engines(writer, reader, snapshots)
 
 
-def _postgres_engines(url: URL, statement_timeout_ms: int) -> tuple[Engine, Engine]:
+def _postgres_engines(url: URL, statement_timeout_ms: int) -> _Engines:
     options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC"
 
-    def engine(**execution_options: Any) -> Engine:
+    def engine(pool_size: int, **execution_options: Any) -> Engine:
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=POSTGRES_CONNECTIONS,
+            pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
             connect_args={"options": options},
             execution_options=execution_options,
         )
 
-    writer = engine(isolation_level="READ COMMITTED")
-    reader = engine(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return writer, reader
+    snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    writer = engine(POSTGRES_CONNECTIONS, isolation_level="READ COMMITTED")
+    return _Engines(writer, engine(POSTGRES_CONNECTIONS, **snapshot), engine(MAX_STREAMS, **snapshot))

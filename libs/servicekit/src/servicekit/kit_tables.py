@@ -52,6 +52,8 @@ def _changelog_head() -> list[Column[object]]:
         Column("shard", SmallInteger, primary_key=True, autoincrement=False),
         Column("epoch", Text, nullable=False),
         Column("position", BigInteger, nullable=False),
+        Column("live_position", BigInteger, nullable=False),
+        Column("bulk_position", BigInteger, nullable=False),
         Column("oldest", BigInteger, nullable=False),
         Column("payload_bytes", BigInteger, nullable=False),
     ]

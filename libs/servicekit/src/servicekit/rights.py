@@ -21,7 +21,13 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
     "admin": ("*",),
     "source": ("identity.*.write",),
     "app": ("tagging.*.read", "segments.*.read"),
-    "analyst": ("identity.*.read", "tagging.*.*", "segments.*.*", "activation.*.read"),
+    "analyst": (
+        "identity.persons.read",
+        "identity.settings.read",
+        "tagging.*.*",
+        "segments.*.*",
+        "activation.*.read",
+    ),
     "marketer": ("tagging.*.read", "segments.*.*", "activation.*.*"),
     "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
 }

@@ -2,15 +2,13 @@
 
 Table `upstream` holds, per consumer, service and lane, an epoch and a position. A consumer's row for the
 service it watches is its cursor; its other rows are the upstream that the watched service reported. The
-sink writes
-them in the transaction that applies the changes.
+sink writes them in the transaction that applies the changes.
 
 A service may be reached by more than one path (activation reads identity directly and through segments). A
 promise "every consequence of identity up to p is here" holds only when every path has come that far, so
-`settle` takes the
-least over the consumers that `Sources` declares, and nothing while one of them has not reported. Lanes are
-kept apart, and each lane has its own epoch: after a restore to the left the two lanes change over one after
-the other.
+`settle` takes the least over the consumers that `Sources` declares, and nothing while one of them has not
+reported. Lanes are kept apart, and each lane has its own epoch: after a restore to the left the two lanes
+change over one after the other.
 """
 
 from collections.abc import Iterable, Mapping

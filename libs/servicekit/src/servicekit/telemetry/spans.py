@@ -2,8 +2,7 @@
 
 The decision is the parent's flag, else a ratio at the root. An unsampled span costs a context variable, and
 still hands its parent's trace id on, so that one decision holds for a whole trace. Without an exporter
-nothing is
-sampled.
+nothing is sampled.
 """
 
 import contextlib

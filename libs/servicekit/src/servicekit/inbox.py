@@ -1,0 +1,69 @@
+"""What a consumer has received and not yet applied: bounded, per lane, taken in turns."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from servicekit.progress import Progress
+from servicekit.revision import LANES, Lane
+from servicekit.turns import Turns
+
+QUEUED_BATCHES = 4
+"""Batches of one lane that wait, at most, of 500 changes or 1 MiB each; then the stream's flow control
+holds."""
+MERGED_CHANGES = 2_000
+"""Waiting batches of a lane are taken as one up to this many changes: one commit for all of them."""
+LINKED_TRACES = 32
+"""Traces that a merged batch remembers, at most."""
+
+ChangeT = TypeVar("ChangeT")
+
+
+@dataclass(frozen=True)
+class Batch(Generic[ChangeT]):
+    """Changes of one lane in order, none in a heartbeat. `traceparents` are those of sampled changes, each
+    once."""
+
+    lane: Lane
+    changes: Sequence[ChangeT]
+    progress: Progress
+    traceparents: tuple[str, ...] = ()
+
+    def then(self, later: "Batch[ChangeT]") -> "Batch[ChangeT]":
+        """This and the batch that follows it in the same lane, as one."""
+        traces = dict.fromkeys((*self.traceparents, *later.traceparents))
+        return Batch(
+            self.lane, (*self.changes, *later.changes), later.progress, tuple(traces)[:LINKED_TRACES]
+        )
+
+
+class Inbox(Generic[ChangeT]):
+    """Any number put, one takes, on one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Lane, deque[Batch[ChangeT]]] = {lane: deque() for lane in LANES}
+        self._changed = asyncio.Condition()
+        self._turns = Turns()
+
+    async def put(self, batch: Batch[ChangeT]) -> None:
+        """Adds a batch; waits while its lane is full."""
+        waiting = self._waiting[batch.lane]
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(waiting) < QUEUED_BATCHES)
+            waiting.append(batch)
+            self._changed.notify_all()
+
+    async def take(self) -> Batch[ChangeT]:
+        """The next batch by turns, with those that follow it in its lane; waits while there is none."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: any(self._waiting.values()))
+            lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+            self._turns.served(lane)
+            waiting = self._waiting[lane]
+            taken = waiting.popleft()
+            while waiting and len(taken.changes) + len(waiting[0].changes) <= MERGED_CHANGES:
+                taken = taken.then(waiting.popleft())
+            self._changed.notify_all()
+            return taken
