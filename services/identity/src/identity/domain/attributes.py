@@ -1,0 +1,103 @@
+"""What sources say about a person, and which saying survives."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Release(StrEnum):
+    """How far a value travels: contact never leaves identity, portrait only to a portrait, open may become
+    tags.
+    """
+
+    CONTACT = "contact"
+    PORTRAIT = "portrait"
+    OPEN = "open"
+
+
+class ValueType(StrEnum):
+    """The types an attribute may have."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOL = "bool"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeDefinition:
+    """A declared attribute; `allowed` lists the texts it may have, empty for any."""
+
+    name: str
+    type: ValueType
+    release: Release
+    en: str
+    zh: str
+    allowed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class AttributeDictionary:
+    """The declared attributes, and the rank of each source: the lowest wins; sources not ranked come last,
+    alike.
+    """
+
+    definitions: Mapping[str, AttributeDefinition]
+    source_ranks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeStatement:
+    """What a source said last of an attribute at one key. `value` is the value's canonical encoding."""
+
+    name: str
+    source: str
+    time_us: int
+    value: bytes
+
+
+def later(one: AttributeStatement, other: AttributeStatement) -> AttributeStatement:
+    """Of two statements by one source the later; at one time the greater encoding, so that order does not
+    matter.
+    """
+    return max(one, other, key=lambda statement: (statement.time_us, statement.value))
+
+
+def survivors(statements: Iterable[AttributeStatement], dictionary: AttributeDictionary) -> dict[str, bytes]:
+    """The value of each attribute: by source rank, then latest time, then value order."""
+    best: dict[str, tuple[tuple[int, int, bytes], bytes]] = {}
+    unranked = len(dictionary.source_ranks)
+    for statement in statements:
+        rank = dictionary.source_ranks.get(statement.source, unranked)
+        strength = (-rank, statement.time_us, statement.value)
+        if statement.name not in best or strength > best[statement.name][0]:
+            best[statement.name] = (strength, statement.value)
+    return {name: value for name, (_, value) in sorted(best.items())}
+
+
+def parse_attributes(document: Mapping[str, Any]) -> AttributeDictionary:
+    """The dictionary of a document shaped like standards/attributes.yaml. Raises ValueError on an unknown
+    word.
+    """
+    definitions = {
+        item["name"]: AttributeDefinition(
+            item["name"],
+            ValueType(item["type"]),
+            Release(item["release"]),
+            item["en"],
+            item["zh"],
+            frozenset(item.get("allowed", ())),
+        )
+        for item in document["attributes"]
+    }
+    ranks = {source: rank for rank, source in enumerate(document["source_ranks"])}
+    return AttributeDictionary(definitions, ranks)
+
+
+def parse_property_releases(document: Mapping[str, Any]) -> frozenset[str]:
+    """The event properties that do not leave identity, of a document shaped like
+    standards/properties.yaml.
+    """
+    return frozenset(document[Release.CONTACT]) | frozenset(document[Release.PORTRAIT])

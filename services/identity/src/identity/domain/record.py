@@ -1,0 +1,83 @@
+"""A record as the front door lets it in: checked, normalised, without what was refused."""
+
+from dataclasses import dataclass
+
+from identity.domain.attributes import AttributeStatement
+from identity.domain.consents import Channel
+from identity.domain.normalise import Problem
+
+MAX_FUTURE_S = 600
+"""A record this far ahead of the suite's clock is clamped to now; beyond it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An identifier in normal form with its scope made explicit; a blocked one is stored and never links."""
+
+    namespace: str
+    scope: str
+    value: str
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`properties` are the open ones in their published encoding."""
+
+    type: str
+    properties: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StatedAddress:
+    """An address in normal form."""
+
+    channel: Channel
+    scope: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatedConsent:
+    """A permission given or taken back at an address; times are microseconds since 1970."""
+
+    at: StatedAddress
+    purpose: str
+    granted: bool
+    time_us: int
+    expire_us: int | None
+    text_version: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one source says at one moment. `digest` is of the content as it was sent."""
+
+    source: str
+    record_id: str
+    digest: bytes
+    time_us: int
+    brand: str
+    identifiers: tuple[Identifier, ...]
+    event: Event | None
+    attributes: tuple[AttributeStatement, ...]
+    consents: tuple[StatedConsent, ...]
+    contact_points: tuple[StatedAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A part that was not taken: where, why, and how to mend it, without the value itself."""
+
+    field: str
+    problem: Problem
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One record of a batch: what is taken of it (None when it is refused as a whole) and what is not."""
+
+    record: Record | None
+    refusals: tuple[Refusal, ...]

@@ -1,0 +1,3 @@
+"""The built-in standards: linking policy, blocked values, attribute dictionary, releases of event
+properties.
+"""

@@ -1,0 +1,38 @@
+"""Reads the built-in standards from the package."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from identity.domain.attributes import AttributeDictionary, parse_attributes, parse_property_releases
+from identity.domain.normalise import BlockedValues, parse_blocked_values
+from identity.domain.policy import Policy, parse_policy
+
+
+@dataclass(frozen=True)
+class Standards:
+    """`closed_properties` are event properties that do not leave identity."""
+
+    policy: Policy
+    blocked: BlockedValues
+    attributes: AttributeDictionary
+    closed_properties: frozenset[str]
+
+
+def load_standards() -> Standards:
+    """The standards of this release."""
+    return Standards(
+        parse_policy(_document("linking.yaml")),
+        parse_blocked_values(_document("blocked_values.yaml")),
+        parse_attributes(_document("attributes.yaml")),
+        parse_property_releases(_document("properties.yaml")),
+    )
+
+
+def _document(name: str) -> dict[str, Any]:
+    document = yaml.safe_load((files("identity.standards") / name).read_text(encoding="utf-8"))
+    if not isinstance(document, dict):
+        raise TypeError(f"standards/{name} is not a mapping")
+    return document
