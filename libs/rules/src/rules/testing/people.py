@@ -1,0 +1,181 @@
+"""Random people over a catalogue, with the moments and zones at which calendars go wrong."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from hypothesis import strategies as st
+
+from rules.check import Population
+from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.person import Event, Person, ReferenceRows
+from rules.evaluate.setting import Setting
+from rules.schema import Catalogue, EventType, PropertyType, ReferenceTable, ValueList
+from rules.testing import words
+from rules.values import SCALE, Kind, ValueType
+from rules.windows import CalendarSettings
+
+MAX_PERSONS = 8
+MAX_EVENTS = 10  # of a person
+MAX_LINES = 3
+TICK = dt.timedelta(microseconds=1)
+ZONES = (
+    "Asia/Shanghai",
+    "America/New_York",
+    "Europe/London",
+    "Australia/Lord_Howe",  # moves its clock by half an hour
+    "America/Havana",  # moves it at midnight
+    "Asia/Kolkata",
+    "UTC",
+)
+MOMENTS_OF_EVALUATION = (
+    words.AS_OF,
+    dt.datetime(2026, 3, 30, 16, tzinfo=dt.UTC),  # midnight in Shanghai
+    dt.datetime(2026, 3, 8, 7, 30, tzinfo=dt.UTC),  # half an hour after New York's clock went forward
+    dt.datetime(2026, 11, 1, 5, 30, tzinfo=dt.UTC),  # within the hour that New York has twice
+    dt.datetime(2024, 2, 29, 12, 0, 0, 1, tzinfo=dt.UTC),
+)
+_STEPS_BACK = (
+    dt.timedelta(0),
+    TICK,
+    dt.timedelta(minutes=1),
+    dt.timedelta(hours=1),
+    dt.timedelta(hours=24),
+    dt.timedelta(days=7),
+    dt.timedelta(days=30),
+    dt.timedelta(days=100, minutes=7),
+    dt.timedelta(days=400),
+)
+_TEXTS = (*words.TEXTS, "", "é", "😀", "x%y_\\", "\uffee")
+_ABSENT_PERCENT = 25
+
+
+@dataclass(frozen=True)
+class World:
+    """People with what surrounds them. Persons outside `known` are in the population of all only."""
+
+    setting: Setting
+    persons: Mapping[int, Person]
+    known: frozenset[int]
+    members: frozenset[int]
+    tables: ReferenceRows
+
+    def population(self, population: Population) -> frozenset[int]:
+        match population:
+            case Population.ALL:
+                return frozenset(self.persons)
+            case Population.KNOWN:
+                return self.known
+            case Population.MEMBER:
+                return self.members
+
+
+@st.composite
+def worlds(draw: Any, catalogue: Catalogue) -> World:
+    """A few people, their tags and events; moments meet as_of, midnights and changes of the clock."""
+    calendar = CalendarSettings(draw(st.sampled_from(ZONES)), draw(st.sampled_from([1, 1, 7])))
+    setting = Setting(catalogue, draw(st.sampled_from(MOMENTS_OF_EVALUATION)), calendar)
+    maker = _Maker(draw, setting)
+    count = draw(st.integers(1, MAX_PERSONS))
+    everyone = range(1, count + 1)
+    events = maker.events(list(everyone), list(catalogue.events.values()))
+    persons = {each: maker.person(catalogue, events.get(each, [])) for each in everyone}
+    known = frozenset(each for each in everyone if not maker.chance(15))
+    members = frozenset(each for each in known if not maker.chance(30))
+    tables = {each.name: maker.rows(each) for each in catalogue.tables.values()}
+    return World(setting, persons, known, members, tables)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    draw: Callable[[st.SearchStrategy[Any]], Any]
+    setting: Setting
+
+    def pick(self, options: Any) -> Any:
+        return self.draw(st.sampled_from(options))
+
+    def chance(self, percent: int) -> bool:
+        return bool(self.draw(st.integers(0, 99)) >= 100 - percent)
+
+    def person(self, catalogue: Catalogue, events: list[Event]) -> Person:
+        tags = {
+            tag.name: self.value(tag.type, tag.values)
+            for tag in catalogue.tags.values()
+            if not self.chance(_ABSENT_PERCENT)
+        }
+        segments = frozenset(each for each in sorted(catalogue.segments) if self.chance(50))
+        ordered = tuple(sorted(events, key=lambda event: (event.time, event.ingest_seq)))
+        return Person(tags, ordered, segments)
+
+    def events(self, everyone: list[int], types: list[EventType]) -> dict[int, list[Event]]:
+        """In the order of their arrival, which is not that of their times."""
+        found: dict[int, list[Event]] = {}
+        for ingest_seq in range(self.draw(st.integers(0, MAX_EVENTS * len(everyone)))):
+            type_ = self.pick([types[0], *types])
+            event = Event(type_.name, self.moment(), ingest_seq, self.properties(type_))
+            found.setdefault(self.pick(everyone), []).append(event)
+        return found
+
+    def properties(self, type_: EventType) -> dict[str, Any]:
+        stored = [type_.property(name) for name in type_.property_names()]
+        found = {}
+        for each in stored:
+            if each is None or each.name in {"time", "hour", "weekday", "is_workday"}:
+                continue
+            if not self.chance(_ABSENT_PERCENT):
+                found[each.name] = self.lines(each) if each.fields else self.value(each.type, each.values)
+        return found
+
+    def lines(self, list_: PropertyType) -> tuple[dict[str, Value], ...]:
+        return tuple(
+            {
+                each.name: self.value(each.type, each.values)
+                for each in list_.fields
+                if not self.chance(_ABSENT_PERCENT)
+            }
+            for _ in range(self.draw(st.integers(0, MAX_LINES)))
+        )
+
+    def rows(self, table: ReferenceTable) -> dict[str, dict[str, Value]]:
+        return {
+            key: {
+                each.name: self.value(each.type, each.values)
+                for each in table.columns
+                if not self.chance(_ABSENT_PERCENT)
+            }
+            for key in words.TEXTS
+            if not self.chance(_ABSENT_PERCENT)
+        }
+
+    def value(self, type_: ValueType, values: ValueList | None) -> Value:
+        if type_.kind is Kind.LIST:
+            assert type_.element is not None
+            count = self.draw(st.integers(0, 3))
+            elements = [self.scalar(type_.element, values) for _ in range(count)]
+            return tuple(dict.fromkeys(elements))
+        return self.scalar(type_.kind, values)
+
+    def scalar(self, kind: Kind, values: ValueList | None) -> Scalar:
+        match kind:
+            case Kind.BOOL:
+                return cast(bool, self.draw(st.booleans()))
+            case Kind.NUMBER:
+                return cast(int, self.pick((*words.NUMBERS, 1, -1, 33_333, 1_000_000 * SCALE)))
+            case Kind.TEXT:
+                return cast(str, self.pick(sorted(values.values) if values else _TEXTS))
+            case Kind.DATE:
+                return cast(dt.date, self.pick((*words.DAYS, self.setting.today)))
+            case _:
+                return self.moment()
+
+    def moment(self) -> dt.datetime:
+        """Near as_of, a step before it, or a tenant's midnight; sometimes after as_of."""
+        kind = self.draw(st.integers(0, 5))
+        if kind == 0:
+            base = self.setting.calendar.midnight(self.setting.today - self.pick(_STEPS_BACK))
+        elif kind == 1:
+            base = self.pick(words.MOMENTS)
+        else:
+            base = self.setting.as_of - self.pick(_STEPS_BACK)
+        return cast(dt.datetime, base + self.pick((dt.timedelta(0), TICK, -TICK)))

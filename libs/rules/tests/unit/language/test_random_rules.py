@@ -1,0 +1,28 @@
+"""Random well-typed rules: what must hold for every rule of the language."""
+
+from hypothesis import given
+from rules.check import check_rule
+from rules.parser import parse
+from rules.printer import print_rule
+from rules.testing import retailer, rules
+from rules.tree import Rule
+
+CATALOGUE = retailer()
+ANY_RULE = rules(CATALOGUE, only_evaluable=False)
+
+
+@given(rule=ANY_RULE)
+def test_reading_what_was_printed_gives_the_same_tree(rule: Rule) -> None:
+    assert parse(print_rule(rule)) == rule
+
+
+@given(rule=ANY_RULE)
+def test_a_random_rule_passes_the_check(rule: Rule) -> None:
+    checked = check_rule(rule, CATALOGUE)
+    assert parse(print_rule(checked.rule)) == checked.rule
+
+
+@given(rule=ANY_RULE)
+def test_checking_a_checked_rule_changes_nothing(rule: Rule) -> None:
+    once = check_rule(rule, CATALOGUE).rule
+    assert check_rule(once, CATALOGUE).rule == once
