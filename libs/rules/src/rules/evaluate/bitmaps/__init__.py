@@ -1,0 +1,17 @@
+"""Rules over tag values and features as bitmaps of person ids."""
+
+from .columns import CodeColumn, ListColumn, NumberColumn, column_of
+from .evaluator import members
+from .index import Column, TagBitmaps
+from .memory import MemoryBitmaps
+
+__all__ = [
+    "CodeColumn",
+    "Column",
+    "ListColumn",
+    "MemoryBitmaps",
+    "NumberColumn",
+    "TagBitmaps",
+    "column_of",
+    "members",
+]
