@@ -1,0 +1,141 @@
+"""A running sandbox: one server per provider and one to look inside, all in this process."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from sandbox.admin import Admin
+from sandbox.carrier import Carrier
+from sandbox.clock import Clock
+from sandbox.effects import EffectLog
+from sandbox.exchange import Exchange
+from sandbox.faults import FaultPlan
+from sandbox.memory import Memory
+from sandbox.provider import Provider
+from sandbox.reports import Reports
+from sandbox.settings import ADMIN, Settings
+from sandbox.store import Store
+
+PORTS_FILE = "ports.json"
+SWEEP_S = 60.0
+SHUTDOWN_S = 0.5
+MAX_LINE_BYTES = 64 * 1024
+"""A request line: SendSms carries a thousand numbers in its query."""
+
+
+class PortInUseError(OSError):
+    """A port is taken by another process; the message names the port and the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the servers share."""
+
+    store: Store
+    clock: Clock
+    log: EffectLog
+    memory: Memory
+    carrier: Carrier
+    reports: Reports
+    faults: FaultPlan
+
+
+class Sandbox:
+    """Start with `async with` or `start` and `close`; a new one on the same folder keeps what was sent."""
+
+    def __init__(self, settings: Settings, parts: Parts, providers: Sequence[Provider]) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._providers = providers
+        self._runners: list[web.AppRunner] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ports: dict[str, int] = {}
+        """By server: admin and the providers that have settings; filled by `start`."""
+
+    @property
+    def log(self) -> EffectLog:
+        return self._parts.log
+
+    @property
+    def faults(self) -> FaultPlan:
+        return self._parts.faults
+
+    @property
+    def reports(self) -> Reports:
+        return self._parts.reports
+
+    def url(self, server: str) -> str:
+        """http://host:port of a provider, or of admin."""
+        return f"http://{self._settings.host}:{self.ports[server]}"
+
+    async def start(self) -> Mapping[str, int]:
+        """Bind every port and serve; returns `ports`, also written to ports.json in the data folder.
+
+        Raises PortInUseError when a given port is taken; nothing is left running then.
+        """
+        parts = self._parts
+        apps = {ADMIN: Admin(parts.log, parts.faults, parts.reports, parts.clock).app()}
+        for provider in self._providers:
+            parts.reports.serve(provider.name, provider.courier)
+            exchange = Exchange(provider, parts.store, parts.carrier, parts.reports, parts.faults)
+            apps[provider.name] = exchange.app()
+        try:
+            for name, app in apps.items():
+                self.ports[name] = await self._listen(name, app)
+        except PortInUseError:
+            await self.close()
+            raise
+        self._tasks = [asyncio.create_task(parts.reports.run()), asyncio.create_task(self._sweep())]
+        write_atomically(parts.store.path.parent / PORTS_FILE, json.dumps(self.ports))
+        return self.ports
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for runner in self._runners:
+            await runner.cleanup()
+        await self._parts.reports.close()
+        self._parts.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _listen(self, name: str, app: web.Application) -> int:
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            max_line_size=MAX_LINE_BYTES,
+            handle_signals=False,
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        host, port = self._settings.host, self._settings.ports[name]
+        try:
+            await web.TCPSite(runner, host, port, reuse_address=True).start()
+        except OSError as error:
+            raise PortInUseError(f"port {port} for {name} cannot be used: {error.strerror}") from error
+        return int(runner.addresses[0][1])
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            with self._parts.store.transaction():
+                self._parts.memory.sweep()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Readers see the old content or the new, never a part."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,1 @@
+"""WeChat official accounts: stable_token, template/send, TEMPLATESENDJOBFINISH and unsubscribe events."""
