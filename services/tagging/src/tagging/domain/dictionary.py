@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rules import values
@@ -42,7 +43,7 @@ class Text:
     en: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dictionary:
     """Event types and reference tables as rules see them, with the texts of their names.
 
@@ -78,11 +79,11 @@ class Dictionary:
 
         Of a list of records the undeclared fields are else, record by record.
         """
-        event = self.events.get(event_type)
+        stored = self._stored.get(event_type, self._carried)
         declared: dict[str, PropertyValue] = {}
         extra: dict[str, PropertyValue] = {}
         for name, value in said.items():
-            property_ = _stored(event, name)
+            property_ = stored.get(name)
             if property_ is None or not _is_of(value, property_.type):
                 extra[name] = value
             elif property_.type.kind is Kind.RECORDS:
@@ -92,6 +93,18 @@ class Dictionary:
             else:
                 declared[name] = value
         return declared, extra
+
+    @cached_property
+    def _carried(self) -> Mapping[str, PropertyType]:
+        return {each.name: each for each in CARRIED_PROPERTIES if each.name != "source"}
+
+    @cached_property
+    def _stored(self) -> Mapping[str, Mapping[str, PropertyType]]:
+        """By event type, the properties that an event may carry; derived ones are never stored."""
+        return {
+            event.name: {**self._carried, **{each.name: each for each in event.properties}}
+            for event in self.events.values()
+        }
 
 
 def is_of(value: Value, type_: ValueType) -> bool:
@@ -162,12 +175,6 @@ def _type(word: str, where: str) -> ValueType:
 
 def _texts(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:
     return {name: Text(entry["zh"], entry["en"]) for name, entry in entries.items()}
-
-
-def _stored(event: EventType | None, name: str) -> PropertyType | None:
-    """A property that an event of the type may carry; derived ones are never stored."""
-    everything = (*(event.properties if event else ()), *CARRIED_PROPERTIES)
-    return next((each for each in everything if each.name == name and name != "source"), None)
 
 
 def _conform_records(

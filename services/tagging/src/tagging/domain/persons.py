@@ -45,7 +45,7 @@ class Person:
 class PersonDelta:
     """What a batch of statements changed.
 
-    changed  the statements that were news, in order of person_id: the universe's new entries
+    changed  whose state, redirect or birth hash is news, in order of person_id: new entries of the universe
     touched  every id whose events, attributes or state may now differ, redirected and erased ids included:
              fold these again
     """

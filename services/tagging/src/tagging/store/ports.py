@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from rules.check import Population
 from rules.evaluate.meaning import Value
-from rules.evaluate.setting import Population
 from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
@@ -39,6 +39,10 @@ class Highest:
     person_id: int = 0
     key_id: int = 0
     ingest_sequence: int = 0
+
+
+NOT_LIVE = 2**62
+"""The live position of persons that lag behind the bulk lane only."""
 
 
 class EventStore(Protocol):
@@ -115,12 +119,17 @@ class KeyMap(Protocol):
 
     def array(self, connection: Connection, tenant: str) -> PersonIds:
         """person id by key id (0 = nobody), dense from key 0: 8 bytes a key. Read-only; kept between calls
-        and brought up to date by what changed."""
+        and brought up to date by what changed. Not in a transaction that applies statements."""
         ...
 
 
 class Tenants(Protocol):
     """The tenants that have facts, their settings and their day."""
+
+    def lock(self, connection: Connection, tenant: str) -> None:
+        """First in every transaction that stores facts, or values computed from facts: those of one tenant
+        take turns, so that no value is computed from facts older than the last stored value's."""
+        ...
 
     def get(self, connection: Connection, tenant: str) -> Tenant | None: ...
 
@@ -144,18 +153,46 @@ class Tenants(Protocol):
 class Progress(Protocol):
     """How far the facts of identity are stored, and how far their consequences reach.
 
-    Facts of the bulk lane leave persons stale; identity's bulk lane is promised to the right only up to
-    the oldest stale person.
+    Facts of the bulk lane and of a bootstrap leave persons stale; what is promised to the right ends before
+    the oldest fact that somebody is stale of. Both change in the transaction that makes the change true.
     """
 
     def cursor(self, connection: Connection) -> Revision | None:
-        """How far the facts are stored; None before the first bootstrap has ended."""
+        """How far the facts are stored; None before the first bootstrap has ended, and during any."""
+        ...
+
+    def promised(self, connection: Connection) -> Revision | None:
+        """The revision of identity whose every consequence is stored."""
+        ...
+
+    def begin(self, connection: Connection) -> None:
+        """Drops the cursor: a bootstrap begins. The promise stays as it is."""
+        ...
+
+    def finish(self, connection: Connection, revision: Revision) -> None:
+        """Sets the cursor: a bootstrap has ended. After a change of epoch the promise starts from nothing
+        while anybody is stale."""
+        ...
+
+    def advance(self, connection: Connection, lane: Lane, through: Revision) -> None:
+        """Moves the cursor in one lane, and the promise; after stale persons are added."""
+        ...
+
+    def epoch_number(self, connection: Connection, epoch: str) -> int:
+        """How many epochs of identity were seen before this one: versions of a later one are higher."""
         ...
 
     def add_stale(
-        self, connection: Connection, tenant: str, person_ids: Collection[int], position: int
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        *,
+        bulk: int,
+        live: int = NOT_LIVE,
     ) -> None:
-        """Marks persons whose values lag behind a fact at this position of the bulk lane."""
+        """Marks persons whose values lag behind a fact at this position of the bulk lane, and of the live
+        lane when one is given; the first mark of a person stays."""
         ...
 
     def stale_persons(self, connection: Connection, tenant: str, limit: int) -> list[int]:
@@ -174,7 +211,7 @@ class Progress(Protocol):
         up_to_position: int | None = None,
     ) -> None:
         """In the transaction that stores their values: they are stale no longer (None is all persons), and
-        what is promised to the right moves on. `up_to_position`: only those marked at or before it."""
+        the promise moves on. `up_to_position`: only those marked at or before it in the bulk lane."""
         ...
 
 
@@ -225,7 +262,7 @@ class ReferenceTables(Protocol):
         self, connection: Connection, tenant: str, tables: Collection[str]
     ) -> dict[str, dict[str, Mapping[str, Value]]]:
         """table -> key -> columns: every row, kept between calls while nothing changes; an entry for every
-        table asked for."""
+        table asked for. Not in a transaction that puts rows."""
         ...
 
     def each(

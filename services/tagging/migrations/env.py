@@ -1,0 +1,6 @@
+"""Alembic's entry."""
+
+from servicekit.migrations import run
+from tagging.store.schema import metadata
+
+run(metadata)

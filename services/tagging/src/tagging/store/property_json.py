@@ -1,0 +1,70 @@
+"""Values in text columns: JSON in which a date is {"$d": days} and a moment {"$t": microseconds} since 1970.
+
+Names of properties and fields consist of a-z, 0-9 and _, so that no record can be taken for either.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH_DAY = EPOCH.toordinal()
+_US = dt.timedelta(microseconds=1)
+
+
+def microseconds(moment: dt.datetime) -> int:
+    """Since 1970."""
+    return (moment - EPOCH) // _US
+
+
+def moment_of(time_us: int) -> dt.datetime:
+    """The aware moment, in UTC."""
+    return EPOCH + dt.timedelta(microseconds=time_us)
+
+
+def day_number(day: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - EPOCH_DAY
+
+
+def day_of_number(number: int) -> dt.date:
+    """The date of days since 1970-01-01."""
+    return dt.date.fromordinal(number + EPOCH_DAY)
+
+
+def encode(values: Mapping[str, Any]) -> str:
+    """Named values as compact text; equal mappings give equal text."""
+    if not values:
+        return "{}"
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_marked)
+
+
+def decode(text: str) -> dict[str, Any]:
+    """The values again; lists are tuples."""
+    if text == "{}":
+        return {}
+    found: dict[str, Any] = json.loads(text, object_hook=_unmarked if '"$' in text else None)
+    for name, value in found.items():
+        if isinstance(value, list):
+            found[name] = tuple(value)
+    return found
+
+
+def _marked(value: object) -> dict[str, int]:
+    match value:
+        case dt.datetime():
+            return {"$t": microseconds(value)}
+        case dt.date():
+            return {"$d": day_number(value)}
+        case _:
+            raise TypeError(f"{type(value).__name__} is no value")
+
+
+def _unmarked(record: dict[str, Any]) -> Any:
+    if len(record) == 1:
+        if "$t" in record:
+            return moment_of(record["$t"])
+        if "$d" in record:
+            return day_of_number(record["$d"])
+    return record

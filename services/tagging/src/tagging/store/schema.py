@@ -1,0 +1,9 @@
+"""The service's tables: the kit's, those of the facts and those of the tags."""
+
+from servicekit.kit_tables import kit_tables
+from sqlalchemy import MetaData
+from tagging.store.schema_facts import fact_tables
+
+metadata = MetaData()
+kit_tables(metadata)
+fact_tables(metadata)

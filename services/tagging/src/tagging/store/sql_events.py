@@ -1,0 +1,167 @@
+"""Events as rows."""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from servicekit.driver_sql import execute
+from sqlalchemy import Connection
+from tagging.domain.events import Event
+from tagging.store.ports import Highest, PersonIds
+from tagging.store.property_json import decode, encode, microseconds, moment_of
+from tagging.store.sql_counters import ensure_counters
+from tagging.store.sql_lists import pieces
+
+INSERTED = 200
+"""Rows of one insert, at most: 12 parameters each."""
+ROW_BYTES = 100
+"""What a row weighs in files beside its properties, about."""
+EVENT_COLUMNS = (
+    "ingest_sequence, source, event_id, type, time_us, anchor_key_id, other_key_ids, brand, properties, extra"
+)
+_QUALIFIED = ", ".join(f"e.{name}" for name in EVENT_COLUMNS.split(", "))
+
+
+class SqlEventStore:
+    """EventStore over the table `event`."""
+
+    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> tuple[Event, ...]:
+        if not events:
+            return ()
+        ensure_counters(connection, tenant)
+        arrival = execute(
+            connection,
+            "UPDATE fact_counter SET arrival = arrival + ? WHERE tenant = ? RETURNING arrival",
+            (len(events), tenant),
+        ).scalar_one() - len(events)
+        stored: set[int] = set()
+        size_bytes = 0
+        for start in range(0, len(events), INSERTED):
+            piece = events[start : start + INSERTED]
+            rows = [_row(tenant, arrival + start + 1 + index, event) for index, event in enumerate(piece)]
+            new = {
+                row[0]
+                for row in execute(connection, _insert(len(rows)), [part for row in rows for part in row])
+            }
+            size_bytes += sum(len(row[10]) + len(row[11]) + ROW_BYTES for row in rows if row[1] in new)
+            stored |= new
+        self._count(connection, tenant, events, size_bytes)
+        first: dict[int, Event] = {}
+        for event in events:
+            first.setdefault(event.ingest_sequence, event)
+        return tuple(event for sequence, event in first.items() if sequence in stored)
+
+    def of_persons(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        types: Collection[str] | None = None,
+    ) -> dict[int, list[Event]]:
+        found: dict[int, list[Event]] = {person_id: [] for person_id in person_ids}
+        if types is not None and not types:
+            return found
+        listed = sorted(types) if types is not None else []
+        of_types = f" AND e.type IN ({', '.join('?' * len(listed))})" if listed else ""
+        for piece, marks in pieces(found):
+            rows = execute(
+                connection,
+                f"SELECT k.person_id, {_QUALIFIED} FROM key_owner k "  # noqa: S608  # only marks are inserted
+                "JOIN event e ON e.tenant = k.tenant AND e.anchor_key_id = k.key_id "
+                f"WHERE k.tenant = ? AND k.person_id IN ({marks}){of_types}",
+                [tenant, *piece, *listed],
+            )
+            for row in rows:
+                found[row[0]].append(event_of(row[1:]))
+        for events in found.values():
+            events.sort(key=lambda event: (event.time, event.ingest_sequence))
+        return found
+
+    def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
+        rows = execute(
+            connection,
+            f"SELECT {_QUALIFIED} FROM key_owner k "  # noqa: S608  # constants
+            "JOIN event e ON e.tenant = k.tenant AND e.anchor_key_id = k.key_id "
+            "WHERE k.tenant = ? AND k.person_id = ? ORDER BY e.time_us DESC, e.ingest_sequence DESC LIMIT ?",
+            (tenant, person_id, limit),
+        )
+        return [event_of(tuple(row)) for row in rows]
+
+    def persons_active(
+        self, connection: Connection, tenant: str, start: dt.datetime, end: dt.datetime
+    ) -> PersonIds:
+        rows = execute(
+            connection,
+            "SELECT DISTINCT k.person_id FROM event e "
+            "JOIN key_owner k ON k.tenant = e.tenant AND k.key_id = e.anchor_key_id "
+            "WHERE e.tenant = ? AND e.time_us >= ? AND e.time_us < ? AND k.person_id > 0",
+            (tenant, microseconds(start), microseconds(end)),
+        )
+        return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
+
+    def highest(self, connection: Connection) -> dict[str, Highest]:
+        rows = execute(
+            connection,
+            "SELECT tenant, highest_person_id, highest_key_id, highest_ingest_sequence FROM fact_counter",
+        )
+        return {row[0]: Highest(*row[1:]) for row in rows}
+
+    @staticmethod
+    def _count(connection: Connection, tenant: str, events: Sequence[Event], size_bytes: int) -> None:
+        keys = max(max(event.anchor_key_id, *event.other_key_ids, 0) for event in events)
+        sequence = max(event.ingest_sequence for event in events)
+        execute(
+            connection,
+            "UPDATE fact_counter SET recent_bytes = recent_bytes + ?, "
+            "recent_since_ms = CASE WHEN recent_since_ms = 0 AND ? > 0 THEN ? ELSE recent_since_ms END, "
+            "highest_key_id = CASE WHEN highest_key_id < ? THEN ? ELSE highest_key_id END, "
+            "highest_ingest_sequence = "
+            "CASE WHEN highest_ingest_sequence < ? THEN ? ELSE highest_ingest_sequence END WHERE tenant = ?",
+            (size_bytes, size_bytes, int(time.time() * 1000), keys, keys, sequence, sequence, tenant),
+        )
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """The event of a row of EVENT_COLUMNS."""
+    sequence, source, event_id, type_, time_us, anchor, others, brand, properties, extra = row
+    return Event(
+        ingest_sequence=sequence,
+        source=source,
+        event_id=event_id,
+        type=type_,
+        time=moment_of(time_us),
+        anchor_key_id=anchor,
+        other_key_ids=tuple(json.loads(others)) if others else (),
+        brand=brand,
+        properties=decode(properties),
+        extra=decode(extra),
+    )
+
+
+def _row(tenant: str, arrival: int, event: Event) -> tuple[Any, ...]:
+    return (
+        tenant,
+        event.ingest_sequence,
+        arrival,
+        event.source,
+        event.event_id,
+        event.type,
+        microseconds(event.time),
+        event.anchor_key_id,
+        json.dumps(event.other_key_ids) if event.other_key_ids else "",
+        event.brand,
+        encode(event.properties),
+        encode(event.extra),
+    )
+
+
+def _insert(rows: int) -> str:
+    marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)
+    return (
+        "INSERT INTO event (tenant, ingest_sequence, arrival, source, event_id, type, time_us, "  # noqa: S608
+        f"anchor_key_id, other_key_ids, brand, properties, extra) VALUES {marks} "
+        "ON CONFLICT DO NOTHING RETURNING ingest_sequence"
+    )

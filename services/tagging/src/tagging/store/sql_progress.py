@@ -1,0 +1,129 @@
+"""How far the facts are stored, and how far their consequences reach.
+
+The consumer's rows in the kit's table `upstream` are the cursor. What may be promised to the right stands
+there too, under a name of its own: the same positions, but before the oldest stale person.
+"""
+
+from collections.abc import Collection
+
+from servicekit import upstream
+from servicekit.driver_sql import execute, execute_many
+from servicekit.revision import LANES, Lane, Revision
+from servicekit.upstream import Sources
+from sqlalchemy import Connection
+from tagging.store.ports import NOT_LIVE
+from tagging.store.sql_lists import pieces
+
+UPSTREAM_SERVICE = "identity"
+FACTS = "identity"
+"""The consumer whose cursor says which facts are stored."""
+VALUES = "identity values"
+"""The name under which the consequences' reach is stored."""
+FACT_SOURCES: Sources = {FACTS: (UPSTREAM_SERVICE,)}
+"""For those who wait for facts: runs and lake flushes."""
+VALUE_SOURCES: Sources = {VALUES: (UPSTREAM_SERVICE,)}
+"""For those who wait for values, and for what Watch promises."""
+
+
+class SqlProgress:
+    """Progress over the tables `stale_person` and `upstream`."""
+
+    def cursor(self, connection: Connection) -> Revision | None:
+        return upstream.cursor(connection, FACTS, UPSTREAM_SERVICE)
+
+    def settle(self, connection: Connection) -> None:
+        cursor = self.cursor(connection)
+        if cursor is None:
+            return
+        bulk, live = execute(connection, "SELECT min(position), min(live_position) FROM stale_person").one()
+        reached = Revision(
+            cursor.service,
+            cursor.epoch,
+            live=cursor.live if live is None else min(cursor.live, live - 1),
+            bulk=cursor.bulk if bulk is None else min(cursor.bulk, bulk - 1),
+        )
+        for lane in LANES:
+            upstream.advance(connection, VALUES, lane, reached, ())
+
+    def begin(self, connection: Connection) -> None:
+        upstream.forget(connection, FACTS)
+
+    def finish(self, connection: Connection, revision: Revision) -> None:
+        promised = self.promised(connection)
+        if promised is None or promised.epoch != revision.epoch:
+            execute(connection, "UPDATE stale_person SET position = 1, live_position = 1")
+        upstream.reset(connection, FACTS, revision, ())
+        self.settle(connection)
+
+    def advance(self, connection: Connection, lane: Lane, through: Revision) -> None:
+        upstream.advance(connection, FACTS, lane, through, ())
+        self.settle(connection)
+
+    def promised(self, connection: Connection) -> Revision | None:
+        return upstream.cursor(connection, VALUES, UPSTREAM_SERVICE)
+
+    def epoch_number(self, connection: Connection, epoch: str) -> int:
+        known = execute(
+            connection, "SELECT number FROM identity_epoch WHERE epoch = ?", (epoch,)
+        ).scalar_one_or_none()
+        if known is not None:
+            return int(known)
+        execute(
+            connection,
+            "INSERT INTO identity_epoch (epoch, number) SELECT ?, count(*) FROM identity_epoch",
+            (epoch,),
+        )
+        return self.epoch_number(connection, epoch)
+
+    def add_stale(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        *,
+        bulk: int,
+        live: int = NOT_LIVE,
+    ) -> None:
+        execute_many(
+            connection,
+            "INSERT INTO stale_person (tenant, person_id, position, live_position) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (tenant, person_id) DO UPDATE SET live_position = excluded.live_position "
+            "WHERE stale_person.live_position > excluded.live_position",
+            [(tenant, person_id, bulk, live) for person_id in sorted(person_ids)],
+        )
+
+    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> list[int]:
+        rows = execute(
+            connection,
+            "SELECT person_id FROM stale_person WHERE tenant = ? ORDER BY position, person_id LIMIT ?",
+            (tenant, limit),
+        )
+        return [row[0] for row in rows]
+
+    def stale_counts(self, connection: Connection) -> dict[str, int]:
+        rows = execute(connection, "SELECT tenant, count(*) FROM stale_person GROUP BY tenant")
+        return {row[0]: row[1] for row in rows}
+
+    def remove_stale(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int] | None,
+        up_to_position: int | None = None,
+    ) -> None:
+        bound = "" if up_to_position is None else " AND position <= ?"
+        limit = [] if up_to_position is None else [up_to_position]
+        if person_ids is None:
+            execute(
+                connection,
+                f"DELETE FROM stale_person WHERE tenant = ?{bound}",  # noqa: S608  # only marks are inserted
+                [tenant, *limit],
+            )
+        else:
+            for piece, marks in pieces(person_ids):
+                execute(
+                    connection,
+                    f"DELETE FROM stale_person WHERE tenant = ? AND person_id IN ({marks}){bound}",  # noqa: S608
+                    [tenant, *piece, *limit],
+                )
+        self.settle(connection)

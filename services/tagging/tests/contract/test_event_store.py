@@ -1,0 +1,103 @@
+"""The contract of EventStore, on each store."""
+
+import datetime as dt
+
+import pytest
+from servicekit.database import Database
+from tagging.domain.events import Event
+from tagging.domain.persons import Person, PersonState
+from tagging.store.ports import Highest
+from tagging.store.sql_events import SqlEventStore
+from tagging.store.sql_key_map import SqlKeyMap
+
+NOON = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
+LINES = ({"item_id": "a", "quantity": 20_000}, {"item_id": "b"})
+
+
+def event(
+    sequence: int, key: int = 1, *, minutes: int = 0, type_: str = "order_paid", **others: object
+) -> Event:
+    return Event(
+        ingest_sequence=sequence,
+        source="shop",
+        event_id=f"e{sequence}",
+        type=type_,
+        time=NOON + dt.timedelta(minutes=minutes),
+        anchor_key_id=key,
+        **others,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def events() -> SqlEventStore:
+    return SqlEventStore()
+
+
+def test_an_event_comes_back_as_it_was_stored(database: Database, events: SqlEventStore) -> None:
+    said = event(
+        7,
+        other_key_ids=(3, 5),
+        brand="north",
+        properties={"amount": 123_400, "items": LINES, "order_id": "订单 1"},
+        extra={"on": dt.date(2026, 5, 2), "at": NOON, "flags": ("a", "b"), "yes": True},
+    )
+    database.write_now(SqlKeyMap().apply, "t1", [Person(1, 1, PersonState.KNOWN, key_ids=(1,))])
+    assert database.write_now(events.append, "t1", [said]) == (said,)
+    assert database.read_now(events.of_persons, "t1", [1]) == {1: [said]}
+
+
+def test_a_repeat_of_a_sequence_or_of_a_source_id_changes_nothing(
+    database: Database, events: SqlEventStore
+) -> None:
+    first, other = event(1), event(2)
+    assert database.write_now(events.append, "t1", [first, first, other]) == (first, other)
+    assert database.write_now(events.append, "t1", [other, first]) == ()
+    renumbered = Event(9, "shop", "e1", "order_paid", NOON, 1)
+    assert database.write_now(events.append, "t1", [renumbered]) == ()
+    assert database.write_now(events.append, "t2", [first]) == (first,)
+
+
+def test_more_events_than_one_statement_takes_are_all_stored(
+    database: Database, events: SqlEventStore
+) -> None:
+    many = [event(sequence, key=sequence) for sequence in range(1, 502)]
+    assert database.write_now(events.append, "t1", many) == tuple(many)
+    assert database.read_now(events.highest) == {"t1": Highest(0, 501, 501)}
+
+
+def test_events_of_a_person_are_folded_over_its_keys_in_order(
+    database: Database, events: SqlEventStore
+) -> None:
+    keys = SqlKeyMap()
+    database.write_now(keys.apply, "t1", [Person(1, 1, PersonState.KNOWN, key_ids=(1, 2))])
+    late, early, tie = event(1, 1, minutes=5), event(2, 2), event(3, 1, minutes=5, type_="search")
+    nobodys = event(4, 0)
+    database.write_now(events.append, "t1", [late, early, tie, nobodys])
+    assert database.read_now(events.of_persons, "t1", [1, 8]) == {1: [early, late, tie], 8: []}
+    assert database.read_now(events.of_persons, "t1", [1], ["search"]) == {1: [tie]}
+    assert database.read_now(events.of_persons, "t1", [1], []) == {1: []}
+    assert database.read_now(events.latest, "t1", 1, 2) == [tie, late]
+    database.write_now(
+        keys.apply,
+        "t1",
+        [Person(1, 5, PersonState.KNOWN, key_ids=(1,)), Person(2, 6, PersonState.KNOWN, key_ids=(2,))],
+    )
+    assert database.read_now(events.of_persons, "t1", [1, 2]) == {1: [late, tie], 2: [early]}
+
+
+def test_active_persons_are_those_with_an_event_in_the_interval(
+    database: Database, events: SqlEventStore
+) -> None:
+    database.write_now(
+        SqlKeyMap().apply,
+        "t1",
+        [Person(2, 1, PersonState.KNOWN, key_ids=(1,)), Person(1, 2, PersonState.KNOWN, key_ids=(2,))],
+    )
+    database.write_now(
+        events.append, "t1", [event(1, 1), event(2, 2, minutes=1), event(3, 1, minutes=2), event(4, 9)]
+    )
+    hour = dt.timedelta(hours=1)
+    minute = dt.timedelta(minutes=1)
+    assert database.read_now(events.persons_active, "t1", NOON, NOON + hour).tolist() == [1, 2]
+    assert database.read_now(events.persons_active, "t1", NOON, NOON + minute).tolist() == [2]
+    assert database.read_now(events.persons_active, "t1", NOON - hour, NOON).tolist() == []
