@@ -115,7 +115,7 @@ def draw_accounts(
         mini_member_id=seen(member_ids, has.mini, rates.mini_member),
         mini_unionid=seen(unionid, has.mini, rates.mini_union),
         official_unionid=seen(unionid, has.official, rates.official_union),
-        crm_unionid=seen(unionid, has.member & has.mini, rates.crm_union),
+        crm_unionid=seen(unionid, has.member, rates.crm_union),
         devices=_devices(seed, rng, people, presence, rates),
     )
 

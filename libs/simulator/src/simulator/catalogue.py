@@ -179,7 +179,7 @@ def staff_indexes(persons: int) -> NDArray[np.int64]:
 
 def retail_coupons(first: date, last: date) -> Coupons:
     """A newcomers' coupon, a standing one, and one for each promotion of the period."""
-    rows = [
+    rows: list[tuple[str, str, int, int, date, date]] = [
         ("NEW20", "新人券满99减20", 99, 20, first, last),
         ("MEMBER15", "会员券满150减15", 150, 15, first, last),
     ]
@@ -188,7 +188,8 @@ def retail_coupons(first: date, last: date) -> Coupons:
         rows.append((f"D11-{year}", "双11满400减80", 400, 80, date(year, 10, 31), date(year, 11, 12)))
     rows = [row for row in rows if row[4] <= last and row[5] >= first]
     rows.sort(key=lambda row: (row[2], row[0]))
-    begins, ends = (np.array([(row[n] - EPOCH).days for row in rows]) for n in (4, 5))
+    begins = np.array([(row[4] - EPOCH).days for row in rows])
+    ends = np.array([(row[5] - EPOCH).days for row in rows])
     return Coupons(
         pa.array([row[0] for row in rows]),
         pa.array([row[1] for row in rows]),

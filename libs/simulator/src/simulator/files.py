@@ -14,7 +14,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import yaml
 
-from simulator.manifest import FolderTakenError, SourceEntry, TableEntry
+from simulator.manifest import FolderTakenError, Manifest, SourceEntry, TableEntry
+from simulator.season import TIME_ZONE, aware
 
 PARQUET, UTF8, UTF8_BOM, GB18030 = "parquet", "utf-8", "utf-8-sig", "gb18030"
 _BOM = b"\xef\xbb\xbf"
@@ -114,14 +115,35 @@ class Folder:
     def write_truth(self, name: str, table: pa.Table) -> None:
         self._append(f"truth/{name}.parquet", PARQUET, table)
 
-    def source_entries(self) -> tuple[SourceEntry, ...]:
+    def finish(self, kind: str, seed: int, persons: int, history: tuple[int, int], as_of: int) -> Manifest:
+        """Write the manifest, once everything else is written; times are wall-clock seconds."""
+        sources = self._source_entries()
+        manifest = Manifest(
+            kind=kind,
+            seed=seed,
+            persons=persons,
+            time_zone=TIME_ZONE,
+            history_start=aware(history[0]),
+            history_end=aware(history[1]),
+            as_of=aware(as_of),
+            sources=sources,
+            reference=self._table_entries("reference"),
+            truth=self._table_entries("truth"),
+            accounts=self._streams["truth/accounts.parquet"].rows,
+            records=sum(entry.rows for entry in sources),
+            events=dict(sorted(self.events.items())),
+        )
+        manifest.save(self.path)
+        return manifest
+
+    def _source_entries(self) -> tuple[SourceEntry, ...]:
         """Export files in the order in which they were begun."""
         return tuple(
             SourceEntry(path, file.mapping_path, file.source, file.encoding, self._streams[path].rows)
             for path, file in self._sources.items()
         )
 
-    def table_entries(self, kind: str) -> tuple[TableEntry, ...]:
+    def _table_entries(self, kind: str) -> tuple[TableEntry, ...]:
         """Tables of a kind (reference or truth) in the order in which they were begun."""
         chosen = [path for path in self._streams if path.startswith(f"{kind}/")]
         return tuple(TableEntry(Path(path).stem, path, self._streams[path].rows) for path in chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
+_TIMES = ("history_start", "history_end", "as_of")
 
 
 class SimulatorError(Exception):
@@ -49,16 +50,17 @@ class TableEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`sources` are in import order. `as_of` is an aware time: the moment at which the story is told, later
-    than every event. `time_zone` is the zone of wall-clock times and of the tenant's days. `events` counts
-    by type."""
+    """`sources` are in import order; `events` counts by type. Orders and behaviour lie between
+    `history_start` and `history_end`; `as_of` is the moment at which the story is told, later than
+    everything in it (all three aware). `time_zone` is that of wall-clock times and of the tenant's days.
+    `kind`: retailer or overlay."""
 
     kind: str
     seed: int
     persons: int
     time_zone: str
-    first_event: datetime
-    last_event: datetime
+    history_start: datetime
+    history_end: datetime
     as_of: datetime
     sources: tuple[SourceEntry, ...]
     reference: tuple[TableEntry, ...]
@@ -77,7 +79,7 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         content = {"format": FORMAT_VERSION, **asdict(self)}
-        for field in ("first_event", "last_event", "as_of"):
+        for field in _TIMES:
             content[field] = content[field].isoformat()
         text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
         (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
@@ -97,7 +99,7 @@ class Manifest:
                 f"{folder / MANIFEST_NAME} has format {version}, this version reads {FORMAT_VERSION}: "
                 "make the folder anew"
             )
-        for field in ("first_event", "last_event", "as_of"):
+        for field in _TIMES:
             content[field] = datetime.fromisoformat(content[field])
         content["sources"] = tuple(SourceEntry(**entry) for entry in content["sources"])
         for field in ("reference", "truth"):

@@ -83,10 +83,11 @@ def selling_sources(
 
     Each person has a usual source, and buys at any other of theirs now and then.
     """
-    liking: NDArray[np.float64] = np.where(sells, rng.random(sells.shape), -1.0)
+    liking = np.where(sells, rng.random(sells.shape), -1.0)
     usual = liking.argmax(axis=1)[person]
     other = np.where(sells[person], rng.random((len(person), sells.shape[1])), -1.0).argmax(axis=1)
-    return np.where(rng.random(len(person)) < _PRIMARY_SOURCE_SHARE, usual, other)
+    source: NDArray[np.int64] = np.where(rng.random(len(person)) < _PRIMARY_SOURCE_SHARE, usual, other)
+    return source
 
 
 def draw_orders(

@@ -1,7 +1,6 @@
 """Who the customers are: the facts that no single source knows."""
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from simulator import names, places
 from simulator.catalogue import BRANDS_PER_DOMAIN, DOMAIN_OF_CATEGORY, gendered_categories
 from simulator.names import FEMALE, MALE
-from simulator.season import EPOCH, Season
+from simulator.season import DAY_S, Season
 from simulator.seeding import generator
 
 CHUNK_PERSONS = 20_000
@@ -51,12 +50,12 @@ class People:
         return len(self.index)
 
 
-def draw_people(seed: int, first: int, count: int, season: Season, history_start: int) -> People:
-    """Persons first .. first + count - 1; `first` is a multiple of CHUNK_PERSONS.
+def draw_people(seed: int, first: int, arrival: NDArray[np.int64], today: int) -> People:
+    """Persons first, first + 1, ... who arrived then; `first` is a multiple of CHUNK_PERSONS.
 
-    Arrivals follow the trade clock: some in the years before `history_start`, the rest after it.
+    `today` is the wall-clock second at which their ages are drawn.
     """
-    rng = generator(seed, "people", first // CHUNK_PERSONS)
+    rng, count = generator(seed, "people", first // CHUNK_PERSONS), len(arrival)
     gender = np.where(rng.random(count) < _FEMALE_SHARE, FEMALE, MALE).astype(np.int8)
     city = places.home_cities(rng, count)
     favourite = gendered_categories(rng, gender)
@@ -65,10 +64,10 @@ def draw_people(seed: int, first: int, count: int, season: Season, history_start
         index=np.arange(first, first + count, dtype=np.int64),
         name=names.full_names(rng, gender),
         gender=gender,
-        birth=_birth_days(rng, count, season),
+        birth=_birth_days(rng, count, today),
         city=city,
         address=places.addresses(rng, city),
-        arrival=_arrivals(rng, count, season, history_start),
+        arrival=arrival,
         favourite_category=favourite,
         favourite_brand=brand,
         focus=rng.beta(6, 4, count),
@@ -77,15 +76,9 @@ def draw_people(seed: int, first: int, count: int, season: Season, history_start
     )
 
 
-def _birth_days(rng: np.random.Generator, count: int, season: Season) -> NDArray[np.int64]:
-    age = np.clip(
-        rng.gamma((_USUAL_AGE / _AGE_SPREAD) ** 2, _AGE_SPREAD**2 / _USUAL_AGE, count), _YOUNGEST, _OLDEST
-    )
-    today = season.end // 86_400
-    return (today - age * 365.25).astype(np.int64)
-
-
-def _arrivals(rng: np.random.Generator, count: int, season: Season, history_start: int) -> NDArray[np.int64]:
+def draw_arrivals(seed: int, part: int, count: int, season: Season, history_start: int) -> NDArray[np.int64]:
+    """Arrivals on the trade clock: some in the years before `history_start`, the rest after it."""
+    rng = generator(seed, "arrivals", part)
     opening = season.trade_time(np.array([season.start, history_start, season.end]))
     earlier = rng.random(count) < _EARLIER_SHARE
     low = np.where(earlier, opening[0], opening[1])
@@ -93,5 +86,7 @@ def _arrivals(rng: np.random.Generator, count: int, season: Season, history_star
     return season.wall_time(low + (high - low) * rng.random(count))
 
 
-def day_number(day: date) -> int:
-    return (day - EPOCH).days
+def _birth_days(rng: np.random.Generator, count: int, today: int) -> NDArray[np.int64]:
+    shape, scale = (_USUAL_AGE / _AGE_SPREAD) ** 2, _AGE_SPREAD**2 / _USUAL_AGE
+    age = np.clip(rng.gamma(shape, scale, count), _YOUNGEST, _OLDEST)
+    return (today // DAY_S - age * 365.25).astype(np.int64)

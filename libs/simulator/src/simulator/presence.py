@@ -18,7 +18,7 @@ _CRM_HAND = Handwriting(
     masked=0.01,
     absent=0.013,
 )
-_SHOP_HAND = Handwriting(plus_86=0.05, dashes=0.02, spaces=0.01, full_width=0.01, masked=0.04, absent=0.02)
+_SHOP_HAND = Handwriting(plus_86=0.05, dashes=0.02, spaces=0.01, full_width=0.01, masked=0.03, absent=0.02)
 _POS_HAND = Handwriting(
     plus_86=0.01, zero_86=0.01, dashes=0.05, spaces=0.06, excel=0.004, masked=0.01, absent=0.02
 )
@@ -38,19 +38,19 @@ class Rates:
     shop: tuple[float, float] = (0.45, 0.55)
     mini: tuple[float, float] = (0.62, 0.45)
     official_with_mini: tuple[float, float] = (0.65, 0.40)
-    official_alone: tuple[float, float] = (0.03, 0.05)
+    official_alone: tuple[float, float] = (0.02, 0.03)
     app: tuple[float, float] = (0.38, 0.15)
     pos: tuple[float, float] = (0.45, 0.0)
     second_device: float = 0.26
     third_device: float = 0.06
-    shop_member: float = 0.60
+    shop_member: float = 0.78
     pos_member: float = 0.90
     mini_member: float = 0.85
-    mini_phone: float = 0.80
-    mini_union: float = 0.97
-    official_union: float = 0.98
-    crm_union: float = 0.50
-    device_login: float = 0.97
+    mini_phone: float = 0.86
+    mini_union: float = 0.985
+    official_union: float = 0.99
+    crm_union: float = 0.60
+    device_login: float = 0.985
     family: float = 0.012
     family_device: float = 0.3
     family_phone_elsewhere: float = 0.5
@@ -79,6 +79,11 @@ class Presence:
     family_partner: NDArray[np.int64]
     recycled_from: NDArray[np.int64]
     family_device: NDArray[np.bool_]
+
+    @property
+    def sells(self) -> NDArray[np.bool_]:
+        """(persons, selling sources): which sources may sell to whom, in the order of SELLING_SOURCES."""
+        return np.stack([self.shop, self.mini, self.app, self.pos], axis=1)
 
     @property
     def crm(self) -> NDArray[np.bool_]:

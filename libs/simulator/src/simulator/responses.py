@@ -14,7 +14,7 @@ OPT_OUT_REPLY = "R"
 _DEAD_ADDRESS = {"sms": 0.02, "wechat": 0.01, "push": 0.06, "email": 0.03}
 _LOST_MESSAGE = 0.004
 _USUAL_CLICK = {"sms": 0.06, "wechat": 0.12, "push": 0.08, "email": 0.04}
-_EAGERNESS = ((0.30, 0.15), (0.80, 1.0), (1.0, 3.0))
+_EAGERNESS = ((0.30, 0.15), (0.80, 1.0), (1.0, 2.2))
 """(up to this share of addresses, times the channel's usual click rate): reluctant, usual, eager."""
 _BEST_HOURS = (8, 12, 18, 20, 21)
 _IN_BEST_HOURS, _OUT_OF_BEST_HOURS, _BEST_HOURS_SPAN = 1.5, 0.75, 2

@@ -6,7 +6,8 @@ Wall-clock times are seconds since 1970 as a clock on the wall shows them, witho
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,12 @@ def hour_weights(day: date) -> NDArray[np.float64]:
 def midnight(day: date) -> int:
     """The wall-clock second at which a day begins."""
     return (day - EPOCH).days * DAY_S
+
+
+def aware(seconds: int) -> datetime:
+    """A wall-clock second as a time with its zone."""
+    naive = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - a reading of the wall clock
+    return naive.replace(tzinfo=ZoneInfo(TIME_ZONE))
 
 
 @dataclass(frozen=True, slots=True)

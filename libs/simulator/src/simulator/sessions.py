@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from simulator.accounts import Accounts
 from simulator.market import Market
-from simulator.orders import APP, MINI, Orders
+from simulator.orders import APP, MINI, Orders, home_stores
 from simulator.people import People
 from simulator.purchases import Purchases
 from simulator.tastes import chosen_categories
@@ -18,7 +18,7 @@ _FADED = 0.15
 """Share of the visits that remain after a person has dropped out."""
 _ONLINE_ORDER_VISIT, _OTHER_ORDER_VISIT = 0.9, 0.2
 _SHORTEST_LEAD_S, _LONGEST_LEAD_S = 480, 2_400
-_TABLET_SHARE = 0.04
+_TABLET_SHARE, _HOME_TABLET_SHARE = 0.12, 0.7
 _LOGIN_SHARE = 0.7
 NO_TABLET = -1
 
@@ -48,7 +48,7 @@ def draw_sessions(
     market: Market,
 ) -> Sessions:
     """Visits that lead to orders, and visits for their own sake: the market's intensity multiplies these."""
-    presence, tablets = accounts.presence, len(market.stores.tablet_store)
+    presence, stores = accounts.presence, market.stores
     visitor = presence.mini | presence.app
     led_person, led_time, led_order = _before_orders(rng, orders, visitor)
     free_person, free_time = _for_their_own_sake(rng, people, purchases, visitor, market)
@@ -61,6 +61,9 @@ def draw_sessions(
     source = np.where((led_source == APP) | (led_source == MINI), led_source, source)
     category = chosen_categories(rng, people, person)
     on_tablet = ~is_led & (source == APP) & presence.pos[person] & (rng.random(len(person)) < _TABLET_SHARE)
+    at_home = rng.random(len(person)) < _HOME_TABLET_SHARE
+    at_home_store = np.searchsorted(stores.tablet_store, home_stores(people, stores)[person])
+    tablet = np.where(at_home, at_home_store, rng.integers(0, len(stores.tablet_store), len(person)))
     devices = accounts.devices
     pick = (rng.random(len(person)) * np.maximum(devices.count[person], 1)).astype(np.int64)
     device = np.where((source == APP) & ~on_tablet, devices.first[person] + pick, -1)
@@ -75,7 +78,7 @@ def draw_sessions(
         category=category,
         order=order,
         device=device,
-        tablet=np.where(on_tablet, rng.integers(0, tablets, len(person)), NO_TABLET),
+        tablet=np.where(on_tablet, tablet, NO_TABLET),
         login=known & ((rng.random(len(person)) < _LOGIN_SHARE) | bought_in_app),
     )
 

@@ -13,6 +13,7 @@ from simulator.catalogue import BRANDS, CATEGORIES
 from simulator.columns import dates, decimals, kept, nothing, picked, repeated, wall_times
 from simulator.exports.mapping import MINI_APP, OFFICIAL_APP
 from simulator.exports.story import Story
+from simulator.files import Folder
 from simulator.purchases import Purchases
 from simulator.responses import address_key, propensity
 from simulator.season import DAY_S
@@ -20,6 +21,16 @@ from simulator.season import DAY_S
 _SHARED_SCHEMA = pa.schema(
     [("kind", pa.string()), ("namespace", pa.string()), ("value", pa.string()), ("person", pa.int64())]
 )
+
+
+def write_truth(
+    out: Folder, story: Story, person: NDArray[np.int64], purchases: Purchases | None, as_of: int
+) -> None:
+    """Append a chunk to every truth table; `person` numbers its persons."""
+    out.write_truth("accounts", accounts(story, person))
+    out.write_truth("persons", persons(story, person, purchases))
+    out.write_truth("facts", facts(story, person, as_of))
+    out.write_truth("shared", shared(story, person))
 
 
 def accounts(story: Story, person: NDArray[np.int64]) -> pa.Table:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from simulator import places
 from simulator.columns import SCALE, dates, decimals, joined, kept, padded, picked, repeated, wall_times
@@ -97,11 +98,12 @@ def _members(story: Story) -> tuple[SourceFile, pa.Table]:
     return file, table.filter(pa.array(accounts.presence.member))
 
 
-def _join_channels(rng: np.random.Generator, story: Story) -> np.ndarray:
+def _join_channels(rng: np.random.Generator, story: Story) -> NDArray[np.int64]:
     has = story.accounts.presence
     places_known = np.stack([has.pos, has.mini, has.app, has.shop], axis=1)
     weight = np.where(places_known, rng.random(places_known.shape), -1.0)
-    return weight.argmax(axis=1)
+    channel: NDArray[np.int64] = weight.argmax(axis=1)
+    return channel
 
 
 def _leads(story: Story) -> tuple[SourceFile, pa.Table]:
@@ -139,10 +141,10 @@ def _changes(story: Story) -> tuple[SourceFile, pa.Table]:
     time = np.concatenate([points.time, levels.time])
     is_level = np.repeat([0, 1], [len(points.person), len(levels.person)])
 
-    def of_points(values: np.ndarray) -> np.ndarray:
+    def of_points(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate([values, np.full(len(levels.person), -1)])
 
-    def of_levels(values: np.ndarray) -> np.ndarray:
+    def of_levels(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate([np.full(len(points.person), -1), values])
 
     who = pa.array(person)

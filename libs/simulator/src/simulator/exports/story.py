@@ -11,21 +11,10 @@ from simulator.behaviour import Behaviour
 from simulator.catalogue import Coupons, Items, Stores
 from simulator.consents import Consents
 from simulator.membership import CouponLog, Membership
+from simulator.openings import Openings
 from simulator.orders import Orders, Refunds
 from simulator.people import People
 from simulator.sessions import Sessions
-
-
-@dataclass(frozen=True, slots=True)
-class Openings:
-    """Per person, the wall-clock second at which each source met the person; `device` is per device row."""
-
-    crm: NDArray[np.int64]
-    shop: NDArray[np.int64]
-    mini: NDArray[np.int64]
-    official: NDArray[np.int64]
-    pos: NDArray[np.int64]
-    device: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
