@@ -14,7 +14,7 @@ LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 ALLOWED_LAYERS = {
     "domain": {"domain"},
     "app": {"app", "domain", "errors", "store.ports", "channels.port"},
-    "api": {"api", "app", "domain", "errors", "store.ports", "channels.port"},
+    "api": {"api", "app", "domain", "errors", "store.ports", "channels.port", "catalogue.messages"},
     "workers": {
         "workers",
         "app",
@@ -24,8 +24,9 @@ ALLOWED_LAYERS = {
         "channels.port",
         "api.parse",
         "api.render",
+        "catalogue.messages",
     },
-    "store": {"store", "domain", "errors"},
+    "store": {"store", "domain", "errors", "catalogue.messages"},
     "channels": {"channels", "domain", "errors"},
     "index": {"index", "store.ports", "domain", "errors"},
     "catalogue": {"catalogue", "domain", "errors"},
