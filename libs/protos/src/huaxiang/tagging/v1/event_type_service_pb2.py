@@ -26,7 +26,7 @@ from huaxiang.tagging.v1 import tag_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/tagging/v1/event_type_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x17\n\x15ListEventTypesRequest\"M\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\"}\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x36\n\nproperties\x18\x03 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\"\xdc\x01\n\rEventProperty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x17\n\x0frepeated_values\x18\x04 \x01(\x08\x12\x32\n\x06\x66ields\x18\x05 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x17\n\x0freference_table\x18\x06 \x01(\t2\x9f\x01\n\x10\x45ventTypeService\x12\x8a\x01\n\x0eListEventTypes\x12*.huaxiang.tagging.v1.ListEventTypesRequest\x1a+.huaxiang.tagging.v1.ListEventTypesResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/tagging/v1/event_type_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x17\n\x15ListEventTypesRequest\"\x90\x01\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x41\n\x10reference_tables\x18\x02 \x03(\x0b\x32\'.huaxiang.tagging.v1.ReferenceTableType\"W\n\x12ReferenceTableType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x33\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\"\x92\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x36\n\nproperties\x18\x03 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x13\n\x0breversed_by\x18\x04 \x03(\t\"\xdc\x01\n\rEventProperty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x17\n\x0frepeated_values\x18\x04 \x01(\x08\x12\x32\n\x06\x66ields\x18\x05 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x17\n\x0freference_table\x18\x06 \x01(\t2\x9f\x01\n\x10\x45ventTypeService\x12\x8a\x01\n\x0eListEventTypes\x12*.huaxiang.tagging.v1.ListEventTypesRequest\x1a+.huaxiang.tagging.v1.ListEventTypesResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTTYPESERVICE'].methods_by_name['ListEventTypes']._serialized_options = b'\220\002\001\212\265\030\030tagging.event_types.read'
   _globals['_LISTEVENTTYPESREQUEST']._serialized_start=130
   _globals['_LISTEVENTTYPESREQUEST']._serialized_end=153
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=155
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=232
-  _globals['_EVENTTYPE']._serialized_start=234
-  _globals['_EVENTTYPE']._serialized_end=359
-  _globals['_EVENTPROPERTY']._serialized_start=362
-  _globals['_EVENTPROPERTY']._serialized_end=582
-  _globals['_EVENTTYPESERVICE']._serialized_start=585
-  _globals['_EVENTTYPESERVICE']._serialized_end=744
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=156
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=300
+  _globals['_REFERENCETABLETYPE']._serialized_start=302
+  _globals['_REFERENCETABLETYPE']._serialized_end=389
+  _globals['_EVENTTYPE']._serialized_start=392
+  _globals['_EVENTTYPE']._serialized_end=538
+  _globals['_EVENTPROPERTY']._serialized_start=541
+  _globals['_EVENTPROPERTY']._serialized_end=761
+  _globals['_EVENTTYPESERVICE']._serialized_start=764
+  _globals['_EVENTTYPESERVICE']._serialized_end=923
 # @@protoc_insertion_point(module_scope)

@@ -43,22 +43,56 @@ class ListEventTypesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    REFERENCE_TABLES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventType]:
         """In order of name."""
+
+    @_builtins.property
+    def reference_tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReferenceTableType]:
+        """The reference tables that properties refer to, in order of name."""
 
     def __init__(
         self,
         *,
         event_types: _abc.Iterable[Global___EventType] | None = ...,
+        reference_tables: _abc.Iterable[Global___ReferenceTableType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "reference_tables", b"reference_tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEventTypesResponse: _TypeAlias = ListEventTypesResponse  # noqa: Y015
+
+@_typing.final
+class ReferenceTableType(_message.Message):
+    """The shape of a reference table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventProperty]:
+        """Its columns besides the key, in order of name."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        columns: _abc.Iterable[Global___EventProperty] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferenceTableType: _TypeAlias = ReferenceTableType  # noqa: Y015
 
 @_typing.final
 class EventType(_message.Message):
@@ -69,6 +103,7 @@ class EventType(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     PROPERTIES_FIELD_NUMBER: _builtins.int
+    REVERSED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in rules."""
     @_builtins.property
@@ -79,16 +114,21 @@ class EventType(_message.Message):
     def properties(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventProperty]:
         """Its properties, in order of name."""
 
+    @_builtins.property
+    def reversed_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The event types whose amounts NET subtracts from this one's."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         text: _tag_pb2.TagText | None = ...,
         properties: _abc.Iterable[Global___EventProperty] | None = ...,
+        reversed_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "properties", b"properties", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "properties", b"properties", "reversed_by", b"reversed_by", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
