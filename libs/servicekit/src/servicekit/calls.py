@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
@@ -22,8 +22,8 @@ from servicekit.telemetry.spans import Span, tracer
 
 MAX_UNARY_S = 60.0
 """A unary call runs no longer than this, whatever deadline its caller set."""
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 _principal: ContextVar[Principal] = ContextVar("servicekit_principal")
 _deadline: ContextVar[float | None] = ContextVar("servicekit_deadline", default=None)

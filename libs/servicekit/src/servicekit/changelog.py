@@ -21,9 +21,10 @@ from sqlalchemy import Connection
 
 from servicekit.driver_sql import execute, execute_many
 from servicekit.errors import HistoryGone, RevisionForeign
+from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from servicekit.telemetry.context import sampled_traceparent
-from servicekit.upstream import Sources, Upstream, UpstreamRow, settle
+from servicekit.upstream import Sources, Upstream, UpstreamRow, reset, revisions, settle
 
 MAX_APPENDED = 100_000
 """Entries of one append, at most."""
@@ -86,6 +87,11 @@ class Head:
         """The position of the lane's last entry; `position` is the greater of the two lanes'."""
         return self.live_position if lane is Lane.LIVE else self.bulk_position
 
+    def progress(self, service: str) -> Progress:
+        """What a bootstrap that reads this snapshot ends with: everything is in it, both lanes."""
+        through = Revision(service, self.epoch, self.position, self.position)
+        return Progress(through, revisions(self.upstream))
+
 
 @dataclass(frozen=True)
 class Page:
@@ -120,10 +126,21 @@ class Changelog:
         )
 
     def new_epoch(self, connection: Connection) -> str:
-        """Starts a new epoch after a restore: old tokens become foreign, consumers bootstrap and compare."""
+        """Starts a new epoch after a restore or a bootstrap: this service's old tokens become foreign, and
+        those to its right bootstrap and compare. Positions go on."""
         epoch = make_epoch(after=self.head(connection).epoch)
         execute(connection, "UPDATE changelog_head SET epoch = ? WHERE shard = ?", (epoch, self.shard))
         return epoch
+
+    def finish_bootstrap(self, connection: Connection, consumer: str, progress: Progress) -> None:
+        """Ends a consumer's bootstrap, in its last transaction: stores the cursor and starts a new epoch.
+
+        The new state came at once and not lane by lane, so no watch of this store could promise anything of
+        it in one lane alone. What a bootstrap changes is therefore not appended: those to the right
+        bootstrap too.
+        """
+        reset(connection, consumer, progress.through, progress.upstream)
+        self.new_epoch(connection)
 
     def append(
         self,

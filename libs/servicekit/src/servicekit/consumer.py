@@ -64,16 +64,21 @@ class ChangeSink(Protocol[ChangeT, TakenChunkT_contra]):
         ...
 
     async def apply_bootstrap_chunk(self, chunk: TakenChunkT_contra) -> None:
-        """Takes a part of the state."""
+        """Takes a part of the state; it replaces what is stored, whatever version that has. Appends
+        nothing."""
         ...
 
     async def finish_bootstrap(self, progress: Progress) -> None:
-        """Removes what did not come, stores the cursor."""
+        """Removes what did not come, and calls Changelog.finish_bootstrap."""
         ...
 
     async def apply(self, batch: Batch[ChangeT]) -> None:
-        """Applies a batch and stores its progress in its lane; what follows from it is appended to the same
-        lane."""
+        """Applies a batch and stores its progress (upstream.advance).
+
+        Of changes about one object the greatest version wins. What follows from the batch is appended to its
+        lane: the state as stored after it, also for a change that was stale because the other lane had
+        overtaken it, or the promise made in this lane would rest on an entry in the other one.
+        """
         ...
 
 

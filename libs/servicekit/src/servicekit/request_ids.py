@@ -52,7 +52,8 @@ def once(
     if claimed.rowcount == 0:
         stored_digest, response = execute(
             connection,
-            "SELECT request_digest, response FROM request_ids WHERE tenant = ? AND rpc = ? AND request_id = ?",
+            "SELECT request_digest, response FROM request_ids "
+            "WHERE tenant = ? AND rpc = ? AND request_id = ?",
             key,
         ).one()
         if bytes(stored_digest) != digest:

@@ -73,7 +73,7 @@ def advance(
 
 
 def reset(connection: Connection, consumer: str, revision: Revision, upstream: Iterable[Revision]) -> None:
-    """Replaces all that is stored of a consumer, both lanes, in the transaction that finishes a bootstrap."""
+    """Replaces all that is stored of a consumer, both lanes; what Changelog.finish_bootstrap calls."""
     forget(connection, consumer)
     for lane in LANES:
         advance(connection, consumer, lane, revision, upstream)

