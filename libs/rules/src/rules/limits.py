@@ -9,7 +9,7 @@ MAX_WINDOW = {
     "MINUTE": 3 * 366 * 24 * 60,
     "HOUR": 3 * 366 * 24,
     "DAY": 3 * 366,
-    "WEEK": 3 * 53,
+    "WEEK": 3 * 52,
     "MONTH": 36,
     "QUARTER": 12,
     "YEAR": 3,

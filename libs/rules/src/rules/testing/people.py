@@ -17,7 +17,7 @@ from rules.values import SCALE, Kind, ValueType
 from rules.windows import CalendarSettings
 
 MAX_PERSONS = 8
-MAX_EVENTS = 10  # of a person
+MAX_EVENTS = 16  # of a person
 MAX_LINES = 3
 TICK = dt.timedelta(microseconds=1)
 ZONES = (

@@ -118,7 +118,8 @@ class Conditions:
         return t.Between(operand, self.values.literal(kind), self.values.literal(kind))
 
     def one_of(self, scope: Scope | None) -> t.Condition | None:
-        readable = self._readable({Kind.TEXT, Kind.NUMBER, Kind.DATE}, scope)
+        scalars = {Kind.TEXT, Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.BOOL}
+        readable = self._readable(scalars, scope)
         if readable is None:
             return None
         return t.In(readable.expression, self._several(readable.type.kind, readable))

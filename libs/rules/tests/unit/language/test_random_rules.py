@@ -1,6 +1,7 @@
 """Random well-typed rules: what must hold for every rule of the language."""
 
 from hypothesis import given
+from rules.canonical import canonical_rule
 from rules.check import check_rule
 from rules.parser import parse
 from rules.printer import print_rule
@@ -26,3 +27,17 @@ def test_a_random_rule_passes_the_check(rule: Rule) -> None:
 def test_checking_a_checked_rule_changes_nothing(rule: Rule) -> None:
     once = check_rule(rule, CATALOGUE).rule
     assert check_rule(once, CATALOGUE).rule == once
+
+
+@given(rule=ANY_RULE)
+def test_the_canonical_form_is_a_fixed_point_of_printing_and_reading(rule: Rule) -> None:
+    canonical = canonical_rule(check_rule(rule, CATALOGUE).rule)
+    read = parse(print_rule(canonical))
+    assert read == canonical
+    assert canonical_rule(read) == canonical
+
+
+@given(rule=ANY_RULE)
+def test_the_canonical_form_passes_the_check_unchanged(rule: Rule) -> None:
+    canonical = canonical_rule(check_rule(rule, CATALOGUE).rule)
+    assert check_rule(canonical, CATALOGUE).rule == canonical
