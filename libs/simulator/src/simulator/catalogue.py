@@ -48,7 +48,7 @@ CATEGORY_WEIGHTS = {
 CHUNK_OF_STAFF = 4_000_000
 """Phone number indexes of staff begin here, above those of customers."""
 _STAFF_PER_STORE = 6
-_TABLETS_PER_STORE = 2
+_TABLETS_PER_STORE = 1
 _PERSONS_PER_STORE, _FEWEST_STORES, _MOST_STORES = 500, 8, 200
 
 

@@ -48,21 +48,24 @@ class Orders:
     line_amount: NDArray[np.int64]
 
     def items_column(self, items: Items) -> pa.Array:
-        """The items of each order as list<struct>, with exact decimals."""
-        category = picked(items.category_names, items.category)
-        brand = picked(items.brand_names, items.brand)
-        codes = pa.array(self.item)
+        """The items of each paid order as list<struct>, with exact decimals; null for a cancelled one."""
+        sizes = np.diff(self.first_line)
+        told = np.repeat(~self.cancelled, sizes)
+        offsets = np.concatenate([[0], np.cumsum(np.where(self.cancelled, 0, sizes))])
+        codes = pa.array(self.item[told])
         lines = pa.StructArray.from_arrays(
             [
                 items.item_id.take(codes),
-                category.take(codes),
-                brand.take(codes),
-                pa.array(self.quantity),
-                decimals(self.line_amount),
+                picked(items.category_names, items.category).take(codes),
+                picked(items.brand_names, items.brand).take(codes),
+                pa.array(self.quantity[told]),
+                decimals(self.line_amount[told]),
             ],
             names=["item_id", "category", "brand", "quantity", "amount"],
         )
-        return pa.ListArray.from_arrays(pa.array(self.first_line.astype(np.int32)), lines)
+        return pa.ListArray.from_arrays(
+            pa.array(offsets.astype(np.int32)), lines, mask=pa.array(self.cancelled)
+        )
 
 
 @dataclass(frozen=True, slots=True)

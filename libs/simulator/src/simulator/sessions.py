@@ -18,7 +18,7 @@ _FADED = 0.15
 """Share of the visits that remain after a person has dropped out."""
 _ONLINE_ORDER_VISIT, _OTHER_ORDER_VISIT = 0.9, 0.2
 _SHORTEST_LEAD_S, _LONGEST_LEAD_S = 480, 2_400
-_TABLET_SHARE, _HOME_TABLET_SHARE = 0.12, 0.7
+_TABLET_SHARE, _HOME_TABLET_SHARE = 0.08, 0.7
 _LOGIN_SHARE = 0.7
 NO_TABLET = -1
 
@@ -60,7 +60,8 @@ def draw_sessions(
     source = np.where(prefers_app, APP, MINI)
     source = np.where((led_source == APP) | (led_source == MINI), led_source, source)
     category = chosen_categories(rng, people, person)
-    on_tablet = ~is_led & (source == APP) & presence.pos[person] & (rng.random(len(person)) < _TABLET_SHARE)
+    on_tablet = ~is_led & presence.pos[person] & (rng.random(len(person)) < _TABLET_SHARE)
+    source = np.where(on_tablet, APP, source)
     at_home = rng.random(len(person)) < _HOME_TABLET_SHARE
     at_home_store = np.searchsorted(stores.tablet_store, home_stores(people, stores)[person])
     tablet = np.where(at_home, at_home_store, rng.integers(0, len(stores.tablet_store), len(person)))

@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from simulator.manifest import BadRequestError, Manifest
 from simulator.overlay import overlay
 
