@@ -4,6 +4,9 @@ MAX_CHARACTERS = 10_000
 MAX_DEPTH = 32
 MAX_LEAVES = 500
 
+# The canonical text of a part of a rule may be longer than the part was: BETWEEN is two comparisons there.
+FORM_SLACK = 2
+
 # The longest window of each unit: three years.
 MAX_WINDOW = {
     "MINUTE": 3 * 366 * 24 * 60,

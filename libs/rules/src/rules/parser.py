@@ -9,7 +9,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
 from .builder import Builder
 from .errors import RuleSyntaxError, problem
-from .limits import MAX_CHARACTERS, MAX_DEPTH
+from .limits import FORM_SLACK, MAX_CHARACTERS, MAX_DEPTH
 from .tree import Condition, Expression, Rule, Span
 
 # One node of the syntax tree takes at most this many levels of lark's.
@@ -85,7 +85,7 @@ _CHARACTER_HINTS = {
 
 def parse(text: str) -> Rule:
     """The rule a text says. Raises RuleSyntaxError with line, column, what was expected and a hint."""
-    rule: Rule = _read(text, "rule")
+    rule: Rule = _read(text, "rule", MAX_CHARACTERS)
     return rule
 
 
@@ -94,7 +94,7 @@ def parse_form(text: str) -> Expression | Condition:
 
     A bare name is a value. Raises RuleSyntaxError.
     """
-    form: Expression | Condition = _read(text, "form")
+    form: Expression | Condition = _read(text, "form", FORM_SLACK * MAX_CHARACTERS)
     return form
 
 
@@ -104,12 +104,10 @@ def _lark() -> Lark:
     return Lark(grammar, parser="lalr", start=["rule", "form"], propagate_positions=True)
 
 
-def _read(text: str, start: str) -> Any:
-    if len(text) > MAX_CHARACTERS:
-        message = f"the rule has {len(text)} characters, the limit is {MAX_CHARACTERS}"
-        raise RuleSyntaxError(
-            problem(text, Span(MAX_CHARACTERS, len(text)), message, "split it into segments")
-        )
+def _read(text: str, start: str, longest: int) -> Any:
+    if len(text) > longest:
+        message = f"the rule has {len(text)} characters, the limit is {longest}"
+        raise RuleSyntaxError(problem(text, Span(longest, len(text)), message, "split it into segments"))
     try:
         parsed: Tree[Token] = _lark().parse(text, start=start)
     except UnexpectedInput as error:

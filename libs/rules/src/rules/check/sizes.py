@@ -14,9 +14,10 @@ _COUNTS_AS_LEVEL = (
 _BRANCHES = t.And | t.Or | t.Not | t.AnyLine | t.Arithmetic | t.Union | t.Intersect | t.Except
 
 
-def check_size(findings: Findings, root: Node) -> bool:
+def check_size(findings: Findings, root: Node, slack: int = 1) -> bool:
     """Depth counts conditions and calculations inside each other; a leaf is a condition without a part
     that is one, or a segment of a set. False when the rule is too large to be looked at further."""
+    max_depth, max_leaves = slack * MAX_DEPTH, slack * MAX_LEAVES
     leaves = depth = 0
     waiting = [(root, 0)]
     while waiting:
@@ -29,12 +30,12 @@ def check_size(findings: Findings, root: Node) -> bool:
             leaves += 1
         depth = max(depth, level)
         waiting.extend((child, level) for child in children(node))
-    if depth > MAX_DEPTH:
+    if depth > max_depth:
         findings.error(
-            root.span, f"the rule is {depth} levels deep, the limit is {MAX_DEPTH}", "split it into segments"
+            root.span, f"the rule is {depth} levels deep, the limit is {max_depth}", "split it into segments"
         )
-    if leaves > MAX_LEAVES:
+    if leaves > max_leaves:
         findings.error(
-            root.span, f"the rule has {leaves} leaves, the limit is {MAX_LEAVES}", "split it into segments"
+            root.span, f"the rule has {leaves} leaves, the limit is {max_leaves}", "split it into segments"
         )
-    return depth <= MAX_DEPTH and leaves <= MAX_LEAVES
+    return depth <= max_depth and leaves <= max_leaves

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from rules import tree as t
 from rules.errors import Problem, RuleCheckError
-from rules.limits import MAX_LIMIT
+from rules.limits import FORM_SLACK, MAX_LIMIT
 from rules.parser import parse, parse_form
 from rules.printer import print_form, print_rule
 from rules.schema import Schema, Scope
@@ -100,7 +100,7 @@ def check_form(form: str | t.Expression | t.Condition, schema: Schema) -> Checke
     findings = Findings(text, schema, tag_context=True)
     checker = Checker(findings)
     kind = BOOL
-    if check_size(findings, parsed):
+    if check_size(findings, parsed, FORM_SLACK):
         if isinstance(parsed, _SETS):
             check_segment(checker, parsed, "")
         elif isinstance(parsed, _CONDITIONS):

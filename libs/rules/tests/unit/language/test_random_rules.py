@@ -1,12 +1,14 @@
 """Random well-typed rules: what must hold for every rule of the language."""
 
 from hypothesis import given
-from rules.canonical import canonical_rule
-from rules.check import check_rule
+from rules.canonical import canonical_form_text, canonical_rule
+from rules.check import check_form, check_rule
+from rules.features import plan_features
 from rules.parser import parse
 from rules.printer import print_rule
 from rules.testing import retailer, rules
-from rules.tree import Rule
+from rules.tree import Aggregate, Feature, Rule, Sequence
+from rules.walk import walk
 
 CATALOGUE = retailer()
 ANY_RULE = rules(CATALOGUE, only_evaluable=False)
@@ -41,3 +43,20 @@ def test_the_canonical_form_is_a_fixed_point_of_printing_and_reading(rule: Rule)
 def test_the_canonical_form_passes_the_check_unchanged(rule: Rule) -> None:
     canonical = canonical_rule(check_rule(rule, CATALOGUE).rule)
     assert check_rule(canonical, CATALOGUE).rule == canonical
+
+
+@given(rule=ANY_RULE)
+def test_every_feature_form_reads_back_by_itself_with_its_type(rule: Rule) -> None:
+    plan = plan_features(check_rule(rule, CATALOGUE).rule, CATALOGUE)
+    for feature in plan.features:
+        checked = check_form(feature.text, CATALOGUE)
+        assert checked.type == feature.type
+        assert canonical_form_text(checked.form) == feature.text
+
+
+@given(rule=ANY_RULE)
+def test_a_rule_over_features_mentions_no_event(rule: Rule) -> None:
+    plan = plan_features(check_rule(rule, CATALOGUE).rule, CATALOGUE)
+    nodes = list(walk(plan.rule))
+    assert not [each for each in nodes if isinstance(each, Aggregate | Sequence)]
+    assert {each.form for each in nodes if isinstance(each, Feature)} == {each.text for each in plan.features}
