@@ -41,7 +41,8 @@ def trim(
     position, oldest, payload_bytes = execute(
         connection, "SELECT position, oldest, payload_bytes FROM changelog_head WHERE shard = ?", (shard,)
     ).one()
-    upper = min(position if not_beyond is None else min(position, not_beyond), oldest + TRIMMED_ENTRIES)
+    end = position if not_beyond is None else min(position, not_beyond)
+    upper = min(end, oldest + TRIMMED_ENTRIES)
     rows = execute(
         connection,
         "SELECT position, machine_time_ms, length(payload) FROM changelog "
@@ -66,7 +67,7 @@ def trim(
         "UPDATE changelog_head SET oldest = ?, payload_bytes = payload_bytes - ? WHERE shard = ?",
         (last, removed_bytes, shard),
     )
-    return Trimmed(count, more=count == len(rows) and upper < position)
+    return Trimmed(count, more=count == len(rows) and upper < end)
 
 
 async def keep_trimmed(
