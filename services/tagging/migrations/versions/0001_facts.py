@@ -91,11 +91,10 @@ def _create_persons() -> None:
         Column("tenant", Text, primary_key=True),
         Column("person_id", BigInteger, primary_key=True, autoincrement=False),
         Column("position", BigInteger, nullable=False),
-        Column("live_position", BigInteger, nullable=False),
+        Column("overtaken", SmallInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_index("stale_person_by_position", "stale_person", ["position"])
-    op.create_index("stale_person_by_live_position", "stale_person", ["live_position"])
 
 
 def _create_the_rest() -> None:

@@ -45,10 +45,12 @@ class Person:
 class PersonDelta:
     """What a batch of statements changed.
 
-    changed  whose state, redirect or birth hash is news, in order of person_id: new entries of the universe
-    touched  every id whose events, attributes or state may now differ, redirected and erased ids included:
-             fold these again
+    changed    whose state, redirect or birth hash is news, in order of person_id: new entries of the universe
+    overtaken  what is stored of persons of which an older statement came: another lane was faster
+    touched    every id whose events, attributes or state may now differ, redirected and erased ids included:
+               fold these again
     """
 
     changed: tuple[Person, ...] = ()
+    overtaken: tuple[Person, ...] = ()
     touched: frozenset[int] = frozenset()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rules.check import Population
 from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
+from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.domain.events import Event
@@ -24,11 +25,13 @@ from tagging.domain.tenants import Tenant, TenantSettings
 
 PersonIds = npt.NDArray[np.int64]
 
-Recompute = Callable[[Connection, str, frozenset[int], Lane], Sequence[Entry]]
-"""(connection, tenant, person_ids, lane) -> the value entries to append.
+Recompute = Callable[[Connection, str, frozenset[int], frozenset[int], Lane], Sequence[Entry]]
+"""(connection, tenant, person_ids, whole, lane) -> the value entries to append.
 
 Called in the transaction that stores the facts, after them, for the ids that the facts touched: living
-persons, and ids that stopped living, whose values must go. The trace of the facts is the current one.
+persons, and ids that stopped living, whose values must go. Of the ids in `whole`, which are among them, all
+values are told and not only those that changed: facts of the other lane overtook this one's, and a lane
+promises only what it carries itself. The trace of the facts is the current one.
 """
 
 
@@ -39,10 +42,6 @@ class Highest:
     person_id: int = 0
     key_id: int = 0
     ingest_sequence: int = 0
-
-
-NOT_LIVE = 2**62
-"""The live position of persons that lag behind the bulk lane only."""
 
 
 class EventStore(Protocol):
@@ -117,6 +116,10 @@ class KeyMap(Protocol):
         """Up to `limit` person ids above `after`, redirected and erased ones included, ascending."""
         ...
 
+    def stated_before(self, connection: Connection, tenant: str, version: int, limit: int) -> list[int]:
+        """Up to `limit` person ids, any state, whose statement is of a lower version."""
+        ...
+
     def array(self, connection: Connection, tenant: str) -> PersonIds:
         """person id by key id (0 = nobody), dense from key 0: 8 bytes a key. Read-only; kept between calls
         and brought up to date by what changed. Not in a transaction that applies statements."""
@@ -153,8 +156,8 @@ class Tenants(Protocol):
 class Progress(Protocol):
     """How far the facts of identity are stored, and how far their consequences reach.
 
-    Facts of the bulk lane and of a bootstrap leave persons stale; what is promised to the right ends before
-    the oldest fact that somebody is stale of. Both change in the transaction that makes the change true.
+    Facts of the bulk lane leave persons stale; what is promised of that lane ends before the oldest fact that
+    somebody is stale of. Both change in the transaction that makes the change true.
     """
 
     def cursor(self, connection: Connection) -> Revision | None:
@@ -169,9 +172,9 @@ class Progress(Protocol):
         """Drops the cursor: a bootstrap begins. The promise stays as it is."""
         ...
 
-    def finish(self, connection: Connection, revision: Revision) -> None:
-        """Sets the cursor: a bootstrap has ended. After a change of epoch the promise starts from nothing
-        while anybody is stale."""
+    def finish(self, connection: Connection, end: UpstreamProgress) -> None:
+        """Sets the cursor and the promise, and begins a new epoch of our own: a bootstrap has ended. Nobody
+        may be stale."""
         ...
 
     def advance(self, connection: Connection, lane: Lane, through: Revision) -> None:
@@ -179,7 +182,7 @@ class Progress(Protocol):
         ...
 
     def epoch_number(self, connection: Connection, epoch: str) -> int:
-        """How many epochs of identity were seen before this one: versions of a later one are higher."""
+        """How many epochs of identity were seen before this one, which counts from now on."""
         ...
 
     def add_stale(
@@ -187,16 +190,19 @@ class Progress(Protocol):
         connection: Connection,
         tenant: str,
         person_ids: Collection[int],
-        *,
-        bulk: int,
-        live: int = NOT_LIVE,
+        position: int,
+        overtaken: Collection[int] = (),
     ) -> None:
-        """Marks persons whose values lag behind a fact at this position of the bulk lane, and of the live
-        lane when one is given; the first mark of a person stays."""
+        """Marks persons whose values lag behind a fact at this position of the bulk lane; the first mark of a
+        person stays. `overtaken`, among them, are those whose facts the live lane overtook."""
         ...
 
-    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> list[int]:
-        """The persons that have been stale longest."""
+    def overtake(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> None:
+        """The live lane carries values of these persons: those of them that are stale are told whole."""
+        ...
+
+    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> dict[int, bool]:
+        """The persons that have been stale longest -> whether their values are told whole (`Recompute`)."""
         ...
 
     def stale_counts(self, connection: Connection) -> dict[str, int]:
@@ -210,8 +216,9 @@ class Progress(Protocol):
         person_ids: Collection[int] | None,
         up_to_position: int | None = None,
     ) -> None:
-        """In the transaction that stores their values: they are stale no longer (None is all persons), and
-        the promise moves on. `up_to_position`: only those marked at or before it in the bulk lane."""
+        """In the transaction that stores their values and appends to the bulk lane: they are stale no longer,
+        and the promise moves on. None is everybody who need not be told whole, for runs. `up_to_position`:
+        only those marked at or before it."""
         ...
 
 
@@ -286,6 +293,17 @@ class FactEntries(Protocol):
     def person(self, tenant: str, person: Person) -> Entry: ...
 
     def day(self, tenant: Tenant) -> Entry: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FactStores:
+    """The stores that facts are written to, together."""
+
+    events: EventStore
+    key_map: KeyMap
+    tenants: Tenants
+    progress: Progress
+    entries: FactEntries
 
 
 # ---------------------------------------------------------------------------------------------------- tags

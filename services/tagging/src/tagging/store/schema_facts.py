@@ -23,9 +23,8 @@ def fact_tables(metadata: MetaData) -> None:
         Column("tenant", Text, primary_key=True),
         Column("person_id", BigInteger, primary_key=True, autoincrement=False),
         Column("position", BigInteger, nullable=False),
-        Column("live_position", BigInteger, nullable=False),
+        Column("overtaken", SmallInteger, nullable=False),
         Index("stale_person_by_position", "position"),
-        Index("stale_person_by_live_position", "live_position"),
         sqlite_with_rowid=False,
     )
     Table(

@@ -51,8 +51,13 @@ class SqlKeyMap:
             for person_id, person in sorted(said.items())
             if person_id not in stored or person.version > stored[person_id].version
         }
+        overtaken = tuple(
+            stored[person_id]
+            for person_id, person in sorted(said.items())
+            if person_id in stored and person.version < stored[person_id].version
+        )
         if not news:
-            return PersonDelta()
+            return PersonDelta(overtaken=overtaken)
         ensure_counters(connection, tenant)
         execute_many(connection, _PUT_PERSON, [_row(tenant, person) for person in news.values()])
         touched = self._settle(connection, tenant, news, stored)
@@ -66,7 +71,7 @@ class SqlKeyMap:
             elif before.attributes != person.attributes:
                 touched.add(person_id)
         _count(connection, tenant, news.values())
-        return PersonDelta(tuple(changed), frozenset(touched))
+        return PersonDelta(tuple(changed), overtaken, frozenset(touched))
 
     def persons(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> dict[int, Person]:
         found: dict[int, Person] = {}
@@ -134,6 +139,14 @@ class SqlKeyMap:
             (tenant, after, limit),
         )
         return [_person(row) for row in rows]
+
+    def stated_before(self, connection: Connection, tenant: str, version: int, limit: int) -> list[int]:
+        rows = execute(
+            connection,
+            "SELECT person_id FROM person WHERE tenant = ? AND version < ? ORDER BY person_id LIMIT ?",
+            (tenant, version, limit),
+        )
+        return [row[0] for row in rows]
 
     def array(self, connection: Connection, tenant: str) -> PersonIds:
         return self._arrays.read(connection, tenant)

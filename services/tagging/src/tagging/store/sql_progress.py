@@ -7,11 +7,12 @@ there too, under a name of its own: the same positions, but before the oldest st
 from collections.abc import Collection
 
 from servicekit import upstream
+from servicekit.changelog import Changelog
 from servicekit.driver_sql import execute, execute_many
+from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import LANES, Lane, Revision
 from servicekit.upstream import Sources
 from sqlalchemy import Connection
-from tagging.store.ports import NOT_LIVE
 from tagging.store.sql_lists import pieces
 
 UPSTREAM_SERVICE = "identity"
@@ -26,41 +27,27 @@ VALUE_SOURCES: Sources = {VALUES: (UPSTREAM_SERVICE,)}
 
 
 class SqlProgress:
-    """Progress over the tables `stale_person` and `upstream`."""
+    """Progress over the tables `stale_person`, `identity_epoch` and the kit's `upstream`."""
+
+    def __init__(self, changelog: Changelog) -> None:
+        self._changelog = changelog
 
     def cursor(self, connection: Connection) -> Revision | None:
         return upstream.cursor(connection, FACTS, UPSTREAM_SERVICE)
 
-    def settle(self, connection: Connection) -> None:
-        cursor = self.cursor(connection)
-        if cursor is None:
-            return
-        bulk, live = execute(connection, "SELECT min(position), min(live_position) FROM stale_person").one()
-        reached = Revision(
-            cursor.service,
-            cursor.epoch,
-            live=cursor.live if live is None else min(cursor.live, live - 1),
-            bulk=cursor.bulk if bulk is None else min(cursor.bulk, bulk - 1),
-        )
-        for lane in LANES:
-            upstream.advance(connection, VALUES, lane, reached, ())
+    def promised(self, connection: Connection) -> Revision | None:
+        return upstream.cursor(connection, VALUES, UPSTREAM_SERVICE)
 
     def begin(self, connection: Connection) -> None:
         upstream.forget(connection, FACTS)
 
-    def finish(self, connection: Connection, revision: Revision) -> None:
-        promised = self.promised(connection)
-        if promised is None or promised.epoch != revision.epoch:
-            execute(connection, "UPDATE stale_person SET position = 1, live_position = 1")
-        upstream.reset(connection, FACTS, revision, ())
-        self.settle(connection)
+    def finish(self, connection: Connection, end: UpstreamProgress) -> None:
+        self._changelog.finish_bootstrap(connection, FACTS, end)
+        upstream.reset(connection, VALUES, end.through, ())
 
     def advance(self, connection: Connection, lane: Lane, through: Revision) -> None:
         upstream.advance(connection, FACTS, lane, through, ())
-        self.settle(connection)
-
-    def promised(self, connection: Connection) -> Revision | None:
-        return upstream.cursor(connection, VALUES, UPSTREAM_SERVICE)
+        self._settle(connection)
 
     def epoch_number(self, connection: Connection, epoch: str) -> int:
         known = execute(
@@ -80,25 +67,34 @@ class SqlProgress:
         connection: Connection,
         tenant: str,
         person_ids: Collection[int],
-        *,
-        bulk: int,
-        live: int = NOT_LIVE,
+        position: int,
+        overtaken: Collection[int] = (),
     ) -> None:
         execute_many(
             connection,
-            "INSERT INTO stale_person (tenant, person_id, position, live_position) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (tenant, person_id) DO UPDATE SET live_position = excluded.live_position "
-            "WHERE stale_person.live_position > excluded.live_position",
-            [(tenant, person_id, bulk, live) for person_id in sorted(person_ids)],
+            "INSERT INTO stale_person (tenant, person_id, position, overtaken) VALUES (?, ?, ?, 0) "
+            "ON CONFLICT (tenant, person_id) DO NOTHING",
+            [(tenant, person_id, position) for person_id in sorted(person_ids)],
         )
+        self.overtake(connection, tenant, overtaken)
 
-    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> list[int]:
+    def overtake(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> None:
+        for piece, marks in pieces(person_ids):
+            execute(
+                connection,
+                "UPDATE stale_person SET overtaken = 1 "  # noqa: S608  # only marks are inserted
+                f"WHERE tenant = ? AND person_id IN ({marks}) AND overtaken = 0",
+                [tenant, *piece],
+            )
+
+    def stale_persons(self, connection: Connection, tenant: str, limit: int) -> dict[int, bool]:
         rows = execute(
             connection,
-            "SELECT person_id FROM stale_person WHERE tenant = ? ORDER BY position, person_id LIMIT ?",
+            "SELECT person_id, overtaken FROM stale_person WHERE tenant = ? "
+            "ORDER BY position, person_id LIMIT ?",
             (tenant, limit),
         )
-        return [row[0] for row in rows]
+        return {row[0]: bool(row[1]) for row in rows}
 
     def stale_counts(self, connection: Connection) -> dict[str, int]:
         rows = execute(connection, "SELECT tenant, count(*) FROM stale_person GROUP BY tenant")
@@ -116,7 +112,7 @@ class SqlProgress:
         if person_ids is None:
             execute(
                 connection,
-                f"DELETE FROM stale_person WHERE tenant = ?{bound}",  # noqa: S608  # only marks are inserted
+                f"DELETE FROM stale_person WHERE tenant = ? AND overtaken = 0{bound}",  # noqa: S608
                 [tenant, *limit],
             )
         else:
@@ -126,4 +122,14 @@ class SqlProgress:
                     f"DELETE FROM stale_person WHERE tenant = ? AND person_id IN ({marks}){bound}",  # noqa: S608
                     [tenant, *piece, *limit],
                 )
-        self.settle(connection)
+        self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Brings the promise up to date; during a bootstrap it stays."""
+        cursor = self.cursor(connection)
+        if cursor is None:
+            return
+        oldest = execute(connection, "SELECT min(position) FROM stale_person").scalar_one()
+        reached = cursor if oldest is None else cursor.at(Lane.BULK, min(cursor.bulk, oldest - 1))
+        for lane in LANES:
+            upstream.advance(connection, VALUES, lane, reached, ())

@@ -1,0 +1,135 @@
+"""Stores what identity says, batch by batch, with what follows from it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from servicekit.changelog import Changelog, Entry
+from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection
+from tagging.domain.events import Event
+from tagging.domain.facts import Fact, version_of
+from tagging.domain.persons import Person
+from tagging.domain.tenants import TenantSettings
+from tagging.store.ports import FactStores, Recompute
+
+PAGE = 5_000
+"""Persons read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What facts of one tenant changed: entries to append, and the persons to compute anew.
+
+    overtaken  among the touched, those of which the other lane had told more already
+    """
+
+    entries: tuple[Entry, ...]
+    touched: frozenset[int]
+    overtaken: frozenset[int]
+
+
+class StoreFacts:
+    """Stores facts of one tenant in the caller's transaction. Repeats change nothing."""
+
+    def __init__(self, stores: FactStores, now: Callable[[], datetime]) -> None:
+        self._stores = stores
+        self._now = now
+
+    def __call__(
+        self,
+        connection: Connection,
+        tenant: str,
+        settings: TenantSettings | None,
+        persons: Sequence[Person],
+        events: Sequence[Event],
+    ) -> Stored:
+        stores = self._stores
+        stores.tenants.lock(connection, tenant)
+        entries: list[Entry] = []
+        touched: set[int] = set()
+        if stores.tenants.get(connection, tenant) is None:
+            entries.append(stores.entries.day(stores.tenants.ensure(connection, tenant, self._now())))
+        if settings is not None and self._store_settings(connection, tenant, settings, entries):
+            touched |= self._everybody(connection, tenant)
+        delta = stores.key_map.apply(connection, tenant, persons)
+        entries += [stores.entries.person(tenant, person) for person in (*delta.changed, *delta.overtaken)]
+        new = stores.events.append(connection, tenant, events)
+        anchors = {event.anchor_key_id for event in new}
+        overtaken = frozenset(person.person_id for person in delta.overtaken)
+        touched |= delta.touched | overtaken
+        touched.update(stores.key_map.owners(connection, tenant, anchors).values())
+        return Stored(tuple(entries), frozenset(touched), overtaken)
+
+    def _store_settings(
+        self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]
+    ) -> bool:
+        """Whether the meaning of windows changed: then the day stands anew."""
+        tenants = self._stores.tenants
+        before = tenants.ensure(connection, tenant, self._now())
+        if not tenants.put_settings(connection, tenant, settings):
+            return False
+        if (before.settings.calendar, before.settings.periods) == (settings.calendar, settings.periods):
+            return False
+        day = settings.calendar.day_of(self._now())
+        tenants.set_day(connection, tenant, day)
+        entries.append(self._stores.entries.day(replace(before, day=day, settings=settings)))
+        return True
+
+    def _everybody(self, connection: Connection, tenant: str) -> set[int]:
+        found: set[int] = set()
+        after = 0
+        while page := self._stores.key_map.universe(connection, tenant, after, PAGE):
+            found.update(person.person_id for person in page if person.state.is_living)
+            after = page[-1].person_id
+        return found
+
+
+class ApplyChanges:
+    """One batch of one lane, in one transaction: facts, what follows from them, the cursor, the promise.
+
+    Live facts recompute the persons they touch at once. Bulk facts leave them stale: a worker recomputes them
+    when the lane is idle, or a run does. What follows from a fact is appended to the fact's own lane, even when
+    the other lane has told it already: what a lane promises may rest on no entry of the other.
+    """
+
+    def __init__(
+        self, stores: FactStores, changelog: Changelog, now: Callable[[], datetime], recompute: Recompute
+    ) -> None:
+        self._stores = stores
+        self._changelog = changelog
+        self._recompute = recompute
+        self._store = StoreFacts(stores, now)
+
+    def __call__(self, connection: Connection, facts: Sequence[Fact], lane: Lane, through: Revision) -> None:
+        progress = self._stores.progress
+        number = progress.epoch_number(connection, through.epoch)
+        entries: list[Entry] = []
+        for tenant in sorted({fact.tenant for fact in facts}):
+            of_tenant = [fact for fact in facts if fact.tenant == tenant]
+            stored = self._store(
+                connection,
+                tenant,
+                _last_settings(of_tenant),
+                [
+                    replace(fact.what, version=version_of(fact.what.version, number))
+                    for fact in of_tenant
+                    if isinstance(fact.what, Person)
+                ],
+                [fact.what for fact in of_tenant if isinstance(fact.what, Event)],
+            )
+            entries += stored.entries
+            if lane is Lane.LIVE:
+                entries += self._recompute(connection, tenant, stored.touched, stored.overtaken, lane)
+                progress.overtake(connection, tenant, stored.touched)
+            else:
+                position = min(fact.position for fact in of_tenant)
+                progress.add_stale(connection, tenant, stored.touched, position, stored.overtaken)
+        progress.advance(connection, lane, through)
+        if entries:
+            self._changelog.append(connection, lane, entries)
+
+
+def _last_settings(facts: Iterable[Fact]) -> TenantSettings | None:
+    said = [fact.what for fact in facts if isinstance(fact.what, TenantSettings)]
+    return said[-1] if said else None

@@ -1,0 +1,40 @@
+"""Entries of the changelog about facts, as the contract renders them."""
+
+from huaxiang.tagging.v1 import change_pb2
+from servicekit.changelog import Entry
+from tagging.domain.changes import ChangeKind
+from tagging.domain.persons import Person
+from tagging.domain.tenants import Tenant
+from tagging.store.property_json import day_number
+
+
+class ContractFactEntries:
+    """FactEntries whose payloads are huaxiang.tagging.v1.Change."""
+
+    def person(self, tenant: str, person: Person) -> Entry:
+        change = change_pb2.Change(person=person_change(person))
+        return Entry(ChangeKind.PERSON, tenant, change.SerializeToString())
+
+    def day(self, tenant: Tenant) -> Entry:
+        change = change_pb2.Change(day=day_rolled(tenant))
+        return Entry(ChangeKind.DAY, tenant.name, change.SerializeToString())
+
+
+def person_change(person: Person) -> change_pb2.PersonChange:
+    """A person of the universe."""
+    return change_pb2.PersonChange(
+        person_id=person.person_id,
+        version=person.version,
+        state=int(person.state),  # type: ignore[arg-type]  # the numbers are the contract's
+        redirect_person_id=person.redirect_person_id,
+        birth_hash=person.birth_hash,
+    )
+
+
+def day_rolled(tenant: Tenant) -> change_pb2.DayRolled:
+    """The tenant's day and calendar."""
+    return change_pb2.DayRolled(
+        day=day_number(tenant.day),
+        time_zone=tenant.settings.time_zone,
+        week_start=tenant.settings.week_start,
+    )
