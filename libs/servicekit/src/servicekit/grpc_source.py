@@ -1,6 +1,7 @@
 """A service to the left over gRPC as a ChangeSource: all Watch answers of the suite have the same three
 fields."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +49,8 @@ class GrpcSource(Generic[ChangeT, ChunkT]):
                 )
         except grpc.RpcError as error:
             raise _translated(error, self._service) from error
+        except asyncio.CancelledError:
+            raise _unless_ours(self._service) from None
         finally:
             call.cancel()
 
@@ -57,6 +60,18 @@ class GrpcSource(Generic[ChangeT, ChunkT]):
                 yield chunk
         except grpc.RpcError as error:
             raise _translated(error, self._service) from error
+        except asyncio.CancelledError:
+            raise _unless_ours(self._service) from None
+
+
+def _unless_ours(service: str) -> BaseException:
+    """grpc.aio raises CancelledError also when the other side or a closed channel ended the call; unless
+    this task is being cancelled that is a failure like any other, and must not end a consumer in
+    silence."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        return asyncio.CancelledError()
+    return ConnectionError(f"the call to {service} was cancelled from elsewhere")
 
 
 def _traceparents(changes: Iterable[Any]) -> tuple[str, ...]:

@@ -60,17 +60,18 @@ async def serving(
     folder: Path,
     *,
     name: str = "test",
+    port: int = 0,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     max_unary_s: float = 60.0,
 ) -> AsyncIterator[LocalServer]:
-    """Serves on a free port; keys are written to `folder`."""
+    """Serves on a free port unless one is given; keys are written to `folder`."""
     keys = folder / "keys.yaml"
     write_key_file(keys, keys_for())
     app = ServiceApp(
         name=name,
         services=services,
         authenticator=KeyFileAuthenticator(keys),
-        port=0,
+        port=port,
         max_message_bytes=max_message_bytes,
         max_unary_s=max_unary_s,
         drain_s=0.0,

@@ -1,0 +1,314 @@
+"""The consumer loop over real watches: bootstrap, history gone, restore, failures, bounds, lanes,
+cancellation."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from servicekit.consumer import Consumer
+from servicekit.driver_sql import execute
+from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, Batch
+from servicekit.progress import Progress
+from servicekit.retention import trim
+from servicekit.revision import Lane, Revision
+from servicekit.testing.servers import serving
+from toy import ToyServicer, ToySink, ToyStore, consuming, toy_service, toy_source
+
+EPOCH = "6a00000000000000"
+
+
+@pytest.fixture
+def left(database_url):
+    opened = ToyStore.open(database_url)
+    yield opened
+    opened.database.close_now()
+
+
+@pytest.fixture
+def right(tmp_path):
+    opened = ToyStore.open(f"sqlite:///{tmp_path}/right.db", "right", {"toy": ("toy",)})
+    yield opened
+    opened.database.close_now()
+
+
+def put(store, pairs, lane=Lane.LIVE):
+    return store.database.write_now(store.put, "t1", lane, pairs)
+
+
+async def until(check, timeout_s=20):
+    async with asyncio.timeout(timeout_s):
+        while not check():  # noqa: ASYNC110  # the store is what is asked
+            await asyncio.sleep(0.01)
+
+
+def equal(left, right):
+    return left.database.read_now(left.all_items) == right.database.read_now(right.all_items)
+
+
+def toy_consumer(server, right, **options):
+    sink = ToySink(right, "toy", "toy")
+    return Consumer("toy", toy_source(server.connect()), sink, first_pause_s=0.01, **options), sink
+
+
+def cursor_of(right):
+    rows = right.database.read_now(
+        lambda c: execute(c, "SELECT lane, position FROM upstream WHERE consumer = 'toy'").all()
+    )
+    return {Lane(lane): position for lane, position in rows}
+
+
+async def test_a_new_consumer_bootstraps_and_then_follows(left, right, tmp_path):
+    put(left, [(f"old{n}", n) for n in range(700)])
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        consumer, sink = toy_consumer(server, right)
+        async with consuming(consumer):
+            await until(lambda: consumer.state.phase == "watching")
+            assert equal(left, right)
+            await asyncio.to_thread(put, left, [("new", 1)])
+            await asyncio.to_thread(put, left, [("imported", 2)], Lane.BULK)
+            await until(lambda: len(sink.applied) == 2)
+            assert equal(left, right)
+        assert consumer.state.bootstraps == 1
+        assert sorted(sink.applied) == [(Lane.LIVE, 701), (Lane.BULK, 702)], "nothing is replayed from zero"
+
+
+async def test_a_restarted_consumer_resumes_without_a_bootstrap(left, right, tmp_path):
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        first, _ = toy_consumer(server, right)
+        async with consuming(first):
+            put(left, [("a", 1)])
+            await until(lambda: equal(left, right))
+        put(left, [("a", 2), ("b", 3)])
+        second, _ = toy_consumer(server, right)
+        async with consuming(second):
+            await until(lambda: equal(left, right))
+        assert second.state.bootstraps == 0
+
+
+async def test_a_consumer_stopped_past_the_retention_bootstraps_and_ends_equal(left, right, tmp_path):
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        first, _ = toy_consumer(server, right)
+        async with consuming(first):
+            put(left, [("kept", 1), ("removed", 1)])
+            await until(lambda: equal(left, right))
+        before = right.database.read_now(right.changelog.head)
+        put(left, [("kept", 2), ("new", 3)])
+        left.database.write_now(lambda c: execute(c, "DELETE FROM items WHERE name = 'removed'"))
+        left.database.write_now(trim, left.changelog, keep_after_machine_time_ms=2**60)
+        second, _ = toy_consumer(server, right)
+        async with consuming(second):
+            await until(lambda: second.state.bootstraps == 1 and second.state.phase == "watching")
+            assert equal(left, right)
+        after = right.database.read_now(right.changelog.head)
+        assert after.epoch > before.epoch, "those to the right bootstrap in turn"
+
+
+async def test_a_restore_of_the_left_store_is_followed(left, right, tmp_path):
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        consumer, _ = toy_consumer(server, right)
+        async with consuming(consumer):
+            put(left, [("a", 1)])
+            put(left, [("a", 2), ("lost", 1)])
+            await until(lambda: equal(left, right))
+
+            def restore(connection):
+                """As of the first write: the second is undone, positions went back."""
+                execute(connection, "DELETE FROM items WHERE name = 'lost'")
+                execute(connection, "UPDATE items SET value = 1, version = 1")
+                execute(connection, "DELETE FROM changelog WHERE position > 1")
+                execute(connection, "UPDATE changelog_head SET position = 1, live_position = 1")
+                left.changelog.new_epoch(connection)
+
+            left.database.write_now(restore)
+            await until(lambda: equal(left, right))
+            assert consumer.state.bootstraps == 2
+            put(left, [("a", 3)])
+            await until(lambda: equal(left, right))
+
+
+async def test_a_store_restored_without_a_new_epoch_is_noticed_too(left, right, tmp_path):
+    """A cursor beyond the end can only mean that."""
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        first, _ = toy_consumer(server, right)
+        async with consuming(first):
+            put(left, [("a", 1)])
+            put(left, [("b", 1)])
+            await until(lambda: equal(left, right))
+
+        def rewind(connection):
+            execute(connection, "DELETE FROM items WHERE name = 'b'")
+            execute(connection, "DELETE FROM changelog WHERE position > 1")
+            execute(connection, "UPDATE changelog_head SET position = 1, live_position = 1")
+
+        left.database.write_now(rewind)
+        second, _ = toy_consumer(server, right)
+        async with consuming(second):
+            await until(lambda: second.state.bootstraps == 1 and equal(left, right))
+        assert cursor_of(right) == {Lane.LIVE: 1, Lane.BULK: 1}
+
+
+async def test_the_left_service_may_go_away_and_come_back(left, right, tmp_path):
+    put(left, [("a", 1)])
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        port = server.port
+        consumer, _ = toy_consumer(server, right)
+        task = asyncio.ensure_future(consumer.run())
+        await until(lambda: consumer.state.phase == "watching")
+    await until(lambda: consumer.state.failures > 0)
+    put(left, [("a", 2)])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    async with serving([toy_service(ToyServicer(left))], tmp_path, port=port) as server:
+        consumer, _ = toy_consumer(server, right)
+        async with consuming(consumer):
+            await until(lambda: equal(left, right))
+    assert consumer.state.bootstraps == 0
+
+
+class ScriptedSource:
+    """A source that says exactly what a test wants; `read` counts what was taken of each lane."""
+
+    service = "toy"
+
+    def __init__(self, lanes, bootstraps=()):
+        self.lanes, self.bootstraps = lanes, list(bootstraps)
+        self.read = dict.fromkeys(Lane, 0)
+        self.closed = 0
+
+    async def watch(self, after, lane):
+        try:
+            for count in self.lanes.get(lane, []):
+                self.read[lane] += 1
+                position = after.position(lane) + self.read[lane]
+                through = Revision("toy", EPOCH).at(lane, position)
+                yield Batch(lane, [(lane, self.read[lane])] * count, Progress(through))
+            await asyncio.sleep(3600)
+        finally:
+            self.closed += 1
+
+    async def bootstrap(self):
+        for item in self.bootstraps.pop(0):
+            yield item
+
+
+class RecordingSink:
+    """A sink that remembers; `hold` makes it slow, `fail` makes the next applies fail."""
+
+    def __init__(self, cursor=None):
+        self.cursor, self.applied, self.chunks = cursor, [], []
+        self.hold, self.fail = None, 0
+        self.takes_s = 0.0
+
+    async def load_cursor(self):
+        return self.cursor
+
+    async def begin_bootstrap(self):
+        self.cursor = None
+        self.chunks.clear()
+
+    async def apply_bootstrap_chunk(self, chunk):
+        self.chunks.append(chunk)
+
+    async def finish_bootstrap(self, progress):
+        self.cursor = progress.through
+
+    async def apply(self, batch):
+        if self.fail:
+            self.fail -= 1
+            raise OSError("disk")
+        if self.hold is not None:
+            await self.hold.wait()
+        await asyncio.sleep(self.takes_s)
+        self.applied.append(batch)
+
+
+ORIGIN = Revision("toy", EPOCH)
+
+
+async def test_a_slow_sink_holds_a_bounded_number_of_batches():
+    source = ScriptedSource({Lane.LIVE: [500] * 100, Lane.BULK: [500] * 100})
+    sink = RecordingSink(ORIGIN)
+    sink.hold = asyncio.Event()
+    async with consuming(Consumer("toy", source, sink)):
+        await asyncio.sleep(0.1)
+        limit = QUEUED_BATCHES + MERGED_CHANGES // 500 + 1
+        assert all(count <= limit for count in source.read.values()), source.read
+        sink.hold.set()
+        await until(lambda: source.read[Lane.LIVE] == source.read[Lane.BULK] == 100)
+    assert source.closed == 2, "streams are closed when the consumer stops"
+
+
+async def test_live_is_applied_first_and_bulk_gets_a_tenth():
+    source = ScriptedSource({Lane.LIVE: [MERGED_CHANGES] * 100, Lane.BULK: [MERGED_CHANGES] * 100})
+    sink = RecordingSink(ORIGIN)
+    sink.takes_s = 0.001
+    async with consuming(Consumer("toy", source, sink)):
+        await until(lambda: len(sink.applied) == 200)
+    order = [batch.lane for batch in sink.applied]
+    while_both = order[:100]
+    assert while_both.count(Lane.BULK) == pytest.approx(10, abs=2)
+    for lane in Lane:
+        marks = [batch.changes[0][1] for batch in sink.applied if batch.lane is lane]
+        assert marks == list(range(1, 101)), "in order within a lane"
+
+
+async def test_waiting_batches_are_applied_as_one():
+    source = ScriptedSource({Lane.LIVE: [100] * 4})
+    sink = RecordingSink(ORIGIN)
+    sink.hold = asyncio.Event()
+    async with consuming(Consumer("toy", source, sink)):
+        await asyncio.sleep(0.05)
+        sink.hold.set()
+        await until(lambda: sum(len(batch.changes) for batch in sink.applied) == 400)
+    assert len(sink.applied) <= 2
+    assert sink.applied[-1].progress.through.live == 4
+
+
+async def test_a_failing_sink_is_tried_again_from_the_stored_cursor():
+    source = ScriptedSource({Lane.LIVE: [1]})
+    sink = RecordingSink(ORIGIN)
+    sink.fail = 3
+    consumer = Consumer("toy", source, sink, first_pause_s=0.001)
+    async with consuming(consumer):
+        source.lanes[Lane.LIVE] = [1] * 50
+        await until(lambda: sink.applied)
+    assert consumer.state.failures == 3
+    assert consumer.state.last_failure == "OSError"
+
+
+async def test_a_silent_stream_is_taken_for_dead():
+    source = ScriptedSource({})
+    consumer = Consumer("toy", source, RecordingSink(ORIGIN), first_pause_s=0.001, stall_s=0.02)
+    async with consuming(consumer):
+        await until(lambda: consumer.state.failures >= 2)
+    assert consumer.state.last_failure == "TimeoutError"
+
+
+async def test_a_bootstrap_that_breaks_off_begins_again():
+    progress = Progress(Revision("toy", EPOCH, 7, 7))
+    source = ScriptedSource({}, [["half"], ["one", "two", progress]])
+    sink = RecordingSink()
+    consumer = Consumer("toy", source, sink, first_pause_s=0.001)
+    async with consuming(consumer):
+        await until(lambda: sink.cursor is not None)
+    assert sink.chunks == ["one", "two"]
+    assert sink.cursor == progress.through
+    assert (consumer.state.failures, consumer.state.bootstraps) == (1, 1)
+
+
+async def test_cancelling_ends_the_consumer_and_its_streams():
+    source = ScriptedSource({Lane.LIVE: [1]})
+    task = asyncio.ensure_future(Consumer("toy", source, RecordingSink(ORIGIN)).run())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert source.closed == 2
+
+
+async def test_closing_a_grpc_source_cancels_its_call(left, tmp_path):
+    async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
+        origin = Revision("toy", left.database.read_now(left.changelog.head).epoch)
+        async with aclosing(toy_source(server.connect()).watch(origin, Lane.LIVE)) as batches:
+            await anext(batches)
