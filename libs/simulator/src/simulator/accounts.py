@@ -39,11 +39,10 @@ class Devices:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Per person: identifiers (null without such an account), phones as written by each source, and what
-    shows.
+    """Per person: identifiers (null without such an account) and what each source holds of them.
 
-    `own_number` is the number answered today; `*_shows` tell in which accounts the member id or unionid is
-    seen.
+    `own_number` is the number answered today. `crm_phone`, `shop_phone` and so on are phones as that source
+    writes them; `shop_member_id`, `mini_unionid` and so on are null where that source does not know them.
     """
 
     presence: Presence

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from simulator import names, places
-from simulator.columns import SCALE, dates, decimals, hex_tokens, joined, padded, picked
+from simulator.columns import SCALE, dates, decimals, hex_tokens, joined, padded, picked, repeated
 from simulator.names import FEMALE, MALE
 from simulator.season import EPOCH
 from simulator.seeding import generator, hashed
@@ -33,6 +33,7 @@ _RANGE = {
              (("跑鞋", 459, 9, 4), ("健身", 129, 6, 4), ("户外", 259, 6, 2))),
 }  # fmt: skip
 _ITEMS_PER_BRAND = 4
+_LISTED_DAYS, _OPENED_DAYS = 3 * 365, 10 * 365
 
 _LEAVES = [(domain, *leaf) for domain, (_, leaves) in _RANGE.items() for leaf in leaves]
 CATEGORIES = tuple(f"{domain}/{leaf}" for domain, leaf, *_ in _LEAVES)
@@ -45,7 +46,7 @@ CATEGORY_WEIGHTS = {
     FEMALE: np.array([leaf[4] for leaf in _LEAVES]),
 }
 
-CHUNK_OF_STAFF = 4_000_000
+STAFF_NUMBERS = 4_000_000
 """Phone number indexes of staff begin here, above those of customers."""
 _STAFF_PER_STORE = 6
 _TABLETS_PER_STORE = 1
@@ -54,13 +55,15 @@ _PERSONS_PER_STORE, _FEWEST_STORES, _MOST_STORES = 500, 8, 200
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items table; every array is indexed by item code. `price` is scaled by 10^4."""
+    """The items table; every array is indexed by item code. `price` is scaled by 10^4; days count
+    from 1970."""
 
     item_id: pa.Array
     name: pa.Array
     category: NDArray[np.int64]
     brand: NDArray[np.int64]
     price: NDArray[np.int64]
+    listed_day: NDArray[np.int64]
     category_names: tuple[str, ...]
     brand_names: tuple[str, ...]
 
@@ -72,6 +75,7 @@ class Items:
                 "category": picked(self.category_names, self.category),
                 "brand": picked(self.brand_names, self.brand),
                 "price": decimals(self.price),
+                "listed_on": dates(self.listed_day),
             }
         )
 
@@ -82,6 +86,7 @@ class Stores:
 
     store_id: pa.Array
     city: NDArray[np.int64]
+    opened_day: NDArray[np.int64]
     staff_id: pa.Array
     staff_name: pa.Array
     staff_store: NDArray[np.int64]
@@ -96,7 +101,18 @@ class Stores:
     def stores_table(self) -> pa.Table:
         name = joined(picked(places.CITIES, self.city), padded(np.arange(1, self.count + 1), 3), "店")
         city, province = picked(places.CITIES, self.city), picked(places.PROVINCES, self.city)
-        return pa.table({"store_id": self.store_id, "name": name, "city": city, "province": province})
+        region = picked(places.REGIONS, self.city)
+        opened_on = dates(self.opened_day)
+        return pa.table(
+            {
+                "store_id": self.store_id,
+                "name": name,
+                "city": city,
+                "province": province,
+                "region": region,
+                "opened_on": opened_on,
+            }
+        )
 
     def staff_table(self) -> pa.Table:
         role = picked(["店长", "导购"], np.minimum(np.arange(len(self.staff_store)) % _STAFF_PER_STORE, 1))
@@ -122,16 +138,17 @@ class Coupons:
             {
                 "coupon_id": self.coupon_id,
                 "name": self.name,
-                "threshold": decimals(self.threshold),
+                "kind": repeated("coupon", len(self.coupon_id)),
                 "amount": decimals(self.amount),
                 "valid_from": dates(self.first_day),
-                "valid_to": dates(self.last_day),
+                "valid_until": dates(self.last_day),
             }
         )
 
 
-def retail_items(seed: int) -> Items:
-    """Four items of every brand in every category of its domain, priced around the category's usual price."""
+def retail_items(seed: int, today: int) -> Items:
+    """Four items of every brand in every category of its domain, priced around the category's usual price;
+    listed in the three years before the day `today` (counted from 1970)."""
     rng = generator(seed, "items")
     pairs = [
         (category, domain * BRANDS_PER_DOMAIN + brand)
@@ -147,11 +164,13 @@ def retail_items(seed: int) -> Items:
     leaf = picked([leaf[1] for leaf in _LEAVES], category)
     name = joined(picked(BRANDS, brand), leaf, number)
     item_id = joined("SKU", padded(10_001 + np.arange(len(price)), 6))
-    return Items(item_id, name, category, brand, price, CATEGORIES, BRANDS)
+    listed_day = today - rng.integers(1, _LISTED_DAYS, len(price))
+    return Items(item_id, name, category, brand, price, listed_day, CATEGORIES, BRANDS)
 
 
-def retail_stores(seed: int, persons: int, phone_numbers: NDArray[np.int64]) -> Stores:
-    """Stores in proportion to persons; `phone_numbers` are those of the staff (see `staff_count`)."""
+def retail_stores(seed: int, persons: int, phone_numbers: NDArray[np.int64], today: int) -> Stores:
+    """Stores in proportion to persons; `phone_numbers` are those of the staff (see
+    `staff_indexes`); opened in the ten years before the day `today`."""
     rng = generator(seed, "stores")
     count = store_count(persons)
     staff = np.arange(count * _STAFF_PER_STORE)
@@ -159,6 +178,7 @@ def retail_stores(seed: int, persons: int, phone_numbers: NDArray[np.int64]) -> 
     return Stores(
         store_id=joined("S", padded(np.arange(1, count + 1), 4)),
         city=places.home_cities(rng, count),
+        opened_day=today - rng.integers(30, _OPENED_DAYS, count),
         staff_id=joined("E", padded(staff + 1, 5)),
         staff_name=names.full_names(rng, rng.integers(0, 2, len(staff)).astype(np.int8)),
         staff_store=staff // _STAFF_PER_STORE,
@@ -174,7 +194,7 @@ def store_count(persons: int) -> int:
 
 def staff_indexes(persons: int) -> NDArray[np.int64]:
     """Phone number indexes of all staff."""
-    return CHUNK_OF_STAFF + np.arange(store_count(persons) * _STAFF_PER_STORE, dtype=np.int64)
+    return STAFF_NUMBERS + np.arange(store_count(persons) * _STAFF_PER_STORE, dtype=np.int64)
 
 
 def retail_coupons(first: date, last: date) -> Coupons:

@@ -68,7 +68,8 @@ _INVOICES = """
     FROM lines WHERE cancelled = {cancelled} GROUP BY invoice ORDER BY second, invoice
 """
 _ITEMS = """
-    SELECT item, arg_max(description, line) AS description, arg_max(price, line) AS price
+    SELECT item, arg_max(description, line) AS description, arg_max(price, line) AS price,
+           (min(second) // 86400)::BIGINT AS listed_day
     FROM lines WHERE NOT cancelled GROUP BY item ORDER BY item
 """
 
@@ -168,7 +169,14 @@ def _items(table: pa.Table) -> Items:
         category[pc.fill_null(found, False).to_numpy(zero_copy_only=False)] = code
     brand = np.full(len(names), -1, dtype=np.int64)
     return Items(
-        table["item"].combine_chunks(), names, category, brand, _numbers(table, "price"), category_names, ()
+        table["item"].combine_chunks(),
+        names,
+        category,
+        brand,
+        _numbers(table, "price"),
+        _numbers(table, "listed_day"),
+        category_names,
+        (),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from simulator import catalogue, phones
 from simulator.manifest import BadRequestError
 from simulator.presence import Rates
-from simulator.season import FIRST_YEAR, LAST_YEAR, Season, midnight
+from simulator.season import DAY_S, FIRST_YEAR, LAST_YEAR, Season, midnight
 
 FEWEST_PERSONS, MOST_PERSONS = 100, 1_000_000
 MOST_INTENSITY = 20.0
@@ -46,7 +46,7 @@ def open_market(persons: int, seed: int, end: date, intensity: float, rates: Rat
         raise BadRequestError(f"intensity is {intensity}: choose from 0 to {MOST_INTENSITY}")
     start = history_start(end)
     season = Season.between(start.replace(year=start.year - _EARLIER_YEARS, day=1), end)
-    items = catalogue.retail_items(seed)
+    items = catalogue.retail_items(seed, season.end // DAY_S)
     staff = phones.numbers(seed, catalogue.staff_indexes(persons))
     return Market(
         seed=seed,
@@ -57,7 +57,7 @@ def open_market(persons: int, seed: int, end: date, intensity: float, rates: Rat
         as_of=season.end + _AS_OF_HOUR * 3_600,
         items=items,
         shelf=catalogue.Shelf(seed, items),
-        stores=catalogue.retail_stores(seed, persons, staff),
+        stores=catalogue.retail_stores(seed, persons, staff, season.end // DAY_S),
         coupons=catalogue.retail_coupons(start, end),
     )
 

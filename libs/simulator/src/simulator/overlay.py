@@ -106,7 +106,7 @@ def overlay(
 def _tell(invoices: Invoices, seed: int, last: int) -> Story:
     count = len(invoices.customer)
     staff = phones.numbers(seed, catalogue.staff_indexes(count))
-    stores = catalogue.retail_stores(seed, count, staff)
+    stores = catalogue.retail_stores(seed, count, staff, last // DAY_S)
     rng = generator(seed, "overlay")
     people = draw_people(seed, 0, _arrivals(rng, invoices), last)
     presence = _sold_to(draw_presence(seed, 0, count, RATES))

@@ -33,6 +33,21 @@ PROVINCES = tuple(province for province, _, _ in _CITIES)
 CITIES = tuple(city for _, city, _ in _CITIES)
 
 
+_REGION_OF = {
+    "华东": ("上海市", "浙江省", "江苏省", "山东省", "福建省", "安徽省", "江西省"),
+    "华北": ("北京市", "天津市"),
+    "华南": ("广东省", "广西壮族自治区"),
+    "华中": ("湖北省", "湖南省", "河南省"),
+    "西南": ("四川省", "重庆市", "云南省"),
+    "西北": ("陕西省",),
+    "东北": ("辽宁省", "吉林省", "黑龙江省"),
+}
+REGIONS = tuple(
+    next(region for region, provinces in _REGION_OF.items() if province in provinces)
+    for province in PROVINCES
+)
+
+
 def home_cities(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     """Codes into CITIES and PROVINCES."""
     weights = np.array([weight for _, _, weight in _CITIES], dtype=np.float64)

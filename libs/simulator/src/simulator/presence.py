@@ -65,8 +65,12 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Boolean arrays, one element per person. `partner` is the index, within the chunk, of the person whose
-    number a family member uses, or whose former number was issued to them again; -1 for nobody."""
+    """Which sources know each person, and who shares what; arrays have one element per person.
+
+    `family_partner` is the person, within the chunk, whose number this one uses too, `recycled_from` the one
+    whose former number was issued to this one; -1 for nobody. `family_device` marks those who use their
+    family partner's first device.
+    """
 
     member: NDArray[np.bool_]
     lead: NDArray[np.bool_]

@@ -5,11 +5,13 @@ outcome of one delivery is drawn from them by its key. The same arguments give t
 which lets sandbox providers be restarted without changing what the receivers do.
 """
 
+import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
 CHANNELS = ("sms", "wechat", "push", "email")
 OPT_OUT_REPLY = "R"
+_MAINLAND = re.compile(r"1[0-9]{10}")
 
 _DEAD_ADDRESS = {"sms": 0.02, "wechat": 0.01, "push": 0.06, "email": 0.03}
 _LOST_MESSAGE = 0.004
@@ -57,14 +59,18 @@ class Response:
         return self.click_delay_s is not None
 
 
-def address_key(address: str) -> str:
-    """A digest of an address (E.164 number, openid, push token), for callers that must not keep the
-    address."""
-    return blake2b(address.encode(), digest_size=16).hexdigest()
+def address_key(channel: str, address: str) -> str:
+    """A digest of an address, for callers that must not keep the address itself.
+
+    An SMS address is an E.164 number; eleven mainland digits, as some providers want them, give the same key.
+    WeChat addresses are openids of the official account, push addresses are registration ids.
+    """
+    whole = f"+86{address}" if channel == "sms" and _MAINLAND.fullmatch(address) else address
+    return blake2b(whole.encode(), digest_size=16).hexdigest()
 
 
 def propensity(seed: int, channel: str, address_digest: str) -> Propensity:
-    """The planted truth of an address; `address_digest` is `address_key(address)`. KeyError: unknown
+    """The planted truth of an address; `address_digest` is `address_key(channel, address)`. KeyError: unknown
     channel."""
     draws = _Draws(seed, channel, address_digest)
     reachable = draws.share() >= _DEAD_ADDRESS[channel]
@@ -77,10 +83,13 @@ def propensity(seed: int, channel: str, address_digest: str) -> Propensity:
     )
 
 
-def respond(seed: int, channel: str, address_digest: str, delivery_key: str, hour: int) -> Response:
+def respond(
+    seed: int, channel: str, address_digest: str, delivery_key: str, hour: int, *, marketing: bool = True
+) -> Response:
     """What becomes of one delivery sent at an hour (0-23) of the receiver's day.
 
     `delivery_key` tells messages to the same address apart; a repeat of one delivery repeats its response.
+    Only `marketing` is answered with an opt-out.
     """
     planted = propensity(seed, channel, address_digest)
     draws = _Draws(seed, channel, address_digest, delivery_key)
@@ -88,7 +97,7 @@ def respond(seed: int, channel: str, address_digest: str, delivery_key: str, hou
     if not planted.reachable or draws.share() < _LOST_MESSAGE:
         return Response(False, delay, None, None, None)
     clicks, click_delay = draws.share() < planted.click(hour), draws.number(*_CLICK_DELAY_S)
-    replies, reply_delay = draws.share() < planted.opt_out, draws.number(*_REPLY_DELAY_S)
+    replies, reply_delay = draws.share() < planted.opt_out * marketing, draws.number(*_REPLY_DELAY_S)
     return Response(
         delivered=True,
         delivery_delay_s=delay,

@@ -88,14 +88,8 @@ def tell(market: Market, first: int, count: int) -> tuple[Story, Purchases]:
     purchases = draw_purchases(rng, season, people.arrival, can_buy)
     within = purchases.time >= market.history_start
     person, time = purchases.person[within], purchases.time[within]
-    orders = draw_orders(
-        rng,
-        people,
-        person,
-        time,
-        selling_sources(rng, sells, person),
-        market,
-    )
+    source = selling_sources(rng, sells, person)
+    orders = draw_orders(rng, people, person, time, source, market)
     refunds = draw_refunds(rng, orders, season.end)
     sessions = draw_sessions(rng, people, accounts, purchases, orders, market)
     behaviour = draw_behaviour(rng, people, accounts, sessions, orders, market)
@@ -139,5 +133,5 @@ def _write_reference(out: Folder, market: Market) -> None:
     out.write_reference("items", market.items.table())
     out.write_reference("stores", market.stores.stores_table())
     out.write_reference("staff", market.stores.staff_table())
-    out.write_reference("coupons", market.coupons.table())
+    out.write_reference("benefits", market.coupons.table())
     out.write_truth("shared", shared_everywhere(market.stores.tablet_id, market.stores.staff_number))

@@ -121,7 +121,7 @@ def _process(purchases: Purchases | None, count: int) -> dict[str, pa.Array]:
 def _planted(seed: int, channel: str, address: pa.Array) -> dict[str, pa.Array]:
     """Response propensities of one channel; null where the person has no such address."""
     planted = [
-        None if value is None else propensity(seed, channel, address_key(value))
+        None if value is None else propensity(seed, channel, address_key(channel, value))
         for value in address.to_pylist()
     ]
     return {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from simulator.responses import CHANNELS, address_key, propensity, respond
+from simulator.responses import CHANNELS, Response, address_key, propensity, respond
 
-ADDRESSES = [address_key(f"+8613{n:09d}") for n in range(4_000)]
+ADDRESSES = [address_key("sms", f"+8613{n:09d}") for n in range(4_000)]
 
 
 def test_a_response_depends_on_its_arguments_alone():
@@ -14,8 +14,16 @@ def test_a_response_depends_on_its_arguments_alone():
     assert first == [respond(1, "sms", address, "d-1", 12) for address in ADDRESSES[:200]]
     assert first != [respond(1, "sms", address, "d-2", 12) for address in ADDRESSES[:200]]
     assert first != [respond(2, "sms", address, "d-1", 12) for address in ADDRESSES[:200]]
-    golden = respond(7, "push", address_key("1a0018970a5f3b2c1d4"), "delivery-1", 20)
-    assert golden == respond(7, "push", address_key("1a0018970a5f3b2c1d4"), "delivery-1", 20)
+
+
+def test_an_sms_address_has_one_key_however_a_provider_writes_it():
+    assert address_key("sms", "13912345678") == address_key("sms", "+8613912345678")
+    assert address_key("push", "13912345678") != address_key("push", "+8613912345678")
+
+
+def test_a_known_response_stays_what_it_was():
+    told = respond(7, "wechat", address_key("wechat", "oA7x"), "delivery-1", 20)
+    assert told == Response(True, 5, 2349, None, None)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -45,6 +53,8 @@ def test_some_reply_with_an_opt_out_and_only_to_sms():
         for channel in CHANNELS
     }
     assert replies["sms"] > 20
+    notices = [respond(3, "sms", address, "d", 12, marketing=False).reply for address in ADDRESSES]
+    assert not any(notices)
     assert replies["wechat"] == replies["push"] == replies["email"] == 0
 
 
@@ -60,6 +70,6 @@ def test_channels_answer_independently():
 def test_truth_tells_the_propensity_of_each_address(small: Path):
     rows = pq.read_table(small / "truth/persons.parquet").to_pylist()
     for row in rows[:500]:
-        planted = propensity(7, "sms", address_key(row["phone"]))
+        planted = propensity(7, "sms", address_key("sms", row["phone"]))
         assert (row["sms_reachable"], row["sms_best_hour"]) == (planted.reachable, planted.best_hour)
         assert row["sms_click"] == planted.click_at_best

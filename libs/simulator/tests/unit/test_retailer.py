@@ -1,5 +1,6 @@
 """The same seed tells the same story; exports, truth and manifest agree."""
 
+import csv
 import hashlib
 import json
 import os
@@ -128,6 +129,30 @@ def test_orders_add_up_and_lie_within_the_twelve_months(small: Path):
             assert row["items"] is None
     cancelled = sum(row["event"] == "order_cancelled" for row in rows) / len(rows)
     assert 0.01 < cancelled < 0.05
+
+
+REFERENCE_COLUMNS = {
+    "items": ["item_id", "name", "category", "brand", "price", "listed_on"],
+    "stores": ["store_id", "name", "city", "province", "region", "opened_on"],
+    "staff": ["staff_id", "name", "store_id", "role"],
+    "benefits": ["coupon_id", "name", "kind", "amount", "valid_from", "valid_until"],
+}
+
+
+def test_keys_in_events_stand_in_the_reference_tables(small: Path):
+    keys: dict[str, set[str]] = {}
+    for entry in Manifest.load(small).reference:
+        with (small / entry.path).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0]) == REFERENCE_COLUMNS[entry.name]
+        first = REFERENCE_COLUMNS[entry.name][0]
+        keys[entry.name] = {row[first] for row in rows}
+        assert len(keys[entry.name]) == len(rows) == entry.rows
+    assert set(keys) == set(REFERENCE_COLUMNS)
+    for row in orders_of(small, "items", "store_id", "coupon_id").to_pylist():
+        assert {item["item_id"] for item in row["items"] or ()} <= keys["items"]
+        assert row["store_id"] is None or row["store_id"] in keys["stores"]
+        assert row["coupon_id"] is None or row["coupon_id"] in keys["benefits"]
 
 
 def test_facts_agree_with_the_exports(small: Path):
