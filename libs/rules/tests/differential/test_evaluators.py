@@ -7,20 +7,23 @@ import duckdb
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
-from rules.check import Population, check_rule
+from rules.canonical import canonical_rule
+from rules.check import Population, check_form, check_rule
 from rules.errors import NumberOverflow
 from rules.evaluate import bitmaps
-from rules.evaluate.person import is_true
+from rules.evaluate.meaning import Value
+from rules.evaluate.person import is_true, value_of
 from rules.evaluate.tables import DuckDb, NamedRelations, Tables
+from rules.features import plan_features
 from rules.printer import print_form, print_rule
-from rules.testing import retailer, rules
+from rules.testing import aggregates, numbers, retailer, rules
 from rules.testing.engines import bitmaps_of, register
 from rules.testing.people import World, worlds
-from rules.tree import Aggregate, Feature, Node, Rule
-from rules.walk import rebuild
+from rules.tree import Expression, Rule
 
 CATALOGUE = retailer()
 RULES_PER_WORLD = 12
+EXPRESSIONS_PER_WORLD = 12
 
 
 @pytest.fixture(scope="module")
@@ -40,30 +43,18 @@ def checked(rule: Rule) -> Rule:
     return check_rule(rule, CATALOGUE).rule
 
 
-def counterexample(rule: Rule, world: World, wrong: frozenset[int], evaluator: str) -> str:
-    lines = [f"{evaluator} disagrees on persons {sorted(wrong)} about:", print_rule(rule), repr(rule)]
+def counterexample(rule: Rule | Expression, world: World, wrong: frozenset[int], evaluator: str) -> str:
+    text = print_rule(rule) if isinstance(rule, Rule) else print_form(rule)
+    lines = [f"{evaluator} disagrees on persons {sorted(wrong)} about:", text, repr(rule)]
     lines += [f"{world.setting.as_of} {world.setting.calendar}", f"tables {world.tables}"]
     lines += [f"{each}: {world.persons[each]}" for each in sorted(wrong)]
     return "\n".join(lines)
 
 
-def with_features(rule: Rule) -> tuple[Rule, dict[str, Aggregate]]:
-    found: dict[str, Aggregate] = {}
-
-    def change(node: Node) -> Node:
-        if isinstance(node, Aggregate):
-            form = print_form(node)
-            found[form] = node
-            return Feature(form)
-        return rebuild(node, change)
-
-    return rebuild(rule, change), found
-
-
 @given(st.data())
 def test_all_evaluators_give_equal_sets(connection, data):
     world = data.draw(worlds(CATALOGUE))
-    drawn = data.draw(st.lists(rules(CATALOGUE), min_size=1, max_size=RULES_PER_WORLD))
+    drawn = data.draw(st.lists(rules(CATALOGUE), min_size=4, max_size=RULES_PER_WORLD))
     expected: dict[str, tuple[Rule, frozenset[int]]] = {}
     for rule in map(checked, drawn):
         try:
@@ -72,17 +63,48 @@ def test_all_evaluators_give_equal_sets(connection, data):
             note(f"overflows: {print_rule(rule)}")
 
     for rule, everyone in expected.values():
-        rewritten, features = with_features(rule)
-        index = bitmaps_of(world, features)
+        plan = plan_features(rule, CATALOGUE)
+        index = bitmaps_of(world, plan.features)
         for population in Population:
-            found = frozenset(bitmaps.members(rewritten, index, world.setting, population))
+            found = frozenset(bitmaps.members(plan.rule, index, world.setting, population))
             wrong = found ^ (everyone & world.population(population))
             assert not wrong, counterexample(rule, world, wrong, "bitmaps")
 
     register(world, connection)
     tables, engine = Tables(NamedRelations(), world.setting), DuckDb(connection)
     questions = {name: rule for name, (rule, _) in expected.items()}
+    questions |= {f"{name} canonical": canonical_rule(rule) for name, rule in questions.items()}
     answers = engine.collect(tables.columns(questions, Population.ALL)).to_pylist()
-    for name, (rule, everyone) in expected.items():
-        wrong = frozenset(row["person_id"] for row in answers if row[name]) ^ everyone
-        assert not wrong, counterexample(rule, world, wrong, "tables")
+    for name, (_, everyone) in expected.items():
+        for form in (name, f"{name} canonical"):
+            wrong = frozenset(row["person_id"] for row in answers if row[form]) ^ everyone
+            assert not wrong, counterexample(questions[form], world, wrong, "tables")
+
+
+@given(st.data())
+def test_tables_give_every_person_the_value_that_the_referee_gives(connection, data):
+    world = data.draw(worlds(CATALOGUE))
+    expressions = st.one_of(aggregates(CATALOGUE), numbers(CATALOGUE))
+    drawn = data.draw(st.lists(expressions, min_size=6, max_size=EXPRESSIONS_PER_WORLD))
+    expected: dict[str, tuple[Expression, dict[int, Value | None]]] = {}
+    for expression in (check_form(each, CATALOGUE).form for each in drawn):
+        values = {}
+        try:
+            for each, person in world.persons.items():
+                values[each] = value_of(expression, person, world.setting, world.tables)
+            expected[f"value{len(expected)}"] = expression, values
+        except NumberOverflow:
+            note(f"overflows: {print_form(expression)}")
+
+    register(world, connection)
+    tables, engine = Tables(NamedRelations(), world.setting), DuckDb(connection)
+    questions = {name: expression for name, (expression, _) in expected.items()}
+    answers = engine.collect(tables.columns(questions, Population.ALL)).to_pylist()
+    assert len(answers) == len(world.persons)
+    for name, (expression, values) in expected.items():
+        found = {row["person_id"]: row[name] for row in answers}
+        wrong = frozenset(each for each in values if found[each] != values[each])
+        detail = {each: (found[each], values[each]) for each in wrong}
+        assert not wrong, f"(found, expected): {detail}\n" + counterexample(
+            expression, world, wrong, "tables"
+        )

@@ -1,6 +1,6 @@
 """Puts a world into the form that each evaluator reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import duckdb
@@ -8,14 +8,14 @@ import ibis
 import pyarrow as pa
 from pyroaring import BitMap
 
-from rules.check import Population, type_of
+from rules.check import Population, check_form
 from rules.evaluate.bitmaps import MemoryBitmaps, column_of
-from rules.evaluate.meaning import Value
+from rules.evaluate.bitmaps.columns import MemoryColumn
 from rules.evaluate.person import Event, value_of
 from rules.evaluate.tables import event_columns, reference_columns, tag_columns
+from rules.features import FeatureForm
+from rules.schema import TagType
 from rules.testing.people import World
-from rules.tree import Expression
-from rules.values import ValueType
 
 
 def register(world: World, connection: duckdb.DuckDBPyConnection) -> None:
@@ -62,35 +62,31 @@ def _put(
     connection.register(name, pa.Table.from_pylist(rows, schema=schema))
 
 
-def bitmaps_of(world: World, features: Mapping[str, Expression]) -> MemoryBitmaps:
-    """The world's tags, and its behaviour as features by form, computed by the one-person evaluator."""
+def bitmaps_of(world: World, features: Iterable[FeatureForm]) -> MemoryBitmaps:
+    """The world's tags, and its behaviour as features computed by the one-person evaluator."""
     schema = world.setting.schema
-    index = MemoryBitmaps(
+    tags = {name: schema.tag(name) for name in schema.names("tag")}
+    return MemoryBitmaps(
         universes={each: BitMap(world.population(each)) for each in Population},
-        tags={},
-        features={},
+        tags={name: _tag_column(world, tag) for name, tag in tags.items() if tag is not None},
+        features={each.text: _feature_column(world, each) for each in features},
         segments={
             name: BitMap(each for each, person in world.persons.items() if name in person.segments)
             for name in schema.names("segment")
         },
     )
-    tags, computed = dict(index.tags), dict(index.features)
-    for tag in map(schema.tag, schema.names("tag")):
-        assert tag is not None
-        tags[tag.name] = column_of(tag.type)
-        tags[tag.name].apply({each: person.tags.get(tag.name) for each, person in world.persons.items()})
-    for form, expression in features.items():
-        computed[form] = column_of(_type(expression, world))
-        computed[form].apply(_values(expression, world))
-    return MemoryBitmaps(index.universes, tags, computed, index.segments)
 
 
-def _type(expression: Expression, world: World) -> ValueType:
-    return type_of(expression, world.setting.schema)
+def _tag_column(world: World, tag: TagType) -> MemoryColumn:
+    column = column_of(tag.type)
+    column.apply({each: person.tags.get(tag.name) for each, person in world.persons.items()})
+    return column
 
 
-def _values(expression: Expression, world: World) -> dict[int, Value | None]:
-    return {
-        each: value_of(expression, person, world.setting, world.tables)
-        for each, person in world.persons.items()
-    }
+def _feature_column(world: World, feature: FeatureForm) -> MemoryColumn:
+    form = check_form(feature.text, world.setting.schema).form
+    column = column_of(feature.type)
+    column.apply(
+        {each: value_of(form, person, world.setting, world.tables) for each, person in world.persons.items()}
+    )
+    return column

@@ -48,10 +48,10 @@ _STEPS_BACK = (
     dt.timedelta(days=400),
 )
 _TEXTS = (*words.TEXTS, "", "é", "😀", "x%y_\\", "\uffee")
-_ABSENT_PERCENT = 25
+_PRESENT_PERCENT = 75
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """People with what surrounds them. Persons outside `known` are in the population of all only."""
 
@@ -60,6 +60,10 @@ class World:
     known: frozenset[int]
     members: frozenset[int]
     tables: ReferenceRows
+
+    def __repr__(self) -> str:
+        """Short: a test that fails says which persons matter."""
+        return f"World(as of {self.setting.as_of} in {self.setting.calendar}, {len(self.persons)} persons)"
 
     def population(self, population: Population) -> frozenset[int]:
         match population:
@@ -102,7 +106,7 @@ class _Maker:
         tags = {
             tag.name: self.value(tag.type, tag.values)
             for tag in catalogue.tags.values()
-            if not self.chance(_ABSENT_PERCENT)
+            if self.chance(_PRESENT_PERCENT)
         }
         segments = frozenset(each for each in sorted(catalogue.segments) if self.chance(50))
         ordered = tuple(sorted(events, key=lambda event: (event.time, event.ingest_seq)))
@@ -123,7 +127,7 @@ class _Maker:
         for each in stored:
             if each is None or each.name in {"time", "hour", "weekday", "is_workday"}:
                 continue
-            if not self.chance(_ABSENT_PERCENT):
+            if self.chance(_PRESENT_PERCENT):
                 found[each.name] = self.lines(each) if each.fields else self.value(each.type, each.values)
         return found
 
@@ -132,7 +136,7 @@ class _Maker:
             {
                 each.name: self.value(each.type, each.values)
                 for each in list_.fields
-                if not self.chance(_ABSENT_PERCENT)
+                if self.chance(_PRESENT_PERCENT)
             }
             for _ in range(self.draw(st.integers(0, MAX_LINES)))
         )
@@ -142,10 +146,10 @@ class _Maker:
             key: {
                 each.name: self.value(each.type, each.values)
                 for each in table.columns
-                if not self.chance(_ABSENT_PERCENT)
+                if self.chance(_PRESENT_PERCENT)
             }
             for key in words.TEXTS
-            if not self.chance(_ABSENT_PERCENT)
+            if self.chance(_PRESENT_PERCENT)
         }
 
     def value(self, type_: ValueType, values: ValueList | None) -> Value:

@@ -43,6 +43,15 @@ def numbers(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> 
     return maker.values.number(2, None, maker.where)
 
 
+@st.composite
+def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Aggregate:
+    """An aggregate of any type of value."""
+    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable)))
+    kind = maker.values.pick([Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME, Kind.BOOL])
+    found = maker.values.aggregate({kind}, maker.where)
+    return found or t.Aggregate(t.Function.COUNT, maker.values.pick(maker.values.vocabulary.events).name)
+
+
 @dataclass(frozen=True)
 class Conditions:
     values: Values

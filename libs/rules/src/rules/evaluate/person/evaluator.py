@@ -24,11 +24,15 @@ def is_true(
 
 
 def value_of(
-    expression: Expression, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
+    form: Expression | Condition, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> Value | None:
-    """The typed value, numbers scaled; None = unknown. Raises UnsupportedNode, NumberOverflow."""
-    refuse_unsupported(expression, EVALUATOR)
-    return value(expression, PersonScope(person, setting, tables))
+    """A checked form's typed value, numbers scaled, a condition's its truth; None = unknown.
+
+    Raises UnsupportedNode, NumberOverflow.
+    """
+    refuse_unsupported(form, EVALUATOR)
+    scope = PersonScope(person, setting, tables)
+    return value(form, scope) if isinstance(form, Expression) else truth(form, scope)
 
 
 class PersonScope:

@@ -96,14 +96,23 @@ class EventRows:
         self._walked = walked
 
     def columns(
-        self, conditions: Iterable[Condition], paths: Iterable[tuple[str, ...]], within: Interval
+        self,
+        conditions: Iterable[Condition],
+        paths: Iterable[tuple[str, ...]],
+        within: Interval,
+        *,
+        days: bool,
     ) -> EventColumns:
-        """Rows of the interval with the joins that the conditions and paths need."""
+        """Rows of the interval with the joins, and the local time, that the conditions and paths need.
+
+        With `days` the caller reads LOCAL itself.
+        """
         place = Place(self._type, self._walked)
         needed: list[Node] = [*conditions, *(Property(path) for path in paths if path)]
         rows = self._source.events(self._type)
         rows = rows.filter(rows.person_id.notnull(), *bounds(rows, within))
-        rows = rows.mutate(**{LOCAL: local_time.local_us(rows.time, self._setting)})
+        if days or any(map(_reads_clock, needed)):
+            rows = rows.mutate(**{LOCAL: local_time.local_us(rows.time, self._setting, within)})
         lifted: dict[AnyLine, str] = {}
         for each in dict.fromkeys(_lifted(needed, self._type, self._setting)):
             lifted[each] = f"$any.{len(lifted)}"
@@ -176,6 +185,11 @@ def _lifted(nodes: Iterable[Node], type_: EventType, setting: Setting) -> Iterab
             yield from _lifted(children(node), type_, setting)
         elif any(each.of_line for each in _joins([node.condition], Place(type_, node.list), setting)):
             yield node
+
+
+def _reads_clock(node: Node) -> bool:
+    read = isinstance(node, Property) and node.path in {("hour",), ("weekday",)}
+    return read or any(map(_reads_clock, children(node)))
 
 
 def walked_list(type_: EventType, path: tuple[str, ...]) -> str:

@@ -123,7 +123,8 @@ def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Se
     type_ = _event_type(setting, first.event)
     conditions = list(dict.fromkeys(each.where for each in terms if each.where is not None))
     paths = list(dict.fromkeys(each.path for each in terms))
-    rows = EventRows(source, setting, type_, first.walked).columns(conditions, paths, _hull(terms))
+    days = any(each.measure is Measure.DAYS for each in terms)
+    rows = EventRows(source, setting, type_, first.walked).columns(conditions, paths, _hull(terms), days=days)
     wheres = {each: f"$where.{number}" for number, each in enumerate(conditions)}
     windows = {each: f"$within.{n}" for n, each in enumerate(dict.fromkeys(t.within for t in terms))}
     values = {each: f"$value.{number}" for number, each in enumerate(paths)}
@@ -131,7 +132,7 @@ def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Se
         "person_id",
         "time",
         "ingest_seq",
-        **{"$day": exact.floor_divide(rows.rows[LOCAL], local_time.DAY_US)},
+        **({"$day": exact.floor_divide(rows.rows[LOCAL], local_time.DAY_US)} if days else {}),
         **{name: truth(each, rows) for each, name in wheres.items()},
         **{name: balanced(_and, bounds(rows.rows, each)) for each, name in windows.items()},
         **{name: _value(each, rows) for each, name in values.items()},
