@@ -70,10 +70,10 @@ class Desk:
     log: EffectLog
     reports: Reports
 
-    def owe(self, provider: str, effect_id: int, reports: list[Report]) -> None:
-        """Queue the reports that one message causes."""
+    def owe(self, provider: str, name: object, reports: list[Report]) -> None:
+        """Queue the reports that one message causes; `name` is its effect or whatever else is its own."""
         for report in reports:
-            self.reports.owe(provider, str(effect_id), report)
+            self.reports.owe(provider, str(name), report)
 
 
 class Provider(Protocol):

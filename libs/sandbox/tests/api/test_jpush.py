@@ -73,10 +73,13 @@ async def test_a_refused_cid_may_be_used_again(http, sandbox, basic):
     assert (await push(http, sandbox, basic, **ask(cid, ["r1"])))[0] == 200
 
 
-async def test_unknown_devices_among_known_ones_are_passed_over(http, sandbox, basic):
+async def test_unknown_devices_among_known_ones_are_passed_over_and_reported(http, sandbox, basic, receiver):
     (cid,) = await cids(http, sandbox, basic)
     assert (await push(http, sandbox, basic, **ask(cid, ["r1", "nobody"])))[0] == 200
     assert len(sandbox.log.page()) == 1
+    await receiver.wait(lambda: b"nobody" in b"".join(body for _, _, body in receiver.got))
+    entries = [entry for _, _, body in receiver.got for entry in json.loads(body)]
+    assert ("nobody", 1) in [(entry["registration_id"], entry["type"]) for entry in entries]
 
 
 async def test_a_batch_answers_by_cid(http, sandbox, basic):

@@ -6,7 +6,7 @@ from sandbox.carrier import Message
 from sandbox.directory import Leavers
 from sandbox.faults import Rule
 from sandbox.jpush import answers, requests
-from sandbox.jpush.receipts import JpushCourier, reports
+from sandbox.jpush.receipts import JpushCourier, reports, unknown_target
 from sandbox.jpush.requests import Content
 from sandbox.jpush.settings import App, JpushSettings
 from sandbox.jpush.verify import CidPool, read_json, verify
@@ -94,6 +94,12 @@ class Jpush:
         msg_id = self._next_msg_id()
         for registration_id in known:
             self._send(call, app, (str(cid), msg_id, registration_id), content)
+        for registration_id in set(ids) - set(known):
+            self._desk.owe(
+                NAME,
+                f"{msg_id} {registration_id}",
+                [unknown_target(app.app_key, msg_id, registration_id, self._desk.clock.now())],
+            )
         if cid:
             self._cids.use(str(cid), msg_id)
         return Reply.json(200, {"sendno": sendno, "msg_id": msg_id})

@@ -60,12 +60,22 @@ def reports(message: Message, at_epoch_s: float, response: Response) -> list[Rep
     return owed
 
 
+def unknown_target(app_key: str, msg_id: str, registration_id: str, at_epoch_s: float) -> Report:
+    """A device that JPush does not know, among others that it does: nothing was sent to it."""
+    return _entry(app_key, msg_id, registration_id, (Kind.TARGET_INVALID, at_epoch_s, 0.0))
+
+
 def _report(message: Message, kind: Kind, at_epoch_s: float, after_s: float) -> Report:
+    return _entry(message.account, message.message_id, message.address, (kind, at_epoch_s, after_s))
+
+
+def _entry(app_key: str, msg_id: str, registration_id: str, what: tuple[Kind, float, float]) -> Report:
+    kind, at_epoch_s, after_s = what
     entry = {
         "type": int(kind),
-        "channelkey": message.account,
-        "msgid": message.message_id,
-        "registration_id": message.address,
+        "channelkey": app_key,
+        "msgid": msg_id,
+        "registration_id": registration_id,
         "time": int((at_epoch_s + after_s) * 1000),
     }
-    return Report(message.account, STATUS, after_s, entry)
+    return Report(app_key, STATUS, after_s, entry)
