@@ -1,0 +1,1 @@
+"""Providers' wire formats, one folder each: deliveries into requests, answers into outcomes."""
