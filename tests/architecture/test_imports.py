@@ -13,8 +13,8 @@ LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 # What a layer may import of its own service; adapters are whatever implements a port.
 ALLOWED_LAYERS = {
     "domain": {"domain"},
-    "app": {"app", "domain", "errors", "store.ports", "channels.port"},
-    "api": {"api", "app", "domain", "errors", "store.ports", "channels.port", "catalogue.messages"},
+    "app": {"app", "domain", "errors", "store.ports", "store.tag_ports", "channels.port"},
+    "api": {"api", "app", "domain", "errors", "store.ports", "store.tag_ports", "channels.port", "catalogue.messages"},
     "workers": {
         "workers",
         "app",
@@ -25,6 +25,7 @@ ALLOWED_LAYERS = {
         "api.parse",
         "api.render",
         "catalogue.messages",
+        "store.tag_ports",
     },
     "store": {"store", "domain", "errors", "catalogue.messages"},
     "channels": {"channels", "domain", "errors"},

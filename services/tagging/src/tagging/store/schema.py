@@ -3,7 +3,9 @@
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import MetaData
 from tagging.store.schema_facts import fact_tables
+from tagging.store.schema_tags import tag_tables
 
 metadata = MetaData()
 kit_tables(metadata)
 fact_tables(metadata)
+tag_tables(metadata)

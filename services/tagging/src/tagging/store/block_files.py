@@ -1,0 +1,140 @@
+"""Block files: the values of one column for one block of 65,536 persons, immutable once written.
+
+Five arrays one after the other in NumPy's own format: offsets (uint16, person_id & 0xFFFF, ascending), counts
+(uint16), codes (int64); then the offsets and as_of (int64 microseconds) of the persons whose value came from
+the stream and not from the run that wrote the block.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from tagging.domain.columns import BLOCK_BITS, Coded, Ints
+
+CACHE_BYTES = 512 * 1024**2
+"""Blocks kept in memory, least recently used first out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A file's content. Persons with an unknown value are left out.
+
+    streamed, streamed_as_of  persons (ascending) whose value is the stream's, and its moment in microseconds
+    """
+
+    coded: Coded
+    streamed: Ints
+    streamed_as_of: Ints
+    starts: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "starts", self.coded.starts())
+
+    @staticmethod
+    def empty() -> "Block":
+        return Block(Coded.empty(), np.empty(0, np.int64), np.empty(0, np.int64))
+
+    @property
+    def size_bytes(self) -> int:
+        coded = self.coded
+        arrays = (coded.persons, coded.counts, coded.codes, self.streamed, self.streamed_as_of, self.starts)
+        return sum(each.nbytes for each in arrays)
+
+    def codes_of(self, person_id: int) -> tuple[int, ...]:
+        """None is unknown."""
+        index = int(np.searchsorted(self.coded.persons, person_id))
+        if index == len(self.coded.persons) or self.coded.persons[index] != person_id:
+            return ()
+        return tuple(self.coded.codes[self.starts[index] : self.starts[index + 1]].tolist())
+
+    def streamed_at(self, person_id: int) -> int | None:
+        """The moment of a value that came from the stream; None when it is the run's."""
+        index = int(np.searchsorted(self.streamed, person_id))
+        if index == len(self.streamed) or self.streamed[index] != person_id:
+            return None
+        return int(self.streamed_as_of[index])
+
+
+class BlockFiles:
+    """Files below one folder. Safe for threads; a file that was written never changes."""
+
+    def __init__(self, folder: Path, new_id: Callable[[], str], cache_bytes: int = CACHE_BYTES) -> None:
+        self._folder = folder
+        self._new_id = new_id
+        self._cache_bytes = cache_bytes
+        self._cached: OrderedDict[str, Block] = OrderedDict()
+        self._size_bytes = 0
+        self._lock = Lock()
+
+    def write(self, tenant: str, column: str, block: int, content: Block) -> str:
+        """Writes and syncs a file under a new name and returns the name; nothing refers to it yet."""
+        name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}.npy"
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        base = block << BLOCK_BITS
+        with path.open("wb") as file:
+            np.save(file, (content.coded.persons - base).astype(np.uint16))
+            np.save(file, content.coded.counts)
+            np.save(file, content.coded.codes)
+            np.save(file, (content.streamed - base).astype(np.uint16))
+            np.save(file, content.streamed_as_of)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
+        self._keep(name, content)
+        return name
+
+    def read(self, name: str) -> Block:
+        """The content of a file that the store names; "" is a block without values."""
+        if not name:
+            return Block.empty()
+        with self._lock:
+            found = self._cached.get(name)
+            if found is not None:
+                self._cached.move_to_end(name)
+                return found
+        found = self._load(name)
+        self._keep(name, found)
+        return found
+
+    def remove(self, name: str) -> None:
+        """Removes a file that nothing refers to any more; one that is gone already is fine."""
+        with self._lock:
+            gone = self._cached.pop(name, None)
+            self._size_bytes -= gone.size_bytes if gone else 0
+        (self._folder / name).unlink(missing_ok=True)
+
+    def names(self) -> set[str]:
+        """Every file there is."""
+        return {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*.npy")}
+
+    def _load(self, name: str) -> Block:
+        block = int(name.rpartition("/")[2].partition("-")[0])
+        base = block << BLOCK_BITS
+        with (self._folder / name).open("rb") as file:
+            offsets, counts, codes, streamed, streamed_as_of = (
+                np.load(file, allow_pickle=False) for _ in range(5)
+            )
+        persons = offsets.astype(np.int64) + base
+        return Block(Coded(persons, counts, codes), streamed.astype(np.int64) + base, streamed_as_of)
+
+    def _keep(self, name: str, content: Block) -> None:
+        with self._lock:
+            if name not in self._cached:
+                self._cached[name] = content
+                self._size_bytes += content.size_bytes
+            while self._size_bytes > self._cache_bytes and len(self._cached) > 1:
+                _, oldest = self._cached.popitem(last=False)
+                self._size_bytes -= oldest.size_bytes
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

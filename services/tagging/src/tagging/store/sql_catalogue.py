@@ -1,0 +1,111 @@
+"""Definitions in force, and the cuts that runs froze."""
+
+import datetime as dt
+import json
+from collections.abc import Collection
+
+from servicekit.driver_sql import execute, execute_many
+from sqlalchemy import Connection
+from tagging.domain.columns import microseconds, moment_of
+from tagging.domain.document import from_document, to_document
+from tagging.domain.plan import Tag
+from tagging.domain.rfm import Cuts, Threshold
+from tagging.store.tag_ports import FrozenCuts
+
+_MEASURES = ("recency", "frequency", "monetary")
+
+
+class SqlTagCatalogue:
+    """TagCatalogue over the table `tag`; a definition is kept as its document."""
+
+    def all(self, connection: Connection, tenant: str) -> dict[str, Tag]:
+        rows = execute(
+            connection,
+            "SELECT tag_id, version, document, update_time_us, coverage FROM tag WHERE tenant = ?",
+            (tenant,),
+        ).all()
+        found = {
+            row[0]: Tag(from_document(json.loads(row[2])), row[1], moment_of(row[3]), row[4]) for row in rows
+        }
+        return {tag_id: found[tag_id] for tag_id in sorted(found)}
+
+    def put(self, connection: Connection, tenant: str, tags: Collection[Tag]) -> None:
+        execute_many(
+            connection,
+            "INSERT INTO tag (tenant, tag_id, version, document, update_time_us, coverage) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, tag_id) DO UPDATE SET "
+            "version = excluded.version, document = excluded.document, "
+            "update_time_us = excluded.update_time_us, coverage = excluded.coverage",
+            [
+                (
+                    tenant,
+                    each.tag_id,
+                    each.version,
+                    json.dumps(to_document(each.definition), ensure_ascii=False),
+                    microseconds(each.update_time),
+                    each.coverage,
+                )
+                for each in tags
+            ],
+        )
+
+    def delete(self, connection: Connection, tenant: str, tag_ids: Collection[str]) -> None:
+        execute_many(
+            connection,
+            "DELETE FROM tag WHERE tenant = ? AND tag_id = ?",
+            [(tenant, each) for each in sorted(tag_ids)],
+        )
+
+    def set_coverage(self, connection: Connection, tenant: str, tag_id: str, coverage: int) -> None:
+        execute(
+            connection,
+            "UPDATE tag SET coverage = ? WHERE tenant = ? AND tag_id = ?",
+            (coverage, tenant, tag_id),
+        )
+
+
+class SqlCutStore:
+    """CutStore over the table `cut`."""
+
+    def latest(self, connection: Connection, tenant: str, tag_id: str, version: int) -> FrozenCuts | None:
+        row = execute(
+            connection,
+            "SELECT number, version, run_id, as_of_us, thresholds FROM cut "
+            "WHERE tenant = ? AND tag_id = ? AND version = ? ORDER BY number DESC LIMIT 1",
+            (tenant, tag_id, version),
+        ).one_or_none()
+        if row is None:
+            return None
+        return FrozenCuts(row[0], row[1], row[2], moment_of(row[3]), _cuts(json.loads(row[4])))
+
+    def add(
+        self,
+        connection: Connection,
+        tenant: str,
+        tag_id: str,
+        version: int,
+        run_id: str,
+        as_of: dt.datetime,
+        cuts: Cuts,
+    ) -> FrozenCuts:
+        number = execute(
+            connection,
+            "SELECT coalesce(max(number), 0) + 1 FROM cut WHERE tenant = ? AND tag_id = ?",
+            (tenant, tag_id),
+        ).scalar_one()
+        thresholds = {name: [getattr(cuts, name).number, getattr(cuts, name).inclusive] for name in _MEASURES}
+        execute(
+            connection,
+            "INSERT INTO cut (tenant, tag_id, number, version, run_id, as_of_us, thresholds) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (tenant, tag_id, number, version, run_id, microseconds(as_of), json.dumps(thresholds)),
+        )
+        return FrozenCuts(number, version, run_id, as_of, cuts)
+
+    def drop(self, connection: Connection, tenant: str, tag_id: str) -> None:
+        execute(connection, "DELETE FROM cut WHERE tenant = ? AND tag_id = ?", (tenant, tag_id))
+
+
+def _cuts(thresholds: dict[str, tuple[int, bool]]) -> Cuts:
+    recency, frequency, monetary = (Threshold(*thresholds[name]) for name in _MEASURES)
+    return Cuts(recency, frequency, monetary)

@@ -1,0 +1,166 @@
+"""Runs, and who is touched while something computes everybody."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from servicekit.driver_sql import execute, execute_many
+from sqlalchemy import Connection
+from tagging.domain.columns import Ints, microseconds, moment_of
+from tagging.store.tag_ports import Run, RunState
+
+_COLUMNS = (
+    "run_id, sequence, request_id, tag_ids, state, as_of_us, started_ms, ended_ms, tag_count, coverage, "
+    "failures, cancel, revision"
+)
+
+
+class SqlRuns:
+    """Runs over the table `run`."""
+
+    def get(self, connection: Connection, tenant: str, run_id: str) -> Run | None:
+        return self._one(connection, "run_id = ?", tenant, run_id)
+
+    def of_request(self, connection: Connection, tenant: str, request_id: str) -> Run | None:
+        return self._one(connection, "request_id = ?", tenant, request_id)
+
+    def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Run]:
+        rows = execute(
+            connection,
+            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND sequence < ? "  # noqa: S608  # fixed names
+            "ORDER BY sequence DESC LIMIT ?",
+            (tenant, 2**62 if before is None else before, limit),
+        )
+        return [_run(row) for row in rows]
+
+    def add(
+        self, connection: Connection, tenant: str, run_id: str, request_id: str, tag_ids: Collection[str]
+    ) -> Run:
+        sequence = execute(
+            connection, "SELECT coalesce(max(sequence), 0) + 1 FROM run WHERE tenant = ?", (tenant,)
+        ).scalar_one()
+        run = Run(run_id, sequence, request_id, tuple(tag_ids))
+        execute(
+            connection,
+            f"INSERT INTO run (tenant, {_COLUMNS}) "  # noqa: S608  # fixed names
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                tenant,
+                run_id,
+                sequence,
+                request_id,
+                json.dumps(list(tag_ids)),
+                int(run.state),
+                None,
+                None,
+                None,
+                0,
+                "{}",
+                "{}",
+                False,
+                "",
+            ),
+        )
+        return run
+
+    def put(self, connection: Connection, tenant: str, run: Run) -> None:
+        execute(
+            connection,
+            "UPDATE run SET state = ?, as_of_us = ?, started_ms = ?, ended_ms = ?, tag_count = ?, "
+            "coverage = ?, failures = ?, revision = ? WHERE tenant = ? AND run_id = ?",
+            (
+                int(run.state),
+                None if run.as_of is None else microseconds(run.as_of),
+                run.started_ms,
+                run.ended_ms,
+                run.tag_count,
+                json.dumps(dict(run.coverage)),
+                json.dumps(dict(run.failures), ensure_ascii=False),
+                run.revision,
+                tenant,
+                run.run_id,
+            ),
+        )
+
+    def ask_to_stop(self, connection: Connection, tenant: str, run_id: str) -> None:
+        execute(
+            connection, "UPDATE run SET cancel = ? WHERE tenant = ? AND run_id = ?", (True, tenant, run_id)
+        )
+
+    def unfinished(self, connection: Connection) -> list[tuple[str, Run]]:
+        rows = execute(
+            connection,
+            f"SELECT tenant, {_COLUMNS} FROM run WHERE state IN (?, ?) "  # noqa: S608  # fixed names
+            "ORDER BY tenant, sequence",
+            (int(RunState.PENDING), int(RunState.RUNNING)),
+        )
+        return [(row[0], _run(row[1:])) for row in rows]
+
+    def _one(self, connection: Connection, condition: str, tenant: str, value: str) -> Run | None:
+        row = execute(
+            connection,
+            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND {condition}",  # noqa: S608  # fixed names
+            (tenant, value),
+        ).one_or_none()
+        return None if row is None else _run(row)
+
+
+class SqlComputations:
+    """Computations over the tables `computation` and `touched_person`."""
+
+    def begin(self, connection: Connection, tenant: str, computation_id: str) -> None:
+        execute(
+            connection,
+            "INSERT INTO computation (tenant, computation_id) VALUES (?, ?)",
+            (tenant, computation_id),
+        )
+
+    def touch(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> None:
+        under_way = execute(
+            connection, "SELECT computation_id FROM computation WHERE tenant = ?", (tenant,)
+        ).all()
+        execute_many(
+            connection,
+            "INSERT INTO touched_person (tenant, computation_id, person_id) VALUES (?, ?, ?) "
+            "ON CONFLICT (tenant, computation_id, person_id) DO NOTHING",
+            [(tenant, row[0], person) for row in under_way for person in sorted(person_ids)],
+        )
+
+    def touched(self, connection: Connection, tenant: str, computation_id: str) -> Ints:
+        rows = execute(
+            connection,
+            "SELECT person_id FROM touched_person WHERE tenant = ? AND computation_id = ? ORDER BY person_id",
+            (tenant, computation_id),
+        )
+        return np.array([row[0] for row in rows], np.int64)
+
+    def end(self, connection: Connection, tenant: str, computation_id: str) -> None:
+        for table in ("touched_person", "computation"):
+            execute(
+                connection,
+                f"DELETE FROM {table} WHERE tenant = ? AND computation_id = ?",  # noqa: S608  # fixed names
+                (tenant, computation_id),
+            )
+
+    def end_all(self, connection: Connection) -> None:
+        execute(connection, "DELETE FROM touched_person")
+        execute(connection, "DELETE FROM computation")
+
+
+def _run(row: Sequence[Any]) -> Run:
+    return Run(
+        run_id=row[0],
+        sequence=row[1],
+        request_id=row[2],
+        tag_ids=tuple(json.loads(row[3])),
+        state=RunState(row[4]),
+        as_of=None if row[5] is None else moment_of(row[5]),
+        started_ms=row[6],
+        ended_ms=row[7],
+        tag_count=row[8],
+        coverage=json.loads(row[9]),
+        failures=json.loads(row[10]),
+        cancel=bool(row[11]),
+        revision=row[12],
+    )

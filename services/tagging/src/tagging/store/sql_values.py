@@ -1,0 +1,368 @@
+"""The record of values: block files that the table `value_block` names, and rows of `value_delta` above them."""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import numpy as np
+from rules.evaluate.meaning import Value
+from rules.values import Kind
+from servicekit.driver_sql import execute, execute_many
+from sqlalchemy import Connection
+from tagging.domain.columns import (
+    Coded,
+    Ints,
+    Shape,
+    Vector,
+    block_of,
+    changed,
+    decode,
+    encode,
+    microseconds,
+    moment_of,
+    scalar_code,
+    texts_of,
+)
+from tagging.store import sql_texts
+from tagging.store.block_files import Block, BlockFiles
+from tagging.store.sql_lists import pieces
+from tagging.store.tag_ports import BlockChange, StoredValue
+
+_PUT = (
+    "INSERT INTO value_delta (tenant, person_id, column_name, block, codes, as_of_us) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id, column_name) "
+    "DO UPDATE SET codes = excluded.codes, as_of_us = excluded.as_of_us"
+)
+_PUT_BLOCK = (
+    "INSERT INTO value_block (tenant, column_name, block, file, known_count, as_of_us) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, column_name, block) "
+    "DO UPDATE SET file = excluded.file, known_count = excluded.known_count, as_of_us = excluded.as_of_us"
+)
+
+
+class SqlTagValues:
+    """TagValues over the store and a folder of block files. `machine_ms`: the machine's time, milliseconds."""
+
+    def __init__(self, files: BlockFiles, machine_ms: Callable[[], int]) -> None:
+        self._files = files
+        self._machine_ms = machine_ms
+
+    # ------------------------------------------------------------------------------------------- columns
+
+    def columns(self, connection: Connection, tenant: str) -> dict[str, Shape]:
+        rows = execute(
+            connection,
+            "SELECT column_name, base, multi_valued FROM value_column WHERE tenant = ? ORDER BY column_name",
+            (tenant,),
+        )
+        return {row[0]: Shape(Kind(row[1]), bool(row[2])) for row in rows}
+
+    def declare(self, connection: Connection, tenant: str, column: str, shape: Shape) -> None:
+        known = self.columns(connection, tenant).get(column)
+        if known == shape:
+            return
+        if known is not None:
+            self.drop(connection, tenant, column)
+        execute(
+            connection,
+            "INSERT INTO value_column (tenant, column_name, base, multi_valued) VALUES (?, ?, ?, ?)",
+            (tenant, column, shape.base.value, shape.multi_valued),
+        )
+
+    def drop(self, connection: Connection, tenant: str, column: str) -> None:
+        self._retire(connection, (file for file, _ in self._manifest(connection, tenant, column).values()))
+        for table in ("value_delta", "value_block", "value_text", "value_column"):
+            execute(
+                connection,
+                f"DELETE FROM {table} WHERE tenant = ? AND column_name = ?",  # noqa: S608  # a fixed name
+                (tenant, column),
+            )
+
+    # ------------------------------------------------------------------------------------- single persons
+
+    def get(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, StoredValue]]:
+        shapes = self.columns(connection, tenant)
+        asked = [each for each in columns if each in shapes]
+        above = self._delta_of(connection, tenant, person_ids)
+        blocks = sorted({block_of(each) for each in person_ids})
+        below = self._blocks_of(connection, tenant, blocks)
+        found: dict[str, dict[int, StoredValue]] = {}
+        for column in asked:
+            coded: dict[int, tuple[tuple[int, ...], int, bool]] = {}
+            for person in person_ids:
+                entry = above.get((column, person))
+                if entry is not None:
+                    coded[person] = (*entry, False)
+                elif (named := below.get((column, block_of(person)))) is not None:
+                    block = self._files.read(named[0])
+                    streamed_at = block.streamed_at(person)
+                    as_of = named[1] if streamed_at is None else streamed_at
+                    coded[person] = (block.codes_of(person), as_of, streamed_at is None)
+            texts = self._texts_for(connection, tenant, column, shapes[column], coded.values())
+            found[column] = {
+                person: StoredValue(decode(codes, shapes[column], texts), moment_of(as_of), from_run)
+                for person, (codes, as_of, from_run) in coded.items()
+            }
+        return found
+
+    def put(
+        self,
+        connection: Connection,
+        tenant: str,
+        values: Mapping[str, Mapping[int, Value | None]],
+        as_of: dt.datetime,
+    ) -> None:
+        shapes = self.columns(connection, tenant)
+        rows = []
+        for column, by_person in values.items():
+            coded = self._encode(connection, tenant, column, shapes[column], by_person)
+            rows += [
+                (tenant, person, column, block_of(person), _packed(codes), microseconds(as_of))
+                for person, codes in coded.rows().items()
+            ]
+        execute_many(connection, _PUT, rows)
+
+    # -------------------------------------------------------------------------------------- whole blocks
+
+    def publish(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        block: int,
+        persons: Ints,
+        values: Vector,
+        keep: Ints,
+        as_of: dt.datetime,
+    ) -> BlockChange:
+        shape = self.columns(connection, tenant)[column]
+        present, delta, delta_as_of = self._present(connection, tenant, column, block)
+        current = present.coded.overlaid(delta).known()
+        codes = sql_texts.codes_of(connection, tenant, column, texts_of(values, shape))
+        computed = encode(persons, values, shape, codes)
+        computed = computed.take(~np.isin(persons, keep, assume_unique=True))
+        kept = current.take(np.isin(current.persons, keep, assume_unique=True))
+        new = computed.overlaid(kept).known()
+        streamed = {
+            **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
+            **delta_as_of,
+        }
+        content = _block(new, {each: at for each, at in streamed.items() if each in set(keep.tolist())})
+        self._name_block(connection, tenant, column, block, content, microseconds(as_of))
+        everybody = np.union1d(current.persons, new.persons)
+        old, now = current.only(everybody), new.only(everybody)
+        different = changed(old, now)
+        old, now = old.take(different), now.take(different)
+        texts: dict[int, str] = {}
+        if shape.base is Kind.TEXT and len(old.persons):
+            told = {*old.codes.tolist(), *now.codes.tolist()}
+            texts = sql_texts.take_unsent(connection, tenant, column, told)
+        return BlockChange(column, block, old, now, as_of, texts)
+
+    def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
+        rows = execute(
+            connection,
+            "SELECT block FROM value_block WHERE tenant = ? AND column_name = ? "
+            "UNION SELECT block FROM value_delta WHERE tenant = ? AND column_name = ? ORDER BY 1",
+            (tenant, column, tenant, column),
+        )
+        return [row[0] for row in rows]
+
+    def read_block(
+        self, connection: Connection, tenant: str, column: str, block: int
+    ) -> tuple[Coded, dt.datetime | None]:
+        present, delta, _ = self._present(connection, tenant, column, block)
+        named = self._manifest(connection, tenant, column).get(block)
+        return present.coded.overlaid(delta).known(), moment_of(named[1]) if named else None
+
+    def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
+        return sql_texts.whole(connection, tenant, column)
+
+    def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
+        shape = self.columns(connection, tenant)[column]
+        persons: list[Ints] = [np.empty(0, np.int64)]
+        values: list[Value | None] = []
+        texts = self.texts(connection, tenant, column) if shape.base is Kind.TEXT else {}
+        for block in self.blocks(connection, tenant, column):
+            coded, _ = self.read_block(connection, tenant, column, block)
+            persons.append(coded.persons)
+            values += [decode(codes, shape, texts) for codes in coded.rows().values()]
+        return np.concatenate(persons), Vector.of(values, shape)
+
+    def known_count(self, connection: Connection, tenant: str, column: str) -> int:
+        delta_blocks = {
+            row[0]
+            for row in execute(
+                connection,
+                "SELECT DISTINCT block FROM value_delta WHERE tenant = ? AND column_name = ?",
+                (tenant, column),
+            )
+        }
+        plain = {
+            row[0]: row[1]
+            for row in execute(
+                connection,
+                "SELECT block, known_count FROM value_block WHERE tenant = ? AND column_name = ?",
+                (tenant, column),
+            )
+        }
+        counted: int = sum(count for block, count in plain.items() if block not in delta_blocks)
+        for block in delta_blocks:
+            counted += self.read_block(connection, tenant, column, block)[0].known_count
+        return counted
+
+    # ------------------------------------------------------------------------------------ the background
+
+    def fold(self, connection: Connection, tenant: str, at_least: int) -> int:
+        heavy = execute(
+            connection,
+            "SELECT column_name, block FROM value_delta WHERE tenant = ? "
+            "GROUP BY column_name, block HAVING count(*) >= ? ORDER BY column_name, block",
+            (tenant, at_least),
+        ).all()
+        for column, block in heavy:
+            present, delta, delta_as_of = self._present(connection, tenant, column, block)
+            streamed = {
+                **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
+                **delta_as_of,
+            }
+            content = _block(present.coded.overlaid(delta).known(), streamed)
+            named = self._manifest(connection, tenant, column).get(block)
+            as_of = named[1] if named else max(delta_as_of.values())
+            self._name_block(connection, tenant, column, block, content, as_of)
+        return len(heavy)
+
+    def retire(self, connection: Connection, before_machine_time_ms: int) -> list[str]:
+        rows = execute(
+            connection,
+            "DELETE FROM retired_file WHERE machine_time_ms < ? RETURNING file",
+            (before_machine_time_ms,),
+        ).all()
+        return [row[0] for row in rows]
+
+    def remove(self, files: Collection[str]) -> None:
+        for each in files:
+            self._files.remove(each)
+
+    # ------------------------------------------------------------------------------------------ the parts
+
+    def _present(
+        self, connection: Connection, tenant: str, column: str, block: int
+    ) -> tuple[Block, Coded, dict[int, int]]:
+        """The block's file, the delta above it, and the moments of the delta."""
+        named = self._manifest(connection, tenant, column).get(block)
+        rows = execute(
+            connection,
+            "SELECT person_id, codes, as_of_us FROM value_delta "
+            "WHERE tenant = ? AND column_name = ? AND block = ?",
+            (tenant, column, block),
+        ).all()
+        delta = Coded.of({row[0]: _unpacked(row[1]) for row in rows})
+        return self._files.read(named[0] if named else ""), delta, {row[0]: row[2] for row in rows}
+
+    def _name_block(
+        self, connection: Connection, tenant: str, column: str, block: int, content: Block, as_of_us: int
+    ) -> None:
+        """Writes the file, then names it in the transaction; the file it replaces is removed later."""
+        known = content.coded.known_count
+        file = self._files.write(tenant, column, block, content) if known else ""
+        before = self._manifest(connection, tenant, column).get(block)
+        if before is not None:
+            self._retire(connection, [before[0]])
+        execute(connection, _PUT_BLOCK, (tenant, column, block, file, known, as_of_us))
+        execute(
+            connection,
+            "DELETE FROM value_delta WHERE tenant = ? AND column_name = ? AND block = ?",
+            (tenant, column, block),
+        )
+
+    def _retire(self, connection: Connection, files: Iterable[str]) -> None:
+        now = self._machine_ms()
+        execute_many(
+            connection,
+            "INSERT INTO retired_file (file, machine_time_ms) VALUES (?, ?) ON CONFLICT (file) DO NOTHING",
+            [(file, now) for file in files if file],
+        )
+
+    def _manifest(self, connection: Connection, tenant: str, column: str) -> dict[int, tuple[str, int]]:
+        rows = execute(
+            connection,
+            "SELECT block, file, as_of_us FROM value_block WHERE tenant = ? AND column_name = ?",
+            (tenant, column),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def _blocks_of(
+        self, connection: Connection, tenant: str, blocks: Collection[int]
+    ) -> dict[tuple[str, int], tuple[str, int]]:
+        found: dict[tuple[str, int], tuple[str, int]] = {}
+        for piece, marks in pieces(blocks):
+            rows = execute(
+                connection,
+                f"SELECT column_name, block, file, as_of_us FROM value_block "  # noqa: S608  # only marks
+                f"WHERE tenant = ? AND block IN ({marks})",
+                (tenant, *piece),
+            )
+            found |= {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        return found
+
+    def _delta_of(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> dict[tuple[str, int], tuple[tuple[int, ...], int]]:
+        found: dict[tuple[str, int], tuple[tuple[int, ...], int]] = {}
+        for piece, marks in pieces(person_ids):
+            rows = execute(
+                connection,
+                f"SELECT column_name, person_id, codes, as_of_us FROM value_delta "  # noqa: S608  # only marks
+                f"WHERE tenant = ? AND person_id IN ({marks})",
+                (tenant, *piece),
+            )
+            found |= {(row[0], row[1]): (_unpacked(row[2]), row[3]) for row in rows}
+        return found
+
+    def _texts_for(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        shape: Shape,
+        coded: Iterable[tuple[tuple[int, ...], int, bool]],
+    ) -> dict[int, str]:
+        if shape.base is not Kind.TEXT:
+            return {}
+        codes = {code for each, _, _ in coded for code in each}
+        return sql_texts.texts_of(connection, tenant, column, codes)
+
+    def _encode(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        shape: Shape,
+        values: Mapping[int, Value | None],
+    ) -> Coded:
+        listed = {
+            person: () if value is None else value if isinstance(value, tuple) else (value,)
+            for person, value in values.items()
+        }
+        if shape.base is Kind.TEXT:
+            texts = {str(text) for each in listed.values() for text in each}
+            codes = sql_texts.codes_of(connection, tenant, column, texts)
+            return Coded.of({person: [codes[str(text)] for text in each] for person, each in listed.items()})
+        code = scalar_code(shape.base)
+        return Coded.of({person: [code(scalar) for scalar in each] for person, each in listed.items()})
+
+
+def _block(coded: Coded, streamed: Mapping[int, int]) -> Block:
+    present = np.isin(coded.persons, np.array(sorted(streamed), np.int64), assume_unique=True)
+    persons = coded.persons[present]
+    return Block(coded, persons, np.array([streamed[each] for each in persons.tolist()], np.int64))
+
+
+def _packed(codes: Collection[int]) -> bytes:
+    return np.array(list(codes), "<i8").tobytes()
+
+
+def _unpacked(codes: bytes) -> tuple[int, ...]:
+    return tuple(np.frombuffer(codes, "<i8").tolist())

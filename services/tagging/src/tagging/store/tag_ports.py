@@ -1,0 +1,361 @@
+"""What the use cases of tags need of the store. The conventions are those of ports.py.
+
+Writers of values hold the tenant's lock (`Tenants.lock`), so that a run that publishes and the stream never
+pass each other.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from rules.evaluate.meaning import Value
+from rules.values import Kind
+from servicekit.changelog import Entry
+from sqlalchemy import Connection
+from tagging.domain.columns import Coded, Ints, Shape, Vector
+from tagging.domain.plan import Tag
+from tagging.domain.rfm import Cuts
+
+# ----------------------------------------------------------------------------------------------- catalogue
+
+
+class TagCatalogue(Protocol):
+    """The definitions in force."""
+
+    def all(self, connection: Connection, tenant: str) -> dict[str, Tag]:
+        """In order of tag_id."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, tags: Collection[Tag]) -> None:
+        """Stores tags whole, new ones included."""
+        ...
+
+    def delete(self, connection: Connection, tenant: str, tag_ids: Collection[str]) -> None: ...
+
+    def set_coverage(self, connection: Connection, tenant: str, tag_id: str, coverage: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenCuts:
+    """Cuts that a run froze for one version of a tag; numbered from 1."""
+
+    number: int
+    version: int
+    run_id: str
+    as_of: dt.datetime
+    cuts: Cuts
+
+
+class CutStore(Protocol):
+    """The cuts by tag, newest last; none is ever changed."""
+
+    def latest(self, connection: Connection, tenant: str, tag_id: str, version: int) -> FrozenCuts | None:
+        """None before the first run of this version."""
+        ...
+
+    def add(
+        self,
+        connection: Connection,
+        tenant: str,
+        tag_id: str,
+        version: int,
+        run_id: str,
+        as_of: dt.datetime,
+        cuts: Cuts,
+    ) -> FrozenCuts: ...
+
+    def drop(self, connection: Connection, tenant: str, tag_id: str) -> None: ...
+
+
+# -------------------------------------------------------------------------------------------------- values
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """A person's value of a column; None is unknown. `from_run`: a run computed it, not the stream."""
+
+    value: Value | None
+    as_of: dt.datetime
+    from_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockChange:
+    """What a published block changed, persons that did not change left out: old and new are of the same.
+
+    texts  of the codes that no packed entry has told before
+    """
+
+    column: str
+    block: int
+    old: Coded
+    new: Coded
+    as_of: dt.datetime
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+class TagValues(Protocol):
+    """Every person's values: immutable block files, and a delta above them, folded in the background.
+
+    Columns are tags and features alike. Unknown values are not kept, except above a block that has one.
+    """
+
+    def columns(self, connection: Connection, tenant: str) -> dict[str, Shape]: ...
+
+    def declare(self, connection: Connection, tenant: str, column: str, shape: Shape) -> None:
+        """Makes a column; one that exists with another shape loses its values."""
+        ...
+
+    def drop(self, connection: Connection, tenant: str, column: str) -> None:
+        """The column, its values and its dictionary."""
+        ...
+
+    def get(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, StoredValue]]:
+        """column -> person -> value, an entry for every declared column asked for; a person of whom nothing
+        was ever stored in it is left out. Does not follow redirects."""
+        ...
+
+    def put(
+        self,
+        connection: Connection,
+        tenant: str,
+        values: Mapping[str, Mapping[int, Value | None]],
+        as_of: dt.datetime,
+    ) -> None:
+        """The stream's values, above the blocks."""
+        ...
+
+    def publish(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        block: int,
+        persons: Ints,
+        values: Vector,
+        keep: Ints,
+        as_of: dt.datetime,
+    ) -> BlockChange:
+        """Replaces a block by what was computed for `persons` (ascending, all of the block). Whoever is not
+        among them has no value; whoever is in `keep` (ascending) keeps the present one."""
+        ...
+
+    def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
+        """The blocks that hold anything, ascending."""
+        ...
+
+    def read_block(
+        self, connection: Connection, tenant: str, column: str, block: int
+    ) -> tuple[Coded, dt.datetime | None]:
+        """The known values of a block, delta included, and the moment of its run (None: only the stream)."""
+        ...
+
+    def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
+        """The column's whole dictionary: code -> text."""
+        ...
+
+    def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
+        """The persons with a known value, ascending, and their values."""
+        ...
+
+    def known_count(self, connection: Connection, tenant: str, column: str) -> int:
+        """Persons with a known value."""
+        ...
+
+    def fold(self, connection: Connection, tenant: str, at_least: int) -> int:
+        """Folds the deltas of the blocks that have at least so many rows into new files; how many blocks."""
+        ...
+
+    def retire(self, connection: Connection, before_machine_time_ms: int) -> list[str]:
+        """Forgets the files that were replaced before then, for `remove` after the commit."""
+        ...
+
+    def remove(self, files: Collection[str]) -> None: ...
+
+
+# -------------------------------------------------------------------------------------------- computations
+
+
+class Computations(Protocol):
+    """Who is touched while something computes everybody: the stream's values of those are newer."""
+
+    def begin(self, connection: Connection, tenant: str, computation_id: str) -> None:
+        """Starts to record; the computation takes its snapshot after this is committed."""
+        ...
+
+    def touch(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> None:
+        """Records persons with every computation under way; with none, does nothing."""
+        ...
+
+    def touched(self, connection: Connection, tenant: str, computation_id: str) -> Ints:
+        """Ascending."""
+        ...
+
+    def end(self, connection: Connection, tenant: str, computation_id: str) -> None:
+        """Stops to record and forgets. Idempotent."""
+        ...
+
+    def end_all(self, connection: Connection) -> None:
+        """At start-up: whatever computed before has died."""
+        ...
+
+
+class RunState(IntEnum):
+    """The numbers are those of huaxiang.tagging.v1.RunState."""
+
+    PENDING = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+    @property
+    def is_final(self) -> bool:
+        return self >= RunState.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run. `tag_ids` as asked for, () is all; `sequence` rises by tenant; machine times in milliseconds."""
+
+    run_id: str
+    sequence: int
+    request_id: str
+    tag_ids: tuple[str, ...]
+    state: RunState = RunState.PENDING
+    as_of: dt.datetime | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    tag_count: int = 0
+    coverage: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    cancel: bool = False
+    revision: str = ""
+
+
+class Runs(Protocol):
+    """Runs as resources."""
+
+    def get(self, connection: Connection, tenant: str, run_id: str) -> Run | None: ...
+
+    def of_request(self, connection: Connection, tenant: str, request_id: str) -> Run | None: ...
+
+    def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Run]:
+        """Newest first, of a sequence below `before`."""
+        ...
+
+    def add(
+        self, connection: Connection, tenant: str, run_id: str, request_id: str, tag_ids: Collection[str]
+    ) -> Run:
+        """A pending run of the next sequence."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, run: Run) -> None:
+        """Stores all but `cancel`, which only `ask_to_stop` sets."""
+        ...
+
+    def ask_to_stop(self, connection: Connection, tenant: str, run_id: str) -> None: ...
+
+    def unfinished(self, connection: Connection) -> list[tuple[str, Run]]:
+        """(tenant, run) of all that are pending or running, oldest first within a tenant."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ features
+
+
+class FeatureState(IntEnum):
+    """The numbers are those of huaxiang.tagging.v1.FeatureState."""
+
+    BACKFILLING = 1
+    LIVE = 2
+    FAILED = 3
+    DROPPED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A form in canonical text that somebody needs. `unneeded_ms`: nobody does since then, machine time."""
+
+    form: str
+    column: str
+    base: Kind
+    state: FeatureState = FeatureState.BACKFILLING
+    done_count: int = 0
+    total_count: int = 0
+    failure: str = ""
+    unneeded_ms: int | None = None
+
+
+class Features(Protocol):
+    """Features and who needs them."""
+
+    def all(self, connection: Connection, tenant: str) -> dict[str, Feature]:
+        """By form, in order."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, features: Collection[Feature]) -> None: ...
+
+    def delete(self, connection: Connection, tenant: str, forms: Collection[str]) -> None: ...
+
+    def needed(self, connection: Connection, tenant: str) -> dict[str, frozenset[str]]:
+        """Consumer -> forms."""
+        ...
+
+    def set_needed(
+        self, connection: Connection, tenant: str, consumer: str, forms: Collection[str]
+    ) -> None: ...
+
+    def backfilling(self, connection: Connection) -> dict[str, list[Feature]]:
+        """By tenant."""
+        ...
+
+    def unneeded(self, connection: Connection, before_machine_time_ms: int) -> dict[str, list[Feature]]:
+        """By tenant: those that nobody needs since before then."""
+        ...
+
+
+class DuePersons(Protocol):
+    """When a person's values change next although nothing happens to them; microseconds of suite time."""
+
+    def put(self, connection: Connection, tenant: str, due_us: Mapping[int, int | None]) -> None:
+        """Replaces; None forgets."""
+        ...
+
+    def due(self, connection: Connection, now_us: int, limit: int) -> dict[str, list[int]]:
+        """By tenant, the earliest first, at most `limit` of each."""
+        ...
+
+    def count(self, connection: Connection, tenant: str, now_us: int) -> int: ...
+
+
+class TagEntries(Protocol):
+    """Entries of the changelog about tags, rendered as FactEntries are."""
+
+    def values(self, tenant: str, person_id: int, values: Mapping[str, Value | None]) -> Entry: ...
+
+    def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
+        """One entry or more, each below a bounded size; none when nothing changed."""
+        ...
+
+    def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry: ...
+
+    def feature(self, tenant: str, feature: Feature) -> Entry: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TagStores:
+    """The stores of tags, together."""
+
+    catalogue: TagCatalogue
+    cuts: CutStore
+    values: TagValues
+    computations: Computations
+    runs: Runs
+    features: Features
+    due: DuePersons
+    entries: TagEntries
