@@ -1,0 +1,73 @@
+"""MembershipService: parse, call one use case, render."""
+
+from typing import Protocol
+
+from huaxiang.segments.v1 import membership_service_pb2 as pb
+from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceServicer
+from huaxiang.type.v1 import explanation_pb2, revision_pb2
+from segments.api import parse, render
+from segments.app.board import Board
+from segments.app.membership import Membership
+from servicekit.calls import current_principal
+from servicekit.freshness import Freshness
+
+MAX_PERSONS = 1_000
+MAX_SEGMENTS = 100
+
+
+class Explain(Protocol):
+    """Tagging's explanation of a rule for a person."""
+
+    async def __call__(
+        self, tenant: str, person_id: int, rule: str, consistency: revision_pb2.Consistency | None
+    ) -> explanation_pb2.Explanation:
+        """Raises UpstreamUnavailable."""
+        ...
+
+
+class MembershipServicer(MembershipServiceServicer):
+    """Who is in, and why."""
+
+    def __init__(self, board: Board, membership: Membership, explain: Explain, freshness: Freshness) -> None:
+        self._board = board
+        self._membership = membership
+        self._explain = explain
+        self._freshness = freshness
+
+    async def CheckMembership(
+        self, request: pb.CheckMembershipRequest, context: object
+    ) -> pb.CheckMembershipResponse:
+        tenant = current_principal().require_tenant()
+        parse.bounded("person_ids", request.person_ids, MAX_PERSONS)
+        parse.bounded("segment_ids", request.segment_ids, MAX_SEGMENTS)
+        await self._freshness.ensure(request.consistency)
+        async with self._board.gate.reading():
+            read_at = await self._board.read_at()
+            checked, notes = self._membership.check(
+                tenant, list(request.person_ids), list(request.segment_ids)
+            )
+        return pb.CheckMembershipResponse(
+            persons=[pb.PersonMembership(person_id=each.person_id, members=each.members) for each in checked],
+            freshness=render.freshness(notes),
+            revision=read_at.to_proto(),
+        )
+
+    async def ExplainMembership(
+        self, request: pb.ExplainMembershipRequest, context: object
+    ) -> pb.ExplainMembershipResponse:
+        tenant = current_principal().require_tenant()
+        await self._freshness.ensure(request.consistency)
+        async with self._board.gate.reading():
+            read_at = await self._board.read_at()
+            placed = self._membership.place(tenant, request.person_id, request.segment_id)
+        explanation = await self._explain(tenant, placed.person_id, placed.rule, request.consistency)
+        notes = render.freshness(placed.freshness)
+        if explanation.holds != placed.member and placed.in_population:
+            notes.warnings.append("the tree was read at a later moment than the membership")
+        return pb.ExplainMembershipResponse(
+            member=placed.member,
+            in_population=placed.in_population,
+            explanation=explanation,
+            freshness=notes,
+            revision=read_at.to_proto(),
+        )

@@ -1,0 +1,236 @@
+"""Requests and tagging's messages as domain values; limits are checked here."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.segments.v1 import segment_pb2
+from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
+from huaxiang.type.v1 import value_pb2
+from rules.check import Population
+from rules.evaluate.meaning import Scalar, Value
+from rules.schema import EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
+from rules.values import Kind, ValueType
+from segments.domain.changes import (
+    Change,
+    DayRolled,
+    FeatureChange,
+    FeatureState,
+    PackedBlock,
+    PersonChange,
+    PersonState,
+    PersonValues,
+    TagChange,
+)
+from segments.domain.dictionary import Dictionary
+from segments.domain.packing import EPOCH, EPOCH_DAY
+from segments.domain.segment import Draft
+from servicekit.errors import BatchTooLarge, InvalidField
+
+_POPULATIONS: Mapping[int, Population] = {
+    segment_pb2.POPULATION_UNSPECIFIED: Population.KNOWN,
+    segment_pb2.POPULATION_KNOWN: Population.KNOWN,
+    segment_pb2.POPULATION_MEMBER: Population.MEMBER,
+    segment_pb2.POPULATION_ALL: Population.ALL,
+}
+_KINDS: Mapping[int, Kind] = {
+    tag_pb2.BASE_TYPE_BOOL: Kind.BOOL,
+    tag_pb2.BASE_TYPE_NUMBER: Kind.NUMBER,
+    tag_pb2.BASE_TYPE_TEXT: Kind.TEXT,
+    tag_pb2.BASE_TYPE_DATE: Kind.DATE,
+    tag_pb2.BASE_TYPE_DATETIME: Kind.DATETIME,
+}
+
+
+def draft(message: segment_pb2.Segment) -> Draft:
+    """What a caller states of a segment; fields set by the service are ignored."""
+    return Draft(
+        segment_id=message.segment_id,
+        display_name=message.display_name.strip(),
+        description=message.description.strip(),
+        rule=message.rule,
+        population=population(message.population),
+        brand=message.brand,
+    )
+
+
+def population(number: int) -> Population:
+    """Known when unspecified. Raises InvalidField for a number of no population."""
+    if number not in _POPULATIONS:
+        raise InvalidField("population", f"{number} is no population of this version")
+    return _POPULATIONS[number]
+
+
+def bounded(field: str, items: Sequence[object], limit: int) -> None:
+    """Raises InvalidField for an empty batch, BatchTooLarge for one over the limit."""
+    if not items:
+        raise InvalidField(field, "is empty")
+    if len(items) > limit:
+        raise BatchTooLarge(field, len(items), limit)
+
+
+def moment(message: Timestamp) -> dt.datetime:
+    """The aware moment, in UTC."""
+    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+
+
+def value(message: value_pb2.Value) -> Value | None:
+    """A tag value; None is unknown, and so is an empty list."""
+    if message.WhichOneof("kind") == "list_value":
+        elements = [_scalar(each) for each in message.list_value.values]
+        return tuple(each for each in elements if each is not None) or None
+    return _scalar(message)
+
+
+def _scalar(message: value_pb2.Value) -> Scalar | None:
+    match message.WhichOneof("kind"):
+        case "bool_value":
+            return message.bool_value
+        case "number_value":
+            return message.number_value
+        case "text_value":
+            return message.text_value
+        case "date_value":
+            return dt.date.fromordinal(message.date_value + EPOCH_DAY)
+        case "datetime_value":
+            return moment(message.datetime_value)
+        case _:
+            return None
+
+
+# ------------------------------------------------------------------------------------ tagging's changes
+
+
+def change(message: change_pb2.Change) -> Change | None:
+    """A change of tagging's Watch; None for a kind that this release does not know."""
+    tenant, position = message.tenant, message.position
+    match message.WhichOneof("change"):
+        case "values":
+            values = {each.column: value(each.value) for each in message.values.values}
+            return PersonValues(tenant, position, message.values.person_id, values)
+        case "block":
+            return block(tenant, position, message.block)
+        case "person":
+            return person(tenant, position, message.person)
+        case "tag":
+            return tag(tenant, position, message.tag.tag, deleted=message.tag.deleted)
+        case "feature":
+            return feature(tenant, position, message.feature)
+        case "day":
+            return day(tenant, position, message.day)
+        case _:
+            return None
+
+
+def exported(message: change_service_pb2.ExportTagIndexResponse) -> Iterator[Change]:
+    """A part of tagging's whole state, as changes at position 0."""
+    if message.HasField("day"):
+        yield day(message.tenant, 0, message.day)
+    for each in message.persons:
+        yield person(message.tenant, 0, each)
+    for stored in message.tags:
+        yield tag(message.tenant, 0, stored, deleted=False)
+    for status in message.features:
+        yield feature(message.tenant, 0, status)
+    for packed in message.blocks:
+        yield block(message.tenant, 0, packed)
+
+
+def block(tenant: str, position: int, message: change_pb2.ValueBlock) -> PackedBlock:
+    """A packed block. Raises ValueError when its parts do not fit together."""
+    found = PackedBlock(
+        tenant=tenant,
+        position=position,
+        column=message.column,
+        block=message.block,
+        offsets=np.frombuffer(message.offsets, dtype="<u2"),
+        counts=np.frombuffer(message.counts, dtype="<u2"),
+        codes=np.frombuffer(message.codes, dtype="<i8"),
+        texts={entry.code: entry.text for entry in message.dictionary},
+    )
+    if len(found.offsets) != len(found.counts) or len(found.codes) != int(found.counts.sum(dtype=np.int64)):
+        raise ValueError(
+            f"block {message.block} of column {message.column!r} is damaged: its parts do not fit"
+        )
+    return found
+
+
+def person(tenant: str, position: int, message: change_pb2.PersonChange) -> PersonChange:
+    """A person id of the universe."""
+    return PersonChange(
+        tenant=tenant,
+        position=position,
+        person_id=message.person_id,
+        version=message.version,
+        state=PersonState(message.state),
+        redirect_person_id=message.redirect_person_id,
+        birth_hash=message.birth_hash,
+    )
+
+
+def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> TagChange:
+    """A tag as rules see it."""
+    definition = message.definition
+    kind = _KINDS[definition.value_type.base]
+    type_ = ValueType(Kind.LIST, kind) if definition.value_type.multi_valued else ValueType(kind)
+    return TagChange(
+        tenant=tenant,
+        position=position,
+        tag=TagType(definition.tag_id, type_, _value_list(definition.value_type, kind)),
+        run_only=definition.update == tag_pb2.TAG_UPDATE_RUN,
+        deleted=deleted,
+    )
+
+
+def feature(tenant: str, position: int, message: change_pb2.FeatureStatus) -> FeatureChange:
+    """Where a feature stands."""
+    return FeatureChange(
+        tenant=tenant,
+        position=position,
+        form=message.form,
+        column=message.column,
+        kind=_KINDS[message.base],
+        state=FeatureState(message.state),
+        done_count=message.done_count,
+        total_count=message.total_count,
+        failure=message.failure,
+    )
+
+
+def day(tenant: str, position: int, message: change_pb2.DayRolled) -> DayRolled:
+    """The tenant's day."""
+    rolled = dt.date.fromordinal(message.day + EPOCH_DAY)
+    return DayRolled(tenant, position, rolled, message.time_zone, message.week_start)
+
+
+def _value_list(message: tag_pb2.ValueType, kind: Kind) -> ValueList | None:
+    if kind is not Kind.TEXT or not message.options:
+        return None
+    openness = Openness.CLOSED if message.openness == tag_pb2.LIST_OPENNESS_CLOSED else Openness.OPEN
+    parents = {option.value: option.parent for option in message.options if option.parent}
+    return ValueList(frozenset(option.value for option in message.options), openness, parents)
+
+
+def dictionary(message: event_type_service_pb2.ListEventTypesResponse) -> Dictionary:
+    """The event dictionary."""
+    return Dictionary(
+        events=tuple(
+            EventType(each.name, tuple(map(_property, each.properties)), tuple(each.reversed_by))
+            for each in message.event_types
+        ),
+        tables=tuple(
+            ReferenceTable(each.name, tuple(map(_property, each.columns)))
+            for each in message.reference_tables
+        ),
+    )
+
+
+def _property(message: event_type_service_pb2.EventProperty) -> PropertyType:
+    fields = tuple(map(_property, message.fields))
+    if fields:
+        type_ = ValueType(Kind.RECORDS)
+    else:
+        kind = _KINDS[message.base]
+        type_ = ValueType(Kind.LIST, kind) if message.repeated_values else ValueType(kind)
+    return PropertyType(message.name, type_, refers_to=message.reference_table, fields=fields)

@@ -1,0 +1,109 @@
+"""Domain values as answers and as changelog payloads."""
+
+import datetime as dt
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.segments.v1 import change_service_pb2, segment_pb2, snapshot_service_pb2
+from huaxiang.type.v1 import revision_pb2
+from pyroaring import BitMap
+from rules.check import Population
+from segments.app import freshness_notes
+from segments.domain.movement import Movement
+from segments.domain.segment import Segment, Snapshot, State
+from servicekit.changelog import StoredEntry
+
+_POPULATIONS = {
+    Population.KNOWN: segment_pb2.POPULATION_KNOWN,
+    Population.MEMBER: segment_pb2.POPULATION_MEMBER,
+    Population.ALL: segment_pb2.POPULATION_ALL,
+}
+_STATES = {
+    State.PREPARING: segment_pb2.SEGMENT_STATE_PREPARING,
+    State.LIVE: segment_pb2.SEGMENT_STATE_LIVE,
+    State.FAILED: segment_pb2.SEGMENT_STATE_FAILED,
+}
+
+
+def timestamp(moment: dt.datetime) -> Timestamp:
+    """The moment as a message."""
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def segment(stored: Segment) -> segment_pb2.Segment:
+    """A segment as stored."""
+    return segment_pb2.Segment(
+        segment_id=stored.draft.segment_id,
+        display_name=stored.draft.display_name,
+        description=stored.draft.description,
+        rule=stored.draft.rule,
+        canonical_rule=stored.canonical_rule,
+        population=_POPULATIONS[stored.draft.population],
+        brand=stored.draft.brand,
+        etag=stored.etag,
+        create_time=timestamp(stored.create_time),
+        update_time=timestamp(stored.update_time),
+        state=_STATES[stored.state],
+        state_note=stored.note,
+    )
+
+
+def freshness(notes: freshness_notes.Freshness) -> segment_pb2.Freshness:
+    """What an answer rests on."""
+    return segment_pb2.Freshness(
+        as_of=timestamp(notes.as_of),
+        population_count=notes.population_count,
+        warnings=notes.warnings,
+        evaluate_us=notes.evaluate_us,
+    )
+
+
+def snapshot(stored: Snapshot) -> snapshot_service_pb2.Snapshot:
+    """A snapshot without its members."""
+    return snapshot_service_pb2.Snapshot(
+        snapshot_id=stored.snapshot_id,
+        segment_id=stored.segment_id,
+        canonical_rule=stored.canonical_rule,
+        count=stored.count,
+        create_time=timestamp(stored.create_time),
+        freshness=segment_pb2.Freshness(
+            as_of=timestamp(stored.as_of), population_count=stored.population_count
+        ),
+        revision=revision_pb2.Revision(token=stored.revision_token),
+    )
+
+
+def person_ids(persons: BitMap) -> bytes:
+    """Ids ascending, little-endian uint32."""
+    return np.asarray(persons.to_array(), dtype="<u4").tobytes()
+
+
+def movement_payload(movement: Movement) -> bytes:
+    """A changelog payload: who entered and left."""
+    members = change_service_pb2.MemberChange(
+        segment_id=movement.segment_id,
+        entered_person_ids=person_ids(movement.entered),
+        left_person_ids=person_ids(movement.left),
+    )
+    return change_service_pb2.Change(members=members).SerializeToString()
+
+
+def segment_payload(stored: Segment) -> bytes:
+    """A changelog payload: a segment that was stored or changed its state."""
+    return change_service_pb2.Change(segment=segment(stored)).SerializeToString()
+
+
+def deletion_payload(segment_id: str) -> bytes:
+    """A changelog payload: a segment that went."""
+    return change_service_pb2.Change(deleted_segment_id=segment_id).SerializeToString()
+
+
+def change(entry: StoredEntry) -> change_service_pb2.Change:
+    """A changelog entry as Watch sends it."""
+    message = change_service_pb2.Change.FromString(entry.payload)
+    message.tenant = entry.tenant
+    message.position = entry.position
+    message.traceparent = entry.traceparent or ""
+    return message

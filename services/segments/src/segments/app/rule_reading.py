@@ -1,0 +1,81 @@
+"""From a rule's text to what can be evaluated over the index: checked, canonical, behaviour replaced by features."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rules import tree
+from rules.canonical import canonical_text
+from rules.check import CheckedRule, Population, check_rule
+from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
+from rules.features import plan_features
+from rules.schema import Catalogue, TagType
+from rules.values import Kind
+from rules.walk import walk
+from segments.domain.dictionary import Dictionary
+from segments.errors import NodeUnsupported, RuleInvalid
+
+_NARROWING = (tree.Limit, tree.Sample)
+_SETS = (tree.SegmentMembers, tree.Union, tree.Intersect, tree.Except)
+_OF_THE_DAY = (tree.TimeFunction, tree.Anniversary)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRule:
+    """A rule ready for the index.
+
+    canonical   equal for equal rules
+    body        the rule with every behavioural part replaced by its feature
+    forms       the features it needs, by form, with the kind of their values
+    tags        the tags it looks at, `segments` the segments it refers to
+    of_the_day  its truth moves with the day, whatever the values do
+    """
+
+    canonical: str
+    body: tree.Rule
+    population: Population
+    forms: Mapping[str, Kind]
+    tags: frozenset[str]
+    segments: frozenset[str]
+    of_the_day: bool
+    warnings: tuple[str, ...]
+
+
+def read_rule(
+    text: str,
+    population: Population,
+    tags: Mapping[str, TagType],
+    dictionary: Dictionary,
+    segments: Iterable[str],
+) -> ReadRule:
+    """Reads a rule. Raises RuleInvalid with the first problem's place, NodeUnsupported for what comes later."""
+    schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments)
+    try:
+        checked = check_rule(text, schema, population)
+        _require_evaluable(checked)
+        plan = plan_features(checked.rule, schema)
+    except RuleSyntaxError as error:
+        raise _invalid(error.problem) from error
+    except RuleCheckError as error:
+        raise _invalid(error.problems[0]) from error
+    except UnsupportedNode as error:
+        raise NodeUnsupported(error.node) from error
+    return ReadRule(
+        canonical=canonical_text(checked.rule),
+        body=plan.rule,
+        population=population,
+        forms={form.text: form.type.kind for form in plan.features},
+        tags=frozenset(node.name for node in walk(plan.rule) if isinstance(node, tree.TagRef)),
+        segments=checked.mentions.segments,
+        of_the_day=any(isinstance(node, _OF_THE_DAY) for node in walk(plan.rule)),
+        warnings=tuple(str(problem) for problem in checked.warnings),
+    )
+
+
+def _require_evaluable(checked: CheckedRule) -> None:
+    for node in walk(checked.rule):
+        if isinstance(node, _NARROWING + _SETS):
+            raise NodeUnsupported(type(node).__name__.upper())
+
+
+def _invalid(problem: Problem) -> RuleInvalid:
+    return RuleInvalid(problem.message, problem.line, problem.column, problem.hint)

@@ -1,0 +1,25 @@
+"""What following the index did to segments."""
+
+from dataclasses import dataclass, field
+
+from pyroaring import BitMap
+from segments.domain.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Who entered and who left a segment."""
+
+    segment_id: str
+    entered: BitMap
+    left: BitMap
+
+
+@dataclass(slots=True)
+class Followed:
+    """What a batch of changes did to a tenant's segments. `segments` are those that were stored or changed their
+    state, `deleted` the ids of those that went."""
+
+    movements: list[Movement] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)

@@ -1,0 +1,103 @@
+"""A segment: a named rule over a population, and where its members stand."""
+
+import datetime as dt
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from rules.check import Population
+
+MAX_ID_CHARS = 64
+MAX_NAME_CHARS = 128
+MAX_DESCRIPTION_CHARS = 2_000
+SEGMENT_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+class State(Enum):
+    """PREPARING: a feature is being computed. FAILED: a feature or tag of the rule failed or is gone."""
+
+    PREPARING = "preparing"
+    LIVE = "live"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller states of a segment."""
+
+    segment_id: str
+    display_name: str
+    description: str
+    rule: str
+    population: Population
+    brand: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment as stored. `note` says what it waits for, or why it failed."""
+
+    draft: Draft
+    canonical_rule: str
+    etag: str
+    create_time: dt.datetime
+    update_time: dt.datetime
+    state: State = State.PREPARING
+    note: str = ""
+
+    @property
+    def segment_id(self) -> str:
+        return self.draft.segment_id
+
+    def at(self, state: State, note: str = "") -> "Segment":
+        """The segment in another state."""
+        return replace(self, state=state, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Members of a segment, frozen. `members` is a portable roaring bitmap of person ids."""
+
+    snapshot_id: str
+    segment_id: str
+    canonical_rule: str
+    count: int
+    create_time: dt.datetime
+    population_count: int
+    as_of: dt.datetime
+    revision_token: str
+    members: bytes
+
+
+def etag_of(draft: Draft) -> str:
+    """16 hex digits that change with any field."""
+    fields = [
+        draft.segment_id,
+        draft.display_name,
+        draft.description,
+        draft.rule,
+        draft.population.value,
+        draft.brand,
+    ]
+    return hashlib.blake2b(json.dumps(fields).encode(), digest_size=8).hexdigest()
+
+
+def problem_of(draft: Draft) -> tuple[str, str] | None:
+    """The first field that breaks its limits and how, None when all is well."""
+    if not SEGMENT_ID.fullmatch(draft.segment_id):
+        return (
+            "segment.segment_id",
+            "is a lower-case letter, then letters, digits, _ and -, 64 characters at most",
+        )
+    if len(draft.display_name) > MAX_NAME_CHARS:
+        return (
+            "segment.display_name",
+            f"has {len(draft.display_name)} characters, the limit is {MAX_NAME_CHARS}",
+        )
+    if len(draft.description) > MAX_DESCRIPTION_CHARS:
+        return "segment.description", f"is longer than {MAX_DESCRIPTION_CHARS} characters"
+    if not draft.rule.strip():
+        return "segment.rule", "is empty: state whom the segment holds for, for example gender = 'female'"
+    return None

@@ -1,0 +1,95 @@
+"""Errors of this service, by what the caller should do. Reasons stand in segments/v1/error_reason.proto."""
+
+from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict
+
+DOMAIN = "segments.huaxiang"
+
+
+class RuleInvalid(InvalidInput):
+    """A rule is malformed or names something unknown. `line` and `column` start at 1."""
+
+    domain = DOMAIN
+    reason = "RULE_INVALID"
+
+    def __init__(self, problem: str, line: int, column: int, suggestion: str) -> None:
+        hint = f" ({suggestion})" if suggestion else ""
+        super().__init__(
+            f"line {line}, column {column}: {problem}{hint}",
+            problem=problem,
+            line=line,
+            column=column,
+            suggestion=suggestion,
+        )
+
+
+class NodeUnsupported(InvalidInput):
+    """The rule holds a part that this version does not evaluate."""
+
+    domain = DOMAIN
+    reason = "UNSUPPORTED_NODE"
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"{node} is not evaluated by this version; state the rule without it", node=node)
+
+
+class SegmentNotLive(StateConflict):
+    """The segment has no members to speak of."""
+
+    domain = DOMAIN
+    reason = "SEGMENT_NOT_LIVE"
+
+    def __init__(self, segment_id: str, state: str, note: str) -> None:
+        super().__init__(
+            f"segment {segment_id!r} is {state}: {note}", segment_id=segment_id, state=state, note=note
+        )
+
+
+class PersonUnknown(NotFound):
+    """No living person has this id."""
+
+    domain = DOMAIN
+    reason = "PERSON_UNKNOWN"
+
+    def __init__(self, person_id: int) -> None:
+        super().__init__(f"no living person has the id {person_id}", person_id=person_id)
+
+
+class SegmentInUse(StateConflict):
+    """Other segments refer to it."""
+
+    domain = DOMAIN
+    reason = "SEGMENT_IN_USE"
+
+    def __init__(self, segment_id: str, used_by: list[str]) -> None:
+        names = ", ".join(used_by)
+        super().__init__(
+            f"segment {segment_id!r} is used by {names}; change those first",
+            segment_id=segment_id,
+            used_by=names,
+        )
+
+
+class SegmentCycle(InvalidInput):
+    """Segments refer to each other in a circle."""
+
+    domain = DOMAIN
+    reason = "SEGMENT_CYCLE"
+
+    def __init__(self, path: list[str]) -> None:
+        text = " -> ".join(path)
+        super().__init__(f"segments refer to each other in a circle: {text}", path=text)
+
+
+class FeatureQuota(Exhausted):
+    """The rule needs more features than tagging allows the tenant."""
+
+    domain = DOMAIN
+    reason = "FEATURE_QUOTA"
+
+    def __init__(self, count: str, limit: str) -> None:
+        super().__init__(
+            f"the tenant's segments need {count} behavioural features, the limit is {limit}; delete segments or "
+            "rewrite rules to share aggregates",
+            count=count,
+            limit=limit,
+        )

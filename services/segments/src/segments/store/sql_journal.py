@@ -1,0 +1,82 @@
+"""Journal on SQLite and PostgreSQL: the kit's changelog and upstream table."""
+
+from collections.abc import Callable, Mapping
+
+from pyroaring import BitMap
+from segments.domain.movement import Followed, Movement
+from segments.domain.segment import Segment
+from servicekit.changelog import Changelog, Entry, Head
+from servicekit.progress import Progress
+from servicekit.revision import Lane, Revision
+from servicekit.upstream import advance, cursor, forget, reset
+from sqlalchemy import Connection
+
+CONSUMER = "tagging"
+SEGMENT_KIND = "segment"
+DELETED_KIND = "deleted"
+MEMBERS_KIND = "members"
+PERSONS_PER_ENTRY = 65_536
+
+
+class SqlJournal:
+    """Implements Journal. The three functions render payloads: a serialized Change without tenant and position."""
+
+    def __init__(
+        self,
+        changelog: Changelog,
+        render_movement: Callable[[Movement], bytes],
+        render_segment: Callable[[Segment], bytes],
+        render_deletion: Callable[[str], bytes],
+    ) -> None:
+        self._changelog = changelog
+        self._render_movement = render_movement
+        self._render_segment = render_segment
+        self._render_deletion = render_deletion
+
+    def append(self, connection: Connection, lane: Lane, followed: Mapping[str, Followed]) -> Revision:
+        entries = []
+        for tenant, each in followed.items():
+            entries += [
+                Entry(DELETED_KIND, tenant, self._render_deletion(segment_id)) for segment_id in each.deleted
+            ]
+            entries += [Entry(SEGMENT_KIND, tenant, self._render_segment(item)) for item in each.segments]
+            for movement in each.movements:
+                entries += [
+                    Entry(MEMBERS_KIND, tenant, self._render_movement(part)) for part in _parts(movement)
+                ]
+        head = self._changelog.head(connection)
+        rests_on = tuple(
+            Revision(service, point.epoch).at(lane_, point.position)
+            for (service, lane_), point in sorted(head.upstream.items())
+            if service == CONSUMER and lane_ is lane
+        )
+        return self._changelog.append(connection, lane, entries, rests_on=rests_on)
+
+    def head(self, connection: Connection) -> Head:
+        return self._changelog.head(connection)
+
+    def cursor(self, connection: Connection) -> Revision | None:
+        found = cursor(connection, CONSUMER, CONSUMER)
+        return None if found is None else found.at(Lane.BULK, min(found.live, found.bulk))
+
+    def advance(self, connection: Connection, lane: Lane, progress: Progress) -> None:
+        advance(connection, CONSUMER, lane, progress.through, progress.upstream)
+
+    def reset(self, connection: Connection, progress: Progress) -> None:
+        reset(connection, CONSUMER, progress.through, progress.upstream)
+
+    def forget(self, connection: Connection) -> None:
+        forget(connection, CONSUMER)
+
+
+def _parts(movement: Movement) -> list[Movement]:
+    """The same in entries of bounded size."""
+    parts = []
+    for moved, entered in ((movement.entered, True), (movement.left, False)):
+        persons = moved.to_array()
+        for start in range(0, len(persons), PERSONS_PER_ENTRY):
+            some = BitMap(persons[start : start + PERSONS_PER_ENTRY])
+            parts.append(
+                Movement(movement.segment_id, some if entered else BitMap(), BitMap() if entered else some)
+            )
+    return parts

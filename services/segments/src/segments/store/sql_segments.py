@@ -1,0 +1,137 @@
+"""SegmentStore and SnapshotStore on SQLite and PostgreSQL."""
+
+import datetime as dt
+from typing import Any
+
+from rules.check import Population
+from segments.domain.segment import Draft, Segment, Snapshot, State
+from servicekit.driver_sql import execute
+from sqlalchemy import Connection
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+_SEGMENT_COLUMNS = (
+    "segment_id, display_name, description, rule, canonical_rule, population, brand, etag, "
+    "create_time_us, update_time_us, state, note"
+)
+_SNAPSHOT_COLUMNS = (
+    "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
+    "revision_token, members"
+)
+
+
+class SqlSegmentStore:
+    """Implements SegmentStore."""
+
+    def get(self, connection: Connection, tenant: str, segment_id: str) -> Segment | None:
+        row = execute(
+            connection,
+            f"SELECT {_SEGMENT_COLUMNS} FROM segment WHERE tenant = ? AND segment_id = ?",  # noqa: S608  # constants
+            (tenant, segment_id),
+        ).one_or_none()
+        return None if row is None else _segment(tuple(row))
+
+    def all(self, connection: Connection) -> list[tuple[str, Segment]]:
+        rows = execute(
+            connection,
+            f"SELECT tenant, {_SEGMENT_COLUMNS} FROM segment ORDER BY tenant, segment_id",  # noqa: S608  # constants
+        ).all()
+        return [(row[0], _segment(tuple(row[1:]))) for row in rows]
+
+    def put(self, connection: Connection, tenant: str, segment: Segment) -> None:
+        self.delete(connection, tenant, segment.segment_id)
+        draft = segment.draft
+        execute(
+            connection,
+            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 13)})",  # noqa: S608  # constants
+            (
+                tenant,
+                draft.segment_id,
+                draft.display_name,
+                draft.description,
+                draft.rule,
+                segment.canonical_rule,
+                draft.population.value,
+                draft.brand,
+                segment.etag,
+                _microseconds(segment.create_time),
+                _microseconds(segment.update_time),
+                segment.state.value,
+                segment.note,
+            ),
+        )
+
+    def delete(self, connection: Connection, tenant: str, segment_id: str) -> bool:
+        found = execute(
+            connection, "DELETE FROM segment WHERE tenant = ? AND segment_id = ?", (tenant, segment_id)
+        )
+        return found.rowcount > 0
+
+
+class SqlSnapshotStore:
+    """Implements SnapshotStore."""
+
+    def get(self, connection: Connection, tenant: str, snapshot_id: str) -> Snapshot | None:
+        row = execute(
+            connection,
+            f"SELECT {_SNAPSHOT_COLUMNS} FROM snapshot WHERE tenant = ? AND snapshot_id = ?",  # noqa: S608  # constants
+            (tenant, snapshot_id),
+        ).one_or_none()
+        if row is None:
+            return None
+        return Snapshot(
+            snapshot_id=row[0],
+            segment_id=row[1],
+            canonical_rule=row[2],
+            count=row[3],
+            population_count=row[4],
+            create_time=_moment(row[5]),
+            as_of=_moment(row[6]),
+            revision_token=row[7],
+            members=bytes(row[8]),
+        )
+
+    def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
+        execute(
+            connection,
+            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 10)})",  # noqa: S608  # constants
+            (
+                tenant,
+                snapshot.snapshot_id,
+                snapshot.segment_id,
+                snapshot.canonical_rule,
+                snapshot.count,
+                snapshot.population_count,
+                _microseconds(snapshot.create_time),
+                _microseconds(snapshot.as_of),
+                snapshot.revision_token,
+                snapshot.members,
+            ),
+        )
+
+
+def _segment(row: tuple[Any, ...]) -> Segment:
+    return Segment(
+        draft=Draft(
+            segment_id=row[0],
+            display_name=row[1],
+            description=row[2],
+            rule=row[3],
+            population=Population(row[5]),
+            brand=row[6],
+        ),
+        canonical_rule=row[4],
+        etag=row[7],
+        create_time=_moment(row[8]),
+        update_time=_moment(row[9]),
+        state=State(row[10]),
+        note=row[11],
+    )
+
+
+def _microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> dt.datetime:
+    return _EPOCH + microseconds * _MICROSECOND
