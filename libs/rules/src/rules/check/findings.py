@@ -41,5 +41,5 @@ class Findings:
 def nearest(name: str, candidates: Collection[str]) -> str:
     """`did you mean 'x'?`, or nothing when no candidate is near."""
     lowered = {each.lower(): each for each in candidates}
-    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    found = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     return f"did you mean '{lowered[found[0]]}'?" if found else ""
