@@ -232,16 +232,63 @@ class LakeFile:
     size_bytes: int
 
 
-class Lake(Protocol):
-    """Events of a tenant as relations: the manifest's files, and the rows not yet in files."""
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """The arrivals that a flush has put into files: after < arrival <= through."""
+
+    after: int
+    through: int
+
+
+class Manifest(Protocol):
+    """Which files hold which events, and which events are in none yet, in the order that they arrived in."""
 
     def files(self, connection: Connection, tenant: str) -> list[LakeFile]:
-        """The manifest, in order of day, then path."""
+        """In order of day, then path."""
         ...
 
     def recent_count(self, connection: Connection, tenant: str) -> int:
         """Events not yet in files."""
         ...
+
+    def flushed(self, connection: Connection, tenant: str) -> int:
+        """The last arrival that is in a file."""
+        ...
+
+    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[list[Event], int]:
+        """The next events that arrived after this one, and the last arrival among them."""
+        ...
+
+    def due(self, connection: Connection, bytes_: int, before_ms: int) -> list[str]:
+        """Tenants with at least so much to flush, or something that waits since this machine time."""
+        ...
+
+    def commit(
+        self, connection: Connection, tenant: str, files: Sequence[LakeFile], flushed: Flushed
+    ) -> bool:
+        """Names files; false, and nothing changes, when another flush was faster."""
+        ...
+
+
+class LakeWriter(Protocol):
+    """Writes files of the lake; a flush is collected page by page."""
+
+    def collect(self, events: Sequence[Event], settings: TenantSettings) -> Any:
+        """The events of a page as `write` takes them; their days are the tenant's."""
+        ...
+
+    def write(self, tenant: str, pages: Sequence[Any], flush: int) -> list[LakeFile]:
+        """Writes and syncs the files of one flush, in order of day, under names that follow from its number.
+        Nothing is half visible at any moment. Blocks."""
+        ...
+
+    def sweep(self, named: Collection[str]) -> int:
+        """Removes every file whose path is not named; returns how many. Only while nothing is written."""
+        ...
+
+
+class LakeRelations(Protocol):
+    """Events of a tenant as relations: the manifest's files, and the rows not yet in files."""
 
     def attach(self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]) -> None:
         """Makes these relations in a DuckDB connection, as of the snapshot of `connection`, with the columns

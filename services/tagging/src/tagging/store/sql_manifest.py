@@ -1,0 +1,79 @@
+"""The lake's manifest and the events not yet in files."""
+
+import time
+from collections.abc import Sequence
+
+from servicekit.driver_sql import execute, execute_many
+from sqlalchemy import Connection
+from tagging.domain.events import Event
+from tagging.store.ports import Flushed, LakeFile
+from tagging.store.property_json import day_number, day_of_number
+from tagging.store.sql_events import EVENT_COLUMNS, event_of
+
+
+class SqlManifest:
+    """Manifest over the tables `lake_file`, `fact_counter` and `event`."""
+
+    def files(self, connection: Connection, tenant: str) -> list[LakeFile]:
+        rows = execute(
+            connection,
+            "SELECT path, day, event_count, size_bytes FROM lake_file WHERE tenant = ?",
+            (tenant,),
+        )
+        found = [LakeFile(row[0], day_of_number(row[1]), row[2], row[3]) for row in rows]
+        return sorted(found, key=lambda file: (file.day, file.path))
+
+    def recent_count(self, connection: Connection, tenant: str) -> int:
+        return int(
+            execute(
+                connection,
+                "SELECT count(*) FROM event WHERE tenant = ? AND arrival > ?",
+                (tenant, self.flushed(connection, tenant)),
+            ).scalar_one()
+        )
+
+    def flushed(self, connection: Connection, tenant: str) -> int:
+        found = execute(
+            connection, "SELECT flushed_arrival FROM fact_counter WHERE tenant = ?", (tenant,)
+        ).scalar_one_or_none()
+        return 0 if found is None else int(found)
+
+    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[list[Event], int]:
+        rows = execute(
+            connection,
+            f"SELECT arrival, {EVENT_COLUMNS} FROM event "  # noqa: S608  # constants
+            "WHERE tenant = ? AND arrival > ? ORDER BY arrival LIMIT ?",
+            (tenant, after, limit),
+        ).all()
+        return [event_of(row[1:]) for row in rows], rows[-1][0] if rows else after
+
+    def due(self, connection: Connection, bytes_: int, before_ms: int) -> list[str]:
+        rows = execute(
+            connection,
+            "SELECT tenant FROM fact_counter WHERE recent_bytes >= ? "
+            "OR (recent_since_ms > 0 AND recent_since_ms <= ?) ORDER BY tenant",
+            (bytes_, before_ms),
+        )
+        return [row[0] for row in rows]
+
+    def commit(
+        self, connection: Connection, tenant: str, files: Sequence[LakeFile], flushed: Flushed
+    ) -> bool:
+        through = flushed.through
+        moved = execute(
+            connection,
+            "UPDATE fact_counter SET flushed_arrival = ?, "
+            "recent_bytes = CASE WHEN ? >= arrival THEN 0 "
+            "ELSE recent_bytes / (arrival - flushed_arrival) * (arrival - ?) END, "
+            "recent_since_ms = CASE WHEN ? >= arrival THEN 0 ELSE ? END "
+            "WHERE tenant = ? AND flushed_arrival = ?",
+            (through, through, through, through, int(time.time() * 1000), tenant, flushed.after),
+        )
+        if moved.rowcount == 0:
+            return False
+        execute_many(
+            connection,
+            "INSERT INTO lake_file (tenant, path, day, event_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
+            [(tenant, file.path, day_number(file.day), file.event_count, file.size_bytes) for file in files],
+        )
+        return True
