@@ -25,7 +25,7 @@ SOURCE_SCOPED = frozenset({"crm_id", "card_no", "taobao_id"})
 Key = tuple[str, str, str]
 
 
-def normal_phone(text: str) -> str | None:
+def read_phone(text: str) -> str | None:
     """Eleven digits, or None for what does not identify anybody."""
     digits = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text))
     digits = re.sub(r"^(\+86|0086)", "", digits)
@@ -61,7 +61,7 @@ def evidence(folder: Path) -> Iterator[frozenset[Key]]:
             keys = set()
             for identifier, value in zip(mapping["identifiers"], row, strict=True):
                 namespace = identifier["namespace"]
-                known = normal_phone(value) if namespace == "phone" and value else value
+                known = read_phone(value) if namespace == "phone" and value else value
                 if known:
                     scope = entry.source if namespace in SOURCE_SCOPED else identifier.get("scope", "")
                     keys.add((namespace, scope, known))
@@ -158,6 +158,11 @@ def linker() -> Linker:
         return scored(folder, observed_shared(records), records)
 
     return Linker(by_truth, by_observation, lambda folder: scored(folder, set(), list(evidence(folder))))
+
+
+@pytest.fixture(scope="session")
+def normal_phone() -> Callable[[str], str | None]:
+    return read_phone
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,8 @@ def _digits_of(words: NDArray[np.uint64], width: int, *, bits: int) -> NDArray[n
         raise ValueError(f"{words.shape[1]} words hold {words.shape[1] * per_word} characters, not {width}")
     shifts = np.arange(per_word, dtype=np.uint64) * np.uint64(bits)
     pieces = (words[:, :, None] >> shifts) & np.uint64((1 << bits) - 1)
-    return pieces.reshape(len(words), -1)[:, :width].astype(np.intp)
+    flat = pieces.reshape(len(words), words.shape[1] * per_word)
+    return flat[:, :width].astype(np.intp)
 
 
 def decimal_digits(values: NDArray[np.int64], width: int) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from simulator.manifest import BadRequestError, FolderTakenError, FolderUnreadableError, Manifest
+from simulator.presence import Rates
 from simulator.retailer import simulate
 
 SELLERS = ("shop", "mini_program", "app", "pos")
@@ -216,3 +218,15 @@ def test_any_end_of_history_works(tmp_path: Path, end: date):
     manifest = simulate(tmp_path / "out", 120, 5, end)
     assert manifest.history_end.date() == end
     assert 365 <= (manifest.history_end - manifest.history_start).days + 1 <= 366
+
+
+@pytest.mark.parametrize("missing", ["shop", "mini", "app", "pos", "member", "family", "recycled"])
+def test_a_retailer_may_lack_any_source(tmp_path: Path, missing: str):
+    none = 0.0 if missing in {"member", "family", "recycled"} else (0.0, 0.0)
+    manifest = simulate(tmp_path / "out", 200, 3, rates=replace(Rates(), **{missing: none}))
+    assert manifest.persons == 200
+    assert manifest.events["order_paid"] > 0
+    if missing in {"mini", "app", "pos"}:
+        assert {"mini": "mini_program"}.get(missing, missing) not in {
+            entry.source for entry in manifest.sources if "orders" in entry.path
+        }
