@@ -48,8 +48,8 @@ def setting(
         raise ValueError(f"{name}: no secret has a default")
     metadata = {_SETTING: _Setting(name, parse, secret)}
     if factory is not MISSING:
-        return field(default_factory=factory, repr=not secret, metadata=metadata)
-    return field(default=default, repr=not secret, metadata=metadata)
+        return field(default_factory=factory, repr=not secret, metadata=metadata, kw_only=True)
+    return field(default=default, repr=not secret, metadata=metadata, kw_only=True)
 
 
 def read(cls: type[ConfigT], env: Mapping[str, str]) -> ConfigT:
