@@ -9,6 +9,8 @@ from rules.schema import Schema
 from rules.tree import Span
 
 MAX_PROBLEMS = 100
+# Looking for the nearest of thousands of names takes tens of milliseconds.
+MAX_SUGGESTIONS = 10
 
 
 @dataclass(slots=True)
@@ -35,7 +37,8 @@ class Findings:
 
     def missing(self, span: Span, message: str, name: str, candidates: Collection[str]) -> None:
         """An error about a name that does not exist, with the nearest one that does."""
-        self.error(span, message, nearest(name, candidates))
+        few = len(self.problems) < MAX_SUGGESTIONS
+        self.error(span, message, nearest(name, candidates) if few else "")
 
 
 def nearest(name: str, candidates: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from rules.errors import Problem, RuleCheckError
 from rules.limits import FORM_SLACK, MAX_LIMIT
 from rules.parser import parse, parse_form
 from rules.printer import print_form, print_rule
-from rules.schema import Schema, Scope
+from rules.schema import Catalogue, Schema, Scope
 from rules.values import BOOL, SCALE, Kind, ValueType
 
 from .checker import Checker
@@ -19,6 +19,7 @@ from .sizes import check_size
 from .stretches import anchored
 from .values import tag_type
 
+_NOTHING = Catalogue()
 _CONDITIONS = get_args(t.Condition)
 _SETS = get_args(t.SetExpression)
 
@@ -80,7 +81,7 @@ def check_rule(
 
     Raises RuleSyntaxError, or RuleCheckError with every problem in the order of the text.
     """
-    text = rule if isinstance(rule, str) else print_rule(rule)
+    text = rule if isinstance(rule, str) else print_rule(_printable(rule))
     parsed = parse(text)
     findings = Findings(text, schema, context is Context.TAG)
     checker = Checker(findings)
@@ -120,6 +121,14 @@ def type_of(expression: t.Expression, schema: Schema, scope: Scope | None = None
     if typed is None:
         raise RuleCheckError(tuple(findings.problems))
     return typed.type
+
+
+def _printable(rule: t.Rule) -> t.Rule:
+    """Refuses a tree too large for printing, which recurses, before it is tried."""
+    findings = Findings("", _NOTHING, tag_context=False)
+    check_size(findings, rule)
+    _raise(findings)
+    return rule
 
 
 def _body(checker: Checker, body: t.Condition | t.SetExpression) -> t.Condition | t.SetExpression:

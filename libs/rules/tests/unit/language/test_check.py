@@ -168,6 +168,14 @@ def test_a_tree_is_checked_against_its_own_text() -> None:
         check_rule(rule, CATALOGUE)
 
 
+def test_a_tree_deeper_than_the_language_is_refused_before_it_is_printed() -> None:
+    body: t.Condition = t.Constant(True)
+    for _ in range(5_000):
+        body = t.Not(body)
+    with pytest.raises(RuleCheckError, match="5001 levels deep, the limit is 32"):
+        check_rule(t.Rule(body), CATALOGUE)
+
+
 def test_what_a_rule_mentions_includes_what_net_subtracts() -> None:
     mentions = check_rule(
         "SUM(order_paid.amount NET) > 1 AND is_vip AND IN SEGMENT 'staff'", CATALOGUE
