@@ -1,0 +1,4 @@
+from servicekit.migrations import run
+from toy import metadata
+
+run(metadata)
