@@ -1,1 +1,1 @@
-"""The huaxiang command."""
+"""The huaxiang command: runs the suite and speaks to it."""

@@ -1,0 +1,71 @@
+"""What commands print: tables for people, one JSON document for programs; progress goes to stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+console = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """One document on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message with the contract's field names; 64-bit numbers as text, as JSON needs."""
+    return dict(
+        MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    )
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "nothing"
+) -> None:
+    """A small table; `empty` is said instead of an empty one."""
+    rows = list(rows)
+    if not rows:
+        console.print(f"{title}: {empty}" if title else empty)
+        return
+    drawn = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for index, name in enumerate(columns):
+        number = all(isinstance(row[index], int | float) for row in rows)
+        drawn.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    console.print(drawn)
+
+
+def bar(share: float, width: int = 24) -> str:
+    """A bar of a share between 0 and 1."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "·" * (width - filled)
+
+
+def progress() -> Progress:
+    """A progress display on stderr; nothing when stderr is no terminal."""
+    return Progress(
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=notes,
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,1 @@
+"""The suite on this machine: its folder, its secrets, its processes."""

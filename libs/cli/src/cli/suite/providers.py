@@ -1,0 +1,118 @@
+"""The sandbox's accounts and activation's, made to fit each other from one secret."""
+
+from typing import Any
+
+import yaml
+
+from cli.suite.folder import SuiteFolder
+from cli.suite.programs import Ports
+from cli.suite.secrets import OWNER_ONLY, derived, read_secret
+
+SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT = "sms_main", "wechat_service", "push_main"
+OFFICIAL_APP = "wx_official"
+PUSH_APP = "app"
+SIGN_NAME = "画像商城"
+SMS_TEMPLATE = "SMS_90001"
+WECHAT_TEMPLATE = "tpl_member_notice"
+
+
+def write_provider_files(folder: SuiteFolder, ports: Ports, sandbox: dict[str, Any] | None = None) -> None:
+    """Writes activation's accounts and the sandbox's settings anew; `sandbox` adds to or replaces its sections."""
+    secret = read_secret(folder.activation_secret)
+    _write(folder.accounts, {"accounts": _accounts(secret, ports)})
+    settings = _sandbox(secret, ports)
+    for section, content in (sandbox or {}).items():
+        known = settings.get(section)
+        settings[section] = {**known, **content} if isinstance(known, dict) else content
+    _write(folder.sandbox_settings, settings)
+
+
+def receipts_url(ports: Ports, account: str, secret: str, what: str = "receipts") -> str:
+    """Where a provider reports what became of messages."""
+    return f"http://127.0.0.1:{ports.receipts}/{what}/{account}/{derived(secret, account + '/receipts')}"
+
+
+def _accounts(secret: str, ports: Ports) -> dict[str, Any]:
+    def receipts(account: str) -> str:
+        return derived(secret, account + "/receipts")
+
+    return {
+        SMS_ACCOUNT: {
+            "channel": "aliyun_sms",
+            "base_url": f"http://127.0.0.1:{ports.sandbox + 1}",
+            "access_key_id": derived(secret, "sms/id")[:16],
+            "access_key_secret": derived(secret, "sms/secret"),
+            "receipts_secret": receipts(SMS_ACCOUNT),
+            "scope": "",
+        },
+        WECHAT_ACCOUNT: {
+            "channel": "wechat_template",
+            "base_url": f"http://127.0.0.1:{ports.sandbox + 2}",
+            "appid": OFFICIAL_APP,
+            "secret": derived(secret, "wechat/secret"),
+            "callback_token": derived(secret, "wechat/token"),
+            "receipts_secret": receipts(WECHAT_ACCOUNT),
+            "scope": OFFICIAL_APP,
+        },
+        PUSH_ACCOUNT: {
+            "channel": "jpush",
+            "base_url": f"http://127.0.0.1:{ports.sandbox + 3}",
+            "app_key": derived(secret, "push/key")[:24],
+            "master_secret": derived(secret, "push/secret")[:24],
+            "receipts_secret": receipts(PUSH_ACCOUNT),
+            "scope": PUSH_APP,
+        },
+    }
+
+
+def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
+    def reports(account: str, what: str = "receipts") -> str:
+        return receipts_url(ports, account, secret, what)
+
+    accounts = _accounts(secret, ports)
+    sms, wechat, push = (accounts[name] for name in (SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT))
+    return {
+        "seed": 1,
+        "aliyun_sms": {
+            "accounts": [
+                {
+                    "access_key_id": sms["access_key_id"],
+                    "access_key_secret": sms["access_key_secret"],
+                    "receipts_url": reports(SMS_ACCOUNT),
+                    "replies_url": reports(SMS_ACCOUNT, "replies"),
+                }
+            ],
+            "signs": [{"name": SIGN_NAME}],
+            "templates": [
+                {"code": SMS_TEMPLATE, "kind": "marketing", "content": "${offer}，到店即享。拒收请回复R"}
+            ],
+        },
+        "wechat": {
+            "accounts": [
+                {
+                    "appid": wechat["appid"],
+                    "secret": wechat["secret"],
+                    "callback_token": wechat["callback_token"],
+                    "receipts_url": reports(WECHAT_ACCOUNT),
+                }
+            ],
+            "templates": [
+                {"template_id": WECHAT_TEMPLATE, "content": "{{first.DATA}} {{level.DATA}} {{remark.DATA}}"}
+            ],
+        },
+        "jpush": {
+            "apps": [
+                {
+                    "app_key": push["app_key"],
+                    "master_secret": push["master_secret"],
+                    "vip": True,
+                    "receipts_url": reports(PUSH_ACCOUNT),
+                }
+            ]
+        },
+    }
+
+
+def _write(path: Any, document: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
+    path.chmod(OWNER_ONLY)

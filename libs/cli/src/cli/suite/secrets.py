@@ -1,0 +1,73 @@
+"""Makes the keys and secrets of a suite. Random, or from a seed where a demo must repeat itself."""
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from servicekit.principal import key_entry, write_key_file
+
+from cli.exits import Exit, Refusal
+from cli.suite.folder import SuiteFolder
+
+SECRET_BYTES = 32
+OWNER_ONLY = 0o600
+DEFAULT_TENANT = "default"
+
+
+def create_secrets(folder: SuiteFolder, seed: int | None = None) -> bool:
+    """Writes what is missing and returns whether anything was; never overwrites. Secrets made from a `seed` protect
+    nothing: they are for demos and tests."""
+    folder.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draw = _drawing(seed)
+    written = [
+        *(
+            _write(path, base64.b64encode(draw(path.name)))
+            for path in (folder.identity_secret, folder.activation_secret)
+        ),
+        *(
+            _write(path, base64.urlsafe_b64encode(draw(path.name)))
+            for path in (folder.admin_key, folder.service_key)
+        ),
+    ]
+    created = any(written)
+    if not folder.keys.exists():
+        admin = key_entry(
+            read_secret(folder.admin_key), tenant=DEFAULT_TENANT, subject="admin", roles=("admin",)
+        )
+        service = key_entry(read_secret(folder.service_key), tenant="*", subject="suite", roles=("service",))
+        write_key_file(folder.keys, [admin, service])
+        folder.keys.chmod(OWNER_ONLY)
+        created = True
+    return created
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file. Raises Refusal when it is not there."""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        problem = f"{path} cannot be read ({error.strerror}); make the suite's keys with: huaxiang init"
+        raise Refusal(problem, Exit.USAGE) from error
+
+
+def derived(secret: str, name: str) -> str:
+    """32 hex digits that belong to a secret: credentials of the sandbox's accounts."""
+    return hashlib.blake2b(name.encode(), key=secret.encode()[:64], digest_size=16).hexdigest()
+
+
+def _drawing(seed: int | None) -> Callable[[str], bytes]:
+    if seed is None:
+        return lambda name: secrets.token_bytes(SECRET_BYTES)
+    return lambda name: hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=SECRET_BYTES).digest()
+
+
+def _write(path: Path, content: bytes) -> bool:
+    if path.exists():
+        return False
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content.decode().rstrip("=") + "\n" if path.suffix == ".key" else content.decode() + "\n")
+    return True
