@@ -11,6 +11,7 @@ from simulator import phones, places
 from simulator.behaviour import CART, VIEW
 from simulator.catalogue import BRANDS, CATEGORIES
 from simulator.columns import dates, decimals, kept, nothing, picked, repeated, wall_times
+from simulator.consents import NEVER
 from simulator.exports.mapping import MINI_APP, OFFICIAL_APP
 from simulator.exports.story import Story
 from simulator.files import Folder
@@ -83,11 +84,29 @@ def persons(story: Story, person: NDArray[np.int64], purchases: Purchases | None
             "arrived_at": wall_times(people.arrival),
             **_preferences(story, simulated=purchases is not None),
             **process,
+            **_permissions(story),
             **_planted(story.seed, "sms", phones.e164(told.own_number)),
             **_planted(story.seed, "wechat", told.official_openid),
             **_planted(story.seed, "push", token),
         }
     )
+
+
+def _permissions(story: Story) -> dict[str, pa.Array]:
+    """Whether each person allows marketing at the end, as last said; null where nobody asked.
+
+    Push counts as allowed while any device of the person allows it.
+    """
+    presence, consents, devices = story.accounts.presence, story.consents, story.accounts.devices
+    sms = consents.sms_marketing & (consents.sms_withdrawn_at == NEVER)
+    wechat = consents.wechat_marketing & (consents.unfollowed_at == NEVER)
+    push = np.zeros(story.people.count, dtype=np.bool_)
+    push[devices.owner[consents.push_on & (consents.push_off_at == NEVER)]] = True
+    return {
+        "sms_marketing": pa.array(sms, mask=~presence.crm),
+        "wechat_marketing": pa.array(wechat, mask=~presence.official),
+        "push_marketing": pa.array(push, mask=devices.count == 0),
+    }
 
 
 def _preferences(story: Story, *, simulated: bool) -> dict[str, pa.Array]:
@@ -113,7 +132,7 @@ def _process(purchases: Purchases | None, count: int) -> dict[str, pa.Array]:
     return {
         "purchases_per_year": pa.array(purchases.rate),
         "drop_probability": pa.array(purchases.drop),
-        "alive": pa.array(purchases.alive),
+        "alive": pa.array(purchases.alive, mask=purchases.rate == 0),
         "dropped_at": wall_times(np.maximum(purchases.dropped_at, 0), dropped),
     }
 

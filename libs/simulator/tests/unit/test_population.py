@@ -153,6 +153,20 @@ def test_consents_differ_by_channel_and_some_are_withdrawn(default: Path):
         assert len((default / log).read_text(encoding="utf-8").splitlines()) > 100
 
 
+def test_truth_tells_the_permission_last_given(default: Path):
+    different, silent = duckdb.sql(
+        f"""
+        WITH log AS (SELECT crm_id FROM read_csv('{default}/crm/consent_log.csv', all_varchar = true)),
+        members AS (SELECT * FROM read_csv('{default}/crm/members.csv', all_varchar = true) WHERE mobile <> ''),
+        last AS (SELECT member_id, sms_marketing = 'Y' AND crm_id NOT IN (FROM log) AS allowed FROM members)
+        SELECT count(*) FILTER (allowed <> truth.sms_marketing), count(*) FILTER (NOT allowed)
+        FROM last JOIN '{default}/truth/persons.parquet' AS truth USING (member_id)
+        """
+    ).fetchall()[0]
+    assert different == 0
+    assert silent > 1_000
+
+
 def test_points_balance_is_the_sum_of_changes(default: Path):
     broken = duckdb.sql(
         f"""
