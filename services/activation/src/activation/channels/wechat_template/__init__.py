@@ -1,0 +1,1 @@
+"""WeChat template messages of an official account: one person a call, service notices only."""
