@@ -96,6 +96,9 @@ class Normaliser:
         self._policy = policy
         self._blocked = blocked
         self.value: Callable[[str, str], NormalValue | Unusable] = lru_cache(REMEMBERED_VALUES)(self._value)
+        self.of_form: Callable[[Form, str], NormalValue | Unusable] = lru_cache(REMEMBERED_VALUES)(
+            self._of_form
+        )
 
     def _value(self, namespace: str, raw: str) -> NormalValue | Unusable:
         """The normal form of a value of a namespace."""
@@ -104,9 +107,9 @@ class Normaliser:
             return Unusable(
                 Problem.NAMESPACE_UNKNOWN, f"declare it or use one of {', '.join(self._policy.namespaces)}"
             )
-        return self.of_form(declared.form, raw)
+        return self._of_form(declared.form, raw)
 
-    def of_form(self, form: Form, raw: str) -> NormalValue | Unusable:
+    def _of_form(self, form: Form, raw: str) -> NormalValue | Unusable:
         """The normal form of a value of a form: an identifier's or an address's."""
         if len(raw) > MAX_VALUE_CHARS:
             return Unusable(

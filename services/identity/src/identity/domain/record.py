@@ -81,3 +81,18 @@ class Arrival:
 
     record: Record | None
     refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedEvent:
+    """An event as others see it: identifiers replaced by keys; `properties` as in Event."""
+
+    ingest_sequence: int
+    source: str
+    event_id: str
+    brand: str
+    type: str
+    time_us: int
+    anchor_key_id: int
+    other_key_ids: tuple[int, ...]
+    properties: bytes

@@ -1,0 +1,1 @@
+"""Servicers, and the way between messages and the domain."""

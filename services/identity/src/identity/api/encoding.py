@@ -1,0 +1,78 @@
+"""The changelog's payloads as protobuf: Encoding for the use cases, and the way back for Watch and exports."""
+
+from huaxiang.identity.v1 import change_pb2, identifier_pb2, person_pb2, tenant_settings_pb2
+from huaxiang.type.v1 import value_pb2
+from servicekit.changelog import StoredEntry
+
+from identity.app.encoding import ChangeKind
+from identity.domain.person import Person
+from identity.domain.record import ResolvedEvent
+from identity.domain.settings import TenantSettings
+
+
+class ProtoEncoding:
+    """Encoding. Concatenated messages merge, so a fragment made earlier is appended, not parsed again."""
+
+    def event(self, event: ResolvedEvent) -> bytes:
+        message = change_pb2.ResolvedEvent(
+            ingest_sequence=event.ingest_sequence,
+            source=event.source,
+            event_id=event.event_id,
+            brand=event.brand,
+            type=event.type,
+            anchor_key_id=event.anchor_key_id,
+            other_key_ids=event.other_key_ids,
+        )
+        message.time.seconds, remainder_us = divmod(event.time_us, 1_000_000)
+        message.time.nanos = remainder_us * 1_000
+        return message.SerializeToString(deterministic=True) + event.properties
+
+    def person(self, person: Person) -> bytes:
+        message = person_pb2.Person(
+            person_id=person.person_id,
+            state=person_pb2.PersonState.ValueType(int(person.state)),
+            redirect_person_id=person.redirect_person_id,
+            keys=[identifier_pb2.Key(key_id=key.key_id, namespace=key.namespace) for key in person.keys],
+            birth_hash=person.birth_hash,
+            channels=[
+                person_pb2.ReachableChannel(channel=channel.channel.name.lower(), purposes=channel.purposes)
+                for channel in person.channels
+            ],
+        )
+        for name, value in person.attributes.items():
+            message.attributes[name].CopyFrom(value_pb2.Value.FromString(value))
+        return message.SerializeToString(deterministic=True)
+
+    def versioned(self, person: bytes, version: int) -> bytes:
+        return person + person_pb2.Person(version=version).SerializeToString()
+
+    def settings(self, settings: TenantSettings) -> bytes:
+        return settings_message(settings).SerializeToString(deterministic=True)
+
+
+def settings_message(settings: TenantSettings) -> tenant_settings_pb2.TenantSettings:
+    """Settings as a message."""
+    return tenant_settings_pb2.TenantSettings(
+        time_zone=settings.time_zone,
+        week_start=settings.week_start,
+        currency=settings.currency,
+        calendar=[
+            tenant_settings_pb2.CalendarPeriod(name=period.name, start=period.start, end=period.end)
+            for period in settings.calendar
+        ],
+        event_retention_days=settings.event_retention_days,
+    )
+
+
+def change_message(entry: StoredEntry) -> change_pb2.Change:
+    """A changelog entry as it goes out."""
+    change = change_pb2.Change(
+        tenant=entry.tenant, position=entry.position, traceparent=entry.traceparent or ""
+    )
+    if entry.kind == ChangeKind.EVENT:
+        change.event.ParseFromString(entry.payload)
+    elif entry.kind == ChangeKind.PERSON:
+        change.person.ParseFromString(entry.payload)
+    else:
+        change.settings.ParseFromString(entry.payload)
+    return change

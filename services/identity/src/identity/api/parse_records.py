@@ -1,0 +1,289 @@
+"""From record messages to what the front door lets in: limits checked, values normalised, refusals named."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.identity.v1 import change_pb2, record_pb2
+
+from identity.api.values import NAME, normalise_attribute, normalise_value
+from identity.domain.attributes import AttributeDictionary, AttributeStatement
+from identity.domain.consents import Channel
+from identity.domain.normalise import (
+    MAX_SCOPE_CHARS,
+    Normaliser,
+    Problem,
+    Unusable,
+    scope_is_valid,
+)
+from identity.domain.policy import Form, Policy
+from identity.domain.record import (
+    MAX_FUTURE_S,
+    Arrival,
+    Event,
+    Identifier,
+    Record,
+    Refusal,
+    StatedAddress,
+    StatedConsent,
+)
+
+MAX_RECORD_ID_CHARS = 128
+MAX_BRAND_CHARS = 64
+MAX_IDENTIFIERS = 20
+MAX_ATTRIBUTES = 64
+MAX_CONSENTS = 32
+MAX_CONTACT_POINTS = 16
+MAX_PROPERTIES = 64
+MAX_PROPERTIES_BYTES = 64 * 1024
+MAX_TEXT_VERSION_CHARS = 64
+MAX_EVIDENCE_CHARS = 256
+_DIGEST_BYTES = 16
+_BRAND = re.compile(r"[a-z0-9_-]{0,64}")
+_FORM_OF_CHANNEL = {
+    Channel.SMS: Form.PHONE,
+    Channel.WECHAT: Form.TOKEN,
+    Channel.PUSH: Form.TOKEN,
+    Channel.EMAIL: Form.EMAIL,
+}
+_SCOPED_CHANNELS = frozenset({Channel.WECHAT, Channel.PUSH})
+_NAME_HINT = "is not 1 to 64 characters of a-z, 0-9 and _"
+
+
+class _Refused(Exception):
+    """The record, or the part of it at hand, is not taken."""
+
+    def __init__(self, field: str, problem: Problem, hint: str) -> None:
+        super().__init__(field)
+        self.refusal = Refusal(field, problem, hint)
+
+
+class RecordParser:
+    """Parses under one policy and dictionary. The only state is the normaliser's memory."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        normaliser: Normaliser,
+        dictionary: AttributeDictionary,
+        closed_properties: frozenset[str],
+    ) -> None:
+        self._policy = policy
+        self._normaliser = normaliser
+        self._dictionary = dictionary
+        self._closed_properties = closed_properties
+
+    def parse(self, records: Iterable[record_pb2.Record], now_us: int) -> list[Arrival]:
+        """One arrival per record, in order. Brings the messages' texts to normal form in place."""
+        return [self._arrival(message, now_us) for message in records]
+
+    def _arrival(self, message: record_pb2.Record, now_us: int) -> Arrival:
+        digest = hashlib.blake2b(
+            message.SerializeToString(deterministic=True), digest_size=_DIGEST_BYTES
+        ).digest()
+        refusals: list[Refusal] = []
+        try:
+            _check_limits(message)
+            time_us = _time_of("time", message.time if message.HasField("time") else None, now_us)
+            event = self._event(message.event) if message.HasField("event") else None
+        except _Refused as refused:
+            return Arrival(None, (refused.refusal,))
+        identifiers = self._identifiers(message, refusals)
+        anchored = any(not identifier.blocked for identifier in identifiers)
+        record = Record(
+            message.source,
+            message.record_id,
+            digest,
+            time_us,
+            message.brand,
+            identifiers,
+            event,
+            self._attributes(message, time_us, anchored, refusals) if message.attributes else (),
+            self._consents(message, time_us, now_us, refusals) if message.consents else (),
+            self._contact_points(message, anchored, refusals) if message.contact_points else (),
+        )
+        return Arrival(record, tuple(refusals))
+
+    def _identifiers(self, message: record_pb2.Record, refusals: list[Refusal]) -> tuple[Identifier, ...]:
+        taken: list[Identifier] = []
+        for index, stated in enumerate(message.identifiers):
+            namespace, scope = stated.namespace, stated.scope
+            normal = self._normaliser.value(namespace, stated.value)
+            if isinstance(normal, Unusable):
+                refusals.append(Refusal(f"identifiers[{index}]", normal.problem, normal.hint))
+            elif scope and not scope_is_valid(scope):
+                refusals.append(Refusal(f"identifiers[{index}].scope", Problem.FIELD_INVALID, _SCOPE_HINT))
+            else:
+                scope = self._policy.scope_of(namespace, scope, message.source)
+                taken.append(Identifier(namespace, scope, normal.text, normal.blocked))
+                if normal.blocked:
+                    refusals.append(
+                        Refusal(
+                            f"identifiers[{index}]", Problem.VALUE_BLOCKED, "is a placeholder: leave it out"
+                        )
+                    )
+        return tuple(taken)
+
+    def _event(self, message: record_pb2.Event) -> Event:
+        """The event with its open properties in the published encoding. Raises _Refused."""
+        if not NAME.fullmatch(message.type):
+            raise _Refused("event.type", Problem.FIELD_INVALID, _NAME_HINT)
+        properties = message.properties
+        _limit("event.properties", len(properties), MAX_PROPERTIES)
+        if message.ByteSize() > MAX_PROPERTIES_BYTES:
+            raise _Refused(
+                "event.properties",
+                Problem.LIMIT_EXCEEDED,
+                f"are more than {MAX_PROPERTIES_BYTES} bytes: send fewer",
+            )
+        dropped: list[str] = []
+        for name, value in properties.items():
+            if not NAME.fullmatch(name):
+                raise _Refused("event.properties", Problem.FIELD_INVALID, f"a name {_NAME_HINT}")
+            problem = normalise_value(value)
+            if problem:
+                raise _Refused(f"event.properties[{name}]", Problem.FIELD_INVALID, problem)
+            if name in self._closed_properties or value.WhichOneof("kind") is None:
+                dropped.append(name)
+        for name in dropped:
+            del properties[name]
+        published = change_pb2.ResolvedEvent(properties=properties)
+        return Event(message.type, published.SerializeToString(deterministic=True))
+
+    def _attributes(
+        self, message: record_pb2.Record, time_us: int, anchored: bool, refusals: list[Refusal]
+    ) -> tuple[AttributeStatement, ...]:
+        taken: list[AttributeStatement] = []
+        for name, value in message.attributes.items():
+            definition = self._dictionary.definitions.get(name)
+            if definition is None:
+                problem = f"is not declared: use one of {', '.join(self._dictionary.definitions)}"
+            else:
+                problem = normalise_attribute(value, definition) if anchored else _UNANCHORED_HINT
+            if problem:
+                shown = name if NAME.fullmatch(name) else "?"
+                refusals.append(Refusal(f"attributes[{shown}]", Problem.ATTRIBUTE_INVALID, problem))
+            else:
+                encoded = value.SerializeToString(deterministic=True)
+                taken.append(AttributeStatement(name, message.source, time_us, encoded))
+        return tuple(taken)
+
+    def _consents(
+        self, message: record_pb2.Record, time_us: int, now_us: int, refusals: list[Refusal]
+    ) -> tuple[StatedConsent, ...]:
+        taken: list[StatedConsent] = []
+        for index, stated in enumerate(message.consents):
+            field = f"consents[{index}]"
+            try:
+                taken.append(self._consent(field, stated, time_us, now_us))
+            except _Refused as refused:
+                refusals.append(refused.refusal)
+        return tuple(taken)
+
+    def _consent(self, field: str, stated: record_pb2.Consent, time_us: int, now_us: int) -> StatedConsent:
+        if not NAME.fullmatch(stated.purpose):
+            raise _Refused(f"{field}.purpose", Problem.FIELD_INVALID, _NAME_HINT)
+        _check_text(f"{field}.text_version", stated.text_version, MAX_TEXT_VERSION_CHARS)
+        _check_text(f"{field}.evidence", stated.evidence, MAX_EVIDENCE_CHARS)
+        said_us = _time_of(f"{field}.time", stated.time, now_us) if stated.HasField("time") else time_us
+        expire_us = None
+        if stated.HasField("expire_time"):
+            expire_us = _microseconds(stated.expire_time)
+        return StatedConsent(
+            self.address(field, stated.channel, stated.scope, stated.address),
+            stated.purpose,
+            stated.granted,
+            said_us,
+            expire_us,
+            stated.text_version,
+            stated.evidence,
+        )
+
+    def _contact_points(
+        self, message: record_pb2.Record, anchored: bool, refusals: list[Refusal]
+    ) -> tuple[StatedAddress, ...]:
+        taken: list[StatedAddress] = []
+        for index, stated in enumerate(message.contact_points):
+            field = f"contact_points[{index}]"
+            try:
+                if not anchored:
+                    raise _Refused(field, Problem.FIELD_INVALID, _UNANCHORED_HINT)
+                taken.append(self.address(field, stated.channel, stated.scope, stated.address))
+            except _Refused as refused:
+                refusals.append(refused.refusal)
+        return tuple(taken)
+
+    def address(self, field: str, channel: int, scope: str, raw: str) -> StatedAddress:
+        """An address in normal form. Raises _Refused."""
+        if channel == record_pb2.CHANNEL_UNSPECIFIED or channel not in record_pb2.Channel.values():
+            raise _Refused(
+                f"{field}.channel", Problem.FIELD_INVALID, "is not one of SMS, WECHAT, PUSH, EMAIL"
+            )
+        known = Channel(channel)
+        if not scope_is_valid(scope):
+            raise _Refused(f"{field}.scope", Problem.FIELD_INVALID, _SCOPE_HINT)
+        if scope and known not in _SCOPED_CHANNELS:
+            raise _Refused(f"{field}.scope", Problem.FIELD_INVALID, "must be empty for phones and mailboxes")
+        normal = self._normaliser.of_form(_FORM_OF_CHANNEL[known], raw)
+        if isinstance(normal, Unusable):
+            raise _Refused(f"{field}.address", normal.problem, normal.hint)
+        if normal.blocked:
+            raise _Refused(f"{field}.address", Problem.VALUE_BLOCKED, "is a placeholder: leave it out")
+        return StatedAddress(known, scope, normal.text)
+
+
+_SCOPE_HINT = f"is not at most {MAX_SCOPE_CHARS} characters of A-Z, a-z, 0-9 and _ . : -"
+_UNANCHORED_HINT = "the record has no identifier that may link: send one with it"
+
+
+def _check_limits(message: record_pb2.Record) -> None:
+    if not NAME.fullmatch(message.source):
+        raise _Refused("source", Problem.FIELD_INVALID, _NAME_HINT)
+    if not message.record_id:
+        raise _Refused("record_id", Problem.FIELD_INVALID, "is empty: send the record's id in its source")
+    _check_text("record_id", message.record_id, MAX_RECORD_ID_CHARS)
+    if not _BRAND.fullmatch(message.brand):
+        raise _Refused(
+            "brand", Problem.FIELD_INVALID, f"is not at most {MAX_BRAND_CHARS} of a-z, 0-9, _ and -"
+        )
+    _limit("identifiers", len(message.identifiers), MAX_IDENTIFIERS)
+    _limit("attributes", len(message.attributes), MAX_ATTRIBUTES)
+    _limit("consents", len(message.consents), MAX_CONSENTS)
+    _limit("contact_points", len(message.contact_points), MAX_CONTACT_POINTS)
+
+
+def _limit(field: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise _Refused(
+            field, Problem.LIMIT_EXCEEDED, f"{count} of them, the limit is {limit}: split the record"
+        )
+
+
+def _check_text(field: str, text: str, max_chars: int) -> None:
+    if len(text) > max_chars:
+        raise _Refused(field, Problem.LIMIT_EXCEEDED, f"has {len(text)} characters, the limit is {max_chars}")
+    if not text.isprintable():
+        raise _Refused(field, Problem.FIELD_INVALID, "holds control characters")
+
+
+def _time_of(field: str, time: Timestamp | None, now_us: int) -> int:
+    """Microseconds since 1970, clamped to now. Raises _Refused."""
+    if time is None:
+        raise _Refused(field, Problem.TIME_OUT_OF_RANGE, "is missing: say when it happened")
+    time_us = _microseconds(time)
+    if time_us < 0:
+        raise _Refused(
+            field, Problem.TIME_OUT_OF_RANGE, "is before 1970: check the unit and the zone of the clock"
+        )
+    if time_us > now_us + MAX_FUTURE_S * 1_000_000:
+        years = (time_us - now_us) // (365 * 24 * 3600 * 1_000_000)
+        ahead = f"{years} years" if years else f"more than {MAX_FUTURE_S // 60} minutes"
+        raise _Refused(
+            field, Problem.TIME_OUT_OF_RANGE, f"is {ahead} in the future: check the source's clock"
+        )
+    return min(time_us, now_us)
+
+
+def _microseconds(time: Timestamp) -> int:
+    return time.seconds * 1_000_000 + time.nanos // 1_000

@@ -1,0 +1,61 @@
+"""PersonService."""
+
+import grpc
+from huaxiang.identity.v1 import person_service_pb2, person_service_pb2_grpc
+from servicekit.calls import current_principal
+from servicekit.errors import InvalidField, RightMissing
+from servicekit.freshness import Freshness
+from servicekit.rights import may
+
+from identity.api import parse, render
+from identity.api.transactions import Transactions
+from identity.app.get_person import GetPerson, PersonQuestion
+from identity.app.resolve_identifiers import ResolveIdentifiers
+from identity.domain.normalise import Normaliser
+from identity.domain.policy import Policy
+
+SHOW_VALUES_RIGHT = "identity.identifiers.read"
+Context = grpc.aio.ServicerContext[object, object]
+
+
+class PersonServicer(person_service_pb2_grpc.PersonServiceServicer):
+    """Reads persons."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        freshness: Freshness,
+        policy: Policy,
+        normaliser: Normaliser,
+        resolve: ResolveIdentifiers,
+        get_person: GetPerson,
+    ) -> None:
+        self._transactions = transactions
+        self._freshness = freshness
+        self._policy = policy
+        self._normaliser = normaliser
+        self._resolve = resolve
+        self._get_person = get_person
+
+    async def ResolveIdentifiers(
+        self, request: person_service_pb2.ResolveIdentifiersRequest, context: Context
+    ) -> person_service_pb2.ResolveIdentifiersResponse:
+        tenant = current_principal().require_tenant()
+        lookups = parse.lookups(request, self._policy, self._normaliser)
+        await self._freshness.ensure(request.consistency)
+        return render.resolution(await self._transactions.read(self._resolve, tenant, lookups))
+
+    async def GetPerson(
+        self, request: person_service_pb2.GetPersonRequest, context: Context
+    ) -> person_service_pb2.GetPersonResponse:
+        principal = current_principal()
+        if request.show_values and not may(principal, SHOW_VALUES_RIGHT):
+            raise RightMissing(SHOW_VALUES_RIGHT)
+        if request.person_id <= 0:
+            raise InvalidField("person_id", "is not positive")
+        question = PersonQuestion(
+            principal.require_tenant(), principal.subject, request.person_id, request.show_values
+        )
+        await self._freshness.ensure(request.consistency)
+        run = self._transactions.write if request.show_values else self._transactions.read
+        return render.person_detail(await run(self._get_person, question))

@@ -1,0 +1,107 @@
+"""From the domain to response messages."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.identity.v1 import (
+    contact_point_service_pb2,
+    identifier_pb2,
+    ingest_service_pb2,
+    person_pb2,
+    person_service_pb2,
+)
+from huaxiang.type.v1 import value_pb2
+
+from identity.app.get_contact_points import ContactAnswer
+from identity.app.get_person import PersonDetail, ShownIdentifier
+from identity.app.ingest_records import Ingested
+from identity.app.resolve_identifiers import Resolution
+from identity.store.rows import PersonRow
+
+
+def ingested(answer: Ingested) -> ingest_service_pb2.IngestEventsResponse:
+    """One result per record."""
+    response = ingest_service_pb2.IngestEventsResponse(revision=answer.revision.to_proto())
+    for outcome in answer.outcomes:
+        result = response.results.add(
+            status=ingest_service_pb2.IngestStatus.ValueType(outcome.status), person_id=outcome.person_id
+        )
+        for refusal in outcome.refusals:
+            result.refusals.add(
+                field=refusal.field,
+                reason=ingest_service_pb2.RefusalReason.ValueType(refusal.problem.value),
+                hint=refusal.hint,
+            )
+    return response
+
+
+def resolution(answer: Resolution) -> person_service_pb2.ResolveIdentifiersResponse:
+    """One result per identifier."""
+    return person_service_pb2.ResolveIdentifiersResponse(
+        results=[
+            person_service_pb2.ResolvedIdentifier(
+                person_id=result.person_id, key_id=result.key_id, problem=result.problem
+            )
+            for result in answer.results
+        ],
+        revision=answer.revision.to_proto(),
+    )
+
+
+def person(row: PersonRow) -> person_pb2.Person:
+    """A person as it was published last."""
+    message = person_pb2.Person.FromString(row.entry)
+    message.version = row.version
+    return message
+
+
+def person_detail(answer: PersonDetail) -> person_service_pb2.GetPersonResponse:
+    """Everything a caller with the right may see."""
+    detail = person_pb2.PersonDetail(
+        person=person(answer.row),
+        identifiers=[_identifier(shown) for shown in answer.identifiers],
+        redirected_person_ids=answer.redirected_person_ids,
+        conflicts=[
+            person_pb2.Conflict(
+                key_id=conflict.key_id,
+                namespace=conflict.namespace,
+                other_person_id=conflict.other_person_id,
+                reason=person_pb2.ConflictReason.ValueType(conflict.reason),
+            )
+            for conflict in answer.conflicts
+        ],
+    )
+    for name, value in answer.attributes.items():
+        detail.attributes[name].CopyFrom(value_pb2.Value.FromString(value))
+    return person_service_pb2.GetPersonResponse(person=detail, revision=answer.revision.to_proto())
+
+
+def contact_points(answer: ContactAnswer) -> contact_point_service_pb2.GetContactPointsResponse:
+    """One result per person."""
+    return contact_point_service_pb2.GetContactPointsResponse(
+        results=[
+            contact_point_service_pb2.PersonContactPoint(
+                person_id=result.person_id,
+                status=contact_point_service_pb2.ContactPointStatus.ValueType(result.status),
+                address=result.address,
+                address_hash=result.address_hash,
+            )
+            for result in answer.results
+        ],
+        revision=answer.revision.to_proto(),
+    )
+
+
+def _identifier(shown: ShownIdentifier) -> person_pb2.PersonIdentifier:
+    return person_pb2.PersonIdentifier(
+        key_id=shown.key.key_id,
+        identifier=identifier_pb2.Identifier(
+            namespace=shown.key.namespace, value=shown.value, scope=shown.key.scope
+        ),
+        sources=shown.sources,
+        first_seen_time=_timestamp(shown.first_us),
+        last_seen_time=_timestamp(shown.last_us),
+    )
+
+
+def _timestamp(time_us: int) -> Timestamp:
+    seconds, remainder_us = divmod(time_us, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=remainder_us * 1_000)

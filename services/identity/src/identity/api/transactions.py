@@ -1,0 +1,45 @@
+"""Runs use cases in transactions: ports are opened on the connection, use cases never see it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from servicekit.changelog import Changelog
+from servicekit.database import Database
+from sqlalchemy import Connection
+
+from identity.store.ports import Stores
+from identity.store.sql import open_stores
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Transactions:
+    """The store as servicers use it."""
+
+    def __init__(self, database: Database, changelog: Changelog) -> None:
+        self._database = database
+        self._changelog = changelog
+
+    async def write(
+        self, use_case: Callable[Concatenate[Stores, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """One transaction; the result comes after its commit."""
+        return await self._database.write(self._run, use_case, *args, **kwargs)
+
+    async def read(
+        self, use_case: Callable[Concatenate[Stores, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """One read snapshot."""
+        return await self._database.read(self._run, use_case, *args, **kwargs)
+
+    def stream(self, export: Callable[..., Iterator[T]], *args: Any) -> AsyncIterator[T]:
+        """The parts of an export, all from one read snapshot."""
+
+        def parts(connection: Connection) -> Iterator[T]:
+            return export(open_stores(connection, self._changelog), *args)
+
+        return self._database.stream(parts)
+
+    def _run(self, connection: Connection, use_case: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        return use_case(open_stores(connection, self._changelog), *args, **kwargs)

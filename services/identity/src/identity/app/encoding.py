@@ -1,0 +1,36 @@
+"""How changes are written into the changelog: a port, so that use cases know no wire format."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from identity.domain.person import Person
+from identity.domain.record import ResolvedEvent
+from identity.domain.settings import TenantSettings
+
+
+class ChangeKind(StrEnum):
+    """The kinds of changelog entries."""
+
+    EVENT = "event"
+    PERSON = "person"
+    SETTINGS = "settings"
+
+
+class Encoding(Protocol):
+    """Deterministic: equal arguments give equal bytes."""
+
+    def event(self, event: ResolvedEvent) -> bytes:
+        """The payload of an event."""
+        ...
+
+    def person(self, person: Person) -> bytes:
+        """The payload of a person without its version."""
+        ...
+
+    def versioned(self, person: bytes, version: int) -> bytes:
+        """The payload of a person with its version."""
+        ...
+
+    def settings(self, settings: TenantSettings) -> bytes:
+        """The payload of settings."""
+        ...

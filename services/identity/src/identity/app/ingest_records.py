@@ -1,0 +1,281 @@
+"""IngestEvents: a batch of records becomes evidence, linked persons and published changes, in one
+transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from servicekit.changelog import Entry
+from servicekit.revision import Lane, Revision
+
+from identity.app.encoding import ChangeKind, Encoding
+from identity.app.hot_keys import HotKeys, Learned
+from identity.app.keep_facts import keep_facts
+from identity.app.keying import Keyed, KeyedRecord, find_keys, key_record
+from identity.app.publish_persons import PublishPersons
+from identity.app.relink import Relinked, relink
+from identity.domain.normalise import Problem
+from identity.domain.person_ids import IdBlocks
+from identity.domain.policy import Policy
+from identity.domain.record import Arrival, Refusal, ResolvedEvent
+from identity.store.ports import RecordKey, Stores, Vault
+from identity.store.rows import Counters, KeyRow, KnownRecord, LedgerRow, PersonRow, Sighting
+
+_DIFFERS = Refusal(
+    "record_id",
+    Problem.FIELD_INVALID,
+    "is known with other content, which stands: send a correction under an id of its own",
+)
+
+
+class IngestStatus(IntEnum):
+    """What became of a record; the numbers are those of huaxiang.identity.v1.IngestStatus."""
+
+    ACCEPTED = 1
+    REPEATED = 2
+    DIFFERS = 3
+    REFUSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`person_id` 0: no identifier that may link, or refused."""
+
+    status: IngestStatus
+    person_id: int
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Checked records of one tenant, keyed and ready for the transaction."""
+
+    tenant: str
+    lane: Lane
+    arrivals: Sequence[Arrival]
+    keyed: Sequence[KeyedRecord | None]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """`revision` covers every consequence; `learned` is for HotKeys, after the commit."""
+
+    revision: Revision
+    outcomes: tuple[Outcome, ...]
+    learned: Learned
+
+
+@dataclass(frozen=True)
+class _Admission:
+    """The status of each record of the batch, what the ledger knew of them, and the new ones in order."""
+
+    statuses: tuple[IngestStatus, ...]
+    known: Mapping[RecordKey, KnownRecord]
+    fresh: Mapping[RecordKey, KeyedRecord]
+
+
+class IngestRecords:
+    """The front door. `prepare` needs no store and may run beside another batch's transaction."""
+
+    def __init__(
+        self, policy: Policy, vault: Vault, encoding: Encoding, publish: PublishPersons, hot: HotKeys
+    ) -> None:
+        self._policy = policy
+        self._vault = vault
+        self._encoding = encoding
+        self._publish = publish
+        self._hot = hot
+
+    def prepare(self, tenant: str, lane: Lane, arrivals: Sequence[Arrival]) -> Batch:
+        """Hashes the identifiers of what is taken."""
+        keyed = [
+            None if arrival.record is None else key_record(arrival.record, tenant, self._vault, self._policy)
+            for arrival in arrivals
+        ]
+        return Batch(tenant, lane, arrivals, keyed)
+
+    def __call__(self, stores: Stores, batch: Batch, now_us: int) -> Ingested:
+        """Stores and links what is new; a batch that is known already changes nothing."""
+        tenant = batch.tenant
+        counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
+        admission = _admit(stores, batch)
+        fresh = tuple(admission.fresh.values())
+        found = find_keys(tenant, fresh, stores.keys, stores.edges, self._hot, counters.next_key_id)
+        blocks = _Blocks(counters.blocks)
+        relinked = relink(
+            tenant,
+            {key_id: row for key_id, (row, _) in found.new_keys.items()},
+            found.new_pairs,
+            stores.keys,
+            stores.edges,
+            self._policy,
+            blocks.take,
+        )
+        self._store_evidence(stores, tenant, fresh, found, relinked)
+        facts = keep_facts(stores, tenant, fresh, found.key_ids, self._vault)
+        anchors = [self._anchor_of(admission, found, keyed) for keyed in batch.keyed]
+        rows = stores.keys.rows(tenant, {*anchors, *facts.key_ids} - {0})
+        persons = self._publish.changed(
+            stores,
+            tenant,
+            relinked.person_ids | {rows[key_id].person_id for key_id in facts.key_ids},
+            relinked.births,
+            now_us,
+        )
+        events = _events(fresh, found.key_ids, counters.next_ingest_sequence)
+        stores.tenants.save(
+            tenant,
+            Counters(
+                counters.next_key_id + len(found.new_keys),
+                counters.next_ingest_sequence + len(events),
+                blocks.left,
+            ),
+        )
+        revision = self._append(stores, batch, persons, events)
+        person_ids = [rows[key_id].person_id if key_id else 0 for key_id in anchors]
+        other = Lane.LIVE if batch.lane is Lane.BULK else Lane.BULK
+        revision = revision.at(other, stores.persons.latest_version(tenant, set(person_ids) - {0}, other))
+        outcomes = tuple(
+            Outcome(status, person_id, (_DIFFERS,) if status is IngestStatus.DIFFERS else arrival.refusals)
+            for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
+        )
+        return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs))
+
+    def _anchor_of(self, admission: _Admission, found: Keyed, keyed: KeyedRecord | None) -> int:
+        """The anchor's key id of what stands in the ledger for a record; 0 for none."""
+        if keyed is None:
+            return 0
+        place = (keyed.record.source, keyed.record.record_id)
+        if place in admission.known:
+            return admission.known[place].anchor_key_id
+        anchor = admission.fresh[place].anchor
+        return found.key_ids[anchor] if anchor is not None else 0
+
+    def _store_evidence(
+        self,
+        stores: Stores,
+        tenant: str,
+        fresh: Sequence[KeyedRecord],
+        found: Keyed,
+        relinked: Relinked,
+    ) -> None:
+        added: list[tuple[KeyRow, bytes]] = []
+        for key_id, (row, identifier) in found.new_keys.items():
+            sealed = self._vault.seal(tenant, identifier.value, row.hash)
+            added.append((relinked.changed.get(key_id, row), sealed))
+        stores.keys.add(tenant, added)
+        stores.keys.update(
+            tenant, [row for key_id, row in relinked.changed.items() if key_id not in found.new_keys]
+        )
+        stores.edges.add(tenant, found.new_pairs)
+        stores.sightings.observe(tenant, _sightings(fresh, found.key_ids))
+        stores.ledger.add(tenant, (_ledger_row(keyed, found.key_ids) for keyed in fresh))
+
+    def _append(
+        self,
+        stores: Stores,
+        batch: Batch,
+        persons: Sequence[PersonRow],
+        events: Sequence[ResolvedEvent],
+    ) -> Revision:
+        """Persons first: whoever reads an event knows its person. Rows keep the position as their version."""
+        versions: dict[int, int] = {}
+
+        def entry_of(row: PersonRow) -> Entry:
+            def payload(position: int) -> bytes:
+                versions[row.person_id] = position
+                return self._encoding.versioned(row.entry, position)
+
+            return Entry(ChangeKind.PERSON, batch.tenant, payload)
+
+        entries = [entry_of(row) for row in persons]
+        entries += [Entry(ChangeKind.EVENT, batch.tenant, self._encoding.event(event)) for event in events]
+        revision = stores.changes.append(batch.lane, entries)
+        stores.persons.save(
+            batch.tenant,
+            [replace(row, version=versions[row.person_id], lane=int(batch.lane)) for row in persons],
+        )
+        return revision
+
+
+class _Blocks:
+    """Hands out person ids while a batch is linked."""
+
+    def __init__(self, blocks: IdBlocks) -> None:
+        self.left = blocks
+
+    def take(self, strong: bool) -> int:
+        person_id, self.left = self.left.take(strong)
+        return person_id
+
+
+def _admit(stores: Stores, batch: Batch) -> _Admission:
+    """Sorts out repeats, of the ledger and within the batch."""
+    wanted = {(keyed.record.source, keyed.record.record_id) for keyed in batch.keyed if keyed is not None}
+    known = stores.ledger.known(batch.tenant, wanted)
+    statuses: list[IngestStatus] = []
+    fresh: dict[RecordKey, KeyedRecord] = {}
+    for keyed in batch.keyed:
+        if keyed is None:
+            statuses.append(IngestStatus.REFUSED)
+            continue
+        place = (keyed.record.source, keyed.record.record_id)
+        if place in known:
+            first = known[place].digest
+        elif place in fresh:
+            first = fresh[place].record.digest
+        else:
+            fresh[place] = keyed
+            statuses.append(IngestStatus.ACCEPTED)
+            continue
+        same = first == keyed.record.digest
+        statuses.append(IngestStatus.REPEATED if same else IngestStatus.DIFFERS)
+    return _Admission(tuple(statuses), known, fresh)
+
+
+def _sightings(fresh: Iterable[KeyedRecord], key_ids: Mapping[bytes, int]) -> list[Sighting]:
+    seen: dict[tuple[int, str], tuple[int, int, int]] = {}
+    for keyed in fresh:
+        source, time_us = keyed.record.source, keyed.record.time_us
+        for hash_ in keyed.identifiers:
+            place = (key_ids[hash_], source)
+            first, last, count = seen.get(place, (time_us, time_us, 0))
+            seen[place] = (min(first, time_us), max(last, time_us), count + 1)
+    return [Sighting(*place, *span) for place, span in sorted(seen.items())]
+
+
+def _ledger_row(keyed: KeyedRecord, key_ids: Mapping[bytes, int]) -> LedgerRow:
+    record = keyed.record
+    anchor = key_ids[keyed.anchor] if keyed.anchor is not None else 0
+    stated = tuple(key_ids[hash_] for hash_ in keyed.identifiers)
+    return LedgerRow(record.source, record.record_id, record.digest, record.time_us, anchor, stated)
+
+
+def _events(
+    fresh: Iterable[KeyedRecord], key_ids: Mapping[bytes, int], next_sequence: int
+) -> list[ResolvedEvent]:
+    events: list[ResolvedEvent] = []
+    for keyed in fresh:
+        record = keyed.record
+        if record.event is None:
+            continue
+        others = sorted(
+            key_ids[hash_]
+            for hash_, found in keyed.identifiers.items()
+            if hash_ != keyed.anchor and not found.blocked
+        )
+        events.append(
+            ResolvedEvent(
+                next_sequence + len(events),
+                record.source,
+                record.record_id,
+                record.brand,
+                record.event.type,
+                record.time_us,
+                key_ids[keyed.anchor] if keyed.anchor is not None else 0,
+                tuple(others),
+                record.event.properties,
+            )
+        )
+    return events

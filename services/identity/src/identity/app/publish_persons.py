@@ -1,0 +1,117 @@
+"""Folds what is kept at a person's keys into what is published of the person, and finds who changed."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from identity.app.encoding import Encoding
+from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release, survivors
+from identity.domain.consents import Address, Channel, Consent, permitted_purposes
+from identity.domain.person import Person, PersonKey, PersonState, ReachableChannel, state_of
+from identity.domain.person_ids import Birth
+from identity.domain.policy import Policy
+from identity.store.ports import Stores, Vault
+from identity.store.rows import ContactPointRow, KeyRow, PersonRow
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is kept at keys and addresses."""
+
+    keys: Mapping[int, Sequence[KeyRow]]
+    attributes: Mapping[int, Sequence[AttributeStatement]]
+    contact_points: Mapping[int, Sequence[ContactPointRow]]
+    consents: Mapping[Address, Sequence[Consent]]
+
+
+class PublishPersons:
+    """Finds the persons whose published state differs from what was published last."""
+
+    def __init__(
+        self, policy: Policy, dictionary: AttributeDictionary, vault: Vault, encoding: Encoding
+    ) -> None:
+        self._policy = policy
+        self._dictionary = dictionary
+        self._vault = vault
+        self._encoding = encoding
+
+    def changed(
+        self, stores: Stores, tenant: str, person_ids: Collection[int], births: Iterable[Birth], now_us: int
+    ) -> list[PersonRow]:
+        """The rows to publish among the given ids, by id, with `entry` renewed and `version` 0.
+
+        Reads the state that this transaction has written.
+        """
+        if not person_ids:
+            return []
+        rows = dict(stores.persons.rows(tenant, person_ids))
+        rows |= self._born(stores, tenant, births)
+        birth_keys = stores.keys.rows(tenant, {row.birth_key_id for row in rows.values()})
+        person_of = {person_id: birth_keys[row.birth_key_id].person_id for person_id, row in rows.items()}
+        living = [person_id for person_id, current in person_of.items() if current == person_id]
+        facts = _read_facts(stores, tenant, living)
+        changed: list[PersonRow] = []
+        for person_id in sorted(rows):
+            row = rows[person_id]
+            if person_of[person_id] == person_id:
+                person = self._fold(row, facts, now_us)
+            else:
+                person = Person(
+                    person_id, PersonState.REDIRECTED, row.birth_hash, redirect_person_id=person_of[person_id]
+                )
+            entry = self._encoding.person(person)
+            if entry != row.entry:
+                changed.append(
+                    replace(row, entry=entry, redirect_person_id=person.redirect_person_id, version=0)
+                )
+        return changed
+
+    def _born(self, stores: Stores, tenant: str, births: Iterable[Birth]) -> dict[int, PersonRow]:
+        born = {birth.key_id: birth.person_id for birth in births}
+        return {
+            born[key.key_id]: PersonRow(
+                born[key.key_id], key.key_id, self._vault.birth_hash(tenant, key.hash), 0, 0, 0, b""
+            )
+            for key in stores.keys.rows(tenant, born.keys()).values()
+        }
+
+    def _fold(self, row: PersonRow, facts: _Facts, now_us: int) -> Person:
+        keys = facts.keys[row.person_id]
+        statements = [said for key in keys for said in facts.attributes.get(key.key_id, ())]
+        definitions = self._dictionary.definitions
+        return Person(
+            row.person_id,
+            state_of([(key.namespace, key.standing) for key in keys], self._policy),
+            row.birth_hash,
+            keys=tuple(PersonKey(key.key_id, key.namespace) for key in keys),
+            attributes={
+                name: value
+                for name, value in survivors(statements, self._dictionary).items()
+                if name in definitions and definitions[name].release is Release.OPEN
+            },
+            channels=_channels(keys, facts, now_us),
+        )
+
+
+def _read_facts(stores: Stores, tenant: str, living: Collection[int]) -> _Facts:
+    keys = stores.keys.of_persons(tenant, living)
+    key_ids = [key.key_id for rows in keys.values() for key in rows]
+    contact_points = stores.contact_points.of_keys(tenant, key_ids)
+    addresses = {point.address for points in contact_points.values() for point in points}
+    return _Facts(
+        keys,
+        stores.attributes.of_keys(tenant, key_ids),
+        contact_points,
+        stores.consents.at(tenant, addresses),
+    )
+
+
+def _channels(keys: Sequence[KeyRow], facts: _Facts, now_us: int) -> tuple[ReachableChannel, ...]:
+    purposes: dict[Channel, set[str]] = defaultdict(set)
+    for key in keys:
+        for point in facts.contact_points.get(key.key_id, ()):
+            permitted = permitted_purposes(facts.consents.get(point.address, ()), now_us)
+            purposes[point.address.channel].update(permitted)
+    return tuple(
+        ReachableChannel(channel, tuple(sorted(found))) for channel, found in sorted(purposes.items())
+    )

@@ -1,0 +1,36 @@
+"""The service's configuration, read from the environment once, in main.py."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from servicekit.config import integer, number, one_of, path, setting, text, words
+
+DEFAULT_PORT = 7101
+
+
+@dataclass(frozen=True)
+class Config:
+    """`keys` holds who may call; `secret_file` the master secret of keyed hashes and sealing (store/vault.py);
+    `consumers` are the services that must have stored a change before it may be dropped."""
+
+    keys: Path = setting("HUAXIANG_KEYS", path)
+    secret_file: Path = setting("HUAXIANG_IDENTITY_SECRET_FILE", path)
+    data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
+    url: str = setting("HUAXIANG_IDENTITY_URL", text, default="")
+    host: str = setting("HUAXIANG_IDENTITY_HOST", text, default="127.0.0.1")
+    port: int = setting("HUAXIANG_IDENTITY_PORT", integer(0, 65_535), default=DEFAULT_PORT)
+    clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)
+    synchronous: Literal["FULL", "NORMAL"] = setting(
+        "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
+    )
+    consumers: tuple[str, ...] = setting("HUAXIANG_IDENTITY_CONSUMERS", words, default=("tagging",))
+    changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
+    changelog_max_bytes: int = setting(
+        "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9
+    )
+
+    @property
+    def store_url(self) -> str:
+        """The given database, by default a file in the data folder."""
+        return self.url or f"sqlite:///{self.data / 'identity' / 'identity.db'}"

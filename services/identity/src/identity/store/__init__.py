@@ -1,0 +1,1 @@
+"""Where identity keeps things: ports, and their adapters on SQLAlchemy for SQLite and Postgres."""

@@ -1,0 +1,280 @@
+"""What the use cases need of a store. Every port is bound to one transaction: what it writes becomes visible
+with the commit and vanishes with a rollback. All calls block; all are batches, empty ones included. Numbers
+of parameters are not limited by the caller. A tenant never sees another's rows.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from servicekit.changelog import Entry, Head, StoredEntry
+from servicekit.revision import Lane, Revision
+
+from identity.domain.attributes import AttributeStatement
+from identity.domain.consents import Address, Consent
+from identity.domain.record import Identifier, StatedAddress
+from identity.store.rows import (
+    AuditRow,
+    ContactPointRow,
+    Counters,
+    EdgeRow,
+    KeyRow,
+    KnownRecord,
+    LedgerRow,
+    PersonRow,
+    Sighting,
+    StoredSettings,
+)
+
+RecordKey = tuple[str, str]
+"""(source, record_id)"""
+
+
+class Tenants(Protocol):
+    """The tenants and their counters."""
+
+    def lock(self, tenant: str, epoch: str) -> Counters:
+        """The counters, after making this transaction the tenant's only writer until it ends.
+
+        A tenant seen for the first time starts at 1. When the store's epoch has changed since the last call
+        (a restore), the open id blocks are abandoned. Waits for other writers, bounded by the store's lock
+        time-out.
+        """
+        ...
+
+    def save(self, tenant: str, counters: Counters) -> None:
+        """Stores the counters of a locked tenant."""
+        ...
+
+    def all(self) -> Sequence[str]:
+        """Every tenant, in order of name."""
+        ...
+
+
+class Ledger(Protocol):
+    """The records that entered: only grows."""
+
+    def known(self, tenant: str, records: Collection[RecordKey]) -> Mapping[RecordKey, KnownRecord]:
+        """Those of the given records that are in the ledger."""
+        ...
+
+    def add(self, tenant: str, rows: Iterable[LedgerRow]) -> None:
+        """Adds records that are not in the ledger."""
+        ...
+
+
+class Keys(Protocol):
+    """Identifiers and what is derived of them."""
+
+    def find(self, tenant: str, hashes: Collection[bytes]) -> Mapping[bytes, int]:
+        """The key ids of those hashes that have one."""
+        ...
+
+    def rows(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, KeyRow]:
+        """The rows of those keys that exist."""
+        ...
+
+    def of_persons(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
+        """The keys of each person, ascending; persons without keys are left out."""
+        ...
+
+    def add(self, tenant: str, rows: Iterable[tuple[KeyRow, bytes]]) -> None:
+        """Adds new keys, each with its sealed identifier."""
+        ...
+
+    def update(self, tenant: str, rows: Iterable[KeyRow]) -> None:
+        """Stores standing, person and born person of existing keys."""
+        ...
+
+    def sealed(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, bytes]:
+        """The sealed identifiers of keys."""
+        ...
+
+
+class Edges(Protocol):
+    """Which keys were seen together: only grows; blocked keys have no edges."""
+
+    def existing(self, tenant: str, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those of the pairs (low, high) that are stored."""
+        ...
+
+    def neighbours(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
+        """The keys that each key was seen with; keys seen alone are left out."""
+        ...
+
+    def add(self, tenant: str, rows: Iterable[EdgeRow]) -> None:
+        """Adds pairs that are not stored."""
+        ...
+
+
+class Sightings(Protocol):
+    """When and by whom keys were stated."""
+
+    def observe(self, tenant: str, sightings: Iterable[Sighting]) -> None:
+        """Widens the stored times and adds to the counts; at most one row per key and source."""
+        ...
+
+    def of_keys(self, tenant: str, key_ids: Collection[int]) -> Sequence[Sighting]:
+        """By key, then source."""
+        ...
+
+
+class Persons(Protocol):
+    """Every person id ever born."""
+
+    def rows(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, PersonRow]:
+        """The rows of those ids that exist."""
+        ...
+
+    def save(self, tenant: str, rows: Iterable[PersonRow]) -> None:
+        """Inserts or replaces rows by person id; a birth never changes."""
+        ...
+
+    def redirecting_to(self, tenant: str, person_id: int) -> Sequence[int]:
+        """The ids that stand for this one, ascending."""
+        ...
+
+    def latest_version(self, tenant: str, person_ids: Collection[int], lane: Lane) -> int:
+        """The highest version among those of the persons that were published in this lane last; 0 for
+        none.
+        """
+        ...
+
+    def page(self, tenant: str, after: int, limit: int) -> Sequence[PersonRow]:
+        """Rows with a higher person id, ascending."""
+        ...
+
+
+class Attributes(Protocol):
+    """What sources say about persons, kept at keys."""
+
+    def of_keys(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[AttributeStatement]]:
+        """The statements at each key; keys without any are left out."""
+        ...
+
+    def save(self, tenant: str, statements: Iterable[tuple[int, AttributeStatement]]) -> None:
+        """Inserts or replaces by key, name and source."""
+        ...
+
+
+class ContactPoints(Protocol):
+    """Addresses, kept at keys."""
+
+    def of_keys(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[ContactPointRow]]:
+        """The addresses at each key; keys without any are left out."""
+        ...
+
+    def keys_at(self, tenant: str, addresses: Collection[Address]) -> set[int]:
+        """The keys at which any of the addresses is stated."""
+        ...
+
+    def save(self, tenant: str, rows: Iterable[ContactPointRow]) -> None:
+        """Inserts or replaces by key and address."""
+        ...
+
+
+class Consents(Protocol):
+    """Permissions given and taken back, kept at addresses: only grows."""
+
+    def at(self, tenant: str, addresses: Collection[Address]) -> Mapping[Address, Sequence[Consent]]:
+        """Every statement at each address; addresses without any are left out."""
+        ...
+
+    def add(self, tenant: str, statements: Iterable[tuple[RecordKey, Consent]]) -> None:
+        """Adds statements, each with the record that made it; one that is stored already stays."""
+        ...
+
+
+class Settings(Protocol):
+    """The tenants' settings."""
+
+    def get(self, tenant: str) -> StoredSettings | None:
+        """The stored settings, None when there are none."""
+        ...
+
+    def put(self, tenant: str, settings: StoredSettings) -> None:
+        """Stores them."""
+        ...
+
+
+class Audit(Protocol):
+    """Who saw personal data: only grows."""
+
+    def add(self, tenant: str, row: AuditRow) -> None:
+        """Adds a row."""
+        ...
+
+
+class Acknowledgements(Protocol):
+    """How far consumers have stored the changes."""
+
+    def advance(self, consumer: str, through: Revision) -> None:
+        """Stores the greater of what is stored and `through`, per lane; a new epoch starts over."""
+        ...
+
+    def get(self, consumer: str) -> Revision | None:
+        """What is stored, None for nothing."""
+        ...
+
+
+class Changes(Protocol):
+    """The changelog (servicekit.changelog) of this transaction."""
+
+    def head(self) -> Head:
+        """The end of the changelog."""
+        ...
+
+    def append(self, lane: Lane, entries: Sequence[Entry]) -> Revision:
+        """Appends; called once and last, but for rows that need the entries' positions."""
+        ...
+
+    def kept(self, kind: str, tenant: str) -> Iterator[StoredEntry]:
+        """Every entry of a kind and tenant that is still kept, in order of position."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The ports of one transaction."""
+
+    tenants: Tenants
+    ledger: Ledger
+    keys: Keys
+    edges: Edges
+    sightings: Sightings
+    persons: Persons
+    attributes: Attributes
+    contact_points: ContactPoints
+    consents: Consents
+    settings: Settings
+    audit: Audit
+    acknowledgements: Acknowledgements
+    changes: Changes
+
+
+class Vault(Protocol):
+    """Keyed hashes and sealed texts under keys derived per tenant and purpose. Pure but for sealing's
+    nonce.
+    """
+
+    def identifier_hash(self, tenant: str, identifier: Identifier) -> bytes:
+        """16 bytes; equal for equal namespace, scope and normal form."""
+        ...
+
+    def address_hash(self, tenant: str, address: StatedAddress) -> bytes:
+        """16 bytes; equal for equal channel, scope and address."""
+        ...
+
+    def birth_hash(self, tenant: str, identifier_hash: bytes) -> int:
+        """64 bits, unsigned."""
+        ...
+
+    def seal(self, tenant: str, text: str, bound_to: bytes) -> bytes:
+        """An authenticated ciphertext that opens only with the same `bound_to`."""
+        ...
+
+    def open(self, tenant: str, sealed: bytes, bound_to: bytes) -> str:
+        """The sealed text. Raises VaultDamaged when the key or the ciphertext is not the one it was sealed
+        with.
+        """
+        ...

@@ -1,0 +1,28 @@
+"""All ports on one connection."""
+
+from servicekit.changelog import Changelog
+from sqlalchemy import Connection
+
+from identity.store.ports import Stores
+from identity.store.sql_administration import SqlAcknowledgements, SqlAudit, SqlChanges, SqlSettings
+from identity.store.sql_evidence import SqlEdges, SqlKeys, SqlLedger, SqlSightings, SqlTenants
+from identity.store.sql_persons import SqlAttributes, SqlConsents, SqlContactPoints, SqlPersons
+
+
+def open_stores(connection: Connection, changelog: Changelog) -> Stores:
+    """The ports of the transaction that runs on `connection`."""
+    return Stores(
+        tenants=SqlTenants(connection),
+        ledger=SqlLedger(connection),
+        keys=SqlKeys(connection),
+        edges=SqlEdges(connection),
+        sightings=SqlSightings(connection),
+        persons=SqlPersons(connection),
+        attributes=SqlAttributes(connection),
+        contact_points=SqlContactPoints(connection),
+        consents=SqlConsents(connection),
+        settings=SqlSettings(connection),
+        audit=SqlAudit(connection),
+        acknowledgements=SqlAcknowledgements(connection, changelog.service),
+        changes=SqlChanges(connection, changelog),
+    )

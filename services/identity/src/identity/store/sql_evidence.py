@@ -1,0 +1,223 @@
+"""Tenants, the ledger, keys, edges and sightings on SQLAlchemy; contracts in ports.py."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from servicekit.driver_sql import execute, execute_many
+from sqlalchemy import Connection
+
+from identity.domain.linking import Standing
+from identity.domain.person_ids import IdBlocks
+from identity.store.batches import pack_ids, select_among, select_pairs
+from identity.store.ports import RecordKey
+from identity.store.rows import Counters, EdgeRow, KeyRow, KnownRecord, LedgerRow, Sighting
+
+_KEY_COLUMNS = "key_id, namespace, scope, hash, standing, person_id, born_person_id"
+
+
+class SqlTenants:
+    """Tenants."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock(self, tenant: str, epoch: str) -> Counters:
+        execute(
+            self._connection,
+            "INSERT INTO tenants (tenant, epoch, next_key_id, next_ingest_sequence, "
+            "next_block, next_known, next_anonymous) VALUES (?, ?, 1, 1, 0, 0, 0) ON CONFLICT (tenant) DO NOTHING",
+            (tenant, epoch),
+        )
+        select = (
+            "SELECT epoch, next_key_id, next_ingest_sequence, next_block, next_known, next_anonymous "
+            "FROM tenants WHERE tenant = ?"
+        )
+        if self._connection.dialect.name == "postgresql":
+            select += " FOR UPDATE"
+        stored_epoch, key_id, sequence, *blocks = execute(self._connection, select, (tenant,)).one()
+        counters = Counters(key_id, sequence, IdBlocks(*blocks))
+        if stored_epoch == epoch:
+            return counters
+        execute(self._connection, "UPDATE tenants SET epoch = ? WHERE tenant = ?", (epoch, tenant))
+        counters = Counters(key_id, sequence, counters.blocks.abandoned())
+        self.save(tenant, counters)
+        return counters
+
+    def save(self, tenant: str, counters: Counters) -> None:
+        execute(
+            self._connection,
+            "UPDATE tenants SET next_key_id = ?, next_ingest_sequence = ?, next_block = ?, next_known = ?, "
+            "next_anonymous = ? WHERE tenant = ?",
+            (
+                counters.next_key_id,
+                counters.next_ingest_sequence,
+                counters.blocks.next_block,
+                counters.blocks.next_known,
+                counters.blocks.next_anonymous,
+                tenant,
+            ),
+        )
+
+    def all(self) -> Sequence[str]:
+        return [row[0] for row in execute(self._connection, "SELECT tenant FROM tenants ORDER BY tenant")]
+
+
+class SqlLedger:
+    """Ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def known(self, tenant: str, records: Collection[RecordKey]) -> Mapping[RecordKey, KnownRecord]:
+        ids_of_source: dict[str, list[str]] = defaultdict(list)
+        for source, record_id in records:
+            ids_of_source[source].append(record_id)
+        return {
+            (source, row[0]): KnownRecord(row[1], row[2])
+            for source, record_ids in ids_of_source.items()
+            for row in select_among(
+                self._connection,
+                "SELECT record_id, digest, anchor_key_id FROM records WHERE tenant = ? AND source = ?",
+                (tenant, source),
+                "record_id",
+                record_ids,
+            )
+        }
+
+    def add(self, tenant: str, rows: Iterable[LedgerRow]) -> None:
+        execute_many(
+            self._connection,
+            "INSERT INTO records (tenant, source, record_id, digest, time_us, anchor_key_id, key_ids) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    tenant,
+                    row.source,
+                    row.record_id,
+                    row.digest,
+                    row.time_us,
+                    row.anchor_key_id,
+                    pack_ids(row.key_ids),
+                )
+                for row in rows
+            ],
+        )
+
+
+class SqlKeys:
+    """Keys."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, tenant: str, hashes: Collection[bytes]) -> Mapping[bytes, int]:
+        sql = "SELECT hash, key_id FROM keys WHERE tenant = ?"
+        return dict(map(tuple, select_among(self._connection, sql, (tenant,), "hash", hashes)))
+
+    def rows(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, KeyRow]:
+        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"  # noqa: S608  # a constant
+        return {
+            row[0]: _key_row(row) for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids)
+        }
+
+    def of_persons(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
+        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"  # noqa: S608  # a constant
+        found: dict[int, list[KeyRow]] = defaultdict(list)
+        for row in select_among(self._connection, sql, (tenant,), "person_id", person_ids):
+            found[row[5]].append(_key_row(row))
+        for rows in found.values():
+            rows.sort(key=lambda row: row.key_id)
+        return found
+
+    def add(self, tenant: str, rows: Iterable[tuple[KeyRow, bytes]]) -> None:
+        execute_many(
+            self._connection,
+            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            [
+                (
+                    tenant,
+                    row.key_id,
+                    row.namespace,
+                    row.scope,
+                    row.hash,
+                    int(row.standing),
+                    row.person_id,
+                    row.born_person_id,
+                    sealed,
+                )
+                for row, sealed in rows
+            ],
+        )
+
+    def update(self, tenant: str, rows: Iterable[KeyRow]) -> None:
+        execute_many(
+            self._connection,
+            "UPDATE keys SET standing = ?, person_id = ?, born_person_id = ? WHERE tenant = ? AND key_id = ?",
+            [(int(row.standing), row.person_id, row.born_person_id, tenant, row.key_id) for row in rows],
+        )
+
+    def sealed(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, bytes]:
+        sql = "SELECT key_id, sealed FROM keys WHERE tenant = ?"
+        return dict(map(tuple, select_among(self._connection, sql, (tenant,), "key_id", key_ids)))
+
+
+class SqlEdges:
+    """Edges: each pair is stored in both directions, so that a neighbourhood is one range."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def existing(self, tenant: str, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        sql = "SELECT key_id, other_key_id FROM edges WHERE tenant = ?"
+        rows = select_pairs(self._connection, sql, (tenant,), ("key_id", "other_key_id"), pairs)
+        return {(row[0], row[1]) for row in rows}
+
+    def neighbours(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
+        columns = ", ".join(f"k.{column}" for column in _KEY_COLUMNS.split(", "))
+        sql = (
+            f"SELECT {columns}, e.key_id FROM edges e "  # noqa: S608  # constants
+            "JOIN keys k ON k.tenant = e.tenant AND k.key_id = e.other_key_id WHERE e.tenant = ?"
+        )
+        found: dict[int, list[KeyRow]] = defaultdict(list)
+        for row in select_among(self._connection, sql, (tenant,), "e.key_id", key_ids):
+            found[row[7]].append(_key_row(row))
+        return found
+
+    def add(self, tenant: str, rows: Iterable[EdgeRow]) -> None:
+        execute_many(
+            self._connection,
+            "INSERT INTO edges (tenant, key_id, other_key_id, source, time_us) VALUES (?, ?, ?, ?, ?)",
+            [
+                (tenant, one, other, row.source, row.time_us)
+                for row in rows
+                for one, other in ((row.low, row.high), (row.high, row.low))
+            ],
+        )
+
+
+class SqlSightings:
+    """Sightings."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def observe(self, tenant: str, sightings: Iterable[Sighting]) -> None:
+        execute_many(
+            self._connection,
+            "INSERT INTO sightings AS s (tenant, key_id, source, first_us, last_us, records) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, key_id, source) DO UPDATE SET "
+            "first_us = CASE WHEN excluded.first_us < s.first_us THEN excluded.first_us ELSE s.first_us END, "
+            "last_us = CASE WHEN excluded.last_us > s.last_us THEN excluded.last_us ELSE s.last_us END, "
+            "records = s.records + excluded.records",
+            [(tenant, s.key_id, s.source, s.first_us, s.last_us, s.records) for s in sightings],
+        )
+
+    def of_keys(self, tenant: str, key_ids: Collection[int]) -> Sequence[Sighting]:
+        sql = "SELECT key_id, source, first_us, last_us, records FROM sightings WHERE tenant = ?"
+        found = [Sighting(*row) for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids)]
+        return sorted(found, key=lambda sighting: (sighting.key_id, sighting.source))
+
+
+def _key_row(row: Any) -> KeyRow:
+    return KeyRow(row[0], row[1], row[2], row[3], Standing(row[4]), row[5], row[6])
