@@ -226,6 +226,7 @@ def _sqlite_engines(url: URL, synchronous: str) -> _Engines:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
 
@@ -254,6 +255,7 @@ def _postgres_engines(url: URL, statement_timeout_ms: int) -> _Engines:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,
             connect_args={"options": options},
             execution_options=execution_options,
         )

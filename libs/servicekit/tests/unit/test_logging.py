@@ -4,7 +4,11 @@ import json
 
 import pytest
 import structlog
+from servicekit.database import Database
+from servicekit.driver_sql import execute
+from servicekit.errors import QueueFull
 from servicekit.logging import configure, logger
+from sqlalchemy.exc import IntegrityError
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +38,44 @@ def test_a_service_may_list_more_fields(capsys):
     assert lines(capsys)[0]["template"] == "t-1"
 
 
-def test_an_exception_is_written_with_its_trace(capsys):
+@pytest.mark.parametrize("given", [True, "error"])
+def test_an_exception_is_written_with_its_frames_and_without_data(capsys, given):
     configure("identity")
     try:
-        raise KeyError("x")
-    except KeyError:
-        logger().error("failed", exc_info=True)
-    assert "KeyError" in lines(capsys)[0]["exception"]
+        try:
+            int("phone 13800138000")
+        except ValueError as cause:
+            raise KeyError("13800138000") from cause
+    except KeyError as error:
+        logger().error("failed", exc_info=True if given is True else error)
+    (line,) = lines(capsys)
+    assert line["exception"].splitlines()[-1] == "KeyError"
+    assert "ValueError" in line["exception"]
+    assert "test_logging.py" in line["exception"]
+    assert "13800138000" not in json.dumps(line)
+
+
+def test_messages_that_quote_no_data_are_written(capsys):
+    configure("identity")
+    group = ExceptionGroup("several", [RuntimeError("worker broke"), QueueFull("writes", 3)])
+    logger().error("failed", exc_info=group)
+    (line,) = lines(capsys)
+    assert "RuntimeError: worker broke" in line["exception"]
+    assert "QueueFull: the queue of writes is full (3)" in line["exception"]
+
+
+def test_an_sql_error_shows_no_value(capsys, sqlite_url):
+    configure("identity")
+    database = Database.open(sqlite_url)
+    database.write_now(lambda c: execute(c, "CREATE TABLE phones (number TEXT PRIMARY KEY)"))
+
+    def insert(connection):
+        execute(connection, "INSERT INTO phones (number) VALUES (?)", ("13800138000",))
+
+    database.write_now(insert)
+    with pytest.raises(IntegrityError) as refused:
+        database.write_now(insert)
+    assert "13800138000" not in str(refused.value), "the engine hides parameters"
+    logger().error("failed", exc_info=refused.value)
+    assert "IntegrityError" in lines(capsys)[0]["exception"]
+    database.close_now()
