@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox.aliyun_sms.provider import AliyunSms
 from sandbox.carrier import Carrier
-from sandbox.clock import Clock
+from sandbox.clock import Clock, ClockFileError
 from sandbox.document import SettingsError
 from sandbox.effects import EffectLog
 from sandbox.faults import FaultPlan
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(given.settings, seed=given.seed, port=given.port)
         asyncio.run(_serve(settings, given.data, Clock(given.clock)))
-    except SettingsError as error:
+    except (SettingsError, ClockFileError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command line program
         return EXIT_SETTINGS
     except PortInUseError as error:
