@@ -82,7 +82,7 @@ def canonical_form(form: Expression | Condition) -> Expression | Condition:
 
 
 def canonical_text(rule: t.Rule) -> str:
-    """What equal rules share: the key of caches and features."""
+    """What equal rules share: a key for caches. It may be longer than the text of a rule may be."""
     return print_rule(canonical_rule(rule))
 
 
