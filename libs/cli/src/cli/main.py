@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import suite
+from cli.commands import importing, suite
 from cli.exits import HELP
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.command("init")(suite.init)
 app.command("up")(suite.up)
 app.command("down")(suite.down)
 app.command("status")(suite.status)
+app.command("import")(importing.import_file)
 
 
 def main() -> None:

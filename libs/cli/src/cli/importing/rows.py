@@ -1,0 +1,114 @@
+"""Rows of CSV and Parquet files as mappings of column to value, with their line; broken rows as faults."""
+
+import codecs
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from cli.exits import Exit, Refusal
+
+SNIFFED_BYTES = 1_000_000
+PARQUET_BATCH_ROWS = 2_000
+MAX_CELL_CHARS = 1_000_000
+ENCODINGS = ("utf-8-sig", "gb18030")
+UNREADABLE = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`line` is the line in a CSV file where the row ends, the row number in a Parquet file; both from 1."""
+
+    line: int
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that cannot be read as the header says."""
+
+    line: int
+    problem: str
+
+
+def read_rows(path: Path, encoding: str | None = None) -> Iterator[Row | BrokenRow]:
+    """Streams a file; memory does not depend on its size. Raises Refusal when it is no such file."""
+    if not path.is_file():
+        raise Refusal(f"{path} is not a file", Exit.USAGE)
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        return _parquet_rows(path)
+    return _csv_rows(path, encoding or sniff_encoding(path))
+
+
+def read_header(path: Path, encoding: str | None = None) -> list[str]:
+    """The names of the columns. Raises Refusal."""
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        return list(_parquet(path).schema_arrow.names)
+    with path.open(encoding=encoding or sniff_encoding(path), errors="replace", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def count_rows(path: Path) -> int | None:
+    """How many rows there are, where that is known without reading them."""
+    return _parquet(path).metadata.num_rows if path.suffix.lower() in {".parquet", ".pq"} else None
+
+
+def sniff_encoding(path: Path) -> str:
+    """UTF-8 with or without BOM when the beginning reads as such, else GB18030. Raises Refusal when neither."""
+    with path.open("rb") as file:
+        beginning = file.read(SNIFFED_BYTES)
+    for encoding in ENCODINGS:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            decoder.decode(beginning, final=len(beginning) < SNIFFED_BYTES)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise Refusal(
+        f"{path} is neither UTF-8 nor GB18030: save it as UTF-8, or name its encoding with --encoding",
+        Exit.BAD_DATA,
+    )
+
+
+def _csv_rows(path: Path, encoding: str) -> Iterator[Row | BrokenRow]:
+    csv.field_size_limit(MAX_CELL_CHARS)
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, None)
+        if header is None:
+            return
+        width = len(header)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BrokenRow(reader.line_num, f"cannot be read: {error}")
+                continue
+            if not cells:
+                continue
+            if len(cells) != width:
+                yield BrokenRow(reader.line_num, f"has {len(cells)} cells, the header has {width}")
+            elif any(UNREADABLE in cell for cell in cells):
+                yield BrokenRow(reader.line_num, f"holds bytes that are not {encoding.removesuffix('-sig')}")
+            else:
+                yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    line = 0
+    for batch in _parquet(path).iter_batches(PARQUET_BATCH_ROWS):
+        for cells in batch.to_pylist():
+            line += 1
+            yield Row(line, cells)
+
+
+def _parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path} is not a Parquet file that can be read: {error}", Exit.BAD_DATA) from error
