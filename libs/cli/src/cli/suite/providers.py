@@ -9,8 +9,8 @@ from cli.suite.programs import Ports
 from cli.suite.secrets import OWNER_ONLY, derived, read_secret
 
 SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT = "sms_main", "wechat_service", "push_main"
-OFFICIAL_APP = "wx_official"
-PUSH_APP = "app"
+OFFICIAL_APP = "wx_oa"
+PUSH_APP = ""
 SIGN_NAME = "画像商城"
 SMS_TEMPLATE = "SMS_90001"
 WECHAT_TEMPLATE = "tpl_member_notice"
