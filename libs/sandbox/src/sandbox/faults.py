@@ -1,6 +1,7 @@
 """The fault plan: which request meets which misfortune, repeatable by seed."""
 
 import hashlib
+import struct
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,7 +82,8 @@ class FaultPlan:
                 continue
             if rule.limit and self._fired[place] >= rule.limit:
                 continue
-            if draw(self._seed, place, provider, action, number) < rule.rate:
+            (lot,) = draws(1, self._seed, place, provider, action, number)
+            if lot < rule.rate:
                 self._fired[place] += 1
                 return rule
         return None
@@ -115,7 +117,7 @@ def _rule(reader: Reader) -> Rule:
     return rule
 
 
-def draw(*parts: object) -> float:
-    """A number in [0, 1), a function of the parts alone."""
-    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+def draws(count: int, *parts: object) -> list[float]:
+    """`count` independent numbers in [0, 1), 1 to 8, a function of the parts alone."""
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8 * count).digest()
+    return [number / 2**64 for number in struct.unpack(f">{count}Q", digest)]

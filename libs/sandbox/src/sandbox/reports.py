@@ -12,7 +12,7 @@ import aiohttp
 
 from sandbox.clock import Clock
 from sandbox.document import Reader
-from sandbox.faults import draw
+from sandbox.faults import draws
 from sandbox.store import Store
 
 PUSH_TIMEOUT_S = 5.0
@@ -120,15 +120,15 @@ class Reports:
 
     def owe(self, provider: str, name: str, report: Report) -> None:
         """Queue a report inside the caller's transaction; its fate is a function of the seed and `name`."""
-        fates, lot = self.fates, (self._seed, provider, name, report.kind)
-        if draw("dropped", *lot) < fates.dropped:
+        fates = self.fates
+        dropped, early_lot, jitter, reordered, duplicated = draws(5, self._seed, provider, name, report.kind)
+        if dropped < fates.dropped:
             return
-        early = draw("early", *lot) < fates.early
-        after_s = report.after_s + fates.delay_s + fates.jitter_s * draw("jitter", *lot)
-        if draw("reordered", *lot) < fates.reordered:
+        early = early_lot < fates.early
+        after_s = report.after_s + fates.delay_s + fates.jitter_s * jitter
+        if reordered < fates.reordered:
             after_s += fates.reordered_by_s
-        copies = 2 if draw("duplicated", *lot) < fates.duplicated else 1
-        for copy in range(copies):
+        for copy in range(2 if duplicated < fates.duplicated else 1):
             due = self._clock.now() + (0.0 if early and copy == 0 else after_s * (1 + copy))
             row = self._store.connection.execute(
                 "INSERT INTO reports (provider, account, kind, due_epoch_s, attempt, payload)"
@@ -235,13 +235,15 @@ class Reports:
     def _settle(
         self, rows: list[_Row], *, done: bool, tried_at: float = 0.0, waits: Sequence[float] = ()
     ) -> None:
+        given_up = [] if done else [row for row in rows if row.attempt >= len(waits)]
+        ended = rows if done else given_up
+        again = [] if done else [row for row in rows if row.attempt < len(waits)]
+        self.given_up += len(given_up)
         with self._store.transaction():
-            for row in rows:
-                if done or row.attempt >= len(waits):
-                    self.given_up += 0 if done else 1
-                    self._store.connection.execute("DELETE FROM reports WHERE id = ?", (row.id,))
-                else:
-                    self._store.connection.execute(
-                        "UPDATE reports SET attempt = attempt + 1, due_epoch_s = ? WHERE id = ?",
-                        (tried_at + waits[row.attempt], row.id),
-                    )
+            self._store.connection.executemany(
+                "DELETE FROM reports WHERE id = ?", [(row.id,) for row in ended]
+            )
+            self._store.connection.executemany(
+                "UPDATE reports SET attempt = attempt + 1, due_epoch_s = ? WHERE id = ?",
+                [(tried_at + waits[row.attempt], row.id) for row in again],
+            )

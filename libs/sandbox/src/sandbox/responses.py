@@ -1,6 +1,7 @@
 """What people do with a message that was sent to them; the sandbox reports it as the provider would."""
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -101,4 +102,4 @@ def seeded(settings: Mapping[str, object]) -> SeededResponses:
 def _draws(seed: int, sent: Sent) -> tuple[float, ...]:
     text = f"{seed}\x1f{sent.provider}\x1f{sent.address}\x1f{sent.key}"
     digest = hashlib.blake2b(text.encode(), digest_size=40).digest()
-    return tuple(int.from_bytes(digest[at : at + 8], "big") / 2**64 for at in range(0, 40, 8))
+    return tuple(number / 2**64 for number in struct.unpack(">5Q", digest))

@@ -87,20 +87,21 @@ class AliyunSms:
     def _send(self, call: Call, account: Account, send: Send) -> Reply:
         self._check(account, send)
         now = self._desk.clock.now()
+        action, digest = self.action(call), call.digest
         biz_id = f"{secrets.randbelow(9 * 10**17) + 10**17}^0"
         for sms in send.messages:
             message = Message(
                 provider=NAME,
                 channel="sms",
                 account=account.access_key_id,
-                action=self.action(call),
+                action=action,
                 address=sms.phone,
                 key=send.out_id,
                 message_id=biz_id,
                 topic=_topic(send, sms.sign.name),
                 marketing=send.template.kind is Kind.MARKETING,
                 text=sms.text,
-                request_digest=call.digest,
+                request_digest=digest,
                 failure="MOBILE_NOT_ON_SERVICE",
                 failed=sms.phone in self._settings.blocked,
             )

@@ -1,6 +1,7 @@
 """The push service: cids from its own pool, each pushed once."""
 
 import json
+from dataclasses import dataclass
 
 from sandbox.carrier import Message
 from sandbox.directory import Leavers
@@ -20,6 +21,16 @@ _ACTIONS = {
     "/v3/push": "push",
     "/v3/push/batch/regid/single": "batch_regid_single",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The request that a push came in."""
+
+    app_key: str
+    action: str
+    digest: str
+    cid: str
 
 
 class Jpush:
@@ -92,8 +103,9 @@ class Jpush:
         if not known:
             raise answers.refuse(1011, "cannot find user by this audience")
         msg_id = self._next_msg_id()
+        origin = _Origin(app.app_key, self.action(call), call.digest, str(cid))
         for registration_id in known:
-            self._send(call, app, (str(cid), msg_id, registration_id), content)
+            self._send(origin, content, msg_id, registration_id)
         for registration_id in set(ids) - set(known):
             self._desk.owe(
                 NAME,
@@ -108,13 +120,15 @@ class Jpush:
         if not app.vip:
             raise answers.refuse(2006, "the interface is for VIP apps only")
         pushes = requests.push_list(read_json(call))
-        return Reply.json(
-            200, {cid: self._push_single(call, app, cid, asked) for cid, asked in pushes.items()}
-        )
+        action, digest = self.action(call), call.digest
+        entries = {}
+        for cid, asked in pushes.items():
+            entries[cid] = self._push_single(app, _Origin(app.app_key, action, digest, cid), asked)
+        return Reply.json(200, entries)
 
-    def _push_single(self, call: Call, app: App, cid: str, asked: dict[str, object]) -> dict[str, object]:
+    def _push_single(self, app: App, origin: "_Origin", asked: dict[str, object]) -> dict[str, object]:
         """One entry of a batch; an error concerns this entry alone."""
-        target = asked.get("target")
+        target, cid = asked.get("target"), origin.cid
         if not self._cids.issued(app, cid):
             return answers.failed(1003, "cid is not from the pool of this app, or older than a day")
         if (first := self._cids.first(cid)) is not None:
@@ -128,25 +142,24 @@ class Jpush:
         if not self._settings.devices.knows(target):
             return answers.failed(1011, "cannot find user by this audience")
         msg_id = self._next_msg_id()
-        self._send(call, app, (cid, msg_id, target), content)
+        self._send(origin, content, msg_id, target)
         self._cids.use(cid, msg_id)
         return {"msg_id": msg_id}
 
-    def _send(self, call: Call, app: App, names: tuple[str, str, str], content: Content) -> None:
-        cid, msg_id, registration_id = names
+    def _send(self, origin: "_Origin", content: Content, msg_id: str, registration_id: str) -> None:
         gone = not self._settings.devices.reachable(registration_id) or self._leavers.holds(registration_id)
         message = Message(
             provider=NAME,
             channel="push",
-            account=app.app_key,
-            action=self.action(call),
+            account=origin.app_key,
+            action=origin.action,
             address=registration_id,
-            key=cid,
+            key=origin.cid,
             message_id=msg_id,
-            topic=app.app_key,
+            topic=origin.app_key,
             marketing=content.marketing,
             text=content.text,
-            request_digest=call.digest,
+            request_digest=origin.digest,
             failure="not_delivered",
             failed=gone,
         )
