@@ -87,7 +87,7 @@ async def _serve(settings: Settings, folder: Path, clock: Clock) -> None:
             loop.add_signal_handler(number, stop.set)
     async with build(settings, folder, clock=clock) as sandbox:
         print(json.dumps({"ports": sandbox.ports}), flush=True)  # noqa: T201 - read by whoever started us
-        await stop.wait()
+        await sandbox.serve(stop)
 
 
 def _responses(settings: Settings) -> Responses:

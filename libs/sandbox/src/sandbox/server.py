@@ -94,6 +94,16 @@ class Sandbox:
         write_atomically(parts.store.path.parent / PORTS_FILE, json.dumps(self.ports))
         return self.ports
 
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; raise what ended a background task before that."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        for task in done:
+            task.result()
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -130,3 +130,21 @@ async def test_the_door_pages_through_the_effects(http, sandbox, aliyun):
         assert (await answer.json())["effects"] == {"aliyun_sms": 3}
     async with http.get(url, params={"limit": 0}) as answer:
         assert answer.status == 400
+
+
+async def test_sigterm_ends_it_in_order(tmp_path, settings_file):
+    async with program("--data", str(tmp_path / "d"), "--settings", str(settings_file)) as process:
+        await process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+
+
+async def test_what_breaks_in_the_background_ends_the_program(sandbox, monkeypatch):
+    def broken() -> float:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(sandbox.reports, "_pause_s", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        async with asyncio.timeout(5):
+            await sandbox.serve(asyncio.Event())

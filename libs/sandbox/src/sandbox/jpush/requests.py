@@ -87,7 +87,9 @@ def _check_platform(platform: object) -> None:
     if platform is None:
         raise refuse(1002, "platform is required")
     named = platform if isinstance(platform, list) else [platform]
-    if platform != "all" and not (named and all(name in _PLATFORMS for name in named)):
+    if platform != "all" and not (
+        named and all(isinstance(name, str) and name in _PLATFORMS for name in named)
+    ):
         raise refuse(1003, "platform must be all or a list of platforms")
 
 

@@ -85,13 +85,16 @@ def _entries(callback: Callback) -> list[Mapping[str, object]]:
     for entry in content:
         if not isinstance(entry, dict) or not {"type", "msgid", "registration_id", "time"} <= entry.keys():
             raise CallbackMalformedError("an entry lacks type, msgid, registration_id or time")
-        if not isinstance(entry["type"], int) or not isinstance(entry["time"], int):
+        if type(entry["type"]) is not int or type(entry["time"]) is not int:
             raise CallbackMalformedError("type and time of an entry must be whole numbers")
     return content
 
 
 def _time(entry: Mapping[str, object]) -> datetime:
-    return datetime.fromtimestamp(int(str(entry["time"])) / 1000, UTC)
+    try:
+        return datetime.fromtimestamp(int(str(entry["time"])) / 1000, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise CallbackMalformedError("the time of an entry is beyond all calendars") from error
 
 
 def _digest(entry: Mapping[str, object]) -> str:

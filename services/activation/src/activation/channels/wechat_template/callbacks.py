@@ -88,7 +88,10 @@ def _time(event: Element) -> datetime:
     text = _text(event, "CreateTime")
     if not text.isdecimal():
         raise CallbackMalformedError("CreateTime is not in seconds")
-    return datetime.fromtimestamp(int(text), UTC)
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise CallbackMalformedError("CreateTime is beyond all calendars") from error
 
 
 def _digest(*parts: str) -> str:

@@ -1,0 +1,75 @@
+"""Whatever is pushed at us, a callback is read, refused as forged or refused as malformed."""
+
+import json
+
+import pytest
+from activation.channels.aliyun_sms import callbacks as aliyun
+from activation.channels.jpush import callbacks as jpush
+from activation.channels.port import CallbackMalformedError
+from activation.channels.wechat_template import callbacks as wechat
+from activation.channels.wire import Callback
+from hypothesis import given
+from hypothesis import strategies as st
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+values = leaves | st.lists(leaves, max_size=2) | st.sampled_from([4, 6, 10**18, -(10**18), "9" * 30, "²"])
+SMS = {
+    "phone_number": "13800000001",
+    "report_time": "2026-01-31 08:00:00",
+    "send_time": "2026-01-31 08:00:00",
+    "success": True,
+    "err_code": "DELIVERED",
+    "biz_id": "1^0",
+    "out_id": "b1",
+    "content": "R",
+}
+PUSH = {"type": 4, "msgid": "1", "registration_id": "r", "time": 1_700_000_000_000}
+EVENT = {
+    "Event": "TEMPLATESENDJOBFINISH",
+    "FromUserName": "o",
+    "CreateTime": "1700000000",
+    "MsgID": "1",
+    "Status": "success",
+}
+
+
+def spoilt(
+    entry: dict[str, object], spoiling: st.SearchStrategy[object]
+) -> st.SearchStrategy[dict[str, object]]:
+    """A real entry in which some fields are replaced or gone."""
+    names = list(entry)
+    return st.builds(
+        lambda changed, gone: {name: each for name, each in (entry | changed).items() if name not in gone},
+        st.dictionaries(st.sampled_from(names), spoiling, max_size=2),
+        st.sets(st.sampled_from(names), max_size=1),
+    )
+
+
+def read(module, callback: Callback) -> None:
+    for parse in (module.receipts, module.inbound):
+        try:
+            parse(callback)
+        except CallbackMalformedError:
+            continue
+
+
+@given(entries=st.lists(spoilt(SMS, values) | leaves, max_size=3) | leaves)
+def test_sms(entries):
+    read(aliyun, Callback("POST", "", {}, json.dumps(entries).encode()))
+
+
+@given(entries=st.lists(spoilt(PUSH, values) | leaves, max_size=3) | leaves)
+def test_push(entries):
+    read(jpush, Callback("POST", "", {}, json.dumps(entries).encode()))
+
+
+@given(fields=spoilt(EVENT, st.text(max_size=20) | st.sampled_from(["unsubscribe", "9" * 30, "²", ""])))
+def test_event(fields):
+    body = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
+    read(wechat, Callback("POST", "", {}, f"<xml>{body}</xml>".encode("utf-8", "replace")))
+
+
+@pytest.mark.parametrize("module", [aliyun, jpush, wechat], ids=["aliyun_sms", "jpush", "wechat_template"])
+@given(body=st.binary(max_size=100))
+def test_bytes(module, body):
+    read(module, Callback("POST", "", {}, body))
