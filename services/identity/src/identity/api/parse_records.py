@@ -148,8 +148,9 @@ class RecordParser:
                 dropped.append(name)
         for name in dropped:
             del properties[name]
-        published = change_pb2.ResolvedEvent(properties=properties)
-        return Event(message.type, published.SerializeToString(deterministic=True))
+        published = change_pb2.ResolvedEvent()
+        published.properties.MergeFrom(properties)
+        return Event(message.type, published.SerializeToString())
 
     def _attributes(
         self, message: record_pb2.Record, time_us: int, anchored: bool, refusals: list[Refusal]

@@ -3,8 +3,9 @@ transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
@@ -38,8 +39,7 @@ class IngestStatus(IntEnum):
     REFUSED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`person_id` 0: no identifier that may link, or refused."""
 
     status: IngestStatus
@@ -194,7 +194,7 @@ class IngestRecords:
         revision = stores.changes.append(batch.lane, entries)
         stores.persons.save(
             batch.tenant,
-            [replace(row, version=versions[row.person_id], lane=int(batch.lane)) for row in persons],
+            [row._replace(version=versions[row.person_id], lane=int(batch.lane)) for row in persons],
         )
         return revision
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from identity.app.hot_keys import HotKeys
 from identity.domain.linking import Standing
@@ -12,8 +13,7 @@ from identity.store.ports import Edges, Keys, Vault
 from identity.store.rows import EdgeRow, KeyRow
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedRecord:
+class KeyedRecord(NamedTuple):
     """A record with its identifiers hashed, in the order stated, without repeats.
 
     `anchor` is the hash of the identifier of highest priority that may link, None without one: a function of

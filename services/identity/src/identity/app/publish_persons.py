@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from identity.app.encoding import Encoding
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release, survivors
@@ -62,7 +62,7 @@ class PublishPersons:
             entry = self._encoding.person(person)
             if entry != row.entry:
                 changed.append(
-                    replace(row, entry=entry, redirect_person_id=person.redirect_person_id, version=0)
+                    row._replace(entry=entry, redirect_person_id=person.redirect_person_id, version=0)
                 )
         return changed
 

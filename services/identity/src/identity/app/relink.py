@@ -7,7 +7,7 @@ linking all evidence at once. The cost grows with the region, not with the store
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from identity.domain.linking import Standing, is_shared, link
 from identity.domain.person_ids import Birth, assign_ids
@@ -61,8 +61,7 @@ def relink(
     changed: dict[int, KeyRow] = {}
     person_ids = set(born.values())
     for key_id, row in rows.items():
-        after = replace(
-            row,
+        after = row._replace(
             standing=linking.standing[key_id],
             person_id=assignment.person_of[key_id],
             born_person_id=born.get(key_id, row.born_person_id),

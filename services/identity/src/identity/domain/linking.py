@@ -17,6 +17,7 @@ that changed equals recomputing all.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from identity.domain.policy import Policy
 
@@ -31,8 +32,7 @@ class Standing(IntEnum):
     BLOCKED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class LinkKey:
+class LinkKey(NamedTuple):
     """What linking knows of a key. `hash` is the identifier's keyed hash, unique within a tenant."""
 
     key_id: int

@@ -1,6 +1,7 @@
 """A record as the front door lets it in: checked, normalised, without what was refused."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Channel
@@ -10,8 +11,7 @@ MAX_FUTURE_S = 600
 """A record this far ahead of the suite's clock is clamped to now; beyond it is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(NamedTuple):
     """An identifier in normal form with its scope made explicit; a blocked one is stored and never links."""
 
     namespace: str
@@ -20,16 +20,14 @@ class Identifier:
     blocked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """`properties` are the open ones in their published encoding."""
 
     type: str
     properties: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StatedAddress:
+class StatedAddress(NamedTuple):
     """An address in normal form."""
 
     channel: Channel
@@ -50,8 +48,7 @@ class StatedConsent:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What one source says at one moment. `digest` is of the content as it was sent."""
 
     source: str
@@ -66,8 +63,7 @@ class Record:
     contact_points: tuple[StatedAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A part that was not taken: where, why, and how to mend it, without the value itself."""
 
     field: str
@@ -75,16 +71,14 @@ class Refusal:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One record of a batch: what is taken of it (None when it is refused as a whole) and what is not."""
 
     record: Record | None
     refusals: tuple[Refusal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedEvent:
+class ResolvedEvent(NamedTuple):
     """An event as others see it: identifiers replaced by keys; `properties` as in Event."""
 
     ingest_sequence: int

@@ -1,6 +1,7 @@
 """What the ports take and give: frozen rows, times in microseconds since 1970."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from identity.domain.consents import Address
 from identity.domain.linking import LinkKey, Standing
@@ -16,16 +17,14 @@ class Counters:
     blocks: IdBlocks = field(default_factory=IdBlocks)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRecord:
+class KnownRecord(NamedTuple):
     """What the ledger says of a record that came before."""
 
     digest: bytes
     anchor_key_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(NamedTuple):
     """A record as evidence; `key_ids` in the order they were stated, blocked ones included."""
 
     source: str
@@ -36,8 +35,7 @@ class LedgerRow:
     key_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(NamedTuple):
     """A key with what is derived of it: 0 is no person, no id born with it."""
 
     key_id: int
@@ -53,8 +51,7 @@ class KeyRow:
         return LinkKey(self.key_id, self.namespace, self.scope, self.hash)
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeRow:
+class EdgeRow(NamedTuple):
     """Two keys seen in one record: `low` < `high`; the first such record's source and time."""
 
     low: int
@@ -63,8 +60,7 @@ class EdgeRow:
     time_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """When and how often one source stated a key."""
 
     key_id: int
@@ -74,8 +70,7 @@ class Sighting:
     records: int
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRow:
+class PersonRow(NamedTuple):
     """A person id: its birth, the id it stands for (0 = itself), and what was published of it, where and
     how.
     """

@@ -13,6 +13,7 @@ from identity.store.batches import pack_ids, select_among, select_pairs
 from identity.store.ports import RecordKey
 from identity.store.rows import Counters, EdgeRow, KeyRow, KnownRecord, LedgerRow, Sighting
 
+_STANDINGS = tuple(Standing)
 _KEY_COLUMNS = "key_id, namespace, scope, hash, standing, person_id, born_person_id"
 
 
@@ -220,4 +221,4 @@ class SqlSightings:
 
 
 def _key_row(row: Any) -> KeyRow:
-    return KeyRow(row[0], row[1], row[2], row[3], Standing(row[4]), row[5], row[6])
+    return KeyRow(row[0], row[1], row[2], row[3], _STANDINGS[row[4]], row[5], row[6])

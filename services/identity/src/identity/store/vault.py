@@ -22,6 +22,7 @@ SECRET_BYTES = 32
 HASH_BYTES = 16
 NONCE_BYTES = 12
 CACHED_KEYS = 1_024
+CACHED_HASHES = 100_000
 _SEALED_FORMAT = b"\x01"
 
 
@@ -66,10 +67,14 @@ class KeyVault:
             raise ValueError(f"a master secret has {SECRET_BYTES} bytes, not {len(secret)}")
         self._secret = secret
         self._key = lru_cache(CACHED_KEYS)(self._derive)
+        self._identifier_hash = lru_cache(CACHED_HASHES)(self._hash_identifier)
         self._cipher = lru_cache(CACHED_KEYS)(lambda tenant: AESGCM(self._key(tenant, "seal")))
 
     def identifier_hash(self, tenant: str, identifier: Identifier) -> bytes:
-        message = f"{identifier.namespace}\0{identifier.scope}\0{identifier.value}".encode()
+        return self._identifier_hash(tenant, identifier.namespace, identifier.scope, identifier.value)
+
+    def _hash_identifier(self, tenant: str, namespace: str, scope: str, value: str) -> bytes:
+        message = f"{namespace}\0{scope}\0{value}".encode()
         return hmac.digest(self._key(tenant, "identifier"), message, "sha256")[:HASH_BYTES]
 
     def address_hash(self, tenant: str, address: StatedAddress) -> bytes:

@@ -1,0 +1,198 @@
+"""What every adapter of the ports does, on SQLite and Postgres; app behaviour is tested through the rpcs."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+from identity.domain.attributes import AttributeStatement
+from identity.domain.consents import Address, Channel, Consent
+from identity.domain.linking import Standing
+from identity.domain.person_ids import BLOCK_IDS, IdBlocks
+from identity.main import Wiring
+from identity.store.ports import Stores
+from identity.store.rows import (
+    AuditRow,
+    ContactPointRow,
+    Counters,
+    EdgeRow,
+    KeyRow,
+    KnownRecord,
+    LedgerRow,
+    PersonRow,
+    Sighting,
+    StoredSettings,
+)
+from identity.store.sql import open_stores
+from servicekit.changelog import Entry
+from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection, text
+
+T = TypeVar("T")
+Run = Callable[[Callable[[Stores], T]], T]
+MANY = 20_000
+"""More keys than one statement takes."""
+
+
+@pytest.fixture
+def run(wiring: Wiring) -> Run[object]:
+    """Runs a function in one transaction."""
+
+    def run(work: Callable[[Stores], object]) -> object:
+        def on_connection(connection: Connection) -> object:
+            return work(open_stores(connection, wiring.changelog))
+
+        return wiring.database.write_now(on_connection)
+
+    return run
+
+
+def key(key_id: int, person_id: int = 0, standing: Standing = Standing.LINKING) -> KeyRow:
+    return KeyRow(key_id, "phone", "", key_id.to_bytes(16, "big"), standing, person_id, 0)
+
+
+def test_counters_start_at_one_and_are_kept(run: Run[object]) -> None:
+    assert run(lambda s: s.tenants.lock("t", "e1")) == Counters()
+    kept = Counters(5, 7, IdBlocks(2, 3, 65_540))
+    run(lambda s: s.tenants.save("t", kept))
+    assert run(lambda s: s.tenants.lock("t", "e1")) == kept
+    assert run(lambda s: s.tenants.lock("u", "e1")) == Counters()
+    assert run(lambda s: s.tenants.all()) == ["t", "u"]
+
+
+def test_a_new_epoch_abandons_the_open_id_blocks_once(run: Run[object]) -> None:
+    run(lambda s: s.tenants.lock("t", "e1"))
+    run(lambda s: s.tenants.save("t", Counters(5, 7, IdBlocks(2, 3, 65_540))))
+    restored = run(lambda s: s.tenants.lock("t", "e2"))
+    assert restored == Counters(5, 7, IdBlocks(2, 0, 0))
+    assert restored.blocks.take(True)[0] == 2 * BLOCK_IDS
+    assert run(lambda s: s.tenants.lock("t", "e2")) == restored
+
+
+def test_the_ledger_knows_what_was_added(run: Run[object]) -> None:
+    rows = [LedgerRow("shop", f"r{n}", bytes([n % 256]), n, n, (n, n + 1)) for n in range(3)]
+    run(lambda s: s.ledger.add("t", rows))
+    wanted = [("shop", "r0"), ("shop", "r9"), ("pos", "r1"), ("shop", "r2")]
+    assert run(lambda s: s.ledger.known("t", wanted)) == {
+        ("shop", "r0"): KnownRecord(b"\x00", 0),
+        ("shop", "r2"): KnownRecord(b"\x02", 2),
+    }
+    assert run(lambda s: s.ledger.known("u", wanted)) == {}
+    assert run(lambda s: s.ledger.known("t", [])) == {}
+
+
+def test_keys_are_found_by_hash_id_and_person(run: Run[object]) -> None:
+    run(lambda s: s.keys.add("t", [(key(n, person_id=n // 2), b"sealed%d" % n) for n in (1, 3, 2)]))
+    assert run(lambda s: s.keys.find("t", [key(2).hash, key(9).hash])) == {key(2).hash: 2}
+    assert run(lambda s: s.keys.rows("t", [1, 9])) == {1: key(1)}
+    assert run(lambda s: s.keys.of_persons("t", [1, 7])) == {1: [key(2, 1), key(3, 1)]}
+    assert run(lambda s: s.keys.sealed("t", [3])) == {3: b"sealed3"}
+    assert run(lambda s: s.keys.rows("u", [1])) == {}
+    changed = key(2, 9, Standing.SHARED)._replace(born_person_id=4)
+    run(lambda s: s.keys.update("t", [changed]))
+    assert run(lambda s: s.keys.rows("t", [2])) == {2: changed}
+
+
+def test_batches_are_not_limited(run: Run[object]) -> None:
+    run(lambda s: s.keys.add("t", ((key(n), b"") for n in range(1, MANY + 1))))
+    assert len(run(lambda s: s.keys.rows("t", range(1, MANY + 1)))) == MANY
+    pairs = [(n, n + 1) for n in range(1, MANY)]
+    run(lambda s: s.edges.add("t", (EdgeRow(low, high, "shop", 0) for low, high in pairs)))
+    assert run(lambda s: s.edges.existing("t", [*pairs, (1, 3)])) == set(pairs)
+
+
+def test_edges_are_seen_from_both_ends(run: Run[object]) -> None:
+    run(lambda s: s.keys.add("t", [(key(n), b"") for n in (1, 2, 3)]))
+    run(lambda s: s.edges.add("t", [EdgeRow(1, 2, "shop", 5), EdgeRow(2, 3, "pos", 6)]))
+    beside = run(lambda s: s.edges.neighbours("t", [1, 2]))
+    assert {one: {row.key_id for row in rows} for one, rows in beside.items()} == {1: {2}, 2: {1, 3}}
+    assert run(lambda s: s.edges.existing("t", [(1, 2), (1, 3)])) == {(1, 2)}
+
+
+def test_sightings_widen_and_count(run: Run[object]) -> None:
+    run(lambda s: s.sightings.observe("t", [Sighting(1, "shop", 5, 9, 2), Sighting(1, "crm", 7, 7, 1)]))
+    run(lambda s: s.sightings.observe("t", [Sighting(1, "shop", 8, 12, 1), Sighting(2, "shop", 1, 1, 1)]))
+    run(lambda s: s.sightings.observe("t", [Sighting(1, "shop", 3, 4, 1)]))
+    assert run(lambda s: s.sightings.of_keys("t", [1])) == [
+        Sighting(1, "crm", 7, 7, 1),
+        Sighting(1, "shop", 3, 12, 4),
+    ]
+
+
+def test_persons_are_replaced_by_id_and_paged(run: Run[object]) -> None:
+    rows = [
+        PersonRow(n, n, 2**64 - n, 0, 10 + n, int(Lane.BULK if n == 2 else Lane.LIVE), b"p")
+        for n in (1, 2, 3)
+    ]
+    run(lambda s: s.persons.save("t", rows))
+    moved = rows[0]._replace(redirect_person_id=3, version=20, entry=b"q")
+    run(lambda s: s.persons.save("t", [moved]))
+    assert run(lambda s: s.persons.rows("t", [1, 9])) == {1: moved}
+    assert run(lambda s: s.persons.redirecting_to("t", 3)) == [1]
+    assert run(lambda s: s.persons.page("t", 1, 5)) == rows[1:]
+    assert run(lambda s: s.persons.page("t", 0, 1)) == [moved]
+    assert run(lambda s: s.persons.latest_version("t", [1, 2, 3], Lane.LIVE)) == 20
+    assert run(lambda s: s.persons.latest_version("t", [1, 2, 3], Lane.BULK)) == 12
+    assert run(lambda s: s.persons.latest_version("t", [], Lane.BULK)) == 0
+
+
+def test_attributes_are_replaced_by_key_name_and_source(run: Run[object]) -> None:
+    old, new = AttributeStatement("city", "crm", 1, b"a"), AttributeStatement("city", "crm", 2, b"b")
+    run(lambda s: s.attributes.save("t", [(1, old), (2, old)]))
+    run(lambda s: s.attributes.save("t", [(1, new)]))
+    assert run(lambda s: s.attributes.of_keys("t", [1, 2, 3])) == {1: [new], 2: [old]}
+
+
+def test_contact_points_are_found_by_key_and_address(run: Run[object]) -> None:
+    here, there = Address(Channel.SMS, "", b"h" * 16), Address(Channel.WECHAT, "app", b"h" * 16)
+    run(
+        lambda s: s.contact_points.save(
+            "t", [ContactPointRow(1, here, b"x", 5), ContactPointRow(2, there, b"y", 5)]
+        )
+    )
+    again = ContactPointRow(1, here, b"x", 9)
+    run(lambda s: s.contact_points.save("t", [again]))
+    assert run(lambda s: s.contact_points.of_keys("t", [1])) == {1: [again]}
+    assert run(lambda s: s.contact_points.keys_at("t", [here])) == {1}
+    assert run(lambda s: s.contact_points.keys_at("t", [here, there])) == {1, 2}
+
+
+def test_consents_only_grow(run: Run[object]) -> None:
+    here, there = Address(Channel.SMS, "", b"h" * 16), Address(Channel.EMAIL, "", b"h" * 16)
+    given = Consent(here, "marketing", "", True, 5, None, "v1", "form 7")
+    taken = Consent(here, "marketing", "", False, 6, 9, "", "")
+    run(lambda s: s.consents.add("t", [(("shop", "r1"), given)]))
+    run(lambda s: s.consents.add("t", [(("shop", "r1"), given), (("shop", "r2"), taken)]))
+    found = run(lambda s: s.consents.at("t", [here, there]))
+    assert {address: sorted(said, key=lambda c: c.time_us) for address, said in found.items()} == {
+        here: [given, taken]
+    }
+
+
+def test_settings_and_acknowledgements_are_kept(run: Run[object], wiring: Wiring) -> None:
+    assert run(lambda s: s.settings.get("t")) is None
+    for etag in ("a", "b"):
+        run(lambda s, etag=etag: s.settings.put("t", StoredSettings("{}", etag)))
+    assert run(lambda s: s.settings.get("t")) == StoredSettings("{}", "b")
+    assert run(lambda s: s.acknowledgements.get("tagging")) is None
+    for live, bulk in ((5, 1), (3, 4)):
+        through = Revision("identity", "0" * 16, live, bulk)
+        run(lambda s, through=through: s.acknowledgements.advance("tagging", through))
+    assert run(lambda s: s.acknowledgements.get("tagging")) == Revision("identity", "0" * 16, 5, 4)
+    later = Revision("identity", "1" * 16, 1, 1)
+    run(lambda s: s.acknowledgements.advance("tagging", later))
+    assert run(lambda s: s.acknowledgements.get("tagging")) == later
+
+
+def test_audit_rows_are_added(run: Run[object], wiring: Wiring) -> None:
+    for _ in range(2):
+        run(lambda s: s.audit.add("t", AuditRow("key", "look", "why", "{}", (1, 2), 3, 4)))
+    count = wiring.database.read_now(lambda c: c.execute(text("SELECT count(*) FROM audit")).scalar_one())
+    assert count == 2
+
+
+def test_kept_changes_come_in_order_of_position_across_lanes(run: Run[object]) -> None:
+    for number, lane in enumerate([Lane.LIVE, Lane.BULK, Lane.LIVE, Lane.BULK]):
+        entries = [Entry("event", "t", b"%d" % number), Entry("person", "t", b""), Entry("event", "u", b"")]
+        run(lambda s, lane=lane, entries=entries: s.changes.append(lane, entries))
+    kept = run(lambda s: list(s.changes.kept("event", "t")))
+    assert [entry.payload for entry in kept] == [b"0", b"1", b"2", b"3"]
