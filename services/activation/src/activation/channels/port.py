@@ -106,6 +106,10 @@ class Caps:
     human_confirm: bool = False
     """Accepted means that a task was created for an employee."""
     region: str = "CN"
+    calls_per_minute: int | None = None
+    """What the provider allows an ordinary account; None = not published. An account may have more or less."""
+    messages_per_day: int | None = None
+    """Likewise, per calendar day of the provider."""
 
 
 @dataclass(frozen=True, slots=True)

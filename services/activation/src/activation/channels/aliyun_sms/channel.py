@@ -48,6 +48,7 @@ CAPS = Caps(
     marketing_allowed=True,
     settle_s=SETTLE_S,
     marketing_hours=(8, 22),
+    calls_per_minute=300_000,
 )
 _TEMPLATE = re.compile(r"SMS_\d+")
 _MAINLAND = re.compile(r"\+86(1[3-9]\d{9})")

@@ -47,6 +47,7 @@ CAPS = Caps(
     receipt=ReceiptKind.PUSH,
     marketing_allowed=True,
     idempotency_window_s=86_400.0,
+    calls_per_minute=600,
 )
 PERSONAL_CAPS = replace(CAPS, groups_by=(), key_scope=KeyScope.TARGET)
 

@@ -44,6 +44,7 @@ CAPS = Caps(
     receipt=ReceiptKind.PUSH,
     marketing_allowed=False,
     idempotency_window_s=600.0,
+    messages_per_day=100_000,
 )
 
 

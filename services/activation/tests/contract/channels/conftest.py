@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +96,8 @@ class Rig:
     message: Message
     bad_message: Message
     """Refused for the campaign's sake."""
+    says: Callable[[str], tuple[Message, str]]
+    """A message with these words in it, and the whole text that the person must see."""
     addresses: Callable[[int], list[str]]
     stranger: str
     """An address that the provider refuses; empty when there is none."""
@@ -228,9 +230,6 @@ async def transport() -> AsyncIterator[Transport]:
         yield opened
 
 
-MakeRig = Callable[[str], Awaitable[Rig]]
-
-
 @pytest.fixture
 def make_rig(
     sandbox: Sandbox, transport: Transport, clock: SetClock, people: People, receiver: Receiver
@@ -255,34 +254,32 @@ def make_rig(
 
     text = {"alert": "您的包裹已到店", "title": "到店"}
     push = Message(SERVICE, parameters=text)
-    too_large = Message(SERVICE, parameters={"alert": "长" * 2_000})
     sms = Message(SERVICE, "SMS_1", "华象", {"thing": "包裹"})
     notice = Message(SERVICE, "T1", parameters={"thing": "包裹"})
+
+    def say_push(words: str) -> tuple[Message, str]:
+        return replace(push, parameters={"alert": words}), words
+
+    def say_sms(words: str) -> tuple[Message, str]:
+        return replace(sms, parameters={"thing": words}), f"【华象】您的{words}已到店"
+
+    def say_notice(words: str) -> tuple[Message, str]:
+        return replace(notice, parameters={"thing": words}), f"{words}已到店"
+
     kinds = {
-        "aliyun_sms": (
-            aliyun,
-            "aliyun_sms",
-            "SendBatchSms",
-            sms,
-            replace(sms, template_id="SMS_9"),
-            phones,
-            "",
-        ),
-        "wechat_template": (
-            wechat,
-            "wechat",
-            "template_send",
-            notice,
-            replace(notice, template_id="T9"),
-            openids,
-            "x",
-        ),
-        "jpush": (jpush, "jpush", "push", push, too_large, devices, "x"),
-        "jpush_personal": (jpush_personal, "jpush", "batch_regid_single", push, too_large, devices, "x"),
+        "aliyun_sms": (aliyun, "aliyun_sms", "SendBatchSms", say_sms, phones),
+        "wechat_template": (wechat, "wechat", "template_send", say_notice, openids),
+        "jpush": (jpush, "jpush", "push", say_push, devices),
+        "jpush_personal": (jpush_personal, "jpush", "batch_regid_single", say_push, devices),
+    }
+    bad_messages = {
+        "aliyun_sms": replace(sms, template_id="SMS_9"),
+        "wechat": replace(notice, template_id="T9"),
+        "jpush": replace(push, parameters={"alert": "长" * 2_000}),
     }
 
     def rig(name: str) -> Rig:
-        make, provider, action, message, bad_message, addresses, stranger = kinds[name]
+        make, provider, action, says, addresses = kinds[name]
         receiver.channel = make(SECRET, sandbox.url(provider))
         return Rig(
             channel=receiver.channel,
@@ -290,10 +287,11 @@ def make_rig(
             sandbox=sandbox,
             provider=provider,
             action=action,
-            message=message,
-            bad_message=bad_message,
+            message=says("包裹")[0],
+            bad_message=bad_messages[provider],
+            says=says,
             addresses=addresses,
-            stranger=stranger,
+            stranger="" if provider == "aliyun_sms" else "x",
             local=lambda address: address.removeprefix("+86"),
             clock=clock,
             people=people,

@@ -191,6 +191,25 @@ async def test_a_provider_that_breaks_in_the_middle_is_found_out(rig):
         assert_one_effect_each(rig, wire, rig.addresses(count))
 
 
+WORDS = [
+    "a+b c&d=e~f%2F",
+    "\"引号\" \\ 'x'",
+    "换行\n制表\t",
+    "😀👍🏽",
+    "]]><x/>&amp;",
+    "${thing}{{thing.DATA}}",
+    "é ̈ ㎡",
+]
+
+
+@pytest.mark.parametrize("words", WORDS, ids=range(len(WORDS)))
+async def test_words_arrive_as_they_were_said(rig, words):
+    message, text = rig.says(words)
+    (outcome,) = await rig.channel.submit(await rig.wire(1, message), TIMEOUT_S)
+    assert outcome.verdict is Verdict.ACCEPTED
+    assert [effect.text for effect in rig.effects()] == [text]
+
+
 async def test_what_the_campaign_did_wrong_is_said_of_the_campaign(rig):
     outcomes = await rig.channel.submit(await rig.wire(small(rig), rig.bad_message), TIMEOUT_S)
     assert {(each.verdict, each.scope) for each in outcomes} == {(Verdict.REJECTED, Scope.CAMPAIGN)}
