@@ -1,12 +1,50 @@
-"""What the tests of tagging share: a migrated store on each dialect."""
+"""What the tests of tagging share: a migrated store on each dialect, and all of tagging without its servers."""
 
-from collections.abc import Iterator
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Changelog
+from servicekit.clock import ManualClock
 from servicekit.database import Database
 from servicekit.migrations import migrate
+from servicekit.revision import LANES, Lane
+from sqlalchemy import Connection
+from tagging.app.apply_changes import StoreFacts
+from tagging.app.apply_tags import Applied, ApplyTags
+from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.evaluate_everybody import Everybody
+from tagging.app.evaluate_persons import plain
+from tagging.app.publish import ComputeEverybody
+from tagging.app.recompute import RecomputePersons
+from tagging.app.run_tags import ExecuteRuns, RunRequests
+from tagging.catalogue.files import parse_definitions
+from tagging.domain.definition import TagDefinition
+from tagging.domain.events import Event
+from tagging.domain.persons import Person, PersonState
+from tagging.store.block_files import BlockFiles
+from tagging.store.change_entries import ContractFactEntries
+from tagging.store.dictionary_file import standard_dictionary
+from tagging.store.lake_columns import LakeColumns
+from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_relations import DuckLakeRelations
+from tagging.store.ports import FactStores
+from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
+from tagging.store.sql_events import SqlEventStore
+from tagging.store.sql_features import SqlDuePersons, SqlFeatures
+from tagging.store.sql_key_map import SqlKeyMap
+from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_progress import SqlProgress
+from tagging.store.sql_references import SqlReferenceTables
+from tagging.store.sql_runs import SqlComputations, SqlRuns
+from tagging.store.sql_tenants import SqlTenants
+from tagging.store.sql_values import SqlTagValues
+from tagging.store.tag_entries import ContractTagEntries
+from tagging.store.tag_ports import Run, TagStores
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -19,3 +57,153 @@ def database(database_url: str) -> Iterator[Database]:
     opened.write_now(Changelog("tagging").create)
     yield opened
     opened.close_now()
+
+
+class World:
+    """Tagging without its servers: every store and use case over one database, and a clock that stands."""
+
+    tenant = "t1"
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.clock = ManualClock(dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC))  # noon in Shanghai
+        self.folder = folder
+        self.changelog = Changelog("tagging")
+        self.dictionary = standard_dictionary()
+        self._ids = (f"id{number}" for number in itertools.count())
+        self._versions = itertools.count(1)
+        self._sequences = itertools.count(1)
+        self.open()
+
+    def open(self) -> None:
+        """As after a start: nothing is kept in memory."""
+        self.references = SqlReferenceTables()
+        self.facts = FactStores(
+            SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(self.changelog), ContractFactEntries()
+        )
+        self.files = BlockFiles(self.folder / "values", lambda: next(self._ids))
+        self.tags = TagStores(
+            SqlTagCatalogue(),
+            SqlCutStore(),
+            SqlTagValues(self.files, lambda: 0),
+            SqlComputations(),
+            SqlRuns(),
+            SqlFeatures(),
+            SqlDuePersons(),
+            ContractTagEntries(),
+        )
+        self.columns = ColumnsInForce(self.dictionary, self.tags)
+        self.recompute = RecomputePersons(self.facts, self.references, self.tags, self.columns, self.clock)
+        lake = DuckLakeRelations(
+            LakeFolder(self.folder / "lake", LakeColumns(self.dictionary)),
+            SqlManifest(),
+            self.facts.key_map,
+            self.references,
+            self.dictionary,
+        )
+        self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns)
+        self.compute = ComputeEverybody(
+            self.database, self.changelog, self.everybody, self.facts, self.tags, self.columns, self.recompute
+        )
+        self.apply_tags = ApplyTags(self.facts, self.tags, self.changelog, self.dictionary, self.clock)
+        self.run_requests = RunRequests(self.tags, self.columns, lambda: next(self._ids))
+        self.execute_runs = ExecuteRuns(self.database, self.tags, self.compute, self.clock)
+
+    def apply(self, definitions: Iterable[TagDefinition], **options: Any) -> Applied:
+        options = {"delete_missing": False, "validate_only": False, "etag": "", **options}
+        return self.database.write_now(self.apply_tags, self.tenant, list(definitions), **options)
+
+    def define(self, *documents: str) -> Applied:
+        """Definitions as lines of YAML."""
+        return self.apply(parse_definitions("\n".join(f"- {each}" for each in documents), "test"))
+
+    def person(
+        self, person_id: int, *keys: int, state: PersonState = PersonState.KNOWN, **said: Any
+    ) -> Person:
+        return Person(person_id, next(self._versions), state, key_ids=keys, **said)
+
+    def event(self, key: int, type_: str, time: dt.datetime, **properties: Any) -> Event:
+        sequence = next(self._sequences)
+        return Event(sequence, "shop", f"e{sequence}", type_, time, key, properties=properties)
+
+    def ago(self, **delta: float) -> dt.datetime:
+        return self.clock.now() - dt.timedelta(**delta)
+
+    def store(self, *facts: Person | Event, lane: Lane = Lane.LIVE) -> None:
+        """Facts of one transaction, with what follows from them."""
+
+        def write(connection: Connection) -> None:
+            stored = StoreFacts(self.facts, self.clock.now)(
+                connection,
+                self.tenant,
+                None,
+                [each for each in facts if isinstance(each, Person)],
+                [each for each in facts if isinstance(each, Event)],
+            )
+            entries = list(stored.entries)
+            entries += self.recompute(connection, self.tenant, stored.touched, stored.overtaken, lane)
+            self.changelog.append(connection, lane, entries)
+
+        self.database.write_now(write)
+
+    def run(self, *tag_ids: str) -> Run:
+        request_id = next(self._ids)
+        run = self.database.write_now(self.run_requests.create, self.tenant, request_id, tag_ids)
+        return self.execute_runs.execute(self.tenant, run)
+
+    def values(self, *columns: str) -> dict[str, dict[int, Any]]:
+        """Known values by column and person."""
+
+        def read(connection: Connection) -> dict[str, dict[int, Any]]:
+            found: dict[str, dict[int, Any]] = {}
+            for column, shape in self.tags.values.columns(connection, self.tenant).items():
+                if not columns or column in columns:
+                    persons, vector = self.tags.values.open_column(connection, self.tenant, column)
+                    found[column] = dict(zip(persons.tolist(), plain(vector, shape), strict=True))
+            return found
+
+        return self.database.read_now(read)
+
+    def changes(self, lane: Lane | None = None, after: int = 0) -> list[change_pb2.Change]:
+        """The changelog's entries, in order of position."""
+        entries = [
+            entry
+            for each in ([lane] if lane else LANES)
+            for entry in self.database.read_now(
+                self.changelog.page, each, after, limit=100_000, max_bytes=2**40
+            ).entries
+        ]
+        found = []
+        for entry in sorted(entries, key=lambda each: each.position):
+            change = change_pb2.Change.FromString(entry.payload)
+            change.position = entry.position
+            found.append(change)
+        return found
+
+    @property
+    def position(self) -> int:
+        return self.database.read_now(self.changelog.head).position
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, tmp_path)
+
+
+@pytest.fixture
+def small_world(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[], World]]:
+    """Makes empty worlds on SQLite, for properties."""
+    opened: list[Database] = []
+
+    def make() -> World:
+        path = tmp_path / f"world{len(opened)}"
+        path.mkdir()
+        database = Database.open(f"sqlite:///{path / 'store.db'}", synchronous="OFF")
+        migrate(database, MIGRATIONS)
+        database.write_now(Changelog("tagging").create)
+        opened.append(database)
+        return World(database, path)
+
+    yield make
+    for each in opened:
+        each.close_now()

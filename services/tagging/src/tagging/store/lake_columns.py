@@ -58,7 +58,9 @@ class LakeColumns:
         said: dict[str, list[Any]] = {}
         for index, event in enumerate(events):
             for name, value in event.properties.items():
-                said.setdefault(name, [None] * len(events))[index] = value
+                if name not in said:
+                    said[name] = [None] * len(events)
+                said[name][index] = value
         columns: dict[str, Any] = {
             "ingest_sequence": [event.ingest_sequence for event in events],
             "type": [event.type for event in events],

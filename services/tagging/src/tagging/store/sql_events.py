@@ -13,6 +13,7 @@ from tagging.domain.events import Event
 from tagging.store.ports import Highest, PersonIds
 from tagging.store.property_json import decode, encode, microseconds, moment_of
 from tagging.store.sql_counters import ensure_counters
+from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
 
 INSERTED = 200
@@ -22,7 +23,6 @@ ROW_BYTES = 100
 EVENT_COLUMNS = (
     "ingest_sequence, source, event_id, type, time_us, anchor_key_id, other_key_ids, brand, properties, extra"
 )
-_QUALIFIED = ", ".join(f"e.{name}" for name in EVENT_COLUMNS.split(", "))
 
 
 class SqlEventStore:
@@ -65,42 +65,45 @@ class SqlEventStore:
         if types is not None and not types:
             return found
         listed = sorted(types) if types is not None else []
-        of_types = f" AND e.type IN ({', '.join('?' * len(listed))})" if listed else ""
-        for piece, marks in pieces(found):
+        of_types = f" AND type IN ({', '.join('?' * len(listed))})" if listed else ""
+        owners = keys_of_persons(connection, tenant, found)
+        for piece, marks in pieces(owners):
             rows = execute(
                 connection,
-                f"SELECT k.person_id, {_QUALIFIED} FROM key_owner k "  # noqa: S608  # only marks are inserted
-                "JOIN event e ON e.tenant = k.tenant AND e.anchor_key_id = k.key_id "
-                f"WHERE k.tenant = ? AND k.person_id IN ({marks}){of_types}",
+                f"SELECT {EVENT_COLUMNS} FROM event "  # noqa: S608  # only marks are inserted
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}){of_types}",
                 [tenant, *piece, *listed],
             )
-            for row in rows:
-                found[row[0]].append(event_of(row[1:]))
+            for event in map(event_of, rows):
+                found[owners[event.anchor_key_id]].append(event)
         for events in found.values():
             events.sort(key=lambda event: (event.time, event.ingest_sequence))
         return found
 
     def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
-        rows = execute(
-            connection,
-            f"SELECT {_QUALIFIED} FROM key_owner k "  # noqa: S608  # constants
-            "JOIN event e ON e.tenant = k.tenant AND e.anchor_key_id = k.key_id "
-            "WHERE k.tenant = ? AND k.person_id = ? ORDER BY e.time_us DESC, e.ingest_sequence DESC LIMIT ?",
-            (tenant, person_id, limit),
-        )
-        return [event_of(tuple(row)) for row in rows]
+        found: list[Event] = []
+        for piece, marks in pieces(keys_of_persons(connection, tenant, [person_id])):
+            rows = execute(
+                connection,
+                f"SELECT {EVENT_COLUMNS} FROM event "  # noqa: S608  # only marks are inserted
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}) "
+                "ORDER BY time_us DESC, ingest_sequence DESC LIMIT ?",
+                [tenant, *piece, limit],
+            )
+            found += map(event_of, rows)
+        found.sort(key=lambda event: (event.time, event.ingest_sequence), reverse=True)
+        return found[:limit]
 
     def persons_active(
         self, connection: Connection, tenant: str, start: dt.datetime, end: dt.datetime
     ) -> PersonIds:
         rows = execute(
             connection,
-            "SELECT DISTINCT k.person_id FROM event e "
-            "JOIN key_owner k ON k.tenant = e.tenant AND k.key_id = e.anchor_key_id "
-            "WHERE e.tenant = ? AND e.time_us >= ? AND e.time_us < ? AND k.person_id > 0",
+            "SELECT DISTINCT anchor_key_id FROM event WHERE tenant = ? AND time_us >= ? AND time_us < ?",
             (tenant, microseconds(start), microseconds(end)),
         )
-        return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
+        owners = owners_of_keys(connection, tenant, [row[0] for row in rows])
+        return np.array(sorted({person_id for person_id in owners.values() if person_id}), dtype=np.int64)
 
     def highest(self, connection: Connection) -> dict[str, Highest]:
         rows = execute(

@@ -13,6 +13,7 @@ from tagging.store.key_arrays import KeyArrays
 from tagging.store.ports import PersonIds
 from tagging.store.property_json import decode, encode
 from tagging.store.sql_counters import ensure_counters
+from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
 
 MAX_REDIRECTS = 16
@@ -104,21 +105,14 @@ class SqlKeyMap:
         return found
 
     def owners(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> dict[int, int]:
-        return {key: person for key, person in _owners(connection, tenant, key_ids).items() if person}
+        return {key: person for key, person in owners_of_keys(connection, tenant, key_ids).items() if person}
 
     def keys_of(
         self, connection: Connection, tenant: str, person_ids: Collection[int]
     ) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {person_id: [] for person_id in person_ids}
-        for piece, marks in pieces(found):
-            rows = execute(
-                connection,
-                "SELECT person_id, key_id FROM key_owner "  # noqa: S608  # only marks are inserted
-                f"WHERE tenant = ? AND person_id IN ({marks}) ORDER BY key_id",
-                [tenant, *piece],
-            )
-            for person_id, key_id in rows:
-                found[person_id].append(key_id)
+        for key_id, person_id in sorted(keys_of_persons(connection, tenant, found).items()):
+            found[person_id].append(key_id)
         return found
 
     def population(self, connection: Connection, tenant: str, population: Population) -> PersonIds:
@@ -161,7 +155,7 @@ class SqlKeyMap:
         """
         keys = {key for person in news.values() for key in person.key_ids}
         keys.update(key for person_id in news if person_id in stored for key in stored[person_id].key_ids)
-        owned = _owners(connection, tenant, keys)
+        owned = owners_of_keys(connection, tenant, keys)
         contested = _contested(connection, tenant, keys)
         listed: dict[int, set[int]] = {key: {owned[key]} - {0} if key in owned else set() for key in keys}
         for key, persons in contested.items():
@@ -186,18 +180,6 @@ class SqlKeyMap:
 
 def _universe(person: Person) -> tuple[PersonState, int, int]:
     return person.state, person.redirect_person_id, person.birth_hash
-
-
-def _owners(connection: Connection, tenant: str, key_ids: Collection[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for piece, marks in pieces(key_ids):
-        rows = execute(
-            connection,
-            f"SELECT key_id, person_id FROM key_owner WHERE tenant = ? AND key_id IN ({marks})",  # noqa: S608
-            [tenant, *piece],
-        )
-        found.update((row[0], row[1]) for row in rows)
-    return found
 
 
 def _contested(connection: Connection, tenant: str, key_ids: Collection[int]) -> dict[int, set[int]]:

@@ -1,0 +1,42 @@
+"""The service's configuration, read from the environment once, in main.py."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from servicekit.config import integer, number, one_of, path, setting, text
+
+DEFAULT_PORT = 7102
+
+
+@dataclass(frozen=True)
+class Config:
+    """`keys` holds who may call, `service_key_file` the key that this service presents to identity."""
+
+    keys: Path = setting("HUAXIANG_KEYS", path)
+    service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
+    identity_target: str = setting("HUAXIANG_IDENTITY_TARGET", text, default="127.0.0.1:7101")
+    data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
+    url: str = setting("HUAXIANG_TAGGING_URL", text, default="")
+    host: str = setting("HUAXIANG_TAGGING_HOST", text, default="127.0.0.1")
+    port: int = setting("HUAXIANG_TAGGING_PORT", integer(0, 65_535), default=DEFAULT_PORT)
+    clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)
+    synchronous: Literal["FULL", "NORMAL"] = setting(
+        "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
+    )
+    lake_flush_bytes: int = setting("HUAXIANG_LAKE_FLUSH_BYTES", integer(1, 10**10), default=64 * 1024**2)
+    lake_flush_after_s: float = setting("HUAXIANG_LAKE_FLUSH_AFTER_S", number(1, 10**6), default=300.0)
+    changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
+    changelog_max_bytes: int = setting(
+        "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9
+    )
+
+    @property
+    def folder(self) -> Path:
+        """Where this service keeps its files."""
+        return self.data / "tagging"
+
+    @property
+    def store_url(self) -> str:
+        """The given database, by default a file in the data folder."""
+        return self.url or f"sqlite:///{self.folder / 'tagging.db'}"
