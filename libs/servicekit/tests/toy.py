@@ -129,13 +129,15 @@ class ToyServicer:
             yield chunk
 
     def _export(self, connection):
-        progress = self.store.changelog.head(connection).progress(self.store.changelog.service)
-        rows = execute(connection, "SELECT tenant, name, value, version FROM items").all()
+        head = self.store.changelog.head(connection)
+        progress = head.progress(self.store.changelog.service)
+        rows = execute(connection, "SELECT tenant, name, value FROM items").all()
         for start in range(0, len(rows), 500):
             yield pb.ExportItemsResponse(
                 changes=[
-                    pb.Change(tenant=tenant, name=name, value=value, position=version)
-                    for tenant, name, value, version in rows[start : start + 500]
+                    # A position is one of this store: the version it has from the left is another's.
+                    pb.Change(tenant=tenant, name=name, value=value, position=head.position)
+                    for tenant, name, value in rows[start : start + 500]
                 ]
             )
         yield pb.ExportItemsResponse(progress=progress.to_proto())

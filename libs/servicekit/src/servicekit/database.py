@@ -1,9 +1,10 @@
 """One store behind two dialects: synchronous SQLAlchemy Core in threads, transactions as functions.
 
 `write` runs a function in one transaction, `read` in one read-only snapshot; both hand it a Connection. On
-SQLite one thread with one connection writes and a few read; on Postgres both have a pool. A write that lost
-against another (serialization, deadlock, lock time-out, "database is locked") is rolled back and run again,
-a bounded number of times, so functions given to `write` must have no effect outside their connection.
+SQLite one thread with one connection writes and a few read (writes that wait share a commit,
+group_commit.py); on Postgres both have a pool. A write that lost against another (serialization, deadlock,
+lock time-out, "database is locked") is rolled back and run again, a bounded number of times, so functions
+given to `write` must have no effect outside their connection.
 """
 
 import asyncio
@@ -14,16 +15,23 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from threading import Lock
-from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from servicekit.commits import Commits
+from servicekit.engines import (
+    MAX_STREAMS,
+    POSTGRES_CONNECTIONS,
+    SQLITE_READERS,
+    Engines,
+    postgres_engines,
+    sqlite_engines,
+)
 from servicekit.errors import QueueFull, Unavailable
+from servicekit.group_commit import GroupCommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,14 +43,7 @@ MAX_TRIES = 6
 FIRST_PAUSE_S = 0.01
 QUEUED_WRITES = 1_000
 """Writes that wait or run, at most, by default; the next one gets QUEUE_FULL."""
-BUSY_TIMEOUT_MS = 5_000
-LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 30_000
-POOL_TIMEOUT_S = 30.0
-SQLITE_READERS = 4
-MAX_STREAMS = 4
-POSTGRES_CONNECTIONS = 8
-"""Connections for writing, and as many for reading, at most."""
 _RETRIED_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 
 
@@ -54,7 +55,7 @@ class Database:
     """Owns the engines and threads of one store. Close it; safe to use from one event loop and any
     threads."""
 
-    def __init__(self, engines: "_Engines", writers: int, readers: int, queued_writes: int) -> None:
+    def __init__(self, engines: Engines, writers: int, readers: int, queued_writes: int) -> None:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if engines.writer.dialect.name == "sqlite" else "postgresql"
         )
@@ -65,6 +66,9 @@ class Database:
         self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
         self._stream_threads = ThreadPoolExecutor(MAX_STREAMS, thread_name_prefix="store-stream")
+        self._group = (
+            GroupCommit(engines.writer, self._write_alone, self.commits) if self.dialect == "sqlite" else None
+        )
         self._streams = 0
         self._queued_writes = queued_writes
         self._pending = 0
@@ -86,9 +90,9 @@ class Database:
         """
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return cls(_sqlite_engines(parsed, synchronous), 1, SQLITE_READERS, queued_writes)
+            return cls(sqlite_engines(parsed, synchronous), 1, SQLITE_READERS, queued_writes)
         if parsed.get_backend_name() == "postgresql":
-            engines = _postgres_engines(parsed, statement_timeout_ms)
+            engines = postgres_engines(parsed, statement_timeout_ms)
             return cls(engines, POSTGRES_CONNECTIONS, POSTGRES_CONNECTIONS, queued_writes)
         raise ValueError(f"a store is sqlite:///... or postgresql://..., not {parsed.get_backend_name()}")
 
@@ -105,7 +109,8 @@ class Database:
         Raises what `fn` raises (rolled back), QueueFull when too many writes wait, DatabaseBusy after the
         last try. A cancelled call's write may still commit: every write is retry-safe by its key.
         """
-        return await self._run(self._submit_write(functools.partial(self.write_now, fn, *args, **kwargs)))
+        work = functools.partial(_call, fn, args, kwargs)
+        return await self._run(self._submit_write(work))
 
     async def read(
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -119,11 +124,14 @@ class Database:
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`write` in the calling thread, for tools, tests and start-up."""
+        return self._write_alone(functools.partial(_call, fn, args, kwargs))
+
+    def _write_alone(self, work: Callable[[Connection], T]) -> T:
         for attempt in range(MAX_TRIES):
             try:
                 with self._writer.connect() as connection:
                     with connection.begin():
-                        result = fn(connection, *args, **kwargs)
+                        result = work(connection)
                     break
             except DBAPIError as error:
                 if not _lost_the_race(error):
@@ -138,8 +146,16 @@ class Database:
         self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`read` in the calling thread; on SQLite a point read is cheaper here than through a thread."""
-        with self._reader.connect() as connection, connection.begin():
-            return fn(connection, *args, **kwargs)
+        for attempt in range(2):
+            try:
+                with self._reader.connect() as connection, connection.begin():
+                    return fn(connection, *args, **kwargs)
+            except DBAPIError as error:
+                if not _unreachable(error):
+                    raise
+                if attempt:
+                    raise DatabaseBusy("the store cannot be reached: repeat", service="database") from error
+        raise AssertionError("unreachable")
 
     async def stream(
         self, fn: Callable[Concatenate[Connection, P], Iterator[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -177,18 +193,24 @@ class Database:
 
     def close_now(self) -> None:
         """`close` in the calling thread."""
+        if self._group is not None:
+            self._group.close()
         self._write_threads.shutdown(wait=True, cancel_futures=True)
         self._read_threads.shutdown(wait=True, cancel_futures=True)
         self._stream_threads.shutdown(wait=True, cancel_futures=True)
         for engine in (self._snapshots, self._reader, self._writer):
             engine.dispose()
 
-    def _submit_write(self, work: Callable[[], T]) -> "Future[T]":
+    def _submit_write(self, work: Callable[[Connection], T]) -> "Future[T]":
+        context = contextvars.copy_context()
         with self._pending_lock:
             if self._pending >= self._queued_writes:
                 raise QueueFull("writes", self._queued_writes)
             self._pending += 1
-        future = self._write_threads.submit(contextvars.copy_context().run, work)
+        if self._group is not None:
+            future = self._group.submit(lambda connection: context.run(work, connection))
+        else:
+            future = self._write_threads.submit(lambda: context.run(self._write_alone, work))
         future.add_done_callback(self._write_done)
         return future
 
@@ -201,65 +223,22 @@ class Database:
         return await asyncio.wrap_future(future)
 
 
+def _call(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
+    return fn(connection, *args, **kwargs)
+
+
 def _lost_the_race(error: DBAPIError) -> bool:
     original = error.orig
     if isinstance(original, sqlite3.OperationalError):
         return "locked" in str(original) or "busy" in str(original)
-    return error.connection_invalidated or getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES
+    return _unreachable(error) or getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
-class _Engines(NamedTuple):
-    writer: Engine
-    reader: Engine
-    snapshots: Engine
-
-
-def _sqlite_engines(url: URL, synchronous: str) -> _Engines:
-    if not url.database or url.database == ":memory:":
-        raise ValueError("an SQLite store needs a file: sqlite:///<path>")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-
-    def engine(begin: str, pool_size: int, pragmas: tuple[str, ...]) -> Engine:
-        made = create_engine(
-            url,
-            poolclass=QueuePool,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_S,
-            hide_parameters=True,
-            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
-        )
-
-        def connect(connection: sqlite3.Connection, _: object) -> None:
-            connection.isolation_level = None  # the driver must not begin transactions of its own
-            for pragma in pragmas:
-                connection.execute(f"PRAGMA {pragma}")
-
-        event.listen(made, "connect", connect)
-        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return made
-
-    shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY")
-    writer = engine("BEGIN IMMEDIATE", 1, ("journal_mode=WAL", f"synchronous={synchronous}", *shared))
-    reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
-    snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))
-    return _Engines(writer, reader, snapshots)
-
-
-def _postgres_engines(url: URL, statement_timeout_ms: int) -> _Engines:
-    options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC"
-
-    def engine(pool_size: int, **execution_options: Any) -> Engine:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_S,
-            hide_parameters=True,
-            connect_args={"options": options},
-            execution_options=execution_options,
-        )
-
-    snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    writer = engine(POSTGRES_CONNECTIONS, isolation_level="READ COMMITTED")
-    return _Engines(writer, engine(POSTGRES_CONNECTIONS, **snapshot), engine(MAX_STREAMS, **snapshot))
+def _unreachable(error: DBAPIError) -> bool:
+    """Postgres is not there or went away: no SQLSTATE, or one of a connection or a shutdown."""
+    if isinstance(error.orig, sqlite3.Error):
+        return False
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or (
+        isinstance(error, OperationalError) and (sqlstate is None or sqlstate[:2] in ("08", "57"))
+    )

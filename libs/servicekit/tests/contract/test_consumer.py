@@ -76,6 +76,7 @@ async def test_a_restarted_consumer_resumes_without_a_bootstrap(left, right, tmp
     async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
         first, _ = toy_consumer(server, right)
         async with consuming(first):
+            await until(lambda: first.state.phase == "watching")
             put(left, [("a", 1)])
             await until(lambda: equal(left, right))
         put(left, [("a", 2), ("b", 3)])
@@ -89,6 +90,7 @@ async def test_a_consumer_stopped_past_the_retention_bootstraps_and_ends_equal(l
     async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
         first, _ = toy_consumer(server, right)
         async with consuming(first):
+            await until(lambda: first.state.phase == "watching")
             put(left, [("kept", 1), ("removed", 1)])
             await until(lambda: equal(left, right))
         before = right.database.read_now(right.changelog.head)
@@ -107,6 +109,7 @@ async def test_a_restore_of_the_left_store_is_followed(left, right, tmp_path):
     async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
         consumer, _ = toy_consumer(server, right)
         async with consuming(consumer):
+            await until(lambda: consumer.state.phase == "watching")
             put(left, [("a", 1)])
             put(left, [("a", 2), ("lost", 1)])
             await until(lambda: equal(left, right))
@@ -131,6 +134,7 @@ async def test_a_store_restored_without_a_new_epoch_is_noticed_too(left, right, 
     async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
         first, _ = toy_consumer(server, right)
         async with consuming(first):
+            await until(lambda: first.state.phase == "watching")
             put(left, [("a", 1)])
             put(left, [("b", 1)])
             await until(lambda: equal(left, right))

@@ -145,7 +145,7 @@ async def test_writes_that_deadlock_are_run_again(postgres_url):
 
 
 async def test_a_locked_sqlite_file_is_busy_after_the_last_try(sqlite_url, monkeypatch):
-    monkeypatch.setattr("servicekit.database.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("servicekit.engines.BUSY_TIMEOUT_MS", 1)
     monkeypatch.setattr("servicekit.database.FIRST_PAUSE_S", 0.001)
     one, other = Database.open(sqlite_url), Database.open(sqlite_url)
     one.write_now(lambda c: execute(c, "CREATE TABLE numbers (n BIGINT PRIMARY KEY)"))

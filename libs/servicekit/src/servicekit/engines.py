@@ -1,0 +1,78 @@
+"""SQLAlchemy engines for one store: to write, to read, and to stream snapshots, on either dialect."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT_MS = 5_000
+LOCK_TIMEOUT_MS = 5_000
+POOL_TIMEOUT_S = 30.0
+SQLITE_READERS = 4
+MAX_STREAMS = 4
+POSTGRES_CONNECTIONS = 8
+"""Connections for writing, and as many for reading, at most."""
+
+
+class Engines(NamedTuple):
+    """`snapshots` has connections of its own, so that long streams never starve short reads."""
+
+    writer: Engine
+    reader: Engine
+    snapshots: Engine
+
+
+def sqlite_engines(url: URL, synchronous: str) -> Engines:
+    """WAL, foreign keys on, one writing connection that begins IMMEDIATE; readers cannot write."""
+    if not url.database or url.database == ":memory:":
+        raise ValueError("an SQLite store needs a file: sqlite:///<path>")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    def engine(begin: str, pool_size: int, pragmas: tuple[str, ...]) -> Engine:
+        made = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,
+            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        )
+
+        def connect(connection: sqlite3.Connection, _: object) -> None:
+            connection.isolation_level = None  # the driver must not begin transactions of its own
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+
+        event.listen(made, "connect", connect)
+        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return made
+
+    shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY")
+    writer = engine("BEGIN IMMEDIATE", 1, ("journal_mode=WAL", f"synchronous={synchronous}", *shared))
+    reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
+    snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))
+    return Engines(writer, reader, snapshots)
+
+
+def postgres_engines(url: URL, statement_timeout_ms: int) -> Engines:
+    """Writers READ COMMITTED, readers REPEATABLE READ and read only, with time-outs for statements and
+    locks."""
+    options = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC"
+
+    def engine(pool_size: int, **execution_options: Any) -> Engine:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,
+            connect_args={"options": options},
+            execution_options=execution_options,
+        )
+
+    snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    writer = engine(POSTGRES_CONNECTIONS, isolation_level="READ COMMITTED")
+    return Engines(writer, engine(POSTGRES_CONNECTIONS, **snapshot), engine(MAX_STREAMS, **snapshot))
