@@ -155,7 +155,7 @@ class ResolvedEvent(_message.Message):
 
     @_builtins.property
     def other_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The other keys, ascending."""
+        """The other keys that may link, ascending."""
 
     @_builtins.property
     def properties(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:

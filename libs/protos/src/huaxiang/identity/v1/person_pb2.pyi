@@ -70,6 +70,8 @@ class _ConflictReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Confli
     """They hold different values of a namespace of which a person has one."""
     CONFLICT_REASON_SHARED: _ConflictReason.ValueType  # 2
     """The identifier is shared by more people than its namespace's threshold."""
+    CONFLICT_REASON_OVERSIZED: _ConflictReason.ValueType  # 3
+    """Together they would have more identifiers than a person may have (200)."""
 
 class ConflictReason(_ConflictReason, metaclass=_ConflictReasonEnumTypeWrapper):
     """Why two persons stay apart although an identifier touches both."""
@@ -80,6 +82,8 @@ CONFLICT_REASON_UNIQUE: ConflictReason.ValueType  # 1
 """They hold different values of a namespace of which a person has one."""
 CONFLICT_REASON_SHARED: ConflictReason.ValueType  # 2
 """The identifier is shared by more people than its namespace's threshold."""
+CONFLICT_REASON_OVERSIZED: ConflictReason.ValueType  # 3
+"""Together they would have more identifiers than a person may have (200)."""
 Global___ConflictReason: _TypeAlias = ConflictReason  # noqa: Y015
 
 @_typing.final
@@ -173,7 +177,7 @@ class ReachableChannel(_message.Message):
     """sms, wechat, push or email."""
     @_builtins.property
     def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Purposes granted on at least one address and not lapsed at the entry's time."""
+        """Purposes granted on at least one address, for the group or for any brand, and not lapsed at the entry's time."""
 
     def __init__(
         self,
@@ -239,7 +243,7 @@ class PersonDetail(_message.Message):
 
     @_builtins.property
     def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conflict]:
-        """Identifiers that could have linked this person to another and were kept apart, with the reason."""
+        """Identifiers that could have linked this person to another and were kept apart, with the reason; at most 100."""
 
     def __init__(
         self,

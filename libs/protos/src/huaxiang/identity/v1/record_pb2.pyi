@@ -100,7 +100,9 @@ class Record(_message.Message):
     record_id: _builtins.str
     """The record's id in that source, 1 to 128 characters; an event's id."""
     brand: _builtins.str
-    """The brand it belongs to; empty is the whole group."""
+    """The brand it belongs to, at most 64 characters of a-z, 0-9, _ and -; empty is the whole group. Its consents are
+    the brand's.
+    """
     anchor_key_id: _builtins.int
     """The key that the event is anchored on, instead of identifiers: it skips the linker. Only for the role service and
     the source activation, which takes it from PersonContactPoint.birth_key_id; 0 otherwise.
@@ -119,7 +121,9 @@ class Record(_message.Message):
 
     @_builtins.property
     def attributes(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:
-        """What the source says about the person, by attribute name; at most 64."""
+        """What the source says about the person, by attribute name; at most 64. Kept at the identifier of highest priority,
+        as contact points are: without one that may link both are refused by themselves.
+        """
 
     @_builtins.property
     def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consent]:
