@@ -48,6 +48,7 @@ _STEPS_BACK = (
     dt.timedelta(days=400),
 )
 _TEXTS = (*words.TEXTS, "", "é", "😀", "x%y_\\", "\uffee")
+_SMALLEST = (1, 2, 3, -1)  # ten-thousandths: their averages and halves are ties
 _PRESENT_PERCENT = 75
 
 
@@ -113,12 +114,14 @@ class _Maker:
         return Person(tags, ordered, segments)
 
     def events(self, everyone: list[int], types: list[EventType]) -> dict[int, list[Event]]:
-        """In the order of their arrival, which is not that of their times."""
+        """In the order of their arrival, which is not that of their times; ties in time are common."""
         found: dict[int, list[Event]] = {}
+        person, type_, time = everyone[0], types[0], self.setting.as_of
         for ingest_seq in range(self.draw(st.integers(0, MAX_EVENTS * len(everyone)))):
-            type_ = self.pick([types[0], *types])
-            event = Event(type_.name, self.moment(), ingest_seq, self.properties(type_))
-            found.setdefault(self.pick(everyone), []).append(event)
+            if not self.chance(25):
+                person, type_, time = self.pick(everyone), self.pick([types[0], *types]), self.moment()
+            event = Event(type_.name, time, ingest_seq, self.properties(type_))
+            found.setdefault(person, []).append(event)
         return found
 
     def properties(self, type_: EventType) -> dict[str, Any]:
@@ -165,7 +168,7 @@ class _Maker:
             case Kind.BOOL:
                 return cast(bool, self.draw(st.booleans()))
             case Kind.NUMBER:
-                return cast(int, self.pick((*words.NUMBERS, 1, -1, 33_333, 1_000_000 * SCALE)))
+                return cast(int, self.pick((*words.NUMBERS, *_SMALLEST, 33_333, 1_000_000 * SCALE)))
             case Kind.TEXT:
                 return cast(str, self.pick(sorted(values.values) if values else _TEXTS))
             case Kind.DATE:

@@ -1,6 +1,8 @@
 """The referee: one person, plain and obviously right. The other evaluators must give what this one gives."""
 
+import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rules.evaluate.meaning import Value
 from rules.evaluate.refusal import condition_of, refuse_unsupported
@@ -61,6 +63,10 @@ class PersonScope:
         if node not in self._outcomes:
             self._outcomes[node] = aggregate(node, self._person.events, self._tables, self.setting)
         return self._outcomes[node]
+
+    def at(self, as_of: dt.datetime) -> "PersonScope":
+        """The same person at another moment."""
+        return PersonScope(self._person, replace(self.setting, as_of=as_of), self._tables)
 
     def list_of(self, operand: Expression) -> ValueList | None:
         tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None

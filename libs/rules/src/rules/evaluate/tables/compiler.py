@@ -64,8 +64,8 @@ _COMPARISON: dict[Comparison, Callable[[Any, Any], Any]] = {
     Comparison.GE: operator.ge,
 }
 _ARITHMETIC: dict[Operator, Callable[[Any, Any], Any]] = {
-    Operator.ADD: operator.add,
-    Operator.SUBTRACT: operator.sub,
+    Operator.ADD: exact.add,
+    Operator.SUBTRACT: exact.subtract,
     Operator.MULTIPLY: exact.multiply,
     Operator.DIVIDE: exact.divide,
 }

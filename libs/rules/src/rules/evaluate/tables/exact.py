@@ -22,12 +22,12 @@ CREATE OR REPLACE TEMP MACRO rules_round(quotient, rest, b) AS CAST(
         WHEN 2 * rest > b OR (2 * rest = b AND quotient % 2 <> 0) THEN 1
         ELSE 0
     END AS BIGINT);
-CREATE OR REPLACE TEMP MACRO rules_half_even_128(a, b) AS rules_round(
-    (a - ((a % b) + b) % b) // b, ((a % b) + b) % b, b);
-CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS CASE
-    WHEN b > 0 THEN rules_half_even_128(a::HUGEINT, b::HUGEINT)
-    WHEN b < 0 THEN rules_half_even_128(-(a::HUGEINT), -(b::HUGEINT))
-END;
+CREATE OR REPLACE TEMP MACRO rules_half_even_positive(a, b) AS rules_round(
+    rules_floor_divide(a, b), ((a % b) + b) % b, b);
+CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS rules_half_even_positive(
+    a::HUGEINT * sign(b), NULLIF(abs(b::HUGEINT), 0));
+CREATE OR REPLACE TEMP MACRO rules_add(a, b) AS rules_int64(a::HUGEINT + b::HUGEINT);
+CREATE OR REPLACE TEMP MACRO rules_subtract(a, b) AS rules_int64(a::HUGEINT - b::HUGEINT);
 CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT * b::HUGEINT, 10000);
 CREATE OR REPLACE TEMP MACRO rules_divide(a, b) AS rules_half_even(a::HUGEINT * 10000, b);
 CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
@@ -88,6 +88,15 @@ def int64(number: Any) -> Any:
 def half_even(numerator: Any, denominator: Any) -> Any:
     """numerator / denominator, half to even, unknown when the denominator is 0."""
     return call("rules_half_even", "int64", numerator, denominator)
+
+
+def add(left: Any, right: Any) -> Any:
+    """DuckDB would turn `x + 1 > 0` into `x > -1`, which does not fail where x + 1 does not fit."""
+    return call("rules_add", "int64", left, right)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    return call("rules_subtract", "int64", left, right)
 
 
 def multiply(left: Any, right: Any) -> Any:

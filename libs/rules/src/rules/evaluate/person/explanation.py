@@ -1,0 +1,65 @@
+"""Why a rule is true or false of a person: every node with the value, and the events, that decided it."""
+
+from dataclasses import dataclass
+
+from rules.evaluate.meaning import Value
+from rules.evaluate.refusal import condition_of
+from rules.evaluate.setting import Setting
+from rules.tree import Aggregate, Condition, Expression, Node, Rule
+from rules.walk import children
+
+from .evaluator import EVALUATOR, PersonScope
+from .facts import Event, Person, ReferenceRows
+from .flips import would_flip
+from .interpreter import truth, value
+
+MAX_EVIDENCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One node of the rule, seen from the person.
+
+    value          a condition's truth, an expression's value; None = unknown
+    evidence       of an aggregate: up to 10 of the events that made the value, the latest first;
+                   the deciding one alone for FIRST, LAST, MIN and MAX
+    evidence_total how many events made the value
+    would_flip     of a condition in simple cases: what would turn it round, "" where that is not said
+    parts          the nodes below, in the order of the text; a WHERE and a window have none: they speak of
+                   events, and the evidence shows which events passed
+    """
+
+    node: Condition | Expression
+    value: Value | None
+    evidence: tuple[Event, ...]
+    evidence_total: int
+    would_flip: str
+    parts: "tuple[Explanation, ...]"
+
+    @property
+    def truth(self) -> bool:
+        """Of a condition."""
+        return self.value is True
+
+
+def explain(
+    rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows | None = None
+) -> Explanation:
+    """The checked rule as a tree of explanations. Raises UnsupportedNode, NumberOverflow."""
+    scope = PersonScope(person, setting, tables or {})
+    return _explain(condition_of(rule, EVALUATOR), scope)
+
+
+def _explain(node: Condition | Expression, scope: PersonScope) -> Explanation:
+    if isinstance(node, Aggregate):
+        outcome = scope.outcome(node)
+        latest = tuple(reversed(outcome.evidence[-MAX_EVIDENCE:]))
+        return Explanation(node, outcome.value, latest, len(outcome.evidence), "", ())
+    parts = tuple(_explain(each, scope) for each in _below(node))
+    if isinstance(node, Expression):
+        return Explanation(node, value(node, scope), (), 0, "", parts)
+    return Explanation(node, truth(node, scope), (), 0, would_flip(node, scope), parts)
+
+
+def _below(node: Node) -> list[Condition | Expression]:
+    return [each for each in children(node) if isinstance(each, Condition | Expression)]
