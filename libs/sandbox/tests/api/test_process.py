@@ -148,3 +148,11 @@ async def test_what_breaks_in_the_background_ends_the_program(sandbox, monkeypat
     with pytest.raises(RuntimeError, match="broken"):
         async with asyncio.timeout(5):
             await sandbox.serve(asyncio.Event())
+
+
+async def test_the_log_is_readable_while_it_runs_and_after_its_end(make, aliyun, tmp_path):
+    async with make() as sandbox:
+        await aliyun(sandbox, "SendSms", ONE)
+        assert [effect.key for effect in read_effects(tmp_path / "sandbox")] == ["b1"]
+        assert list(read_effects(tmp_path / "sandbox", provider="wechat")) == []
+    assert [effect.key for effect in read_effects(tmp_path / "sandbox", key="b1")] == ["b1"]
