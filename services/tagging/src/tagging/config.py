@@ -40,3 +40,15 @@ class Config:
     def store_url(self) -> str:
         """The given database, by default a file in the data folder."""
         return self.url or f"sqlite:///{self.folder / 'tagging.db'}"
+
+    def service_key(self) -> str:
+        """The key's text. Raises ValueError when the file is missing or empty."""
+        try:
+            key = self.service_key_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError(
+                f"HUAXIANG_SERVICE_KEY_FILE: {self.service_key_file}: {error.strerror}"
+            ) from error
+        if not key:
+            raise ValueError(f"HUAXIANG_SERVICE_KEY_FILE: {self.service_key_file} is empty")
+        return key

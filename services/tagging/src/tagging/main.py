@@ -1,0 +1,251 @@
+"""The only wiring: reads the configuration, opens the store, joins ports and adapters, serves."""
+
+import os
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from huaxiang.identity.v1 import change_service_pb2 as identity_change_service_pb2
+from huaxiang.identity.v1 import tenant_settings_service_pb2
+from huaxiang.tagging.v1 import (
+    change_service_pb2,
+    change_service_pb2_grpc,
+    event_type_service_pb2,
+    event_type_service_pb2_grpc,
+    lake_service_pb2,
+    lake_service_pb2_grpc,
+    reference_table_service_pb2,
+    reference_table_service_pb2_grpc,
+)
+from servicekit import logging
+from servicekit.changelog import Changelog
+from servicekit.client import connect
+from servicekit.clock import Clock, clock_from
+from servicekit.config import ConfigError, read
+from servicekit.database import Database
+from servicekit.freshness import Freshness
+from servicekit.migrations import migrate
+from servicekit.principal import KeyFileAuthenticator
+from servicekit.retention import keep_trimmed
+from servicekit.server import Service, ServiceApp, serve
+from servicekit.telemetry.export import tracer_from_environment
+from servicekit.telemetry.spans import install
+from servicekit.watch import Watches
+
+from tagging.api.change_servicer import ChangeServicer
+from tagging.api.event_type_servicer import EventTypeServicer
+from tagging.api.lake_servicer import LakeServicer
+from tagging.api.reference_table_servicer import ReferenceTableServicer
+from tagging.app.apply_changes import ApplyChanges
+from tagging.app.bootstrap import Bootstrap
+from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.export_index import ExportIndex
+from tagging.app.flush_lake import FlushLake
+from tagging.app.put_reference_rows import PutReferenceRows
+from tagging.app.recompute import RecomputePersons
+from tagging.config import Config
+from tagging.domain.dictionary import Dictionary
+from tagging.store.block_files import BlockFiles
+from tagging.store.change_entries import ContractFactEntries
+from tagging.store.column_export import ColumnExport
+from tagging.store.dictionary_file import standard_dictionary
+from tagging.store.lake_columns import LakeColumns
+from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_relations import DuckLakeRelations
+from tagging.store.ports import FactStores
+from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
+from tagging.store.sql_events import SqlEventStore
+from tagging.store.sql_features import SqlDuePersons, SqlFeatures
+from tagging.store.sql_key_map import SqlKeyMap
+from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
+from tagging.store.sql_references import SqlReferenceTables
+from tagging.store.sql_runs import SqlComputations, SqlRuns
+from tagging.store.sql_tenants import SqlTenants
+from tagging.store.sql_values import SqlTagValues
+from tagging.store.tag_entries import ContractTagEntries
+from tagging.store.tag_ports import TagStores
+from tagging.workers.acknowledge import Acknowledge
+from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
+from tagging.workers.lake_flush import LakeFlushing
+
+SERVICE = "tagging"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+Worker = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store with every adapter over it."""
+
+    database: Database
+    changelog: Changelog
+    clock: Clock
+    dictionary: Dictionary
+    facts: FactStores
+    tags: TagStores
+    references: SqlReferenceTables
+    manifest: SqlManifest
+    lake: LakeFolder
+    relations: DuckLakeRelations
+    columns: ColumnsInForce
+    recompute: RecomputePersons
+
+    def facts_freshness(self) -> Freshness:
+        """For those who wait for facts, whatever follows from them."""
+        return Freshness.of_store(self.database, Changelog(SERVICE, sources=FACT_SOURCES))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is served and what runs beside it."""
+
+    services: tuple[Service, ...]
+    workers: tuple[Worker, ...]
+
+
+def open_store(database: Database, folder: Path, clock: Clock) -> Store:
+    """Brings the store to this release's schema and joins the adapters. Raises DataNewer."""
+    migrate(database, MIGRATIONS)
+    changelog = Changelog(SERVICE, sources=VALUE_SOURCES)
+    database.write_now(changelog.create)
+    dictionary = standard_dictionary()
+    facts = FactStores(
+        SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(changelog), ContractFactEntries()
+    )
+    tags = TagStores(
+        SqlTagCatalogue(),
+        SqlCutStore(),
+        SqlTagValues(
+            BlockFiles(folder / "values", lambda: uuid.uuid4().hex),
+            lambda: int(clock.machine_now().timestamp() * 1000),
+        ),
+        SqlComputations(),
+        SqlRuns(),
+        SqlFeatures(),
+        SqlDuePersons(),
+        ContractTagEntries(),
+    )
+    references, manifest = SqlReferenceTables(), SqlManifest()
+    lake = LakeFolder(folder / "lake", LakeColumns(dictionary))
+    columns = ColumnsInForce(dictionary, tags)
+    return Store(
+        database=database,
+        changelog=changelog,
+        clock=clock,
+        dictionary=dictionary,
+        facts=facts,
+        tags=tags,
+        references=references,
+        manifest=manifest,
+        lake=lake,
+        relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary),
+        columns=columns,
+        recompute=RecomputePersons(facts, references, tags, columns, clock),
+    )
+
+
+def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part:
+    """The facts half: identity's changes, the lake, reference tables, the dictionary, the Watch."""
+    facts, database = store.facts, store.database
+    sink = FactSink(
+        database,
+        facts.progress,
+        ApplyChanges(facts, store.changelog, store.clock.now, store.recompute),
+        Bootstrap(facts, store.recompute, store.clock.now),
+        store.dictionary,
+    )
+    consumer = identity_consumer(identity_source(identity, store.dictionary), sink)
+    acknowledge = Acknowledge(
+        database, facts.progress, facts.events, identity, lambda: consumer.state.applied
+    )
+    flush_lake = FlushLake(database, store.manifest, facts.tenants, store.lake)
+    flushing = LakeFlushing(
+        database,
+        store.manifest,
+        facts.tenants,
+        store.lake,
+        flush_lake,
+        flush_bytes=config.lake_flush_bytes,
+        flush_after_s=config.lake_flush_after_s,
+    )
+    flushing.sweep()
+    export_index = ExportIndex(facts, store.tags, store.changelog, ColumnExport(store.tags.values))
+    services = (
+        Service(
+            change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
+            change_service_pb2_grpc.add_ChangeServiceServicer_to_server,
+            ChangeServicer(database, Watches(database, store.changelog), export_index),
+        ),
+        Service(
+            event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
+            event_type_service_pb2_grpc.add_EventTypeServiceServicer_to_server,
+            EventTypeServicer(store.dictionary),
+        ),
+        Service(
+            reference_table_service_pb2.DESCRIPTOR.services_by_name["ReferenceTableService"],
+            reference_table_service_pb2_grpc.add_ReferenceTableServiceServicer_to_server,
+            ReferenceTableServicer(
+                database,
+                PutReferenceRows(store.references, store.dictionary, store.changelog),
+                store.references,
+                store.dictionary,
+            ),
+        ),
+        Service(
+            lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
+            lake_service_pb2_grpc.add_LakeServiceServicer_to_server,
+            LakeServicer(database, store.facts_freshness(), flush_lake, store.manifest),
+        ),
+    )
+    return Part(services, (consumer.run, acknowledge.run, flushing.run))
+
+
+def identity_channel(target: str, key: str) -> grpc.aio.Channel:
+    """A channel to identity with this service's key."""
+    return connect(
+        target,
+        key=key,
+        services=(
+            identity_change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
+            tenant_settings_service_pb2.DESCRIPTOR.services_by_name["TenantSettingsService"],
+        ),
+    )
+
+
+async def build() -> ServiceApp:
+    """The service of this process's environment. Raises what `serve` explains."""
+    logging.configure(SERVICE)
+    config = read(Config, os.environ)
+    try:
+        install(tracer_from_environment(SERVICE, os.environ))
+        key = config.service_key()
+        database = Database.open(config.store_url, synchronous=config.synchronous)
+    except (OSError, ValueError) as error:
+        raise ConfigError([str(error)]) from error
+    store = open_store(database, config.folder, clock_from(config.clock))
+    identity = identity_channel(config.identity_target, key)
+    facts = wire_facts(store, identity, config)
+
+    async def trim() -> None:
+        await keep_trimmed(
+            database, store.changelog, keep_s=config.changelog_keep_s, max_bytes=config.changelog_max_bytes
+        )
+
+    return ServiceApp(
+        name=SERVICE,
+        services=facts.services,
+        authenticator=KeyFileAuthenticator(config.keys),
+        port=config.port,
+        host=config.host,
+        workers=(*facts.workers, trim),
+        on_stop=(identity.close, database.close),
+    )
+
+
+def main() -> int:
+    """Serves until stopped; returns the exit code."""
+    return serve(build)
