@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
@@ -28,6 +28,14 @@ class SqlTagCatalogue:
             row[0]: Tag(from_document(json.loads(row[2])), row[1], moment_of(row[3]), row[4]) for row in rows
         }
         return {tag_id: found[tag_id] for tag_id in sorted(found)}
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        rows = execute(
+            connection,
+            "SELECT tag_id, version, update_time_us FROM tag WHERE tenant = ? ORDER BY tag_id",
+            (tenant,),
+        )
+        return tuple(tuple(row) for row in rows)
 
     def put(self, connection: Connection, tenant: str, tags: Collection[Tag]) -> None:
         execute_many(

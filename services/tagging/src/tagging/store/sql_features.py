@@ -1,6 +1,6 @@
 """Features with who needs them, and the persons whose values change next by themselves."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from rules.values import Kind
@@ -23,6 +23,12 @@ class SqlFeatures:
         )
         found = {row[0]: _feature(row) for row in rows}
         return {form: found[form] for form in sorted(found)}
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        rows = execute(
+            connection, "SELECT form, state FROM feature WHERE tenant = ? ORDER BY form", (tenant,)
+        )
+        return tuple(tuple(row) for row in rows)
 
     def put(self, connection: Connection, tenant: str, features: Collection[Feature]) -> None:
         execute_many(

@@ -5,7 +5,7 @@ pass each other.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -26,6 +26,10 @@ class TagCatalogue(Protocol):
 
     def all(self, connection: Connection, tenant: str) -> dict[str, Tag]:
         """In order of tag_id."""
+        ...
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        """Changes whenever a definition does; cheap."""
         ...
 
     def put(self, connection: Connection, tenant: str, tags: Collection[Tag]) -> None:
@@ -296,6 +300,10 @@ class Features(Protocol):
 
     def all(self, connection: Connection, tenant: str) -> dict[str, Feature]:
         """By form, in order."""
+        ...
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        """Changes whenever a form comes, goes, fails or turns live; cheap."""
         ...
 
     def put(self, connection: Connection, tenant: str, features: Collection[Feature]) -> None: ...

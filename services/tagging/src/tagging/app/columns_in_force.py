@@ -1,0 +1,94 @@
+"""The columns that a tenant's definitions and features ask for, compiled and in the order to compute them."""
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from rules.schema import Catalogue, Schema
+from sqlalchemy import Connection
+from tagging.domain.compilation import RuleInvalid, feature_recipe, tag_recipe
+from tagging.domain.definition import DefinitionInvalid, TagDefinition
+from tagging.domain.dependencies import closure, dependents, levels
+from tagging.domain.dictionary import Dictionary
+from tagging.domain.plan import Tag
+from tagging.domain.recipe import Recipe
+from tagging.store.tag_ports import FeatureState, TagStores
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """`broken` columns cannot be computed, with the reason: the dictionary has changed under them."""
+
+    schema: Schema
+    tags: Mapping[str, Tag]
+    recipes: Mapping[str, Recipe]
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uses(self) -> dict[str, frozenset[str]]:
+        return {column: recipe.tags for column, recipe in self.recipes.items()}
+
+    def with_what_they_rest_on(self, columns: Collection[str]) -> set[str]:
+        return closure(columns, self.uses)
+
+    def with_what_rests_on_them(self, columns: Collection[str]) -> set[str]:
+        return dependents(columns, self.uses)
+
+    def in_order(self, columns: Collection[str]) -> list[list[Recipe]]:
+        """Recipes in steps: each rests only on earlier steps and on columns not asked for."""
+        return [
+            [self.recipes[each] for each in step]
+            for step in levels({each: self.recipes[each].tags for each in columns if each in self.recipes})
+        ]
+
+    def stream(self) -> set[str]:
+        return {column for column, recipe in self.recipes.items() if recipe.stream}
+
+
+def tag_schema(dictionary: Dictionary, definitions: Collection[TagDefinition]) -> Schema:
+    """What a tag's definition may mention."""
+    return Catalogue.of(
+        [each.in_rules() for each in definitions], dictionary.events.values(), dictionary.tables.values()
+    )
+
+
+class ColumnsInForce:
+    """Compiles once per change of the catalogue or of the features. Safe for threads."""
+
+    def __init__(self, dictionary: Dictionary, stores: TagStores) -> None:
+        self._dictionary = dictionary
+        self._stores = stores
+        self._known: dict[str, tuple[Hashable, ColumnPlan]] = {}
+        self._lock = Lock()
+
+    def of(self, connection: Connection, tenant: str) -> ColumnPlan:
+        stamp = (
+            self._stores.catalogue.stamp(connection, tenant),
+            self._stores.features.stamp(connection, tenant),
+        )
+        with self._lock:
+            known = self._known.get(tenant)
+        if known is None or known[0] != stamp:
+            known = (stamp, self._compile(connection, tenant))
+            with self._lock:
+                self._known[tenant] = known
+        return known[1]
+
+    def _compile(self, connection: Connection, tenant: str) -> ColumnPlan:
+        tags = self._stores.catalogue.all(connection, tenant)
+        schema = tag_schema(self._dictionary, [each.definition for each in tags.values()])
+        recipes: dict[str, Recipe] = {}
+        broken: dict[str, str] = {}
+        for tag in tags.values():
+            try:
+                recipes[tag.tag_id] = tag_recipe(tag.definition, schema)
+            except (RuleInvalid, DefinitionInvalid) as error:
+                broken[tag.tag_id] = str(error)
+        for feature in self._stores.features.all(connection, tenant).values():
+            if feature.state is FeatureState.FAILED:
+                continue
+            try:
+                recipes[feature.column] = feature_recipe(feature.form, schema)
+            except RuleInvalid as error:
+                broken[feature.column] = str(error)
+        return ColumnPlan(schema, tags, recipes, broken)

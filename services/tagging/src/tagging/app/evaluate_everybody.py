@@ -1,0 +1,309 @@
+"""Everybody at once: columns over the event lake in one snapshot, as runs compute them.
+
+A snapshot is taken once; then columns are computed step by step, those of a step with one scan per event type.
+Only DuckDB, Ibis and Arrow know how, and they are imported when first needed.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rules.check import Population
+from rules.evaluate.setting import Setting
+from rules.values import Kind
+from servicekit.database import Database
+from servicekit.logging import logger
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_persons import attribute_value
+from tagging.domain.ageing import NEVER, due_times
+from tagging.domain.columns import Bools, Ints, Shape, Vector
+from tagging.domain.definition import AttributeKind
+from tagging.domain.persons import Person
+from tagging.domain.recipe import Moment, Question, Recipe
+from tagging.domain.rfm import Cuts
+from tagging.domain.tenants import Tenant
+from tagging.store.ports import FactStores, LakeRelations
+from tagging.store.tag_ports import TagStores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PAGE = 5_000
+"""Persons whose attributes are read at a time."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A column of everybody: `values` has a slot per person of the snapshot. `cuts`: as decided by."""
+
+    recipe: Recipe
+    values: Vector
+    cuts: Cuts | None
+
+
+class Snapshot:
+    """A tenant's facts at one moment, in DuckDB. Not for concurrent use; closed by `Everybody.snapshot`.
+
+    persons  the living, ascending; `known` says who of them is not anonymous
+    """
+
+    def __init__(
+        self, duck: Any, plan: ColumnPlan, tenant: Tenant, attributes: Mapping[str, list[Any]]
+    ) -> None:
+        from rules.evaluate.tables import DuckDb
+
+        self.plan = plan
+        self.tenant = tenant
+        self._duck = duck
+        self._engine = DuckDb(duck)
+        self._attributes = attributes
+        rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
+        self.persons: Ints = rows["person_id"].to_numpy().astype(np.int64)
+        self.known: Bools = rows["state"].to_numpy() > 1
+        _name_relations(duck, plan)
+
+    def compute(
+        self, recipes: Sequence[Recipe], moment: Moment, cuts: Mapping[str, Cuts | None], *, freeze: bool
+    ) -> tuple[list[Computed], dict[str, str]]:
+        """The columns of one step, and why columns failed. `freeze`: new cuts of this population, not those given.
+
+        What was computed is what later steps see.
+        """
+        answers, failures = self._answers(
+            {each.column: each.questions for each in recipes},
+            {each.column: each.shapes for each in recipes},
+            moment,
+        )
+        found = []
+        for recipe in recipes:
+            if recipe.column in failures:
+                continue
+            own = answers[recipe.column]
+            if isinstance(recipe.kind, AttributeKind):
+                own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
+            frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
+            values = recipe.decide(own, self.known, moment, frozen)
+            found.append(Computed(recipe, values, frozen))
+            if recipe.column in self.plan.tags:
+                self.register(recipe.column, recipe.shape, self.persons, values)
+        return found, failures
+
+    def due(self, recipes: Collection[Recipe], moment: Moment) -> Ints:
+        """When each person's columns change next by themselves, in microseconds; NEVER for most."""
+        triggers = list(dict.fromkeys(each for recipe in recipes for each in recipe.triggers))
+        questions: dict[str, Question] = {str(index): each.question for index, each in enumerate(triggers)}
+        shapes = {str(index): Shape(each.kind) for index, each in enumerate(triggers)}
+        answers, failures = self._answers({"due": questions}, {"due": shapes}, moment)
+        if failures:
+            raise ValueError(failures["due"])
+        earliest = np.full(len(self.persons), NEVER, np.int64)
+        for index, trigger in enumerate(triggers):
+            due = due_times(trigger, answers["due"][str(index)], moment.as_of, moment.calendar)
+            earliest = np.minimum(earliest, due)
+        return earliest
+
+    def register(self, tag: str, shape: Shape, persons: Ints, values: Vector) -> None:
+        """Makes a tag's values readable for rules."""
+        import pyarrow as pa
+
+        known = values.known
+        data = pa.array(values.data[known].tolist(), _plain_type(shape)).cast(_arrow_type(shape))
+        self._duck.register(f"tag.{tag}", pa.table({"person_id": persons[known], "value": data}))
+
+    def _answers(
+        self,
+        asked: Mapping[str, Mapping[str, Question]],
+        shapes: Mapping[str, Mapping[str, Shape]],
+        moment: Moment,
+    ) -> tuple[dict[str, dict[str, Vector]], dict[str, str]]:
+        """All together; when that fails, column by column, to find who is to blame."""
+        try:
+            return self._ask(asked, shapes, moment), {}
+        except Exception as error:
+            logger().warning(
+                "columns are computed one by one", cause=type(error).__name__, columns=len(asked)
+            )
+        found: dict[str, dict[str, Vector]] = {}
+        failures: dict[str, str] = {}
+        for column, questions in asked.items():
+            try:
+                found |= self._ask({column: questions}, shapes, moment)
+            except Exception as error:
+                failures[column] = str(error)
+                logger().warning("a column failed", column=column, cause=type(error).__name__)
+        return found, failures
+
+    def _ask(
+        self,
+        asked: Mapping[str, Mapping[str, Question]],
+        shapes: Mapping[str, Mapping[str, Shape]],
+        moment: Moment,
+    ) -> dict[str, dict[str, Vector]]:
+        from rules.evaluate.tables import Tables
+        from rules.evaluate.tables.source import NamedRelations
+
+        distinct: dict[Question, str] = {}
+        for questions in asked.values():
+            for question in questions.values():
+                distinct.setdefault(question, f"q{len(distinct)}")
+        answers: pa.Table | None = None
+        if distinct:
+            setting = Setting(self.plan.schema, moment.as_of, moment.calendar)
+            relation = Tables(NamedRelations(), setting).columns(
+                {name: question for question, name in distinct.items()}, Population.ALL
+            )
+            answers = self._engine.collect(relation).sort_by("person_id")
+        return {
+            column: {
+                name: _vector(answers[distinct[question]], shapes[column][name])
+                if answers is not None
+                else _never()
+                for name, question in questions.items()
+            }
+            for column, questions in asked.items()
+        }
+
+
+class Everybody:
+    """Takes snapshots of a tenant's facts."""
+
+    def __init__(
+        self,
+        database: Database,
+        facts: FactStores,
+        lake: LakeRelations,
+        tags: TagStores,
+        columns: ColumnsInForce,
+    ) -> None:
+        self._database = database
+        self._facts = facts
+        self._lake = lake
+        self._tags = tags
+        self._columns = columns
+
+    @contextmanager
+    def snapshot(
+        self, tenant: str, columns: Collection[str] | None = None, extra: Collection[Recipe] = ()
+    ) -> Iterator[Snapshot]:
+        """What computing these columns needs (None is all), and recipes beside them. Blocks."""
+        import duckdb
+
+        duck = duckdb.connect(":memory:")
+        try:
+            yield self._database.read_now(self._take, duck, tenant, columns, extra)
+        finally:
+            duck.close()
+
+    def _take(
+        self,
+        connection: Connection,
+        duck: Any,
+        tenant: str,
+        columns: Collection[str] | None,
+        extra: Collection[Recipe],
+    ) -> Snapshot:
+        state = self._facts.tenants.get(connection, tenant)
+        if state is None:
+            state = Tenant(tenant, dt.date(1970, 1, 1))
+        plan = self._columns.of(connection, tenant)
+        chosen = plan.recipes.keys() if columns is None else columns
+        recipes = [*(plan.recipes[each] for each in chosen if each in plan.recipes), *extra]
+        types = {name for recipe in recipes for name in recipe.events}
+        self._lake.attach(connection, duck, tenant, types)
+        snapshot = Snapshot(duck, plan, state, self._attributes(connection, tenant, recipes))
+        inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
+        for name in sorted(inputs):
+            self._register_stored(connection, tenant, snapshot, name)
+        return snapshot
+
+    def _register_stored(self, connection: Connection, tenant: str, snapshot: Snapshot, tag: str) -> None:
+        values = self._tags.values
+        shape = values.columns(connection, tenant).get(tag)
+        if shape is None:
+            definition = snapshot.plan.tags[tag].definition.value_type
+            shape = Shape(definition.base, definition.multi_valued)
+            snapshot.register(tag, shape, np.empty(0, np.int64), Vector.of([], shape))
+        else:
+            snapshot.register(tag, shape, *values.open_column(connection, tenant, tag))
+
+    def _attributes(
+        self, connection: Connection, tenant: str, recipes: Sequence[Recipe]
+    ) -> dict[str, list[Any]]:
+        """By column of an attribute tag, a slot per living person, ascending."""
+        copied = [each for each in recipes if isinstance(each.kind, AttributeKind)]
+        found: dict[str, list[Any]] = {each.column: [] for each in copied}
+        after = 0
+        while copied and (page := self._facts.key_map.universe(connection, tenant, after, PAGE)):
+            after = page[-1].person_id
+            living: list[Person] = [each for each in page if each.state.is_living]
+            for recipe in copied:
+                assert isinstance(recipe.kind, AttributeKind)
+                name = recipe.kind.attribute
+                found[recipe.column] += [attribute_value(each, name, recipe.shape) for each in living]
+        return found
+
+
+def _name_relations(duck: Any, plan: ColumnPlan) -> None:
+    """Views under the names that the tables evaluator asks for."""
+    present = {
+        row[0] for row in duck.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    }
+    present |= {row[0] for row in duck.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    for population, condition in (("all", "TRUE"), ("known", "state > 1"), ("member", "state = 3")):
+        duck.execute(
+            f'CREATE TEMP VIEW "persons.{population}" AS '  # noqa: S608  # fixed names
+            f"SELECT person_id FROM persons WHERE {condition}"
+        )
+    for prefix, names in (("events", plan.schema.names("event")), ("reference", plan.schema.names("table"))):
+        for name in names:
+            if f"{prefix}_{name}" in present:
+                duck.execute(f'CREATE TEMP VIEW "{prefix}.{name}" AS SELECT * FROM "{prefix}_{name}"')  # noqa: S608
+
+
+def _never() -> Vector:
+    raise AssertionError("a question was asked and no answer collected")
+
+
+def _vector(column: Any, shape: Shape) -> Vector:
+    """A column of answers, its nulls unknown."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    array = column.combine_chunks()
+    if shape.multi_valued:
+        return Vector.of([None if each is None else tuple(each) for each in array.to_pylist()], shape)
+    known = np.asarray(pc.is_valid(array))
+    if shape.base is Kind.TEXT:
+        return Vector(known, np.array(array.to_pylist(), object))
+    if shape.base is Kind.DATE:
+        array = array.cast(pa.date32()).cast(pa.int32())
+    elif shape.base is Kind.DATETIME:
+        array = array.cast(pa.timestamp("us", tz="UTC"))
+    codes = array.cast(pa.int64()).fill_null(0)
+    return Vector(known, codes.to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def _plain_type(shape: Shape) -> "pa.DataType":
+    """What a vector's codes are before they are what rules see."""
+    import pyarrow as pa
+
+    if shape.multi_valued:
+        return _arrow_type(shape)
+    return {Kind.TEXT: pa.string(), Kind.DATE: pa.int32()}.get(shape.base, pa.int64())
+
+
+def _arrow_type(shape: Shape) -> "pa.DataType":
+    import pyarrow as pa
+
+    base = {
+        Kind.BOOL: pa.bool_(),
+        Kind.NUMBER: pa.int64(),
+        Kind.TEXT: pa.string(),
+        Kind.DATE: pa.date32(),
+        Kind.DATETIME: pa.timestamp("us", tz="UTC"),
+    }[shape.base]
+    return pa.list_(base) if shape.multi_valued else base

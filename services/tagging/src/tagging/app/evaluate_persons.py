@@ -1,0 +1,159 @@
+"""Some persons: every column of each from its events, as the stream computes it."""
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rules.errors import NumberOverflow
+from rules.evaluate.meaning import Value
+from rules.evaluate.person import Person as PersonFacts
+from rules.evaluate.person import ReferenceRows
+from rules.evaluate.person.evaluator import PersonScope
+from rules.evaluate.person.interpreter import truth, value
+from rules.evaluate.setting import Setting
+from rules.schema import Schema
+from rules.tree import Expression
+from rules.values import Kind
+from rules.windows import TICK, CalendarSettings
+from servicekit.logging import logger
+from tagging.app.columns_in_force import ColumnPlan
+from tagging.domain.ageing import NEVER, due_times
+from tagging.domain.columns import Shape, Vector, code_scalar
+from tagging.domain.definition import AttributeKind, kind_of
+from tagging.domain.events import Event
+from tagging.domain.persons import Person, PersonState
+from tagging.domain.recipe import Moment, Question, Recipe
+from tagging.domain.rfm import Cuts
+from tagging.domain.tenants import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Now, and the moment that columns which turn at midnight stand at: the tenant's day may not have rolled."""
+
+    now: dt.datetime
+    daily: dt.datetime
+    calendar: CalendarSettings
+
+    @staticmethod
+    def of(tenant: Tenant, now: dt.datetime) -> "Clocks":
+        calendar = tenant.settings.calendar
+        end_of_day = calendar.midnight(tenant.day + dt.timedelta(days=1)) - TICK
+        return Clocks(now, min(now, end_of_day), calendar)
+
+    def moment(self, recipe: Recipe) -> Moment:
+        return Moment(self.daily if recipe.daily else self.now, self.calendar)
+
+
+@dataclass(frozen=True)
+class PersonsToCompute:
+    """Living persons with their events, and the values of tags that are not computed anew here."""
+
+    persons: Sequence[Person]
+    events: Mapping[int, Sequence[Event]]
+    tags: Mapping[int, Mapping[str, Value]]
+    tables: ReferenceRows
+
+
+class PersonColumns:
+    """Computes columns of the same persons one after the other; what it computed is what later columns see."""
+
+    def __init__(
+        self, plan: ColumnPlan, given: PersonsToCompute, clocks: Clocks, cuts: Mapping[str, Cuts | None]
+    ) -> None:
+        self._schema: Schema = plan.schema
+        self._given = given
+        self._clocks = clocks
+        self._cuts = cuts
+        self._known = np.array([each.state is not PersonState.ANONYMOUS for each in given.persons], np.bool_)
+        self._tags: list[dict[str, Value]] = [
+            dict(given.tags.get(each.person_id, {})) for each in given.persons
+        ]
+        self._facts = [
+            PersonFacts(tags, tuple(event.for_rules() for event in given.events.get(each.person_id, ())))
+            for each, tags in zip(given.persons, self._tags, strict=True)
+        ]
+        self._scopes: dict[dt.datetime, list[PersonScope]] = {}
+
+    def compute(self, recipe: Recipe) -> list[Value | None]:
+        """The column's value of each person, in their order."""
+        if isinstance(recipe.kind, AttributeKind):
+            answers = {"value": self._attribute(recipe.kind.attribute, recipe.shape)}
+        else:
+            scopes = self._scopes_of(recipe)
+            answers = {
+                name: Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
+                for name, question in recipe.questions.items()
+            }
+        decided = recipe.decide(
+            answers, self._known, self._clocks.moment(recipe), self._cuts.get(recipe.column)
+        )
+        values = plain(decided, recipe.shape)
+        for tags, found in zip(self._tags, values, strict=True):
+            if found is None:
+                tags.pop(recipe.column, None)
+            else:
+                tags[recipe.column] = found
+        return values
+
+    def due(self, recipes: Collection[Recipe]) -> dict[int, int | None]:
+        """When each person's columns change next by themselves, in microseconds."""
+        earliest = np.full(len(self._given.persons), NEVER, np.int64)
+        for recipe in recipes:
+            scopes = self._scopes_of(recipe)
+            for trigger in recipe.triggers:
+                found = [_answer(recipe, trigger.question, each) for each in scopes]
+                moments = Vector.of(found, Shape(trigger.kind))
+                earliest = np.minimum(
+                    earliest, due_times(trigger, moments, self._clocks.now, self._clocks.calendar)
+                )
+        return {
+            person.person_id: None if due == NEVER else due
+            for person, due in zip(self._given.persons, earliest.tolist(), strict=True)
+        }
+
+    def _scopes_of(self, recipe: Recipe) -> list[PersonScope]:
+        """One scope per person and moment: aggregates that several columns share are computed once."""
+        moment = self._clocks.moment(recipe)
+        scopes = self._scopes.get(moment.as_of)
+        if scopes is None:
+            setting = Setting(self._schema, moment.as_of, moment.calendar)
+            scopes = [PersonScope(each, setting, self._given.tables) for each in self._facts]
+            self._scopes[moment.as_of] = scopes
+        return scopes
+
+    def _attribute(self, name: str, shape: Shape) -> Vector:
+        return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)
+
+
+def _answer(recipe: Recipe, question: Question, scope: PersonScope) -> Value | None:
+    try:
+        return value(question, scope) if isinstance(question, Expression) else truth(question, scope)
+    except NumberOverflow:
+        logger().warning("a number does not fit", column=recipe.column)
+        return None
+
+
+def attribute_value(person: Person, name: str, shape: Shape) -> Value | None:
+    """The attribute when it is of the tag's type; a single value stands for a list of one."""
+    found = person.attributes.get(name)
+    if found is None:
+        return None
+    if shape.multi_valued:
+        listed = found if isinstance(found, tuple) else (found,)
+        return listed if all(kind_of(each) is shape.base for each in listed) else None
+    return found if kind_of(found) is shape.base else None
+
+
+def plain(vector: Vector, shape: Shape) -> list[Value | None]:
+    """The values of a vector, None where unknown."""
+    data = vector.data.tolist()
+    if not shape.multi_valued and shape.base is not Kind.TEXT:
+        scalar = code_scalar(shape.base)
+        data = [
+            scalar(each) if known else None for each, known in zip(data, vector.known.tolist(), strict=True)
+        ]
+    elif shape.multi_valued:
+        data = [tuple(sorted(set(each))) for each in data]
+    return [each if known else None for each, known in zip(data, vector.known.tolist(), strict=True)]

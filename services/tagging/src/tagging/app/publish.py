@@ -1,0 +1,262 @@
+"""Computes columns of everybody and publishes them block by block, beside the stream.
+
+A person whom the stream touches after the snapshot keeps the stream's value. Such persons are computed once
+more at the end, by the stream's own means, because cuts and inputs may have changed under them meanwhile.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from servicekit.changelog import Changelog, Entry
+from servicekit.database import Database
+from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
+from tagging.app.recompute import RecomputePersons
+from tagging.domain.ageing import NEVER
+from tagging.domain.columns import BLOCK_BITS, Ints, Vector
+from tagging.domain.recipe import Moment, Recipe
+from tagging.domain.rfm import Cuts
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import TagStores
+
+CHUNK = 500
+"""Touched persons of one transaction."""
+DUE_CHUNK = 5_000
+
+
+class Watcher(Protocol):
+    """Who waits for a computation."""
+
+    def published(self, column: str, known_count: int) -> None:
+        """A column stands."""
+        ...
+
+    def failed(self, column: str, reason: str) -> None: ...
+
+    def stops(self) -> bool:
+        """Whether to stop before the next column."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to compute. `run_id` names the run whose cuts are frozen; "" freezes none and uses the latest."""
+
+    tenant: str
+    computation_id: str
+    columns: Callable[[ColumnPlan], Collection[str]]
+    as_of: dt.datetime
+    run_id: str = ""
+
+
+@dataclass
+class Outcome:
+    """`revision` covers everything published; None when nothing changed."""
+
+    coverage: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    revision: Revision | None = None
+    stopped: bool = False
+
+
+class ComputeEverybody:
+    """Blocks while it computes: call it in a thread, one task per tenant at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        changelog: Changelog,
+        everybody: Everybody,
+        facts: FactStores,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        recompute: RecomputePersons,
+    ) -> None:
+        self._database = database
+        self._changelog = changelog
+        self._everybody = everybody
+        self._facts = facts
+        self._tags = tags
+        self._columns = columns
+        self._recompute = recompute
+
+    def __call__(self, task: Task, watcher: Watcher) -> Outcome:
+        outcome = Outcome()
+        self._database.write_now(self._tags.computations.begin, task.tenant, task.computation_id)
+        try:
+            plan = self._database.read_now(self._columns.of, task.tenant)
+            bulk = self._database.read_now(self._bulk_cursor)
+            wanted = {each for each in task.columns(plan) if each in plan.recipes}
+            for column in sorted(wanted & plan.broken.keys()):
+                self._fail(outcome, watcher, column, plan.broken[column])
+            ageing = {column for column in plan.stream() if plan.recipes[column].triggers}
+            with self._everybody.snapshot(task.tenant, wanted | ageing) as snapshot:
+                self._compute(task, snapshot, wanted, outcome, watcher)
+                if not outcome.stopped:
+                    self._store_due(task, snapshot, plan)
+            self._settle_touched(task, outcome)
+            if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
+                self._forget_stale(task.tenant, bulk, outcome)
+        finally:
+            self._database.write_now(self._tags.computations.end, task.tenant, task.computation_id)
+        return outcome
+
+    def _bulk_cursor(self, connection: Connection) -> int | None:
+        cursor = self._facts.progress.cursor(connection)
+        return None if cursor is None else cursor.bulk
+
+    def _compute(
+        self, task: Task, snapshot: Snapshot, wanted: set[str], outcome: Outcome, watcher: Watcher
+    ) -> None:
+        moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
+        cuts = self._database.read_now(self._recompute.cuts, task.tenant, snapshot.plan, wanted)
+        for step in snapshot.plan.in_order(wanted):
+            if watcher.stops():
+                outcome.stopped = True
+                return
+            computed, failures = snapshot.compute(step, moment, cuts, freeze=bool(task.run_id))
+            for column, reason in failures.items():
+                self._fail(outcome, watcher, column, reason)
+            for each in computed:
+                if watcher.stops():
+                    outcome.stopped = True
+                    return
+                self._publish(task, snapshot, each, outcome, watcher)
+
+    def _publish(
+        self, task: Task, snapshot: Snapshot, computed: Computed, outcome: Outcome, watcher: Watcher
+    ) -> None:
+        column = computed.recipe.column
+        try:
+            blocks = {*self._database.read_now(self._tags.values.blocks, task.tenant, column)}
+            blocks |= set(np.unique(snapshot.persons >> BLOCK_BITS).tolist())
+            for number, block in enumerate(sorted(blocks or {0})):
+                done = self._database.write_now(
+                    self._publish_block, task, snapshot, computed, block, first=number == 0
+                )
+                outcome.revision = _later(outcome.revision, done)
+            known = self._database.write_now(self._set_coverage, task.tenant, column)
+        except Overtaken as error:
+            self._fail(outcome, watcher, column, str(error))
+            return
+        outcome.coverage[column] = known
+        watcher.published(column, known)
+
+    def _publish_block(
+        self,
+        connection: Connection,
+        task: Task,
+        snapshot: Snapshot,
+        computed: Computed,
+        block: int,
+        *,
+        first: bool,
+    ) -> Revision:
+        self._facts.tenants.lock(connection, task.tenant)
+        self._require_unchanged(connection, task.tenant, snapshot.plan, computed.recipe)
+        if first and task.run_id and computed.cuts is not None:
+            self._freeze(connection, task, snapshot.plan, computed.recipe, computed.cuts)
+        entries = self.block_entries(connection, task, snapshot, computed, block)
+        return self._changelog.append(connection, Lane.BULK, entries)
+
+    def block_entries(
+        self, connection: Connection, task: Task, snapshot: Snapshot, computed: Computed, block: int
+    ) -> list[Entry]:
+        """Publishes one block in the caller's transaction, which holds the tenant's lock."""
+        touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
+        of_block = snapshot.persons >> BLOCK_BITS == block
+        values = Vector(computed.values.known[of_block], computed.values.data[of_block])
+        change = self._tags.values.publish(
+            connection,
+            task.tenant,
+            computed.recipe.column,
+            block,
+            snapshot.persons[of_block],
+            values,
+            touched[touched >> BLOCK_BITS == block],
+            task.as_of,
+        )
+        return self._tags.entries.blocks(task.tenant, change)
+
+    def _require_unchanged(
+        self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe
+    ) -> None:
+        now = self._columns.of(connection, tenant)
+        if now is plan:
+            return
+        before, after = plan.tags.get(recipe.column), now.tags.get(recipe.column)
+        version_before, version_after = (each.version if each else 0 for each in (before, after))
+        if recipe.column not in now.recipes or version_before != version_after:
+            raise Overtaken("its definition changed while it was computed: run it again")
+
+    def _freeze(
+        self, connection: Connection, task: Task, plan: ColumnPlan, recipe: Recipe, cuts: Cuts
+    ) -> None:
+        version = plan.tags[recipe.column].version
+        self._tags.cuts.add(connection, task.tenant, recipe.column, version, task.run_id, task.as_of, cuts)
+
+    def _set_coverage(self, connection: Connection, tenant: str, column: str) -> int:
+        known = self._tags.values.known_count(connection, tenant, column)
+        self._tags.catalogue.set_coverage(connection, tenant, column, known)
+        return known
+
+    def _store_due(self, task: Task, snapshot: Snapshot, plan: ColumnPlan) -> None:
+        """When everybody is due next, of all columns that age, whatever was computed."""
+        ageing = [plan.recipes[each] for each in plan.stream() if plan.recipes[each].triggers]
+        if not ageing:
+            return
+        due = snapshot.due(ageing, Moment(task.as_of, snapshot.tenant.settings.calendar))
+        for start in range(0, len(due), DUE_CHUNK):
+            part = slice(start, start + DUE_CHUNK)
+            self._database.write_now(self._put_due, task, snapshot.persons[part], due[part])
+
+    def _put_due(self, connection: Connection, task: Task, persons: Ints, due: Ints) -> None:
+        self._facts.tenants.lock(connection, task.tenant)
+        touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
+        mine = ~np.isin(persons, touched)
+        found: Mapping[int, int | None] = {
+            person: None if at == NEVER else at
+            for person, at in zip(persons[mine].tolist(), due[mine].tolist(), strict=True)
+        }
+        self._tags.due.put(connection, task.tenant, found)
+
+    def _settle_touched(self, task: Task, outcome: Outcome) -> None:
+        touched = self._database.read_now(
+            self._tags.computations.touched, task.tenant, task.computation_id
+        ).tolist()
+        for start in range(0, len(touched), CHUNK):
+            chunk = frozenset(touched[start : start + CHUNK])
+            done = self._database.write_now(self._recompute_chunk, task.tenant, chunk)
+            outcome.revision = _later(outcome.revision, done)
+
+    def _recompute_chunk(self, connection: Connection, tenant: str, chunk: frozenset[int]) -> Revision:
+        entries = self._recompute(connection, tenant, chunk, frozenset(), Lane.BULK)
+        return self._changelog.append(connection, Lane.BULK, list(entries))
+
+    def _forget_stale(self, tenant: str, bulk: int | None, outcome: Outcome) -> None:
+        """Nobody is stale of facts that the snapshot held; unless later bulk facts came, which leave no trace
+        on who was stale already."""
+
+        def forget(connection: Connection) -> None:
+            if bulk is not None and self._bulk_cursor(connection) == bulk:
+                self._facts.progress.remove_stale(connection, tenant, None)
+
+        self._database.write_now(forget)
+
+    @staticmethod
+    def _fail(outcome: Outcome, watcher: Watcher, column: str, reason: str) -> None:
+        outcome.failures[column] = reason
+        watcher.failed(column, reason)
+
+
+class Overtaken(Exception):
+    """What was computed is of a definition that is no longer in force."""
+
+
+def _later(known: Revision | None, new: Revision) -> Revision:
+    return new if known is None else known.merge(new)

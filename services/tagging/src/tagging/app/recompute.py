@@ -1,0 +1,186 @@
+"""The stream: recomputes the persons that facts touched, in the transaction that stores the facts."""
+
+from collections.abc import Collection, Sequence
+
+from rules.evaluate.meaning import Value
+from servicekit.changelog import Entry
+from servicekit.clock import Clock
+from servicekit.revision import Lane
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
+from tagging.domain.persons import Person
+from tagging.domain.rfm import Cuts
+from tagging.store.ports import FactStores, ReferenceTables
+from tagging.store.tag_ports import StoredValue, TagStores
+
+NOTHING: frozenset[int] = frozenset()
+
+
+class RecomputePersons:
+    """Computes columns of persons and stores what changed; answers the entries to append.
+
+    The caller appends them, last, in the same transaction. Idempotent: without changes there are no entries.
+    """
+
+    def __init__(
+        self,
+        facts: FactStores,
+        references: ReferenceTables,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        clock: Clock,
+    ) -> None:
+        self._facts = facts
+        self._references = references
+        self._tags = tags
+        self._columns = columns
+        self._clock = clock
+
+    def __call__(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: frozenset[int],
+        whole: frozenset[int] = NOTHING,
+        lane: Lane = Lane.LIVE,
+    ) -> Sequence[Entry]:
+        """`Recompute` of the facts: every stream column."""
+        plan = self._columns.of(connection, tenant)
+        return self.columns_of(connection, tenant, person_ids, plan.stream(), whole)
+
+    def columns_of(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        columns: Collection[str],
+        whole: frozenset[int] = NOTHING,
+    ) -> list[Entry]:
+        """The given stream columns only; of the persons in `whole` every known value is told."""
+        state = self._facts.tenants.get(connection, tenant)
+        if state is None or not person_ids:
+            return []
+        self._facts.tenants.lock(connection, tenant)
+        self._tags.computations.touch(connection, tenant, person_ids)
+        plan = self._columns.of(connection, tenant)
+        ordered = sorted(person_ids)
+        known = self._facts.key_map.persons(connection, tenant, ordered)
+        living = [known[each] for each in ordered if each in known and known[each].state.is_living]
+        stored = self._stored(connection, tenant, ordered)
+        clocks = Clocks.of(state, self._clock.now())
+        computing = self._computing(connection, tenant, plan, living, stored, columns, clocks)
+        found: dict[str, dict[int, Value | None]] = {}
+        for step in plan.in_order([each for each in columns if each in plan.recipes]):
+            for recipe in step:
+                values = computing.compute(recipe)
+                found[recipe.column] = {
+                    each.person_id: value for each, value in zip(living, values, strict=True)
+                }
+        gone = set(ordered) - {each.person_id for each in living}
+        changes = self._changes(stored, found, gone)
+        self._store(connection, tenant, plan, changes, clocks)
+        if any(recipe.triggers for recipe in plan.recipes.values() if recipe.stream):
+            due = computing.due([each for each in plan.recipes.values() if each.stream])
+            self._tags.due.put(connection, tenant, {**due, **dict.fromkeys(gone)})
+        return self._entries(tenant, stored, changes, found, whole)
+
+    def _computing(
+        self,
+        connection: Connection,
+        tenant: str,
+        plan: ColumnPlan,
+        living: Sequence[Person],
+        stored: dict[str, dict[int, StoredValue]],
+        columns: Collection[str],
+        clocks: Clocks,
+    ) -> PersonColumns:
+        ids = [each.person_id for each in living]
+        types = {name for recipe in plan.recipes.values() if recipe.stream for name in recipe.events}
+        tables = {name for recipe in plan.recipes.values() for name in recipe.tables}
+        tags: dict[int, dict[str, Value]] = {each: {} for each in ids}
+        for column, values in stored.items():
+            for person, each in values.items():
+                if person in tags and each.value is not None and column in plan.tags:
+                    tags[person][column] = each.value
+        given = PersonsToCompute(
+            persons=living,
+            events=self._facts.events.of_persons(connection, tenant, ids, types),
+            tags=tags,
+            tables=self._references.rows(connection, tenant, tables) if tables else {},
+        )
+        return PersonColumns(plan, given, clocks, self.cuts(connection, tenant, plan, columns))
+
+    def cuts(
+        self, connection: Connection, tenant: str, plan: ColumnPlan, columns: Collection[str]
+    ) -> dict[str, Cuts | None]:
+        """The latest cuts of the columns that have any."""
+        found: dict[str, Cuts | None] = {}
+        for column in columns:
+            if column in plan.recipes and plan.recipes[column].has_cuts:
+                version = plan.tags[column].version
+                frozen = self._tags.cuts.latest(connection, tenant, column, version)
+                found[column] = frozen.cuts if frozen else None
+        return found
+
+    def _stored(
+        self, connection: Connection, tenant: str, person_ids: Sequence[int]
+    ) -> dict[str, dict[int, StoredValue]]:
+        values = self._tags.values
+        return values.get(connection, tenant, list(values.columns(connection, tenant)), person_ids)
+
+    def _changes(
+        self,
+        stored: dict[str, dict[int, StoredValue]],
+        found: dict[str, dict[int, Value | None]],
+        gone: set[int],
+    ) -> dict[str, dict[int, Value | None]]:
+        changes: dict[str, dict[int, Value | None]] = {}
+        for column, before in stored.items():
+            after = found.get(column, {})
+            differing = {
+                person: value
+                for person, value in after.items()
+                if (before[person].value if person in before else None) != value
+            }
+            differing |= {
+                person: None for person in gone if person in before and before[person].value is not None
+            }
+            if differing:
+                changes[column] = differing
+        return changes
+
+    def _store(
+        self,
+        connection: Connection,
+        tenant: str,
+        plan: ColumnPlan,
+        changes: dict[str, dict[int, Value | None]],
+        clocks: Clocks,
+    ) -> None:
+        daily = {column for column in changes if column in plan.recipes and plan.recipes[column].daily}
+        for chosen, as_of in ((daily, clocks.daily), (changes.keys() - daily, clocks.now)):
+            part = {column: changes[column] for column in sorted(chosen)}
+            if part:
+                self._tags.values.put(connection, tenant, part, as_of)
+
+    def _entries(
+        self,
+        tenant: str,
+        stored: dict[str, dict[int, StoredValue]],
+        changes: dict[str, dict[int, Value | None]],
+        found: dict[str, dict[int, Value | None]],
+        whole: frozenset[int],
+    ) -> list[Entry]:
+        told: dict[int, dict[str, Value | None]] = {}
+        for column in sorted(stored):
+            if whole:
+                everything = {
+                    **{p: each.value for p, each in stored[column].items()},
+                    **found.get(column, {}),
+                }
+                for person in whole & everything.keys():
+                    told.setdefault(person, {})[column] = everything[person]
+            for person, value in changes.get(column, {}).items():
+                told.setdefault(person, {})[column] = value
+        return [self._tags.entries.values(tenant, person, told[person]) for person in sorted(told)]

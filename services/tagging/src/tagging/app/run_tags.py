@@ -1,0 +1,164 @@
+"""Runs: tags computed for everybody, as resources with progress and cancel."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.errors import QueueFull, ResourceExists, ResourceNotFound, WrongState
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.publish import ComputeEverybody, Task
+from tagging.domain.columns import microseconds
+from tagging.errors import nearest
+from tagging.store.tag_ports import Run, Runs, RunState, TagStores
+
+MAX_WAITING_RUNS = 20
+"""Unfinished runs of a tenant, at most."""
+
+
+class RunRequests:
+    """What callers do with runs; each method is one transaction."""
+
+    def __init__(self, tags: TagStores, columns: ColumnsInForce, new_id: Callable[[], str]) -> None:
+        self._tags = tags
+        self._columns = columns
+        self._new_id = new_id
+
+    def create(self, connection: Connection, tenant: str, request_id: str, tag_ids: Collection[str]) -> Run:
+        """A pending run; a repeated request_id answers the run it made."""
+        wanted = tuple(sorted(set(tag_ids)))
+        known = self._tags.runs.of_request(connection, tenant, request_id)
+        if known is not None:
+            if known.tag_ids != wanted:
+                raise ResourceExists(f"request {request_id}")
+            return known
+        stored = self._tags.catalogue.all(connection, tenant)
+        for tag_id in wanted:
+            if tag_id not in stored:
+                raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, stored))
+        waiting = [run for owner, run in self._tags.runs.unfinished(connection) if owner == tenant]
+        if len(waiting) >= MAX_WAITING_RUNS:
+            raise QueueFull("runs", MAX_WAITING_RUNS)
+        return self._tags.runs.add(connection, tenant, self._new_id(), request_id, wanted)
+
+    def get(self, connection: Connection, tenant: str, run_id: str) -> Run:
+        found = self._tags.runs.get(connection, tenant, run_id)
+        if found is None:
+            raise ResourceNotFound(f"run {run_id}")
+        return found
+
+    def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Run]:
+        return self._tags.runs.page(connection, tenant, before, limit)
+
+    def cancel(self, connection: Connection, tenant: str, run_id: str, machine_ms: int) -> Run:
+        """A pending run ends at once, one that computes when it looks next; a cancelled one stays so."""
+        run = self.get(connection, tenant, run_id)
+        if run.state in (RunState.SUCCEEDED, RunState.FAILED):
+            raise WrongState(f"run {run_id}", run.state.name, "it cannot be cancelled any more")
+        self._tags.runs.ask_to_stop(connection, tenant, run_id)
+        if run.state is RunState.PENDING:
+            self._tags.runs.put(
+                connection, tenant, replace(run, state=RunState.CANCELLED, ended_ms=machine_ms)
+            )
+        return self.get(connection, tenant, run_id)
+
+
+class ExecuteRuns:
+    """Computes runs, one after the other. A run that a crash interrupted starts over, at its own moment."""
+
+    def __init__(self, database: Database, tags: TagStores, compute: ComputeEverybody, clock: Clock) -> None:
+        self._database = database
+        self._tags = tags
+        self._compute = compute
+        self._clock = clock
+
+    def next(self) -> tuple[str, Run] | None:
+        """The oldest unfinished run of any tenant."""
+        waiting = self._database.read_now(self._tags.runs.unfinished)
+        return waiting[0] if waiting else None
+
+    def execute(self, tenant: str, run: Run) -> Run:
+        """Blocks until the run has ended."""
+        watcher = _RunWatcher(self._database, self._tags.runs, tenant, run.run_id, self._machine_ms)
+        as_of = run.as_of or self._clock.now()
+
+        def columns(plan: ColumnPlan) -> Collection[str]:
+            asked = run.tag_ids or tuple(plan.tags)
+            chosen = plan.with_what_they_rest_on(asked) | (set(asked) & plan.broken.keys())
+            watcher.started(as_of, len(chosen))
+            return chosen
+
+        computation_id = f"run-{run.run_id}-{microseconds(self._clock.machine_now())}"
+        try:
+            outcome = self._compute(Task(tenant, computation_id, columns, as_of, run.run_id), watcher)
+        except Exception as error:
+            watcher.ended(RunState.FAILED, "", {"*": f"{type(error).__name__}: {error}"})
+            raise
+        state = RunState.FAILED if outcome.failures else RunState.SUCCEEDED
+        revision = outcome.revision.token() if outcome.revision else ""
+        return watcher.ended(RunState.CANCELLED if outcome.stopped else state, revision, {})
+
+    def _machine_ms(self) -> int:
+        return microseconds(self._clock.machine_now()) // 1_000
+
+
+class _RunWatcher:
+    """Writes a run's progress."""
+
+    def __init__(
+        self, database: Database, runs: Runs, tenant: str, run_id: str, machine_ms: Callable[[], int]
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._tenant = tenant
+        self._run_id = run_id
+        self._machine_ms = machine_ms
+
+    def started(self, as_of: datetime, tag_count: int) -> None:
+        self._change(
+            lambda run: replace(
+                run,
+                state=RunState.RUNNING,
+                as_of=run.as_of or as_of,
+                started_ms=run.started_ms or self._machine_ms(),
+                tag_count=tag_count,
+                coverage={},
+                failures={},
+            )
+        )
+
+    def published(self, column: str, known_count: int) -> None:
+        self._change(lambda run: replace(run, coverage={**run.coverage, column: known_count}))
+
+    def failed(self, column: str, reason: str) -> None:
+        self._change(lambda run: replace(run, failures={**run.failures, column: reason}))
+
+    def stops(self) -> bool:
+        return self._read().cancel
+
+    def ended(self, state: RunState, revision: str, failures: dict[str, str]) -> Run:
+        self._change(
+            lambda run: replace(
+                run,
+                state=state,
+                ended_ms=self._machine_ms(),
+                revision=revision,
+                failures={**run.failures, **failures},
+            )
+        )
+        return self._read()
+
+    def _read(self) -> Run:
+        found = self._database.read_now(self._runs.get, self._tenant, self._run_id)
+        assert found is not None
+        return found
+
+    def _change(self, change: Callable[[Run], Run]) -> None:
+        def store(connection: Connection) -> None:
+            run = self._runs.get(connection, self._tenant, self._run_id)
+            assert run is not None
+            self._runs.put(connection, self._tenant, change(run))
+
+        self._database.write_now(store)
