@@ -277,6 +277,20 @@ class SmallPages(Changelog):
         return super().page(connection, lane, after, **{**options, "limit": self._size})
 
 
+async def test_a_reader_that_never_catches_up_still_gets_promises(store):
+    """More is written with each page than a page holds."""
+    stream = Watches(store.database, SmallPages(2)).watch(origin(store), lanes=[Lane.LIVE])
+    consequences, batches = {}, []
+    for position in range(1, 41):
+        consequences[Lane.LIVE, position] = 3
+        await store.database.write(apply_left, store.changelog, Lane.LIVE, position, 3)
+        batches += await take(stream, 1)
+    await stream.aclose()
+    assert len(positions(batches)) < 120, "it is behind"
+    assert check_promises(batches, consequences) > 0
+    assert batches[-1].progress.upstream[0].live >= 10
+
+
 async def test_promises_hold_while_threads_write(store):
     """The same with real threads on both dialects; a busy lane still gets its promises."""
     store.database.write_now(reset, "left", Revision("left", LEFT_EPOCH), ())
