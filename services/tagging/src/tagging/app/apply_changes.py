@@ -119,6 +119,8 @@ class ApplyChanges:
                 [fact.what for fact in of_tenant if isinstance(fact.what, Event)],
             )
             entries += stored.entries
+            if not stored.touched:
+                continue
             if lane is Lane.LIVE:
                 entries += self._recompute(connection, tenant, stored.touched, stored.overtaken, lane)
                 progress.overtake(connection, tenant, stored.touched)

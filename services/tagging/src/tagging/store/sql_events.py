@@ -70,7 +70,7 @@ class SqlEventStore:
         for piece, marks in pieces(owners):
             rows = execute(
                 connection,
-                f"SELECT {EVENT_COLUMNS} FROM event "  # noqa: S608  # only marks are inserted
+                f"SELECT {EVENT_COLUMNS} FROM event "
                 f"WHERE tenant = ? AND anchor_key_id IN ({marks}){of_types}",
                 [tenant, *piece, *listed],
             )
@@ -85,7 +85,7 @@ class SqlEventStore:
         for piece, marks in pieces(keys_of_persons(connection, tenant, [person_id])):
             rows = execute(
                 connection,
-                f"SELECT {EVENT_COLUMNS} FROM event "  # noqa: S608  # only marks are inserted
+                f"SELECT {EVENT_COLUMNS} FROM event "
                 f"WHERE tenant = ? AND anchor_key_id IN ({marks}) "
                 "ORDER BY time_us DESC, ingest_sequence DESC LIMIT ?",
                 [tenant, *piece, limit],
@@ -164,7 +164,7 @@ def _row(tenant: str, arrival: int, event: Event) -> tuple[Any, ...]:
 def _insert(rows: int) -> str:
     marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)
     return (
-        "INSERT INTO event (tenant, ingest_sequence, arrival, source, event_id, type, time_us, "  # noqa: S608
+        "INSERT INTO event (tenant, ingest_sequence, arrival, source, event_id, type, time_us, "
         f"anchor_key_id, other_key_ids, brand, properties, extra) VALUES {marks} "
         "ON CONFLICT DO NOTHING RETURNING ingest_sequence"
     )

@@ -79,7 +79,7 @@ class SqlKeyMap:
         for piece, marks in pieces(person_ids):
             rows = execute(
                 connection,
-                f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND person_id IN ({marks})",  # noqa: S608
+                f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND person_id IN ({marks})",
                 [tenant, *piece],
             )
             found.update((row[0], _person(row)) for row in rows)
@@ -119,8 +119,7 @@ class SqlKeyMap:
         states = _POPULATIONS[population]
         rows = execute(
             connection,
-            "SELECT person_id FROM person WHERE tenant = ? "  # noqa: S608  # only marks are inserted
-            f"AND state IN ({', '.join('?' * len(states))})",
+            f"SELECT person_id FROM person WHERE tenant = ? AND state IN ({', '.join('?' * len(states))})",
             [tenant, *map(int, states)],
         )
         return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
@@ -128,8 +127,7 @@ class SqlKeyMap:
     def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
         rows = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND person_id > ? "  # noqa: S608  # constants
-            "ORDER BY person_id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND person_id > ? ORDER BY person_id LIMIT ?",
             (tenant, after, limit),
         )
         return [_person(row) for row in rows]
@@ -187,7 +185,7 @@ def _contested(connection: Connection, tenant: str, key_ids: Collection[int]) ->
     for piece, marks in pieces(key_ids):
         rows = execute(
             connection,
-            f"SELECT key_id, person_id FROM contested_key WHERE tenant = ? AND key_id IN ({marks})",  # noqa: S608
+            f"SELECT key_id, person_id FROM contested_key WHERE tenant = ? AND key_id IN ({marks})",
             [tenant, *piece],
         )
         for key_id, person_id in rows:
@@ -200,7 +198,7 @@ def _versions(connection: Connection, tenant: str, person_ids: Collection[int]) 
     for piece, marks in pieces(person_ids):
         rows = execute(
             connection,
-            f"SELECT person_id, version FROM person WHERE tenant = ? AND person_id IN ({marks})",  # noqa: S608
+            f"SELECT person_id, version FROM person WHERE tenant = ? AND person_id IN ({marks})",
             [tenant, *piece],
         )
         found.update((row[0], row[1]) for row in rows)

@@ -41,7 +41,7 @@ class SqlManifest:
     def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[list[Event], int]:
         rows = execute(
             connection,
-            f"SELECT arrival, {EVENT_COLUMNS} FROM event "  # noqa: S608  # constants
+            f"SELECT arrival, {EVENT_COLUMNS} FROM event "
             "WHERE tenant = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (tenant, after, limit),
         ).all()

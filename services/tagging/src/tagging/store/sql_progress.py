@@ -82,7 +82,7 @@ class SqlProgress:
         for piece, marks in pieces(person_ids):
             execute(
                 connection,
-                "UPDATE stale_person SET overtaken = 1 "  # noqa: S608  # only marks are inserted
+                "UPDATE stale_person SET overtaken = 1 "
                 f"WHERE tenant = ? AND person_id IN ({marks}) AND overtaken = 0",
                 [tenant, *piece],
             )
@@ -112,14 +112,14 @@ class SqlProgress:
         if person_ids is None:
             execute(
                 connection,
-                f"DELETE FROM stale_person WHERE tenant = ? AND overtaken = 0{bound}",  # noqa: S608
+                f"DELETE FROM stale_person WHERE tenant = ? AND overtaken = 0{bound}",
                 [tenant, *limit],
             )
         else:
             for piece, marks in pieces(person_ids):
                 execute(
                     connection,
-                    f"DELETE FROM stale_person WHERE tenant = ? AND person_id IN ({marks}){bound}",  # noqa: S608
+                    f"DELETE FROM stale_person WHERE tenant = ? AND person_id IN ({marks}){bound}",
                     [tenant, *piece, *limit],
                 )
         self._settle(connection)

@@ -27,7 +27,7 @@ class SqlReferenceTables:
         for piece, marks in pieces(said):
             found = execute(
                 connection,
-                "SELECT key, columns FROM reference_row "  # noqa: S608  # only marks are inserted
+                "SELECT key, columns FROM reference_row "
                 f"WHERE tenant = ? AND table_name = ? AND key IN ({marks})",
                 [tenant, table, *piece],
             )
@@ -52,11 +52,10 @@ class SqlReferenceTables:
     def rows(
         self, connection: Connection, tenant: str, tables: Collection[str]
     ) -> dict[str, dict[str, Mapping[str, Value]]]:
-        versions = dict(
-            execute(
-                connection, "SELECT table_name, version FROM reference_head WHERE tenant = ?", (tenant,)
-            ).tuples()
+        heads = execute(
+            connection, "SELECT table_name, version FROM reference_head WHERE tenant = ?", (tenant,)
         )
+        versions = {row[0]: row[1] for row in heads}
         return {table: self._read(connection, tenant, table, versions.get(table, 0)) for table in tables}
 
     def each(
