@@ -6,10 +6,6 @@ from enum import IntEnum
 from functools import wraps
 from typing import ParamSpec
 
-import grpc
-from servicekit.errors import ServiceError
-from servicekit.status import describe, reason_of
-
 P = ParamSpec("P")
 
 
@@ -30,14 +26,14 @@ HELP = (
     "4 a service is not reached, 5 refused for lack of a right, 6 conflict with what is stored."
 )
 _OF_STATUS = {
-    grpc.StatusCode.UNAVAILABLE: Exit.NOT_REACHED,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Exit.NOT_REACHED,
-    grpc.StatusCode.UNAUTHENTICATED: Exit.REFUSED,
-    grpc.StatusCode.PERMISSION_DENIED: Exit.REFUSED,
-    grpc.StatusCode.INVALID_ARGUMENT: Exit.BAD_DATA,
-    grpc.StatusCode.ABORTED: Exit.CONFLICT,
-    grpc.StatusCode.ALREADY_EXISTS: Exit.CONFLICT,
-    grpc.StatusCode.FAILED_PRECONDITION: Exit.CONFLICT,
+    "UNAVAILABLE": Exit.NOT_REACHED,
+    "DEADLINE_EXCEEDED": Exit.NOT_REACHED,
+    "UNAUTHENTICATED": Exit.REFUSED,
+    "PERMISSION_DENIED": Exit.REFUSED,
+    "INVALID_ARGUMENT": Exit.BAD_DATA,
+    "ABORTED": Exit.CONFLICT,
+    "ALREADY_EXISTS": Exit.CONFLICT,
+    "FAILED_PRECONDITION": Exit.CONFLICT,
 }
 
 
@@ -58,20 +54,32 @@ def reporting(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except Refusal as error:
             _leave(str(error), error.code)
-        except ServiceError as error:
-            _leave(error.message, Exit.FAILED)
-        except grpc.RpcError as error:
-            code = error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
-            hint = " (is the suite up? huaxiang up)" if code is grpc.StatusCode.UNAVAILABLE else ""
-            reason = reason_of(error).reason
-            _leave(
-                f"{describe(error)}{hint}" + (f" [{reason}]" if reason else ""),
-                _OF_STATUS.get(code, Exit.FAILED) if code is not None else Exit.FAILED,
-            )
         except KeyboardInterrupt:
             _leave("stopped", Exit.FAILED)
+        except Exception as error:
+            known = explanation(error)
+            if known is None:
+                raise
+            _leave(*known)
 
     return run
+
+
+def explanation(error: Exception) -> tuple[str, Exit] | None:
+    """The sentence and the code of an error that a service or the kit gave; None for any other error."""
+    import grpc
+    from servicekit.errors import ServiceError
+    from servicekit.status import describe, reason_of
+
+    if isinstance(error, ServiceError):
+        return error.message, Exit.FAILED
+    if not isinstance(error, grpc.RpcError):
+        return None
+    status = error.code().name if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else ""
+    hint = " (is the suite up? huaxiang up)" if status == "UNAVAILABLE" else ""
+    reason = reason_of(error).reason
+    message = f"{describe(error)}{hint}" + (f" [{reason}]" if reason else "")
+    return message, _OF_STATUS.get(status, Exit.FAILED)
 
 
 def _leave(message: str, code: Exit) -> None:

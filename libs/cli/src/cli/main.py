@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.commands import importing, suite
+from cli.commands import demo, importing, lake, portrait, reference, segments, simulate, suite, tags
 from cli.exits import HELP
 
 app = typer.Typer(
@@ -13,11 +13,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("demo")(demo.demo)
 app.command("init")(suite.init)
 app.command("up")(suite.up)
 app.command("down")(suite.down)
 app.command("status")(suite.status)
+app.command("simulate")(simulate.simulate)
 app.command("import")(importing.import_file)
+app.add_typer(reference.app, name="reference")
+app.add_typer(tags.app, name="tags")
+app.add_typer(segments.app, name="segments")
+app.command("portrait")(portrait.portrait)
+app.add_typer(portrait.explain, name="explain")
+app.add_typer(lake.app, name="lake")
+app.command("sandbox")(suite.sandbox)
 
 
 def main() -> None:

@@ -2,14 +2,16 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 console = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -21,8 +23,10 @@ def print_json(document: Any) -> None:
     sys.stdout.write("\n")
 
 
-def as_dict(message: Message) -> dict[str, Any]:
+def as_dict(message: "Message") -> dict[str, Any]:
     """A message with the contract's field names; 64-bit numbers as text, as JSON needs."""
+    from google.protobuf.json_format import MessageToDict
+
     return dict(
         MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     )
@@ -63,6 +67,11 @@ def progress() -> Progress:
         disable=not sys.stderr.isatty(),
         transient=True,
     )
+
+
+def rate_of(done: float, started: float, what: str) -> str:
+    """So many per second since `started`, of time.monotonic()."""
+    return f"{done / max(time.monotonic() - started, 1e-6):,.0f} {what}/s"
 
 
 def _cell(value: object) -> str:

@@ -1,23 +1,20 @@
 """import: files through the front door."""
 
-import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, TaskID
 
-from cli.commands.suite import AsJson, Folder
-from cli.exits import Exit, Refusal, reporting
-from cli.importing.mapping import FileMapping, load_mapping
-from cli.importing.rows import count_rows, read_header
-from cli.importing.sending import ImportResult, Rejects, dry_run, send_file
-from cli.output import console, print_json, progress
+from cli.commands.options import AsJson, Folder
+from cli.exits import Exit, reporting
+from cli.output import console, print_json, progress, rate_of
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
+
+if TYPE_CHECKING:
+    from cli.importing.sending import ImportResult
 
 
 @reporting
@@ -37,56 +34,38 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Import a file. Rows that are refused go to a rejects file with line and reason; repeats change nothing."""
+    from cli.importing.mapping import load_mapping
+    from cli.importing.rows import count_rows, require_columns
+    from cli.importing.sending import Rejects, dry_run, send_file
+
     mapped = load_mapping(mapping or file.with_suffix(".yaml"))
-    require_columns(file, mapped, encoding)
+    require_columns(file, mapped.columns(), encoding)
     rejects_file = rejects or file.with_name(file.name + ".rejects.csv")
+    chosen = SuiteFolder.chosen(folder)
+    if not only_check:
+        running.require(chosen)
     started = time.monotonic()
     with Rejects(rejects_file) as rejected, progress() as shown:
         task = shown.add_task(file.name, total=count_rows(file), rate="")
 
         def advance(rows: int) -> None:
-            _advance(shown, task, rows, started)
+            shown.advance(task, rows)
+            shown.update(task, rate=rate_of(shown.tasks[task].completed, started, "rows"))
 
         if only_check:
             result = dry_run(file, mapped, rejected, advance, encoding)
         else:
-            suite = running.require(SuiteFolder.chosen(folder))
-            result = asyncio.run(_send(suite, file, mapped, rejected, advance, encoding))
+            result = running.ask(
+                chosen,
+                "identity",
+                lambda channel: send_file(channel, file, mapped, rejected, advance, encoding),
+            )
     _say(file, result, rejects_file, time.monotonic() - started, as_json=as_json)
     if not result.clean:
         raise SystemExit(int(Exit.BAD_DATA))
 
 
-def require_columns(file: Path, mapping: FileMapping, encoding: str | None) -> None:
-    """Raises Refusal naming the columns that the mapping names and the file lacks."""
-    header = read_header(file, encoding)
-    missing = sorted(mapping.columns() - set(header))
-    if missing:
-        raise Refusal(
-            f"{file.name} has no column {', '.join(missing)}; it has {', '.join(header)}", Exit.BAD_DATA
-        )
-
-
-async def _send(
-    suite: running.RunningSuite,
-    file: Path,
-    mapping: FileMapping,
-    rejects: Rejects,
-    advance: Callable[[int], None],
-    encoding: str | None,
-) -> ImportResult:
-    async with suite.channel("identity") as channel:
-        return await send_file(channel, file, mapping, rejects, advance, encoding)
-
-
-def _advance(shown: Progress, task: TaskID, rows: int, started: float) -> None:
-    shown.advance(task, rows)
-    done = shown.tasks[task].completed
-    rate = done / max(time.monotonic() - started, 1e-6)
-    shown.update(task, rate=f"{rate:,.0f} rows/s")
-
-
-def _say(file: Path, result: ImportResult, rejects: Path, seconds: float, *, as_json: bool) -> None:
+def _say(file: Path, result: "ImportResult", rejects: Path, seconds: float, *, as_json: bool) -> None:
     if as_json:
         written = str(rejects) if rejects.exists() else None
         print_json({"file": str(file), **asdict(result), "rejects": written, "seconds": round(seconds, 3)})

@@ -1,36 +1,20 @@
-"""init, up, down, status: the suite on this machine."""
+"""init, up, down, status, sandbox: the suite on this machine."""
 
 import asyncio
 import datetime as dt
-import subprocess
+import os
 import sys
-import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import grpc
 import typer
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.clock import SystemClock, write_clock_file
 
+from cli.commands.options import AsJson, BasePort, Folder
 from cli.exits import Exit, Refusal, reporting
 from cli.output import console, notes, print_json, table
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
 from cli.suite.programs import DEFAULT_BASE_PORT, Ports, programs
-from cli.suite.providers import write_provider_files
-from cli.suite.secrets import create_secrets
-from cli.suite.supervisor import Supervisor, require_free_ports
-
-Folder = Annotated[
-    Path | None,
-    typer.Option("--folder", help="The suite's folder; HUAXIANG_FOLDER or var/huaxiang by default."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-BasePort = Annotated[
-    int, typer.Option("--base-port", help="All ports follow from it: 7100 gives 7101 to 7104.")
-]
-DETACHED_WITHIN_S = 75.0
 
 
 @reporting
@@ -38,13 +22,20 @@ def init(
     folder: Folder = None,
     seed: Annotated[int | None, typer.Option(help="Make the same keys every time; for demos only.")] = None,
     base_port: BasePort = DEFAULT_BASE_PORT,
+    as_json: AsJson = False,
 ) -> None:
     """Make the keys and secrets of a suite, where they are missing."""
+    from cli.suite.providers import write_provider_files
+    from cli.suite.secrets import create_secrets
+
     suite = SuiteFolder.chosen(folder)
     created = create_secrets(suite, seed)
     if not suite.accounts.exists():
         write_provider_files(suite, Ports(base_port))
-    console.print(f"keys {'written to' if created else 'are already in'} {suite.secrets}")
+    if as_json:
+        print_json({"secrets": str(suite.secrets), "created": created})
+    else:
+        console.print(f"keys {'written to' if created else 'are already in'} {suite.secrets}")
 
 
 @reporting
@@ -54,6 +45,10 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox/--no-sandbox", help="Also run the providers' sandbox.")
     ] = True,
+    sandbox_settings: Annotated[
+        Path | None,
+        typer.Option(help="YAML that adds to the sandbox's settings: faults, receipts, responses."),
+    ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Write every span to trace.jsonl.")] = False,
     now: Annotated[
         str | None,
@@ -63,39 +58,51 @@ def up(
     base_port: BasePort = DEFAULT_BASE_PORT,
 ) -> None:
     """Start the four services and the sandbox, and restart what dies. Stop with Ctrl-C or huaxiang down."""
+    from servicekit.clock import write_clock_file
+
+    from cli.suite.providers import write_provider_files
+    from cli.suite.secrets import create_secrets
+    from cli.suite.starting import addresses, start_detached
+    from cli.suite.supervisor import Supervisor, require_free_ports
+
     suite = SuiteFolder.chosen(folder)
     if running.find(suite) is not None:
         raise Refusal(f"a suite already runs in {suite.root}; stop it with: huaxiang down", Exit.CONFLICT)
     create_secrets(suite)
     ports = Ports(base_port)
-    write_provider_files(suite, ports)
+    write_provider_files(suite, ports, _settings(sandbox_settings))
     if now is not None or speed != 1.0:
         write_clock_file(suite.clock, _moment(now), speed)
     started = programs(suite, ports, sandbox=sandbox, trace=trace, own_clock=suite.clock.exists(), extra={})
     if detach:
         require_free_ports(started)
-        _detach(suite, [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox"], trace=trace)
+        options = [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox"]
+        options += [f"--sandbox-settings={sandbox_settings.absolute()}"] if sandbox_settings else []
+        console.print(start_detached(suite, [*options, *(["--trace"] if trace else [])]))
         return
     supervisor = Supervisor(started, suite.logs, suite.state, notes.print)
-    supervisor.run(lambda: notes.print(_addresses(ports, sandbox=sandbox)))
+    supervisor.run(lambda: notes.print(addresses(ports, sandbox=sandbox)))
 
 
 @reporting
-def down(folder: Folder = None) -> None:
+def down(folder: Folder = None, as_json: AsJson = False) -> None:
     """Stop the suite; everything it acknowledged is stored."""
     suite = running.find(SuiteFolder.chosen(folder))
-    if suite is None:
-        console.print("no suite runs here")
-        return
-    running.stop(suite)
-    console.print("the suite has stopped")
+    if suite is not None:
+        running.stop(suite)
+    if as_json:
+        print_json({"stopped": suite is not None})
+    else:
+        console.print("the suite has stopped" if suite is not None else "no suite runs here")
 
 
 @reporting
 def status(folder: Folder = None, as_json: AsJson = False) -> None:
     """Show which processes run and whether they serve."""
+    from cli.suite.health import health_of
+
     suite = running.require(SuiteFolder.chosen(folder))
-    health = asyncio.run(_health(suite))
+    health = asyncio.run(health_of(suite))
     rows = [
         {"name": name, **process, "health": health.get(name, "-")}
         for name, process in suite.processes.items()
@@ -115,9 +122,35 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
         raise SystemExit(int(Exit.NOT_REACHED))
 
 
+@reporting
+def sandbox(folder: Folder = None, base_port: BasePort = DEFAULT_BASE_PORT) -> None:
+    """Run the providers' sandbox alone, with the settings of the suite in the folder. Stop with Ctrl-C."""
+    suite = SuiteFolder.chosen(folder)
+    if not suite.sandbox_settings.exists():
+        raise Refusal(f"{suite.root} has no settings of a sandbox; make them with: huaxiang init", Exit.USAGE)
+    own_clock = suite.clock.exists()
+    found = programs(suite, Ports(base_port), sandbox=True, trace=False, own_clock=own_clock, extra={})
+    program = next(each for each in found if each.name == "sandbox")
+    os.execve(sys.executable, program.command, {**os.environ, **program.environment})  # noqa: S606  # our own module
+
+
+def _settings(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise Refusal(f"{path} cannot be read as YAML: {error}", Exit.USAGE) from error
+    if not isinstance(content, dict):
+        raise Refusal(f"{path} is not a mapping of the sandbox's settings", Exit.USAGE)
+    return content
+
+
 def _moment(text: str | None) -> dt.datetime:
     if text is None:
-        return SystemClock().now()
+        return dt.datetime.now(dt.UTC)
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError as error:
@@ -125,58 +158,3 @@ def _moment(text: str | None) -> dt.datetime:
             f"--now {text!r} is not a moment such as 2026-06-30T12:00:00+08:00", Exit.USAGE
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _detach(suite: SuiteFolder, options: list[str], *, trace: bool) -> None:
-    """Runs the same command in a session of its own and waits until it serves."""
-    command = [
-        sys.executable,
-        "-m",
-        "cli",
-        "up",
-        f"--folder={suite.root}",
-        *options,
-        *(["--trace"] if trace else []),
-    ]
-    suite.logs.mkdir(parents=True, exist_ok=True)
-    log = suite.logs / "supervisor.log"
-    with log.open("ab") as output:
-        start = output.tell()
-        process = subprocess.Popen(  # noqa: S603  # our own command
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-    until = time.monotonic() + DETACHED_WITHIN_S
-    while time.monotonic() < until:
-        said = log.read_bytes()[start:].decode(errors="replace")
-        if process.poll() is not None:
-            raise Refusal(said.strip().removeprefix("huaxiang: ") or "the suite did not start")
-        if READY_MARK in said:
-            console.print(said[said.index(READY_MARK) :].strip())
-            return
-        time.sleep(0.05)
-    raise Refusal(f"the suite did not serve within {DETACHED_WITHIN_S:.0f} s; see {suite.logs}")
-
-
-READY_MARK = "the suite serves: "
-
-
-def _addresses(ports: Ports, *, sandbox: bool) -> str:
-    names = ", ".join(
-        f"{name} {ports.of(name)}" for name in ("identity", "tagging", "segments", "activation")
-    )
-    return READY_MARK + names + (f", sandbox {ports.sandbox}" if sandbox else "")
-
-
-async def _health(suite: running.RunningSuite) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, process in suite.processes.items():
-        if name == "sandbox":
-            continue
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process['port']}") as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2.0)
-                found[name] = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-            except grpc.aio.AioRpcError as error:
-                found[name] = error.code().name
-    return found

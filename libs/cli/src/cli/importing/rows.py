@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,18 @@ def read_header(path: Path, encoding: str | None = None) -> list[str]:
         return list(_parquet(path).schema_arrow.names)
     with path.open(encoding=encoding or sniff_encoding(path), errors="replace", newline="") as file:
         return next(csv.reader(file), [])
+
+
+def require_columns(path: Path, columns: Collection[str], encoding: str | None = None) -> None:
+    """Raises Refusal naming the columns that a mapping names and the file lacks."""
+    if not path.is_file():
+        raise Refusal(f"{path} is not a file", Exit.USAGE)
+    header = read_header(path, encoding)
+    missing = sorted(set(columns) - set(header))
+    if missing:
+        raise Refusal(
+            f"{path.name} has no column {', '.join(missing)}; it has {', '.join(header)}", Exit.BAD_DATA
+        )
 
 
 def count_rows(path: Path) -> int | None:

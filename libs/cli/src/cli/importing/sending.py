@@ -2,7 +2,8 @@
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from huaxiang.type.v1 import revision_pb2
 from cli.importing.mapping import FileMapping
 from cli.importing.records import BadRow, record_of
 from cli.importing.rows import BrokenRow, read_rows
+from cli.suite.patience import patiently
 
 RECORDS_PER_MESSAGE = 500
 MESSAGES_IN_FLIGHT = 8
@@ -78,6 +80,12 @@ class Rejects:
         self._writer.writerow([line, outcome, where, reason])
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    lines: list[int]
+    records: list[record_pb2.Record]
+
+
 async def send_file(
     channel: grpc.aio.Channel,
     path: Path,
@@ -86,25 +94,47 @@ async def send_file(
     progress: Callable[[int], None],
     encoding: str | None = None,
 ) -> ImportResult:
-    """Imports a file. Repeatable: records known already change nothing. `progress` hears of rows acknowledged."""
+    """Imports a file. Repeatable: records known already change nothing. `progress` hears of rows acknowledged.
+
+    When identity is away for a moment, what it has not answered is sent again.
+    """
     result = ImportResult()
-    sent: asyncio.Queue[list[int]] = asyncio.Queue()
-    room = asyncio.Semaphore(MESSAGES_IN_FLIGHT)
+    batches = _batches(path, mapping, rejects, result, encoding)
+    unanswered: deque[_Batch] = deque()
+    lane = _LANES[mapping.lane]
 
-    async def requests() -> AsyncIterator[pb.IngestEventStreamRequest]:
-        for lines, records in _batches(path, mapping, rejects, result, encoding):
-            await room.acquire()
-            sent.put_nowait(lines)
-            batch = pb.IngestEventsRequest(records=records, lane=_LANES[mapping.lane])
-            yield pb.IngestEventStreamRequest(batch=batch)
+    async def stream_on() -> None:
+        room = asyncio.Semaphore(MESSAGES_IN_FLIGHT)
+        call = IngestServiceStub(channel).IngestEventStream(_requests(batches, unanswered, room, lane))
+        try:
+            async for answer in call:
+                room.release()
+                batch = unanswered.popleft()
+                _note(answer.batch, batch.lines, rejects, result)
+                result.revision = answer.batch.revision.token
+                progress(len(batch.lines))
+        finally:
+            call.cancel()
 
-    async for answer in IngestServiceStub(channel).IngestEventStream(requests()):
-        room.release()
-        lines = sent.get_nowait()
-        _note(answer.batch, lines, rejects, result)
-        result.revision = answer.batch.revision.token
-        progress(len(lines))
+    await patiently(stream_on)
     return result
+
+
+async def _requests(
+    batches: Iterator[_Batch], unanswered: deque[_Batch], room: asyncio.Semaphore, lane: Any
+) -> AsyncIterator[pb.IngestEventStreamRequest]:
+    """What an earlier stream was not told about, then the rest of the file."""
+    for batch in list(unanswered):
+        await room.acquire()
+        yield _message(batch, lane)
+    for batch in batches:
+        unanswered.append(batch)
+        await room.acquire()
+        yield _message(batch, lane)
+
+
+def _message(batch: _Batch, lane: Any) -> pb.IngestEventStreamRequest:
+    return pb.IngestEventStreamRequest(batch=pb.IngestEventsRequest(records=batch.records, lane=lane))
 
 
 def dry_run(
@@ -112,14 +142,14 @@ def dry_run(
 ) -> ImportResult:
     """Reads and maps every row and sends nothing."""
     result = ImportResult()
-    for lines, _ in _batches(path, mapping, rejects, result, encoding):
-        progress(len(lines))
+    for batch in _batches(path, mapping, rejects, result, encoding):
+        progress(len(batch.lines))
     return result
 
 
 def _batches(
     path: Path, mapping: FileMapping, rejects: Rejects, result: ImportResult, encoding: str | None
-) -> Any:
+) -> Iterator[_Batch]:
     lines: list[int] = []
     records: list[record_pb2.Record] = []
     for row in read_rows(path, encoding):
@@ -134,10 +164,10 @@ def _batches(
             continue
         lines.append(row.line)
         if len(records) == RECORDS_PER_MESSAGE:
-            yield lines, records
+            yield _Batch(lines, records)
             lines, records = [], []
     if records:
-        yield lines, records
+        yield _Batch(lines, records)
 
 
 def _reject(rejects: Rejects, result: ImportResult, line: int, column: str, problem: str) -> None:

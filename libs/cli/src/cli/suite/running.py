@@ -1,20 +1,23 @@
 """A suite that is up: where it listens, who runs it, how to call it."""
 
+import asyncio
 import json
 import os
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
-
-import grpc
-from servicekit.client import connect
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.exits import Exit, Refusal
 from cli.suite.folder import SuiteFolder
 from cli.suite.secrets import DEFAULT_TENANT, read_secret
 
+if TYPE_CHECKING:
+    import grpc
+
 STOP_WITHIN_S = 40.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,30 @@ class RunningSuite:
             raise Refusal(f"this suite runs no {name}; it runs {', '.join(self.processes)}", Exit.NOT_REACHED)
         return int(self.processes[name]["port"])
 
-    def channel(self, service: str, *services: Any, tenant: str | None = None) -> grpc.aio.Channel:
+    def channel(self, service: str, *services: Any, tenant: str | None = None) -> "grpc.aio.Channel":
         """A channel with the admin's key. `services` are descriptors whose idempotent rpcs are retried."""
+        from servicekit.client import connect
+
         key = read_secret(self.folder.admin_key)
         return connect(f"127.0.0.1:{self.port(service)}", key=key, tenant=tenant, services=services)
 
-    def service_channel(self, service: str, *services: Any) -> grpc.aio.Channel:
+    def service_channel(self, service: str, *services: Any) -> "grpc.aio.Channel":
         """A channel with the key of the role service, on behalf of the default tenant."""
+        from servicekit.client import connect
+
         key = read_secret(self.folder.service_key)
         return connect(f"127.0.0.1:{self.port(service)}", key=key, tenant=DEFAULT_TENANT, services=services)
+
+
+def ask(folder: SuiteFolder, service: str, work: Callable[["grpc.aio.Channel"], Awaitable[T]]) -> T:
+    """Runs `work` with a channel to a service of the suite in a folder. Raises Refusal when none runs there."""
+    suite = require(folder)
+
+    async def asked() -> T:
+        async with suite.channel(service) as channel:
+            return await work(channel)
+
+    return asyncio.run(asked())
 
 
 def find(folder: SuiteFolder) -> RunningSuite | None:

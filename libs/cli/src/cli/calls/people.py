@@ -1,0 +1,66 @@
+"""Persons by id or by what some system calls them; portraits."""
+
+from typing import Any
+
+import grpc
+from huaxiang.identity.v1 import identifier_pb2
+from huaxiang.identity.v1 import person_service_pb2 as identity_pb
+from huaxiang.identity.v1.person_service_pb2_grpc import PersonServiceStub
+from huaxiang.tagging.v1 import portrait_service_pb2 as portrait_pb
+from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
+
+from cli.calls.values import plain
+from cli.exits import Exit, Refusal
+from cli.suite.running import RunningSuite
+
+
+async def person_id_of(suite: RunningSuite, who: str) -> int:
+    """`who` is an id, or namespace=value, or namespace=source:value for the ids of one source.
+
+    Raises Refusal when nobody is known by it.
+    """
+    if who.isdigit():
+        return int(who)
+    namespace, separator, value = who.partition("=")
+    if not separator or not value:
+        raise Refusal(f"{who!r} is neither a person id nor namespace=value", Exit.USAGE)
+    scope, _, rest = value.rpartition(":")
+    identifier = identifier_pb2.Identifier(namespace=namespace, value=rest, scope=scope)
+    async with suite.channel("identity") as channel:
+        answer = await PersonServiceStub(channel).ResolveIdentifiers(
+            identity_pb.ResolveIdentifiersRequest(identifiers=[identifier])
+        )
+    found = answer.results[0]
+    if found.problem:
+        raise Refusal(f"{namespace}: {found.problem}", Exit.BAD_DATA)
+    if not found.person_id:
+        raise Refusal(f"nobody is known by this {namespace}", Exit.BAD_DATA)
+    return int(found.person_id)
+
+
+async def portrait(channel: grpc.aio.Channel, person_id: int) -> portrait_pb.GetPortraitResponse:
+    """All that is known of a person."""
+    request = portrait_pb.GetPortraitRequest(person_id=person_id)
+    return await PortraitServiceStub(channel).GetPortrait(request)
+
+
+def portrait_document(answer: portrait_pb.GetPortraitResponse) -> dict[str, Any]:
+    """A portrait as plain data."""
+    return {
+        "person_id": answer.person_id,
+        "state": answer.state,
+        "as_of": answer.as_of.ToJsonString(),
+        "attributes": {name: plain(value) for name, value in sorted(answer.attributes.items())},
+        "tags": {each.tag_id: plain(each.value) for each in answer.values if not each.withheld},
+        "withheld": [each.tag_id for each in answer.values if each.withheld],
+        "timeline": [
+            {
+                "time": event.time.ToJsonString(),
+                "type": event.type,
+                "source": event.source,
+                "event_id": event.event_id,
+                "properties": {name: plain(value) for name, value in sorted(event.properties.items())},
+            }
+            for event in answer.timeline
+        ],
+    }

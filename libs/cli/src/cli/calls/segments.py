@@ -1,0 +1,135 @@
+"""Segments, previews, membership and snapshots."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+import grpc
+from huaxiang.segments.v1 import membership_service_pb2 as membership_pb
+from huaxiang.segments.v1 import segment_pb2, segment_service_pb2, snapshot_service_pb2
+from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceStub
+from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
+from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
+from huaxiang.type.v1 import revision_pb2
+
+from cli.exits import Exit, Refusal
+from cli.suite.patience import patiently
+
+POLL_S = 0.1
+WAIT_S = 60.0
+PAGE_SEGMENTS = 1_000
+POPULATIONS = {
+    "known": segment_pb2.POPULATION_KNOWN,
+    "member": segment_pb2.POPULATION_MEMBER,
+    "all": segment_pb2.POPULATION_ALL,
+}
+
+
+def fresh(token: str) -> revision_pb2.Consistency | None:
+    """At least as fresh as a revision's token; none asked when it is empty."""
+    if not token:
+        return None
+    return revision_pb2.Consistency(at_least_as_fresh=revision_pb2.Revision(token=token))
+
+
+def population(name: str) -> "segment_pb2.Population.ValueType":
+    """Raises Refusal for a name that is no population."""
+    if name not in POPULATIONS:
+        raise Refusal(f"population {name!r} is none of {', '.join(POPULATIONS)}", Exit.USAGE)
+    return POPULATIONS[name]
+
+
+def state_name(state: "segment_pb2.SegmentState.ValueType") -> str:
+    return segment_pb2.SegmentState.Name(state).removeprefix("SEGMENT_STATE_").lower()
+
+
+async def create(channel: grpc.aio.Channel, segment: segment_pb2.Segment) -> segment_pb2.Segment:
+    """Stores a segment."""
+    stub = SegmentServiceStub(channel)
+    request = segment_service_pb2.CreateSegmentRequest(segment=segment)
+    return (await patiently(lambda: stub.CreateSegment(request))).segment
+
+
+async def get(
+    channel: grpc.aio.Channel, segment_id: str, token: str = "", within_s: float = WAIT_S
+) -> segment_service_pb2.GetSegmentResponse:
+    """With its count, at least as fresh as a revision's token."""
+    stub = SegmentServiceStub(channel)
+    request = segment_service_pb2.GetSegmentRequest(segment_id=segment_id, consistency=fresh(token))
+    return await patiently(lambda: stub.GetSegment(request, timeout=within_s))
+
+
+async def live(
+    channel: grpc.aio.Channel,
+    segment_id: str,
+    seen: Callable[[segment_pb2.Segment], None],
+    *,
+    token: str = "",
+    within_s: float = WAIT_S,
+) -> segment_service_pb2.GetSegmentResponse:
+    """Waits until a segment has members. Raises Refusal when it fails or takes longer."""
+    until = asyncio.get_running_loop().time() + within_s
+    while True:
+        found = await get(channel, segment_id, token)
+        seen(found.segment)
+        if found.segment.state == segment_pb2.SEGMENT_STATE_LIVE:
+            return found
+        late = asyncio.get_running_loop().time() > until
+        if late or found.segment.state == segment_pb2.SEGMENT_STATE_FAILED:
+            state = state_name(found.segment.state)
+            raise Refusal(f"segment {segment_id} is {state}: {found.segment.state_note}", Exit.CONFLICT)
+        await asyncio.sleep(POLL_S)
+
+
+async def every(channel: grpc.aio.Channel) -> list[segment_service_pb2.ListedSegment]:
+    """In order of segment_id."""
+    stub, token = SegmentServiceStub(channel), ""
+    found: list[segment_service_pb2.ListedSegment] = []
+    while True:
+        request = segment_service_pb2.ListSegmentsRequest(page_size=PAGE_SEGMENTS, page_token=token)
+        page = await stub.ListSegments(request)
+        found += page.segments
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def preview(
+    channel: grpc.aio.Channel, rule: str, population_name: str, sample: int = 0, token: str = ""
+) -> segment_service_pb2.PreviewSegmentResponse:
+    """How many a rule holds for; stores nothing."""
+    request = segment_service_pb2.PreviewSegmentRequest(
+        rule=rule,
+        population=population(population_name),
+        sample_size=sample,
+        consistency=fresh(token),
+    )
+    stub = SegmentServiceStub(channel)
+    return await patiently(lambda: stub.PreviewSegment(request, timeout=WAIT_S))
+
+
+async def check(
+    channel: grpc.aio.Channel, person_ids: Sequence[int], segment_ids: Sequence[str], token: str = ""
+) -> membership_pb.CheckMembershipResponse:
+    """Who is in."""
+    request = membership_pb.CheckMembershipRequest(
+        person_ids=person_ids, segment_ids=segment_ids, consistency=fresh(token)
+    )
+    return await MembershipServiceStub(channel).CheckMembership(request)
+
+
+async def snapshot(
+    channel: grpc.aio.Channel, segment_id: str, *, token: str = "", request_id: str = ""
+) -> snapshot_service_pb2.Snapshot:
+    """Freezes a segment's members."""
+    request = snapshot_service_pb2.CreateSnapshotRequest(
+        request_id=request_id or uuid4().hex, segment_id=segment_id, consistency=fresh(token)
+    )
+    stub = SnapshotServiceStub(channel)
+    return (await patiently(lambda: stub.CreateSnapshot(request, timeout=WAIT_S))).snapshot
+
+
+async def delete(channel: grpc.aio.Channel, segment_id: str) -> None:
+    """Nothing happens when it is not there."""
+    request = segment_service_pb2.DeleteSegmentRequest(segment_id=segment_id)
+    await SegmentServiceStub(channel).DeleteSegment(request)

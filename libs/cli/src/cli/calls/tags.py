@@ -1,0 +1,114 @@
+"""The catalogue of tags: plan, apply, list, show; and runs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+from huaxiang.tagging.v1 import run_service_pb2 as run_pb
+from huaxiang.tagging.v1 import tag_pb2, tag_service_pb2
+from huaxiang.tagging.v1.run_service_pb2_grpc import RunServiceStub
+from huaxiang.tagging.v1.tag_service_pb2_grpc import TagServiceStub
+from huaxiang.type.v1 import revision_pb2
+from tagging.catalogue.files import FileInvalid, read_definitions, retail_definitions
+from tagging.catalogue.messages import to_message
+
+from cli.exits import Exit, Refusal
+from cli.suite.patience import patiently
+
+PAGE_TAGS = 1_000
+POLL_S = 0.2
+APPLY_WITHIN_S = 60.0
+START_WITHIN_S = 300.0
+ENDED = frozenset({run_pb.RUN_STATE_SUCCEEDED, run_pb.RUN_STATE_FAILED, run_pb.RUN_STATE_CANCELLED})
+
+
+def definitions(paths: Sequence[Path]) -> list[tag_pb2.TagDefinition]:
+    """Of YAML files and folders; the retail catalogue that comes with the suite when none is named.
+
+    Raises Refusal that names the file and the fault.
+    """
+    try:
+        found = read_definitions(paths) if paths else retail_definitions()
+    except FileInvalid as error:
+        raise Refusal(str(error), Exit.BAD_DATA) from error
+    return [to_message(each) for each in found]
+
+
+async def apply(
+    channel: grpc.aio.Channel,
+    wanted: Sequence[tag_pb2.TagDefinition],
+    *,
+    delete_missing: bool = False,
+    only_plan: bool = False,
+) -> tag_service_pb2.ApplyTagsResponse:
+    """Makes the catalogue hold the definitions, or says what that would change."""
+    request = tag_service_pb2.ApplyTagsRequest(
+        definitions=wanted, delete_missing=delete_missing, validate_only=only_plan
+    )
+    stub = TagServiceStub(channel)
+    return await patiently(lambda: stub.ApplyTags(request, timeout=APPLY_WITHIN_S))
+
+
+async def every_tag(channel: grpc.aio.Channel, category: str = "") -> list[tag_pb2.Tag]:
+    """In order of tag_id."""
+    stub, token = TagServiceStub(channel), ""
+    found: list[tag_pb2.Tag] = []
+    while True:
+        page = await stub.ListTags(
+            tag_service_pb2.ListTagsRequest(category=category, page_size=PAGE_TAGS, page_token=token)
+        )
+        found += page.tags
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def one_tag(channel: grpc.aio.Channel, tag_id: str) -> tag_pb2.Tag:
+    """As stored."""
+    answer = await TagServiceStub(channel).GetTag(tag_service_pb2.GetTagRequest(tag_id=tag_id))
+    return answer.tag
+
+
+async def run(
+    channel: grpc.aio.Channel,
+    tag_ids: Sequence[str],
+    seen: Callable[[run_pb.Run], None],
+    *,
+    after: str = "",
+    wait: bool = True,
+) -> run_pb.Run:
+    """Computes tags for everybody and waits for the end; `seen` hears of every state. `after` is a token of identity
+    whose facts must be in."""
+    stub = RunServiceStub(channel)
+    request = run_pb.CreateRunRequest(request_id=uuid4().hex, tag_ids=tag_ids)
+    if after:
+        request.consistency.at_least_as_fresh.CopyFrom(revision_pb2.Revision(token=after))
+    state = (await patiently(lambda: stub.CreateRun(request, timeout=START_WITHIN_S))).run
+    seen(state)
+    while wait and state.state not in ENDED:
+        await asyncio.sleep(POLL_S)
+        asked = run_pb.GetRunRequest(run_id=state.run_id)
+        state = (await patiently(lambda asked=asked: stub.GetRun(asked))).run  # type: ignore[misc]
+        seen(state)
+    return state
+
+
+def kind_name(kind: "tag_service_pb2.TagChangeKind.ValueType") -> str:
+    return tag_service_pb2.TagChangeKind.Name(kind).removeprefix("TAG_CHANGE_KIND_").lower()
+
+
+def state_name(state: "run_pb.RunState.ValueType") -> str:
+    return run_pb.RunState.Name(state).removeprefix("RUN_STATE_").lower()
+
+
+def computed_by(definition: tag_pb2.TagDefinition) -> str:
+    """The kind of a tag: attribute, statistic, layered rule, rfm, lifecycle."""
+    return (definition.WhichOneof("kind") or "").replace("_", " ")
+
+
+def base_name(value_type: tag_pb2.ValueType) -> str:
+    """text, number ...; "list of text" for a tag with several values."""
+    base = tag_pb2.BaseType.Name(value_type.base).removeprefix("BASE_TYPE_").lower()
+    return f"list of {base}" if value_type.multi_valued else base

@@ -1,0 +1,61 @@
+"""lake: the events as plain Parquet for outside readers."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.commands.options import AsJson, Folder
+from cli.exits import reporting
+from cli.output import as_dict, console, print_json, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import ask
+
+if TYPE_CHECKING:
+    import grpc
+    from huaxiang.tagging.v1 import lake_service_pb2 as pb
+
+app = typer.Typer(no_args_is_help=True, help="The event lake: plain Parquet by tenant and day.")
+FLUSH_WITHIN_S = 300.0
+
+
+@app.command()
+@reporting
+def flush(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Write the recent events to files."""
+
+    async def asked(channel: "grpc.aio.Channel") -> "pb.FlushLakeResponse":
+        from huaxiang.tagging.v1 import lake_service_pb2
+        from huaxiang.tagging.v1.lake_service_pb2_grpc import LakeServiceStub
+
+        request = lake_service_pb2.FlushLakeRequest()
+        return await LakeServiceStub(channel).FlushLake(request, timeout=FLUSH_WITHIN_S)
+
+    answer = ask(SuiteFolder.chosen(folder), "tagging", asked)
+    if as_json:
+        print_json(as_dict(answer))
+    else:
+        console.print(f"{answer.event_count:,} events written to {answer.file_count:,} files")
+
+
+@app.command()
+@reporting
+def files(folder: Folder = None, as_json: AsJson = False) -> None:
+    """List the files that the manifest names."""
+
+    async def asked(channel: "grpc.aio.Channel") -> "pb.GetLakeManifestResponse":
+        from huaxiang.tagging.v1 import lake_service_pb2
+        from huaxiang.tagging.v1.lake_service_pb2_grpc import LakeServiceStub
+
+        return await LakeServiceStub(channel).GetLakeManifest(lake_service_pb2.GetLakeManifestRequest())
+
+    answer = ask(SuiteFolder.chosen(folder), "tagging", asked)
+    if as_json:
+        print_json(as_dict(answer))
+        return
+    table(
+        "",
+        ["file", "events", "bytes"],
+        [[each.path, each.event_count, each.size_bytes] for each in answer.files],
+        empty="no files yet; write them with: huaxiang lake flush",
+    )
+    console.print(f"{answer.recent_event_count:,} recent events are not in files")

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--folder", help="The suite's folder; HUAXIANG_FOLDER or var/huaxiang by default."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+BasePort = Annotated[
+    int, typer.Option("--base-port", help="All ports follow from it: 7100 gives 7101 to 7104.")
+]
+Who = Annotated[
+    str | None,
+    typer.Argument(help="A person id, or an identifier: phone=13800000001, member_id=M1, taobao_id=shop:7."),
+]

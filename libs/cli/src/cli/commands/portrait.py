@@ -1,0 +1,135 @@
+"""portrait and explain: what is known of a person, and why."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.options import AsJson, Folder, Who
+from cli.exits import Exit, Refusal, reporting
+from cli.output import console, print_json, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import require
+
+if TYPE_CHECKING:
+    from huaxiang.segments.v1 import membership_service_pb2
+    from huaxiang.tagging.v1 import portrait_service_pb2
+
+explain = typer.Typer(no_args_is_help=True, help="Why a tag has its value, why a segment holds a person.")
+Person = Annotated[str, typer.Argument(help="A person id, or an identifier such as phone=13800000001.")]
+SHOWN_EVENTS = 10
+
+
+@reporting
+def portrait(
+    who: Who = None,
+    identifier: Annotated[
+        str | None, typer.Option(help="namespace=value, for example phone=13800000001.")
+    ] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of a person: tags, attributes, latest events."""
+    from cli.calls import people
+
+    asked = who or identifier
+    if asked is None:
+        raise Refusal("name a person: an id, or --identifier phone=13800000001", Exit.USAGE)
+    suite = require(SuiteFolder.chosen(folder))
+
+    async def ask() -> "portrait_service_pb2.GetPortraitResponse":
+        person_id = await people.person_id_of(suite, asked)
+        async with suite.channel("tagging") as channel:
+            return await people.portrait(channel, person_id)
+
+    answer = asyncio.run(ask())
+    if as_json:
+        print_json(people.portrait_document(answer))
+    else:
+        _draw(answer)
+
+
+@explain.command("tag")
+@reporting
+def explain_tag(tag_id: str, who: Person, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Tell why a person has a tag's value."""
+    from cli.calls import explanations
+    from cli.calls.people import person_id_of
+    from cli.calls.values import plain, shown
+
+    suite = require(SuiteFolder.chosen(folder))
+
+    async def ask() -> "portrait_service_pb2.ExplainTagResponse":
+        person_id = await person_id_of(suite, who)
+        async with suite.channel("tagging") as channel:
+            return await explanations.explain_tag(channel, person_id, tag_id)
+
+    answer = asyncio.run(ask())
+    if as_json:
+        print_json(
+            {
+                "tag_id": tag_id,
+                "version": answer.version,
+                "run_id": answer.run_id,
+                "value": plain(answer.value.value),
+                "explanation": explanations.document(answer.explanation),
+            }
+        )
+        return
+    title = f"[bold]{tag_id}[/bold] = {shown(answer.value.value)} (version {answer.version})"
+    console.print(explanations.tree(title, answer.explanation))
+    if answer.run_id:
+        console.print(f"the cut was frozen by run {answer.run_id}")
+
+
+@explain.command("segment")
+@reporting
+def explain_segment(segment_id: str, who: Person, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Tell why a person is in a segment or not."""
+    from cli.calls import explanations
+    from cli.calls.people import person_id_of
+
+    suite = require(SuiteFolder.chosen(folder))
+
+    async def ask() -> "membership_service_pb2.ExplainMembershipResponse":
+        person_id = await person_id_of(suite, who)
+        async with suite.channel("segments") as channel:
+            return await explanations.explain_membership(channel, person_id, segment_id)
+
+    answer = asyncio.run(ask())
+    if as_json:
+        print_json(
+            {
+                "segment_id": segment_id,
+                "member": answer.member,
+                "in_population": answer.in_population,
+                "explanation": explanations.document(answer.explanation),
+                "warnings": list(answer.freshness.warnings),
+            }
+        )
+        return
+    said = "is in" if answer.member else "is not in"
+    if not answer.in_population:
+        said += " (does not belong to its population)"
+    console.print(explanations.tree(f"{who} {said} [bold]{segment_id}[/bold]", answer.explanation))
+    for warning in answer.freshness.warnings:
+        console.print(f"  note: {warning}", markup=False)
+
+
+def _draw(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
+    from cli.calls.values import shown
+
+    as_of = answer.as_of.ToDatetime().strftime("%Y-%m-%d %H:%M")
+    console.print(f"person {answer.person_id} ({answer.state}), as of {as_of} UTC", style="bold")
+    table(
+        "",
+        ["attribute", "value"],
+        [[name, shown(value)] for name, value in sorted(answer.attributes.items())],
+    )
+    rows = [[each.tag_id, "(withheld)" if each.withheld else shown(each.value)] for each in answer.values]
+    table("", ["tag", "value"], rows, empty="no tag has a value")
+    events = [
+        [event.time.ToDatetime().strftime("%Y-%m-%d %H:%M"), event.type, event.source]
+        for event in answer.timeline[:SHOWN_EVENTS]
+    ]
+    table("", ["time (UTC)", "event", "source"], events, empty="no events")

@@ -1,0 +1,194 @@
+"""segments: audiences by rule."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.options import AsJson, Folder
+from cli.exits import reporting
+from cli.output import as_dict, console, notes, print_json, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import ask, require
+
+if TYPE_CHECKING:
+    from huaxiang.segments.v1 import segment_pb2
+
+app = typer.Typer(no_args_is_help=True, help="Audiences by rule: who is in, how many, why.")
+Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
+SERVICE = "segments"
+
+
+@app.command()
+@reporting
+def create(
+    segment_id: str,
+    rule: Annotated[str, typer.Option(help="For example: rfm_class = 'key_value' AND city = '上海市'.")],
+    name: Annotated[str, typer.Option(help="What people read.")] = "",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    population: Population = "known",
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until its members are counted.")
+    ] = True,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store a segment; its members follow every change."""
+    from huaxiang.segments.v1 import segment_pb2
+
+    from cli.calls import segments as calls
+
+    chosen = SuiteFolder.chosen(folder)
+    wanted = segment_pb2.Segment(
+        segment_id=segment_id,
+        display_name=name or segment_id,
+        description=description,
+        rule=rule,
+        population=calls.population(population),
+    )
+    stored = ask(chosen, SERVICE, lambda channel: calls.create(channel, wanted))
+    if wait:
+        ask(chosen, SERVICE, lambda channel: calls.live(channel, segment_id, _say_state))
+        _show(segment_id, chosen, as_json=as_json)
+    elif as_json:
+        print_json(as_dict(stored))
+    else:
+        console.print(f"{segment_id}: {calls.state_name(stored.state)} {stored.state_note}".rstrip())
+
+
+@app.command("list")
+@reporting
+def list_segments(folder: Folder = None, as_json: AsJson = False) -> None:
+    """List the segments with their counts."""
+    from cli.calls import segments as calls
+
+    found = ask(SuiteFolder.chosen(folder), SERVICE, calls.every)
+    if as_json:
+        print_json({"segments": [as_dict(each) for each in found]})
+        return
+    table(
+        "",
+        ["segment", "name", "state", "people", "rule"],
+        [
+            [
+                each.segment.segment_id,
+                each.segment.display_name,
+                calls.state_name(each.segment.state),
+                f"{each.count:,}" if each.HasField("count") else "-",
+                each.segment.canonical_rule,
+            ]
+            for each in found
+        ],
+        empty="no segments; make one with: huaxiang segments create",
+    )
+
+
+@app.command()
+@reporting
+def show(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show one segment with its count and what the count rests on."""
+    _show(segment_id, SuiteFolder.chosen(folder), as_json=as_json)
+
+
+@app.command()
+@reporting
+def preview(
+    rule: str,
+    population: Population = "known",
+    sample: Annotated[int, typer.Option(help="Show so many person ids.", min=0, max=100)] = 5,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count whom a rule holds for; store nothing."""
+    from cli.calls import segments as calls
+
+    answer = ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.preview(channel, rule, population, sample),
+    )
+    if as_json:
+        print_json(as_dict(answer))
+        return
+    console.print(
+        f"{answer.count:,} of {answer.freshness.population_count:,} "
+        f"({answer.freshness.evaluate_us / 1000:.1f} ms): {answer.canonical_rule}",
+        markup=False,
+    )
+    if answer.sample_person_ids:
+        console.print("  for example persons " + ", ".join(map(str, answer.sample_person_ids)))
+    for warning in answer.freshness.warnings:
+        console.print(f"  note: {warning}", markup=False)
+
+
+@app.command()
+@reporting
+def check(segment_id: str, who: list[str], folder: Folder = None, as_json: AsJson = False) -> None:
+    """Tell who of some persons (ids, or identifiers such as phone=13800000001) is in."""
+    from cli.calls import segments as calls
+    from cli.calls.people import person_id_of
+
+    suite = require(SuiteFolder.chosen(folder))
+
+    async def asked() -> list[tuple[str, int, bool]]:
+        ids = [await person_id_of(suite, each) for each in who]
+        async with suite.channel(SERVICE) as channel:
+            answer = await calls.check(channel, ids, [segment_id])
+        return [
+            (each, found.person_id, found.members[0]) for each, found in zip(who, answer.persons, strict=True)
+        ]
+
+    rows = asyncio.run(asked())
+    if as_json:
+        print_json([{"who": each, "person_id": found, "member": member} for each, found, member in rows])
+    else:
+        table("", ["who", "person", "in"], [[each, str(found), member] for each, found, member in rows])
+
+
+@app.command()
+@reporting
+def snapshot(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Freeze a segment's members."""
+    from cli.calls import segments as calls
+
+    made = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshot(channel, segment_id))
+    if as_json:
+        print_json(as_dict(made))
+    else:
+        console.print(f"snapshot {made.snapshot_id}: {made.count:,} people")
+
+
+@app.command()
+@reporting
+def delete(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Delete a segment; its snapshots stay."""
+    from cli.calls import segments as calls
+
+    ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.delete(channel, segment_id))
+    if as_json:
+        print_json({"deleted": segment_id})
+    else:
+        console.print(f"{segment_id} is gone")
+
+
+def _say_state(segment: "segment_pb2.Segment") -> None:
+    if segment.state_note and notes.is_terminal:
+        notes.print(f"{segment.segment_id}: {segment.state_note}", markup=False)
+
+
+def _show(segment_id: str, folder: SuiteFolder, *, as_json: bool) -> None:
+    from cli.calls import segments as calls
+
+    found = ask(folder, SERVICE, lambda channel: calls.get(channel, segment_id))
+    if as_json:
+        print_json(as_dict(found))
+        return
+    segment = found.segment
+    console.print(f"{segment.segment_id} {segment.display_name}", style="bold", markup=False)
+    console.print(f"  rule    {segment.canonical_rule}", markup=False)
+    console.print(f"  state   {calls.state_name(segment.state)} {segment.state_note}".rstrip(), markup=False)
+    if found.HasField("count"):
+        console.print(f"  people  {found.count:,} of {found.freshness.population_count:,}")
+    console.print(f"  as of   {found.freshness.as_of.ToJsonString()}")
+    for warning in found.freshness.warnings:
+        console.print(f"  note    {warning}", markup=False)

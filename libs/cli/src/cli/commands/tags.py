@@ -1,0 +1,163 @@
+"""tags: the catalogue as code, and runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.commands.options import AsJson, Folder
+from cli.exits import Exit, reporting
+from cli.output import as_dict, console, print_json, progress, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import ask
+
+if TYPE_CHECKING:
+    from huaxiang.tagging.v1 import run_service_pb2, tag_service_pb2
+
+app = typer.Typer(no_args_is_help=True, help="Tag definitions as code, their values for everybody.")
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="YAML files or folders; the retail catalogue of the suite when none is named."),
+]
+DeleteMissing = Annotated[
+    bool, typer.Option("--delete-missing", help="Also delete the stored tags that the files do not hold.")
+]
+UNCHANGED = "unchanged"
+
+
+@app.command()
+@reporting
+def plan(
+    paths: Paths = None, delete_missing: DeleteMissing = False, folder: Folder = None, as_json: AsJson = False
+) -> None:
+    """Check definitions and say what applying them would change; change nothing."""
+    _apply(paths, delete_missing=delete_missing, only_plan=True, folder=folder, as_json=as_json)
+
+
+@app.command()
+@reporting
+def apply(
+    paths: Paths = None, delete_missing: DeleteMissing = False, folder: Folder = None, as_json: AsJson = False
+) -> None:
+    """Make the catalogue hold these definitions, all or nothing."""
+    _apply(paths, delete_missing=delete_missing, only_plan=False, folder=folder, as_json=as_json)
+
+
+@app.command("list")
+@reporting
+def list_tags(
+    category: Annotated[str, typer.Option(help="Only tags at or below this category.")] = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the tags of the catalogue."""
+    from cli.calls import tags as calls
+
+    found = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.every_tag(channel, category))
+    if as_json:
+        print_json({"tags": [as_dict(each) for each in found]})
+        return
+    table(
+        "",
+        ["tag", "name", "category", "type", "computed by", "people"],
+        [
+            [
+                each.definition.tag_id,
+                f"{each.definition.name.zh} {each.definition.name.en}",
+                each.definition.category,
+                calls.base_name(each.definition.value_type),
+                calls.computed_by(each.definition),
+                each.coverage,
+            ]
+            for each in found
+        ],
+        empty="no tags; store the retail catalogue with: huaxiang tags apply",
+    )
+
+
+@app.command()
+@reporting
+def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show one tag as it is stored."""
+    from cli.calls import tags as calls
+
+    tag = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.one_tag(channel, tag_id))
+    if as_json:
+        print_json(as_dict(tag))
+        return
+    import yaml
+    from tagging.catalogue.files import write_definitions
+    from tagging.catalogue.messages import from_message
+
+    console.print(write_definitions([from_message(tag.definition)]).rstrip(), markup=False)
+    console.print(yaml.safe_dump({"version": tag.version, "people": tag.coverage}).rstrip(), markup=False)
+
+
+@app.command()
+@reporting
+def run(
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only this tag and what it needs; repeatable.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute tags for everybody."""
+    from cli.calls import tags as calls
+
+    with progress() as bars:
+        task = bars.add_task("tags", total=None, rate="")
+
+        def seen(state: "run_service_pb2.Run") -> None:
+            bars.update(task, total=state.tag_count or None, completed=state.done_count)
+
+        ended = ask(
+            SuiteFolder.chosen(folder),
+            "tagging",
+            lambda channel: calls.run(channel, tag or [], seen, wait=wait),
+        )
+    name = calls.state_name(ended.state)
+    if as_json:
+        print_json(as_dict(ended))
+    else:
+        console.print(f"run {ended.run_id}: {name}, {ended.done_count} of {ended.tag_count} tags")
+        for tag_id, why in sorted(ended.failures.items()):
+            console.print(f"  {tag_id}: {why}", markup=False)
+    if wait and name != "succeeded":
+        raise SystemExit(int(Exit.FAILED))
+
+
+def _apply(
+    paths: list[Path] | None, *, delete_missing: bool, only_plan: bool, folder: Path | None, as_json: bool
+) -> None:
+    from cli.calls import tags as calls
+
+    wanted = calls.definitions(paths or [])
+    answer = ask(
+        SuiteFolder.chosen(folder),
+        "tagging",
+        lambda channel: calls.apply(channel, wanted, delete_missing=delete_missing, only_plan=only_plan),
+    )
+    if as_json:
+        print_json(as_dict(answer))
+        return
+    _say(answer, only_plan=only_plan)
+
+
+def _say(answer: "tag_service_pb2.ApplyTagsResponse", *, only_plan: bool) -> None:
+    from cli.calls.tags import kind_name
+
+    counts: dict[str, int] = {}
+    rows: list[list[Any]] = []
+    for each in answer.differences:
+        kind = kind_name(each.kind)
+        counts[kind] = counts.get(kind, 0) + 1
+        if kind != UNCHANGED:
+            fields = ", ".join(field.field for field in each.fields)
+            rows.append([each.tag_id, kind, "" if kind in {"created", "deleted"} else fields])
+    table("", ["tag", "change", "fields"], rows, empty="nothing changes")
+    summary = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    console.print(f"{'would be' if only_plan else 'now'}: {summary or 'no tags'}")
+    for warning in answer.warnings:
+        console.print(f"  note: {warning}", markup=False)
