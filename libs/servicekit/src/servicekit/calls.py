@@ -11,10 +11,10 @@ from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
-from servicekit.errors import Internal, KeyUnknown, RightMissing, ServiceError
+from servicekit.errors import Internal, KeyUnknown, RightMissing, ServiceError, Unavailable
 from servicekit.logging import logger
 from servicekit.principal import Authenticator, Principal
-from servicekit.rights import may
+from servicekit.rights import ALL_TENANTS_VERBS, may
 from servicekit.status import DETAILS_KEY, code_of, details_of
 from servicekit.telemetry.context import TRACEPARENT_KEY, parse_traceparent
 from servicekit.telemetry.names import ERROR_REASON, RPC_CODE, RPC_METHOD
@@ -59,6 +59,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._open_prefixes = open_prefixes
         self._max_unary_s = max_unary_s
         self._wrapped: dict[str, Handler] = {}
+        self._endless: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     async def intercept_service(
         self, continuation: Callable[..., Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
@@ -72,9 +74,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             wrapped = self._wrapped[method] = self._wrap(method, handler)
         return wrapped
 
+    def end_watches(self) -> None:
+        """Ends every running call of a right whose verb covers all tenants with UNAVAILABLE: a Watch never
+        ends by itself, and a stop must not wait for it."""
+        self._stopping = True
+        for task in self._endless:
+            task.cancel()
+
     def _wrap(self, method: str, handler: Handler) -> Handler:
         make, behaviour = _shape(handler)
         right = self._rights[method]
+        stopping = Unavailable("this service is stopping: repeat", service=right.partition(".")[0])
+        endless = right.rpartition(".")[2] in ALL_TENANTS_VERBS
         attributes = {RPC_METHOD: method}
 
         async def unary(request: Any, context: Context) -> Any:
@@ -96,6 +107,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
             metadata = _metadata_of(context)
             parent = parse_traceparent(metadata.get(TRACEPARENT_KEY))
+            task = asyncio.current_task()
+            if endless and task is not None:
+                self._endless.add(task)
+                task.add_done_callback(self._endless.discard)
             with tracer().span(method, "server", parent=parent, attributes=attributes) as span:
                 try:
                     self._admit(metadata, right)
@@ -105,6 +120,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     async with aclosing(behaviour(request, context)) as responses:
                         async for response in responses:
                             yield response
+                except asyncio.CancelledError:
+                    if task is None or not self._stopping:
+                        raise
+                    task.uncancel()
+                    await _refuse(context, method, stopping, span)
                 except Exception as error:
                     await _refuse(context, method, error, span)
 

@@ -23,6 +23,7 @@ ALLOWED_FIELDS = frozenset(
         "consumer", "lane", "revision", "epoch", "position", "count", "entries", "bytes", "limit",
         "duration_ms", "pause_s", "port", "host", "target", "path", "schema", "signal", "worker", "state",
         "run", "tag", "segment", "campaign", "channel", "source", "kind", "version", "dropped",
+        "metric", "of", "value", "unit",
     }
 )  # fmt: skip
 """What services may log. `subject` names a key, `tag`, `segment`, `campaign`, `run` a definition: never a

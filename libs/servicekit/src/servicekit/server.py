@@ -85,25 +85,35 @@ class RunningServer:
     """A started server. `port` is the bound one."""
 
     def __init__(
-        self, app: ServiceApp, server: grpc.aio.Server, port: int, serving: health.aio.HealthServicer
+        self,
+        app: ServiceApp,
+        server: grpc.aio.Server,
+        port: int,
+        serving: health.aio.HealthServicer,
+        calls: CallInterceptor,
     ) -> None:
         self.app = app
         self.port = port
         self._server = server
         self._health = serving
+        self._calls = calls
 
     async def stop(self) -> None:
-        """NOT_SERVING, drain, refuse new calls, let running ones end."""
+        """NOT_SERVING, drain, refuse new calls, end watches, let the others end."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self.app.drain_s)
-        await self._server.stop(self.app.grace_s)
+        stopped = asyncio.ensure_future(self._server.stop(self.app.grace_s))
+        await asyncio.sleep(0)
+        self._calls.end_watches()
+        await stopped
 
 
 async def start(app: ServiceApp) -> RunningServer:
     """Starts serving. Raises RightsUndeclared or PortInUse before anything listens."""
     rights = require_rights_declared(service.descriptor for service in app.services)
+    calls = CallInterceptor(app.authenticator, rights, max_unary_s=app.max_unary_s)
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(app.authenticator, rights, max_unary_s=app.max_unary_s)],
+        interceptors=[calls],
         maximum_concurrent_rpcs=app.max_concurrent_rpcs,
         options=[
             ("grpc.max_receive_message_length", app.max_message_bytes),
@@ -130,7 +140,7 @@ async def start(app: ServiceApp) -> RunningServer:
     for name in ["", *names]:
         await serving.set(name, health_pb2.HealthCheckResponse.SERVING)
     logger().info("serving", host=app.host, port=port)
-    return RunningServer(app, server, port, serving)
+    return RunningServer(app, server, port, serving, calls)
 
 
 async def run(app: ServiceApp) -> int:

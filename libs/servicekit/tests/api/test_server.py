@@ -30,6 +30,8 @@ class OddServicer(ToyServicer):
         match request.name:
             case "sleep":
                 await asyncio.sleep(30)
+            case "nap":
+                await asyncio.sleep(0.5)
             case "bug":
                 raise ZeroDivisionError("the cause, with the phone 13800138000")
             case "flaky" if OddServicer.attempts < 3:
@@ -240,3 +242,26 @@ def test_every_shared_reason_is_used_and_documented():
         name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name
     }
     assert ours == declared - {"UNSPECIFIED"}
+
+
+async def test_a_stop_ends_watches_at_once_and_lets_other_calls_end(store, tmp_path):
+    running = await start(app([toy_service(OddServicer(store))], tmp_path))
+    head = store.database.read_now(store.changelog.head)
+    async with connect(f"127.0.0.1:{running.port}", key=SERVICE_KEY) as channel:
+        stub = pb.ToyStub(channel)
+        watch = stub.Watch(pb.WatchRequest(after=head.progress("toy").through.to_proto()))
+        await watch.read()
+        kept = asyncio.ensure_future(get(channel, "nap", metadata=(("huaxiang-tenant", "t1"),)))
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        await running.stop()
+        assert time.monotonic() - started < 3, "grace is 5 s"
+        assert (await kept).name == "nap"
+
+        async def read_on():
+            while True:
+                await watch.read()
+
+        error = await refused(read_on())
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert reason_of(error).metadata == {"service": "toy"}

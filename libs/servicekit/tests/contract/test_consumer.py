@@ -11,6 +11,7 @@ from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, Batch
 from servicekit.progress import Progress
 from servicekit.retention import trim
 from servicekit.revision import Lane, Revision
+from servicekit.telemetry.metrics import consumer_readings, report
 from servicekit.testing.servers import serving
 from toy import ToyServicer, ToySink, ToyStore, consuming, toy_service, toy_source
 
@@ -299,6 +300,21 @@ async def test_a_bootstrap_that_breaks_off_begins_again():
     assert sink.chunks == ["one", "two"]
     assert sink.cursor == progress.through
     assert (consumer.state.failures, consumer.state.bootstraps) == (1, 1)
+
+
+async def test_a_consumer_reports_its_readings(capsys):
+    source = ScriptedSource({Lane.LIVE: [3], Lane.BULK: [0]})
+    consumer = Consumer("toy", source, RecordingSink(ORIGIN))
+    async with consuming(consumer):
+        await until(lambda: consumer.state.batches == 2)
+        readings = {reading.metric.name: reading for reading in consumer_readings(consumer)}
+    assert readings["huaxiang.consumer.applied"].value == 3
+    assert readings["huaxiang.consumer.failures"].value == 0
+    assert 0 <= readings["huaxiang.consumer.lag"].value < 5
+    reporting = asyncio.ensure_future(report([lambda: consumer_readings(consumer)], interval_s=0.01))
+    await asyncio.sleep(0.05)
+    reporting.cancel()
+    assert "huaxiang.consumer.applied" in capsys.readouterr().out
 
 
 async def test_cancelling_ends_the_consumer_and_its_streams():

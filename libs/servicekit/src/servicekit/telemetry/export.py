@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from servicekit.telemetry.spans import DEFAULT_RATIO, Span, Tracer
@@ -51,7 +52,10 @@ class FileExporter:
             "attributes": span.attributes,
             "links": [link.trace_id for link in span.links],
         }
-        os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        with suppress(OSError):  # a full disk costs spans, never a call
+            os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        with suppress(OSError):
+            os.close(self._descriptor)
+        self._descriptor = -1

@@ -54,7 +54,7 @@ CONSUMER_LAG = Metric(
     "huaxiang.consumer.lag",
     "gauge",
     "s",
-    "machine time since the consumer last knew it had everything",
+    "machine time since the lane that is further behind last made progress; a healthy one stays near 1 s",
     "the upstream service is down, or the sink is slower than the changes",
 )
 CONSUMER_APPLIED = Metric(
