@@ -150,3 +150,10 @@ def test_a_person_never_outgrows_the_cap(policy: Policy) -> None:
     linking = partition(keys, neighbours, policy)
     assert max(map(len, linking.groups)) == policy.max_person_keys
     assert list(linking.standing.values()).count(Standing.OVERSIZED) == 51
+
+
+def test_a_mailbox_of_two_phones_links_nobody_but_a_shop_account_may_have_many(policy: Policy) -> None:
+    records = [[("email", 1), ("phone", 1)], [("email", 1), ("phone", 2)]]
+    assert frozenset({("email", 1)}) in solve(records, policy)
+    receivers = [[("taobao_id", 1), ("phone", n)] for n in range(4)]
+    assert solve(receivers, policy) == {frozenset({("taobao_id", 1), *(("phone", n) for n in range(4))})}

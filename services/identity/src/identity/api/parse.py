@@ -15,7 +15,7 @@ from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane, Revision, from_proto
 
-from identity.api.values import NAME
+from identity.api.values import name_is_valid
 from identity.app.acknowledge_changes import HighestIds
 from identity.app.get_contact_points import ContactQuestion
 from identity.app.resolve_identifiers import Lookup
@@ -52,7 +52,7 @@ def lookups(
 ) -> list[Lookup]:
     """Identifiers in normal form, or what is wrong with them."""
     _check_count("identifiers", len(request.identifiers), MAX_LOOKUPS)
-    if request.source and not NAME.fullmatch(request.source):
+    if request.source and not name_is_valid(request.source):
         raise InvalidField("source", "is not 1 to 64 characters of a-z, 0-9 and _")
     found: list[Lookup] = []
     for stated in request.identifiers:
@@ -72,7 +72,7 @@ def contact_question(
 ) -> ContactQuestion:
     """A question for contact points."""
     _check_count("person_ids", len(request.person_ids), MAX_CONTACT_PERSONS)
-    if not NAME.fullmatch(request.purpose):
+    if not name_is_valid(request.purpose):
         raise InvalidField("purpose", "is not 1 to 64 characters of a-z, 0-9 and _")
     if (
         request.channel == record_pb2.CHANNEL_UNSPECIFIED
@@ -85,7 +85,7 @@ def contact_question(
         raise InvalidField(
             "reason", f"is not 1 to {MAX_REASON_CHARS} printable characters: name the campaign"
         )
-    if request.brand and not NAME.fullmatch(request.brand.replace("-", "_")):
+    if request.brand and not name_is_valid(request.brand.replace("-", "_")):
         raise InvalidField("brand", "is not at most 64 characters of a-z, 0-9, _ and -")
     return ContactQuestion(
         principal.require_tenant(),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import change_pb2, record_pb2
 
-from identity.api.values import NAME, normalise_attribute, normalise_value
+from identity.api.values import name_is_valid, normalise_attribute, normalise_value
 from identity.domain.attributes import AttributeDictionary, AttributeStatement
 from identity.domain.consents import Channel
 from identity.domain.normalise import (
@@ -127,7 +127,7 @@ class RecordParser:
 
     def _event(self, message: record_pb2.Event) -> Event:
         """The event with its open properties in the published encoding. Raises _Refused."""
-        if not NAME.fullmatch(message.type):
+        if not name_is_valid(message.type):
             raise _Refused("event.type", Problem.FIELD_INVALID, _NAME_HINT)
         properties = message.properties
         _limit("event.properties", len(properties), MAX_PROPERTIES)
@@ -137,14 +137,15 @@ class RecordParser:
                 Problem.LIMIT_EXCEEDED,
                 f"are more than {MAX_PROPERTIES_BYTES} bytes: send fewer",
             )
+        closed = self._closed_properties
         dropped: list[str] = []
         for name, value in properties.items():
-            if not NAME.fullmatch(name):
+            if not name_is_valid(name):
                 raise _Refused("event.properties", Problem.FIELD_INVALID, f"a name {_NAME_HINT}")
-            problem = normalise_value(value)
+            problem = normalise_value(value, closed)
             if problem:
                 raise _Refused(f"event.properties[{name}]", Problem.FIELD_INVALID, problem)
-            if name in self._closed_properties or value.WhichOneof("kind") is None:
+            if name in closed or value.WhichOneof("kind") is None:
                 dropped.append(name)
         for name in dropped:
             del properties[name]
@@ -163,7 +164,7 @@ class RecordParser:
             else:
                 problem = normalise_attribute(value, definition) if anchored else _UNANCHORED_HINT
             if problem:
-                shown = name if NAME.fullmatch(name) else "?"
+                shown = name if name_is_valid(name) else "?"
                 refusals.append(Refusal(f"attributes[{shown}]", Problem.ATTRIBUTE_INVALID, problem))
             else:
                 encoded = value.SerializeToString(deterministic=True)
@@ -183,7 +184,7 @@ class RecordParser:
         return tuple(taken)
 
     def _consent(self, field: str, stated: record_pb2.Consent, time_us: int, now_us: int) -> StatedConsent:
-        if not NAME.fullmatch(stated.purpose):
+        if not name_is_valid(stated.purpose):
             raise _Refused(f"{field}.purpose", Problem.FIELD_INVALID, _NAME_HINT)
         _check_text(f"{field}.text_version", stated.text_version, MAX_TEXT_VERSION_CHARS)
         _check_text(f"{field}.evidence", stated.evidence, MAX_EVIDENCE_CHARS)
@@ -239,7 +240,7 @@ _UNANCHORED_HINT = "the record has no identifier that may link: send one with it
 
 
 def _check_limits(message: record_pb2.Record) -> None:
-    if not NAME.fullmatch(message.source):
+    if not name_is_valid(message.source):
         raise _Refused("source", Problem.FIELD_INVALID, _NAME_HINT)
     if not message.record_id:
         raise _Refused("record_id", Problem.FIELD_INVALID, "is empty: send the record's id in its source")

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from huaxiang.type.v1 import value_pb2
 
@@ -13,6 +14,8 @@ MAX_RECORD_FIELDS = 64
 MAX_DEPTH = 4
 """Lists and records inside each other, at most: a list of records of lists of values."""
 
+REMEMBERED_NAMES = 4_096
+"""Names whose check is remembered: sources use few."""
 NAME = re.compile(r"[a-z0-9_]{1,64}")
 _MIN_DATE_DAYS = -719_162  # 0001-01-01
 _MAX_DATE_DAYS = 2_932_896  # 9999-12-31
@@ -27,30 +30,34 @@ _KIND_OF_TYPE = {
 }
 
 
-def normalise_value(value: value_pb2.Value, depth: int = 1) -> str:
-    """Brings a value's texts to NFKC, trimmed; returns what is wrong with it, "" when nothing is."""
+@lru_cache(REMEMBERED_NAMES)
+def name_is_valid(name: str) -> bool:
+    """Whether a name is 1 to 64 characters of a-z, 0-9 and _."""
+    return NAME.fullmatch(name) is not None
+
+
+def normalise_value(value: value_pb2.Value, closed: frozenset[str] = frozenset(), depth: int = 1) -> str:
+    """Brings a value's texts to NFKC, trimmed, and drops fields of records whose names are `closed`; returns what
+    is wrong with it, "" when nothing is."""
     kind = value.WhichOneof("kind")
     if kind == "text_value":
-        return _normalise_text(value)
-    if kind == "list_value":
-        values = value.list_value.values
-        if len(values) > MAX_LIST_VALUES:
-            return f"is a list of {len(values)} values, the limit is {MAX_LIST_VALUES}"
-        return _normalise_parts(values, depth)
-    if kind == "record_value":
-        fields = value.record_value.fields
-        if len(fields) > MAX_RECORD_FIELDS:
-            return f"is a record of {len(fields)} fields, the limit is {MAX_RECORD_FIELDS}"
-        if not all(map(NAME.fullmatch, fields)):
-            return "has a field whose name is not 1 to 64 characters of a-z, 0-9 and _"
-        return _normalise_parts(fields.values(), depth)
+        text = value.text_value
+        if text.isascii() and len(text) <= MAX_TEXT_CHARS and text == text.strip():
+            return ""
+        return _normalise_text(value, text)
+    if kind == "number_value" or kind == "bool_value":  # noqa: PLR1714  # the hot path
+        return ""
+    if kind == "list_value" or kind == "record_value":  # noqa: PLR1714
+        if depth >= MAX_DEPTH:
+            return f"nests deeper than {MAX_DEPTH} levels"
+        if kind == "list_value":
+            return _normalise_list(value.list_value, closed, depth)
+        return _normalise_record(value.record_value, closed, depth)
     if kind == "date_value" and not _MIN_DATE_DAYS <= value.date_value <= _MAX_DATE_DAYS:
         return "is a date outside the years 1 to 9999"
-    if (
-        kind == "datetime_value"
-        and not _MIN_DATE_DAYS <= value.datetime_value.seconds // _DAY_S <= _MAX_DATE_DAYS
-    ):
-        return "is a time outside the years 1 to 9999"
+    if kind == "datetime_value":
+        days = value.datetime_value.seconds // _DAY_S
+        return "" if _MIN_DATE_DAYS <= days <= _MAX_DATE_DAYS else "is a time outside the years 1 to 9999"
     return ""
 
 
@@ -64,22 +71,39 @@ def normalise_attribute(value: value_pb2.Value, definition: AttributeDefinition)
     return problem
 
 
-def _normalise_parts(parts: object, depth: int) -> str:
-    if depth >= MAX_DEPTH:
-        return f"nests deeper than {MAX_DEPTH} levels"
-    for part in parts:  # type: ignore[attr-defined]  # a protobuf container
-        problem = normalise_value(part, depth + 1)
+def _normalise_list(parts: value_pb2.ValueList, closed: frozenset[str], depth: int) -> str:
+    if len(parts.values) > MAX_LIST_VALUES:
+        return f"is a list of {len(parts.values)} values, the limit is {MAX_LIST_VALUES}"
+    for part in parts.values:
+        problem = normalise_value(part, closed, depth + 1)
         if problem:
             return problem
     return ""
 
 
-def _normalise_text(value: value_pb2.Value) -> str:
-    text = value.text_value
-    if not text.isascii() or text != text.strip():
-        normal = unicodedata.normalize("NFKC", text).strip()
-        if normal != text:
-            value.text_value = text = normal
-    if len(text) > MAX_TEXT_CHARS:
-        return f"is a text of {len(text)} characters, the limit is {MAX_TEXT_CHARS}"
+def _normalise_record(record: value_pb2.ValueRecord, closed: frozenset[str], depth: int) -> str:
+    fields = record.fields
+    if len(fields) > MAX_RECORD_FIELDS:
+        return f"is a record of {len(fields)} fields, the limit is {MAX_RECORD_FIELDS}"
+    dropped: list[str] = []
+    for name, part in fields.items():
+        if not name_is_valid(name):
+            return "has a field whose name is not 1 to 64 characters of a-z, 0-9 and _"
+        if name in closed:
+            dropped.append(name)
+            continue
+        problem = normalise_value(part, closed, depth + 1)
+        if problem:
+            return problem
+    for name in dropped:
+        del fields[name]
+    return ""
+
+
+def _normalise_text(value: value_pb2.Value, text: str) -> str:
+    normal = unicodedata.normalize("NFKC", text).strip()
+    if normal != text:
+        value.text_value = normal
+    if len(normal) > MAX_TEXT_CHARS:
+        return f"is a text of {len(normal)} characters, the limit is {MAX_TEXT_CHARS}"
     return ""

@@ -58,7 +58,7 @@ def is_shared(key: LinkKey, seen_with: Iterable[LinkKey], policy: Policy) -> boo
         return False
     counts: dict[tuple[str, str], int] = {}
     for other in seen_with:
-        limit = policy.namespaces[other.namespace].limits.get(declared.grade)
+        limit = policy.namespaces[other.namespace].limit_for(declared)
         if limit is None or (other.namespace, other.scope) == (key.namespace, key.scope):
             continue
         place = (other.namespace, other.scope)

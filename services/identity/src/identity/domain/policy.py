@@ -27,8 +27,8 @@ class Form(StrEnum):
 class NamespacePolicy:
     """One namespace. `priority` 0 is the strongest.
 
-    `limits` says, by the grade of a non-unique key, with how many values of this namespace and scope that key
-    may be seen before it counts as shared; a grade without a limit is not judged by this namespace.
+    `limits` says with how many values of this namespace and scope another, non-unique key may be seen before it
+    counts as shared: by the other key's namespace, else by its grade; without either it is not judged.
     """
 
     name: str
@@ -37,7 +37,11 @@ class NamespacePolicy:
     unique: bool
     scoped_by_source: bool
     form: Form
-    limits: Mapping[Grade, int]
+    limits: Mapping[str, int]
+
+    def limit_for(self, judged: "NamespacePolicy") -> int | None:
+        """How many values of this namespace a key of `judged` may be seen with; None is any number."""
+        return self.limits.get(judged.name, self.limits.get(judged.grade))
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Policy:
 
 def parse_policy(document: Mapping[str, Any]) -> Policy:
     """The policy of a document shaped like standards/linking.yaml. Raises ValueError on an unknown word."""
+    names = {item["name"] for item in document["namespaces"]}
     namespaces = {
         item["name"]: NamespacePolicy(
             item["name"],
@@ -63,8 +68,14 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
             bool(item.get("unique", False)),
             {"tenant": False, "source": True}[item["scope"]],
             Form(item["form"]),
-            {Grade(grade): int(limit) for grade, limit in item.get("limits", {}).items()},
+            {_judged(word, names): int(limit) for word, limit in item.get("limits", {}).items()},
         )
         for priority, item in enumerate(document["namespaces"])
     }
     return Policy(int(document["version"]), int(document["max_person_keys"]), namespaces)
+
+
+def _judged(word: str, names: set[str]) -> str:
+    if word not in names and word not in set(Grade):
+        raise ValueError(f"a limit is for a grade or a namespace, not {word!r}")
+    return word

@@ -117,13 +117,13 @@ class SqlKeys:
         return dict(map(tuple, select_among(self._connection, sql, (tenant,), "hash", hashes)))
 
     def rows(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, KeyRow]:
-        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"  # noqa: S608  # a constant
+        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"
         return {
             row[0]: _key_row(row) for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids)
         }
 
     def of_persons(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
-        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"  # noqa: S608  # a constant
+        sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"
         found: dict[int, list[KeyRow]] = defaultdict(list)
         for row in select_among(self._connection, sql, (tenant,), "person_id", person_ids):
             found[row[5]].append(_key_row(row))
@@ -134,7 +134,7 @@ class SqlKeys:
     def add(self, tenant: str, rows: Iterable[tuple[KeyRow, bytes]]) -> None:
         execute_many(
             self._connection,
-            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     tenant,
@@ -177,7 +177,7 @@ class SqlEdges:
     def neighbours(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
         columns = ", ".join(f"k.{column}" for column in _KEY_COLUMNS.split(", "))
         sql = (
-            f"SELECT {columns}, e.key_id FROM edges e "  # noqa: S608  # constants
+            f"SELECT {columns}, e.key_id FROM edges e "
             "JOIN keys k ON k.tenant = e.tenant AND k.key_id = e.other_key_id WHERE e.tenant = ?"
         )
         found: dict[int, list[KeyRow]] = defaultdict(list)

@@ -23,14 +23,14 @@ class SqlPersons:
         self._connection = connection
 
     def rows(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, PersonRow]:
-        sql = f"SELECT {_PERSON_COLUMNS} FROM persons WHERE tenant = ?"  # noqa: S608  # a constant
+        sql = f"SELECT {_PERSON_COLUMNS} FROM persons WHERE tenant = ?"
         rows = select_among(self._connection, sql, (tenant,), "person_id", person_ids)
         return {row[0]: _person_row(*row) for row in rows}
 
     def save(self, tenant: str, rows: Iterable[PersonRow]) -> None:
         execute_many(
             self._connection,
-            f"INSERT INTO persons (tenant, {_PERSON_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+            f"INSERT INTO persons (tenant, {_PERSON_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (tenant, person_id) DO UPDATE SET redirect_person_id = excluded.redirect_person_id, "
             "version = excluded.version, lane = excluded.lane, entry = excluded.entry",
             [
@@ -69,7 +69,7 @@ class SqlPersons:
     def page(self, tenant: str, after: int, limit: int) -> Sequence[PersonRow]:
         rows = execute(
             self._connection,
-            f"SELECT {_PERSON_COLUMNS} FROM persons WHERE tenant = ? AND person_id > ? "  # noqa: S608
+            f"SELECT {_PERSON_COLUMNS} FROM persons WHERE tenant = ? AND person_id > ? "
             "ORDER BY person_id LIMIT ?",
             (tenant, after, limit),
         )
