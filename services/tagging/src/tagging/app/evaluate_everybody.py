@@ -5,7 +5,7 @@ Only DuckDB, Ibis and Arrow know how, and they are imported when first needed.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rules.check import Population
 from rules.evaluate.setting import Setting
+from rules.tree import Aggregate, TagRef
 from rules.values import Kind
+from rules.walk import walk
 from servicekit.database import Database
 from servicekit.logging import logger
 from sqlalchemy import Connection
@@ -23,7 +25,7 @@ from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.definition import AttributeKind
 from tagging.domain.persons import Person
-from tagging.domain.recipe import Moment, Question, Recipe
+from tagging.domain.recipe import SEEN, Moment, Question, Recipe
 from tagging.domain.rfm import Cuts
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores, LakeRelations
@@ -32,6 +34,8 @@ from tagging.store.tag_ports import TagStores
 if TYPE_CHECKING:
     import pyarrow as pa
 
+GROUP = 40
+"""Questions of one query, at most."""
 PAGE = 5_000
 """Persons whose attributes are read at a time."""
 
@@ -85,6 +89,8 @@ class Snapshot:
             own = answers[recipe.column]
             if isinstance(recipe.kind, AttributeKind):
                 own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
+            if recipe.asks_for_latest:
+                own = {**own, SEEN: self._latest(recipe, moment)}
             frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
             values = recipe.decide(own, self.known, moment, frozen)
             found.append(Computed(recipe, values, frozen))
@@ -113,6 +119,20 @@ class Snapshot:
         known = values.known
         data = pa.array(values.data[known].tolist(), _plain_type(shape)).cast(_arrow_type(shape))
         self._duck.register(f"tag.{tag}", pa.table({"person_id": persons[known], "value": data}))
+
+    def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
+        """When each person did anything last, up to the moment."""
+        everything = " UNION ALL ".join(
+            f'SELECT person_id, time FROM "events.{name}"'  # noqa: S608  # names of the dictionary
+            for name in sorted(recipe.events)
+        )
+        rows = self._duck.sql(
+            "SELECT p.person_id, max(e.time) AS time FROM persons p "  # noqa: S608
+            f"LEFT JOIN ({everything}) e ON e.person_id = p.person_id AND e.time <= ? "
+            "GROUP BY p.person_id ORDER BY p.person_id",
+            params=[moment.as_of],
+        ).to_arrow_table()
+        return _vector(rows["time"], Shape(Kind.DATETIME))
 
     def _answers(
         self,
@@ -150,19 +170,17 @@ class Snapshot:
         for questions in asked.values():
             for question in questions.values():
                 distinct.setdefault(question, f"q{len(distinct)}")
-        answers: pa.Table | None = None
-        if distinct:
-            setting = Setting(self.plan.schema, moment.as_of, moment.calendar)
+        answers: dict[Question, Any] = {}
+        setting = Setting(self.plan.schema, moment.as_of, moment.calendar)
+        for group in _groups(distinct):
             relation = Tables(NamedRelations(), setting).columns(
-                {name: question for question, name in distinct.items()}, Population.ALL
+                {distinct[question]: question for question in group}, Population.ALL
             )
-            answers = self._engine.collect(relation).sort_by("person_id")
+            table = self._engine.collect(relation).sort_by("person_id")
+            answers |= {question: table[distinct[question]] for question in group}
         return {
             column: {
-                name: _vector(answers[distinct[question]], shapes[column][name])
-                if answers is not None
-                else _never()
-                for name, question in questions.items()
+                name: _vector(answers[question], shapes[column][name]) for name, question in questions.items()
             }
             for column, questions in asked.items()
         }
@@ -247,6 +265,18 @@ class Everybody:
         return found
 
 
+def _groups(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Questions about the same event types and tags together: they share a scan, and no plan grows large."""
+    alike: dict[tuple[frozenset[str], frozenset[str]], list[Question]] = {}
+    for question in questions:
+        nodes = list(walk(question))
+        events = frozenset(each.event for each in nodes if isinstance(each, Aggregate))
+        tags = frozenset(each.name for each in nodes if isinstance(each, TagRef))
+        alike.setdefault((events, tags), []).append(question)
+    for group in alike.values():
+        yield from (group[start : start + GROUP] for start in range(0, len(group), GROUP))
+
+
 def _name_relations(duck: Any, plan: ColumnPlan) -> None:
     """Views under the names that the tables evaluator asks for."""
     present = {
@@ -262,10 +292,6 @@ def _name_relations(duck: Any, plan: ColumnPlan) -> None:
         for name in names:
             if f"{prefix}_{name}" in present:
                 duck.execute(f'CREATE TEMP VIEW "{prefix}.{name}" AS SELECT * FROM "{prefix}_{name}"')  # noqa: S608
-
-
-def _never() -> Vector:
-    raise AssertionError("a question was asked and no answer collected")
 
 
 def _vector(column: Any, shape: Shape) -> Vector:

@@ -23,7 +23,7 @@ from tagging.domain.columns import Shape, Vector, code_scalar
 from tagging.domain.definition import AttributeKind, kind_of
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
-from tagging.domain.recipe import Moment, Question, Recipe
+from tagging.domain.recipe import SEEN, Moment, Question, Recipe
 from tagging.domain.rfm import Cuts
 from tagging.domain.tenants import Tenant
 
@@ -86,6 +86,8 @@ class PersonColumns:
                 name: Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
                 for name, question in recipe.questions.items()
             }
+        if recipe.asks_for_latest:
+            answers[SEEN] = self._latest(recipe)
         decided = recipe.decide(
             answers, self._known, self._clocks.moment(recipe), self._cuts.get(recipe.column)
         )
@@ -122,6 +124,15 @@ class PersonColumns:
             scopes = [PersonScope(each, setting, self._given.tables) for each in self._facts]
             self._scopes[moment.as_of] = scopes
         return scopes
+
+    def _latest(self, recipe: Recipe) -> Vector:
+        """When each person did anything last, up to the column's moment."""
+        as_of = self._clocks.moment(recipe).as_of
+        latest = [
+            max((each.time for each in facts.events if each.time <= as_of), default=None)
+            for facts in self._facts
+        ]
+        return Vector.of(latest, Shape(Kind.DATETIME))
 
     def _attribute(self, name: str, shape: Shape) -> Vector:
         return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)

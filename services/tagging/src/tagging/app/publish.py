@@ -43,13 +43,28 @@ class Watcher(Protocol):
         ...
 
 
+class _Silence:
+    """Nobody waits."""
+
+    def published(self, column: str, known_count: int) -> None: ...
+
+    def failed(self, column: str, reason: str) -> None: ...
+
+    def stops(self) -> bool:
+        return False
+
+
+SILENT: Watcher = _Silence()
+ColumnChoice = Callable[[ColumnPlan], Collection[str]]
+
+
 @dataclass(frozen=True)
 class Task:
     """What to compute. `run_id` names the run whose cuts are frozen; "" freezes none and uses the latest."""
 
     tenant: str
     computation_id: str
-    columns: Callable[[ColumnPlan], Collection[str]]
+    columns: ColumnChoice
     as_of: dt.datetime
     run_id: str = ""
 
@@ -91,15 +106,16 @@ class ComputeEverybody:
         try:
             plan = self._database.read_now(self._columns.of, task.tenant)
             bulk = self._database.read_now(self._bulk_cursor)
-            wanted = {each for each in task.columns(plan) if each in plan.recipes}
-            for column in sorted(wanted & plan.broken.keys()):
+            chosen = set(task.columns(plan))
+            wanted = chosen & plan.recipes.keys()
+            for column in sorted(chosen & plan.broken.keys()):
                 self._fail(outcome, watcher, column, plan.broken[column])
             ageing = {column for column in plan.stream() if plan.recipes[column].triggers}
             with self._everybody.snapshot(task.tenant, wanted | ageing) as snapshot:
                 self._compute(task, snapshot, wanted, outcome, watcher)
                 if not outcome.stopped:
                     self._store_due(task, snapshot, plan)
-            self._settle_touched(task, outcome)
+            self.settle_touched(task, outcome)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._forget_stale(task.tenant, bulk, outcome)
         finally:
@@ -114,7 +130,7 @@ class ComputeEverybody:
         self, task: Task, snapshot: Snapshot, wanted: set[str], outcome: Outcome, watcher: Watcher
     ) -> None:
         moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
-        cuts = self._database.read_now(self._recompute.cuts, task.tenant, snapshot.plan, wanted)
+        cuts = self.latest_cuts(task.tenant, snapshot.plan, wanted)
         for step in snapshot.plan.in_order(wanted):
             if watcher.stops():
                 outcome.stopped = True
@@ -133,9 +149,8 @@ class ComputeEverybody:
     ) -> None:
         column = computed.recipe.column
         try:
-            blocks = {*self._database.read_now(self._tags.values.blocks, task.tenant, column)}
-            blocks |= set(np.unique(snapshot.persons >> BLOCK_BITS).tolist())
-            for number, block in enumerate(sorted(blocks or {0})):
+            present = self._database.read_now(self._tags.values.blocks, task.tenant, column)
+            for number, block in enumerate(blocks_of(snapshot, present) or [0]):
                 done = self._database.write_now(
                     self._publish_block, task, snapshot, computed, block, first=number == 0
                 )
@@ -146,6 +161,10 @@ class ComputeEverybody:
             return
         outcome.coverage[column] = known
         watcher.published(column, known)
+
+    def latest_cuts(self, tenant: str, plan: ColumnPlan, columns: Collection[str]) -> dict[str, Cuts | None]:
+        """The cuts in force of the columns that have any."""
+        return self._database.read_now(self._recompute.cuts, tenant, plan, columns)
 
     def _publish_block(
         self,
@@ -225,7 +244,8 @@ class ComputeEverybody:
         }
         self._tags.due.put(connection, task.tenant, found)
 
-    def _settle_touched(self, task: Task, outcome: Outcome) -> None:
+    def settle_touched(self, task: Task, outcome: Outcome) -> None:
+        """Computes once more whoever was touched meanwhile, by the stream's means."""
         touched = self._database.read_now(
             self._tags.computations.touched, task.tenant, task.computation_id
         ).tolist()
@@ -256,6 +276,11 @@ class ComputeEverybody:
 
 class Overtaken(Exception):
     """What was computed is of a definition that is no longer in force."""
+
+
+def blocks_of(snapshot: Snapshot, present: Collection[int]) -> list[int]:
+    """The blocks to publish: where persons are, and where values were."""
+    return sorted({*present, *np.unique(snapshot.persons >> BLOCK_BITS).tolist()})
 
 
 def _later(known: Revision | None, new: Revision) -> Revision:

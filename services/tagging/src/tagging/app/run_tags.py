@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.publish import ComputeEverybody, Task
 from tagging.domain.columns import microseconds
+from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.errors import nearest
 from tagging.store.tag_ports import Run, Runs, RunState, TagStores
 
@@ -85,9 +86,9 @@ class ExecuteRuns:
         as_of = run.as_of or self._clock.now()
 
         def columns(plan: ColumnPlan) -> Collection[str]:
-            asked = run.tag_ids or tuple(plan.tags)
+            asked = run.tag_ids or (*plan.tags, *plan.recipes)
             chosen = plan.with_what_they_rest_on(asked) | (set(asked) & plan.broken.keys())
-            watcher.started(as_of, len(chosen))
+            watcher.started(as_of, len(chosen & plan.tags.keys()))
             return chosen
 
         computation_id = f"run-{run.run_id}-{microseconds(self._clock.machine_now())}"
@@ -130,7 +131,8 @@ class _RunWatcher:
         )
 
     def published(self, column: str, known_count: int) -> None:
-        self._change(lambda run: replace(run, coverage={**run.coverage, column: known_count}))
+        if not column.startswith(FEATURE_PREFIX):  # all columns are computed together, a run is about tags
+            self._change(lambda run: replace(run, coverage={**run.coverage, column: known_count}))
 
     def failed(self, column: str, reason: str) -> None:
         self._change(lambda run: replace(run, failures={**run.failures, column: reason}))

@@ -37,7 +37,7 @@ from .definition import (
     TagDefinition,
     Update,
 )
-from .recipe import RFM_MEASURES, SEEN, Question, Recipe
+from .recipe import RFM_MEASURES, Question, Recipe
 
 FEATURE_PREFIX = "feature:"
 _EXPRESSIONS = get_args(Expression)
@@ -146,8 +146,6 @@ class _Compiler:
             "last": Aggregate(Function.LAST, event),
             "year_count": Aggregate(Function.COUNT, event, window=year),
         }
-        for name in sorted(self._schema.names("event")):
-            questions[SEEN + name] = Aggregate(Function.LAST, name)
         seen = frozenset(self._schema.names("event"))
         self._mentions.append(Mentions(frozenset(), seen, frozenset(), frozenset()))
         return self._recipe(questions, everybody=False, daily=True, listed=frozenset(lifecycle.STAGES))

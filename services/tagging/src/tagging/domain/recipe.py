@@ -19,13 +19,14 @@ from rules.windows import CalendarSettings
 
 from . import lifecycle, rfm
 from .ageing import Trigger
-from .columns import Bools, Ints, Shape, Vector
+from .columns import Bools, Shape, Vector
 from .definition import LayeredRuleKind, LifecycleKind, RfmKind, TagKind
 from .lifecycle import Histories
 
 Question: TypeAlias = Expression | Condition
 RFM_MEASURES = ("recency", "frequency", "monetary")
-SEEN = "seen."
+SEEN = "seen"
+"""The answer that no question asks for: the time of the person's latest event of any type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Recipe:
     triggers: tuple[Trigger, ...] = ()
     listed: frozenset[str] | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def asks_for_latest(self) -> bool:
+        """Whether the decision needs the answer SEEN beside those to its questions."""
+        return isinstance(self.kind, LifecycleKind)
 
     @property
     def has_cuts(self) -> bool:
@@ -121,20 +127,14 @@ def _rfm_class(answers: Mapping[str, Vector], cuts: rfm.Cuts | None) -> Vector:
 
 
 def _stage(kind: LifecycleKind, answers: Mapping[str, Vector], moment: Moment) -> Vector:
-    seen = [answer for name, answer in answers.items() if name.startswith(SEEN)]
     count = len(answers["first"].known)
-    latest: Ints = np.zeros(count, np.int64)
-    anything: Bools = np.zeros(count, np.bool_)
-    for each in seen:
-        latest = np.where(each.known & (~anything | (each.data > latest)), each.data, latest).astype(np.int64)
-        anything = anything | each.known
     facts = Histories(
         bought=answers["first"].known,
         first=answers["first"].data,
         last=answers["last"].data,
         year_count=answers["year_count"].data,
-        seen=anything,
-        latest=latest,
+        seen=answers[SEEN].known,
+        latest=answers[SEEN].data,
     )
     today = moment.calendar.day_of(moment.as_of)
     since = lifecycle.thresholds(kind, [today], moment.calendar)

@@ -1,0 +1,177 @@
+"""Why a person has a tag's value, and why a rule holds of a person or not."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rules.errors import NumberOverflow, Problem
+from rules.evaluate.meaning import Value
+from rules.evaluate.person import Explanation, ReferenceRows, explain
+from rules.evaluate.person import Person as PersonFacts
+from rules.evaluate.setting import Setting
+from rules.printer import print_form
+from rules.tree import NOWHERE, Expression, IsKnown, Rule
+from servicekit.clock import Clock
+from servicekit.errors import ResourceNotFound, RightMissing
+from servicekit.revision import Revision
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_persons import Clocks
+from tagging.app.read_values import ReadValue, ReadValues
+from tagging.domain.compilation import RuleInvalid, checked_rule
+from tagging.domain.definition import AttributeKind, Grade, LayeredRuleKind
+from tagging.domain.persons import Person
+from tagging.domain.recipe import Question, Recipe
+from tagging.errors import PersonUnknown, nearest
+from tagging.errors import RuleInvalid as RuleRefused
+from tagging.store.ports import FactStores, ReferenceTables
+from tagging.store.tag_ports import FrozenCuts, TagStores
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a definition: what it is called there, its text, and its explanation (None: an attribute)."""
+
+    text: str
+    value: Value | None
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTag:
+    """`parts` in the definition's order, evaluated now; `cuts` of a tag that has any."""
+
+    value: ReadValue
+    parts: tuple[Part, ...]
+    cuts: FrozenCuts | None
+    revision: Revision
+
+
+class Explain:
+    """Evaluates in the caller's snapshot, by the one-person evaluator."""
+
+    def __init__(
+        self,
+        facts: FactStores,
+        references: ReferenceTables,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        values: ReadValues,
+        clock: Clock,
+    ) -> None:
+        self._facts = facts
+        self._references = references
+        self._tags = tags
+        self._columns = columns
+        self._values = values
+        self._clock = clock
+
+    def tag(
+        self, connection: Connection, tenant: str, person_id: int, tag_id: str, grades: Collection[Grade]
+    ) -> ExplainedTag:
+        """Raises ResourceNotFound, PersonUnknown, RightMissing (of the tag's grade or of one it rests on)."""
+        plan = self._columns.of(connection, tenant)
+        if tag_id not in plan.recipes or tag_id not in plan.tags:
+            raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, plan.tags))
+        recipe = plan.recipes[tag_id]
+        _require_grades(plan, {tag_id, *recipe.tags}, grades)
+        answers, revision = self._values.batch(connection, tenant, [person_id], [tag_id], grades)
+        person = self._living(connection, tenant, person_id)
+        facts = self._person_facts(connection, tenant, person, recipe.tags, recipe.events)
+        setting = self._setting(connection, tenant, plan, recipe)
+        tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
+        parts = _attribute_parts(recipe, person) + tuple(
+            Part(_told(recipe, name), None, _explained(question, facts, setting, tables))
+            for name, question in recipe.questions.items()
+        )
+        version = plan.tags[tag_id].version
+        cuts = self._tags.cuts.latest(connection, tenant, tag_id, version) if recipe.has_cuts else None
+        return ExplainedTag(answers[0][1][0], parts, cuts, revision)
+
+    def rule(
+        self, connection: Connection, tenant: str, person_id: int, text: str, grades: Collection[Grade]
+    ) -> tuple[Explanation, Revision]:
+        """Raises RuleInvalid, PersonUnknown, RightMissing."""
+        plan = self._columns.of(connection, tenant)
+        try:
+            checked = checked_rule(text, plan.schema)
+        except RuleInvalid as error:
+            raise RuleRefused(error.problems) from error
+        _require_grades(plan, checked.mentions.tags, grades)
+        person = self._living(connection, tenant, person_id)
+        facts = self._person_facts(connection, tenant, person, checked.mentions.tags, checked.mentions.events)
+        tables = (
+            self._references.rows(connection, tenant, checked.mentions.tables)
+            if checked.mentions.tables
+            else {}
+        )
+        explanation = _explained(checked.rule, facts, self._setting(connection, tenant, plan, None), tables)
+        return explanation, self._values.revision(connection)
+
+    def _living(self, connection: Connection, tenant: str, person_id: int) -> Person:
+        person = self._facts.key_map.living(connection, tenant, [person_id]).get(person_id)
+        if person is None:
+            raise PersonUnknown(person_id)
+        return person
+
+    def _person_facts(
+        self,
+        connection: Connection,
+        tenant: str,
+        person: Person,
+        tags: Collection[str],
+        events: Collection[str],
+    ) -> PersonFacts:
+        stored = self._tags.values.get(connection, tenant, tags, [person.person_id])
+        known = {
+            tag: values[person.person_id].value
+            for tag, values in stored.items()
+            if person.person_id in values
+        }
+        found = self._facts.events.of_persons(connection, tenant, [person.person_id], events)
+        return PersonFacts(
+            {tag: value for tag, value in known.items() if value is not None},
+            tuple(each.for_rules() for each in found[person.person_id]),
+        )
+
+    def _setting(
+        self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe | None
+    ) -> Setting:
+        state = self._facts.tenants.get(connection, tenant)
+        assert state is not None  # a living person is of a tenant
+        clocks = Clocks.of(state, self._clock.now())
+        as_of = clocks.moment(recipe).as_of if recipe else clocks.now
+        return Setting(plan.schema, as_of, clocks.calendar)
+
+
+def _explained(
+    question: Question | Rule, facts: PersonFacts, setting: Setting, tables: ReferenceRows
+) -> Explanation:
+    """An expression is explained as what asks whether it is known, and then only its own node."""
+    try:
+        if isinstance(question, Expression):
+            return explain(IsKnown(question), facts, setting, tables).parts[0]
+        return explain(question, facts, setting, tables)
+    except NumberOverflow as error:
+        raise RuleRefused((Problem(str(error), 1, 1, NOWHERE),)) from error
+
+
+def _attribute_parts(recipe: Recipe, person: Person) -> tuple[Part, ...]:
+    if not isinstance(recipe.kind, AttributeKind):
+        return ()
+    name = recipe.kind.attribute
+    return (Part(f"attribute {name}", person.attributes.get(name)),)
+
+
+def _told(recipe: Recipe, name: str) -> str:
+    """A part by its name in the definition and its text."""
+    if isinstance(recipe.kind, LayeredRuleKind):
+        layer = recipe.kind.layers[int(name.removeprefix("layer"))]
+        return f"{layer.then}: {layer.when}"
+    return f"{name}: {print_form(recipe.questions[name])}"
+
+
+def _require_grades(plan: ColumnPlan, tag_ids: Collection[str], grades: Collection[Grade]) -> None:
+    for tag_id in sorted(tag_ids):
+        grade = plan.tags[tag_id].definition.grade
+        if grade not in grades:
+            raise RightMissing(f"tagging.values.read_{grade.value}")

@@ -1,0 +1,237 @@
+"""Features: behaviour as columns, for those who select by it."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from threading import Lock
+
+from rules.canonical import canonical_form_text
+from rules.errors import Problem
+from rules.schema import Schema
+from rules.tree import NOWHERE
+from servicekit.changelog import Changelog, Entry
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.logging import logger
+from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.evaluate_everybody import Everybody
+from tagging.app.publish import ComputeEverybody, Task
+from tagging.domain.columns import Coded, Shape, encode, microseconds, texts_of
+from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
+from tagging.domain.recipe import Moment, Recipe
+from tagging.errors import FeatureQuota
+from tagging.errors import RuleInvalid as RuleRefused
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import Feature, FeatureState, TagStores
+
+MAX_FEATURES = 2_000
+"""Features of a tenant, at most."""
+KEEP_UNNEEDED_MS = 24 * 3_600 * 1_000
+CACHED_COLUMNS = 32
+
+
+class SetRequiredFeatures:
+    """Replaces what a consumer needs; new forms start backfilling."""
+
+    def __init__(
+        self, facts: FactStores, tags: TagStores, columns: ColumnsInForce, changelog: Changelog, clock: Clock
+    ) -> None:
+        self._facts = facts
+        self._tags = tags
+        self._columns = columns
+        self._changelog = changelog
+        self._clock = clock
+
+    def __call__(
+        self, connection: Connection, tenant: str, consumer: str, forms: Sequence[str]
+    ) -> tuple[list[Feature], Revision]:
+        """The feature of each form, in the order given. Raises RuleInvalid, FeatureQuota."""
+        self._facts.tenants.lock(connection, tenant)
+        schema = self._columns.of(connection, tenant).schema
+        recipes = {}
+        canonical = []
+        for index, form in enumerate(forms):
+            recipe, text = _recipe(form, f"forms[{index}]", schema)
+            recipes[text] = recipe
+            canonical.append(text)
+        needed = self._tags.features.needed(connection, tenant)
+        wanted = {form for name, theirs in needed.items() if name != consumer for form in theirs} | {
+            *canonical
+        }
+        if len(wanted) > MAX_FEATURES:
+            raise FeatureQuota(len(wanted), MAX_FEATURES)
+        self._tags.features.set_needed(connection, tenant, consumer, canonical)
+        entries = self._adjust(connection, tenant, wanted, recipes)
+        revision = self._changelog.append(connection, Lane.LIVE, entries)
+        stored = self._tags.features.all(connection, tenant)
+        return [stored[each] for each in canonical], revision
+
+    def _adjust(
+        self, connection: Connection, tenant: str, wanted: set[str], recipes: dict[str, Recipe]
+    ) -> list[Entry]:
+        """Starts what is new or failed before, and notes since when others are not needed."""
+        stored = self._tags.features.all(connection, tenant)
+        now_ms = microseconds(self._clock.machine_now()) // 1_000
+        changed, entries = [], []
+        for form, recipe in recipes.items():
+            known = stored.get(form)
+            if known is None or known.state is FeatureState.FAILED:
+                feature = Feature(form, recipe.column, recipe.shape.base)
+                self._tags.values.declare(connection, tenant, recipe.column, recipe.shape)
+                changed.append(feature)
+                entries.append(self._tags.entries.feature(tenant, feature))
+        started = {each.form for each in changed}
+        for form, feature in stored.items():
+            unneeded_ms = None if form in wanted else feature.unneeded_ms or now_ms
+            if form not in started and unneeded_ms != feature.unneeded_ms:
+                changed.append(replace(feature, unneeded_ms=unneeded_ms))
+        self._tags.features.put(connection, tenant, changed)
+        return entries
+
+
+class KeepFeatures:
+    """Backfills features, and drops those that nobody needs any more. Each method blocks while it works."""
+
+    def __init__(
+        self,
+        database: Database,
+        changelog: Changelog,
+        tags: TagStores,
+        compute: ComputeEverybody,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._changelog = changelog
+        self._tags = tags
+        self._compute = compute
+        self._clock = clock
+
+    def backfill(self) -> bool:
+        """All that wait of one tenant, together; whether there were any."""
+        waiting = self._database.read_now(self._tags.features.backfilling)
+        for tenant, features in waiting.items():
+            columns = {each.column for each in features}
+            computation_id = f"feature-{microseconds(self._clock.machine_now())}"
+            task = Task(tenant, computation_id, lambda _: columns, self._clock.now())  # noqa: B023
+            self._compute(task, _FeatureWatcher(self._database, self._changelog, self._tags, tenant))
+            return True
+        return False
+
+    def drop_unneeded(self) -> bool:
+        """Those that nobody needs for a day."""
+        before = microseconds(self._clock.machine_now()) // 1_000 - KEEP_UNNEEDED_MS
+        for tenant, features in self._database.read_now(self._tags.features.unneeded, before).items():
+            self._database.write_now(self._drop, tenant, features)
+            return True
+        return False
+
+    def _drop(self, connection: Connection, tenant: str, features: Sequence[Feature]) -> None:
+        for each in features:
+            self._tags.values.drop(connection, tenant, each.column)
+        self._tags.features.delete(connection, tenant, [each.form for each in features])
+        entries = [
+            self._tags.entries.feature(tenant, replace(each, state=FeatureState.DROPPED)) for each in features
+        ]
+        self._changelog.append(connection, Lane.BULK, entries)
+
+
+class _FeatureWatcher:
+    """Turns features live, or failed, as their columns are published; the entry follows the values."""
+
+    def __init__(self, database: Database, changelog: Changelog, tags: TagStores, tenant: str) -> None:
+        self._database = database
+        self._changelog = changelog
+        self._tags = tags
+        self._tenant = tenant
+
+    def published(self, column: str, known_count: int) -> None:
+        self._turn(
+            column,
+            lambda each: replace(
+                each, state=FeatureState.LIVE, done_count=known_count, total_count=known_count
+            ),
+        )
+
+    def failed(self, column: str, reason: str) -> None:
+        logger().warning("a feature failed", column=column)
+        self._turn(column, lambda each: replace(each, state=FeatureState.FAILED, failure=reason))
+
+    def stops(self) -> bool:
+        return False
+
+    def _turn(self, column: str, change: Callable[[Feature], Feature]) -> None:
+        def store(connection: Connection) -> None:
+            features = self._tags.features.all(connection, self._tenant).values()
+            turned = [change(each) for each in features if each.column == column]
+            self._tags.features.put(connection, self._tenant, turned)
+            entries = [self._tags.entries.feature(self._tenant, each) for each in turned]
+            self._changelog.append(connection, Lane.BULK, entries)
+
+        self._database.write_now(store)
+
+
+class EvaluateFeature:
+    """One column at any moment, registered nowhere; kept in memory by form, moment and what was read."""
+
+    def __init__(
+        self,
+        database: Database,
+        everybody: Everybody,
+        events: EventStore,
+        columns: ColumnsInForce,
+        changelog: Changelog,
+    ) -> None:
+        self._database = database
+        self._everybody = everybody
+        self._events = events
+        self._columns = columns
+        self._changelog = changelog
+        self._kept: OrderedDict[tuple[str, str, datetime, object], tuple[Coded, dict[str, int], Shape]] = (
+            OrderedDict()
+        )
+        self._lock = Lock()
+
+    def __call__(
+        self, tenant: str, form: str, as_of: datetime
+    ) -> tuple[str, Coded, dict[str, int], Revision]:
+        """Column name, known values of everybody, the code of each text, and what was read. Blocks.
+
+        Raises RuleInvalid.
+        """
+        plan = self._database.read_now(self._columns.of, tenant)
+        recipe, text = _recipe(form, "form", plan.schema)
+        head = self._database.read_now(self._changelog.head)
+        revision = Revision(self._changelog.service, head.epoch, head.position, head.position)
+        key = (tenant, text, as_of, (head.epoch, head.position))
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is None:
+            kept = self._compute(tenant, recipe, as_of)
+            with self._lock:
+                self._kept[key] = kept
+                while len(self._kept) > CACHED_COLUMNS:
+                    self._kept.popitem(last=False)
+        coded, texts, _ = kept
+        return recipe.column, coded, texts, revision
+
+    def _compute(self, tenant: str, recipe: Recipe, as_of: datetime) -> tuple[Coded, dict[str, int], Shape]:
+        with self._everybody.snapshot(tenant, (), [recipe]) as snapshot:
+            moment = Moment(as_of, snapshot.tenant.settings.calendar)
+            computed, failures = snapshot.compute([recipe], moment, {}, freeze=False)
+            for reason in failures.values():
+                raise RuleRefused((Problem(reason, 1, 1, NOWHERE),))
+            values = computed[0].values
+            texts = {text: code for code, text in enumerate(sorted(texts_of(values, recipe.shape)))}
+            return encode(snapshot.persons, values, recipe.shape, texts).known(), texts, recipe.shape
+
+
+def _recipe(form: str, field: str, schema: Schema) -> tuple[Recipe, str]:
+    """The recipe of a form and its canonical text."""
+    try:
+        text = canonical_form_text(checked_form("", field, form, schema).form)
+        return feature_recipe(text, schema), text
+    except RuleInvalid as error:
+        raise RuleRefused(error.problems) from error

@@ -1,0 +1,159 @@
+"""What is known of persons, as callers with their rights may see it."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from servicekit.changelog import Changelog
+from servicekit.clock import Clock
+from servicekit.errors import ResourceNotFound
+from servicekit.revision import Revision
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.domain.definition import Grade, LifecycleKind
+from tagging.domain.events import Event
+from tagging.domain.lifecycle import entry_time
+from tagging.domain.persons import Person
+from tagging.domain.plan import Tag
+from tagging.domain.tenants import TenantSettings
+from tagging.errors import PersonUnknown, nearest
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import StoredValue, TagStores
+
+TIMELINE_EVENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadValue:
+    """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it."""
+
+    tag: Tag
+    stored: StoredValue | None
+    entry_time: dt.datetime | None = None
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """`values` in order of category, then tag_id; `timeline` newest first."""
+
+    person: Person
+    values: tuple[ReadValue, ...]
+    timeline: tuple[Event, ...]
+    as_of: dt.datetime
+    revision: Revision
+
+
+class ReadValues:
+    """Reads in the caller's snapshot; follows redirects."""
+
+    def __init__(
+        self, facts: FactStores, tags: TagStores, columns: ColumnsInForce, changelog: Changelog, clock: Clock
+    ) -> None:
+        self._facts = facts
+        self._tags = tags
+        self._columns = columns
+        self._changelog = changelog
+        self._clock = clock
+
+    def portrait(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_id: int,
+        tag_ids: Collection[str],
+        grades: Collection[Grade],
+    ) -> Portrait:
+        """The tags asked for, or all that have a value. Raises PersonUnknown, ResourceNotFound (a tag)."""
+        person = self._facts.key_map.living(connection, tenant, [person_id]).get(person_id)
+        if person is None:
+            raise PersonUnknown(person_id)
+        plan = self._columns.of(connection, tenant)
+        asked = self._asked(plan, tag_ids or list(plan.tags))
+        found = self._values(connection, tenant, [person.person_id], asked, grades)[person.person_id]
+        kept = [each for each in found if tag_ids or (each.stored and each.stored.value is not None)]
+        kept.sort(key=lambda each: (each.tag.definition.category, each.tag.tag_id))
+        timeline = self._facts.events.latest(connection, tenant, person.person_id, TIMELINE_EVENTS)
+        return Portrait(person, tuple(kept), tuple(timeline), self._clock.now(), self.revision(connection))
+
+    def batch(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Sequence[int],
+        tag_ids: Sequence[str],
+        grades: Collection[Grade],
+    ) -> tuple[list[tuple[int, list[ReadValue]]], Revision]:
+        """(living person or 0, its values in the order of the tags) for each id asked for, in their order."""
+        plan = self._columns.of(connection, tenant)
+        asked = self._asked(plan, tag_ids)
+        living = self._facts.key_map.living(connection, tenant, person_ids)
+        ids = sorted({each.person_id for each in living.values()})
+        found = self._values(connection, tenant, ids, asked, grades)
+        nothing = [ReadValue(tag, None) for tag in asked]
+        answers = []
+        for person_id in person_ids:
+            person = living.get(person_id)
+            answers.append((person.person_id, found[person.person_id]) if person else (0, nothing))
+        return answers, self.revision(connection)
+
+    def revision(self, connection: Connection) -> Revision:
+        """What this snapshot holds."""
+        head = self._changelog.head(connection)
+        return Revision(self._changelog.service, head.epoch, head.position, head.position)
+
+    def _asked(self, plan: ColumnPlan, tag_ids: Collection[str]) -> list[Tag]:
+        for tag_id in tag_ids:
+            if tag_id not in plan.tags:
+                raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, plan.tags))
+        return [plan.tags[each] for each in tag_ids]
+
+    def _values(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Sequence[int],
+        tags: Sequence[Tag],
+        grades: Collection[Grade],
+    ) -> dict[int, list[ReadValue]]:
+        readable = [each for each in tags if each.definition.grade in grades]
+        stored = self._tags.values.get(connection, tenant, [each.tag_id for each in readable], person_ids)
+        entered = self._entry_times(connection, tenant, person_ids, readable, stored)
+        found: dict[int, list[ReadValue]] = {}
+        for person in person_ids:
+            values = []
+            for tag in tags:
+                if tag.definition.grade not in grades:
+                    values.append(ReadValue(tag, None, withheld=True))
+                    continue
+                value = stored.get(tag.tag_id, {}).get(person)
+                values.append(ReadValue(tag, value, entered.get((tag.tag_id, person))))
+            found[person] = values
+        return found
+
+    def _entry_times(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Sequence[int],
+        tags: Sequence[Tag],
+        stored: dict[str, dict[int, StoredValue]],
+    ) -> dict[tuple[str, int], dt.datetime | None]:
+        """Of stages: a function of the person's events and the value's moment."""
+        staged = [each for each in tags if isinstance(each.definition.kind, LifecycleKind)]
+        if not staged:
+            return {}
+        events = self._facts.events.of_persons(connection, tenant, person_ids)
+        state = self._facts.tenants.get(connection, tenant)
+        calendar = (state.settings if state else TenantSettings()).calendar
+        found: dict[tuple[str, int], dt.datetime | None] = {}
+        for tag in staged:
+            kind = tag.definition.kind
+            assert isinstance(kind, LifecycleKind)
+            for person in person_ids:
+                value = stored.get(tag.tag_id, {}).get(person)
+                if value is not None and value.value is not None:
+                    times = [each.time for each in events[person]]
+                    bought = [each.time for each in events[person] if each.type == kind.purchase_event]
+                    found[tag.tag_id, person] = entry_time(kind, bought, times, value.as_of, calendar)
+        return found

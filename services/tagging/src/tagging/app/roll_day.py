@@ -1,0 +1,102 @@
+"""The tenant's midnight."""
+
+from servicekit.changelog import Changelog, Entry
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.logging import logger
+from servicekit.revision import Lane
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
+from tagging.app.publish import ComputeEverybody, Outcome, Task, blocks_of
+from tagging.domain.columns import microseconds
+from tagging.domain.recipe import Moment
+from tagging.domain.tenants import Tenant
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import TagStores
+
+
+def turning_at_midnight(plan: ColumnPlan) -> set[str]:
+    """The stream columns that may change when the day rolls, and what rests on them."""
+    start = [each for each in plan.stream() if plan.recipes[each].daily]
+    return plan.with_what_rests_on_them(start) & plan.stream()
+
+
+class RollDay:
+    """Rolls a tenant's day: everybody's day windows change in one transaction, with the entry that says so.
+
+    It computes everybody and tells only what changed; whoever is touched meanwhile is computed afterwards.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        changelog: Changelog,
+        everybody: Everybody,
+        facts: FactStores,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        compute: ComputeEverybody,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._changelog = changelog
+        self._everybody = everybody
+        self._facts = facts
+        self._tags = tags
+        self._columns = columns
+        self._compute = compute
+        self._clock = clock
+
+    def roll(self) -> bool:
+        """The first tenant whose day is over; several days at once when that many have passed."""
+        for tenant in self._database.read_now(self._facts.tenants.all):
+            if tenant.settings.calendar.day_of(self._clock.now()) > tenant.day:
+                self._roll(tenant)
+                return True
+        return False
+
+    def _roll(self, tenant: Tenant) -> None:
+        now = self._clock.now()
+        computation_id = f"day-{microseconds(self._clock.machine_now())}"
+        task = Task(tenant.name, computation_id, turning_at_midnight, now)
+        self._database.write_now(self._tags.computations.begin, tenant.name, computation_id)
+        try:
+            plan = self._database.read_now(self._columns.of, tenant.name)
+            with self._everybody.snapshot(tenant.name, turning_at_midnight(plan)) as snapshot:
+                computed = self._compute_columns(task, snapshot)
+                self._database.write_now(self._publish, task, snapshot, computed)
+            self._compute.settle_touched(task, Outcome())
+        finally:
+            self._database.write_now(self._tags.computations.end, tenant.name, computation_id)
+
+    def _compute_columns(self, task: Task, snapshot: Snapshot) -> list[Computed]:
+        chosen = turning_at_midnight(snapshot.plan)
+        moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
+        cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, chosen)
+        computed: list[Computed] = []
+        for step in snapshot.plan.in_order(chosen):
+            found, failures = snapshot.compute(step, moment, cuts, freeze=False)
+            computed += found
+            for column in failures:
+                logger().warning("a column keeps yesterday's values", column=column)
+        return computed
+
+    def _publish(
+        self, connection: Connection, task: Task, snapshot: Snapshot, computed: list[Computed]
+    ) -> None:
+        """All or nothing; a column that was redefined meanwhile is left to the stream and the next run."""
+        tenant = task.tenant
+        self._facts.tenants.lock(connection, tenant)
+        in_force = self._columns.of(connection, tenant)
+        entries: list[Entry] = []
+        for each in computed:
+            if in_force.recipes.get(each.recipe.column) == each.recipe:
+                present = self._tags.values.blocks(connection, tenant, each.recipe.column)
+                for block in blocks_of(snapshot, present):
+                    entries += self._compute.block_entries(connection, task, snapshot, each, block)
+        self._facts.tenants.set_day(connection, tenant, snapshot.tenant.settings.calendar.day_of(task.as_of))
+        rolled = self._facts.tenants.get(connection, tenant)
+        assert rolled is not None
+        entries.append(self._facts.entries.day(rolled))
+        self._changelog.append(connection, Lane.BULK, entries)
