@@ -147,7 +147,7 @@ class Rig:
 
 
 def settings(receipts_url: str, folder: Path) -> dict[str, object]:
-    (folder / "openids.txt").write_text("\n".join(openids(50)))
+    (folder / "openids.txt").write_text("\n".join(openids(1_000)))
     (folder / "devices.txt").write_text("\n".join(devices(1_000)))
     aliyun_account = {
         "access_key_id": "ak",
@@ -216,10 +216,15 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
+def document(tmp_path: Path, receiver: Receiver) -> dict[str, object]:
+    """The settings of the sandbox."""
+    return settings(receiver.url, tmp_path)
+
+
+@pytest.fixture
 async def sandbox(
-    tmp_path: Path, clock: SetClock, people: People, receiver: Receiver
+    tmp_path: Path, document: dict[str, object], clock: SetClock, people: People
 ) -> AsyncIterator[Sandbox]:
-    document = settings(receiver.url, tmp_path)
     async with build(read(document), tmp_path / "sandbox", clock=clock, responses=people) as running:
         yield running
 

@@ -1,0 +1,7 @@
+"""`python -m activation`."""
+
+import sys
+
+from activation.main import main
+
+sys.exit(main())

@@ -1,0 +1,50 @@
+"""Requests as domain values."""
+
+import datetime as dt
+
+from activation.domain.campaign import Draft
+from activation.domain.delivery import DeliveryState
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
+from servicekit.errors import InvalidField
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_CLASSES = {
+    campaign_pb2.MESSAGE_CLASS_UNSPECIFIED: "",
+    campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL: "transactional",
+    campaign_pb2.MESSAGE_CLASS_MARKETING: "marketing",
+}
+
+
+def draft(message: campaign_pb2.Campaign) -> Draft:
+    """What a caller states of a campaign; fields set by the service are ignored."""
+    return Draft(
+        campaign_id=message.campaign_id,
+        display_name=message.display_name.strip(),
+        snapshot_id=message.snapshot_id,
+        channel=message.channel,
+        provider_account=message.provider_account,
+        message_class=_CLASSES.get(message.message_class, ""),
+        template_id=message.template.template_id,
+        sign_name=message.template.sign_name,
+        parameters=dict(message.template.parameters),
+        url=message.template.url,
+        holdout_basis_points=message.holdout_basis_points,
+        holdout_salt=message.holdout_salt,
+        expire_time=_moment(message.expire_time) if message.HasField("expire_time") else None,
+        brand=message.brand,
+    )
+
+
+def state(number: int) -> DeliveryState | None:
+    """None for unspecified. Raises InvalidField for a number of no state."""
+    if number == delivery_service_pb2.DELIVERY_STATE_UNSPECIFIED:
+        return None
+    try:
+        return DeliveryState(number)
+    except ValueError:
+        raise InvalidField("state", f"{number} is no state of this version") from None
+
+
+def _moment(message: Timestamp) -> dt.datetime:
+    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)

@@ -1,0 +1,50 @@
+"""From a snapshot to rows: every member becomes exactly one, resumable after any crash."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from activation.domain.campaign import Campaign, State
+from activation.domain.delivery import held_out
+from activation.domain.ledger import Planned
+from activation.store.ports import CampaignStore, DeliveryLedger
+from servicekit.clock import Clock
+from sqlalchemy import Connection
+
+
+class Planning:
+    """Writes rows and the cursor in one transaction."""
+
+    def __init__(self, store: CampaignStore, ledger: DeliveryLedger, clock: Clock) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+
+    def to_plan(self, connection: Connection) -> list[Campaign]:
+        """Campaigns whose rows are not all written."""
+        return self._store.in_state(connection, [State.PLANNING])
+
+    def add(
+        self, connection: Connection, campaign: Campaign, members: Sequence[tuple[int, int]], *, last: bool
+    ) -> bool:
+        """Adds rows for (person_id, birth_hash) in ascending order; `last` ends the planning. False when the campaign
+        does not plan any more: nothing was added."""
+        stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
+        if stored is None or stored.state is not State.PLANNING:
+            return False
+        draft = stored.draft
+        planned = [
+            Planned(person_id, held_out(draft.salt, birth_hash, draft.holdout_basis_points))
+            for person_id, birth_hash in members
+            if person_id > stored.planned_through
+        ]
+        self._ledger.plan(connection, stored, planned, self._clock.now())
+        through = planned[-1].person_id if planned else stored.planned_through
+        stored = replace(stored, planned_through=through, plan_done=last)
+        self._store.put(connection, stored.at(State.RUNNING) if last else stored)
+        return True
+
+    def fail(self, connection: Connection, campaign: Campaign, reason: str) -> None:
+        """Ends a campaign whose snapshot is not there."""
+        stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
+        if stored is not None and stored.state is State.PLANNING:
+            self._store.put(connection, stored.at(State.FAILED, reason, fence=True))

@@ -1,0 +1,147 @@
+"""A campaign: one audience, one message, one channel; and the states it goes through."""
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+CAMPAIGN_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+MAX_NAME_CHARS = 128
+MAX_NOTE_CHARS = 256
+MAX_HOLDOUT_BASIS_POINTS = 9_999
+MAX_PARAMETERS = 32
+MAX_PARAMETER_CHARS = 256
+MAX_URL_CHARS = 1_024
+DEFAULT_LIFE = dt.timedelta(hours=24)
+"""A delivery that was not sent this long after the start is given up, unless the campaign says otherwise."""
+
+
+class State(StrEnum):
+    """See campaign.proto; COMPLETED is derived from the deliveries, never a cursor's end."""
+
+    DRAFT = "draft"
+    PLANNING = "planning"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DRAINING = "draining"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller states of a campaign."""
+
+    campaign_id: str
+    display_name: str
+    snapshot_id: str
+    channel: str
+    provider_account: str
+    message_class: str
+    template_id: str
+    sign_name: str
+    parameters: Mapping[str, str]
+    url: str
+    holdout_basis_points: int
+    holdout_salt: str
+    expire_time: dt.datetime | None
+    brand: str
+
+    @property
+    def salt(self) -> str:
+        """The salt of the holdout."""
+        return self.holdout_salt or self.campaign_id
+
+    @property
+    def purpose(self) -> str:
+        """What consent is needed for."""
+        return "marketing" if self.message_class == "marketing" else "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as stored. `epoch` rises with every pause, resume and cancel: who began before may not send after.
+
+    `planned_through` is the last person id whose row is written, `plan_done` that all are; `traceparent` is the trace
+    of the call that started it.
+    """
+
+    tenant: str
+    draft: Draft
+    state: State
+    note: str
+    etag: str
+    epoch: int
+    create_time: dt.datetime
+    start_time: dt.datetime | None = None
+    planned_through: int = 0
+    plan_done: bool = False
+    traceparent: str = ""
+
+    @property
+    def campaign_id(self) -> str:
+        return self.draft.campaign_id
+
+    @property
+    def expire_time(self) -> dt.datetime | None:
+        """When unsent deliveries are given up; None before the start."""
+        if self.draft.expire_time is not None or self.start_time is None:
+            return self.draft.expire_time
+        return self.start_time + DEFAULT_LIFE
+
+    def at(self, state: State, note: str = "", *, fence: bool = False) -> "Campaign":
+        """The campaign in another state; `fence` also makes every running submission attempt too late."""
+        return replace(self, state=state, note=note[:MAX_NOTE_CHARS], epoch=self.epoch + fence)
+
+    def after_pause(self) -> State:
+        """Where a resumed campaign goes on."""
+        return State.RUNNING if self.plan_done else State.PLANNING
+
+
+def etag_of(draft: Draft) -> str:
+    """16 hex digits that change with any field."""
+    fields = asdict(draft)
+    fields["parameters"] = dict(sorted(draft.parameters.items()))
+    text = json.dumps(fields, default=str, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def problem_of(draft: Draft) -> tuple[str, str] | None:
+    """The first field that breaks its limits and how, None when all is well."""
+    checks = [
+        (
+            bool(CAMPAIGN_ID.fullmatch(draft.campaign_id)),
+            "campaign_id",
+            "is a lower-case letter, then letters, digits, _ and -, 64 characters at most",
+        ),
+        (
+            len(draft.display_name) <= MAX_NAME_CHARS,
+            "display_name",
+            f"is longer than {MAX_NAME_CHARS} characters",
+        ),
+        (bool(draft.snapshot_id), "snapshot_id", "is missing: freeze a segment's members first"),
+        (bool(draft.message_class), "message_class", "is missing: marketing or transactional"),
+        (
+            0 <= draft.holdout_basis_points <= MAX_HOLDOUT_BASIS_POINTS,
+            "holdout_basis_points",
+            f"is not between 0 and {MAX_HOLDOUT_BASIS_POINTS}",
+        ),
+        (len(draft.parameters) <= MAX_PARAMETERS, "template.parameters", f"are more than {MAX_PARAMETERS}"),
+        (
+            all(len(value) <= MAX_PARAMETER_CHARS for value in draft.parameters.values()),
+            "template.parameters",
+            f"hold a text of more than {MAX_PARAMETER_CHARS} characters",
+        ),
+        (len(draft.url) <= MAX_URL_CHARS, "template.url", f"is longer than {MAX_URL_CHARS} characters"),
+    ]
+    for holds, name, problem in checks:
+        if not holds:
+            return f"campaign.{name}", problem
+    return None

@@ -1,0 +1,92 @@
+"""One row of the ledger: one person, one step, one channel; its states and how they follow each other."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+STEP = "send"
+"""The only step of a plain campaign."""
+BUCKETS = 10_000
+
+
+class DeliveryState(IntEnum):
+    """The numbers are those of delivery_service.proto."""
+
+    HOLDOUT = 1
+    SUPPRESSED = 2
+    READY = 3
+    CLAIMED = 4
+    SUBMITTING = 5
+    RETRY_WAIT = 6
+    UNKNOWN = 7
+    ACCEPTED = 8
+    REJECTED = 9
+    DELIVERED = 10
+    UNDELIVERED = 11
+    NO_RECEIPT = 12
+    ABANDONED = 13
+    EXPIRED = 14
+    CANCELLED = 15
+
+
+S = DeliveryState
+TERMINAL = frozenset(
+    {
+        S.HOLDOUT,
+        S.SUPPRESSED,
+        S.REJECTED,
+        S.DELIVERED,
+        S.UNDELIVERED,
+        S.NO_RECEIPT,
+        S.ABANDONED,
+        S.EXPIRED,
+        S.CANCELLED,
+    }
+)
+UNSENT = frozenset({S.READY, S.RETRY_WAIT})
+"""Certainly not sent and not in any worker's hands."""
+RECEIVES = frozenset({S.SUBMITTING, S.UNKNOWN, S.ACCEPTED, S.NO_RECEIPT, S.UNDELIVERED, S.ABANDONED})
+"""States that a receipt may still change: DELIVERED wins over all of them, UNDELIVERED over all but itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row. `fence` rises with every claim; `attempts` counts submissions; times are the suite's."""
+
+    tenant: str
+    delivery_id: str
+    campaign_id: str
+    person_id: int
+    channel: str
+    state: DeliveryState
+    reason: str
+    attempts: int
+    fence: int
+    birth_key_id: int
+    update_time: dt.datetime
+
+
+def delivery_id(tenant: str, campaign_id: str, person_id: int, channel: str, step: str = STEP) -> str:
+    """32 hex digits: blake2b-128 over what makes a row unique."""
+    text = "\x1f".join([tenant, campaign_id, step, str(person_id), channel])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def held_out(salt: str, birth_hash: int, basis_points: int) -> bool:
+    """Whether a person belongs to the control group: blake2b-64(salt | birth_hash) mod 10,000 below the share.
+
+    Depends on the birth identifier alone, so it survives merges and reruns; one salt holds back the same persons.
+    """
+    digest = hashlib.blake2b(f"{salt}\x1f{birth_hash:016x}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % BUCKETS < basis_points
+
+
+def after_receipt(state: DeliveryState, *, delivered: bool) -> DeliveryState | None:
+    """The state that a receipt leads to, None when it changes nothing. Late, repeated and disordered receipts never
+    lead back: DELIVERED beats UNDELIVERED, both beat silence."""
+    if state not in RECEIVES:
+        return None
+    if delivered:
+        return S.DELIVERED
+    return None if state is S.UNDELIVERED else S.UNDELIVERED

@@ -1,0 +1,108 @@
+"""What goes into the ledger and comes out of it."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from activation.domain.delivery import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A member of the audience on its way into the ledger."""
+
+    person_id: int
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row that a worker has taken; its later writes are good only while the row still has this fence."""
+
+    tenant: str
+    delivery_id: str
+    campaign_id: str
+    person_id: int
+    fence: int
+    attempts: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row as it is now, locked by the transaction that reads it."""
+
+    delivery_id: str
+    campaign_id: str
+    state: DeliveryState
+    fence: int
+    batch_id: str | None
+    person_id: int
+    birth_key_id: int
+    dest_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of one row. What is None stays as it is; `due` is when a waiting row may be taken again."""
+
+    delivery_id: str
+    state: DeliveryState
+    reason: str = ""
+    due: dt.datetime | None = None
+    message_id: str | None = None
+    accepted: bool = False
+    alone: bool = False
+
+
+class BatchState(StrEnum):
+    """SUBMITTING is written before the first byte leaves; UNKNOWN waits for the resolver."""
+
+    SUBMITTING = "submitting"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request to a provider. `deadline_ms` is machine time: past it a SUBMITTING batch is UNKNOWN.
+
+    `sealed_wire` is the built request under the campaign's key, None once it is of no use.
+    """
+
+    batch_id: str
+    tenant: str
+    campaign_id: str
+    account: str
+    key: str
+    digest: str
+    sealed_wire: bytes | None = field(repr=False)
+    state: BatchState
+    submitted_at: dt.datetime
+    deadline_ms: int
+    absences: int = 0
+    next_look: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a delivery."""
+
+    time: dt.datetime
+    state: DeliveryState
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a campaign's rows; counted from the ledger."""
+
+    by_state: dict[DeliveryState, int] = field(default_factory=dict)
+    suppressed: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    accepted: int = 0
+    clicked: int = 0
+
+    def of(self, *states: DeliveryState) -> int:
+        """Rows in any of these states."""
+        return sum(self.by_state.get(state, 0) for state in states)

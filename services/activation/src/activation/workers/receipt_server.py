@@ -1,0 +1,69 @@
+"""Where providers report: stores the raw callback, then gives the exact answer that the provider wants."""
+
+from activation.app.campaigns import Account
+from activation.app.receipts import Receipts
+from activation.channels.port import CallbackForgedError, ChannelError
+from activation.channels.wire import Callback
+from aiohttp import web
+from servicekit.database import Database
+from servicekit.logging import logger
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+class ReceiptServer:
+    """Serves /receipts/<account>/<secret> and /replies/<account>/<secret>; anything else is 404."""
+
+    def __init__(
+        self,
+        database: Database,
+        receipts: Receipts,
+        accounts: dict[str, Account],
+        secrets: dict[str, str],
+        host: str,
+        port: int,
+    ) -> None:
+        self._database = database
+        self._receipts = receipts
+        self._accounts = accounts
+        self._secrets = secrets
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listens. Raises OSError when the port is taken."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_route("*", "/{kind:receipts|replies}/{account}/{secret}", self._take)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+
+    async def stop(self) -> None:
+        """Finishes running requests and closes the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        name = request.match_info["account"]
+        account = self._accounts.get(name)
+        if account is None or self._secrets.get(name) != request.match_info["secret"]:
+            return web.Response(status=404)
+        callback = Callback(
+            method=request.method,
+            raw_query=request.raw_path.partition("?")[2],
+            headers={key.lower(): value for key, value in request.headers.items()},
+            body=await request.read(),
+        )
+        try:
+            answer = account.channel.answer(callback)
+        except CallbackForgedError:
+            logger().warning("forged callback refused", account=name)
+            return web.Response(status=403)
+        except ChannelError:
+            return web.Response(status=400)
+        if callback.body:
+            await self._database.write(self._receipts.store, name, callback)
+        return web.Response(
+            status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
+        )
