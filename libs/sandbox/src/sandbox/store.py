@@ -50,8 +50,8 @@ class Store:
         self.path = folder / FILE_NAME
         self.connection = sqlite3.connect(self.path, isolation_level=None)
         self.connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self.connection.execute(f"PRAGMA synchronous = {'FULL' if sync else 'OFF'}")
         self.connection.execute("PRAGMA journal_mode = WAL")
-        self.connection.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
         self.connection.executescript(_SCHEMA)
 
     @contextmanager
