@@ -9,16 +9,24 @@ from typing import Any
 
 import grpc
 from huaxiang.identity.v1 import change_service_pb2 as identity_change_service_pb2
-from huaxiang.identity.v1 import tenant_settings_service_pb2
+from huaxiang.identity.v1 import person_service_pb2, tenant_settings_service_pb2
 from huaxiang.tagging.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
     event_type_service_pb2,
     event_type_service_pb2_grpc,
+    feature_service_pb2,
+    feature_service_pb2_grpc,
     lake_service_pb2,
     lake_service_pb2_grpc,
+    portrait_service_pb2,
+    portrait_service_pb2_grpc,
     reference_table_service_pb2,
     reference_table_service_pb2_grpc,
+    run_service_pb2,
+    run_service_pb2_grpc,
+    tag_service_pb2,
+    tag_service_pb2_grpc,
 )
 from servicekit import logging
 from servicekit.changelog import Changelog
@@ -37,15 +45,28 @@ from servicekit.watch import Watches
 
 from tagging.api.change_servicer import ChangeServicer
 from tagging.api.event_type_servicer import EventTypeServicer
+from tagging.api.feature_servicer import FeatureServicer
 from tagging.api.lake_servicer import LakeServicer
+from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes, PortraitServicer
 from tagging.api.reference_table_servicer import ReferenceTableServicer
+from tagging.api.run_servicer import RunServicer
+from tagging.api.tag_servicer import TagServicer
 from tagging.app.apply_changes import ApplyChanges
+from tagging.app.apply_tags import ApplyTags
 from tagging.app.bootstrap import Bootstrap
 from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.evaluate_everybody import Everybody
+from tagging.app.explain import Explain
 from tagging.app.export_index import ExportIndex
+from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
 from tagging.app.flush_lake import FlushLake
+from tagging.app.keep_current import KeepCurrent
+from tagging.app.publish import ComputeEverybody
 from tagging.app.put_reference_rows import PutReferenceRows
+from tagging.app.read_values import ReadValues
 from tagging.app.recompute import RecomputePersons
+from tagging.app.roll_day import RollDay
+from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.store.block_files import BlockFiles
@@ -69,8 +90,10 @@ from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import TagStores
 from tagging.workers.acknowledge import Acknowledge
+from tagging.workers.computations import ComputationWorker
 from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
 from tagging.workers.lake_flush import LakeFlushing
+from tagging.workers.value_upkeep import ValueUpkeep
 
 SERVICE = "tagging"
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -93,6 +116,10 @@ class Store:
     relations: DuckLakeRelations
     columns: ColumnsInForce
     recompute: RecomputePersons
+
+    def machine_ms(self) -> int:
+        """The machine's time, in milliseconds since 1970."""
+        return int(self.clock.machine_now().timestamp() * 1000)
 
     def facts_freshness(self) -> Freshness:
         """For those who wait for facts, whatever follows from them."""
@@ -204,6 +231,87 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
     return Part(services, (consumer.run, acknowledge.run, flushing.run))
 
 
+@dataclass(frozen=True)
+class Computing:
+    """What computes everybody."""
+
+    everybody: Everybody
+    compute: ComputeEverybody
+    worker: ComputationWorker
+
+
+def open_computing(store: Store) -> Computing:
+    """The use cases behind runs, backfills, rolled days and ageing, and the worker that drives them."""
+    database, changelog, clock = store.database, store.changelog, store.clock
+    facts, tags, columns = store.facts, store.tags, store.columns
+    everybody = Everybody(database, facts, store.relations, tags, columns)
+    compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute)
+    worker = ComputationWorker(
+        database,
+        tags.computations,
+        facts.progress,
+        ExecuteRuns(database, tags, compute, clock),
+        RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),
+        KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock),
+        KeepFeatures(database, changelog, tags, compute, clock),
+    )
+    return Computing(everybody, compute, worker)
+
+
+def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
+    """The tags half: catalogue, runs, features, portraits, and what keeps values current."""
+    database, changelog, clock = store.database, store.changelog, store.clock
+    facts, tags, columns = store.facts, store.tags, store.columns
+    computing = open_computing(store)
+    read_values = ReadValues(facts, tags, columns, changelog, clock)
+    services = (
+        Service(
+            tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
+            tag_service_pb2_grpc.add_TagServiceServicer_to_server,
+            TagServicer(
+                database,
+                tags.catalogue,
+                ApplyTags(facts, tags, changelog, store.dictionary, clock),
+                read_values,
+            ),
+        ),
+        Service(
+            run_service_pb2.DESCRIPTOR.services_by_name["RunService"],
+            run_service_pb2_grpc.add_RunServiceServicer_to_server,
+            RunServicer(
+                database,
+                store.facts_freshness(),
+                RunRequests(tags, columns, lambda: uuid.uuid4().hex),
+                store.machine_ms,
+            ),
+        ),
+        Service(
+            feature_service_pb2.DESCRIPTOR.services_by_name["FeatureService"],
+            feature_service_pb2_grpc.add_FeatureServiceServicer_to_server,
+            FeatureServicer(
+                database,
+                store.facts_freshness(),
+                SetRequiredFeatures(facts, tags, columns, changelog, clock),
+                EvaluateFeature(database, computing.everybody, columns, changelog),
+                clock,
+            ),
+        ),
+        Service(
+            portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
+            portrait_service_pb2_grpc.add_PortraitServiceServicer_to_server,
+            PortraitServicer(
+                database,
+                Freshness.of_store(database, changelog),
+                read_values,
+                Explain(facts, store.references, tags, columns, read_values, clock),
+                attributes,
+            ),
+        ),
+    )
+    upkeep = ValueUpkeep(database, facts.tenants, tags.values, clock)
+    return Part(services, (computing.worker.run, upkeep.run))
+
+
 def identity_channel(target: str, key: str) -> grpc.aio.Channel:
     """A channel to identity with this service's key."""
     return connect(
@@ -212,6 +320,7 @@ def identity_channel(target: str, key: str) -> grpc.aio.Channel:
         services=(
             identity_change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
             tenant_settings_service_pb2.DESCRIPTOR.services_by_name["TenantSettingsService"],
+            person_service_pb2.DESCRIPTOR.services_by_name["PersonService"],
         ),
     )
 
@@ -229,6 +338,7 @@ async def build() -> ServiceApp:
     store = open_store(database, config.folder, clock_from(config.clock))
     identity = identity_channel(config.identity_target, key)
     facts = wire_facts(store, identity, config)
+    tags = wire_tags(store, IdentityAttributes(identity))
 
     async def trim() -> None:
         await keep_trimmed(
@@ -237,11 +347,11 @@ async def build() -> ServiceApp:
 
     return ServiceApp(
         name=SERVICE,
-        services=facts.services,
+        services=(*facts.services, *tags.services),
         authenticator=KeyFileAuthenticator(config.keys),
         port=config.port,
         host=config.host,
-        workers=(*facts.workers, trim),
+        workers=(*facts.workers, *tags.workers, trim),
         on_stop=(identity.close, database.close),
     )
 

@@ -180,13 +180,11 @@ class EvaluateFeature:
         self,
         database: Database,
         everybody: Everybody,
-        events: EventStore,
         columns: ColumnsInForce,
         changelog: Changelog,
     ) -> None:
         self._database = database
         self._everybody = everybody
-        self._events = events
         self._columns = columns
         self._changelog = changelog
         self._kept: OrderedDict[tuple[str, str, datetime, object], tuple[Coded, dict[str, int], Shape]] = (

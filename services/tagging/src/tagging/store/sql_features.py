@@ -18,7 +18,7 @@ class SqlFeatures:
     def all(self, connection: Connection, tenant: str) -> dict[str, Feature]:
         rows = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM feature WHERE tenant = ?",  # noqa: S608  # fixed names
+            f"SELECT {_COLUMNS} FROM feature WHERE tenant = ?",
             (tenant,),
         )
         found = {row[0]: _feature(row) for row in rows}
@@ -33,7 +33,7 @@ class SqlFeatures:
     def put(self, connection: Connection, tenant: str, features: Collection[Feature]) -> None:
         execute_many(
             connection,
-            f"INSERT INTO feature (tenant, {_COLUMNS}) "  # noqa: S608  # fixed names
+            f"INSERT INTO feature (tenant, {_COLUMNS}) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, form) DO UPDATE SET "
             "state = excluded.state, done_count = excluded.done_count, total_count = excluded.total_count, "
             "failure = excluded.failure, unneeded_ms = excluded.unneeded_ms",
@@ -87,8 +87,7 @@ class SqlFeatures:
         found: dict[str, list[Feature]] = {}
         rows = execute(
             connection,
-            f"SELECT tenant, {_COLUMNS} FROM feature WHERE {condition} "  # noqa: S608  # fixed names
-            "ORDER BY tenant, form",
+            f"SELECT tenant, {_COLUMNS} FROM feature WHERE {condition} ORDER BY tenant, form",
             (value,),
         )
         for row in rows:
@@ -104,7 +103,7 @@ class SqlDuePersons:
         for piece, marks in pieces(gone):
             execute(
                 connection,
-                f"DELETE FROM due_person WHERE tenant = ? AND person_id IN ({marks})",  # noqa: S608  # marks
+                f"DELETE FROM due_person WHERE tenant = ? AND person_id IN ({marks})",
                 (tenant, *piece),
             )
         execute_many(

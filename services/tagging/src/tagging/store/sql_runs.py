@@ -28,8 +28,7 @@ class SqlRuns:
     def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Run]:
         rows = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND sequence < ? "  # noqa: S608  # fixed names
-            "ORDER BY sequence DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?",
             (tenant, 2**62 if before is None else before, limit),
         )
         return [_run(row) for row in rows]
@@ -43,8 +42,7 @@ class SqlRuns:
         run = Run(run_id, sequence, request_id, tuple(tag_ids))
         execute(
             connection,
-            f"INSERT INTO run (tenant, {_COLUMNS}) "  # noqa: S608  # fixed names
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO run (tenant, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 tenant,
                 run_id,
@@ -91,8 +89,7 @@ class SqlRuns:
     def unfinished(self, connection: Connection) -> list[tuple[str, Run]]:
         rows = execute(
             connection,
-            f"SELECT tenant, {_COLUMNS} FROM run WHERE state IN (?, ?) "  # noqa: S608  # fixed names
-            "ORDER BY tenant, sequence",
+            f"SELECT tenant, {_COLUMNS} FROM run WHERE state IN (?, ?) ORDER BY tenant, sequence",
             (int(RunState.PENDING), int(RunState.RUNNING)),
         )
         return [(row[0], _run(row[1:])) for row in rows]
@@ -100,7 +97,7 @@ class SqlRuns:
     def _one(self, connection: Connection, condition: str, tenant: str, value: str) -> Run | None:
         row = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND {condition}",  # noqa: S608  # fixed names
+            f"SELECT {_COLUMNS} FROM run WHERE tenant = ? AND {condition}",
             (tenant, value),
         ).one_or_none()
         return None if row is None else _run(row)
@@ -139,7 +136,7 @@ class SqlComputations:
         for table in ("touched_person", "computation"):
             execute(
                 connection,
-                f"DELETE FROM {table} WHERE tenant = ? AND computation_id = ?",  # noqa: S608  # fixed names
+                f"DELETE FROM {table} WHERE tenant = ? AND computation_id = ?",
                 (tenant, computation_id),
             )
 

@@ -38,7 +38,7 @@ def texts_of(connection: Connection, tenant: str, column: str, codes: Collection
     for piece, marks in pieces(codes):
         rows = execute(
             connection,
-            f"SELECT code, text FROM value_text WHERE tenant = ? AND column_name = ? AND code IN ({marks})",  # noqa: S608  # only marks are inserted
+            f"SELECT code, text FROM value_text WHERE tenant = ? AND column_name = ? AND code IN ({marks})",
             (tenant, column, *piece),
         )
         found |= {row[0]: row[1] for row in rows}
@@ -80,7 +80,7 @@ def _known_codes(connection: Connection, tenant: str, column: str, texts: Collec
     for piece, marks in pieces(texts):
         rows = execute(
             connection,
-            f"SELECT text, code FROM value_text WHERE tenant = ? AND column_name = ? AND text IN ({marks})",  # noqa: S608  # only marks are inserted
+            f"SELECT text, code FROM value_text WHERE tenant = ? AND column_name = ? AND text IN ({marks})",
             (tenant, column, *piece),
         )
         found |= {row[0]: row[1] for row in rows}

@@ -73,7 +73,7 @@ class SqlTagValues:
         for table in ("value_delta", "value_block", "value_text", "value_column"):
             execute(
                 connection,
-                f"DELETE FROM {table} WHERE tenant = ? AND column_name = ?",  # noqa: S608  # a fixed name
+                f"DELETE FROM {table} WHERE tenant = ? AND column_name = ?",
                 (tenant, column),
             )
 
@@ -300,7 +300,7 @@ class SqlTagValues:
         for piece, marks in pieces(blocks):
             rows = execute(
                 connection,
-                f"SELECT column_name, block, file, as_of_us FROM value_block "  # noqa: S608  # only marks
+                f"SELECT column_name, block, file, as_of_us FROM value_block "
                 f"WHERE tenant = ? AND block IN ({marks})",
                 (tenant, *piece),
             )
@@ -314,7 +314,7 @@ class SqlTagValues:
         for piece, marks in pieces(person_ids):
             rows = execute(
                 connection,
-                f"SELECT column_name, person_id, codes, as_of_us FROM value_delta "  # noqa: S608  # only marks
+                f"SELECT column_name, person_id, codes, as_of_us FROM value_delta "
                 f"WHERE tenant = ? AND person_id IN ({marks})",
                 (tenant, *piece),
             )

@@ -1,0 +1,185 @@
+"""Values, runs, explanations and differences as messages."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.tagging.v1 import change_pb2, run_service_pb2, tag_pb2, tag_service_pb2
+from huaxiang.type.v1 import explanation_pb2, value_pb2
+from rules.evaluate.person import Event as RuleEvent
+from rules.evaluate.person import Explanation, PropertyValue
+from rules.printer import print_form
+from rules.tree import Expression
+from tagging.app.explain import ExplainedTag, Part
+from tagging.app.read_values import ReadValue
+from tagging.catalogue.messages import BASES, timestamp, to_message, value_message
+from tagging.domain.events import Event
+from tagging.domain.persons import PersonState
+from tagging.domain.plan import ChangeOfTag, Difference, Tag
+from tagging.store.tag_ports import Feature, Run
+
+CERTAIN = 10_000
+STATE_NAMES: Mapping[PersonState, str] = {
+    PersonState.ANONYMOUS: "anonymous",
+    PersonState.KNOWN: "known",
+    PersonState.MEMBER: "member",
+}
+_CHANGES = {
+    ChangeOfTag.CREATED: tag_service_pb2.TAG_CHANGE_KIND_CREATED,
+    ChangeOfTag.REDEFINED: tag_service_pb2.TAG_CHANGE_KIND_REDEFINED,
+    ChangeOfTag.DESCRIBED: tag_service_pb2.TAG_CHANGE_KIND_DESCRIBED,
+    ChangeOfTag.DELETED: tag_service_pb2.TAG_CHANGE_KIND_DELETED,
+    ChangeOfTag.UNCHANGED: tag_service_pb2.TAG_CHANGE_KIND_UNCHANGED,
+}
+
+
+def tag_message(tag: Tag) -> tag_pb2.Tag:
+    return tag_pb2.Tag(
+        definition=to_message(tag.definition),
+        version=tag.version,
+        etag=tag.etag,
+        update_time=timestamp(tag.update_time),
+        coverage=tag.coverage,
+    )
+
+
+def difference_message(difference: Difference) -> tag_service_pb2.TagDifference:
+    fields = [
+        tag_service_pb2.FieldDifference(field=_contract_field(each.field), old=each.old, new=each.new)
+        for each in difference.fields
+    ]
+    kind = _CHANGES[difference.change]
+    return tag_service_pb2.TagDifference(tag_id=difference.tag_id, kind=kind, fields=fields)
+
+
+def _contract_field(field: str) -> str:
+    """A path in the document as the contract's: the kinds stand below `kind`."""
+    first = field.partition(".")[0].partition("[")[0]
+    return (
+        f"kind.{field}" if first in {"attribute", "statistic", "layered_rule", "rfm", "lifecycle"} else field
+    )
+
+
+def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
+    message = tag_pb2.TagValue(tag_id=read.tag.tag_id, withheld=read.withheld)
+    if read.stored is None:
+        return message
+    if read.stored.value is not None:
+        message.value.CopyFrom(value_message(read.stored.value))
+        message.confidence = CERTAIN
+    message.source = tag_pb2.TAG_VALUE_SOURCE_RUN if read.stored.from_run else tag_pb2.TAG_VALUE_SOURCE_STREAM
+    message.as_of.CopyFrom(timestamp(read.stored.as_of))
+    if read.entry_time is not None:
+        message.entry_time.CopyFrom(timestamp(read.entry_time))
+    return message
+
+
+def run_message(run: Run, token: str) -> run_service_pb2.Run:
+    """`token`: of the revision that covers what the run published, "" for none."""
+    message = run_service_pb2.Run(
+        run_id=run.run_id,
+        state=int(run.state),  # type: ignore[arg-type]  # the numbers are the contract's
+        as_of=timestamp(run.as_of) if run.as_of else None,
+        start_time=_of_ms(run.started_ms),
+        end_time=_of_ms(run.ended_ms),
+        tag_count=run.tag_count,
+        done_count=len(run.coverage),
+        coverage=run.coverage,
+        failures=run.failures,
+    )
+    if token:
+        message.revision.token = token
+    return message
+
+
+def _of_ms(machine_ms: int | None) -> Timestamp | None:
+    if machine_ms is None:
+        return None
+    return timestamp(dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=machine_ms))
+
+
+def feature_message(feature: Feature) -> change_pb2.FeatureStatus:
+    return change_pb2.FeatureStatus(
+        form=feature.form,
+        column=feature.column,
+        base=BASES[feature.base],
+        state=int(feature.state),  # type: ignore[arg-type]  # the numbers are the contract's
+        done_count=feature.done_count,
+        total_count=feature.total_count,
+        failure=feature.failure,
+    )
+
+
+# ------------------------------------------------------------------------------------------- explanations
+
+
+def timeline_event(event: Event) -> explanation_pb2.EvidenceEvent:
+    return explanation_pb2.EvidenceEvent(
+        type=event.type,
+        time=timestamp(event.time),
+        source=event.source,
+        event_id=event.event_id,
+        properties=_properties(event.properties),
+    )
+
+
+def explained_tag(explained: ExplainedTag) -> explanation_pb2.Explanation:
+    """The tag's value over the parts of its definition."""
+    message = explanation_pb2.Explanation(
+        text=explained.value.tag.tag_id, parts=[_part(each) for each in explained.parts]
+    )
+    stored = explained.value.stored
+    if stored is not None and stored.value is not None:
+        message.value.CopyFrom(value_message(stored.value))
+    return message
+
+
+def _part(part: Part) -> explanation_pb2.Explanation:
+    message = explanation_message(part.explanation) if part.explanation else explanation_pb2.Explanation()
+    message.text = part.text
+    if part.value is not None:
+        message.value.CopyFrom(value_message(part.value))
+    return message
+
+
+def explanation_message(explanation: Explanation) -> explanation_pb2.Explanation:
+    message = explanation_pb2.Explanation(
+        text=print_form(explanation.node),
+        would_flip=explanation.would_flip,
+        evidence=[_evidence(each) for each in explanation.evidence],
+        parts=[explanation_message(each) for each in explanation.parts],
+    )
+    if isinstance(explanation.node, Expression):
+        if explanation.value is not None:
+            message.value.CopyFrom(value_message(explanation.value))
+    else:
+        message.holds = explanation.truth
+    return message
+
+
+def _evidence(event: RuleEvent) -> explanation_pb2.EvidenceEvent:
+    return explanation_pb2.EvidenceEvent(
+        type=event.type,
+        time=timestamp(event.time),
+        source=str(event.properties.get("source", "")),
+        properties=_properties(event.properties),
+    )
+
+
+def _properties(properties: Mapping[str, PropertyValue]) -> dict[str, value_pb2.Value]:
+    return {name: _property(value) for name, value in properties.items() if name != "source"}
+
+
+def _property(value: PropertyValue) -> value_pb2.Value:
+    if isinstance(value, tuple) and value and isinstance(value[0], Mapping):
+        records = [
+            value_pb2.Value(
+                record_value=value_pb2.ValueRecord(
+                    fields={name: value_message(each) for name, each in record.items()}
+                )
+            )
+            for record in value
+            if isinstance(record, Mapping)
+        ]
+        return value_pb2.Value(list_value=value_pb2.ValueList(values=records))
+    return value_message(value)  # type: ignore[arg-type]  # records were told above

@@ -1,0 +1,78 @@
+"""The one worker that computes everybody: runs, backfills, days, ageing, stale persons; one thing at a time."""
+
+import asyncio
+from collections.abc import Callable
+
+from servicekit.database import Database
+from servicekit.logging import logger
+from tagging.app.features import KeepFeatures
+from tagging.app.keep_current import KeepCurrent
+from tagging.app.roll_day import RollDay
+from tagging.app.run_tags import ExecuteRuns
+from tagging.store.ports import Progress
+from tagging.store.tag_ports import Computations
+
+PAUSE_S = 0.05
+"""Between two looks when there is nothing to do, machine time."""
+QUIET_LOOKS = 4
+"""Looks without news in the bulk lane after which stale persons are computed: a burst is computed once."""
+FAILURE_PAUSE_S = 2.0
+
+
+class ComputationWorker:
+    """Runs until cancelled. What fails is logged and tried again after a pause; it changes nothing half."""
+
+    def __init__(
+        self,
+        database: Database,
+        computations: Computations,
+        progress: Progress,
+        runs: ExecuteRuns,
+        days: RollDay,
+        current: KeepCurrent,
+        features: KeepFeatures,
+    ) -> None:
+        self._database = database
+        self._computations = computations
+        self._progress = progress
+        self._runs = runs
+        self._current = current
+        self._bulk: int | None = None
+        self._quiet = 0
+        self._duties: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("day", days.roll),
+            ("run", self._run),
+            ("backfill", features.backfill),
+            ("ageing", current.age),
+            ("stale", self._stale),
+            ("unneeded", features.drop_unneeded),
+        )
+
+    async def run(self) -> None:
+        await self._database.write(self._computations.end_all)
+        while True:
+            pause_s = 0.0
+            try:
+                if not await asyncio.to_thread(self.step):
+                    pause_s = PAUSE_S
+            except Exception as error:
+                logger().error("a computation failed", exc_info=error)
+                pause_s = FAILURE_PAUSE_S
+            await asyncio.sleep(pause_s)
+
+    def step(self) -> bool:
+        """The most urgent piece of work there is; whether there was any. Blocks."""
+        return any(duty() for _, duty in self._duties)
+
+    def _run(self) -> bool:
+        waiting = self._runs.next()
+        if waiting is not None:
+            self._runs.execute(*waiting)
+        return waiting is not None
+
+    def _stale(self) -> bool:
+        cursor = self._database.read_now(self._progress.cursor)
+        bulk = None if cursor is None else cursor.bulk
+        self._quiet = self._quiet + 1 if bulk == self._bulk else 0
+        self._bulk = bulk
+        return self._quiet >= QUIET_LOOKS and self._current.recompute_stale()

@@ -1,0 +1,46 @@
+"""Folds deltas of values into blocks, and removes files that nothing names any more."""
+
+import asyncio
+
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.logging import logger
+from sqlalchemy import Connection
+from tagging.domain.columns import microseconds
+from tagging.store.ports import Tenants
+from tagging.store.tag_ports import TagValues
+
+INTERVAL_S = 10.0
+FOLDED_ROWS = 2_000
+"""A block whose delta has so many rows is folded."""
+KEEP_FILES_MS = 10 * 60 * 1_000
+"""A replaced file stays this long for who reads an older snapshot."""
+
+
+class ValueUpkeep:
+    """Runs until cancelled."""
+
+    def __init__(self, database: Database, tenants: Tenants, values: TagValues, clock: Clock) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._values = values
+        self._clock = clock
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except Exception as error:
+                logger().error("upkeep of values failed", exc_info=error)
+            await asyncio.sleep(INTERVAL_S)
+
+    async def once(self) -> None:
+        for tenant in await self._database.read(self._tenants.all):
+            await self._database.write(self._fold, tenant.name)
+        before = microseconds(self._clock.machine_now()) // 1_000 - KEEP_FILES_MS
+        files = await self._database.write(self._values.retire, before)
+        await asyncio.to_thread(self._values.remove, files)
+
+    def _fold(self, connection: Connection, tenant: str) -> None:
+        self._tenants.lock(connection, tenant)
+        self._values.fold(connection, tenant, FOLDED_ROWS)
