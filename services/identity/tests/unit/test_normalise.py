@@ -36,6 +36,7 @@ def test_ways_to_write_a_mainland_mobile(raw: str, normaliser: Normaliser) -> No
         ("email", " Ann.Lee@Example.COM ", "ann.lee@example.com"),
         ("email", "ann@例子.中国", "ann@xn--fsqu00a.xn--fiqs8s"),
         ("wechat_openid", "oLVPpjqs9BhvzwPj5A-vTYAX3GLc", "oLVPpjqs9BhvzwPj5A-vTYAX3GLc"),
+        ("wechat_openid", "oM1xX57cCDNxKbquKjiaALQaXX63", "oM1xX57cCDNxKbquKjiaALQaXX63"),
         ("member_id", " Ｍ1001 ", "M1001"),
         ("idfa", "6D92078A-8246-4BA4-AE5B-76104861E7DC", "6d92078a-8246-4ba4-ae5b-76104861e7dc"),
     ],

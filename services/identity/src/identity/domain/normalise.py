@@ -19,7 +19,8 @@ REMEMBERED_VALUES = 100_000
 """Values whose normal form is kept in memory, at most: sources repeat themselves."""
 
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}")
-_MASKED = re.compile(r"[*●•█]|(?<=[0-9])[xX]{2,}(?=[0-9]|$)")
+_MASKED = re.compile(r"[*●•█]")
+_CROSSED_PHONE = re.compile(r"[+0-9() -]*[0-9][xX]{2,}[0-9() -]*")
 _TOKEN = re.compile(r"[A-Za-z0-9_\-.@=+/]{4,128}")
 _DEVICE = re.compile(r"[0-9A-Za-z_:\-.]{6,128}")
 _EMAIL = re.compile(r"([a-z0-9!#$%&'+/=?^_`{|}~.-]{1,64})@([^\s@]{3,253})")
@@ -130,7 +131,7 @@ class Normaliser:
                 Problem.VALUE_ROUNDED,
                 "a spreadsheet rounded the number to scientific form: export the column as text",
             )
-        if _MASKED.search(text):
+        if _MASKED.search(text) or (form is Form.PHONE and _CROSSED_PHONE.fullmatch(text)):
             return Unusable(
                 Problem.VALUE_MASKED, "is masked and identifies nobody: send the full value or leave it out"
             )
