@@ -68,13 +68,15 @@ def configure(
     )
 
 
-def describe_exception(error: BaseException) -> list[str]:
-    """One line per exception and frame, outermost exception last, as in a traceback, without source lines."""
+def describe_exception(error: BaseException, seen: frozenset[int] = frozenset()) -> list[str]:
+    """One line per exception and frame, outermost exception last, as in a traceback, without source lines.
+    Causes can form a circle; an exception of `seen` (by id) is not told again."""
+    seen |= {id(error)}
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    lines = [] if cause is None else describe_exception(cause)
+    lines = [] if cause is None or id(cause) in seen else describe_exception(cause, seen)
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            lines += describe_exception(inner)
+            lines += describe_exception(inner, seen)
     lines += [
         f"  {frame.filename}:{frame.lineno} in {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__, limit=MAX_FRAMES)

@@ -7,7 +7,7 @@ import structlog
 from servicekit.database import Database
 from servicekit.driver_sql import execute
 from servicekit.errors import QueueFull
-from servicekit.logging import configure, logger
+from servicekit.logging import configure, describe_exception, logger
 from sqlalchemy.exc import IntegrityError
 
 
@@ -79,3 +79,9 @@ def test_an_sql_error_shows_no_value(capsys, sqlite_url):
     logger().error("failed", exc_info=refused.value)
     assert "IntegrityError" in lines(capsys)[0]["exception"]
     database.close_now()
+
+
+def test_causes_in_a_circle_are_told_once() -> None:
+    first, second = ValueError("first"), KeyError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert [line.split(":")[0] for line in describe_exception(first)] == ["KeyError", "ValueError"]
