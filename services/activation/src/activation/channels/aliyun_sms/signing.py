@@ -26,7 +26,7 @@ def signature(secret: str, query: Sequence[tuple[str, str]], headers: Mapping[st
     return hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
 
 
-def signed_headers(  # noqa: PLR0913 - the parts of a signed request
+def signed_headers(
     *,
     key_id: str,
     secret: str,
