@@ -57,7 +57,7 @@ async def test_what_was_not_reached_is_told_before_the_deadline(store, revision)
     deadline = soon()
     with pytest.raises(NotReached) as error:
         await freshness.reach(revision, deadline)
-    assert asyncio.get_running_loop().time() < deadline + 0.2
+    assert asyncio.get_running_loop().time() < deadline + 2, "a busy machine may be late, 20 s would be wrong"
     assert error.value.metadata == {"service": revision.service}
 
 
