@@ -22,11 +22,11 @@ class Narration:
         started = time.monotonic()
         with notes.status(title):
             yield
-        notes.print(f"{title} [dim]{time.monotonic() - started:.1f} s[/dim]")
+        notes.print(f"{title} [dim]{time.monotonic() - started:.1f} s[/dim]", soft_wrap=True)
 
     def line(self, text: str) -> None:
         """A fact that belongs to the step."""
-        notes.print(f"        {text}", markup=False)
+        notes.print(f"        {text}", markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, text: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:

@@ -32,7 +32,9 @@ def number(cell: Any) -> int:
             scaled = Decimal(text) * SCALE
         except InvalidOperation:
             raise BadCell("is not a number") from None
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    if not scaled.is_finite():
+        raise BadCell("is not a number")
+    if scaled != scaled.to_integral_value():
         raise BadCell("has more than four decimals")
     if int(scaled) not in INT64:
         raise BadCell("is too large")

@@ -1,0 +1,156 @@
+"""Errors become one sentence and an exit code that means something."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from cli.exits import Exit, Refusal, explanation, reporting
+from cli.main import app
+from cli.suite.patience import patiently
+from grpc.aio import AioRpcError, Metadata
+from servicekit.errors import ServiceError
+from typer.testing import CliRunner
+
+
+def failed(code: grpc.StatusCode) -> AioRpcError:
+    return AioRpcError(code, Metadata(), Metadata(), "because")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, Exit.NOT_REACHED),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Exit.NOT_REACHED),
+        (grpc.StatusCode.UNAUTHENTICATED, Exit.REFUSED),
+        (grpc.StatusCode.PERMISSION_DENIED, Exit.REFUSED),
+        (grpc.StatusCode.INVALID_ARGUMENT, Exit.BAD_DATA),
+        (grpc.StatusCode.ABORTED, Exit.CONFLICT),
+        (grpc.StatusCode.ALREADY_EXISTS, Exit.CONFLICT),
+        (grpc.StatusCode.FAILED_PRECONDITION, Exit.CONFLICT),
+        (grpc.StatusCode.INTERNAL, Exit.FAILED),
+    ],
+)
+def test_a_status_has_its_exit_code(code: grpc.StatusCode, expected: Exit) -> None:
+    explained = explanation(failed(code))
+    assert explained is not None
+    assert explained[1] is expected
+    assert "because" in explained[0]
+
+
+def test_an_error_that_is_not_ours_to_explain_is_raised() -> None:
+    assert explanation(ValueError("a fault of ours")) is None
+
+    @reporting
+    def command() -> None:
+        raise ValueError("a fault of ours")
+
+    with pytest.raises(ValueError, match="a fault of ours"):
+        command()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Refusal("no", Exit.CONFLICT), Exit.CONFLICT),
+        (ServiceError("no"), Exit.FAILED),
+        (KeyboardInterrupt(), Exit.FAILED),
+    ],
+)
+def test_a_command_leaves_with_one_line(
+    error: BaseException, expected: Exit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @reporting
+    def command() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        command()
+    assert left.value.code == expected
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+
+
+async def test_patience_waits_for_a_service_that_is_away_and_for_nothing_else() -> None:
+    answers = [failed(grpc.StatusCode.UNAVAILABLE), failed(grpc.StatusCode.UNAVAILABLE), None]
+
+    async def call() -> str:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+        return "here"
+
+    assert await patiently(call) == "here"
+
+    async def refuse() -> str:
+        raise failed(grpc.StatusCode.NOT_FOUND)
+
+    with pytest.raises(AioRpcError):
+        await patiently(refuse)
+
+    async def never() -> str:
+        raise failed(grpc.StatusCode.UNAVAILABLE)
+
+    with pytest.raises(AioRpcError):
+        await patiently(never, within_s=0.05)
+
+
+def test_help_names_the_exit_codes_and_every_command() -> None:
+    shown = CliRunner().invoke(app, ["--help"])
+    assert shown.exit_code == 0
+    for word in (
+        "up",
+        "down",
+        "status",
+        "demo",
+        "import",
+        "tags",
+        "segments",
+        "portrait",
+        "explain",
+        "lake",
+        "sandbox",
+    ):
+        assert f"  {word} " in shown.output, word
+    assert "4 a service is not reached" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["tags", "list"],
+        ["segments", "preview", "DID order_paid"],
+        ["portrait", "7"],
+        ["explain", "tag", "gender", "7"],
+        ["lake", "flush"],
+    ],
+)
+def test_without_a_suite_a_command_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
+    refused = CliRunner().invoke(app, [*arguments, "--folder", str(tmp_path)])
+    assert refused.exit_code == Exit.NOT_REACHED
+    assert "huaxiang up" in refused.output
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """Whoever asks for help waits for typer and nothing else."""
+    program = (
+        "import sys\nimport cli.main\n"
+        "heavy = {'grpc', 'pyarrow', 'duckdb', 'sqlalchemy', 'google.protobuf', 'numpy', 'numba'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_help_comes_within_a_second_of_computing() -> None:
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "cli", "--help"], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime - before.ru_utime < 1.0, f"{time.monotonic() - started:.1f} s by the clock"

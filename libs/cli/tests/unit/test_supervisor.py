@@ -1,0 +1,147 @@
+"""The supervisor: waits until all serve, restarts what dies, says why something does not start, stops all."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cli.exits import Exit, Refusal
+from cli.suite import running
+from cli.suite.folder import SuiteFolder
+from cli.suite.programs import Program
+from cli.suite.supervisor import Supervisor, listens, require_free_ports
+
+WITHIN_S = 20.0
+SERVES = """
+import socket, sys, time
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        server.accept()[0].close()
+"""
+SUPERVISES = """
+import sys
+from pathlib import Path
+from cli.suite.programs import Program
+from cli.suite.supervisor import Supervisor
+
+folder, program, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+tiny = Program("tiny", (sys.executable, "-c", program, str(port)), {}, port)
+Supervisor([tiny], folder / "logs", folder / "suite.json", lambda said: print(said, flush=True)).run(lambda: None)
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def supervised(tmp_path: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], SuiteFolder]]:
+    """A supervisor in a process of its own over one tiny program that serves."""
+    command = [sys.executable, "-c", SUPERVISES, str(tmp_path), SERVES, str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    folder = SuiteFolder(tmp_path)
+    until(lambda: running.find(folder) is not None and listens(port))
+    yield process, folder
+    process.kill()
+    process.wait()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+def tiny(folder: SuiteFolder) -> dict[str, int]:
+    found = running.find(folder)
+    assert found is not None
+    return found.processes["tiny"]
+
+
+def test_a_killed_process_is_started_again_and_counted(
+    supervised: tuple[subprocess.Popen[bytes], SuiteFolder], port: int
+) -> None:
+    _, folder = supervised
+    first = tiny(folder)
+    assert first["restarts"] == 0
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: tiny(folder)["restarts"] == 1 and listens(port))
+    assert tiny(folder)["pid"] != first["pid"]
+
+
+def test_down_stops_the_processes_and_removes_the_state(
+    supervised: tuple[subprocess.Popen[bytes], SuiteFolder], port: int
+) -> None:
+    process, folder = supervised
+    found = running.find(folder)
+    assert found is not None
+    threading.Thread(target=process.wait, daemon=True).start()
+    running.stop(found)
+    until(lambda: not listens(port))
+    assert running.find(folder) is None
+    assert not folder.state.exists()
+
+
+def test_the_state_of_a_supervisor_that_died_is_no_running_suite(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    folder.state.write_text(json.dumps({"supervisor": int(gone.stdout), "processes": {}}))
+    assert running.find(folder) is None
+    with pytest.raises(Refusal, match="huaxiang up") as refused:
+        running.require(folder)
+    assert refused.value.code is Exit.NOT_REACHED
+
+
+def test_a_port_in_use_is_named_with_whom_to_ask_and_how_to_change(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = int(server.getsockname()[1])
+        program = Program("identity", (sys.executable, "-c", ""), {}, taken)
+        with pytest.raises(Refusal, match=rf"{taken} \(identity\).*--base-port") as refused:
+            require_free_ports([program])
+        assert refused.value.code is Exit.CONFLICT
+        supervisor = Supervisor([program], tmp_path / "logs", tmp_path / "suite.json", lambda _: None)
+        with pytest.raises(Refusal):
+            supervisor.run(lambda: None)
+    assert not (tmp_path / "suite.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        (
+            "import sys; print('needs release 9', file=sys.stderr); sys.exit(65)",
+            "its data is of a newer version",
+        ),
+        (
+            "import sys; print('KEYS is missing', file=sys.stderr); sys.exit(78)",
+            "its configuration is refused",
+        ),
+        ("raise ValueError('bad luck')", "ended with code 1"),
+    ],
+)
+def test_what_does_not_start_is_told_with_the_end_of_its_log(
+    tmp_path: Path, port: int, program: str, why: str
+) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-c", SUPERVISES, str(tmp_path), program, str(port)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode != 0
+    assert why in refused.stderr
+    last = (tmp_path / "logs" / "tiny.log").read_text().strip().splitlines()[-1]
+    assert last in refused.stderr
+    assert not (tmp_path / "suite.json").exists()
