@@ -13,18 +13,20 @@ that a token of an epoch before a restore can be told from one of an epoch not y
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from servicekit.driver_sql import execute, execute_many
+from servicekit.entry import Entry, Head, Page, StoredEntry
 from servicekit.errors import HistoryGone, RevisionForeign
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from servicekit.telemetry.context import sampled_traceparent
-from servicekit.upstream import Sources, Upstream, UpstreamRow, reset, revisions, settle
+from servicekit.upstream import Sources, UpstreamRow, reset, settle
+
+__all__ = ["Changelog", "Entry", "Head", "Page", "StoredEntry", "make_epoch"]
 
 MAX_APPENDED = 100_000
 """Entries of one append, at most."""
@@ -33,7 +35,6 @@ PAGE_BYTES = 1024 * 1024
 SCANNED_POSITIONS = 50_000
 """Positions one page looks at, at most, so that a filter that matches little stays quick."""
 
-
 _TAKE = {
     Lane.LIVE: "UPDATE changelog_head SET position = position + ?, live_position = position + ?, "
     "payload_bytes = payload_bytes + ? WHERE shard = ? RETURNING position, epoch",
@@ -41,65 +42,6 @@ _TAKE = {
     "payload_bytes = payload_bytes + ? WHERE shard = ? RETURNING position, epoch",
 }
 RESTORED = "the store was restored since this cursor: bootstrap from the export"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A change to append. `kind` names its type ("person", "event", "value"); `tenant` is "" for the whole
-    suite.
-
-    `payload` may be a function of the entry's own position, for payloads that carry it as their version.
-    """
-
-    kind: str
-    tenant: str
-    payload: bytes | Callable[[int], bytes]
-
-
-class StoredEntry(NamedTuple):
-    """A change as read. `machine_time_ms` is since 1970; `traceparent` is set when the writing call was
-    sampled."""
-
-    lane: Lane
-    position: int
-    kind: str
-    tenant: str
-    machine_time_ms: int
-    traceparent: str | None
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class Head:
-    """The changelog's end at one moment. Entries at or before `oldest` are gone.
-
-    Every consequence of `upstream`, per lane, is at or before `position` in the same lane.
-    """
-
-    epoch: str
-    position: int
-    live_position: int
-    bulk_position: int
-    oldest: int
-    upstream: Upstream = field(default_factory=dict)
-
-    def last(self, lane: Lane) -> int:
-        """The position of the lane's last entry; `position` is the greater of the two lanes'."""
-        return self.live_position if lane is Lane.LIVE else self.bulk_position
-
-    def progress(self, service: str) -> Progress:
-        """What a bootstrap that reads this snapshot ends with: everything is in it, both lanes."""
-        through = Revision(service, self.epoch, self.position, self.position)
-        return Progress(through, revisions(self.upstream))
-
-
-@dataclass(frozen=True)
-class Page:
-    """Entries of one lane in order; everything of that lane at or before `through` that matches was read."""
-
-    entries: tuple[StoredEntry, ...]
-    through: int
-    head: Head
 
 
 class Changelog:
