@@ -1,0 +1,98 @@
+"""Tagging over identity itself, both served: what goes in at the front door arrives here."""
+
+import datetime as dt
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.identity.v1 import identifier_pb2, ingest_service_pb2, ingest_service_pb2_grpc, record_pb2
+from huaxiang.type.v1 import revision_pb2, value_pb2
+from scripted_identity import RunningTagging, running
+from servicekit.clock import ManualClock
+from servicekit.database import Database
+from servicekit.revision import Revision, parse_token
+from servicekit.testing.servers import LocalServer, serving
+
+identity_main = pytest.importorskip("identity.main", reason="identity is not installed here")
+NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
+LIVE, BULK = revision_pb2.LANE_LIVE, revision_pb2.LANE_BULK
+
+
+@pytest.fixture
+async def front_door(tmp_path: Path) -> AsyncIterator[LocalServer]:
+    folder = tmp_path / "identity"
+    database = Database.open(f"sqlite:///{folder / 'identity.db'}", synchronous="NORMAL")
+    wiring = identity_main.wire(database, secrets.token_bytes(32), ManualClock(NOW), ("tagging",))
+    async with serving(wiring.services, folder, name="identity") as server:
+        yield server
+    await wiring.ingest.close()
+    await database.close()
+
+
+@pytest.fixture
+async def tagging(
+    database_url: str, tmp_path: Path, front_door: LocalServer
+) -> AsyncIterator[RunningTagging]:
+    async with running(database_url, tmp_path / "tagging", front_door.target) as started:
+        yield started
+
+
+def order(record_id: str, amount: int = 0, **identifiers: str) -> record_pb2.Record:
+    properties = {"amount": value_pb2.Value(number_value=amount), "mood": value_pb2.Value(text_value="good")}
+    return record_pb2.Record(
+        source="shop",
+        record_id=record_id,
+        time=Timestamp(seconds=int(NOW.timestamp()) - 60),
+        identifiers=[
+            identifier_pb2.Identifier(namespace=name, value=value) for name, value in identifiers.items()
+        ],
+        event=record_pb2.Event(type="order_paid", properties=properties) if amount else None,
+        attributes={"city": value_pb2.Value(text_value="上海")},
+    )
+
+
+async def ingest(
+    server: LocalServer, *records: record_pb2.Record, lane: int = LIVE
+) -> tuple[list[int], Revision]:
+    stub = ingest_service_pb2_grpc.IngestServiceStub(server.connect("source"))
+    request = ingest_service_pb2.IngestEventsRequest(records=records, lane=lane)  # type: ignore[arg-type]
+    answer = await stub.IngestEvents(request)
+    return [result.person_id for result in answer.results], parse_token(answer.revision.token)
+
+
+async def test_events_and_persons_of_the_front_door_arrive(
+    front_door: LocalServer, tagging: RunningTagging
+) -> None:
+    (person_id,), live = await ingest(front_door, order("o1", 990_000, member_id="M1", phone="13671234509"))
+    (same,), bulk = await ingest(front_door, order("o2", 10_000, phone="13671234509"), lane=BULK)
+    assert same == person_id
+    await tagging.reach(live)
+    await tagging.reach(bulk)
+    facts = tagging.store.facts
+    read = tagging.store.database.read_now
+    events = read(facts.events.of_persons, "t1", [person_id])[person_id]
+    assert [(event.event_id, event.properties["amount"]) for event in events] == [
+        ("o1", 990_000),
+        ("o2", 10_000),
+    ]
+    assert [event.extra for event in events] == [{"mood": "good"}] * 2
+    known = read(facts.key_map.persons, "t1", [person_id])[person_id]
+    assert known.attributes == {"city": "上海"}
+    assert known.state.name == "MEMBER"
+
+
+async def test_persons_that_turn_out_to_be_one_are_merged(
+    front_door: LocalServer, tagging: RunningTagging
+) -> None:
+    (one,), _ = await ingest(front_door, order("o1", 10_000, member_id="M1"))
+    (other,), _ = await ingest(front_door, order("o2", 20_000, phone="13671234509"))
+    assert one != other
+    (merged,), revision = await ingest(front_door, order("r3", member_id="M1", phone="13671234509"))
+    await tagging.reach(revision)
+    facts, read = tagging.store.facts, tagging.store.database.read_now
+    living = read(facts.key_map.living, "t1", [one, other])
+    assert {asked: person.person_id for asked, person in living.items()} == {one: merged, other: merged}
+    events = read(facts.events.of_persons, "t1", [merged])[merged]
+    assert [event.event_id for event in events] == ["o1", "o2"]
