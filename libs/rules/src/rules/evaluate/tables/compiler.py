@@ -234,9 +234,9 @@ def _clock(function: Clock, operand: Any, setting: Setting) -> Any:
             elapsed = local_time.epoch_us(setting.as_of) - _start_us(operand, setting)
             return exact.floor_divide(elapsed, local_time.DAY_US) * SCALE
         case Clock.AGE:
-            born = _day(operand, setting)
-            birthday = born.month() * 100 + born.day()
-            if not meaning.is_leap(today.year):
-                birthday = (birthday == 229).ifelse(228, birthday)
-            not_yet = (birthday > today.month * 100 + today.day).ifelse(1, 0)
-            return (today.year - born.year() - not_yet).cast("int64") * SCALE
+            # Digits of year, month and day as one number: a whole year is 10,000 of it.
+            born = _day(operand, setting).strftime("%Y%m%d").cast("int64")
+            as_digits = today.year * 10_000 + today.month * 100 + today.day
+            if (today.month, today.day) == (2, 28) and not meaning.is_leap(today.year):
+                as_digits += 1  # the 29th has come for those born on it
+            return exact.floor_divide(as_digits - born, 10_000) * SCALE

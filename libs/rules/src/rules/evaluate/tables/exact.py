@@ -1,7 +1,8 @@
 """Exact arithmetic in the engine: fixed text macros, called from Ibis as functions of the engine.
 
 DuckDB adds int64 up in 128 bits; the macros multiply and divide in 128 bits, round half to even and fail on
-what does not fit in int64. Ibis itself would divide in binary floating point.
+what does not fit in int64. Ibis itself would divide in binary floating point. A macro's argument is copied
+to each of its uses, so a lambda names it: nested divisions would otherwise grow sixfold at each level.
 """
 
 from functools import cache
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 
 _MACROS = """
 CREATE OR REPLACE TEMP MACRO rules_int64(a) AS CAST(a AS BIGINT);
-CREATE OR REPLACE TEMP MACRO rules_floor_divide(a, b) AS (a - ((a % b) + b) % b) // b;
+CREATE OR REPLACE TEMP MACRO rules_floor_divide(a, b) AS
+    CAST((a::HUGEINT + 5000000000000000000 // b * b) // b - 5000000000000000000 // b AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_floor_divide_128(a, b) AS (a - ((a % b) + b) % b) // b;
 CREATE OR REPLACE TEMP MACRO rules_round(quotient, rest, b) AS CAST(
     quotient + CASE
         WHEN 2 * rest > b OR (2 * rest = b AND quotient % 2 <> 0) THEN 1
         ELSE 0
     END AS BIGINT);
 CREATE OR REPLACE TEMP MACRO rules_half_even_positive(a, b) AS rules_round(
-    rules_floor_divide(a, b), ((a % b) + b) % b, b);
-CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS rules_half_even_positive(
-    a::HUGEINT * sign(b), NULLIF(abs(b::HUGEINT), 0));
+    rules_floor_divide_128(a, b), ((a % b) + b) % b, b);
+CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS list_transform(
+    [{'n': a::HUGEINT, 'd': b::HUGEINT}],
+    LAMBDA pair : rules_half_even_positive(pair.n * sign(pair.d), NULLIF(abs(pair.d), 0)))[1];
 CREATE OR REPLACE TEMP MACRO rules_add(a, b) AS rules_int64(a::HUGEINT + b::HUGEINT);
 CREATE OR REPLACE TEMP MACRO rules_subtract(a, b) AS rules_int64(a::HUGEINT - b::HUGEINT);
 CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT * b::HUGEINT, 10000);
@@ -108,6 +112,7 @@ def divide(left: Any, right: Any) -> Any:
 
 
 def floor_divide(left: Any, right: int) -> Any:
+    """Of numbers up to 5 * 10^18 in size; the text of `left` stands in the query once."""
     return call("rules_floor_divide", "int64", left, right)
 
 
