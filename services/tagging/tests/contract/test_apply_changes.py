@@ -151,16 +151,21 @@ def test_a_batch_that_fails_leaves_nothing(applied: Applied) -> None:
     assert applied.promised(Lane.LIVE) == 2
 
 
-def test_another_calendar_touches_everybody_and_sets_the_day(applied: Applied) -> None:
-    applied.apply(Lane.LIVE, known(1, 1, 1), known(2, 2, 2))
+def test_another_calendar_leaves_everybody_stale_and_sets_the_day(applied: Applied) -> None:
+    applied.apply(Lane.BULK, Fact("t1", 1, Event(1, "shop", "e1", "search", NOON, 9)))
+    applied.apply(Lane.LIVE, known(2, 1, 1), known(3, 2, 2))
     late = TenantSettings(time_zone="Pacific/Kiritimati")
-    applied.apply(Lane.LIVE, Fact("t1", 3, late))
-    assert applied.computed[-1] == ({1, 2}, set(), Lane.LIVE)
+    applied.apply(Lane.LIVE, Fact("t1", 4, late))
+    assert len(applied.computed) == 1
+    assert applied.database.read_now(applied.stores.progress.stale_persons, "t1", 9) == {1: False, 2: False}
+    assert (applied.promised(Lane.LIVE), applied.promised(Lane.BULK)) == (4, 1)
     tenant = applied.database.read_now(applied.stores.tenants.get, "t1")
     assert tenant is not None
     assert (tenant.day, tenant.settings) == (dt.date(2026, 5, 2), late)
-    applied.apply(Lane.LIVE, Fact("t1", 4, TenantSettings(time_zone="Pacific/Kiritimati", currency="AUD")))
-    assert len(applied.computed) == 2
+    applied.database.write_now(applied.stores.progress.remove_stale, "t1", None)
+    applied.apply(Lane.LIVE, Fact("t1", 5, TenantSettings(time_zone="Pacific/Kiritimati", currency="AUD")))
+    assert applied.database.read_now(applied.stores.progress.stale_counts) == {}
+    assert [kind for kind, _ in applied.entries(Lane.LIVE)].count("day") == 1
 
 
 def test_statements_of_a_restored_identity_hold_though_their_positions_are_lower(applied: Applied) -> None:

@@ -22,11 +22,13 @@ class Stored:
     """What facts of one tenant changed: entries to append, and the persons to compute anew.
 
     overtaken  among the touched, those of which the other lane had told more already
+    everybody  all living persons, when the meaning of windows changed: too many to compute at once
     """
 
     entries: tuple[Entry, ...]
     touched: frozenset[int]
     overtaken: frozenset[int]
+    everybody: frozenset[int]
 
 
 class StoreFacts:
@@ -47,19 +49,18 @@ class StoreFacts:
         stores = self._stores
         stores.tenants.lock(connection, tenant)
         entries: list[Entry] = []
-        touched: set[int] = set()
+        everybody: frozenset[int] = frozenset()
         if stores.tenants.get(connection, tenant) is None:
             entries.append(stores.entries.day(stores.tenants.ensure(connection, tenant, self._now())))
         if settings is not None and self._store_settings(connection, tenant, settings, entries):
-            touched |= self._everybody(connection, tenant)
+            everybody = self._everybody(connection, tenant)
         delta = stores.key_map.apply(connection, tenant, persons)
         entries += [stores.entries.person(tenant, person) for person in (*delta.changed, *delta.overtaken)]
         new = stores.events.append(connection, tenant, events)
         anchors = {event.anchor_key_id for event in new}
         overtaken = frozenset(person.person_id for person in delta.overtaken)
-        touched |= delta.touched | overtaken
-        touched.update(stores.key_map.owners(connection, tenant, anchors).values())
-        return Stored(tuple(entries), frozenset(touched), overtaken)
+        owners = stores.key_map.owners(connection, tenant, anchors).values()
+        return Stored(tuple(entries), delta.touched | overtaken | set(owners), overtaken, everybody)
 
     def _store_settings(
         self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]
@@ -76,13 +77,13 @@ class StoreFacts:
         entries.append(self._stores.entries.day(replace(before, day=day, settings=settings)))
         return True
 
-    def _everybody(self, connection: Connection, tenant: str) -> set[int]:
+    def _everybody(self, connection: Connection, tenant: str) -> frozenset[int]:
         found: set[int] = set()
         after = 0
         while page := self._stores.key_map.universe(connection, tenant, after, PAGE):
             found.update(person.person_id for person in page if person.state.is_living)
             after = page[-1].person_id
-        return found
+        return frozenset(found)
 
 
 class ApplyChanges:
@@ -119,6 +120,7 @@ class ApplyChanges:
                 [fact.what for fact in of_tenant if isinstance(fact.what, Event)],
             )
             entries += stored.entries
+            self._leave_behind(connection, tenant, stored.everybody)
             if not stored.touched:
                 continue
             if lane is Lane.LIVE:
@@ -130,6 +132,12 @@ class ApplyChanges:
         progress.advance(connection, lane, through)
         if entries:
             self._changelog.append(connection, lane, entries)
+
+    def _leave_behind(self, connection: Connection, tenant: str, everybody: frozenset[int]) -> None:
+        """Settings are no facts of a person: whichever lane brought them, the bulk lane waits for the values."""
+        cursor = self._stores.progress.cursor(connection)
+        if everybody and cursor is not None:
+            self._stores.progress.add_stale(connection, tenant, everybody, cursor.bulk + 1)
 
 
 def _last_settings(facts: Iterable[Fact]) -> TenantSettings | None:

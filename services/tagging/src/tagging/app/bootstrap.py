@@ -70,4 +70,4 @@ class Bootstrap:
 
     def _apply(self, connection: Connection, tenant: str, chunk: FactChunk) -> None:
         stored = self._store(connection, tenant, chunk.settings, chunk.persons, chunk.events)
-        self._stores.progress.add_stale(connection, tenant, stored.touched, position=1)
+        self._stores.progress.add_stale(connection, tenant, stored.touched | stored.everybody, position=1)
