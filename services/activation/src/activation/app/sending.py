@@ -235,7 +235,7 @@ class Sending:
         batch_key = keys[0] if keys and by_batch else batch_id
         targets = []
         for place, claim in enumerate(claims):
-            own = keys[place] if keys else claim.delivery_id
+            own = keys[place] if keys and not by_batch else claim.delivery_id
             targets.append(
                 port.Target(claim.delivery_id, batch_key if by_batch else own, addresses[claim.person_id])
             )
