@@ -115,12 +115,13 @@ class IngestRecords:
         self._store_evidence(stores, tenant, fresh, found, relinked)
         facts = keep_facts(stores, tenant, fresh, found.key_ids, self._vault)
         anchors = [self._anchor_of(admission, found, keyed) for keyed in batch.keyed]
-        rows = stores.keys.rows(tenant, {*anchors, *facts.key_ids} - {0})
+        wanted = {*anchors, *facts.key_ids} - {0}
+        rows = dict(stores.keys.rows(tenant, wanted - relinked.rows.keys())) | dict(relinked.rows)
         persons = self._publish.changed(
             stores,
             tenant,
             relinked.person_ids | {rows[key_id].person_id for key_id in facts.key_ids},
-            relinked.births,
+            relinked,
             now_us,
         )
         events = _events(fresh, found.key_ids, counters.next_ingest_sequence)

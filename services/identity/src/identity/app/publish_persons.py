@@ -1,14 +1,14 @@
 """Folds what is kept at a person's keys into what is published of the person, and finds who changed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from identity.app.encoding import Encoding
+from identity.app.relink import Relinked
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release, survivors
 from identity.domain.consents import Address, Channel, Consent, permitted_purposes
 from identity.domain.person import Person, PersonKey, PersonState, ReachableChannel, state_of
-from identity.domain.person_ids import Birth
 from identity.domain.policy import Policy
 from identity.store.ports import Stores, Vault
 from identity.store.rows import ContactPointRow, KeyRow, PersonRow
@@ -36,20 +36,18 @@ class PublishPersons:
         self._encoding = encoding
 
     def changed(
-        self, stores: Stores, tenant: str, person_ids: Collection[int], births: Iterable[Birth], now_us: int
+        self, stores: Stores, tenant: str, person_ids: Collection[int], relinked: Relinked, now_us: int
     ) -> list[PersonRow]:
         """The rows to publish among the given ids, by id, with `entry` renewed and `version` 0.
 
-        Reads the state that this transaction has written.
+        Reads the state that this transaction has written, but for what `relinked` tells already.
         """
         if not person_ids:
             return []
-        rows = dict(stores.persons.rows(tenant, person_ids))
-        rows |= self._born(stores, tenant, births)
-        birth_keys = stores.keys.rows(tenant, {row.birth_key_id for row in rows.values()})
-        person_of = {person_id: birth_keys[row.birth_key_id].person_id for person_id, row in rows.items()}
+        rows = self._rows(stores, tenant, person_ids, relinked)
+        person_of = _current_persons(stores, tenant, rows.values(), relinked)
         living = [person_id for person_id, current in person_of.items() if current == person_id]
-        facts = _read_facts(stores, tenant, living)
+        facts = _read_facts(stores, tenant, living, relinked)
         changed: list[PersonRow] = []
         for person_id in sorted(rows):
             row = rows[person_id]
@@ -57,7 +55,10 @@ class PublishPersons:
                 person = self._fold(row, facts, now_us)
             else:
                 person = Person(
-                    person_id, PersonState.REDIRECTED, row.birth_hash, redirect_person_id=person_of[person_id]
+                    person_id,
+                    PersonState.REDIRECTED,
+                    row.birth_hash,
+                    redirect_person_id=person_of[person_id],
                 )
             entry = self._encoding.person(person)
             if entry != row.entry:
@@ -66,14 +67,16 @@ class PublishPersons:
                 )
         return changed
 
-    def _born(self, stores: Stores, tenant: str, births: Iterable[Birth]) -> dict[int, PersonRow]:
-        born = {birth.key_id: birth.person_id for birth in births}
-        return {
-            born[key.key_id]: PersonRow(
-                born[key.key_id], key.key_id, self._vault.birth_hash(tenant, key.hash), 0, 0, 0, b""
-            )
-            for key in stores.keys.rows(tenant, born.keys()).values()
-        }
+    def _rows(
+        self, stores: Stores, tenant: str, person_ids: Collection[int], relinked: Relinked
+    ) -> dict[int, PersonRow]:
+        """The stored rows, and rows for those who are born now."""
+        born = {birth.person_id: relinked.rows[birth.key_id] for birth in relinked.births}
+        rows = dict(stores.persons.rows(tenant, [id_ for id_ in person_ids if id_ not in born]))
+        for person_id, key in born.items():
+            birth_hash = self._vault.birth_hash(tenant, key.hash)
+            rows[person_id] = PersonRow(person_id, key.key_id, birth_hash, 0, 0, 0, b"")
+        return rows
 
     def _fold(self, row: PersonRow, facts: _Facts, now_us: int) -> Person:
         keys = facts.keys[row.person_id]
@@ -93,8 +96,22 @@ class PublishPersons:
         )
 
 
-def _read_facts(stores: Stores, tenant: str, living: Collection[int]) -> _Facts:
-    keys = stores.keys.of_persons(tenant, living)
+def _current_persons(
+    stores: Stores, tenant: str, rows: Collection[PersonRow], relinked: Relinked
+) -> dict[int, int]:
+    """The person that each id's birth key belongs to now."""
+    birth_keys = {row.birth_key_id for row in rows}
+    keys = dict(stores.keys.rows(tenant, birth_keys - relinked.rows.keys())) | dict(relinked.rows)
+    return {row.person_id: keys[row.birth_key_id].person_id for row in rows}
+
+
+def _read_facts(stores: Stores, tenant: str, living: Collection[int], relinked: Relinked) -> _Facts:
+    keys: dict[int, list[KeyRow]] = defaultdict(list)
+    for key in sorted(relinked.rows.values(), key=lambda key: key.key_id):
+        keys[key.person_id].append(key)
+    keys = {person_id: keys[person_id] for person_id in living if person_id in keys}
+    unread = [person_id for person_id in living if person_id not in keys]
+    keys.update((person_id, list(rows)) for person_id, rows in stores.keys.of_persons(tenant, unread).items())
     key_ids = [key.key_id for rows in keys.values() for key in rows]
     contact_points = stores.contact_points.of_keys(tenant, key_ids)
     addresses = {point.address for points in contact_points.values() for point in points}

@@ -18,15 +18,17 @@ from identity.store.rows import EdgeRow, KeyRow
 
 @dataclass(frozen=True)
 class Relinked:
-    """`changed` are the rows, new keys included, whose standing, person or born person differ from the
-    stored; `person_ids` the ids whose published state may differ."""
+    """`rows` are the region's keys as they are now, whole persons with all their keys; `changed` those of them,
+    new keys included, whose standing, person or born person differ from the stored; `person_ids` the ids whose
+    published state may differ."""
 
+    rows: Mapping[int, KeyRow]
     changed: Mapping[int, KeyRow]
     births: tuple[Birth, ...]
     person_ids: frozenset[int]
 
 
-NOTHING_RELINKED = Relinked({}, (), frozenset())
+NOTHING_RELINKED = Relinked({}, {}, (), frozenset())
 
 
 def relink(
@@ -58,18 +60,19 @@ def relink(
         new_person_id,
     )
     born = {birth.key_id: birth.person_id for birth in assignment.births}
-    changed: dict[int, KeyRow] = {}
-    person_ids = set(born.values())
-    for key_id, row in rows.items():
-        after = row._replace(
+    after = {
+        key_id: row._replace(
             standing=linking.standing[key_id],
             person_id=assignment.person_of[key_id],
             born_person_id=born.get(key_id, row.born_person_id),
         )
-        if after != row:
-            changed[key_id] = after
-            person_ids |= {row.person_id, after.person_id, after.born_person_id}
-    return Relinked(changed, assignment.births, frozenset(person_ids - {0}))
+        for key_id, row in rows.items()
+    }
+    changed = {key_id: row for key_id, row in after.items() if row != rows[key_id]}
+    person_ids = set(born.values())
+    for key_id, row in changed.items():
+        person_ids.update((rows[key_id].person_id, row.person_id, row.born_person_id))
+    return Relinked(after, changed, assignment.births, frozenset(person_ids - {0}))
 
 
 class _Region:

@@ -17,11 +17,11 @@ def select_among(
     """Rows of `sql` (which ends inside its WHERE) whose `column` is one of `values`, in no order."""
     for chunk in _chunks(values):
         if connection.dialect.name == "postgresql":
-            yield from execute(connection, f"{sql} AND {column} = ANY(?)", (*parameters, chunk))
+            yield from execute(connection, f"{sql} AND {column} = ANY(?)", (*parameters, chunk)).all()
         else:
             padded = _padded(chunk)
             marks = ",".join("?" * len(padded))
-            yield from execute(connection, f"{sql} AND {column} IN ({marks})", (*parameters, *padded))
+            yield from execute(connection, f"{sql} AND {column} IN ({marks})", (*parameters, *padded)).all()
 
 
 def select_pairs(
