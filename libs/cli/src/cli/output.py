@@ -13,8 +13,16 @@ from rich.table import Table
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-console = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+MIN_WIDTH = 110
+"""Characters of a line where nobody says how wide the paper is."""
+
+
+def _width(terminal: bool) -> int | None:
+    return None if terminal else MIN_WIDTH
+
+
+console = Console(highlight=False, width=_width(sys.stdout.isatty()))
+notes = Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
 
 
 def print_json(document: Any) -> None:

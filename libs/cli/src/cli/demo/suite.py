@@ -18,7 +18,7 @@ from cli.suite.supervisor import listens
 
 MARK = "demo.mark"
 BASE_PORTS = (DEFAULT_BASE_PORT, 8100, 9100, 17100, 27100)
-TIMINGS = {"SETTLE_S": "60", "POLL_S": "30", "POLLS": "3", "NO_RECEIPT_S": "7200"}
+TIMINGS = {"SETTLE_S": "60", "POLL_S": "30", "NO_RECEIPT_S": "7200"}
 """How long channels wait, in seconds of the suite's clock, which the demo lets run fast."""
 
 
