@@ -41,6 +41,12 @@ def _create_segments() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "tenant_moment",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("moment_us", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "snapshot",
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("snapshot_id", sa.Text, primary_key=True),
@@ -53,6 +59,7 @@ def _create_segments() -> None:
         sa.Column("revision_token", sa.Text, nullable=False),
         sa.Column("members", sa.LargeBinary, nullable=False),
     )
+    op.create_index("snapshot_by_create_time", "snapshot", ["create_time_us"])
 
 
 def _create_catalogue() -> None:
@@ -61,6 +68,7 @@ def _create_catalogue() -> None:
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("tag_id", sa.Text, primary_key=True),
         sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("born", sa.BigInteger, nullable=False),
         sa.Column("definition", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
@@ -69,6 +77,7 @@ def _create_catalogue() -> None:
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("form", sa.Text, primary_key=True),
         sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("born", sa.BigInteger, nullable=False),
         sa.Column("values_column", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("state", sa.SmallInteger, nullable=False),
@@ -98,7 +107,6 @@ def _create_columns() -> None:
         "person",
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("person_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("state", sa.SmallInteger, nullable=False),
         sa.Column("redirect_person_id", sa.BigInteger, nullable=False),
@@ -126,6 +134,6 @@ def _create_columns() -> None:
         sa.Column("values_column", sa.Text, primary_key=True),
         sa.Column("person_id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("position", sa.BigInteger, nullable=False),
-        sa.Column("pack", sa.LargeBinary, nullable=True),
+        sa.Column("codes", sa.Text, nullable=True),
         sqlite_with_rowid=False,
     )

@@ -11,7 +11,8 @@ DEFAULT_PORT = 7103
 
 @dataclass(frozen=True)
 class Config:
-    """`keys` holds who may call; `service_key_file` the key that this service presents to tagging."""
+    """`keys` holds who may call; `service_key_file` the key that this service presents to tagging. The changelog is
+    kept on machine time, snapshots on the suite's clock."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -28,6 +29,8 @@ class Config:
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=4 * 10**9
     )
+
+    snapshot_keep_days: int = setting("HUAXIANG_SNAPSHOT_KEEP_DAYS", integer(1, 100_000), default=90)
 
     @property
     def store_url(self) -> str:

@@ -1,25 +1,31 @@
 """Errors of this service, by what the caller should do. Reasons stand in segments/v1/error_reason.proto."""
 
+import re
+
 from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict
 
 DOMAIN = "segments.huaxiang"
+_SUGGESTED = re.compile(r"did you mean '([^']+)'")
 
 
 class RuleInvalid(InvalidInput):
-    """A rule is malformed or names something unknown. `line` and `column` start at 1."""
+    """A rule is malformed or names something unknown. `line` and `column` start at 1. `readable`: the text is a rule,
+    but its names or types do not fit what is known by now."""
 
     domain = DOMAIN
     reason = "RULE_INVALID"
 
-    def __init__(self, problem: str, line: int, column: int, suggestion: str) -> None:
-        hint = f" ({suggestion})" if suggestion else ""
+    def __init__(self, problem: str, line: int, column: int, hint: str, *, readable: bool) -> None:
+        suggested = _SUGGESTED.search(hint)
+        told = f" ({hint})" if hint else ""
         super().__init__(
-            f"line {line}, column {column}: {problem}{hint}",
+            f"line {line}, column {column}: {problem}{told}",
             problem=problem,
             line=line,
             column=column,
-            suggestion=suggestion,
+            suggestion=suggested[1] if suggested else hint,
         )
+        self.readable = readable
 
 
 class NodeUnsupported(InvalidInput):

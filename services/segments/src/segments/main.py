@@ -2,8 +2,13 @@
 
 import os
 import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -14,17 +19,22 @@ from huaxiang.segments.v1 import (
     snapshot_service_pb2,
     snapshot_service_pb2_grpc,
 )
-from huaxiang.tagging.v1 import event_type_service_pb2, feature_service_pb2, portrait_service_pb2
+from huaxiang.tagging.v1 import (
+    event_type_service_pb2,
+    feature_service_pb2,
+    portrait_service_pb2,
+    tag_service_pb2,
+)
 from servicekit.changelog import Changelog
 from servicekit.client import connect
-from servicekit.clock import clock_from
+from servicekit.clock import Clock, clock_from
 from servicekit.config import read
 from servicekit.database import Database
 from servicekit.freshness import Freshness
 from servicekit.logging import configure
 from servicekit.migrations import migrate
 from servicekit.principal import KeyFileAuthenticator
-from servicekit.retention import keep_trimmed
+from servicekit.retention import KEEP_BYTES, KEEP_S, keep_trimmed
 from servicekit.server import Service, ServiceApp, serve
 from servicekit.telemetry.export import tracer_from_environment
 from servicekit.telemetry.spans import install
@@ -35,24 +45,129 @@ from segments.api.change_servicer import ChangeServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.segment_servicer import SegmentServicer
 from segments.api.snapshot_servicer import SnapshotServicer
+from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
-from segments.app.board import SERVICE, Board
+from segments.app.learn import LearnDictionary
+from segments.app.load import load
 from segments.app.membership import Membership
 from segments.app.preview import Preview
 from segments.app.segments import Segments
 from segments.app.snapshots import Snapshots
+from segments.app.version import SERVICE
 from segments.config import Config
 from segments.index.narrowed import WithFeatures
-from segments.index.tenant import TagIndexes
+from segments.index.tenant import TenantIndex, column_of
+from segments.store.ports import Stores
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
-from segments.workers.tagging_calls import DictionaryRefresh, TaggingExplain, TaggingFeatures
+from segments.workers.board import VersionBoard
+from segments.workers.definitions import Definitions
+from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
+from segments.workers.upkeep import upkeep
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
+CALLED = (
+    feature_service_pb2.DESCRIPTOR.services_by_name["FeatureService"],
+    event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
+    portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
+    tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
+)
+"""What is called of tagging beside its Watch."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A service over an open store and a channel to tagging. `workers` run until cancelled."""
+
+    services: Sequence[Service]
+    workers: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    board: VersionBoard
+
+
+async def wire(
+    database: Database,
+    channel: grpc.aio.Channel,
+    clock: Clock,
+    *,
+    changelog_keep_s: float = KEEP_S,
+    changelog_max_bytes: int = KEEP_BYTES,
+    snapshot_keep: timedelta = timedelta(days=90),
+) -> Wiring:
+    """Brings the store to this release and memory to the store."""
+    migrate(database, MIGRATIONS)
+    changelog = Changelog(SERVICE, sources=SOURCES)
+    database.write_now(changelog.create)
+    journal = SqlJournal(changelog, render.movement_payload, render.segment_payload, render.deletion_payload)
+    stores = Stores(SqlIndexStore(), SqlSegmentStore(), SqlDictionaryStore(), journal)
+    board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex))
+    freshness = Freshness(changelog, board.head, board.commits)
+    features = TaggingFeatures(channel)
+    definitions = Definitions(board, LearnDictionary(board, stores), features, freshness, channel)
+    snapshots = Snapshots(SqlSnapshotStore(), lambda: uuid.uuid4().hex, clock.now)
+    preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
+    sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex))
+
+    async def trim() -> None:
+        await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)
+
+    return Wiring(
+        services=_services(
+            SegmentServicer(
+                board, Segments(board, stores, features, definitions, clock.now), preview, freshness
+            ),
+            MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
+            SnapshotServicer(board, snapshots, database, journal, freshness),
+            ChangeServicer(Watches(database, changelog)),
+        ),
+        workers=(
+            tagging_consumer(tagging_source(channel), sink).run,
+            definitions.run,
+            trim,
+            *upkeep(
+                database,
+                stores.index,
+                AgeSegments(board, stores, clock.now),
+                snapshots,
+                machine_now=clock.machine_now,
+                snapshot_keep=snapshot_keep,
+            ),
+        ),
+        board=board,
+    )
+
+
+def _services(
+    segments: SegmentServicer,
+    membership: MembershipServicer,
+    snapshots: SnapshotServicer,
+    changes: ChangeServicer,
+) -> list[Service]:
+    return [
+        Service(
+            segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"],
+            segment_service_pb2_grpc.add_SegmentServiceServicer_to_server,
+            segments,
+        ),
+        Service(
+            membership_service_pb2.DESCRIPTOR.services_by_name["MembershipService"],
+            membership_service_pb2_grpc.add_MembershipServiceServicer_to_server,
+            membership,
+        ),
+        Service(
+            snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
+            snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server,
+            snapshots,
+        ),
+        Service(
+            change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
+            change_service_pb2_grpc.add_ChangeServiceServicer_to_server,
+            changes,
+        ),
+    ]
 
 
 async def build() -> ServiceApp:
@@ -61,86 +176,29 @@ async def build() -> ServiceApp:
     install(tracer_from_environment(SERVICE, os.environ))
     config = read(Config, os.environ)
     authenticator = KeyFileAuthenticator(config.keys)
-    key = config.service_key()
+    channel = connect(config.tagging_target, key=config.service_key(), services=CALLED)
     database = Database.open(config.store_url, synchronous=config.synchronous)
-    migrate(database, MIGRATIONS)
-    changelog = Changelog(SERVICE, sources=SOURCES)
-    database.write_now(changelog.create)
-    channel = connect(
-        config.tagging_target,
-        key=key,
-        services=(
-            feature_service_pb2.DESCRIPTOR.services_by_name["FeatureService"],
-            event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
-            portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
-        ),
+    wiring = await wire(
+        database,
+        channel,
+        clock_from(config.clock),
+        changelog_keep_s=config.changelog_keep_s,
+        changelog_max_bytes=config.changelog_max_bytes,
+        snapshot_keep=timedelta(days=config.snapshot_keep_days),
     )
-    journal = SqlJournal(changelog, render.movement_payload, render.segment_payload, render.deletion_payload)
-    board = Board(
-        database=database,
-        indexes=TagIndexes(),
-        index_store=SqlIndexStore(),
-        segment_store=SqlSegmentStore(),
-        dictionary_store=SqlDictionaryStore(),
-        journal=journal,
-        clock=clock_from(config.clock),
-    )
-    await board.load()
-    features = TaggingFeatures(channel)
-    freshness = Freshness.of_store(database, changelog)
-    sink = TagSink(database, journal, ApplyChanges(board, TagIndexes))
-    consumer = tagging_consumer(tagging_source(channel), sink)
-
-    async def trim() -> None:
-        await keep_trimmed(
-            database, changelog, keep_s=config.changelog_keep_s, max_bytes=config.changelog_max_bytes
-        )
 
     async def close_channel() -> None:
         await channel.close()
 
     return ServiceApp(
         name=SERVICE,
-        services=_services(board, features, TaggingExplain(channel), freshness, Watches(database, changelog)),
+        services=wiring.services,
         authenticator=authenticator,
         port=config.port,
         host=config.host,
-        workers=(consumer.run, DictionaryRefresh(board, features, channel).run, trim),
+        workers=tuple(wiring.workers),
         on_stop=(close_channel, database.close),
     )
-
-
-def _services(
-    board: Board,
-    features: TaggingFeatures,
-    explain: TaggingExplain,
-    freshness: Freshness,
-    watches: Watches,
-) -> list[Service]:
-    preview = Preview(board, features, WithFeatures)
-    snapshots = Snapshots(board, SqlSnapshotStore(), lambda: uuid.uuid4().hex)
-    return [
-        Service(
-            segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"],
-            segment_service_pb2_grpc.add_SegmentServiceServicer_to_server,
-            SegmentServicer(board, Segments(board, features), preview, freshness),
-        ),
-        Service(
-            membership_service_pb2.DESCRIPTOR.services_by_name["MembershipService"],
-            membership_service_pb2_grpc.add_MembershipServiceServicer_to_server,
-            MembershipServicer(board, Membership(board), explain, freshness),
-        ),
-        Service(
-            snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
-            snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server,
-            SnapshotServicer(board, snapshots, board.database, freshness),
-        ),
-        Service(
-            change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
-            change_service_pb2_grpc.add_ChangeServiceServicer_to_server,
-            ChangeServicer(watches),
-        ),
-    ]
 
 
 def main() -> int:

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 
 from huaxiang.segments.v1 import change_service_pb2 as pb
 from huaxiang.segments.v1.change_service_pb2_grpc import ChangeServiceServicer
-from huaxiang.type.v1 import revision_pb2
-from segments.api import render
+from segments.api import parse, render
 from servicekit.changelog import StoredEntry
-from servicekit.revision import LANES, Lane, from_proto
+from servicekit.revision import from_proto
 from servicekit.watch import Watches
 
 
@@ -18,7 +17,7 @@ class ChangeServicer(ChangeServiceServicer):
         self._watches = watches
 
     async def Watch(self, request: pb.WatchRequest, context: object) -> AsyncIterator[pb.WatchResponse]:
-        lanes = LANES if request.lane == revision_pb2.LANE_UNSPECIFIED else (Lane(request.lane),)
+        lanes = parse.lanes(request.lane)
         wanted = frozenset(request.segment_ids)
 
         def keep(entry: StoredEntry) -> bool:

@@ -4,12 +4,13 @@ from typing import Protocol
 
 from huaxiang.segments.v1 import membership_service_pb2 as pb
 from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceServicer
-from huaxiang.type.v1 import explanation_pb2, revision_pb2
+from huaxiang.type.v1 import explanation_pb2
 from segments.api import parse, render
-from segments.app.board import Board
 from segments.app.membership import Membership
+from segments.app.version import Board
 from servicekit.calls import current_principal
 from servicekit.freshness import Freshness
+from servicekit.revision import Revision
 
 MAX_PERSONS = 1_000
 MAX_SEGMENTS = 100
@@ -19,9 +20,9 @@ class Explain(Protocol):
     """Tagging's explanation of a rule for a person."""
 
     async def __call__(
-        self, tenant: str, person_id: int, rule: str, consistency: revision_pb2.Consistency | None
+        self, tenant: str, person_id: int, rule: str, at_least: Revision | None
     ) -> explanation_pb2.Explanation:
-        """Raises UpstreamUnavailable."""
+        """By what tagging knows at `at_least` or later. Raises PersonUnknown, UpstreamUnavailable."""
         ...
 
 
@@ -41,15 +42,14 @@ class MembershipServicer(MembershipServiceServicer):
         parse.bounded("person_ids", request.person_ids, MAX_PERSONS)
         parse.bounded("segment_ids", request.segment_ids, MAX_SEGMENTS)
         await self._freshness.ensure(request.consistency)
-        async with self._board.gate.reading():
-            read_at = await self._board.read_at()
-            checked, notes = self._membership.check(
-                tenant, list(request.person_ids), list(request.segment_ids)
-            )
+        version = self._board.current
+        checked, notes = self._membership.check(
+            version, tenant, list(request.person_ids), list(request.segment_ids)
+        )
         return pb.CheckMembershipResponse(
             persons=[pb.PersonMembership(person_id=each.person_id, members=each.members) for each in checked],
             freshness=render.freshness(notes),
-            revision=read_at.to_proto(),
+            revision=version.revision.to_proto(),
         )
 
     async def ExplainMembership(
@@ -57,10 +57,9 @@ class MembershipServicer(MembershipServiceServicer):
     ) -> pb.ExplainMembershipResponse:
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)
-        async with self._board.gate.reading():
-            read_at = await self._board.read_at()
-            placed = self._membership.place(tenant, request.person_id, request.segment_id)
-        explanation = await self._explain(tenant, placed.person_id, placed.rule, request.consistency)
+        version = self._board.current
+        placed = self._membership.place(version, tenant, request.person_id, request.segment_id)
+        explanation = await self._explain(tenant, placed.person_id, placed.rule, version.upstream("tagging"))
         notes = render.freshness(placed.freshness)
         if explanation.holds != placed.member and placed.in_population:
             notes.warnings.append("the tree was read at a later moment than the membership")
@@ -69,5 +68,5 @@ class MembershipServicer(MembershipServiceServicer):
             in_population=placed.in_population,
             explanation=explanation,
             freshness=notes,
-            revision=read_at.to_proto(),
+            revision=version.revision.to_proto(),
         )

@@ -7,7 +7,7 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
-from huaxiang.type.v1 import value_pb2
+from huaxiang.type.v1 import revision_pb2, value_pb2
 from rules.check import Population
 from rules.evaluate.meaning import Scalar, Value
 from rules.schema import EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
@@ -24,9 +24,10 @@ from segments.domain.changes import (
     TagChange,
 )
 from segments.domain.dictionary import Dictionary
-from segments.domain.packing import EPOCH, EPOCH_DAY
+from segments.domain.packing import EPOCH, EPOCH_DAY, Coded, damage_of
 from segments.domain.segment import Draft
 from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.revision import LANES, Lane
 
 _POPULATIONS: Mapping[int, Population] = {
     segment_pb2.POPULATION_UNSPECIFIED: Population.KNOWN,
@@ -68,6 +69,15 @@ def bounded(field: str, items: Sequence[object], limit: int) -> None:
         raise InvalidField(field, "is empty")
     if len(items) > limit:
         raise BatchTooLarge(field, len(items), limit)
+
+
+def lanes(number: int) -> tuple[Lane, ...]:
+    """Both when unspecified. Raises InvalidField for a number of no lane."""
+    if number == revision_pb2.LANE_UNSPECIFIED:
+        return LANES
+    if number not in set(LANES):
+        raise InvalidField("lane", f"{number} is no lane of this version")
+    return (Lane(number),)
 
 
 def moment(message: Timestamp) -> dt.datetime:
@@ -139,21 +149,15 @@ def exported(message: change_service_pb2.ExportTagIndexResponse) -> Iterator[Cha
 
 def block(tenant: str, position: int, message: change_pb2.ValueBlock) -> PackedBlock:
     """A packed block. Raises ValueError when its parts do not fit together."""
-    found = PackedBlock(
-        tenant=tenant,
-        position=position,
-        column=message.column,
-        block=message.block,
+    coded = Coded(
         offsets=np.frombuffer(message.offsets, dtype="<u2"),
         counts=np.frombuffer(message.counts, dtype="<u2"),
         codes=np.frombuffer(message.codes, dtype="<i8"),
         texts={entry.code: entry.text for entry in message.dictionary},
     )
-    if len(found.offsets) != len(found.counts) or len(found.codes) != int(found.counts.sum(dtype=np.int64)):
-        raise ValueError(
-            f"block {message.block} of column {message.column!r} is damaged: its parts do not fit"
-        )
-    return found
+    if damage := damage_of(coded):
+        raise ValueError(f"block {message.block} of column {message.column!r} is damaged: {damage}")
+    return PackedBlock(tenant, position, message.column, message.block, coded)
 
 
 def person(tenant: str, position: int, message: change_pb2.PersonChange) -> PersonChange:

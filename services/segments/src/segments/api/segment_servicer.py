@@ -3,10 +3,9 @@
 from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceServicer
 from segments.api import parse, render
-from segments.app.board import Board
-from segments.app.freshness_notes import freshness_of
 from segments.app.preview import Preview
 from segments.app.segments import Segments
+from segments.app.version import Board
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField
 from servicekit.freshness import Freshness
@@ -49,15 +48,13 @@ class SegmentServicer(SegmentServiceServicer):
     async def GetSegment(self, request: pb.GetSegmentRequest, context: object) -> pb.GetSegmentResponse:
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)
-        read_at = await self._board.read_at()
-        found = await self._segments.get(tenant, request.segment_id)
-        async with self._board.gate.reading():
-            notes = freshness_of(self._board, tenant, found.rule)
+        version = self._board.current
+        found, notes = self._segments.get(version, tenant, request.segment_id)
         return pb.GetSegmentResponse(
             segment=render.segment(found.segment),
             count=found.count,
             freshness=render.freshness(notes),
-            revision=read_at.to_proto(),
+            revision=version.revision.to_proto(),
         )
 
     async def ListSegments(self, request: pb.ListSegmentsRequest, context: object) -> pb.ListSegmentsResponse:
@@ -65,8 +62,8 @@ class SegmentServicer(SegmentServiceServicer):
         size = page_size(request.page_size)
         bound_to = request_hash(request, tenant)
         last = read_token(request.page_token, bound_to)
-        read_at = await self._board.read_at()
-        found = await self._segments.page(tenant, str(last[0]) if last else "", size + 1)
+        version = self._board.current
+        found = self._segments.page(version, tenant, str(last[0]) if last else "", size + 1)
         more = len(found) > size
         return pb.ListSegmentsResponse(
             segments=[
@@ -74,7 +71,7 @@ class SegmentServicer(SegmentServiceServicer):
                 for each in found[:size]
             ],
             next_page_token=make_token([found[size - 1].segment.segment_id], bound_to) if more else "",
-            revision=read_at.to_proto(),
+            revision=version.revision.to_proto(),
         )
 
     async def PreviewSegment(
@@ -84,7 +81,6 @@ class SegmentServicer(SegmentServiceServicer):
         if not 0 <= request.sample_size <= MAX_SAMPLE:
             raise InvalidField("sample_size", f"is {request.sample_size}, the limits are 0 and {MAX_SAMPLE}")
         await self._freshness.ensure(request.consistency)
-        read_at = await self._board.read_at()
         population = parse.population(request.population)
         found = await self._preview(tenant, request.rule, population, request.sample_size)
         return pb.PreviewSegmentResponse(
@@ -92,5 +88,5 @@ class SegmentServicer(SegmentServiceServicer):
             sample_person_ids=found.sample,
             canonical_rule=found.canonical_rule,
             freshness=render.freshness(found.freshness),
-            revision=read_at.to_proto(),
+            revision=found.read_at.to_proto(),
         )

@@ -1,101 +1,115 @@
 """Applies what tagging tells: index, segments, changelog and cursor in one step."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from segments.app.board import Board
+from segments.app.record import record
+from segments.app.standing import TenantSegments
+from segments.app.version import BEGINNING, Board, Version
 from segments.domain.changes import Change
 from segments.domain.movement import Followed
 from segments.domain.touched import Touched
-from segments.store.ports import TagIndexes
+from segments.store.ports import EmptyIndex, Stores, TenantIndex
 from servicekit.progress import Progress
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 
-
-@dataclass(slots=True)
-class _Effects:
-    touched: dict[str, Touched]
-    followed: dict[str, Followed]
+Effects = dict[str, tuple[Touched, Followed]]
+_FROM_THE_START = dict.fromkeys(LANES, 0)
 
 
 class ApplyChanges:
-    """`empty_indexes` makes the indexes that a bootstrap fills beside the ones in use."""
+    """`now` is the suite's time."""
 
-    def __init__(self, board: Board, empty_indexes: Callable[[], TagIndexes]) -> None:
+    def __init__(
+        self, board: Board, stores: Stores, now: Callable[[], dt.datetime], empty_index: EmptyIndex
+    ) -> None:
         self._board = board
-        self._empty_indexes = empty_indexes
-        self._arriving: TagIndexes | None = None
+        self._stores = stores
+        self._now = now
+        self._empty_index = empty_index
+        self._arriving: dict[str, TenantIndex] | None = None
 
     async def apply(self, lane: Lane, changes: Iterable[Change], progress: Progress) -> None:
         """Applies changes of one lane in order. Repeats change nothing."""
-        changes = list(changes)
-        if not changes:
-            await self._board.database.write(self._board.journal.advance, lane, progress)
-            self._board.indexes.reached(lane, progress.through.position(lane))
-            return
-        await self._board.change(
-            lambda: self._in_memory(lane, changes, progress),
-            lambda connection, effects: self._in_store(connection, lane, effects, progress),
-        )
-
-    def _in_memory(self, lane: Lane, changes: list[Change], progress: Progress) -> _Effects:
-        effects = _Effects({}, {})
+        by_tenant: dict[str, list[Change]] = {}
         for change in changes:
-            touched = effects.touched.setdefault(change.tenant, Touched())
-            self._board.indexes.tenant(change.tenant).apply(change, lane, touched)
-        self._board.indexes.reached(lane, progress.through.position(lane))
-        now = self._board.now()
-        for tenant, touched in effects.touched.items():
-            self._board.reread(tenant, touched.tags)
-            effects.followed[tenant] = self._board.tenant(tenant).follow(touched, now)
-        return effects
+            by_tenant.setdefault(change.tenant, []).append(change)
 
-    def _in_store(self, connection: Connection, lane: Lane, effects: _Effects, progress: Progress) -> None:
-        board = self._board
-        board.journal.advance(connection, lane, progress)
-        for tenant, touched in effects.touched.items():
-            board.index_store.save(connection, tenant, touched, board.indexes.tenant(tenant))
-        board.store_followed(connection, lane, effects.followed)
+        def prepare(draft: Version) -> Effects:
+            effects = {tenant: self._follow(draft, tenant, each, lane) for tenant, each in by_tenant.items()}
+            reached = max(draft.cursors[lane], progress.through.position(lane))
+            draft.cursors = {**draft.cursors, lane: reached}
+            return effects
+
+        def store(connection: Connection, draft: Version, effects: Effects) -> None:
+            self._stores.journal.advance(connection, lane, progress)
+            for tenant, (touched, _) in effects.items():
+                self._stores.index.save(connection, tenant, touched, draft.tenant(tenant).index)
+                if touched.day is not None:
+                    self._stores.segments.put_moment(connection, tenant, draft.tenant(tenant).moment)
+            followed = {tenant: each for tenant, (_, each) in effects.items()}
+            record(connection, self._stores, lane, followed)
+
+        await self._board.change(prepare, store)
+
+    def _follow(
+        self, draft: Version, tenant: str, changes: list[Change], lane: Lane
+    ) -> tuple[Touched, Followed]:
+        touched = Touched()
+        segments = draft.writable(tenant)
+        segments.index.apply(changes, lane, draft.cursors, touched)
+        draft.reread(tenant, touched.tags)
+        moment = self._now() if touched.day is not None else None
+        return touched, segments.follow(touched, lane, moment)
 
     # ---------------------------------------------------------------------------------------- bootstrap
 
     async def begin_bootstrap(self) -> None:
         """Forgets the cursor and begins indexes beside the ones in use, which go on answering."""
-        self._arriving = self._empty_indexes()
-        await self._board.database.write(self._board.journal.forget)
+        self._arriving = {}
+
+        def store(connection: Connection, draft: Version, _: None) -> None:
+            self._stores.journal.forget(connection)
+
+        await self._board.change(lambda draft: None, store)
 
     def take_chunk(self, changes: Iterable[Change]) -> None:
-        """Takes a part of the whole state. Call it between begin_bootstrap and finish_bootstrap."""
+        """Takes a part of the whole state; of one tenant. Call it between begin_bootstrap and finish_bootstrap."""
         if self._arriving is None:
             raise RuntimeError("a bootstrap has not begun")
-        for change in changes:
-            self._arriving.tenant(change.tenant).apply(change, Lane.BULK, Touched())
+        changes = list(changes)
+        for tenant in dict.fromkeys(change.tenant for change in changes):
+            index = self._arriving.setdefault(tenant, self._empty_index(tenant))
+            mine = [change for change in changes if change.tenant == tenant]
+            index.apply(mine, Lane.BULK, _FROM_THE_START, Touched())
 
     async def finish_bootstrap(self, progress: Progress) -> None:
-        """Puts what came in the place of what was: segments follow the difference."""
+        """Puts what came in the place of what was. Nothing is told of the difference: a new epoch begins, and who
+        watches this service bootstraps in turn."""
         arriving, self._arriving = self._arriving, None
         if arriving is None:
             raise RuntimeError("a bootstrap has not begun")
-        for lane in LANES:
-            arriving.reached(lane, progress.through.position(lane))
-        await self._board.change(
-            lambda: self._swap(arriving),
-            lambda connection, followed: self._store_all(connection, followed, progress),
-        )
+        now = self._now()
 
-    def _swap(self, arriving: TagIndexes) -> dict[str, Followed]:
-        board = self._board
-        board.indexes.take_over(arriving)
-        now = board.now()
-        followed: dict[str, Followed] = {}
-        for tenant, segments in board.segments.items():
-            segments.index = board.indexes.tenant(tenant)
-            board.reread(tenant, None)
-            followed[tenant] = segments.follow(Touched(everyone=True), now)
-        return followed
+        def prepare(draft: Version) -> dict[str, Followed]:
+            for tenant in {*draft.tenants, *arriving}:
+                segments = draft.tenants.get(tenant) or TenantSegments(self._empty_index(tenant), BEGINNING)
+                draft.put(tenant, segments.resting_on(arriving.get(tenant) or self._empty_index(tenant)))
+            draft.cursors = {lane: progress.through.position(lane) for lane in LANES}
+            followed = {}
+            for tenant, segments in draft.tenants.items():
+                draft.reread(tenant, None)
+                followed[tenant] = segments.begin(now)
+            return followed
 
-    def _store_all(self, connection: Connection, followed: dict[str, Followed], progress: Progress) -> None:
-        self._board.index_store.replace(connection, self._board.indexes.tenants())
-        self._board.journal.reset(connection, progress)
-        self._board.store_followed(connection, Lane.BULK, followed)
+        def store(connection: Connection, draft: Version, followed: dict[str, Followed]) -> None:
+            stores = self._stores
+            stores.index.replace(connection, [segments.index for segments in draft.tenants.values()])
+            for tenant, each in followed.items():
+                for segment in each.segments:
+                    stores.segments.put(connection, tenant, segment)
+                stores.segments.put_moment(connection, tenant, draft.tenant(tenant).moment)
+            stores.journal.finish_bootstrap(connection, progress)
+
+        await self._board.change(prepare, store)

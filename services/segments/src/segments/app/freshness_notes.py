@@ -1,10 +1,11 @@
 """What an answer rests on, in words."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segments.app.board import Board
 from segments.app.rule_reading import ReadRule
+from segments.app.standing import TenantSegments
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,20 @@ class Freshness:
     evaluate_us: int
 
 
-def freshness_of(board: Board, tenant: str, rule: ReadRule | None, evaluate_us: int = 0) -> Freshness:
-    """Of an answer about a rule, in the version of the index that is being read."""
-    index = board.tenant(tenant).index
-    if rule is None:
-        return Freshness(index.as_of(board.now()), 0, (), evaluate_us)
-    by_runs = sorted(tag_id for tag_id in rule.tags if tag_id in index.tags and index.tags[tag_id].run_only)
-    warnings = [*rule.warnings]
-    if by_runs:
-        warnings.append(f"computed by runs only: {', '.join(by_runs)}")
-    if index.day is not None and index.as_of(board.now()) < board.now():
-        warnings.append(f"day windows still stand at {index.day.day}")
+def freshness_of(
+    segments: TenantSegments, rules: Sequence[ReadRule], now: dt.datetime, *, evaluate_us: int = 0
+) -> Freshness:
+    """Of an answer about some rules' standing members. Of several the oldest moment and the largest population."""
+    index = segments.index
+    warnings = dict.fromkeys(warning for rule in rules for warning in rule.warnings)
+    tags = {tag_id for rule in rules for tag_id in rule.tags}
+    if by_runs := sorted(tag_id for tag_id in tags if tag_id in index.tags and index.tags[tag_id].run_only):
+        warnings[f"computed by runs only: {', '.join(by_runs)}"] = None
+    if index.day is not None and index.as_of(now) < now:
+        warnings[f"day windows still stand at {index.day.day}"] = None
     return Freshness(
-        index.as_of(board.now()), len(index.population(rule.population)), tuple(warnings), evaluate_us
+        as_of=min((segments.as_of(rule, now) for rule in rules), default=index.as_of(now)),
+        population_count=max((len(index.population(rule.population)) for rule in rules), default=0),
+        warnings=tuple(warnings),
+        evaluate_us=evaluate_us,
     )

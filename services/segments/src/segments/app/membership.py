@@ -1,12 +1,14 @@
 """Who is in, and why."""
 
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from segments.app.board import Board
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
-from segments.app.standing import Standing
-from segments.domain.segment import State
+from segments.app.rule_expansion import expanded
+from segments.app.standing import Standing, TenantSegments
+from segments.app.version import Version
 from segments.errors import PersonUnknown, SegmentNotLive
 from servicekit.errors import ResourceNotFound
 
@@ -21,7 +23,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One person's place in one segment."""
+    """One person's place in one segment. `rule` refers to no other segment."""
 
     person_id: int
     member: bool
@@ -31,47 +33,46 @@ class Placed:
 
 
 class Membership:
-    """The use cases of MembershipService. Call inside the board's gate."""
+    """The use cases of MembershipService, over one version. `now` is the suite's time."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, now: Callable[[], dt.datetime]) -> None:
+        self._now = now
 
     def check(
-        self, tenant: str, person_ids: list[int], segment_ids: list[str]
+        self, version: Version, tenant: str, person_ids: list[int], segment_ids: list[str]
     ) -> tuple[list[Checked], Freshness]:
         """Answers from the members as they stand. Raises ResourceNotFound, SegmentNotLive."""
-        standing = [self._live(tenant, segment_id) for segment_id in segment_ids]
-        index = self._board.tenant(tenant).index
+        segments = version.tenant(tenant)
+        standing = [live_segment(segments, segment_id) for segment_id in segment_ids]
         checked = []
         for person_id in person_ids:
-            living = index.living(person_id)
+            living = segments.index.living(person_id)
             checked.append(Checked(living, tuple(living in each.members for each in standing)))
-        rule = standing[0].rule if standing else None
-        return checked, freshness_of(self._board, tenant, rule)
+        rules = [each.rule for each in standing if each.rule is not None]
+        return checked, freshness_of(segments, rules, self._now())
 
-    def place(self, tenant: str, person_id: int, segment_id: str) -> Placed:
+    def place(self, version: Version, tenant: str, person_id: int, segment_id: str) -> Placed:
         """Where a person stands to a segment. Raises ResourceNotFound, SegmentNotLive, PersonUnknown."""
-        standing = self._live(tenant, segment_id)
-        index = self._board.tenant(tenant).index
-        living = index.living(person_id)
+        segments = version.tenant(tenant)
+        standing = live_segment(segments, segment_id)
+        assert standing.rule is not None
+        living = segments.index.living(person_id)
         if living == 0:
             raise PersonUnknown(person_id)
-        draft = standing.segment.draft
         return Placed(
             person_id=living,
             member=living in standing.members,
-            in_population=living in index.population(draft.population),
-            rule=draft.rule,
-            freshness=freshness_of(self._board, tenant, standing.rule),
+            in_population=living in segments.index.population(standing.segment.draft.population),
+            rule=expanded(segments, standing.segment, living),
+            freshness=freshness_of(segments, [standing.rule], self._now()),
         )
 
-    def _live(self, tenant: str, segment_id: str) -> Standing:
-        segments = self._board.tenant(tenant)
-        standing = segments.get(segment_id)
-        if standing is None:
-            names = [each.segment.segment_id for each in segments.all()]
-            raise ResourceNotFound(f"segment {segment_id!r}", nearest(segment_id, names))
-        segment = standing.segment
-        if segment.state is not State.LIVE:
-            raise SegmentNotLive(segment_id, segment.state.value, segment.note)
-        return standing
+
+def live_segment(segments: TenantSegments, segment_id: str) -> Standing:
+    """One that has members to speak of. Raises ResourceNotFound, SegmentNotLive."""
+    standing = segments.get(segment_id)
+    if standing is None:
+        raise ResourceNotFound(f"segment {segment_id!r}", nearest(segment_id, segments.names()))
+    if not standing.live:
+        raise SegmentNotLive(segment_id, standing.segment.state.value, standing.segment.note)
+    return standing

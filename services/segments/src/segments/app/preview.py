@@ -1,31 +1,41 @@
 """What a rule would select: exact, stored nowhere."""
 
-import asyncio
+import datetime as dt
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import Column, column_of, members
-from rules.evaluate.meaning import Value
+from rules.errors import NumberOverflow
+from rules.evaluate.bitmaps import Column, members
 from rules.evaluate.setting import Setting
-from rules.schema import Catalogue
 from rules.values import Kind, ValueType
-from segments.app.board import Board
 from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.membership import live_segment
 from segments.app.rule_reading import ReadRule
-from segments.domain.changes import FeatureState
+from segments.app.standing import OVERFLOW
+from segments.app.unknown_names import UpToDate, read_up_to_date
+from segments.app.version import Board, Version
+from segments.domain.changes import FeatureState, PackedBlock
 from segments.domain.segment import Draft
-from segments.store.ports import WithColumns
+from segments.errors import RuleInvalid
+from segments.store.ports import EmptyColumn, WithColumns
+from servicekit.revision import Revision
+
+CACHED_COLUMNS = 32
+"""Columns of features that are kept between previews, of all tenants."""
+CACHE_GRAIN = dt.timedelta(minutes=1)
+"""Hour windows age: a column is used again within the same minute of the suite's clock only."""
 
 
 class FeatureColumns(Protocol):
     """Where a feature is computed that the index does not hold."""
 
-    def evaluate(self, tenant: str, form: str, kind: Kind) -> AsyncIterator[dict[int, Value | None]]:
-        """person_id -> value, block by block. Raises UpstreamUnavailable."""
+    def evaluate(self, tenant: str, form: str, at_least: Revision | None) -> AsyncIterator[PackedBlock]:
+        """The column block by block, over facts that tagging's revision covers. Raises UpstreamUnavailable."""
         ...
 
 
@@ -37,47 +47,89 @@ class Previewed:
     sample: list[int]
     canonical_rule: str
     freshness: Freshness
+    read_at: Revision
 
 
 class Preview:
-    """The use case of PreviewSegment."""
+    """The use case of PreviewSegment. `now` is the suite's time."""
 
-    def __init__(self, board: Board, columns: FeatureColumns, with_columns: WithColumns) -> None:
+    def __init__(
+        self,
+        board: Board,
+        columns: FeatureColumns,
+        up_to_date: UpToDate,
+        empty_column: EmptyColumn,
+        with_columns: WithColumns,
+        now: Callable[[], dt.datetime],
+    ) -> None:
         self._board = board
         self._columns = columns
+        self._up_to_date = up_to_date
+        self._empty_column = empty_column
         self._with_columns = with_columns
+        self._now = now
+        self._cached: OrderedDict[tuple[object, ...], Column] = OrderedDict()
 
     async def __call__(self, tenant: str, rule: str, population: Population, sample: int) -> Previewed:
-        """Evaluates over one version of the index. Raises RuleInvalid, NodeUnsupported, UpstreamUnavailable."""
+        """Evaluates over one version of the index. Raises RuleInvalid, NodeUnsupported, SegmentNotLive,
+        UpstreamUnavailable."""
         draft = Draft("", "", "", rule, population, "")
-        async with self._board.gate.reading():
-            read = self._board.read(tenant, draft)
-            missing = self._missing(tenant, read)
-        computed = {form: await self._compute(tenant, form, read.forms[form]) for form in missing}
-        async with self._board.gate.reading():
-            started = time.perf_counter_ns()
-            found = await asyncio.to_thread(self._evaluate, tenant, read, computed)
-            elapsed_us = (time.perf_counter_ns() - started) // 1_000
-            freshness = freshness_of(self._board, tenant, read, elapsed_us)
-        return Previewed(len(found), found.to_array()[:sample].tolist(), read.canonical, freshness)
+        read = await read_up_to_date(self._board, self._up_to_date, tenant, draft)
+        version = self._board.current
+        for name in sorted(read.segments):
+            live_segment(version.tenant(tenant), name)
+        now = self._now()
+        missing = _missing(version, tenant, read)
+        computed = {
+            form: await self._column(version, tenant, form, read.forms[form], now) for form in missing
+        }
+        started = time.perf_counter_ns()
+        found = await self._board.compute(lambda: self._evaluate(version, tenant, read, computed, now))
+        elapsed_us = (time.perf_counter_ns() - started) // 1_000
+        segments = version.tenant(tenant)
+        notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
+        return Previewed(
+            count=len(found),
+            sample=found[:sample].to_array().tolist() if sample else [],
+            canonical_rule=read.canonical,
+            freshness=replace(notes, as_of=segments.index.as_of(now)),
+            read_at=version.revision,
+        )
 
-    def _missing(self, tenant: str, read: ReadRule) -> list[str]:
-        features = self._board.tenant(tenant).index.features
-        return [
-            form
-            for form in read.forms
-            if form not in features or features[form].state is not FeatureState.LIVE
-        ]
-
-    async def _compute(self, tenant: str, form: str, kind: Kind) -> Column:
-        column = column_of(ValueType(kind))
-        async for values in self._columns.evaluate(tenant, form, kind):
-            column.apply(values)
+    async def _column(self, version: Version, tenant: str, form: str, kind: Kind, now: dt.datetime) -> Column:
+        """From the cache when neither tagging nor the minute has moved."""
+        at_least = version.upstream("tagging")
+        minute = (now - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // CACHE_GRAIN
+        key = (tenant, form, at_least, minute)
+        if key in self._cached:
+            self._cached.move_to_end(key)
+            return self._cached[key]
+        column = self._empty_column(ValueType(kind))
+        texts: dict[int, str] = {}
+        async for part in self._columns.evaluate(tenant, form, at_least):
+            texts.update(part.coded.texts)
+            column.put_block(part.block, part.coded, texts.__getitem__)
+        self._cached[key] = column
+        while len(self._cached) > CACHED_COLUMNS:
+            self._cached.popitem(last=False)
         return column
 
-    def _evaluate(self, tenant: str, read: ReadRule, computed: dict[str, Column]) -> BitMap:
-        segments = self._board.tenant(tenant)
+    def _evaluate(
+        self, version: Version, tenant: str, read: ReadRule, computed: dict[str, Column], now: dt.datetime
+    ) -> BitMap:
+        segments = version.tenant(tenant)
         view = segments.index.bitmaps(segments.members_by_segment())
-        schema = Catalogue.of(segments.index.tag_types().values())
-        setting = Setting(schema, segments.index.as_of(self._board.now()), segments.index.calendar)
-        return members(read.body, self._with_columns(view, computed), setting, read.population)
+        setting = Setting(segments.index.schema, segments.index.as_of(now), segments.index.calendar)
+        try:
+            return members(read.body, self._with_columns(view, computed), setting, read.population)
+        except NumberOverflow as error:
+            raise RuleInvalid(
+                OVERFLOW, 1, 1, "bring the numbers nearer to each other", readable=False
+            ) from error
+
+
+def _missing(version: Version, tenant: str, read: ReadRule) -> list[str]:
+    features = version.tenant(tenant).index.features
+    return [
+        form for form in read.forms if form not in features or features[form].state is not FeatureState.LIVE
+    ]

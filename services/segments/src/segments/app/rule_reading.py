@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from rules import tree
 from rules.canonical import canonical_text
-from rules.check import CheckedRule, Population, check_rule
+from rules.check import Population, check_rule
 from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
+from rules.evaluate.refusal import condition_of
 from rules.features import plan_features
 from rules.schema import Catalogue, TagType
 from rules.values import Kind
@@ -14,9 +15,7 @@ from rules.walk import walk
 from segments.domain.dictionary import Dictionary
 from segments.errors import NodeUnsupported, RuleInvalid
 
-_NARROWING = (tree.Limit, tree.Sample)
-_SETS = (tree.SegmentMembers, tree.Union, tree.Intersect, tree.Except)
-_OF_THE_DAY = (tree.TimeFunction, tree.Anniversary)
+EVALUATOR = "segments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,7 @@ class ReadRule:
     forms       the features it needs, by form, with the kind of their values
     tags        the tags it looks at, `segments` the segments it refers to
     of_the_day  its truth moves with the day, whatever the values do
+    of_the_hour its truth moves with every moment: periods of 24 hours since a moment
     """
 
     canonical: str
@@ -37,6 +37,7 @@ class ReadRule:
     tags: frozenset[str]
     segments: frozenset[str]
     of_the_day: bool
+    of_the_hour: bool
     warnings: tuple[str, ...]
 
 
@@ -47,16 +48,17 @@ def read_rule(
     dictionary: Dictionary,
     segments: Iterable[str],
 ) -> ReadRule:
-    """Reads a rule. Raises RuleInvalid with the first problem's place, NodeUnsupported for what comes later."""
+    """Reads a rule. Raises RuleInvalid with the first problem's place, NodeUnsupported for what no evaluator
+    completes yet."""
     schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments)
     try:
         checked = check_rule(text, schema, population)
-        _require_evaluable(checked)
+        condition_of(checked.rule, EVALUATOR)
         plan = plan_features(checked.rule, schema)
     except RuleSyntaxError as error:
-        raise _invalid(error.problem) from error
+        raise _invalid(error.problem, readable=False) from error
     except RuleCheckError as error:
-        raise _invalid(error.problems[0]) from error
+        raise _invalid(error.problems[0], readable=True) from error
     except UnsupportedNode as error:
         raise NodeUnsupported(error.node) from error
     return ReadRule(
@@ -66,16 +68,21 @@ def read_rule(
         forms={form.text: form.type.kind for form in plan.features},
         tags=frozenset(node.name for node in walk(plan.rule) if isinstance(node, tree.TagRef)),
         segments=checked.mentions.segments,
-        of_the_day=any(isinstance(node, _OF_THE_DAY) for node in walk(plan.rule)),
+        of_the_day=any(_is_of_the_day(node) for node in walk(plan.rule)),
+        of_the_hour=any(_is_of_the_hour(node) for node in walk(plan.rule)),
         warnings=tuple(str(problem) for problem in checked.warnings),
     )
 
 
-def _require_evaluable(checked: CheckedRule) -> None:
-    for node in walk(checked.rule):
-        if isinstance(node, _NARROWING + _SETS):
-            raise NodeUnsupported(type(node).__name__.upper())
+def _is_of_the_day(node: tree.Node) -> bool:
+    return isinstance(node, tree.Anniversary) or (
+        isinstance(node, tree.TimeFunction) and node.function is not tree.Clock.DAY
+    )
 
 
-def _invalid(problem: Problem) -> RuleInvalid:
-    return RuleInvalid(problem.message, problem.line, problem.column, problem.hint)
+def _is_of_the_hour(node: tree.Node) -> bool:
+    return isinstance(node, tree.TimeFunction) and node.function is tree.Clock.ELAPSED_DAYS
+
+
+def _invalid(problem: Problem, *, readable: bool) -> RuleInvalid:
+    return RuleInvalid(problem.message, problem.line, problem.column, problem.hint, readable=readable)

@@ -1,15 +1,21 @@
 """Create, replace, delete and read segments."""
 
-from dataclasses import dataclass, replace
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from segments.app.board import Board
+from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
+from segments.app.record import record
 from segments.app.rule_reading import ReadRule
+from segments.app.unknown_names import UpToDate, read_up_to_date
+from segments.app.version import Board, Version
 from segments.domain.movement import Followed
 from segments.domain.segment import Draft, Segment, etag_of, problem_of
 from segments.domain.touched import Touched
 from segments.errors import SegmentInUse
+from segments.store.ports import Stores
 from servicekit.errors import EtagStale, InvalidField, ResourceExists, ResourceNotFound
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
@@ -29,89 +35,93 @@ class Counted:
 
     segment: Segment
     count: int | None
-    rule: ReadRule | None
 
 
 class Segments:
-    """The use cases of SegmentService but preview."""
+    """The use cases of SegmentService but preview. `now` is the suite's time."""
 
-    def __init__(self, board: Board, features: RequiredFeatures) -> None:
+    def __init__(
+        self,
+        board: Board,
+        stores: Stores,
+        features: RequiredFeatures,
+        up_to_date: UpToDate,
+        now: Callable[[], dt.datetime],
+    ) -> None:
         self._board = board
+        self._stores = stores
         self._features = features
+        self._up_to_date = up_to_date
+        self._now = now
 
     async def create(self, tenant: str, draft: Draft) -> tuple[Segment, Revision]:
         """Stores a new segment. Raises InvalidField, RuleInvalid, NodeUnsupported, ResourceExists, FeatureQuota,
-        SegmentCycle; then nothing has changed."""
+        SegmentCycle, UpstreamUnavailable; then nothing has changed."""
         _require_valid(draft)
-        async with self._board.gate.reading():
-            known = self._board.tenant(tenant).get(draft.segment_id)
-        if known is not None:
+        async with self._board.defining():
+            version = self._board.current
+            known = version.tenant(tenant).get(draft.segment_id)
+            if known is None:
+                return await self._store(tenant, draft, None)
             if known.segment.draft != draft:
                 raise ResourceExists(f"segment {draft.segment_id!r}")
-            return known.segment, await self._board.read_at()
-        return await self._store(tenant, draft, None)
+            return known.segment, version.revision
 
     async def update(self, tenant: str, draft: Draft, etag: str) -> tuple[Segment, Revision]:
-        """Replaces a segment. Raises as create, ResourceNotFound, EtagStale."""
+        """Replaces a segment; with equal content it changes nothing, whatever the etag. Raises as create,
+        ResourceNotFound, EtagStale."""
         _require_valid(draft)
-        known = await self._existing(tenant, draft.segment_id)
-        if etag and etag != known.etag:
-            raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
-        return await self._store(tenant, draft, known)
+        async with self._board.defining():
+            version = self._board.current
+            known = _existing(version, tenant, draft.segment_id)
+            if known.draft == draft:
+                return known, version.revision
+            if etag and etag != known.etag:
+                raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
+            return await self._store(tenant, draft, known)
 
     async def delete(self, tenant: str, segment_id: str, etag: str) -> Revision:
-        """Deletes a segment; none is fine. Raises EtagStale, SegmentInUse."""
+        """Deletes a segment; none is fine. Its features are given up by the next statement of what is needed. Raises
+        EtagStale, SegmentInUse."""
 
-        def in_memory() -> dict[str, Followed]:
-            segments = self._board.tenant(tenant)
-            known = segments.get(segment_id)
+        def prepare(draft: Version) -> dict[str, Followed]:
+            known = draft.tenant(tenant).get(segment_id)
             if known is None:
                 return {}
             if etag and etag != known.segment.etag:
                 raise EtagStale(f"segment {segment_id!r}", known.segment.etag)
+            segments = draft.writable(tenant)
             if users := segments.users_of(segment_id):
                 raise SegmentInUse(segment_id, users)
             segments.remove(segment_id)
             return {tenant: Followed(deleted=[segment_id])}
 
-        def in_store(connection: Connection, followed: dict[str, Followed]) -> Revision:
-            self._board.segment_store.delete(connection, tenant, segment_id)
-            return self._board.store_followed(connection, Lane.LIVE, followed)
+        def store(connection: Connection, draft: Version, followed: dict[str, Followed]) -> Revision:
+            return record(connection, self._stores, Lane.LIVE, followed)
 
-        revision = await self._board.change(in_memory, in_store)
-        async with self._board.gate.reading():
-            forms = self._board.tenant(tenant).forms()
-        await self._features.require(tenant, forms)
-        return revision
+        async with self._board.defining():
+            return await self._board.change(prepare, store)
 
-    async def get(self, tenant: str, segment_id: str) -> Counted:
+    def get(self, version: Version, tenant: str, segment_id: str) -> tuple[Counted, Freshness]:
         """One segment with its count. Raises ResourceNotFound."""
-        async with self._board.gate.reading():
-            segments = self._board.tenant(tenant)
-            standing = segments.get(segment_id)
-            if standing is None:
-                names = [each.segment.segment_id for each in segments.all()]
-                raise ResourceNotFound(f"segment {segment_id!r}", nearest(segment_id, names))
-            return Counted(standing.segment, standing.count(), standing.rule)
+        segments = version.tenant(tenant)
+        segment = _existing(version, tenant, segment_id)
+        standing = segments.get(segment_id)
+        assert standing is not None
+        rules = [] if standing.rule is None else [standing.rule]
+        return Counted(segment, standing.count()), freshness_of(segments, rules, self._now())
 
-    async def page(self, tenant: str, after: str, size: int) -> list[Counted]:
+    def page(self, version: Version, tenant: str, after: str, size: int) -> list[Counted]:
         """Segments in order of id, after one."""
-        async with self._board.gate.reading():
-            found = [each for each in self._board.tenant(tenant).all() if each.segment.segment_id > after]
-            return [Counted(each.segment, each.count(), each.rule) for each in found[:size]]
+        found = [each for each in version.tenant(tenant).all() if each.segment.segment_id > after]
+        return [Counted(each.segment, each.count()) for each in found[:size]]
 
     # -------------------------------------------------------------------------------------------- parts
 
-    async def _existing(self, tenant: str, segment_id: str) -> Segment:
-        return (await self.get(tenant, segment_id)).segment
-
     async def _store(self, tenant: str, draft: Draft, known: Segment | None) -> tuple[Segment, Revision]:
-        async with self._board.gate.reading():
-            rule = self._board.read(tenant, draft)
-            forms = sorted({*self._board.tenant(tenant).forms(), *rule.forms})
-        if rule.forms:
-            await self._features.require(tenant, forms)
-        now = self._board.now()
+        """Everything that can be wrong is found, and tagging asked, before anything is stored."""
+        rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft)
+        now = self._now()
         segment = Segment(
             draft=draft,
             canonical_rule=rule.canonical,
@@ -119,21 +129,41 @@ class Segments:
             create_time=now if known is None else known.create_time,
             update_time=now,
         )
+        trial = self._board.current.draft().writable(tenant)
+        trial.put(segment, rule)
+        if rule.forms:
+            await self._features.require(tenant, trial.forms())
 
-        def in_memory() -> dict[str, Followed]:
-            segments = self._board.tenant(tenant)
-            segments.put(segment, rule)
-            followed = segments.follow(Touched(), now)
-            stored = segments.get(draft.segment_id)
-            assert stored is not None
-            others = [each for each in followed.segments if each.segment_id != draft.segment_id]
-            return {tenant: replace(followed, segments=[stored.segment, *others])}
+        def prepare(version: Version) -> tuple[Segment, dict[str, Followed]]:
+            return self._place(version, tenant, segment)
 
-        def in_store(connection: Connection, followed: dict[str, Followed]) -> tuple[Segment, Revision]:
-            revision = self._board.store_followed(connection, Lane.LIVE, followed)
-            return followed[tenant].segments[0], revision
+        def store(
+            connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
+        ) -> tuple[Segment, Revision]:
+            stored, followed = prepared
+            self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
+            return stored, record(connection, self._stores, Lane.LIVE, followed)
 
-        return await self._board.change(in_memory, in_store)
+        return await self._board.change(prepare, store)
+
+    def _place(self, version: Version, tenant: str, segment: Segment) -> tuple[Segment, dict[str, Followed]]:
+        rule: ReadRule = version.read(tenant, segment.draft)
+        segments = version.writable(tenant)
+        segments.put(segment, rule)
+        followed = segments.follow(Touched(), Lane.LIVE, segment.update_time)
+        standing = segments.get(segment.segment_id)
+        assert standing is not None
+        others = [each for each in followed.segments if each.segment_id != segment.segment_id]
+        followed.segments = [standing.segment, *others]
+        return standing.segment, {tenant: followed}
+
+
+def _existing(version: Version, tenant: str, segment_id: str) -> Segment:
+    segments = version.tenant(tenant)
+    standing = segments.get(segment_id)
+    if standing is None:
+        raise ResourceNotFound(f"segment {segment_id!r}", nearest(segment_id, segments.names()))
+    return standing.segment
 
 
 def _require_valid(draft: Draft) -> None:

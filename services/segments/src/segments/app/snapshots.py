@@ -4,15 +4,19 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
-from segments.app.board import Board
 from segments.app.freshness_notes import freshness_of
-from segments.domain.segment import Snapshot, State
-from segments.errors import SegmentNotLive
+from segments.app.membership import live_segment
+from segments.app.version import Version
+from segments.domain.segment import Snapshot
 from segments.store.ports import SnapshotStore
 from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 from sqlalchemy import Connection
+
+REMOVED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +28,45 @@ class Frozen:
     members: BitMap
     population_count: int
     as_of: dt.datetime
+    read_at: Revision
 
 
 class Snapshots:
-    """The use cases of SnapshotService."""
+    """The use cases of SnapshotService. `now` is the suite's time."""
 
-    def __init__(self, board: Board, store: SnapshotStore, new_id: Callable[[], str]) -> None:
-        self._board = board
+    def __init__(
+        self, store: SnapshotStore, new_id: Callable[[], str], now: Callable[[], dt.datetime]
+    ) -> None:
         self._store = store
         self._new_id = new_id
+        self._now = now
 
-    def freeze(self, tenant: str, segment_id: str) -> Frozen:
-        """The members now. Call inside the board's gate. Raises ResourceNotFound, SegmentNotLive."""
-        standing = self._board.tenant(tenant).get(segment_id)
-        if standing is None:
-            raise ResourceNotFound(f"segment {segment_id!r}")
-        segment = standing.segment
-        if segment.state is not State.LIVE:
-            raise SegmentNotLive(segment_id, segment.state.value, segment.note)
-        freshness = freshness_of(self._board, tenant, standing.rule)
+    def freeze(self, version: Version, tenant: str, segment_id: str) -> Frozen:
+        """The members now. Raises ResourceNotFound, SegmentNotLive."""
+        segments = version.tenant(tenant)
+        standing = live_segment(segments, segment_id)
+        assert standing.rule is not None
+        freshness = freshness_of(segments, [standing.rule], self._now())
         return Frozen(
             segment_id,
-            segment.canonical_rule,
-            standing.members.copy(),
+            standing.segment.canonical_rule,
+            standing.members,
             freshness.population_count,
             freshness.as_of,
+            version.revision,
         )
 
-    def add(self, connection: Connection, tenant: str, frozen: Frozen, read_at: Revision) -> Snapshot:
+    def add(self, connection: Connection, tenant: str, frozen: Frozen) -> Snapshot:
         """Stores a snapshot."""
         snapshot = Snapshot(
             snapshot_id=self._new_id(),
             segment_id=frozen.segment_id,
             canonical_rule=frozen.canonical_rule,
             count=len(frozen.members),
-            create_time=self._board.now(),
+            create_time=self._now(),
             population_count=frozen.population_count,
             as_of=frozen.as_of,
-            revision_token=read_at.token(),
+            revision_token=frozen.read_at.token(),
             members=frozen.members.serialize(),
         )
         self._store.add(connection, tenant, snapshot)
@@ -74,6 +79,17 @@ class Snapshots:
             raise ResourceNotFound(f"snapshot {snapshot_id!r}")
         return snapshot
 
-    def birth_hashes(self, tenant: str, person_ids: BitMap) -> list[int]:
-        """In order of id. Call inside the board's gate."""
-        return list(self._board.tenant(tenant).index.birth_hashes(person_ids))
+    def remove_old(self, connection: Connection, keep: dt.timedelta) -> int:
+        """Removes some snapshots older than that; answers how many."""
+        return self._store.remove_before(connection, self._now() - keep, REMOVED_AT_ONCE)
+
+
+def exported(version: Version, tenant: str, members: BitMap) -> npt.NDArray[np.uint32]:
+    """The members that may leave, ascending: frozen ones who were erased since do not."""
+    left = members - version.tenant(tenant).index.erased()
+    return np.frombuffer(left.to_array(), dtype=np.uint32)
+
+
+def birth_hashes(version: Version, tenant: str, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    """In the same order."""
+    return version.tenant(tenant).index.birth_hashes(person_ids)

@@ -3,12 +3,12 @@
 import datetime as dt
 import graphlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyroaring import BitMap
+from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import members
 from rules.evaluate.setting import Setting
-from rules.schema import Catalogue
 from segments.app.rule_reading import ReadRule
 from segments.domain.changes import FeatureState
 from segments.domain.movement import Followed, Movement
@@ -17,32 +17,59 @@ from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
 from segments.store.ports import TenantIndex
 from servicekit.errors import ServiceError
+from servicekit.revision import Lane
 
-NARROW_UP_TO = 2_000
-"""So many touched persons are evaluated one by one; beyond, the whole rule is evaluated and compared."""
+BY_PERSON = 100
+POPULATION_PER_PERSON = 1_000
+"""So many touched persons, and one more per so many of the population, are evaluated by their values alone; beyond,
+asking whole columns is cheaper."""
+NOBODY = BitMap()
+OVERFLOW = "a calculation leaves the range of numbers for some person"
 
 
 @dataclass(slots=True)
 class Standing:
-    """A segment with its rule as read; `rule` is None while it cannot be read (a tag of it is gone)."""
+    """A segment with its rule as read; `rule` is None while it cannot be read (a tag of it is gone).
+
+    `told_elsewhere` holds per lane the persons whose last movement was told in the other lane: a lane's promise may
+    rest on no entry of the other, so when a change in this lane touches them, they are told again in it. Kept in memory
+    alone: after a restart nothing is told twice.
+    """
 
     segment: Segment
     rule: ReadRule | None
     problem: str = ""
-    members: BitMap = field(default_factory=BitMap)
+    overflow: bool = False
+    members: BitMap = NOBODY
+    told_elsewhere: dict[Lane, BitMap] = field(default_factory=dict)
+
+    @property
+    def live(self) -> bool:
+        return self.segment.state is State.LIVE
 
     def count(self) -> int | None:
         """How many members; None unless the segment is live."""
-        return len(self.members) if self.segment.state is State.LIVE else None
+        return len(self.members) if self.live else None
 
 
 class TenantSegments:
-    """One tenant's standing segments. Changed only where nobody reads them."""
+    """One tenant's index and standing segments at one version. Whoever changes it changes a copy."""
 
-    def __init__(self, index: TenantIndex) -> None:
+    def __init__(self, index: TenantIndex, moment: dt.datetime) -> None:
         self.index = index
+        self.moment = moment
         self._standing: dict[str, Standing] = {}
         self._order: tuple[str, ...] = ()
+
+    def copy(self) -> "TenantSegments":
+        """One to change; the index too is a copy."""
+        other = TenantSegments(self.index.copy(), self.moment)
+        other._standing = {
+            name: replace(each, told_elsewhere=dict(each.told_elsewhere))
+            for name, each in self._standing.items()
+        }
+        other._order = self._order
+        return other
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -54,13 +81,9 @@ class TenantSegments:
         """In order of segment_id."""
         return [self._standing[segment_id] for segment_id in sorted(self._standing)]
 
-    def members_by_segment(self) -> dict[str, BitMap]:
-        """The members of every live segment."""
-        return {
-            segment_id: standing.members
-            for segment_id, standing in self._standing.items()
-            if standing.segment.state is State.LIVE
-        }
+    def names(self) -> list[str]:
+        """The ids of all segments, in order."""
+        return sorted(self._standing)
 
     def forms(self) -> list[str]:
         """The features that all segments need, in order."""
@@ -75,11 +98,23 @@ class TenantSegments:
             if standing.rule is not None and segment_id in standing.rule.segments
         )
 
-    def evaluate(self, rule: ReadRule, now: dt.datetime, only: BitMap | None = None) -> BitMap:
-        """Of whom the rule is true, of `only` when given."""
-        view = self.index.bitmaps(self.members_by_segment(), only)
-        schema = Catalogue.of(self.index.tag_types().values())
-        setting = Setting(schema, self.index.as_of(now), self.index.calendar)
+    def members_by_segment(self) -> dict[str, BitMap]:
+        """The members of every live segment."""
+        return {name: standing.members for name, standing in self._standing.items() if standing.live}
+
+    def as_of(self, rule: ReadRule, now: dt.datetime) -> dt.datetime:
+        """The moment that a rule's members hold for: for a rule that ages, the one at which it was last looked at."""
+        then, today = self.index.as_of(self.moment), self.index.as_of(now)
+        day_of = self.index.calendar.day_of
+        stale = rule.of_the_hour or (rule.of_the_day and day_of(then) != day_of(today))
+        return then if stale else today
+
+    def evaluate(self, rule: ReadRule, only: BitMap | None = None) -> BitMap:
+        """Of whom the rule is true at `moment`, of `only` when given. Raises NumberOverflow."""
+        population = len(self.index.population(rule.population))
+        by_person = only is not None and len(only) <= BY_PERSON + population // POPULATION_PER_PERSON
+        view = self.index.bitmaps(self.members_by_segment(), only, by_person=by_person)
+        setting = Setting(self.index.schema, self.index.as_of(self.moment), self.index.calendar)
         return members(rule.body, view, setting, rule.population)
 
     # ----------------------------------------------------------------------------------------- changing
@@ -87,10 +122,11 @@ class TenantSegments:
     def put(self, segment: Segment, rule: ReadRule | None, problem: str = "") -> None:
         """Adds or replaces a segment; its members are computed by the next `follow`. Raises SegmentCycle, and then
         nothing has changed."""
-        standing = dict(self._standing)
-        before = standing.get(segment.segment_id)
-        members = BitMap() if before is None else before.members
-        standing[segment.segment_id] = Standing(segment.at(State.PREPARING), rule, problem, members)
+        before = self._standing.get(segment.segment_id)
+        placed = Standing(segment.at(State.PREPARING), rule, problem)
+        if before is not None:
+            placed.members, placed.told_elsewhere = before.members, before.told_elsewhere
+        standing = {**self._standing, segment.segment_id: placed}
         self._order = _ordered(standing)
         self._standing = standing
 
@@ -98,6 +134,13 @@ class TenantSegments:
         """Takes a segment away."""
         self._standing.pop(segment_id, None)
         self._order = tuple(name for name in self._order if name != segment_id)
+
+    def resting_on(self, index: TenantIndex) -> "TenantSegments":
+        """A copy over another index; `begin` with it."""
+        other = TenantSegments(index, self.moment)
+        other._standing = {name: replace(each) for name, each in self._standing.items()}
+        other._order = self._order
+        return other
 
     def reread(self, read: Callable[[Segment], ReadRule], tags: Iterable[str] | None) -> None:
         """Reads the rules again that look at one of these tags (None: any), or that could not be read before."""
@@ -111,13 +154,22 @@ class TenantSegments:
                 standing.rule, standing.problem = None, error.message
         self._order = _ordered(self._standing)
 
-    def follow(self, touched: Touched, now: dt.datetime) -> Followed:
-        """Brings states and members up to what the index holds now."""
+    def begin(self, moment: dt.datetime | None = None) -> Followed:
+        """Computes all members without telling of them: who needs them was told before, or bootstraps."""
+        followed = self.follow(Touched(everyone=True), Lane.LIVE, moment)
+        for standing in self._standing.values():
+            standing.told_elsewhere = {}
+        return followed
+
+    def follow(self, touched: Touched, lane: Lane, moment: dt.datetime | None = None) -> Followed:
+        """Brings states and members up to what the index holds, at a later moment when one is given. `lane` is the
+        one that the movements will be told in."""
+        aged = self._age(moment)
         followed = Followed()
         moved: dict[str, BitMap] = {}
         for segment_id in self._order:
             standing = self._standing[segment_id]
-            movement = self._move(standing, touched, moved, now)
+            movement = self._move(standing, touched, moved, aged, lane)
             state, note = self._state_of(standing)
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
@@ -127,32 +179,70 @@ class TenantSegments:
                 followed.movements.append(movement)
         return followed
 
-    def _move(
-        self, standing: Standing, touched: Touched, moved: Mapping[str, BitMap], now: dt.datetime
-    ) -> Movement:
-        segment_id = standing.segment.segment_id
-        state, _ = self._state_of(standing)
-        rule = standing.rule
-        if state is not State.LIVE or rule is None:
-            left, standing.members = standing.members, BitMap()
-            return Movement(segment_id, BitMap(), left)
-        anew = standing.segment.state is not State.LIVE or touched.everyone
-        if anew or (touched.day is not None and rule.of_the_day):
-            return self._compare(standing, rule, None, now)
-        persons = touched.persons_of(self._columns(rule))
-        for name in rule.segments:
-            persons |= moved.get(name, BitMap())
-        if not persons:
-            return Movement(segment_id, BitMap(), BitMap())
-        return self._compare(standing, rule, persons if len(persons) <= NARROW_UP_TO else None, now)
+    def _age(self, moment: dt.datetime | None) -> Callable[[ReadRule], bool]:
+        """Moves the moment; answers which rules it may have moved. Time does not go back."""
+        before = self.index.as_of(self.moment)
+        if moment is not None:
+            self.moment = max(self.moment, moment)
+        after = self.index.as_of(self.moment)
+        day_of = self.index.calendar.day_of
+        other_day = moment is not None and day_of(before) != day_of(after)
+        later = moment is not None and before != after
+        return lambda rule: (other_day and rule.of_the_day) or (later and rule.of_the_hour)
 
-    def _compare(self, standing: Standing, rule: ReadRule, only: BitMap | None, now: dt.datetime) -> Movement:
-        found = self.evaluate(rule, now, only)
+    def _move(
+        self,
+        standing: Standing,
+        touched: Touched,
+        moved: Mapping[str, BitMap],
+        aged: Callable[[ReadRule], bool],
+        lane: Lane,
+    ) -> Movement:
+        rule = standing.rule
+        if rule is None or self._waits(rule)[0] is not State.LIVE:
+            return self._told(standing, self._emptied(standing), NOBODY, lane)
+        columns = self._columns(rule)
+        persons = touched.persons_of(columns)
+        for name in rule.segments:
+            persons |= moved.get(name, NOBODY)
+        anew = touched.everyone or not touched.anew.isdisjoint(columns) or aged(rule)
+        anew = anew or (touched.day is not None and rule.of_the_day)
+        if not standing.live and (persons or anew or not standing.overflow):
+            anew = True
+        if not persons and not anew:
+            return Movement(standing.segment.segment_id, NOBODY, NOBODY)
+        return self._told(standing, self._compare(standing, rule, None if anew else persons), persons, lane)
+
+    def _compare(self, standing: Standing, rule: ReadRule, only: BitMap | None) -> Movement:
+        try:
+            found = self.evaluate(rule, only)
+        except NumberOverflow:
+            standing.overflow = True
+            return self._emptied(standing)
+        standing.overflow = False
         before = standing.members if only is None else standing.members & only
         entered, left = found - before, before - found
-        standing.members |= entered
-        standing.members -= left
+        standing.members = (standing.members | entered) - left
         return Movement(standing.segment.segment_id, entered, left)
+
+    @staticmethod
+    def _emptied(standing: Standing) -> Movement:
+        left, standing.members = standing.members, NOBODY
+        return Movement(standing.segment.segment_id, NOBODY, left)
+
+    @staticmethod
+    def _told(standing: Standing, movement: Movement, touched: BitMap, lane: Lane) -> Movement:
+        """The movement, and with it the touched persons whose last one was told in the other lane."""
+        other = Lane.BULK if lane is Lane.LIVE else Lane.LIVE
+        moved = movement.entered | movement.left
+        elsewhere = standing.told_elsewhere
+        again = (touched & elsewhere.get(lane, NOBODY)) - moved
+        elsewhere[lane] = elsewhere.get(lane, NOBODY) - (moved | again)
+        elsewhere[other] = elsewhere.get(other, NOBODY) | moved
+        if not again:
+            return movement
+        inside = again & standing.members
+        return Movement(movement.segment_id, movement.entered | inside, movement.left | (again - inside))
 
     def _columns(self, rule: ReadRule) -> frozenset[str]:
         features = self.index.features
@@ -160,9 +250,15 @@ class TenantSegments:
 
     def _state_of(self, standing: Standing) -> tuple[State, str]:
         """The state that the index allows, with its note."""
-        rule = standing.rule
-        if rule is None:
+        if standing.rule is None:
             return State.FAILED, standing.problem
+        state, note = self._waits(standing.rule)
+        if state is State.LIVE and standing.overflow:
+            return State.FAILED, OVERFLOW
+        return state, note
+
+    def _waits(self, rule: ReadRule) -> tuple[State, str]:
+        """What the index says of the rule's parts."""
         for tag_id in sorted(rule.tags):
             if tag_id not in self.index.tags:
                 return State.FAILED, f"tag '{tag_id}' is gone"
@@ -179,10 +275,8 @@ class TenantSegments:
             if feature.state is FeatureState.FAILED:
                 return State.FAILED, f"{form} could not be computed: {feature.failure}"
             if feature.state is not FeatureState.LIVE:
-                return (
-                    State.PREPARING,
-                    f"{form}: {feature.done_count} of {feature.total_count} persons computed",
-                )
+                done = f"{feature.done_count} of {feature.total_count} persons computed"
+                return State.PREPARING, f"{form}: {done}"
         return State.LIVE, ""
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 from rules.evaluate.meaning import Value
 from rules.schema import TagType
 from rules.values import Kind
+from segments.domain.packing import Coded
 
 BLOCK_BITS = 16
 BLOCK_SIZE = 1 << BLOCK_BITS
@@ -28,20 +27,14 @@ class PersonValues:
 
 @dataclass(frozen=True, slots=True)
 class PackedBlock:
-    """Values of one column for persons of one block of 65,536 ids.
-
-    `offsets` uint16 ascending (person_id & 0xFFFF), `counts` uint16 per offset (0 = unknown), `codes` int64 in the
-    order of the offsets. `texts` are new dictionary entries of the column: code -> text.
-    """
+    """Values of one column for persons of one block of 65,536 ids. `coded.texts` are new entries of the column's
+    dictionary."""
 
     tenant: str
     position: int
     column: str
     block: int
-    offsets: npt.NDArray[np.uint16]
-    counts: npt.NDArray[np.uint16]
-    codes: npt.NDArray[np.int64]
-    texts: Mapping[int, str]
+    coded: Coded
 
 
 class PersonState(Enum):

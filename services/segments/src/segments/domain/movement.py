@@ -8,7 +8,7 @@ from segments.domain.segment import Segment
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Who entered and who left a segment."""
+    """Who entered and who left a segment, and whoever is told again in this lane because the other one told it."""
 
     segment_id: str
     entered: BitMap

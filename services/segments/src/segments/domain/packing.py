@@ -1,6 +1,6 @@
-"""Values to bytes and back: how columns are kept in the store. Self-contained, so that no dictionary can be lost.
+"""Values as arrays of codes, and as bytes in the store. Self-contained, so that no dictionary can be lost.
 
-A pack is a JSON header (texts in order of their code) after its uint32 length, then the counts as uint16, the offsets
+A pack is a JSON header (texts in order of their code) after its uint32 length, then the offsets as uint16, the counts
 as uint16 and the codes as int64, all little-endian, compressed.
 """
 
@@ -8,26 +8,56 @@ import datetime as dt
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _MICROSECOND = dt.timedelta(microseconds=1)
+_SIZES = struct.Struct("<III")
+
+Offsets: TypeAlias = npt.NDArray[np.uint16]
+Codes: TypeAlias = npt.NDArray[np.int64]
 
 
-def scalar_of(code: int, kind: Kind, texts: Callable[[int], str]) -> Scalar:
-    """The value of a code of a ValueBlock."""
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Values of persons of one block of one column.
+
+    `offsets` uint16 ascending (person_id & 0xFFFF); `counts` uint16 per offset: how many values, 0 = unknown, more than
+    1 only in a multi-valued column; `codes` int64 in the order of the offsets. Codes: bool 0 or 1; number scaled by
+    10,000; date days since 1970-01-01; datetime microseconds since 1970; text its code in a dictionary, of which
+    `texts` is a part.
+    """
+
+    offsets: Offsets
+    counts: Offsets
+    codes: Codes
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+def damage_of(coded: Coded) -> str:
+    """What does not fit together; empty when all does."""
+    if len(coded.offsets) != len(coded.counts):
+        return f"{len(coded.offsets)} offsets with {len(coded.counts)} counts"
+    if len(coded.codes) != int(coded.counts.sum(dtype=np.int64)):
+        return f"{len(coded.codes)} codes, the counts say {int(coded.counts.sum(dtype=np.int64))}"
+    if len(coded.offsets) > 1 and not bool(np.all(coded.offsets[1:] > coded.offsets[:-1])):
+        return "offsets that do not ascend"
+    return ""
+
+
+def scalar_of(code: int, kind: Kind) -> Scalar:
+    """The value of a code; texts have dictionaries instead."""
     match kind:
         case Kind.BOOL:
             return bool(code)
-        case Kind.TEXT:
-            return texts(code)
         case Kind.DATE:
             return dt.date.fromordinal(code + EPOCH_DAY)
         case Kind.DATETIME:
@@ -36,74 +66,56 @@ def scalar_of(code: int, kind: Kind, texts: Callable[[int], str]) -> Scalar:
             return code
 
 
-def code_of(value: Scalar, texts: dict[str, int]) -> int:
-    """The code of a value; a text gets the next code of `texts`."""
+def code_of(value: Scalar) -> int:
+    """The code of a value that is not a text."""
     match value:
         case bool():
             return int(value)
-        case str():
-            return texts.setdefault(value, len(texts))
         case dt.datetime():
             return (value - EPOCH) // _MICROSECOND
         case dt.date():
             return value.toordinal() - EPOCH_DAY
-        case _:
+        case int():
             return value
+        case _:
+            raise TypeError(f"a {type(value).__name__} has its code from a dictionary")
 
 
-def unpacked(
-    offsets: npt.NDArray[np.uint16],
-    counts: npt.NDArray[np.uint16],
-    codes: npt.NDArray[np.int64],
-    kind: Kind,
-    texts: Callable[[int], str],
-    *,
-    multi_valued: bool,
-) -> dict[int, Value | None]:
-    """offset -> value; None where the count says unknown."""
-    found: dict[int, Value | None] = {}
-    numbers = codes.tolist()
-    place = 0
-    for offset, count in zip(offsets.tolist(), counts.tolist(), strict=True):
-        values = tuple(scalar_of(number, kind, texts) for number in numbers[place : place + count])
-        place += count
-        found[offset] = (values if multi_valued else values[0]) if values else None
-    return found
+def recoded(codes: Codes, code: Callable[[int], int]) -> Codes:
+    """The same with every code exchanged; `code` is asked once for each distinct one."""
+    distinct, places = np.unique(codes, return_inverse=True)
+    exchanged = np.fromiter((code(each) for each in distinct.tolist()), np.int64, len(distinct))
+    return exchanged[places]
 
 
-def pack(values: Iterable[tuple[int, Value]]) -> bytes:
-    """Bytes of (offset, value) pairs in ascending order of the offset."""
-    texts: dict[str, int] = {}
-    offsets: list[int] = []
-    counts: list[int] = []
-    codes: list[int] = []
-    for offset, value in values:
-        elements = value if isinstance(value, tuple) else (value,)
-        offsets.append(offset)
-        counts.append(len(elements))
-        codes.extend(code_of(element, texts) for element in elements)
-    header = json.dumps(list(texts), ensure_ascii=False).encode()
+def pack(coded: Coded) -> bytes:
+    """Bytes of a block; `texts` must name every code of a text column, and then codes are numbered anew."""
+    codes, texts = coded.codes, []
+    if coded.texts:
+        numbers: dict[int, int] = {}
+        codes = recoded(codes, lambda each: numbers.setdefault(each, len(numbers)))
+        texts = [coded.texts[each] for each in numbers]
+    header = json.dumps(texts, ensure_ascii=False).encode()
     body = b"".join(
         [
-            struct.pack("<II", len(header), len(offsets)),
+            _SIZES.pack(len(header), len(coded.offsets), len(codes)),
             header,
-            np.asarray(offsets, dtype="<u2").tobytes(),
-            np.asarray(counts, dtype="<u2").tobytes(),
-            np.asarray(codes, dtype="<i8").tobytes(),
+            coded.offsets.astype("<u2").tobytes(),
+            coded.counts.astype("<u2").tobytes(),
+            codes.astype("<i8").tobytes(),
         ]
     )
     return zlib.compress(body, level=1)
 
 
-def unpack(packed: bytes, kind: Kind, *, multi_valued: bool) -> Mapping[int, Value]:
-    """offset -> value of what `pack` made."""
+def unpack(packed: bytes) -> Coded:
+    """What `pack` made."""
     body = zlib.decompress(packed)
-    header_bytes, length = struct.unpack_from("<II", body)
-    start = struct.calcsize("<II")
+    header_bytes, persons, values = _SIZES.unpack_from(body)
+    start = _SIZES.size
     texts = json.loads(body[start : start + header_bytes])
     start += header_bytes
-    offsets = np.frombuffer(body, dtype="<u2", count=length, offset=start)
-    counts = np.frombuffer(body, dtype="<u2", count=length, offset=start + 2 * length)
-    codes = np.frombuffer(body, dtype="<i8", offset=start + 4 * length)
-    found = unpacked(offsets, counts, codes, kind, texts.__getitem__, multi_valued=multi_valued)
-    return cast(Mapping[int, Value], found)
+    offsets = np.frombuffer(body, "<u2", persons, start)
+    counts = np.frombuffer(body, "<u2", persons, start + 2 * persons)
+    codes = np.frombuffer(body, "<i8", values, start + 4 * persons)
+    return Coded(offsets, counts, codes, dict(enumerate(texts)))

@@ -1,13 +1,47 @@
-"""The index seen through a few persons: what changed is evaluated by their values alone, whatever the column's size."""
+"""The index as the evaluator reads it, whole or seen through some persons."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column, TagBitmaps
 from rules.evaluate.meaning import Scalar, Value
 from rules.values import Kind
+
+from segments.index.columns import within
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBitmaps:
+    """One version of the index; implements TagBitmaps. `segments` are the members of those that have any."""
+
+    populations: Mapping[Population, BitMap]
+    tags: Mapping[str, Column]
+    features: Mapping[str, Column]
+    segments: Mapping[str, BitMap]
+
+    def universe(self, population: Population) -> BitMap:
+        return self.populations[population].copy()
+
+    def tag(self, name: str) -> Column:
+        return _found(self.tags, name, "tag")
+
+    def feature(self, form: str) -> Column:
+        return _found(self.features, form, "feature")
+
+    def segment(self, name: str) -> BitMap:
+        return _found(self.segments, name, "segment").copy()
+
+
+T = TypeVar("T")
+
+
+def _found(held: Mapping[str, T], name: str, what: str) -> T:
+    if name not in held:
+        raise LookupError(f"the index has no {what} '{name}'")
+    return held[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +62,7 @@ class NarrowedColumn:
         return self.where(lambda value: value in values)
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
-        def inside(value: Scalar) -> bool:
-            above = low is None or low < value or (with_low and low == value)  # type: ignore[operator]
-            below = high is None or value < high or (with_high and value == high)  # type: ignore[operator]
-            return bool(above and below)
-
-        return self.where(inside)
+        return self.where(lambda value: within(value, low, high, with_low, with_high))
 
     def where(self, test: Callable[[Scalar], bool]) -> BitMap:
         return BitMap(
@@ -48,22 +77,27 @@ class NarrowedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A view of the persons given; implements TagBitmaps."""
+    """A view of the persons given; implements TagBitmaps. With `by_person` columns are asked for their values alone, at
+    a cost that follows their number; without, columns answer whole and only the population is theirs."""
 
     whole: TagBitmaps
     persons: BitMap
+    by_person: bool
 
     def universe(self, population: Population) -> BitMap:
         return self.whole.universe(population) & self.persons
 
-    def tag(self, name: str) -> NarrowedColumn:
-        return NarrowedColumn(self.whole.tag(name), self.persons)
+    def tag(self, name: str) -> Column:
+        return self._narrowed(self.whole.tag(name))
 
-    def feature(self, form: str) -> NarrowedColumn:
-        return NarrowedColumn(self.whole.feature(form), self.persons)
+    def feature(self, form: str) -> Column:
+        return self._narrowed(self.whole.feature(form))
 
     def segment(self, name: str) -> BitMap:
         return self.whole.segment(name) & self.persons
+
+    def _narrowed(self, column: Column) -> Column:
+        return NarrowedColumn(column, self.persons) if self.by_person else column
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,22 @@
-"""One tenant's part of the index: columns and universe, changed in place, read as bitmaps."""
+"""One tenant's part of the index: columns and universe."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import CodeColumn, ListColumn, MemoryBitmaps, NumberColumn, TagBitmaps, column_of
+from rules.evaluate.bitmaps import TagBitmaps
 from rules.evaluate.meaning import Value
-from rules.schema import TagType
+from rules.schema import Catalogue, TagType
 from rules.values import Kind, ValueType
 from rules.windows import CalendarSettings
 from servicekit.revision import Lane
 
 from segments.domain.changes import (
-    BLOCK_SIZE,
+    BLOCK_BITS,
     Change,
     DayRolled,
     FeatureChange,
@@ -24,28 +26,45 @@ from segments.domain.changes import (
     PersonValues,
     TagChange,
 )
-from segments.domain.packing import unpacked
-from segments.domain.touched import Touched
-from segments.index.arrivals import Arrivals
-from segments.index.narrowed import Narrowed
+from segments.domain.packing import Coded
+from segments.domain.touched import Touched, ValueArrival
+from segments.index.arrivals import Arrivals, Cursors, OneValue
+from segments.index.columns import ScalarColumn
+from segments.index.lists import ListColumn
+from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.universe import Universe
 
-MemoryColumn = CodeColumn | NumberColumn | ListColumn
+MemoryColumn = ScalarColumn | ListColumn
+_DAY_END = dt.timedelta(microseconds=1)
 
 
-@dataclass(slots=True)
 class TenantIndex:
-    """Whoever changes it sees to it that nobody reads meanwhile (workers/gate.py)."""
+    """Implements TenantIndex of the ports. Whoever wants to change it changes a copy: the original stays what it is."""
 
-    tenant: str
-    arrivals: Arrivals
-    people: Universe = field(default_factory=Universe)
-    tags: dict[str, TagChange] = field(default_factory=dict)
-    features: dict[str, FeatureChange] = field(default_factory=dict)
-    columns: dict[str, MemoryColumn] = field(default_factory=dict)
-    types: dict[str, ValueType] = field(default_factory=dict)
-    texts: dict[str, dict[int, str]] = field(default_factory=dict)
-    day: DayRolled | None = None
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.tags: dict[str, TagChange] = {}
+        self.features: dict[str, FeatureChange] = {}
+        self.born: dict[str, int] = {}
+        self.texts: dict[str, dict[int, str]] = {}
+        self.day: DayRolled | None = None
+        self.schema = Catalogue.of([])
+        self._people = Universe()
+        self._columns: dict[str, MemoryColumn] = {}
+        self._types: dict[str, ValueType] = {}
+        self._arrivals = Arrivals()
+        self._gone: dict[str, int] = {}
+        self._own: set[str] = set()
+        self._late: dict[str, dict[int, Value | None]] = {}
+
+    def copy(self) -> "TenantIndex":
+        other = TenantIndex(self.tenant)
+        other.tags, other.features, other.born = dict(self.tags), dict(self.features), dict(self.born)
+        other.texts, other.day, other.schema = dict(self.texts), self.day, self.schema
+        other._people = self._people.copy()
+        other._columns, other._types = dict(self._columns), dict(self._types)
+        other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
+        return other
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -55,175 +74,208 @@ class TenantIndex:
             return CalendarSettings()
         return CalendarSettings(self.day.time_zone, self.day.week_start)
 
-    def as_of(self, now: dt.datetime) -> dt.datetime:
-        """The moment that answers hold for: now, or the end of the day that windows still stand at."""
+    def as_of(self, moment: dt.datetime) -> dt.datetime:
         if self.day is None:
-            return now
-        end = self.calendar.midnight(self.day.day + dt.timedelta(days=1)) - dt.timedelta(microseconds=1)
-        return min(now, end)
+            return moment
+        return min(moment, self.calendar.midnight(self.day.day + dt.timedelta(days=1)) - _DAY_END)
 
     def tag_types(self) -> Mapping[str, TagType]:
         return {tag_id: change.tag for tag_id, change in self.tags.items()}
 
     def living(self, person_id: int) -> int:
-        return self.people.living(person_id)
+        return self._people.living(person_id)
 
-    def birth_hashes(self, person_ids: BitMap) -> Iterator[int]:
-        return (self.people.birth_hash(person_id) for person_id in person_ids)
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        return self._people.birth_hashes(person_ids)
 
-    def bitmaps(self, members: Mapping[str, BitMap], only: BitMap | None = None) -> TagBitmaps:
-        """The index as the evaluator reads it, with the segments' members; `only` narrows it to some persons."""
-        whole = MemoryBitmaps(
-            universes=self.people.populations,
-            tags={tag_id: self.columns[tag_id] for tag_id in self.tags},
+    def erased(self) -> BitMap:
+        return self._people.erased
+
+    def bitmaps(
+        self, members: Mapping[str, BitMap], only: BitMap | None = None, *, by_person: bool = False
+    ) -> TagBitmaps:
+        whole = IndexBitmaps(
+            populations=self._people.populations,
+            tags={tag_id: self._columns[tag_id] for tag_id in self.tags},
             features={
-                form: self.columns[feature.column]
+                form: self._columns[feature.column]
                 for form, feature in self.features.items()
                 if feature.state is FeatureState.LIVE
             },
             segments=members,
         )
-        return whole if only is None else Narrowed(whole, only)
+        return whole if only is None else Narrowed(whole, only, by_person)
 
     def population(self, population: Population) -> BitMap:
-        return self.people.populations[population]
+        return self._people.populations[population]
 
-    def values(self, column: str, block: int) -> list[tuple[int, Value]]:
-        """(offset, value) of a block's persons who have one, ascending."""
-        start = block * BLOCK_SIZE
-        stored = self.columns[column].values(BitMap(range(start, start + BLOCK_SIZE)))
-        return [(person_id - start, value) for person_id, value in stored]
+    def persons(self) -> Iterator[PersonChange]:
+        return self._people.persons(self.tenant)
 
-    def persons(self) -> Iterable[PersonChange]:
-        return self.people.persons.values()
+    def column_names(self) -> list[str]:
+        return sorted(self._columns)
 
-    def column_texts(self) -> dict[str, dict[int, str]]:
-        return self.texts
+    def blocks(self, column: str) -> list[int]:
+        return self._columns[column].blocks()
+
+    def block(self, column: str, block: int) -> Coded | None:
+        found = self._columns.get(column)
+        return None if found is None else found.block(block)
 
     def type_of(self, column: str) -> ValueType | None:
-        return self.types.get(column)
+        return self._types.get(column)
 
     # ----------------------------------------------------------------------------------------- changing
 
-    def load_block(self, column: str, block: int, values: Mapping[int, Value]) -> None:
-        start = block * BLOCK_SIZE
-        self.columns[column].apply({start + offset: value for offset, value in values.items()})
+    def apply(self, changes: Iterable[Change], lane: Lane, cursors: Cursors, touched: Touched) -> None:
+        settled = min(cursors.values())
+        self._arrivals.settle(settled)
+        self._gone = {column: at for column, at in self._gone.items() if at > settled}
+        for change in changes:
+            match change:
+                case PersonValues():
+                    for column, value in change.values.items():
+                        self._value(
+                            OneValue(change.position, column, change.person_id, value), lane, cursors, touched
+                        )
+                case PackedBlock():
+                    self._block(change, lane, cursors, touched)
+                case PersonChange():
+                    touched.person(change, applied=self._people.apply(change))
+                case TagChange():
+                    self._tag(change, cursors, touched)
+                case FeatureChange():
+                    self._feature(change, cursors, touched)
+                case DayRolled():
+                    if self.day is None or change.position >= self.day.position:
+                        self.day = change
+                        touched.day = change
+        self._flush()
 
-    def apply(self, change: Change, lane: Lane, touched: Touched) -> None:
-        """Takes one change and notes in `touched` what it may move. Repeats and older values change nothing."""
-        match change:
-            case PersonValues():
-                self._values(change, lane, touched)
-            case PackedBlock():
-                self._block(change, touched)
-            case PersonChange():
-                if self.people.apply(change):
-                    touched.persons[change.person_id] = change
-            case TagChange():
-                self._tag(change, touched)
-            case FeatureChange():
-                self._feature(change, touched)
-            case DayRolled():
-                if self.day is None or change.position > self.day.position:
-                    self.day = change
-                    touched.day = change
+    def restore(self, column: str, block: int, coded: Coded) -> None:
+        self._writable(column).put_block(block, coded, coded.texts.__getitem__)
 
-    def _values(self, change: PersonValues, lane: Lane, touched: Touched) -> None:
-        for column, value in change.values.items():
-            if column not in self.columns:
-                continue  # the column is gone
-            if self.arrivals.admit_one(lane, column, change.person_id, change.position):
-                self.columns[column].apply({change.person_id: value})
-                touched.value(column, change.person_id, change.position, value)
+    def restore_value(self, column: str, person_id: int, position: int, value: Value | None) -> None:
+        cursors = {Lane.LIVE: 0, Lane.BULK: 0}
+        self._arrivals.admit_one(Lane.LIVE, cursors, OneValue(position, column, person_id, value))
+        self._late.setdefault(column, {})[person_id] = value
 
-    def _block(self, change: PackedBlock, touched: Touched) -> None:
-        texts = self.texts.setdefault(change.column, {})
-        if change.texts:
-            texts.update(change.texts)
-            touched.texts.setdefault(change.column, {}).update(change.texts)
-        if change.column not in self.columns:
+    def restored(self) -> None:
+        self._flush()
+
+    def _value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:
+        self._arrivals.keep(lane, cursors, arrival)
+        self._take_value(arrival, lane, cursors, touched)
+
+    def _take_value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:
+        column, person_id = arrival.column, arrival.person_id
+        if column not in self._columns or arrival.position < self.born[column]:
             return
-        type_ = self.types[change.column]
-        values = unpacked(
-            change.offsets,
-            change.counts,
-            change.codes,
-            type_.element or type_.kind,
-            texts.__getitem__,
-            multi_valued=type_.kind is Kind.LIST,
-        )
-        admitted = self.arrivals.admit_block(
-            change.column, change.block, change.position, change.offsets, values
-        )
-        self.columns[change.column].apply(admitted)
-        touched.block(change.column, change.block, change.position, BitMap(admitted))
+        if self._arrivals.admit_one(lane, cursors, arrival):
+            self._late.setdefault(column, {})[person_id] = arrival.value
+            touched.value(column, person_id, ValueArrival(arrival.position, arrival.value))
+        else:
+            touched.spoke_of(column, (person_id,))
 
-    def _tag(self, change: TagChange, touched: Touched) -> None:
+    def _block(self, arrival: PackedBlock, lane: Lane, cursors: Cursors, touched: Touched) -> None:
+        if texts := arrival.coded.texts:
+            self.texts[arrival.column] = {**self.texts.get(arrival.column, {}), **texts}
+            touched.texts.setdefault(arrival.column, {}).update(texts)
+        kept = self._arrivals.keep(lane, cursors, arrival)
+        try:
+            self._take_block(arrival, lane, cursors, touched)
+        except KeyError:
+            if not kept:
+                raise ValueError(
+                    f"block {arrival.block} of column {arrival.column!r} has a text without its dictionary entry"
+                ) from None
+
+    def _take_block(self, arrival: PackedBlock, lane: Lane, cursors: Cursors, touched: Touched) -> None:
+        """Raises KeyError, and changes nothing, when a text is not known."""
+        column, coded = arrival.column, arrival.coded
+        if column not in self._columns or arrival.position < self.born[column]:
+            return
+        texts = self.texts.get(column, {})
+        if self._columns[column].kind is Kind.TEXT:
+            for code in np.unique(coded.codes).tolist():
+                texts[code]
+        self._flush(column)
+        admitted = self._arrivals.admit_block(lane, cursors, arrival)
+        touched.spoke_of(column, ((arrival.block << BLOCK_BITS) + coded.offsets.astype(np.int64)).tolist())
+        touched.block(column, arrival.block, arrival.position)
+        if not admitted.all():
+            codes = coded.codes[np.repeat(admitted, coded.counts)]
+            coded = replace(
+                coded, offsets=coded.offsets[admitted], counts=coded.counts[admitted], codes=codes
+            )
+        self._writable(column).put_block(arrival.block, coded, texts.__getitem__)
+
+    def _tag(self, change: TagChange, cursors: Cursors, touched: Touched) -> None:
         tag_id = change.tag.name
         known = self.tags.get(tag_id)
-        if known is not None and known.position > change.position:
+        latest = self._gone.get(tag_id, -1) if known is None else known.position
+        if latest > change.position:
             return
+        touched.tags[tag_id] = change
+        touched.anew.add(tag_id)
         if change.deleted:
             self.tags.pop(tag_id, None)
-            self._drop(tag_id)
+            self._drop(tag_id, change.position)
         else:
             self.tags[tag_id] = change
-            self._hold(tag_id, change.tag.type)
-        touched.tags[tag_id] = change
+            self._hold(tag_id, change.tag.type, change.position, cursors, touched)
+        self.schema = Catalogue.of([each.tag for each in self.tags.values()])
 
-    def _feature(self, change: FeatureChange, touched: Touched) -> None:
+    def _feature(self, change: FeatureChange, cursors: Cursors, touched: Touched) -> None:
         known = self.features.get(change.form)
-        if known is not None and known.position > change.position:
+        latest = self._gone.get(change.column, -1) if known is None else known.position
+        if latest > change.position:
             return
+        touched.features[change.form] = change
         if change.state is FeatureState.DROPPED:
             self.features.pop(change.form, None)
-            self._drop(change.column)
+            self._drop(change.column, change.position)
         else:
             self.features[change.form] = change
-            self._hold(change.column, ValueType(change.kind))
-        touched.features[change.form] = change
+            self._hold(change.column, ValueType(change.kind), change.position, cursors, touched)
 
-    def _hold(self, column: str, type_: ValueType) -> None:
-        """A column of another type than before starts anew."""
-        if self.types.get(column) != type_:
-            self.types[column] = type_
-            self.columns[column] = column_of(type_)
+    def _hold(self, column: str, type_: ValueType, position: int, cursors: Cursors, touched: Touched) -> None:
+        """A column of another type than before starts anew, with what came too early for it."""
+        if self._types.get(column) == type_:
+            return
+        self._late.pop(column, None)
+        self._types[column] = type_
+        self._columns[column] = column_of(type_)
+        self.born[column] = position
+        self._own.add(column)
+        touched.anew.add(column)
+        for lane, early in self._arrivals.kept(column, position):
+            if isinstance(early, PackedBlock):
+                self._take_block(early, lane, cursors, touched)
+            else:
+                self._take_value(early, lane, cursors, touched)
 
-    def _drop(self, column: str) -> None:
-        for held in (self.columns, self.types, self.texts):
+    def _drop(self, column: str, position: int) -> None:
+        self._gone[column] = position
+        for held in (self._columns, self._types, self.texts, self.born, self._late):
             held.pop(column, None)
 
+    def _writable(self, column: str) -> MemoryColumn:
+        if column not in self._own:
+            self._columns[column] = self._columns[column].copy()
+            self._own.add(column)
+        return self._columns[column]
 
-class TagIndexes:
-    """Every tenant's index. `arrivals` of all tenants follow the same two cursors."""
+    def _flush(self, *columns: str) -> None:
+        """Puts single values into their columns: all of a column at once is cheaper than one by one."""
+        for column in columns or tuple(self._late):
+            if values := self._late.pop(column, None):
+                self._writable(column).put(values)
 
-    def __init__(self) -> None:
-        self._tenants: dict[str, TenantIndex] = {}
-        self._cursors: dict[Lane, int] = {Lane.LIVE: 0, Lane.BULK: 0}
 
-    def tenant(self, name: str) -> TenantIndex:
-        """One tenant's index, an empty one for a tenant that nothing was said of."""
-        found = self._tenants.get(name)
-        if found is None:
-            found = TenantIndex(name, Arrivals(dict(self._cursors)))
-            self._tenants[name] = found
-        return found
-
-    def tenants(self) -> list[TenantIndex]:
-        """In order of name."""
-        return [self._tenants[name] for name in sorted(self._tenants)]
-
-    def reached(self, lane: Lane, position: int) -> None:
-        """A lane's cursor has moved."""
-        self._cursors[lane] = max(self._cursors[lane], position)
-        for each in self._tenants.values():
-            each.arrivals.reached(lane, position)
-
-    def take_over(self, arriving: "TagIndexes") -> None:
-        """Puts other indexes in the place of these, cursors included."""
-        self._tenants, self._cursors = arriving._tenants, arriving._cursors
-
-    def clear(self) -> None:
-        """Forgets everything, before it is loaded anew."""
-        self._tenants.clear()
-        self._cursors = {Lane.LIVE: 0, Lane.BULK: 0}
+def column_of(type_: ValueType) -> MemoryColumn:
+    """An empty column for values of a type."""
+    if type_.kind is Kind.LIST:
+        assert type_.element is not None
+        return ListColumn(type_.element)
+    return ScalarColumn(type_.kind)

@@ -1,37 +1,73 @@
-"""Who there is: populations, redirects and birth hashes of one tenant."""
+"""Who there is: populations, redirects and birth hashes of one tenant, in blocks of 65,536 ids."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
 
-from segments.domain.changes import PersonChange, PersonState
+from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE, PersonChange, PersonState
+
+_OFFSET = BLOCK_SIZE - 1
+_NEVER_SEEN = 0
+_POPULATIONS = {
+    Population.ALL: frozenset({PersonState.ANONYMOUS, PersonState.KNOWN, PersonState.MEMBER}),
+    Population.KNOWN: frozenset({PersonState.KNOWN, PersonState.MEMBER}),
+    Population.MEMBER: frozenset({PersonState.MEMBER}),
+}
 
 
 @dataclass(slots=True)
-class Universe:
-    """Every id that was ever seen, by its latest version."""
+class _People:
+    states: npt.NDArray[np.uint8]
+    versions: npt.NDArray[np.int64]
+    redirects: npt.NDArray[np.int64]
+    birth_hashes: npt.NDArray[np.uint64]
 
-    persons: dict[int, PersonChange] = field(default_factory=dict)
-    populations: dict[Population, BitMap] = field(
-        default_factory=lambda: {population: BitMap() for population in Population}
-    )
+    def copy(self) -> "_People":
+        return _People(
+            self.states.copy(), self.versions.copy(), self.redirects.copy(), self.birth_hashes.copy()
+        )
+
+
+class Universe:
+    """Every id that was ever seen, by its latest version. A copy shares what it does not write."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, _People] = {}
+        self._own: set[int] = set()
+        self.populations: dict[Population, BitMap] = {population: BitMap() for population in Population}
+        self.erased = BitMap()
+        self._own_sets = True
+
+    def copy(self) -> "Universe":
+        """One to change."""
+        other = Universe()
+        other._people = dict(self._people)
+        other.populations = dict(self.populations)
+        other.erased = self.erased
+        other._own_sets = False
+        return other
 
     def apply(self, change: PersonChange) -> bool:
         """Takes an entry; false when a higher version is known."""
-        known = self.persons.get(change.person_id)
-        if known is not None and known.version > change.version:
+        people = self._writable(change.person_id >> BLOCK_BITS)
+        offset = change.person_id & _OFFSET
+        if people.states[offset] != _NEVER_SEEN and int(people.versions[offset]) > change.version:
             return False
-        self.persons[change.person_id] = change
-        _place(self.populations[Population.ALL], change.person_id, inside=change.state.living)
-        _place(
-            self.populations[Population.KNOWN],
-            change.person_id,
-            inside=change.state in {PersonState.KNOWN, PersonState.MEMBER},
-        )
-        _place(
-            self.populations[Population.MEMBER], change.person_id, inside=change.state is PersonState.MEMBER
-        )
+        people.states[offset] = change.state.value
+        people.versions[offset] = change.version
+        people.redirects[offset] = change.redirect_person_id
+        people.birth_hashes[offset] = change.birth_hash
+        if not self._own_sets:
+            self.populations = {name: persons.copy() for name, persons in self.populations.items()}
+            self.erased = self.erased.copy()
+            self._own_sets = True
+        for population, states in _POPULATIONS.items():
+            _place(self.populations[population], change.person_id, inside=change.state in states)
+        _place(self.erased, change.person_id, inside=change.state is PersonState.ERASED)
         return True
 
     def living(self, person_id: int) -> int:
@@ -40,18 +76,52 @@ class Universe:
         seen: set[int] = set()
         while person_id not in seen:
             seen.add(person_id)
-            person = self.persons.get(person_id)
-            if person is None or person.state is PersonState.ERASED:
+            people = self._people.get(person_id >> BLOCK_BITS)
+            state = _NEVER_SEEN if people is None else int(people.states[person_id & _OFFSET])
+            if people is None or state in {_NEVER_SEEN, PersonState.ERASED.value}:
                 return 0
-            if person.state is not PersonState.REDIRECTED:
+            if state != PersonState.REDIRECTED.value:
                 return person_id
-            person_id = person.redirect_person_id
+            person_id = int(people.redirects[person_id & _OFFSET])
         return 0
 
-    def birth_hash(self, person_id: int) -> int:
-        """The keyed hash of the birth identifier, 0 for an unknown id."""
-        person = self.persons.get(person_id)
-        return 0 if person is None else person.birth_hash
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """The keyed hash of each one's birth identifier, 0 for an unknown id."""
+        found = np.zeros(len(person_ids), np.uint64)
+        blocks = person_ids >> BLOCK_BITS
+        for block in np.unique(blocks).tolist():
+            people = self._people.get(block)
+            if people is not None:
+                here = blocks == block
+                found[here] = people.birth_hashes[person_ids[here] & _OFFSET]
+        return found
+
+    def persons(self, tenant: str) -> Iterator[PersonChange]:
+        """Every id that was ever seen, ascending."""
+        for block in sorted(self._people):
+            people = self._people[block]
+            for offset in np.flatnonzero(people.states).tolist():
+                yield PersonChange(
+                    tenant=tenant,
+                    position=0,
+                    person_id=(block << BLOCK_BITS) + offset,
+                    version=int(people.versions[offset]),
+                    state=PersonState(int(people.states[offset])),
+                    redirect_person_id=int(people.redirects[offset]),
+                    birth_hash=int(people.birth_hashes[offset]),
+                )
+
+    def _writable(self, block: int) -> _People:
+        if block not in self._own:
+            people = self._people.get(block)
+            if people is None:
+                arrays = (np.zeros(BLOCK_SIZE, kind) for kind in (np.uint8, np.int64, np.int64, np.uint64))
+                people = _People(*arrays)  # type: ignore[arg-type]
+            else:
+                people = people.copy()
+            self._people[block] = people
+            self._own.add(block)
+        return self._people[block]
 
 
 def _place(population: BitMap, person_id: int, *, inside: bool) -> None:

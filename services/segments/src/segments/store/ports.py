@@ -1,20 +1,24 @@
-"""What the use cases need. Store methods take the connection of the caller's transaction and see its snapshot; the
-index is in memory and is changed only where nobody reads it."""
+"""What the use cases need. Store methods take the connection of the caller's transaction and see its snapshot; an
+index is in memory."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column, TagBitmaps
 from rules.evaluate.meaning import Value
-from rules.schema import TagType
+from rules.schema import Catalogue, TagType
 from rules.values import ValueType
 from rules.windows import CalendarSettings
 from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChange, TagChange
 from segments.domain.dictionary import Dictionary
 from segments.domain.movement import Followed
+from segments.domain.packing import Coded
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
 from servicekit.changelog import Head
@@ -24,7 +28,7 @@ from sqlalchemy import Connection
 
 
 class SegmentStore(Protocol):
-    """Segments by (tenant, segment_id)."""
+    """Segments by (tenant, segment_id), and per tenant the moment at which rules that age were last looked at."""
 
     def get(self, connection: Connection, tenant: str, segment_id: str) -> Segment | None:
         """One segment; None when there is none."""
@@ -42,6 +46,14 @@ class SegmentStore(Protocol):
         """Removes a segment; false when there was none."""
         ...
 
+    def moments(self, connection: Connection) -> dict[str, dt.datetime]:
+        """By tenant; only those that have one."""
+        ...
+
+    def put_moment(self, connection: Connection, tenant: str, moment: dt.datetime) -> None:
+        """Stores a tenant's, in place of any."""
+        ...
+
 
 class SnapshotStore(Protocol):
     """Snapshots by (tenant, snapshot_id); never changed."""
@@ -54,114 +66,10 @@ class SnapshotStore(Protocol):
         """Stores a new snapshot."""
         ...
 
-
-class IndexStore(Protocol):
-    """The index as stored: what a restart begins with."""
-
-    def save(self, connection: Connection, tenant: str, touched: Touched, index: "TenantIndex") -> None:
-        """Stores what a batch of changes moved; `index` already holds it."""
+    def remove_before(self, connection: Connection, moment: dt.datetime, limit: int) -> int:
+        """Removes at most `limit` snapshots of any tenant that were made before a moment, oldest first; answers how
+        many."""
         ...
-
-    def replace(self, connection: Connection, indexes: Iterable["TenantIndex"]) -> None:
-        """Stores whole indexes in place of everything stored, in one transaction."""
-        ...
-
-    def load(self, connection: Connection, into: "TagIndexes") -> None:
-        """Fills an empty index with what is stored."""
-        ...
-
-
-class TenantIndex(Protocol):
-    """One tenant's tag values, features and universe in memory."""
-
-    tenant: str
-    tags: dict[str, TagChange]
-    features: dict[str, FeatureChange]
-    day: DayRolled | None
-
-    @property
-    def calendar(self) -> CalendarSettings:
-        """The tenant's zone and week; the defaults before they are known."""
-        ...
-
-    def as_of(self, now: dt.datetime) -> dt.datetime:
-        """The moment that answers hold for: now, or the end of the day that windows still stand at."""
-        ...
-
-    def tag_types(self) -> Mapping[str, TagType]:
-        """The tags that rules may mention."""
-        ...
-
-    def bitmaps(self, members: Mapping[str, BitMap], only: BitMap | None = None) -> TagBitmaps:
-        """A view for evaluation; `members` are the segments' for IN SEGMENT, `only` narrows it to some persons at a
-        cost that follows their number."""
-        ...
-
-    def population(self, population: Population) -> BitMap:
-        """The living persons of a population; not to be changed."""
-        ...
-
-    def living(self, person_id: int) -> int:
-        """The living person that an id stands for; 0 when there is none."""
-        ...
-
-    def birth_hashes(self, person_ids: BitMap) -> Iterator[int]:
-        """The birth hash of each, ascending by id; 0 for one that is not known."""
-        ...
-
-    def values(self, column: str, block: int) -> list[tuple[int, Value]]:
-        """(person_id & 0xFFFF, value) of a block's persons who have a value, ascending. Raises KeyError for no such
-        column."""
-        ...
-
-    def persons(self) -> Iterable[PersonChange]:
-        """Every id that was ever seen, by its latest entry."""
-        ...
-
-    def column_texts(self) -> dict[str, dict[int, str]]:
-        """column -> code -> text: what the codes of packed blocks stand for."""
-        ...
-
-    def type_of(self, column: str) -> ValueType | None:
-        """The type of a column's values; None when there is no such column."""
-        ...
-
-    def load_block(self, column: str, block: int, values: Mapping[int, Value]) -> None:
-        """Takes a block as it was stored: person_id & 0xFFFF -> value."""
-        ...
-
-    def apply(self, change: Change, lane: Lane, touched: Touched) -> None:
-        """Takes one change; of two about one thing the one with the higher position wins, in whatever order they come.
-        Notes in `touched` what it may have moved."""
-        ...
-
-
-class TagIndexes(Protocol):
-    """Every tenant's index."""
-
-    def tenant(self, name: str) -> TenantIndex:
-        """One tenant's; an empty one for a tenant that nothing was said of."""
-        ...
-
-    def tenants(self) -> Sequence[TenantIndex]:
-        """All, in order of name."""
-        ...
-
-    def reached(self, lane: Lane, position: int) -> None:
-        """A lane's cursor has moved: what came before it on this lane will not come again."""
-        ...
-
-    def take_over(self, arriving: Any) -> None:
-        """Puts other indexes of the same kind in the place of these, cursors included."""
-        ...
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        ...
-
-
-WithColumns = Callable[[TagBitmaps, Mapping[str, Column]], TagBitmaps]
-"""A view to which columns of features are added, by form."""
 
 
 class DictionaryStore(Protocol):
@@ -176,11 +84,145 @@ class DictionaryStore(Protocol):
         ...
 
 
+class IndexStore(Protocol):
+    """The index as stored: what a restart begins with."""
+
+    def save(self, connection: Connection, tenant: str, touched: Touched, index: "TenantIndex") -> None:
+        """Stores what a batch of changes moved; `index` already holds it."""
+        ...
+
+    def replace(self, connection: Connection, indexes: Iterable["TenantIndex"]) -> None:
+        """Stores whole indexes in place of everything stored, in one transaction."""
+        ...
+
+    def load(self, connection: Connection, empty_index: "EmptyIndex") -> dict[str, "TenantIndex"]:
+        """By tenant, what is stored; equal to what was saved."""
+        ...
+
+    def fold(self, connection: Connection, *, beyond: int) -> bool:
+        """Writes one block anew with the single values that lie beside it and that neither lane can overtake any more,
+        the block with most of them; false when none has more than `beyond`."""
+        ...
+
+
+class TenantIndex(Protocol):
+    """One tenant's tag values, features and universe in memory, at one version. Changed only in a copy that nobody
+    else has."""
+
+    tenant: str
+    tags: dict[str, TagChange]
+    features: dict[str, FeatureChange]
+    born: dict[str, int]
+    texts: dict[str, dict[int, str]]
+    day: DayRolled | None
+    schema: Catalogue
+    """`born`: by column, the position of what defined it: older values are of another column. `texts`: by column, what
+    codes of packed blocks stand for. `schema`: the tags, for evaluation."""
+
+    def copy(self) -> "TenantIndex":
+        """One to change, at a cost that follows the number of columns; it shares what it does not write."""
+        ...
+
+    @property
+    def calendar(self) -> CalendarSettings:
+        """The tenant's zone and week; the defaults before they are known."""
+        ...
+
+    def as_of(self, moment: dt.datetime) -> dt.datetime:
+        """The moment that values hold for: the given one, or the end of the day that windows still stand at."""
+        ...
+
+    def tag_types(self) -> Mapping[str, TagType]:
+        """The tags that rules may mention."""
+        ...
+
+    def bitmaps(
+        self, members: Mapping[str, BitMap], only: BitMap | None = None, *, by_person: bool = False
+    ) -> TagBitmaps:
+        """A view for evaluation; `members` are the segments' for IN SEGMENT, `only` narrows it to some persons, with
+        `by_person` at a cost that follows their number."""
+        ...
+
+    def population(self, population: Population) -> BitMap:
+        """The living persons of a population; not to be changed."""
+        ...
+
+    def erased(self) -> BitMap:
+        """The ids that were erased; not to be changed."""
+        ...
+
+    def living(self, person_id: int) -> int:
+        """The living person that an id stands for; 0 when there is none."""
+        ...
+
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """The birth hash of each, in the same order; 0 for one that is not known."""
+        ...
+
+    def persons(self) -> Iterator[PersonChange]:
+        """Every id that was ever seen, ascending, by its latest entry."""
+        ...
+
+    def column_names(self) -> list[str]:
+        """Tags' and features' columns, in order."""
+        ...
+
+    def blocks(self, column: str) -> list[int]:
+        """The blocks of a column, ascending. Raises KeyError for no such column."""
+        ...
+
+    def block(self, column: str, block: int) -> Coded | None:
+        """The known values of a block, self-contained; None for no such column."""
+        ...
+
+    def type_of(self, column: str) -> ValueType | None:
+        """The type of a column's values; None when there is no such column."""
+        ...
+
+    def apply(
+        self, changes: Iterable[Change], lane: Lane, cursors: Mapping[Lane, int], touched: Touched
+    ) -> None:
+        """Takes changes of one lane in order; of two about one thing the one with the higher position wins, in whatever
+        order the lanes come. `cursors` are the lanes' before these changes. Notes in `touched` what they may have
+        moved. Raises ValueError for what cannot be understood."""
+        ...
+
+    def restore(self, column: str, block: int, coded: Coded) -> None:
+        """Takes a block as it was stored."""
+        ...
+
+    def restore_value(self, column: str, person_id: int, position: int, value: Value | None) -> None:
+        """Takes a single value as it was stored beside the blocks, after them."""
+        ...
+
+    def restored(self) -> None:
+        """Ends the restoring."""
+        ...
+
+
+EmptyIndex = Callable[[str], TenantIndex]
+"""Makes a tenant's index that holds nothing yet."""
+
+
+class WritableColumn(Column, Protocol):
+    """A column that is being filled."""
+
+    def put_block(self, block: int, coded: Coded, text_of: Callable[[int], str]) -> None:
+        """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError."""
+        ...
+
+
+EmptyColumn = Callable[[ValueType], WritableColumn]
+WithColumns = Callable[[TagBitmaps, Mapping[str, Column]], TagBitmaps]
+"""A view to which columns of features are added, by form."""
+
+
 class Journal(Protocol):
     """The changelog, and how far this service has come with tagging."""
 
     def append(self, connection: Connection, lane: Lane, followed: Mapping[str, Followed]) -> Revision:
-        """Appends what happened to each tenant's segments; last in its transaction. The revision covers it."""
+        """Appends what happened to each tenant's segments; last in its transaction. The revision covers it and rests
+        on what the store holds of the services to the left."""
         ...
 
     def head(self, connection: Connection) -> Head:
@@ -188,18 +230,29 @@ class Journal(Protocol):
         ...
 
     def cursor(self, connection: Connection) -> Revision | None:
-        """The cursor in tagging's changelog, None before the first bootstrap. The bulk lane's lies no later than the
-        live lane's: what bulk had overtaken comes again after a restart."""
+        """The cursor in tagging's changelog, None before the first bootstrap. Both lanes lie where the slower one is:
+        what the faster one has told beyond it is partly kept in memory alone, so it comes again after a restart."""
         ...
 
     def advance(self, connection: Connection, lane: Lane, progress: Progress) -> None:
         """Stores a lane's progress."""
         ...
 
-    def reset(self, connection: Connection, progress: Progress) -> None:
-        """Stores the progress that a bootstrap ended with."""
+    def finish_bootstrap(self, connection: Connection, progress: Progress) -> None:
+        """Stores the progress that a bootstrap ended with and begins a new epoch: who watches this service bootstraps
+        in turn."""
         ...
 
     def forget(self, connection: Connection) -> None:
         """Removes the cursor, so that a bootstrap follows."""
         ...
+
+
+@dataclass(frozen=True)
+class Stores:
+    """All that a change of segments or of the index is stored in."""
+
+    index: IndexStore
+    segments: SegmentStore
+    dictionary: DictionaryStore
+    journal: Journal

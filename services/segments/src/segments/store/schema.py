@@ -1,7 +1,7 @@
 """The tables of segments' store: the index's columns and universe, segments, snapshots, and the kit's."""
 
 from servicekit.kit_tables import kit_tables
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
 metadata = MetaData()
 kit_tables(metadata)
@@ -25,6 +25,13 @@ Table(
     sqlite_with_rowid=False,
 )
 Table(
+    "tenant_moment",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("moment_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
     "snapshot",
     metadata,
     Column("tenant", Text, primary_key=True),
@@ -37,6 +44,7 @@ Table(
     Column("as_of_us", BigInteger, nullable=False),
     Column("revision_token", Text, nullable=False),
     Column("members", LargeBinary, nullable=False),
+    Index("snapshot_by_create_time", "create_time_us"),
 )
 Table(
     "tag",
@@ -44,6 +52,7 @@ Table(
     Column("tenant", Text, primary_key=True),
     Column("tag_id", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("born", BigInteger, nullable=False),
     Column("definition", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -53,6 +62,7 @@ Table(
     Column("tenant", Text, primary_key=True),
     Column("form", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("born", BigInteger, nullable=False),
     Column("values_column", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("state", SmallInteger, nullable=False),
@@ -82,7 +92,6 @@ Table(
     metadata,
     Column("tenant", Text, primary_key=True),
     Column("person_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("position", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("redirect_person_id", BigInteger, nullable=False),
@@ -113,6 +122,6 @@ Table(
     Column("values_column", Text, primary_key=True),
     Column("person_id", BigInteger, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
-    Column("pack", LargeBinary, nullable=True),
+    Column("codes", Text, nullable=True),
     sqlite_with_rowid=False,
 )

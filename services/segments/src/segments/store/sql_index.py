@@ -2,158 +2,225 @@
 
 import datetime as dt
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from rules.evaluate.meaning import Value
 from rules.schema import Openness, TagType, ValueList
 from rules.values import Kind, ValueType
 from segments.domain.changes import (
     BLOCK_BITS,
+    Change,
     DayRolled,
     FeatureChange,
     FeatureState,
     PersonChange,
     PersonState,
-    PersonValues,
     TagChange,
 )
-from segments.domain.packing import EPOCH_DAY, pack, unpack
+from segments.domain.packing import EPOCH_DAY, Coded, code_of, pack, scalar_of, unpack
 from segments.domain.touched import Touched
-from segments.store.ports import TagIndexes, TenantIndex
+from segments.store.ports import EmptyIndex, TenantIndex
 from servicekit.driver_sql import execute, execute_many
-from servicekit.revision import Lane
+from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 
-FOLDED_DELTAS = 20_000
-"""Single values of a tenant that a store keeps beside the blocks; beyond, their blocks are written anew."""
 _TABLES = ("tag", "feature", "tenant_day", "person", "column_text", "column_block", "value_delta")
+_NEVER = 2**63
+_BLOCK_PERSONS = 1 << BLOCK_BITS
 
 
 class SqlIndexStore:
     """Implements IndexStore."""
 
     def save(self, connection: Connection, tenant: str, touched: Touched, index: TenantIndex) -> None:
-        self._save_catalogue(connection, tenant, touched)
+        _save_catalogue(connection, tenant, touched, index)
         _put_persons(connection, tenant, touched.persons.values())
         for (column, block), position in touched.blocks.items():
-            self._write_block(connection, index, column, block, position)
-        self._save_values(connection, tenant, touched)
-        if touched.values:
-            self._fold(connection, index)
+            _save_block(connection, index, column, block, position)
+        _put_deltas(connection, index, touched)
 
     def replace(self, connection: Connection, indexes: Iterable[TenantIndex]) -> None:
         for table in _TABLES:
-            execute(connection, f"DELETE FROM {table}")  # noqa: S608  # constants
+            execute(connection, f"DELETE FROM {table}")  # constants
         for index in indexes:
-            self._replace_tenant(connection, index)
+            _replace_tenant(connection, index)
 
-    def load(self, connection: Connection, into: TagIndexes) -> None:
+    def load(self, connection: Connection, empty_index: EmptyIndex) -> dict[str, TenantIndex]:
+        found: dict[str, TenantIndex] = {}
+        changes: dict[str, list[Change]] = {}
         for change in _stored_changes(connection):
-            into.tenant(change.tenant).apply(change, Lane.LIVE, Touched())
-        _load_columns(connection, into)
+            changes.setdefault(change.tenant, []).append(change)
+        for tenant, each in changes.items():
+            found[tenant] = empty_index(tenant)
+            found[tenant].apply(each, Lane.LIVE, dict.fromkeys(LANES, 0), Touched())
+        _load_columns(connection, found)
+        return found
 
-    # -------------------------------------------------------------------------------------------- parts
-
-    def _save_catalogue(self, connection: Connection, tenant: str, touched: Touched) -> None:
-        for tag_id, tag in touched.tags.items():
-            execute(connection, "DELETE FROM tag WHERE tenant = ? AND tag_id = ?", (tenant, tag_id))
-            if tag.deleted:
-                _drop_column(connection, tenant, tag_id)
-            else:
-                _put_tag(connection, tag)
-        for form, feature in touched.features.items():
-            execute(connection, "DELETE FROM feature WHERE tenant = ? AND form = ?", (tenant, form))
-            if feature.state is FeatureState.DROPPED:
-                _drop_column(connection, tenant, feature.column)
-            else:
-                _put_feature(connection, feature)
-        if touched.day is not None:
-            _put_day(connection, touched.day)
-        for column, texts in touched.texts.items():
-            execute_many(
-                connection,
-                "INSERT INTO column_text (tenant, values_column, code, text) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (tenant, values_column, code) DO NOTHING",
-                [(tenant, column, code, text) for code, text in texts.items()],
-            )
-
-    def _save_values(self, connection: Connection, tenant: str, touched: Touched) -> None:
-        execute_many(
-            connection,
-            "INSERT INTO value_delta (tenant, values_column, person_id, position, pack) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (tenant, values_column, person_id) "
-            "DO UPDATE SET position = excluded.position, pack = excluded.pack",
-            [
-                (tenant, column, person_id, arrival.position, _packed_one(arrival.value))
-                for (column, person_id), arrival in touched.values.items()
-            ],
-        )
-
-    def _write_block(
-        self, connection: Connection, index: TenantIndex, column: str, block: int, position: int
-    ) -> None:
-        """Stores a block as it is in memory; single values up to `position` are part of it."""
-        try:
-            values = index.values(column, block)
-        except KeyError:
-            return
-        key = (index.tenant, column)
-        execute(
-            connection,
-            "INSERT INTO column_block (tenant, values_column, block, pack) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (tenant, values_column, block) DO UPDATE SET pack = excluded.pack",
-            (*key, block, pack(values)),
-        )
-        execute(
-            connection,
-            "DELETE FROM value_delta WHERE tenant = ? AND values_column = ? AND person_id >= ? AND person_id < ? "
-            "AND position <= ?",
-            (*key, block << BLOCK_BITS, (block + 1) << BLOCK_BITS, position),
-        )
-
-    def _fold(self, connection: Connection, index: TenantIndex) -> None:
-        """Writes blocks anew when too many single values lie beside them. Values that the other lane may still
-        overtake keep their rows, and with them their positions."""
-        count = execute(
-            connection, "SELECT count(*) FROM value_delta WHERE tenant = ?", (index.tenant,)
-        ).scalar_one()
-        if count <= FOLDED_DELTAS:
-            return
+    def fold(self, connection: Connection, *, beyond: int) -> bool:
         settled = execute(
             connection,
             "SELECT min(position) FROM upstream WHERE consumer = 'tagging' AND service = 'tagging'",
         ).scalar_one_or_none()
-        rows = execute(
+        fullest = execute(
             connection,
-            "SELECT DISTINCT values_column, person_id >> 16 FROM value_delta WHERE tenant = ?",
-            (index.tenant,),
-        ).all()
-        for column, block in rows:
-            self._write_block(connection, index, column, block, settled or 0)
-
-    def _replace_tenant(self, connection: Connection, index: TenantIndex) -> None:
-        for tag in index.tags.values():
-            _put_tag(connection, tag)
-        for feature in index.features.values():
-            _put_feature(connection, feature)
-        if index.day is not None:
-            _put_day(connection, index.day)
-        _put_persons(connection, index.tenant, index.persons())
-        blocks = {person.person_id >> BLOCK_BITS for person in index.persons()}
-        for column, texts in index.column_texts().items():
-            execute_many(
-                connection,
-                "INSERT INTO column_text (tenant, values_column, code, text) VALUES (?, ?, ?, ?)",
-                [(index.tenant, column, code, text) for code, text in texts.items()],
-            )
-        for column in [*index.tags, *(feature.column for feature in index.features.values())]:
-            for block in sorted(blocks):
-                self._write_block(connection, index, column, block, 0)
+            "SELECT tenant, values_column, person_id >> 16 AS block, count(*) AS deltas FROM value_delta "
+            "WHERE position <= ? GROUP BY tenant, values_column, block ORDER BY deltas DESC LIMIT 1",
+            (settled or 0,),
+        ).one_or_none()
+        if fullest is None or fullest[3] <= beyond:
+            return False
+        _fold_block(connection, fullest[0], fullest[1], fullest[2], settled or 0)
+        return True
 
 
-def _put_tag(connection: Connection, change: TagChange) -> None:
+def _save_catalogue(connection: Connection, tenant: str, touched: Touched, index: TenantIndex) -> None:
+    for column in touched.anew - touched.tags.keys():
+        _drop_column(connection, tenant, column, texts=False)
+    for tag_id, tag in touched.tags.items():
+        execute(connection, "DELETE FROM tag WHERE tenant = ? AND tag_id = ?", (tenant, tag_id))
+        if tag.deleted:
+            _drop_column(connection, tenant, tag_id)
+        else:
+            _put_tag(connection, tag, index.born[tag_id])
+            if index.born[tag_id] == tag.position:
+                _drop_column(connection, tenant, tag_id, texts=False)
+    for form, feature in touched.features.items():
+        execute(connection, "DELETE FROM feature WHERE tenant = ? AND form = ?", (tenant, form))
+        if feature.state is FeatureState.DROPPED:
+            _drop_column(connection, tenant, feature.column)
+        else:
+            _put_feature(connection, feature, index.born[feature.column])
+    if touched.day is not None:
+        _put_day(connection, touched.day)
+    for column, texts in touched.texts.items():
+        _put_texts(connection, tenant, column, texts)
+
+
+def _save_block(connection: Connection, index: TenantIndex, column: str, block: int, position: int) -> None:
+    """Stores a block as it is in memory; single values up to `position` are part of it."""
+    coded = index.block(column, block)
+    if coded is not None:
+        _put_block(connection, index.tenant, column, block, coded)
+        _remove_deltas(connection, index.tenant, column, block, position)
+
+
+def _put_block(connection: Connection, tenant: str, column: str, block: int, coded: Coded) -> None:
+    execute(
+        connection,
+        "INSERT INTO column_block (tenant, values_column, block, pack) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (tenant, values_column, block) DO UPDATE SET pack = excluded.pack",
+        (tenant, column, block, pack(coded)),
+    )
+
+
+def _remove_deltas(connection: Connection, tenant: str, column: str, block: int, position: int) -> None:
+    execute(
+        connection,
+        "DELETE FROM value_delta WHERE tenant = ? AND values_column = ? AND person_id >= ? AND person_id < ? "
+        "AND position <= ?",
+        (tenant, column, block << BLOCK_BITS, (block + 1) << BLOCK_BITS, position),
+    )
+
+
+def _put_deltas(connection: Connection, index: TenantIndex, touched: Touched) -> None:
+    execute_many(
+        connection,
+        "INSERT INTO value_delta (tenant, values_column, person_id, position, codes) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (tenant, values_column, person_id) "
+        "DO UPDATE SET position = excluded.position, codes = excluded.codes",
+        [
+            (index.tenant, column, person_id, arrival.position, _delta(arrival.value))
+            for column, person_id, arrival in touched.single_values()
+            if arrival.position >= index.born.get(column, _NEVER)
+        ],
+    )
+
+
+def _delta(value: Value | None) -> str | None:
+    """A single value as JSON: its codes, texts as they are; None is unknown."""
+    if value is None:
+        return None
+    elements = value if isinstance(value, tuple) else (value,)
+    return json.dumps(
+        [each if isinstance(each, str) else code_of(each) for each in elements], ensure_ascii=False
+    )
+
+
+def _value(delta: str | None, type_: ValueType) -> Value | None:
+    if delta is None:
+        return None
+    kind = type_.element or type_.kind
+    elements = tuple(each if isinstance(each, str) else scalar_of(each, kind) for each in json.loads(delta))
+    return elements if type_.kind is Kind.LIST else elements[0]
+
+
+def _fold_block(connection: Connection, tenant: str, column: str, block: int, settled: int) -> None:
+    """Rows of single values over the stored block: what both say of a person the rows say later."""
+    packed = execute(
+        connection,
+        "SELECT pack FROM column_block WHERE tenant = ? AND values_column = ? AND block = ?",
+        (tenant, column, block),
+    ).scalar_one_or_none()
+    rows = execute(
+        connection,
+        "SELECT person_id, codes FROM value_delta WHERE tenant = ? AND values_column = ? AND person_id >= ? "
+        "AND person_id < ? AND position <= ? ORDER BY person_id",
+        (tenant, column, block << BLOCK_BITS, (block + 1) << BLOCK_BITS, settled),
+    ).all()
+    texts: dict[int, str] = {}
+    numbers: dict[str, int] = {}
+    held: dict[int, list[int]] = {}
+    if packed is not None:
+        stored = unpack(bytes(packed))
+        texts = dict(stored.texts)
+        numbers = {text: code for code, text in texts.items()}
+        codes = np.split(stored.codes, np.cumsum(stored.counts, dtype=np.int64)[:-1])
+        held = dict(zip(stored.offsets.tolist(), [each.tolist() for each in codes], strict=True))
+    for person_id, delta in rows:
+        found = [] if delta is None else json.loads(delta)
+        held[person_id & (_BLOCK_PERSONS - 1)] = [
+            numbers.setdefault(each, len(numbers)) if isinstance(each, str) else each for each in found
+        ]
+    kept = {offset: held[offset] for offset in sorted(held) if held[offset]}
+    coded = Coded(
+        np.asarray(list(kept), np.uint16),
+        np.asarray([len(each) for each in kept.values()], np.uint16),
+        np.asarray([code for each in kept.values() for code in each], np.int64),
+        {code: text for text, code in numbers.items()},
+    )
+    _put_block(connection, tenant, column, block, coded)
+    _remove_deltas(connection, tenant, column, block, settled)
+
+
+def _replace_tenant(connection: Connection, index: TenantIndex) -> None:
+    for tag in index.tags.values():
+        _put_tag(connection, tag, index.born[tag.tag.name])
+    for feature in index.features.values():
+        _put_feature(connection, feature, index.born[feature.column])
+    if index.day is not None:
+        _put_day(connection, index.day)
+    _put_persons(connection, index.tenant, index.persons())
+    for column, texts in index.texts.items():
+        _put_texts(connection, index.tenant, column, texts)
+    for column in index.column_names():
+        for block in index.blocks(column):
+            coded = index.block(column, block)
+            if coded is not None:
+                _put_block(connection, index.tenant, column, block, coded)
+
+
+def _put_texts(connection: Connection, tenant: str, column: str, texts: Mapping[int, str]) -> None:
+    execute_many(
+        connection,
+        "INSERT INTO column_text (tenant, values_column, code, text) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (tenant, values_column, code) DO UPDATE SET text = excluded.text",
+        [(tenant, column, code, text) for code, text in texts.items()],
+    )
+
+
+def _put_tag(connection: Connection, change: TagChange, born: int) -> None:
     tag = change.tag
     definition = {
         "kind": tag.type.kind.value,
@@ -165,20 +232,22 @@ def _put_tag(connection: Connection, change: TagChange) -> None:
     }
     execute(
         connection,
-        "INSERT INTO tag (tenant, tag_id, position, definition) VALUES (?, ?, ?, ?)",
-        (change.tenant, tag.name, change.position, json.dumps(definition, ensure_ascii=False)),
+        "INSERT INTO tag (tenant, tag_id, position, born, definition) VALUES (?, ?, ?, ?, ?)",
+        (change.tenant, tag.name, change.position, born, json.dumps(definition, ensure_ascii=False)),
     )
 
 
-def _put_feature(connection: Connection, change: FeatureChange) -> None:
+def _put_feature(connection: Connection, change: FeatureChange, born: int) -> None:
     execute(
         connection,
-        "INSERT INTO feature (tenant, form, position, values_column, kind, state, done_count, total_count, failure) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO feature "
+        "(tenant, form, position, born, values_column, kind, state, done_count, total_count, failure) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             change.tenant,
             change.form,
             change.position,
+            born,
             change.column,
             change.kind.value,
             change.state.value,
@@ -207,15 +276,14 @@ def _put_day(connection: Connection, change: DayRolled) -> None:
 def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonChange]) -> None:
     execute_many(
         connection,
-        "INSERT INTO person (tenant, person_id, position, version, state, redirect_person_id, birth_hash) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id) DO UPDATE SET position = excluded.position, "
-        "version = excluded.version, state = excluded.state, redirect_person_id = excluded.redirect_person_id, "
+        "INSERT INTO person (tenant, person_id, version, state, redirect_person_id, birth_hash) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id) DO UPDATE SET version = excluded.version, "
+        "state = excluded.state, redirect_person_id = excluded.redirect_person_id, "
         "birth_hash = excluded.birth_hash",
         [
             (
                 tenant,
                 person.person_id,
-                person.position,
                 person.version,
                 person.state.value,
                 person.redirect_person_id,
@@ -226,11 +294,11 @@ def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonCh
     )
 
 
-def _drop_column(connection: Connection, tenant: str, column: str) -> None:
-    for table in ("column_text", "column_block", "value_delta"):
+def _drop_column(connection: Connection, tenant: str, column: str, *, texts: bool = True) -> None:
+    for table in ("column_block", "value_delta", *(("column_text",) if texts else ())):
         execute(
             connection,
-            f"DELETE FROM {table} WHERE tenant = ? AND values_column = ?",  # noqa: S608  # constants
+            f"DELETE FROM {table} WHERE tenant = ? AND values_column = ?",
             (tenant, column),
         )
 
@@ -247,9 +315,9 @@ def _stored_changes(connection: Connection) -> Iterable[TagChange | FeatureChang
         yield DayRolled(row[0], row[1], dt.date.fromordinal(row[2] + EPOCH_DAY), row[3], row[4])
     for row in execute(
         connection,
-        "SELECT tenant, position, person_id, version, state, redirect_person_id, birth_hash FROM person",
+        "SELECT tenant, person_id, version, state, redirect_person_id, birth_hash FROM person",
     ):
-        yield PersonChange(row[0], row[1], row[2], row[3], PersonState(row[4]), row[5], int(row[6], 16))
+        yield PersonChange(row[0], 0, row[1], row[2], PersonState(row[3]), row[4], int(row[5], 16))
 
 
 def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, Any]) -> TagChange:
@@ -260,36 +328,27 @@ def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, An
     return TagChange(tenant, position, TagType(tag_id, type_, values), stored["run_only"], deleted=False)
 
 
-def _load_columns(connection: Connection, into: TagIndexes) -> None:
+def _load_columns(connection: Connection, into: Mapping[str, TenantIndex]) -> None:
+    for tenant, column, born in execute(
+        connection,
+        "SELECT tenant, tag_id, born FROM tag UNION ALL SELECT tenant, values_column, born FROM feature",
+    ):
+        into[tenant].born[column] = born
     for tenant, column, code, text in execute(
         connection, "SELECT tenant, values_column, code, text FROM column_text"
     ):
-        into.tenant(tenant).column_texts().setdefault(column, {})[code] = text
+        if tenant in into:
+            into[tenant].texts.setdefault(column, {})[code] = text
     for tenant, column, block, packed in execute(
         connection, "SELECT tenant, values_column, block, pack FROM column_block"
     ):
-        index = into.tenant(tenant)
-        type_ = index.type_of(column)
-        if type_ is not None:
-            index.load_block(column, block, _unpacked(bytes(packed), type_))
-    deltas: dict[tuple[str, int, int], dict[str, Value | None]] = defaultdict(dict)
-    for tenant, column, person_id, position, packed in execute(
-        connection,
-        "SELECT tenant, values_column, person_id, position, pack FROM value_delta ORDER BY position",
+        if tenant in into and into[tenant].type_of(column) is not None:
+            into[tenant].restore(column, block, unpack(bytes(packed)))
+    for tenant, column, person_id, position, delta in execute(
+        connection, "SELECT tenant, values_column, person_id, position, codes FROM value_delta"
     ):
-        type_ = into.tenant(tenant).type_of(column)
+        type_ = into[tenant].type_of(column) if tenant in into else None
         if type_ is not None:
-            deltas[tenant, position, person_id][column] = (
-                None if packed is None else _unpacked(bytes(packed), type_)[0]
-            )
-    for (tenant, position, person_id), values in deltas.items():
-        change = PersonValues(tenant, position, person_id, values)
-        into.tenant(tenant).apply(change, Lane.LIVE, Touched())
-
-
-def _unpacked(packed: bytes, type_: ValueType) -> Mapping[int, Value]:
-    return unpack(packed, type_.element or type_.kind, multi_valued=type_.kind is Kind.LIST)
-
-
-def _packed_one(value: Value | None) -> bytes | None:
-    return None if value is None else pack([(0, value)])
+            into[tenant].restore_value(column, person_id, position, _value(delta, type_))
+    for index in into.values():
+        index.restored()

@@ -8,7 +8,7 @@ from segments.domain.segment import Segment
 from servicekit.changelog import Changelog, Entry, Head
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
-from servicekit.upstream import advance, cursor, forget, reset
+from servicekit.upstream import advance, cursor, forget, revisions
 from sqlalchemy import Connection
 
 CONSUMER = "tagging"
@@ -44,26 +44,24 @@ class SqlJournal:
                 entries += [
                     Entry(MEMBERS_KIND, tenant, self._render_movement(part)) for part in _parts(movement)
                 ]
-        head = self._changelog.head(connection)
-        rests_on = tuple(
-            Revision(service, point.epoch).at(lane_, point.position)
-            for (service, lane_), point in sorted(head.upstream.items())
-            if service == CONSUMER and lane_ is lane
-        )
-        return self._changelog.append(connection, lane, entries, rests_on=rests_on)
+        upstream = self._changelog.head(connection).upstream
+        return self._changelog.append(connection, lane, entries, rests_on=revisions(upstream))
 
     def head(self, connection: Connection) -> Head:
         return self._changelog.head(connection)
 
     def cursor(self, connection: Connection) -> Revision | None:
         found = cursor(connection, CONSUMER, CONSUMER)
-        return None if found is None else found.at(Lane.BULK, min(found.live, found.bulk))
+        if found is None:
+            return None
+        slower = min(found.live, found.bulk)
+        return found.at(Lane.LIVE, slower).at(Lane.BULK, slower)
 
     def advance(self, connection: Connection, lane: Lane, progress: Progress) -> None:
         advance(connection, CONSUMER, lane, progress.through, progress.upstream)
 
-    def reset(self, connection: Connection, progress: Progress) -> None:
-        reset(connection, CONSUMER, progress.through, progress.upstream)
+    def finish_bootstrap(self, connection: Connection, progress: Progress) -> None:
+        self._changelog.finish_bootstrap(connection, CONSUMER, progress)
 
     def forget(self, connection: Connection) -> None:
         forget(connection, CONSUMER)

@@ -26,7 +26,7 @@ class SqlSegmentStore:
     def get(self, connection: Connection, tenant: str, segment_id: str) -> Segment | None:
         row = execute(
             connection,
-            f"SELECT {_SEGMENT_COLUMNS} FROM segment WHERE tenant = ? AND segment_id = ?",  # noqa: S608  # constants
+            f"SELECT {_SEGMENT_COLUMNS} FROM segment WHERE tenant = ? AND segment_id = ?",
             (tenant, segment_id),
         ).one_or_none()
         return None if row is None else _segment(tuple(row))
@@ -34,7 +34,7 @@ class SqlSegmentStore:
     def all(self, connection: Connection) -> list[tuple[str, Segment]]:
         rows = execute(
             connection,
-            f"SELECT tenant, {_SEGMENT_COLUMNS} FROM segment ORDER BY tenant, segment_id",  # noqa: S608  # constants
+            f"SELECT tenant, {_SEGMENT_COLUMNS} FROM segment ORDER BY tenant, segment_id",
         ).all()
         return [(row[0], _segment(tuple(row[1:]))) for row in rows]
 
@@ -43,7 +43,7 @@ class SqlSegmentStore:
         draft = segment.draft
         execute(
             connection,
-            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 13)})",  # noqa: S608  # constants
+            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 13)})",
             (
                 tenant,
                 draft.segment_id,
@@ -67,6 +67,18 @@ class SqlSegmentStore:
         )
         return found.rowcount > 0
 
+    def moments(self, connection: Connection) -> dict[str, dt.datetime]:
+        rows = execute(connection, "SELECT tenant, moment_us FROM tenant_moment").all()
+        return {tenant: _moment(moment_us) for tenant, moment_us in rows}
+
+    def put_moment(self, connection: Connection, tenant: str, moment: dt.datetime) -> None:
+        execute(
+            connection,
+            "INSERT INTO tenant_moment (tenant, moment_us) VALUES (?, ?) "
+            "ON CONFLICT (tenant) DO UPDATE SET moment_us = excluded.moment_us",
+            (tenant, _microseconds(moment)),
+        )
+
 
 class SqlSnapshotStore:
     """Implements SnapshotStore."""
@@ -74,7 +86,7 @@ class SqlSnapshotStore:
     def get(self, connection: Connection, tenant: str, snapshot_id: str) -> Snapshot | None:
         row = execute(
             connection,
-            f"SELECT {_SNAPSHOT_COLUMNS} FROM snapshot WHERE tenant = ? AND snapshot_id = ?",  # noqa: S608  # constants
+            f"SELECT {_SNAPSHOT_COLUMNS} FROM snapshot WHERE tenant = ? AND snapshot_id = ?",
             (tenant, snapshot_id),
         ).one_or_none()
         if row is None:
@@ -94,7 +106,7 @@ class SqlSnapshotStore:
     def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
         execute(
             connection,
-            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 10)})",  # noqa: S608  # constants
+            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 10)})",
             (
                 tenant,
                 snapshot.snapshot_id,
@@ -108,6 +120,14 @@ class SqlSnapshotStore:
                 snapshot.members,
             ),
         )
+
+    def remove_before(self, connection: Connection, moment: dt.datetime, limit: int) -> int:
+        return execute(
+            connection,
+            "DELETE FROM snapshot WHERE (tenant, snapshot_id) IN (SELECT tenant, snapshot_id FROM snapshot "
+            "WHERE create_time_us < ? ORDER BY create_time_us LIMIT ?)",
+            (_microseconds(moment), limit),
+        ).rowcount
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:

@@ -1,5 +1,6 @@
 """Pulls tagging's changes: its Watch and export as a source, the use case as a sink."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
@@ -53,7 +54,7 @@ class TagSink:
         await self._apply_changes.begin_bootstrap()
 
     async def apply_bootstrap_chunk(self, chunk: Chunk) -> None:
-        self._apply_changes.take_chunk(chunk)
+        await asyncio.to_thread(self._apply_changes.take_chunk, chunk)
 
     async def finish_bootstrap(self, progress: Progress) -> None:
         await self._apply_changes.finish_bootstrap(progress)

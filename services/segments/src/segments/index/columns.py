@@ -1,0 +1,159 @@
+"""Columns with one value per person: blocks of 65,536 codes beside a mask of who has one."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+from rules.evaluate.meaning import Scalar, Value
+from rules.values import Kind
+
+from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
+from segments.domain.packing import Coded, code_of, recoded, scalar_of
+from segments.index.bitmap_blocks import Mask, bitmap_of
+from segments.index.texts import Texts
+
+_OFFSET = BLOCK_SIZE - 1
+_NARROW: Mapping[Kind, type] = {Kind.BOOL: np.int8, Kind.TEXT: np.int32, Kind.DATE: np.int32}
+_GREATEST = 2**63 - 1
+TextOf = Callable[[int], str]
+
+
+@dataclass(slots=True)
+class _Part:
+    known: Mask
+    codes: npt.NDArray[Any]
+
+
+class ScalarColumn:
+    """Implements rules' Column. A copy shares its blocks with the original until one of them is written, so whoever
+    holds the original goes on reading what it was."""
+
+    def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, _Part] | None = None) -> None:
+        self.kind = kind
+        self._texts = Texts() if texts is None else texts
+        self._parts = {} if parts is None else parts
+        self._own: set[int] = set()
+
+    def copy(self) -> "ScalarColumn":
+        """One to change, at a cost that follows the number of blocks."""
+        return ScalarColumn(self.kind, self._texts, dict(self._parts))
+
+    # ----------------------------------------------------------------------------------------- changing
+
+    def put(self, changes: Mapping[int, Value | None]) -> None:
+        """Sets persons' values; None makes one unknown."""
+        for person_id, value in changes.items():
+            part = self._writable(person_id >> BLOCK_BITS)
+            offset = person_id & _OFFSET
+            part.known[offset] = value is not None
+            if value is not None:
+                part.codes[offset] = self._code(cast(Scalar, value))
+
+    def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
+        """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError."""
+        codes = coded.codes
+        if self.kind is Kind.TEXT:
+            codes = recoded(codes, lambda each: self._texts.code(text_of(each)))
+        part = self._writable(block)
+        known = coded.counts > 0
+        part.known[coded.offsets] = known
+        part.codes[coded.offsets[known]] = codes
+
+    def _writable(self, block: int) -> _Part:
+        if block in self._own:
+            return self._parts[block]
+        part = self._parts.get(block)
+        if part is None:
+            codes: npt.NDArray[Any] = np.zeros(BLOCK_SIZE, _NARROW.get(self.kind, np.int64))
+            part = _Part(np.zeros(BLOCK_SIZE, np.bool_), codes)
+        else:
+            part = _Part(part.known.copy(), part.codes.copy())
+        self._parts[block] = part
+        self._own.add(block)
+        return part
+
+    def _code(self, value: Scalar) -> int:
+        return self._texts.code(value) if isinstance(value, str) else code_of(value)
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    def blocks(self) -> list[int]:
+        """The blocks that have been written, ascending."""
+        return sorted(self._parts)
+
+    def block(self, block: int) -> Coded:
+        """The known values of one block, self-contained."""
+        part = self._parts.get(block)
+        if part is None:
+            return Coded(np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.int64))
+        offsets = np.flatnonzero(part.known).astype(np.uint16)
+        codes = part.codes[offsets].astype(np.int64)
+        texts = {}
+        if self.kind is Kind.TEXT:
+            texts = {code: self._texts[code] for code in np.unique(codes).tolist()}
+        return Coded(offsets, np.ones(len(offsets), np.uint16), codes, texts)
+
+    def known(self) -> BitMap:
+        return bitmap_of((block, part.known) for block, part in self._parts.items())
+
+    def any_of(self, values: Collection[Scalar]) -> BitMap:
+        if self.kind is Kind.TEXT:
+            found = (self._texts.known(value) for value in values if isinstance(value, str))
+            return self._with([code for code in found if code is not None])
+        return self._with([code_of(value) for value in values])
+
+    def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
+        if self.kind in {Kind.TEXT, Kind.BOOL}:
+            return self.where(lambda value: within(value, low, high, with_low, with_high))
+        first = None if low is None else code_of(low) + (not with_low)
+        last = None if high is None else code_of(high) - (not with_high)
+        if (first is not None and first > _GREATEST) or (last is not None and last < -_GREATEST):
+            return BitMap()
+        return bitmap_of((block, self._inside(part, first, last)) for block, part in self._parts.items())
+
+    def where(self, test: Callable[[Scalar], bool]) -> BitMap:
+        if self.kind is Kind.TEXT:
+            return self._with([code for code, text in enumerate(self._texts.all()) if test(text)])
+        used = [np.unique(part.codes[part.known]) for part in self._parts.values()]
+        if not used:
+            return BitMap()
+        distinct = np.unique(np.concatenate(used)).tolist()
+        return self._with([code for code in distinct if test(scalar_of(code, self.kind))])
+
+    def values(self, persons: BitMap) -> Iterator[tuple[int, Value]]:
+        for person_id in persons:
+            part = self._parts.get(person_id >> BLOCK_BITS)
+            if part is not None and part.known[person_id & _OFFSET]:
+                code = int(part.codes[person_id & _OFFSET])
+                yield person_id, self._texts[code] if self.kind is Kind.TEXT else scalar_of(code, self.kind)
+
+    def _with(self, codes: list[int]) -> BitMap:
+        if not codes:
+            return BitMap()
+        if len(codes) == 1:
+            return bitmap_of(
+                (block, part.known & (part.codes == codes[0])) for block, part in self._parts.items()
+            )
+        wanted = np.asarray(codes, np.int64)
+        return bitmap_of(
+            (block, part.known & np.isin(part.codes, wanted)) for block, part in self._parts.items()
+        )
+
+    @staticmethod
+    def _inside(part: _Part, first: int | None, last: int | None) -> Mask:
+        inside = part.known
+        if first is not None:
+            inside = inside & (part.codes >= np.int64(first))
+        if last is not None:
+            inside = inside & (part.codes <= np.int64(last))
+        return inside
+
+
+def within(value: Scalar, low: Scalar | None, high: Scalar | None, with_low: bool, with_high: bool) -> bool:
+    """Is the value from low to high, each with or without the end itself?"""
+    above = low is None or low < value or (with_low and low == value)  # type: ignore[operator]
+    below = high is None or value < high or (with_high and value == high)  # type: ignore[operator]
+    return bool(above and below)

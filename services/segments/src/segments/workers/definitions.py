@@ -1,0 +1,99 @@
+"""Tagging's definitions here, and the features that segments need there: kept equal from time to time and on demand."""
+
+import asyncio
+
+import grpc
+from huaxiang.tagging.v1 import event_type_service_pb2, tag_service_pb2
+from huaxiang.tagging.v1.event_type_service_pb2_grpc import EventTypeServiceStub
+from huaxiang.tagging.v1.tag_service_pb2_grpc import TagServiceStub
+from segments.api import parse
+from segments.app.learn import LearnDictionary
+from segments.app.segments import RequiredFeatures
+from segments.app.version import Board
+from segments.workers.tagging_calls import translated
+from servicekit.errors import NotReached, RevisionForeign, ServiceError
+from servicekit.freshness import Freshness
+from servicekit.logging import logger
+from servicekit.principal import TENANT_KEY
+from servicekit.revision import Lane, from_proto
+
+REFRESH_S = 60.0
+FIRST_PAUSE_S = 0.2
+CATCH_UP_S = 2.0
+CALL_S = 5.0
+LOGGED_EACH = 30
+"""Of failures in a row the first is logged, and then each so many."""
+ASKED_TENANT = "default"
+"""The dictionary is one for all tenants; it is asked on behalf of some tenant."""
+
+
+class Definitions:
+    """Implements UpToDate; `run` is a worker."""
+
+    def __init__(
+        self,
+        board: Board,
+        learn: LearnDictionary,
+        features: RequiredFeatures,
+        freshness: Freshness,
+        channel: grpc.aio.Channel,
+    ) -> None:
+        self._board = board
+        self._learn = learn
+        self._features = features
+        self._freshness = freshness
+        self._events = EventTypeServiceStub(channel)
+        self._tags = TagServiceStub(channel)
+        self._stated: dict[str, list[str]] = {}
+
+    async def run(self) -> None:
+        """Runs until cancelled; tagging may come and go."""
+        pause_s, failures = FIRST_PAUSE_S, 0
+        while True:
+            try:
+                await self.refresh()
+                if failures:
+                    logger().info("tagging reached again", count=failures)
+                pause_s, failures = REFRESH_S, 0
+            except (grpc.aio.AioRpcError, ServiceError) as error:
+                if failures % LOGGED_EACH == 0:
+                    code = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.reason
+                    logger().warning("tagging not reached, trying again", code=code, count=failures)
+                failures += 1
+                pause_s = min(pause_s * 2, REFRESH_S)
+            await asyncio.sleep(pause_s)
+
+    async def refresh(self) -> None:
+        """One round. Features are stated each time while any is needed, and once when none is any more."""
+        await self._learn_events()
+        async with self._board.defining():
+            for tenant, segments in self._board.current.tenants.items():
+                forms = segments.forms()
+                if forms or self._stated.get(tenant):
+                    await self._features.require(tenant, forms)
+                self._stated[tenant] = forms
+
+    async def catch_up(self, tenant: str) -> None:
+        try:
+            await self._learn_events()
+            listed = await self._tags.ListTags(
+                tag_service_pb2.ListTagsRequest(page_size=1), metadata=((TENANT_KEY, tenant),), timeout=CALL_S
+            )
+        except grpc.aio.AioRpcError as error:
+            raise translated(error) from error
+        revision = from_proto(listed.revision)
+        if revision is None:
+            return
+        until = asyncio.get_running_loop().time() + CATCH_UP_S
+        try:
+            await self._freshness.reach(revision.only(Lane.LIVE), until)
+        except (NotReached, RevisionForeign):
+            return  # what is known by now has to do
+
+    async def _learn_events(self) -> None:
+        answer = await self._events.ListEventTypes(
+            event_type_service_pb2.ListEventTypesRequest(),
+            metadata=((TENANT_KEY, ASKED_TENANT),),
+            timeout=CALL_S,
+        )
+        await self._learn(parse.dictionary(answer))

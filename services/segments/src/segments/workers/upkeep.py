@@ -1,0 +1,67 @@
+"""What is done from time to time: ageing, folding, retention."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from segments.app.age import AgeSegments
+from segments.app.snapshots import Snapshots
+from segments.store.ports import IndexStore
+from servicekit.database import Database
+from servicekit.logging import logger
+from servicekit.request_ids import KEEP_S, forget
+from sqlalchemy import Connection
+
+AGEING_S = 1.0
+"""Machine time between looks at the suite's clock."""
+FOLDING_S = 10.0
+FOLDED_BEYOND = 2_000
+"""Single values beside one stored block; beyond, the block is written anew."""
+RETENTION_S = 600.0
+
+
+def upkeep(
+    database: Database,
+    index: IndexStore,
+    age: AgeSegments,
+    snapshots: Snapshots,
+    *,
+    machine_now: Callable[[], dt.datetime],
+    snapshot_keep: dt.timedelta,
+) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+    """The workers, each running until cancelled."""
+
+    async def ageing() -> None:
+        await age()
+
+    async def folding() -> None:
+        while await database.write(lambda connection: index.fold(connection, beyond=FOLDED_BEYOND)):
+            pass
+
+    def remove_old(connection: Connection) -> int:
+        before = machine_now() - dt.timedelta(seconds=KEEP_S)
+        forgotten = forget(connection, before_machine_time_ms=int(before.timestamp() * 1_000))
+        return forgotten + snapshots.remove_old(connection, snapshot_keep)
+
+    async def retention() -> None:
+        while await database.write(remove_old):
+            pass
+
+    return (_every(AGEING_S, ageing), _every(FOLDING_S, folding), _every(RETENTION_S, retention))
+
+
+def _every(
+    pause_s: float, work: Callable[[], Coroutine[Any, Any, None]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """A failure is logged and the work tried again at its next turn."""
+
+    async def run() -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger().warning("upkeep failed, trying again", worker=work.__name__, exc_info=True)
+            await asyncio.sleep(pause_s)
+
+    return run

@@ -1,0 +1,272 @@
+"""Standing segments: what narrowing, interleaving and telling may not change."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+from rules.check import Population
+from rules.printer import print_rule
+from rules.testing import rules
+from rules.values import Kind
+from segments.app.rule_reading import ReadRule, read_rule
+from segments.app.standing import TenantSegments
+from segments.app.version import BEGINNING
+from segments.domain.changes import Change, DayRolled, FeatureState, PersonState
+from segments.domain.movement import Followed
+from segments.domain.segment import Draft, Segment, State
+from segments.domain.touched import Touched
+from segments.errors import SegmentCycle
+from segments.index.tenant import TenantIndex
+from segments_changes import (
+    CATALOGUE,
+    DICTIONARY,
+    NOON,
+    PERSONS,
+    TENANT,
+    day_change,
+    feature_change,
+    histories,
+    interleavings,
+    person_change,
+    person_values,
+    segment,
+    tag_change,
+    through,
+)
+from servicekit.revision import LANES, Lane
+
+STAFF, LOYAL = ("staff", "is_vip = TRUE"), ("loyal", "points >= 2 AND NOT IN SEGMENT 'staff'")
+
+
+def read(index: TenantIndex, each: Segment) -> ReadRule:
+    names = ["staff", "loyal", "target", "other", "a", "b"]
+    return read_rule(each.draft.rule, each.draft.population, index.tag_types(), DICTIONARY, names)
+
+
+def begun(*changes: Change) -> TenantIndex:
+    index = TenantIndex(TENANT)
+    index.apply(changes, Lane.BULK, dict.fromkeys(LANES, 0), Touched())
+    return index
+
+
+def placed(segments: TenantSegments, name: str, rule: str, population: Population = Population.KNOWN) -> None:
+    each = segment(Draft(name, "", "", rule, population, ""))
+    segments.put(each, read(segments.index, each))
+
+
+class Follower:
+    """Segments over an index that is being told a history in two lanes, and one who listens."""
+
+    def __init__(self, segments: TenantSegments) -> None:
+        self.segments = segments
+        self.cursors = dict.fromkeys(LANES, 0)
+        self.heard: dict[str, BitMap] = {}
+        self.hear(segments.follow(Touched(), Lane.LIVE, NOON))
+
+    def hear(self, followed: Followed) -> None:
+        for movement in followed.movements:
+            assert not movement.entered & movement.left
+            known = self.heard.get(movement.segment_id, BitMap())
+            self.heard[movement.segment_id] = (known | movement.entered) - movement.left
+
+    def apply(self, lane: Lane, changes: list[Change], reached: int) -> None:
+        before, seen = self.segments, self.state(self.segments)
+        segments = before.copy()
+        touched = Touched()
+        segments.index.apply(changes, lane, self.cursors, touched)
+        if touched.tags:
+            segments.reread(lambda each: read(segments.index, each), touched.tags)
+        moment = noon(touched.day) if touched.day else None
+        self.hear(segments.follow(touched, lane, moment))
+        self.cursors[lane] = reached
+        assert self.state(before) == seen, "a published version has changed"
+        self.segments = segments
+
+    @staticmethod
+    def state(segments: TenantSegments) -> dict[str, object]:
+        return {
+            each.segment.segment_id: (each.segment.state, each.segment.note, BitMap(each.members))
+            for each in segments.all()
+        }
+
+
+def noon(day: DayRolled) -> dt.datetime:
+    return dt.datetime(day.day.year, day.day.month, day.day.day, 4, tzinfo=dt.UTC)
+
+
+def anew(follower: Follower, index: TenantIndex) -> TenantSegments:
+    """The same segments, computed from scratch over an index."""
+    segments = TenantSegments(index, follower.segments.moment)
+    for standing in follower.segments.all():
+        segments.put(standing.segment, None)
+    segments.reread(lambda each: read(index, each), None)
+    segments.begin()
+    return segments
+
+
+@st.composite
+def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]]:
+    rule = print_rule(draw(rules(CATALOGUE)))
+    population = draw(st.sampled_from(Population))
+    forms = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).forms
+    types = {name: tag.type for name, tag in CATALOGUE.tags.items()}
+    history = draw(histories(types, forms))
+    return rule, population, forms, history, draw(interleavings(history))
+
+
+@given(cases())
+def test_members_are_a_function_of_what_was_told(
+    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]],
+) -> None:
+    rule, population, forms, history, batches = case
+    start = [
+        day_change(),
+        *(tag_change(tag) for tag in CATALOGUE.tags.values()),
+        *(feature_change(form, kind) for form, kind in forms.items()),
+        *(person_change(each) for each in PERSONS[::2]),
+    ]
+    segments = TenantSegments(begun(*start), BEGINNING)
+    placed(segments, *STAFF, Population.ALL)
+    placed(segments, *LOYAL)
+    placed(segments, "target", rule, population)
+    follower = Follower(segments)
+    applied: dict[Lane, list[Change]] = {lane: [] for lane in LANES}
+    for lane, changes in batches:
+        applied[lane] += changes
+        follower.apply(lane, changes, through(lane, applied[lane], history))
+        whole = anew(follower, follower.segments.index)
+        assert Follower.state(follower.segments) == Follower.state(whole), "narrowed is not whole"
+        for standing in follower.segments.all():
+            heard = follower.heard.get(standing.segment.segment_id, BitMap())
+            assert heard == standing.members, "what was told does not add up to the members"
+    in_order = begun(*start, *(change for _, change in history))
+    assert Follower.state(follower.segments) == Follower.state(anew(follower, in_order)), "lanes matter"
+
+
+def small(*rules_: tuple[str, str]) -> TenantSegments:
+    """Three known persons, with tags of the retailer."""
+    tags = [tag_change(tag) for tag in CATALOGUE.tags.values()]
+    index = begun(day_change(), *tags, *(person_change(each) for each in (1, 2, 3)))
+    segments = TenantSegments(index, NOON)
+    for name, rule in rules_:
+        placed(segments, name, rule)
+    return segments
+
+
+def test_a_rule_over_behaviour_waits_for_its_feature() -> None:
+    segments = small(("a", "COUNT(order_paid) >= 2"), ("b", "IN SEGMENT 'a'"))
+    (form,) = segments.forms()
+    follower = Follower(segments)
+    states = {each.segment.segment_id: each.segment for each in follower.segments.all()}
+    assert states["a"].state is State.PREPARING
+    assert form in states["a"].note
+    assert states["b"].note == "waits for segment 'a'"
+    backfilling = feature_change(form, Kind.NUMBER, 1, FeatureState.BACKFILLING)
+    follower.apply(Lane.LIVE, [backfilling], 1)
+    follower.apply(Lane.BULK, [person_values(2, 1, **{backfilling.column: 20_000})], 2)
+    assert follower.heard == {}
+    follower.apply(Lane.BULK, [feature_change(form, Kind.NUMBER, 3)], 3)
+    assert follower.heard == {"a": BitMap([1]), "b": BitMap([1])}
+    failed = feature_change(form, Kind.NUMBER, 4, FeatureState.FAILED)
+    follower.apply(Lane.BULK, [failed], 4)
+    assert [each.segment.state for each in follower.segments.all()] == [State.FAILED, State.FAILED]
+    assert follower.heard == {"a": BitMap(), "b": BitMap()}
+
+
+def test_values_that_come_before_their_column_wait_for_it() -> None:
+    segments = small(("a", "COUNT(order_paid) >= 2"))
+    (form,) = segments.forms()
+    follower = Follower(segments)
+    live = feature_change(form, Kind.NUMBER, 1)
+    follower.apply(Lane.BULK, [person_values(2, 1, **{live.column: 20_000})], 2)
+    follower.apply(Lane.LIVE, [live], 1)
+    assert follower.heard == {"a": BitMap([1])}
+
+
+def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:
+    follower = Follower(small(("a", "points >= 1 AND is_vip = TRUE")))
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000, is_vip=True)], 1)
+    assert follower.heard == {"a": BitMap([1])}
+    heard_live = BitMap([1])
+    segments = follower.segments.copy()
+
+    def tell(lane: Lane, change: Change) -> Followed:
+        touched = Touched()
+        segments.index.apply([change], lane, {Lane.LIVE: 1, Lane.BULK: 0}, touched)
+        return segments.follow(touched, lane)
+
+    (bulk,) = tell(Lane.BULK, person_values(3, 1, points=0)).movements
+    assert (bulk.entered, bulk.left) == (BitMap(), BitMap([1]))
+    (live,) = tell(Lane.LIVE, person_values(2, 1, is_vip=False)).movements
+    heard_live -= live.left
+    assert heard_live == BitMap(), "who listens to the live lane alone would keep the person"
+    assert tell(Lane.LIVE, person_values(4, 1, is_vip=False)).movements == []
+
+
+def test_a_rule_of_the_hour_ages_with_the_moment() -> None:
+    segments = small(("a", "ELAPSED DAYS(last_seen) >= 1"), ("b", "DAYS SINCE(last_seen) >= 1"))
+    follower = Follower(segments)
+    seen = NOON - dt.timedelta(hours=23)
+    follower.apply(Lane.LIVE, [person_values(1, 1, last_seen=seen)], 1)
+    assert follower.heard == {"b": BitMap([1])}
+    follower.hear(follower.segments.follow(Touched(), Lane.LIVE, NOON + dt.timedelta(hours=1)))
+    assert follower.heard == {"a": BitMap([1]), "b": BitMap([1])}
+
+
+def test_a_rolled_day_moves_rules_of_the_day() -> None:
+    follower = Follower(small(("a", "birthday ANNIVERSARY WITHIN NEXT 1 DAYS")))
+    follower.apply(Lane.LIVE, [person_values(1, 2, birthday=dt.date(1999, 4, 1))], 1)
+    assert follower.heard == {}
+    late = follower.segments.copy()
+    assert late.follow(Touched(), Lane.LIVE, NOON + dt.timedelta(days=1)).movements == [], (
+        "before it is rolled"
+    )
+    follower.apply(Lane.LIVE, [day_change(2, dt.date(2026, 4, 1))], 2)
+    assert follower.heard == {"a": BitMap([2])}
+
+
+def test_a_gone_tag_fails_the_segment_until_it_is_back() -> None:
+    follower = Follower(small(("a", "points >= 1")))
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000)], 1)
+    follower.apply(Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 2, deleted=True)], 2)
+    (standing,) = follower.segments.all()
+    assert standing.segment.state is State.FAILED
+    assert follower.heard == {"a": BitMap()}
+    follower.apply(
+        Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 3), person_values(4, 3, points=10_000)], 4
+    )
+    (standing,) = follower.segments.all()
+    assert standing.segment.state is State.LIVE
+    assert follower.heard == {"a": BitMap([3])}, "values of the tag that is gone are gone"
+
+
+def test_a_number_out_of_range_fails_the_segment_and_nothing_else() -> None:
+    follower = Follower(small(("a", "points * points * points >= 1"), ("b", "points >= 1")))
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=2**62)], 1)
+    assert {each.segment.segment_id: each.segment.state for each in follower.segments.all()} == {
+        "a": State.FAILED,
+        "b": State.LIVE,
+    }
+    follower.apply(Lane.LIVE, [person_values(2, 1, points=20_000)], 2)
+    assert follower.heard == {"a": BitMap([1]), "b": BitMap([1])}
+    assert all(each.live for each in follower.segments.all())
+
+
+def test_a_person_who_is_merged_leaves() -> None:
+    follower = Follower(small(("a", "NOT is_vip = TRUE")))
+    assert follower.heard == {"a": BitMap([1, 2, 3])}
+    follower.apply(Lane.LIVE, [person_change(3, 1, PersonState.REDIRECTED, 1)], 1)
+    assert follower.heard == {"a": BitMap([1, 2])}
+    assert follower.segments.index.living(3) == 1
+
+
+def test_a_circle_is_refused_and_changes_nothing() -> None:
+    segments = small(("a", "points >= 1"), ("b", "IN SEGMENT 'a'"))
+    with pytest.raises(SegmentCycle) as refused:
+        placed(segments, "a", "IN SEGMENT 'b'")
+    assert refused.value.metadata["path"] in {"a -> b -> a", "b -> a -> b"}
+    assert [each.segment.draft.rule for each in segments.all()] == ["points >= 1", "IN SEGMENT 'a'"]
