@@ -19,7 +19,7 @@ from servicekit.principal import key_entry, write_key_file
 from servicekit.revision import Lane
 
 READY_S = 40.0
-ROUNDS, EVENTS = 4, 200
+ROUNDS, EVENTS = 3, 200
 
 
 class Process:
