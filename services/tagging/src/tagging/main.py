@@ -254,6 +254,7 @@ def open_computing(store: Store) -> Computing:
         RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),
         KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock),
         KeepFeatures(database, changelog, tags, compute, clock),
+        compute,
     )
     return Computing(everybody, compute, worker)
 

@@ -7,6 +7,7 @@ more at the end, by the stream's own means, because cuts and inputs may have cha
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Protocol
 
 import numpy as np
@@ -99,6 +100,11 @@ class ComputeEverybody:
         self._tags = tags
         self._columns = columns
         self._recompute = recompute
+        self._stopping = Event()
+
+    def stop(self) -> None:
+        """The process ends: what computes raises Interrupted before its next column. From any thread."""
+        self._stopping.set()
 
     def __call__(self, task: Task, watcher: Watcher) -> Outcome:
         outcome = Outcome()
@@ -139,6 +145,8 @@ class ComputeEverybody:
             for column, reason in failures.items():
                 self._fail(outcome, watcher, column, reason)
             for each in computed:
+                if self._stopping.is_set():
+                    raise Interrupted("the service stops")
                 if watcher.stops():
                     outcome.stopped = True
                     return
@@ -272,6 +280,10 @@ class ComputeEverybody:
     def _fail(outcome: Outcome, watcher: Watcher, column: str, reason: str) -> None:
         outcome.failures[column] = reason
         watcher.failed(column, reason)
+
+
+class Interrupted(Exception):
+    """The process ends before the computation does; it starts over after the next start."""
 
 
 class Overtaken(Exception):

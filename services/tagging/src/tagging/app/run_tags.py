@@ -9,7 +9,7 @@ from servicekit.database import Database
 from servicekit.errors import QueueFull, ResourceExists, ResourceNotFound, WrongState
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.publish import ComputeEverybody, Task
+from tagging.app.publish import ComputeEverybody, Interrupted, Task
 from tagging.domain.columns import microseconds
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.errors import nearest
@@ -94,6 +94,8 @@ class ExecuteRuns:
         computation_id = f"run-{run.run_id}-{microseconds(self._clock.machine_now())}"
         try:
             outcome = self._compute(Task(tenant, computation_id, columns, as_of, run.run_id), watcher)
+        except Interrupted:
+            raise
         except Exception as error:
             watcher.ended(RunState.FAILED, "", {"*": f"{type(error).__name__}: {error}"})
             raise

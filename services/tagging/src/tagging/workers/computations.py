@@ -7,6 +7,7 @@ from servicekit.database import Database
 from servicekit.logging import logger
 from tagging.app.features import KeepFeatures
 from tagging.app.keep_current import KeepCurrent
+from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns
 from tagging.store.ports import Progress
@@ -31,11 +32,13 @@ class ComputationWorker:
         days: RollDay,
         current: KeepCurrent,
         features: KeepFeatures,
+        compute: ComputeEverybody,
     ) -> None:
         self._database = database
         self._computations = computations
         self._progress = progress
         self._runs = runs
+        self._compute = compute
         self._current = current
         self._bulk: int | None = None
         self._quiet = 0
@@ -53,12 +56,26 @@ class ComputationWorker:
         while True:
             pause_s = 0.0
             try:
-                if not await asyncio.to_thread(self.step):
+                if not await self._step_in_a_thread():
                     pause_s = PAUSE_S
+            except Interrupted:
+                return
             except Exception as error:
                 logger().error("a computation failed", exc_info=error)
                 pause_s = FAILURE_PAUSE_S
             await asyncio.sleep(pause_s)
+
+    async def _step_in_a_thread(self) -> bool:
+        """A cancelled worker waits until its thread has let go of the store."""
+        step = asyncio.ensure_future(asyncio.to_thread(self.step))
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            self._compute.stop()
+            await asyncio.wait([step])
+            if not step.cancelled():
+                step.exception()
+            raise
 
     def step(self) -> bool:
         """The most urgent piece of work there is; whether there was any. Blocks."""
