@@ -25,8 +25,9 @@ from sqlalchemy import Connection
 
 STANDARDS = load_standards()
 NAMESPACES = ("member_id", "crm_id", "phone", "wechat_openid", "device_id")
-KEYS = st.tuples(st.sampled_from(NAMESPACES), st.integers(0, 4))
-RECORDS = st.lists(st.lists(KEYS, min_size=1, max_size=4, unique=True), min_size=1, max_size=14)
+KEYS = st.tuples(st.sampled_from(NAMESPACES), st.integers(0, 2))
+RECORDS = st.lists(st.lists(KEYS, min_size=1, max_size=3, unique=True), min_size=4, max_size=16)
+"""Few values, so that keys meet: sharing, contests and splits are common."""
 Name = tuple[str, int]
 T = TypeVar("T")
 
@@ -199,6 +200,18 @@ def test_a_device_that_turns_out_shared_gives_its_people_back(wiring: Wiring, se
     device_person = next(p for p in published.values() if [k.namespace for k in p.keys] == ["device_id"])
     assert device_person.state == person_pb2.PERSON_STATE_ANONYMOUS
     assert device_person.redirect_person_id == 0
+
+
+def test_keys_that_only_a_shared_key_held_together_part(wiring: Wiring, secret: bytes) -> None:
+    identity = OnlineIdentity(wiring, secret, HotKeys())
+    phone, device, first, second = ("phone", 1), ("device_id", 1), ("member_id", 1), ("member_id", 2)
+    records = [[phone, first], [phone, device], [phone, second]]
+    for number, record in enumerate(records[:2]):
+        identity.send([(f"r{number}", record)])
+    assert identity.persons(records[:2]) == {frozenset({phone, first, device})}
+    identity.send([("r2", records[2])])
+    assert identity.persons(records) == {frozenset({key}) for key in (phone, device, first, second)}
+    check_published(identity)
 
 
 def test_a_shared_phone_makes_nobody_known(wiring: Wiring, secret: bytes) -> None:
