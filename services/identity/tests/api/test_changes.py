@@ -82,6 +82,17 @@ async def test_a_watch_tells_persons_before_events_and_drops_what_is_not_open(
     }
 
 
+async def test_a_record_inside_a_property_keeps_only_its_open_fields(
+    server: LocalServer, wiring: Wiring
+) -> None:
+    start = start_of(wiring)
+    line = value_pb2.ValueRecord(fields={"item_id": text("i1"), "receiver_phone": text("13912345670")})
+    items = value_pb2.Value(list_value=value_pb2.ValueList(values=[value_pb2.Value(record_value=line)]))
+    await send(server, record("r1", identifiers(member_id="M1"), event=event(items=items)))
+    ((_, told),) = await watched(server, start, 1, kinds=[change_pb2.CHANGE_KIND_EVENT])
+    assert list(told.event.properties["items"].list_value.values[0].record_value.fields) == ["item_id"]
+
+
 async def test_lanes_and_kinds_filter(server: LocalServer, wiring: Wiring) -> None:
     start = start_of(wiring)
     await send(server, record("r1", identifiers(member_id="M1"), event=event()), lane=BULK)
