@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class World:
         self.facts = FactStores(
             SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(self.changelog), ContractFactEntries()
         )
-        self.files = BlockFiles(self.folder / "values", lambda: next(self._ids))
+        self.files = BlockFiles(self.folder / "values", lambda: next(self._ids), synced=False)
         self.tags = TagStores(
             SqlTagCatalogue(),
             SqlCutStore(),
@@ -191,18 +192,21 @@ def world(database: Database, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def small_world(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[], World]]:
+def small_world(tmp_path: Path) -> Iterator[Callable[[], World]]:
     """Makes empty worlds on SQLite, for properties."""
     opened: list[Database] = []
+    template = tmp_path / "template.db"
+    empty = Database.open(f"sqlite:///{template}", synchronous="OFF")
+    migrate(empty, MIGRATIONS)
+    empty.write_now(Changelog("tagging").create)
+    empty.close_now()
 
     def make() -> World:
         path = tmp_path / f"world{len(opened)}"
         path.mkdir()
-        database = Database.open(f"sqlite:///{path / 'store.db'}", synchronous="OFF")
-        migrate(database, MIGRATIONS)
-        database.write_now(Changelog("tagging").create)
-        opened.append(database)
-        return World(database, path)
+        shutil.copy(template, path / "store.db")
+        opened.append(Database.open(f"sqlite:///{path / 'store.db'}", synchronous="OFF"))
+        return World(opened[-1], path)
 
     yield make
     for each in opened:

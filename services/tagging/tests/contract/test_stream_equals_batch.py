@@ -39,11 +39,7 @@ RETAIL = {
     "rfm_class",
     "rfm_recency_days",
     "lifecycle_stage",
-    "win_back_target",
     "net_amount_365d",
-    "average_order_value",
-    "cart_abandoner",
-    "favourite_day_part",
     "gender",
 }
 DEFINITIONS = [*(each for each in retail_definitions() if each.tag_id in RETAIL), *OTHERS]

@@ -69,7 +69,9 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         if as_of > now:
             raise InvalidField("as_of", "lies in the future")
         await self._facts.ensure(request.consistency)
-        column, coded, texts, revision = await asyncio.to_thread(self._evaluate, tenant, request.form, as_of)
+        column, coded, texts, revision = await asyncio.to_thread(
+            self._evaluate, tenant, request.form, as_of, is_now=not request.HasField("as_of")
+        )
         first = pb.EvaluateFeatureResponse(as_of=timestamp(as_of), revision=revision.to_proto())
         for block in _messages(column, coded, texts):
             first.block.CopyFrom(block)

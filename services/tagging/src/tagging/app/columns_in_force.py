@@ -58,7 +58,7 @@ class ColumnsInForce:
     def __init__(self, dictionary: Dictionary, stores: TagStores) -> None:
         self._dictionary = dictionary
         self._stores = stores
-        self._known: dict[str, tuple[Hashable, ColumnPlan]] = {}
+        self._known: dict[str, tuple[tuple[Hashable, Hashable], ColumnPlan]] = {}
         self._lock = Lock()
 
     def of(self, connection: Connection, tenant: str) -> ColumnPlan:
@@ -69,26 +69,33 @@ class ColumnsInForce:
         with self._lock:
             known = self._known.get(tenant)
         if known is None or known[0] != stamp:
-            known = (stamp, self._compile(connection, tenant))
+            before = known[1] if known is not None and known[0][0] == stamp[0] else None
+            known = (stamp, self._compile(connection, tenant, before))
             with self._lock:
                 self._known[tenant] = known
         return known[1]
 
-    def _compile(self, connection: Connection, tenant: str) -> ColumnPlan:
-        tags = self._stores.catalogue.all(connection, tenant)
-        schema = tag_schema(self._dictionary, [each.definition for each in tags.values()])
+    def _compile(self, connection: Connection, tenant: str, before: ColumnPlan | None) -> ColumnPlan:
+        """`before`: a plan of the same definitions, whose recipes still hold."""
+        tags = before.tags if before else self._stores.catalogue.all(connection, tenant)
+        schema = (
+            before.schema
+            if before
+            else tag_schema(self._dictionary, [each.definition for each in tags.values()])
+        )
+        compiled = before.recipes if before else {}
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
         for tag in tags.values():
             try:
-                recipes[tag.tag_id] = tag_recipe(tag.definition, schema)
+                recipes[tag.tag_id] = compiled.get(tag.tag_id) or tag_recipe(tag.definition, schema)
             except (RuleInvalid, DefinitionInvalid) as error:
                 broken[tag.tag_id] = str(error)
         for feature in self._stores.features.all(connection, tenant).values():
             if feature.state is FeatureState.FAILED:
                 continue
             try:
-                recipes[feature.column] = feature_recipe(feature.form, schema)
+                recipes[feature.column] = compiled.get(feature.column) or feature_recipe(feature.form, schema)
             except RuleInvalid as error:
                 broken[feature.column] = str(error)
         return ColumnPlan(schema, tags, recipes, broken)

@@ -187,23 +187,24 @@ class EvaluateFeature:
         self._everybody = everybody
         self._columns = columns
         self._changelog = changelog
-        self._kept: OrderedDict[tuple[str, str, datetime, object], tuple[Coded, dict[str, int], Shape]] = (
+        self._kept: OrderedDict[tuple[str, str, object, object], tuple[Coded, dict[str, int], Shape]] = (
             OrderedDict()
         )
         self._lock = Lock()
 
     def __call__(
-        self, tenant: str, form: str, as_of: datetime
+        self, tenant: str, form: str, as_of: datetime, *, is_now: bool
     ) -> tuple[str, Coded, dict[str, int], Revision]:
         """Column name, known values of everybody, the code of each text, and what was read. Blocks.
 
-        Raises RuleInvalid.
+        `is_now`: as_of is the present, when only forms that age differ from one moment to the next. Raises
+        RuleInvalid.
         """
         plan = self._database.read_now(self._columns.of, tenant)
         recipe, text = _recipe(form, "form", plan.schema)
         head = self._database.read_now(self._changelog.head)
         revision = Revision(self._changelog.service, head.epoch, head.position, head.position)
-        key = (tenant, text, as_of, (head.epoch, head.position))
+        key = (tenant, text, _kept_for(recipe, as_of) if is_now else as_of, (head.epoch, head.position))
         with self._lock:
             kept = self._kept.get(key)
         if kept is None:
@@ -224,6 +225,14 @@ class EvaluateFeature:
             values = computed[0].values
             texts = {text: code for code, text in enumerate(sorted(texts_of(values, recipe.shape)))}
             return encode(snapshot.persons, values, recipe.shape, texts).known(), texts, recipe.shape
+
+
+def _kept_for(recipe: Recipe, now: datetime) -> object:
+    """For how long the present column stays right while no fact comes: a moment, the quarter of an
+    hour (midnights of all time zones begin one), or for good."""
+    if recipe.triggers:
+        return now
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) if recipe.daily else None
 
 
 def _recipe(form: str, field: str, schema: Schema) -> tuple[Recipe, str]:

@@ -60,12 +60,23 @@ class Block:
 
 
 class BlockFiles:
-    """Files below one folder. Safe for threads; a file that was written never changes."""
+    """Files below one folder. Safe for threads; a file that was written never changes.
 
-    def __init__(self, folder: Path, new_id: Callable[[], str], cache_bytes: int = CACHE_BYTES) -> None:
+    `synced` False leaves the syncing to the machine: a power failure may then lose files that are named.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        new_id: Callable[[], str],
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        synced: bool = True,
+    ) -> None:
         self._folder = folder
         self._new_id = new_id
         self._cache_bytes = cache_bytes
+        self._synced = synced
         self._cached: OrderedDict[str, Block] = OrderedDict()
         self._size_bytes = 0
         self._lock = Lock()
@@ -83,8 +94,10 @@ class BlockFiles:
             np.save(file, (content.streamed - base).astype(np.uint16))
             np.save(file, content.streamed_as_of)
             file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(path.parent)
+            if self._synced:
+                os.fsync(file.fileno())
+        if self._synced:
+            _sync_folder(path.parent)
         self._keep(name, content)
         return name
 

@@ -26,7 +26,9 @@ class SqlFeatures:
 
     def stamp(self, connection: Connection, tenant: str) -> Hashable:
         rows = execute(
-            connection, "SELECT form, state FROM feature WHERE tenant = ? ORDER BY form", (tenant,)
+            connection,
+            "SELECT form, CASE WHEN state = ? THEN 1 ELSE 0 END FROM feature WHERE tenant = ? ORDER BY form",
+            (int(FeatureState.FAILED), tenant),
         )
         return tuple(tuple(row) for row in rows)
 
