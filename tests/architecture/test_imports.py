@@ -10,11 +10,22 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("identity", "tagging", "segments", "activation")
 LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 
+# What ports are made of: Protocols, the rows they speak of, and the wire that a channel's port speaks of.
+PORTS = {"store.ports", "store.rows", "channels.port", "channels.wire"}
 # What a layer may import of its own service; adapters are whatever implements a port.
 ALLOWED_LAYERS = {
     "domain": {"domain"},
     "app": {"app", "domain", "errors", "store.ports", "store.tag_ports", "channels.port"},
-    "api": {"api", "app", "domain", "errors", "store.ports", "store.tag_ports", "channels.port", "catalogue.messages"},
+    "api": {
+        "api",
+        "app",
+        "domain",
+        "errors",
+        "store.ports",
+        "store.tag_ports",
+        "channels.port",
+        "catalogue.messages",
+    },
     "workers": {
         "workers",
         "app",
@@ -29,7 +40,7 @@ ALLOWED_LAYERS = {
     },
     "store": {"store", "domain", "errors", "catalogue.messages"},
     "channels": {"channels", "domain", "errors"},
-    "index": {"index", "store.ports", "domain", "errors"},
+    "index": {"index", "domain", "errors", *PORTS},
     "catalogue": {"catalogue", "domain", "errors"},
 }
 # What the domain must not know: the outside world and how it is spoken to.
