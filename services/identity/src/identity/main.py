@@ -49,6 +49,7 @@ from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
 from identity.standards.load import load_standards
+from identity.store.sql import open_stores
 from identity.store.vault import KeyVault, SecretUnusable, read_secret_file
 from identity.workers.trim_changes import trim_changes
 
@@ -81,7 +82,7 @@ def wire(database: Database, secret: bytes, clock: Clock, consumers: tuple[str, 
     policy, dictionary = standards.policy, standards.attributes
     vault, encoding, hot = KeyVault(secret), ProtoEncoding(), HotKeys()
     normaliser = Normaliser(policy, standards.blocked)
-    transactions = Transactions(database, changelog)
+    transactions = Transactions(database, partial(open_stores, changelog=changelog))
     freshness = Freshness.of_store(database, changelog)
     publish = PublishPersons(policy, dictionary, vault, encoding)
     ingest = IngestServicer(
@@ -158,6 +159,7 @@ async def build() -> ServiceApp:
                 trim_changes,
                 database,
                 wiring.changelog,
+                partial(open_stores, changelog=wiring.changelog),
                 config.consumers,
                 config.changelog_keep_s,
                 config.changelog_max_bytes,

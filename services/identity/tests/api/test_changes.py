@@ -17,6 +17,7 @@ from huaxiang.identity.v1 import (
 from huaxiang.identity.v1 import change_service_pb2 as changes
 from huaxiang.type.v1 import revision_pb2, value_pb2
 from identity.main import Wiring
+from identity.store.sql import open_stores
 from identity.workers.trim_changes import stored_everywhere
 from identity_records import identifiers, order, record, text
 from servicekit.retention import trim
@@ -170,7 +171,9 @@ async def test_changes_are_kept_until_every_consumer_has_them(server: LocalServe
 
     def trim_all() -> int:
         def work(connection):  # type: ignore[no-untyped-def]
-            not_beyond = partial(stored_everywhere, wiring.changelog, ("tagging",))(connection)
+            not_beyond = stored_everywhere(
+                partial(open_stores, changelog=wiring.changelog), ("tagging",), connection
+            )
             return trim(connection, wiring.changelog, keep_after_machine_time_ms=2**60, not_beyond=not_beyond)
 
         return wiring.database.write_now(work).entries

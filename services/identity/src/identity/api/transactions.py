@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from servicekit.changelog import Changelog
 from servicekit.database import Database
 from sqlalchemy import Connection
 
 from identity.store.ports import Stores
-from identity.store.sql import open_stores
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,9 +15,9 @@ T = TypeVar("T")
 class Transactions:
     """The store as servicers use it."""
 
-    def __init__(self, database: Database, changelog: Changelog) -> None:
+    def __init__(self, database: Database, open_stores: Callable[[Connection], Stores]) -> None:
         self._database = database
-        self._changelog = changelog
+        self._open_stores = open_stores
 
     async def write(
         self, use_case: Callable[Concatenate[Stores, P], T], *args: P.args, **kwargs: P.kwargs
@@ -37,9 +35,9 @@ class Transactions:
         """The parts of an export, all from one read snapshot."""
 
         def parts(connection: Connection) -> Iterator[T]:
-            return export(open_stores(connection, self._changelog), *args)
+            return export(self._open_stores(connection), *args)
 
         return self._database.stream(parts)
 
     def _run(self, connection: Connection, use_case: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        return use_case(open_stores(connection, self._changelog), *args, **kwargs)
+        return use_case(self._open_stores(connection), *args, **kwargs)

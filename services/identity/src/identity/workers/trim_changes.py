@@ -1,6 +1,6 @@
 """Drops old changes that every configured consumer has stored."""
 
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,18 @@ from servicekit.retention import keep_trimmed
 from sqlalchemy import Connection
 
 from identity.app.acknowledge_changes import acknowledged_by_all
-from identity.store.sql import open_stores
+from identity.store.ports import Stores
+
+OpenStores = Callable[[Connection], Stores]
 
 
 def trim_changes(
-    database: Database, changelog: Changelog, consumers: Collection[str], keep_s: float, max_bytes: int
+    database: Database,
+    changelog: Changelog,
+    open_stores: OpenStores,
+    consumers: Collection[str],
+    keep_s: float,
+    max_bytes: int,
 ) -> Coroutine[Any, Any, None]:
     """Runs until cancelled: changes older than `keep_s` go, and the oldest beyond `max_bytes`, but none that a
     consumer has not acknowledged: events are nowhere else until then."""
@@ -23,10 +30,12 @@ def trim_changes(
         changelog,
         keep_s=keep_s,
         max_bytes=max_bytes,
-        not_beyond=partial(stored_everywhere, changelog, consumers),
+        not_beyond=partial(stored_everywhere, open_stores, consumers),
     )
 
 
-def stored_everywhere(changelog: Changelog, consumers: Collection[str], connection: Connection) -> int | None:
+def stored_everywhere(
+    open_stores: OpenStores, consumers: Collection[str], connection: Connection
+) -> int | None:
     """The position that all consumers have stored."""
-    return acknowledged_by_all(open_stores(connection, changelog), consumers)
+    return acknowledged_by_all(open_stores(connection), consumers)
