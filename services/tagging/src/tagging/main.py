@@ -309,6 +309,7 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
             ),
         ),
     )
+    database.read_now(tags.values.sweep)
     upkeep = ValueUpkeep(database, facts.tenants, tags.values, clock)
     return Part(services, (computing.worker.run, upkeep.run))
 

@@ -177,6 +177,9 @@ def test_a_publication_that_never_commits_changes_nothing(values):
     values.open()
     assert values.plain("orders", 1) == {1: 10_000}
     assert len(values.files.names()) == 2  # the orphan lies there, named by nothing
+    assert values.database.read_now(values.store.sweep) == 1
+    assert values.database.read_now(values.store.sweep) == 0
+    assert values.plain("orders", 1) == {1: 10_000}
     assert values.publish_all("orders", NUMBER, {1: 12_000}).new.rows() == {1: (12_000,)}
 
 

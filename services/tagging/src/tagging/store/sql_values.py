@@ -245,6 +245,12 @@ class SqlTagValues:
         for each in files:
             self._files.remove(each)
 
+    def sweep(self, connection: Connection) -> int:
+        rows = execute(connection, "SELECT file FROM value_block UNION SELECT file FROM retired_file")
+        orphans = self._files.names() - {row[0] for row in rows}
+        self.remove(orphans)
+        return len(orphans)
+
     # ------------------------------------------------------------------------------------------ the parts
 
     def _present(

@@ -180,6 +180,10 @@ class TagValues(Protocol):
 
     def remove(self, files: Collection[str]) -> None: ...
 
+    def sweep(self, connection: Connection) -> int:
+        """At start-up, while nothing is written: removes the files that a crash left and nothing names."""
+        ...
+
 
 # -------------------------------------------------------------------------------------------- computations
 
