@@ -1,0 +1,139 @@
+"""A whole suite as processes: started by `huaxiang up --detach` in a folder of its own, on free ports."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from cli.exits import Exit
+from cli.suite import running
+from cli.suite.folder import SuiteFolder
+from cli.suite.programs import SERVICES, Ports
+from cli.suite.supervisor import listens
+
+STARTS = 5
+"""Another process may take a port between the look and the start."""
+COMMAND_WITHIN_S = 300.0
+NOW = "2026-06-30T12:00:00+08:00"
+
+
+class CommandFailed(AssertionError):
+    """A `huaxiang` command ended with another exit code than 0."""
+
+
+@dataclass
+class SuiteProcess:
+    """A suite with a clock of its own that may be stopped, started again and harmed. `environment` reaches every
+    service; `options` are those of `huaxiang up`."""
+
+    folder: SuiteFolder
+    environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    now: str = NOW
+    base_port: int = 0
+
+    def start(self) -> None:
+        """Returns when everything serves. Keeps the ports and the clock it had before."""
+        for _ in range(STARTS):
+            self.base_port = self.base_port or free_base_port()
+            clock = () if self.folder.clock.exists() else (f"--now={self.now}",)
+            ended = self._run("up", "--detach", f"--base-port={self.base_port}", *clock, *self.options)
+            if ended.returncode == 0:
+                return
+            if ended.returncode != Exit.CONFLICT:
+                break
+            self.base_port = 0
+        raise CommandFailed(ended.stdout + ended.stderr)
+
+    def stop(self) -> None:
+        """Ends the suite gracefully; does nothing when it does not run."""
+        suite = running.find(self.folder)
+        if suite is not None:
+            for name in suite.processes:
+                self.resume(name)
+            running.stop(suite)
+
+    def command(self, *arguments: str) -> Any:
+        """What a `huaxiang` command prints with --json. Raises CommandFailed."""
+        ended = self._run(*arguments, "--json")
+        if ended.returncode != 0:
+            raise CommandFailed(
+                f"huaxiang {' '.join(arguments)}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
+            )
+        return json.loads(ended.stdout)
+
+    def channel(self, service: str, *services: Any) -> grpc.aio.Channel:
+        """A channel with the admin's key."""
+        return running.require(self.folder).channel(service, *services)
+
+    def service_channel(self, service: str) -> grpc.aio.Channel:
+        """A channel with the key of the role service."""
+        return running.require(self.folder).service_channel(service)
+
+    def pid(self, name: str) -> int:
+        """Of a service, or of the sandbox, that runs now."""
+        return int(running.require(self.folder).processes[name]["pid"])
+
+    def restarts(self, name: str) -> int:
+        """How often the supervisor has started a process again."""
+        return int(running.require(self.folder).processes[name]["restarts"])
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; the supervisor starts the process again."""
+        os.kill(self.pid(name), signal.SIGKILL)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP: the process keeps its connections and does nothing."""
+        os.kill(self.pid(name), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        os.kill(self.pid(name), signal.SIGCONT)
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """What a process has logged."""
+        lines = (self.folder.logs / f"{name}.log").read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "cli", *arguments, f"--folder={self.folder.root}"],
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_WITHIN_S,
+            check=False,
+        )
+
+
+@contextmanager
+def suite_process(
+    root: Path, *options: str, now: str = NOW, environment: Mapping[str, str] | None = None
+) -> Iterator[SuiteProcess]:
+    """A suite that is stopped in the end."""
+    suite = SuiteProcess(SuiteFolder(root), dict(environment or {}), options, now)
+    suite.start()
+    try:
+        yield suite
+    finally:
+        suite.stop()
+
+
+def free_base_port() -> int:
+    """A base whose ports are all free just now, below the range from which systems draw ports."""
+    draw = random.SystemRandom()
+    while True:
+        ports = Ports(draw.randrange(10_000, 30_000, 10))
+        used = [ports.of(name) for name in SERVICES] + [ports.receipts]
+        used += [ports.sandbox + offset for offset in range(4)]
+        if not any(listens(port) for port in used):
+            return ports.base
