@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from servicekit.revision import Lane
+from servicekit.revision import Lane, Revision
 from tagging.app.apply_changes import StoreFacts
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.roll_day import RollDay
@@ -168,10 +168,20 @@ def test_bulk_facts_are_computed_in_chunks(world, current):
 
 def test_many_stale_persons_are_computed_with_everybody(world, current, monkeypatch):
     monkeypatch.setattr("tagging.app.keep_current.MANY", 1)
-    monkeypatch.setattr(type(world.compute), "_bulk_cursor", lambda *_: 5)
+    cursor = Revision("identity", "0" * 16, bulk=5)
+    monkeypatch.setattr(type(world.facts.progress), "cursor", lambda *_: cursor)
     world.define(TOTAL)
     stale(world, world.person(1, 1), world.person(2, 2))
     stale(world, order(world, 1, days=1))
     assert current.recompute_stale()
     assert world.values() == {"total": {1: 10_000, 2: 0}}
     assert world.database.read_now(world.facts.progress.stale_counts) == {}
+
+
+def test_who_became_stale_during_a_run_stays_so(world, monkeypatch):
+    cursors = (Revision("identity", "0" * 16, bulk=position) for position in (5, 6))
+    monkeypatch.setattr(type(world.facts.progress), "cursor", lambda *_: next(cursors))
+    world.define(TOTAL)
+    stale(world, world.person(1, 1))
+    assert world.run().failures == {}
+    assert world.database.read_now(world.facts.progress.stale_counts) == {"t1": 1}

@@ -22,6 +22,7 @@ from tagging.domain.ageing import NEVER
 from tagging.domain.columns import BLOCK_BITS, Ints, Vector
 from tagging.domain.recipe import Moment, Recipe
 from tagging.domain.rfm import Cuts
+from tagging.domain.tenants import TenantSettings
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 
@@ -111,7 +112,7 @@ class ComputeEverybody:
         self._database.write_now(self._tags.computations.begin, task.tenant, task.computation_id)
         try:
             plan = self._database.read_now(self._columns.of, task.tenant)
-            bulk = self._database.read_now(self._bulk_cursor)
+            seen = self._database.read_now(self._facts_seen, task.tenant)
             chosen = set(task.columns(plan))
             wanted = chosen & plan.recipes.keys()
             for column in sorted(chosen & plan.broken.keys()):
@@ -123,14 +124,17 @@ class ComputeEverybody:
                     self._store_due(task, snapshot, plan)
             self.settle_touched(task, outcome)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
-                self._forget_stale(task.tenant, bulk, outcome)
+                self._database.write_now(self._forget_stale, task.tenant, seen)
         finally:
             self._database.write_now(self._tags.computations.end, task.tenant, task.computation_id)
         return outcome
 
-    def _bulk_cursor(self, connection: Connection) -> int | None:
-        cursor = self._facts.progress.cursor(connection)
-        return None if cursor is None else cursor.bulk
+    def _facts_seen(
+        self, connection: Connection, tenant: str
+    ) -> tuple[Revision | None, TenantSettings | None]:
+        """What makes persons stale: facts of the bulk lane, and other settings of the tenant."""
+        cursor, state = self._facts.progress.cursor(connection), self._facts.tenants.get(connection, tenant)
+        return (cursor.only(Lane.BULK) if cursor else None), (state.settings if state else None)
 
     def _compute(
         self, task: Task, snapshot: Snapshot, wanted: set[str], outcome: Outcome, watcher: Watcher
@@ -266,15 +270,13 @@ class ComputeEverybody:
         entries = self._recompute(connection, tenant, chunk, frozenset(), Lane.BULK)
         return self._changelog.append(connection, Lane.BULK, list(entries))
 
-    def _forget_stale(self, tenant: str, bulk: int | None, outcome: Outcome) -> None:
-        """Nobody is stale of facts that the snapshot held; unless later bulk facts came, which leave no trace
-        on who was stale already."""
-
-        def forget(connection: Connection) -> None:
-            if bulk is not None and self._bulk_cursor(connection) == bulk:
-                self._facts.progress.remove_stale(connection, tenant, None)
-
-        self._database.write_now(forget)
+    def _forget_stale(
+        self, connection: Connection, tenant: str, seen: tuple[Revision | None, TenantSettings | None]
+    ) -> None:
+        """Nobody is stale of facts that the snapshot held; unless more came meanwhile, which leave no trace on
+        who was stale already."""
+        if seen[0] is not None and self._facts_seen(connection, tenant) == seen:
+            self._facts.progress.remove_stale(connection, tenant, None)
 
     @staticmethod
     def _fail(outcome: Outcome, watcher: Watcher, column: str, reason: str) -> None:
