@@ -11,32 +11,21 @@ SERVICES = ("identity", "tagging", "segments", "activation")
 LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 
 # What ports are made of: Protocols, the rows they speak of, and the wire that a channel's port speaks of.
-PORTS = {"store.ports", "store.rows", "channels.port", "channels.wire"}
+PORTS = {"store.ports", "store.tag_ports", "store.rows", "channels.port", "channels.wire"}
 # What a layer may import of its own service; adapters are whatever implements a port.
 ALLOWED_LAYERS = {
     "domain": {"domain"},
-    "app": {"app", "domain", "errors", "store.ports", "store.tag_ports", "channels.port"},
-    "api": {
-        "api",
-        "app",
-        "domain",
-        "errors",
-        "store.ports",
-        "store.tag_ports",
-        "channels.port",
-        "catalogue.messages",
-    },
+    "app": {"app", "domain", "errors", *PORTS},
+    "api": {"api", "app", "domain", "errors", "catalogue.messages", *PORTS},
     "workers": {
         "workers",
         "app",
         "domain",
         "errors",
-        "store.ports",
-        "channels.port",
         "api.parse",
         "api.render",
         "catalogue.messages",
-        "store.tag_ports",
+        *PORTS,
     },
     "store": {"store", "domain", "errors", "catalogue.messages"},
     "channels": {"channels", "domain", "errors"},
