@@ -9,7 +9,6 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
 from servicekit.principal import AUTHORIZATION_KEY, TENANT_KEY
-from servicekit.server import MAX_INGEST_MESSAGE_BYTES
 from servicekit.telemetry.context import TRACEPARENT_KEY, current_trace
 from servicekit.telemetry.names import RPC_CODE, RPC_METHOD
 from servicekit.telemetry.spans import tracer
@@ -17,6 +16,7 @@ from servicekit.telemetry.spans import tracer
 DEFAULT_UNARY_S = 10.0
 """The deadline of a unary call whose caller sets none. Streams have none."""
 MAX_ATTEMPTS = 4
+MAX_INGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 KEEPALIVE_MS = 30_000
 
 Details = grpc.aio.ClientCallDetails

@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from servicekit.calls import MAX_UNARY_S, CallInterceptor
+from servicekit.client import MAX_INGEST_MESSAGE_BYTES as MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import ClockFileError
 from servicekit.config import ConfigError
 from servicekit.logging import logger
@@ -28,7 +29,6 @@ from servicekit.telemetry.spans import tracer
 
 MAX_CONCURRENT_RPCS = 1_000
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-MAX_INGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 DRAIN_S = 0.5
 """Between NOT_SERVING and the stop, so that balancers turn away first."""
