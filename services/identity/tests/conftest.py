@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from identity.main import Wiring, wire
+from servicekit.client import MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import ManualClock
 from servicekit.database import Database
-from servicekit.server import MAX_INGEST_MESSAGE_BYTES
 from servicekit.testing.servers import LocalServer, serving
 
 sys.path.insert(0, str(Path(__file__).parent))

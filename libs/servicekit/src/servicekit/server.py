@@ -18,7 +18,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from servicekit.calls import MAX_UNARY_S, CallInterceptor
-from servicekit.client import MAX_INGEST_MESSAGE_BYTES as MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import ClockFileError
 from servicekit.config import ConfigError
 from servicekit.logging import logger

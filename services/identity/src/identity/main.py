@@ -19,13 +19,14 @@ from huaxiang.identity.v1 import (
 )
 from servicekit import logging
 from servicekit.changelog import Changelog
+from servicekit.client import MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import Clock, clock_from
 from servicekit.config import ConfigError, read
 from servicekit.database import Database
 from servicekit.freshness import Freshness
 from servicekit.migrations import migrate
 from servicekit.principal import KeyFileAuthenticator
-from servicekit.server import MAX_INGEST_MESSAGE_BYTES, Service, ServiceApp, serve
+from servicekit.server import Service, ServiceApp, serve
 from servicekit.telemetry.export import tracer_from_environment
 from servicekit.telemetry.spans import install
 from servicekit.watch import Watches
