@@ -47,7 +47,7 @@ from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import Run, TagStores
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "src" / "tagging" / "migrations"
 
 
 @pytest.fixture

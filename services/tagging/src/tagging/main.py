@@ -96,7 +96,7 @@ from tagging.workers.lake_flush import LakeFlushing
 from tagging.workers.value_upkeep import ValueUpkeep
 
 SERVICE = "tagging"
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 Worker = Callable[[], Coroutine[Any, Any, None]]
 
 
