@@ -5,6 +5,7 @@ A service adds them to its MetaData with `kit_tables` and creates them in its fi
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -37,7 +38,7 @@ def kit_tables(metadata: MetaData) -> KitTables:
     )
 
 
-def create_kit_tables(op: Operations) -> None:
+def create_kit_tables(op: Operations | ModuleType) -> None:
     """Creates the kit's tables, first form, in a migration: `create_kit_tables(op)` with `from alembic
     import op`."""
     op.create_table("changelog_head", *_changelog_head())

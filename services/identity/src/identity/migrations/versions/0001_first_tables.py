@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_kit_tables(op)  # type: ignore[arg-type]  # the module stands for its Operations
+    create_kit_tables(op)
     _create_evidence()
     _create_persons()
     _create_facts()
