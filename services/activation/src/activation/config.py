@@ -3,23 +3,27 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from servicekit.config import ConfigError, integer, number, one_of, path, setting, text
 
+from activation.app.accounts import Timings
+from activation.workers.failpoints import NAMES
+
 DEFAULT_PORT = 7104
 DEFAULT_RECEIPTS_PORT = 7204
-DEFAULT_CALLS_PER_S = 50
 MIN_SECRET_BYTES = 32
+MAX_WAIT_S = 30 * 86_400.0
+MAX_POLLS = 100
 
 
 @dataclass(frozen=True)
 class Config:
-    """`keys` holds who may call; `service_key_file` the key presented to identity and segments. Times ending in _s that
-    concern providers are seconds of the suite's clock."""
+    """`keys` holds who may call; `service_key_file` the key presented to identity and segments. `settle_s`,
+    `poll_s` and `no_receipt_s` are seconds of the suite's clock, `submit_timeout_s` and `lease_s` of the machine's."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -38,12 +42,20 @@ class Config:
     synchronous: Literal["FULL", "NORMAL"] = setting(
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
     )
-    settle_s: float | None = setting("HUAXIANG_ACTIVATION_SETTLE_S", number(0, 86_400), default=None)
-    poll_s: float = setting("HUAXIANG_ACTIVATION_POLL_S", number(0, 86_400), default=600.0)
+    settle_s: float | None = setting("HUAXIANG_ACTIVATION_SETTLE_S", number(0, MAX_WAIT_S), default=None)
+    poll_s: float = setting("HUAXIANG_ACTIVATION_POLL_S", number(0, MAX_WAIT_S), default=600.0)
+    polls: int = setting("HUAXIANG_ACTIVATION_POLLS", integer(1, MAX_POLLS), default=2)
     no_receipt_s: float = setting(
-        "HUAXIANG_ACTIVATION_NO_RECEIPT_S", number(1, 30 * 86_400), default=72 * 3_600.0
+        "HUAXIANG_ACTIVATION_NO_RECEIPT_S", number(1, MAX_WAIT_S), default=72 * 3_600.0
     )
-    failpoint: str | None = setting("HUAXIANG_FAILPOINT", text, default=None)
+    submit_timeout_s: float = setting("HUAXIANG_ACTIVATION_SUBMIT_TIMEOUT_S", number(0.1, 120), default=20.0)
+    lease_s: float = setting("HUAXIANG_ACTIVATION_LEASE_S", number(0.5, 600), default=60.0)
+    failpoint: str | None = setting("HUAXIANG_FAILPOINT", one_of(*NAMES), default=None)
+
+    @property
+    def timings(self) -> Timings:
+        """Of accounts that state none of their own."""
+        return Timings(self.settle_s, self.poll_s, self.polls, self.no_receipt_s)
 
     @property
     def store_url(self) -> str:
@@ -73,9 +85,10 @@ class AccountConfig:
     channel: str
     base_url: str
     scope: str
-    receipts_secret: str
     calls_per_s: int
-    credentials: Mapping[str, str]
+    timings: Timings
+    receipts_secret: str = field(repr=False)
+    credentials: Mapping[str, str] = field(repr=False)
 
 
 _CREDENTIALS = {
@@ -83,10 +96,15 @@ _CREDENTIALS = {
     "wechat_template": ("appid", "secret", "callback_token"),
     "jpush": ("app_key", "master_secret"),
 }
+_CALLS_PER_S = {"aliyun_sms": 1_000, "wechat_template": 50, "jpush": 10}
+_SECRETS = {"access_key_secret", "secret", "callback_token", "master_secret", "receipts_secret"}
+_WAITS = ("settle_s", "poll_s", "no_receipt_s")
+_OTHERS = {"channel", "base_url", "scope", "max_calls_per_s", "polls", *_WAITS}
 
 
-def read_accounts(file: Path) -> dict[str, AccountConfig]:
-    """Reads the accounts file. Raises ConfigError that names every fault, never a value."""
+def read_accounts(file: Path, defaults: Timings) -> dict[str, AccountConfig]:
+    """Reads the accounts file. A secret may be named by its file, as access_key_secret_file. Raises ConfigError that
+    names every fault, never a value."""
     try:
         content = yaml.safe_load(_read_text(file))
     except yaml.YAMLError:
@@ -96,7 +114,9 @@ def read_accounts(file: Path) -> dict[str, AccountConfig]:
         raise ConfigError([f"{file}: has no accounts"])
     problems: list[str] = []
     accounts = {
-        str(name): _account(str(name), each if isinstance(each, dict) else {}, problems)
+        str(name): _AccountReader(
+            str(name), each if isinstance(each, dict) else {}, file.parent, problems
+        ).read(defaults)
         for name, each in listed.items()
     }
     if problems:
@@ -104,30 +124,68 @@ def read_accounts(file: Path) -> dict[str, AccountConfig]:
     return accounts
 
 
-def _account(name: str, content: Mapping[str, Any], problems: list[str]) -> AccountConfig:
-    channel = str(content.get("channel") or "")
-    if channel not in _CREDENTIALS:
-        problems.append(f"accounts.{name}.channel: is none of {', '.join(_CREDENTIALS)}")
-    credentials = {}
-    for field in _CREDENTIALS.get(channel, ()):
-        credentials[field] = str(content.get(field) or "")
-        if not credentials[field]:
-            problems.append(f"accounts.{name}.{field}: is missing")
-    if not content.get("receipts_secret"):
-        problems.append(f"accounts.{name}.receipts_secret: is missing")
-    calls_per_s = content.get("max_calls_per_s", DEFAULT_CALLS_PER_S)
-    if not isinstance(calls_per_s, int) or calls_per_s < 1:
-        problems.append(f"accounts.{name}.max_calls_per_s: is not a whole number of at least 1")
-        calls_per_s = DEFAULT_CALLS_PER_S
-    return AccountConfig(
-        name=name,
-        channel=channel,
-        base_url=str(content.get("base_url") or ""),
-        scope=str(content.get("scope") or ""),
-        receipts_secret=str(content.get("receipts_secret") or ""),
-        calls_per_s=calls_per_s,
-        credentials=credentials,
-    )
+@dataclass(frozen=True)
+class _AccountReader:
+    """Reads one account and notes what is wrong with it."""
+
+    name: str
+    content: Mapping[str, Any]
+    folder: Path
+    problems: list[str]
+
+    def read(self, defaults: Timings) -> AccountConfig:
+        channel = str(self.content.get("channel") or "")
+        if channel not in _CREDENTIALS:
+            self._complain("channel", f"is none of {', '.join(_CREDENTIALS)}")
+        credentials = {each: self._text(each) for each in _CREDENTIALS.get(channel, ())}
+        known = _OTHERS | {"receipts_secret", *credentials}
+        known |= {f"{each}_file" for each in known & _SECRETS}
+        for unknown in sorted(set(map(str, self.content)) - known) if channel in _CREDENTIALS else ():
+            self._complain(unknown, "is no setting of this channel")
+        waits = {each: self._number(each, 0, MAX_WAIT_S) for each in _WAITS}
+        polls = self._number("polls", 1, MAX_POLLS)
+        stated: dict[str, Any] = {each: float(value) for each, value in waits.items() if value is not None}
+        timings = replace(defaults, **stated)
+        calls = self._number("max_calls_per_s", 1, 100_000)
+        return AccountConfig(
+            name=self.name,
+            channel=channel,
+            base_url=str(self.content.get("base_url") or ""),
+            scope=str(self.content.get("scope") or ""),
+            calls_per_s=_CALLS_PER_S.get(channel, 1) if calls is None else int(calls),
+            timings=timings if polls is None else replace(timings, polls=int(polls)),
+            receipts_secret=self._text("receipts_secret"),
+            credentials=credentials,
+        )
+
+    def _text(self, field: str) -> str:
+        value = self.content.get(field)
+        named = self.content.get(f"{field}_file") if field in _SECRETS else None
+        if value is None and named is not None:
+            try:
+                value = _read_text(self.folder / str(named))
+            except ConfigError as error:
+                self._complain(f"{field}_file", error.problems[0])
+                return ""
+        if not value:
+            self._complain(field, "is missing")
+        return str(value or "")
+
+    def _number(self, field: str, low: float, high: float) -> float | None:
+        value = self.content.get(field)
+        whole = field not in _WAITS
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            self._complain(field, "is not a whole number" if whole else "is not a number")
+        elif not low <= value <= high:
+            self._complain(field, f"is not between {low:g} and {high:g}")
+        else:
+            return value
+        return None
+
+    def _complain(self, field: str, problem: str) -> None:
+        self.problems.append(f"accounts.{self.name}.{field}: {problem}")
 
 
 def _read_text(file: Path) -> str:

@@ -2,8 +2,9 @@
 
 import os
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from huaxiang.activation.v1 import (
     delivery_service_pb2_grpc,
 )
 from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2
+from huaxiang.segments.v1 import snapshot_service_pb2
 from servicekit.changelog import Changelog
 from servicekit.client import connect
 from servicekit.clock import Clock, clock_from
-from servicekit.config import read
+from servicekit.config import ConfigError, read
 from servicekit.database import Database
 from servicekit.logging import configure
 from servicekit.migrations import migrate
 from servicekit.principal import KeyFileAuthenticator
+from servicekit.retention import keep_trimmed
 from servicekit.revision import Revision
-from servicekit.server import Service, ServiceApp, serve
+from servicekit.server import PortInUse, Service, ServiceApp, serve
 from servicekit.telemetry.export import tracer_from_environment
 from servicekit.telemetry.spans import install
 from sqlalchemy import Connection
@@ -32,13 +35,18 @@ from sqlalchemy import Connection
 from activation.api import render
 from activation.api.campaign_servicer import CampaignServicer
 from activation.api.delivery_servicer import DeliveryServicer
-from activation.app.campaigns import Account, Campaigns
+from activation.app.accounts import Account, Limits
+from activation.app.campaign_changes import CampaignChanges
+from activation.app.campaigns import Campaigns
+from activation.app.claiming import Claiming
 from activation.app.completion import Completion
 from activation.app.deliveries import Deliveries
 from activation.app.planning import Planning
 from activation.app.receipts import Receipts
-from activation.app.resolving import Resolving, Timings
-from activation.app.sending import Sending
+from activation.app.resolving import Resolving
+from activation.app.silence import Silence
+from activation.app.submitting import Submitting
+from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
 from activation.channels.port import Channel
@@ -51,6 +59,7 @@ from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
+from activation.workers.contact_points import ContactPoints
 from activation.workers.failpoints import Reach, failpoint
 from activation.workers.pace import keep_doing
 from activation.workers.planner import Planner
@@ -58,158 +67,218 @@ from activation.workers.receipt_server import ReceiptServer
 from activation.workers.relay import Relay
 from activation.workers.resolver import Resolver
 from activation.workers.sender import Sender
+from activation.workers.snapshots import SegmentsSnapshots
 
 SERVICE = "activation"
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 LOOK_S = 1.0
+"""Between two looks for what time alone brings about, at most; machine time."""
 Worker = Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass
-class _Parts:
-    """Everything that is made once."""
+@dataclass(frozen=True)
+class Neighbours:
+    """Channels to the services on the left, with the key of the role service."""
 
-    config: Config
-    database: Database
-    changelog: Changelog
-    clock: Clock
-    vault: Vault
-    accounts: dict[str, Account]
-    secrets: dict[str, str]
     identity: grpc.aio.Channel
     segments: grpc.aio.Channel
 
-    def __post_init__(self) -> None:
-        self.campaigns_store = SqlCampaignStore()
-        self.ledger = SqlDeliveryLedger()
-        self.batches = SqlBatchStore()
-        self.outbox = SqlOutbox()
-        self.reach: Reach = failpoint(self.config.failpoint)
-        self.timings = Timings(self.config.settle_s, self.config.poll_s, self.config.no_receipt_s)
-        self.campaigns = Campaigns(
-            self.campaigns_store, self.ledger, self.accounts, self.changelog, self.vault, self.clock
-        )
-        self.sending = Sending(
-            self.campaigns,
-            self.campaigns_store,
-            self.ledger,
-            self.batches,
-            self.vault,
-            self.clock,
-            _new_id,
-        )
-        self.receipts = Receipts(
-            SqlReceiptInbox(),
-            self.outbox,
-            self.ledger,
-            self.vault,
-            self.clock,
-            self.accounts,
-            self.campaigns_store.tenants,
-            render.record,
-            _new_id,
-        )
+    async def close(self) -> None:
+        await self.identity.close()
+        await self.segments.close()
 
 
-async def build() -> ServiceApp:
-    """The service as the environment describes it."""
-    configure(SERVICE)
-    install(tracer_from_environment(SERVICE, os.environ))
-    config = read(Config, os.environ)
-    authenticator = KeyFileAuthenticator(config.keys)
-    configured = read_accounts(config.accounts_file)
-    vault, key = Vault(config.secret()), config.service_key()
-    clock = clock_from(config.clock)
-    database = Database.open(config.store_url, synchronous=config.synchronous)
+@dataclass(frozen=True)
+class Wiring:
+    """A store with everything that serves it."""
+
+    database: Database
+    changelog: Changelog
+    services: tuple[Service, ...]
+    workers: tuple[Worker, ...]
+    receipt_server: ReceiptServer
+
+
+def open_store(database: Database) -> Changelog:
+    """Brings the store to this release's schema. Raises DataNewer."""
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE)
     database.write_now(changelog.create)
-    transport = Transport()
-    parts = _Parts(
-        config=config,
-        database=database,
-        changelog=changelog,
-        clock=clock,
-        vault=vault,
-        accounts={name: _account(each, transport, clock) for name, each in configured.items()},
-        secrets={name: each.receipts_secret for name, each in configured.items()},
-        identity=connect(
-            config.identity_target,
-            key=key,
-            services=(
-                contact_point_service_pb2.DESCRIPTOR.services_by_name["ContactPointService"],
-                ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
-            ),
-        ),
-        segments=connect(config.segments_target, key=key),
+    return changelog
+
+
+def wire(
+    database: Database,
+    vault: Vault,
+    clock: Clock,
+    accounts: Mapping[str, Account],
+    receipts_secrets: Mapping[str, str],
+    neighbours: Neighbours,
+    *,
+    limits: Limits | None = None,
+    reach: Reach = failpoint(None),  # noqa: B008 - a function without state
+    receipts_host: str = "127.0.0.1",
+    receipts_port: int = 0,
+) -> Wiring:
+    """Joins ports and adapters. Raises DataNewer."""
+    limits = limits or Limits()
+    changelog = open_store(database)
+    store, ledger, batches = SqlCampaignStore(), SqlDeliveryLedger(), SqlBatchStore()
+    outbox, snapshots = SqlOutbox(), SegmentsSnapshots(neighbours.segments)
+    changes = CampaignChanges(store, changelog)
+    campaigns = Campaigns(store, changes, ledger, accounts, vault, clock)
+    claiming = Claiming(store, ledger, vault, clock, limits)
+    submitting = Submitting(campaigns, store, ledger, batches, accounts, vault, clock, limits, _new_id)
+    telling = Telling(outbox, vault, clock, render.record)
+    receipts = Receipts(SqlReceiptInbox(), store, ledger, telling, accounts, vault, clock, _new_id)
+    resolver = Resolver(
+        database,
+        submitting,
+        Resolving(store, ledger, batches, submitting, accounts, vault, clock),
+        receipts,
+        Silence(store, ledger, batches, telling, accounts, vault, clock),
+        Completion(store, changes, ledger, clock),
+        accounts,
+        limits,
+        reach,
     )
-    server = ReceiptServer(
-        database, parts.receipts, parts.accounts, parts.secrets, config.host, config.receipts_port
+    planner = Planner(database, Planning(store, changes, ledger, clock), snapshots, reach)
+    relay = Relay(database, outbox, vault, neighbours.identity, reach)
+    senders = [
+        Sender(
+            database,
+            claiming,
+            submitting,
+            campaigns,
+            account,
+            ContactPoints(neighbours.identity),
+            SqlTokenBucket(),
+            clock,
+            limits,
+            reach,
+        )
+        for account in accounts.values()
+    ]
+    workers: list[Worker] = [
+        partial(keep_doing, "planner", planner.round),
+        partial(keep_doing, "resolver", resolver.resolve, LOOK_S),
+        partial(keep_doing, "receipts", resolver.apply_receipts),
+        partial(keep_doing, "completion", resolver.advance, LOOK_S),
+        partial(keep_doing, "relay", relay.round),
+        partial(keep_trimmed, database, changelog),
+    ]
+    workers += [
+        partial(keep_doing, f"sender {name}", sender.round)
+        for name, sender in zip(accounts, senders, strict=True)
+    ]
+    return Wiring(
+        database,
+        changelog,
+        _services(database, campaigns, Deliveries(store, ledger), snapshots, changelog),
+        tuple(workers),
+        ReceiptServer(database, receipts, accounts, receipts_secrets, receipts_host, receipts_port, reach),
     )
-    await server.start()
-
-    async def close_channels() -> None:
-        await parts.identity.close()
-        await parts.segments.close()
-
-    return ServiceApp(
-        name=SERVICE,
-        services=_services(parts),
-        authenticator=authenticator,
-        port=config.port,
-        host=config.host,
-        workers=_workers(parts),
-        on_stop=(server.stop, transport.close, close_channels, database.close),
-    )
 
 
-def _services(parts: _Parts) -> list[Service]:
+def _services(
+    database: Database,
+    campaigns: Campaigns,
+    deliveries: Deliveries,
+    snapshots: SegmentsSnapshots,
+    changelog: Changelog,
+) -> tuple[Service, ...]:
     def read_at(connection: Connection) -> Revision:
-        head = parts.changelog.head(connection)
+        head = changelog.head(connection)
         return Revision(SERVICE, head.epoch, head.position, head.position)
 
-    return [
+    return (
         Service(
             campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"],
             campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server,
-            CampaignServicer(parts.database, parts.campaigns, read_at),
+            CampaignServicer(database, campaigns, snapshots, read_at),
         ),
         Service(
             delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"],
             delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server,
-            DeliveryServicer(parts.database, Deliveries(parts.campaigns_store, parts.ledger)),
+            DeliveryServicer(database, deliveries),
         ),
-    ]
-
-
-def _workers(parts: _Parts) -> list[Worker]:
-    database, store, ledger = parts.database, parts.campaigns_store, parts.ledger
-    resolving = Resolving(
-        store, ledger, parts.batches, parts.vault, parts.clock, parts.accounts, parts.timings
     )
-    completion = Completion(store, ledger, parts.clock)
-    resolver = Resolver(
-        database, parts.sending, resolving, parts.receipts, completion, parts.accounts, parts.timings
-    )
-    planner = Planner(database, Planning(store, ledger, parts.clock), parts.segments)
-    relay = Relay(database, parts.outbox, parts.vault, parts.identity, parts.reach)
-    workers: list[Worker] = [
-        lambda: keep_doing("planner", planner.round),
-        lambda: keep_doing("resolver", resolver.resolve, LOOK_S),
-        lambda: keep_doing("receipts", resolver.apply_receipts),
-        lambda: keep_doing("completion", resolver.advance, LOOK_S),
-        lambda: keep_doing("relay", relay.round),
-    ]
-    for account in parts.accounts.values():
-        sender = Sender(database, parts.sending, account, parts.identity, SqlTokenBucket(), parts.reach)
-        workers.append(lambda sender=sender, name=account.name: keep_doing(f"sender {name}", sender.round))  # type: ignore[misc]
-    return workers
 
 
-def _account(configured: AccountConfig, transport: Transport, clock: Clock) -> Account:
-    return Account(
-        configured.name, _channel(configured, transport, clock), configured.scope, configured.calls_per_s
+async def build() -> ServiceApp:
+    """The service as the environment describes it. Raises what `serve` explains."""
+    configure(SERVICE)
+    config = read(Config, os.environ)
+    configured, secret, key = _read_files(config)
+    try:
+        install(tracer_from_environment(SERVICE, os.environ))
+        authenticator = KeyFileAuthenticator(config.keys)
+        clock = clock_from(config.clock)
+        database = Database.open(config.store_url, synchronous=config.synchronous)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+    transport, neighbours = Transport(), _neighbours(config, key)
+    wiring = wire(
+        database,
+        Vault(secret),
+        clock,
+        {name: make_account(each, transport, clock) for name, each in configured.items()},
+        {name: each.receipts_secret for name, each in configured.items()},
+        neighbours,
+        limits=Limits(config.lease_s, config.submit_timeout_s),
+        reach=failpoint(config.failpoint),
+        receipts_host=config.host,
+        receipts_port=config.receipts_port,
     )
+    try:
+        await wiring.receipt_server.start()
+    except OSError as error:
+        raise PortInUse(config.host, config.receipts_port) from error
+    return ServiceApp(
+        name=SERVICE,
+        services=wiring.services,
+        authenticator=authenticator,
+        port=config.port,
+        host=config.host,
+        workers=wiring.workers,
+        on_stop=(wiring.receipt_server.stop, transport.close, neighbours.close, database.close),
+    )
+
+
+def _read_files(config: Config) -> tuple[dict[str, AccountConfig], bytes, str]:
+    """(accounts, master secret, key for the left). Raises ConfigError that names the faults of all three."""
+    problems: list[str] = []
+
+    def tried(reading: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return reading()
+        except ConfigError as error:
+            problems.extend(error.problems)
+            return otherwise
+
+    accounts = tried(lambda: read_accounts(config.accounts_file, config.timings), {})
+    secret, key = tried(config.secret, b""), tried(config.service_key, "")
+    if problems:
+        raise ConfigError(problems)
+    return accounts, secret, key
+
+
+def _neighbours(config: Config, key: str) -> Neighbours:
+    identity = (
+        contact_point_service_pb2.DESCRIPTOR.services_by_name["ContactPointService"],
+        ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
+    )
+    segments = (snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],)
+    return Neighbours(
+        identity=connect(config.identity_target, key=key, services=identity),
+        segments=connect(config.segments_target, key=key, services=segments),
+    )
+
+
+def make_account(configured: AccountConfig, transport: Transport, clock: Clock) -> Account:
+    """An account with its channel."""
+    channel = _channel(configured, transport, clock)
+    return Account(configured.name, channel, configured.scope, configured.calls_per_s, configured.timings)
 
 
 def _channel(configured: AccountConfig, transport: Transport, clock: Clock) -> Channel:

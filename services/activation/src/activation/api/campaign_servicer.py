@@ -1,24 +1,35 @@
 """CampaignService: parse, call one use case in one transaction, render."""
 
 from collections.abc import Callable
-from typing import Any
 
 from activation.api import parse, render
 from activation.app.campaigns import Campaigns
+from activation.app.planning import Snapshots
+from activation.domain.campaign import Campaign, State
+from activation.domain.ledger import Report
 from huaxiang.activation.v1 import campaign_service_pb2 as pb
 from huaxiang.activation.v1.campaign_service_pb2_grpc import CampaignServiceServicer
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.revision import Revision
 from servicekit.telemetry.context import current_trace
+from sqlalchemy import Connection
 
 
 class CampaignServicer(CampaignServiceServicer):
     """Campaigns and their course."""
 
-    def __init__(self, database: Database, campaigns: Campaigns, read_at: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        campaigns: Campaigns,
+        snapshots: Snapshots,
+        read_at: Callable[[Connection], Revision],
+    ) -> None:
         self._database = database
         self._campaigns = campaigns
+        self._snapshots = snapshots
         self._read_at = read_at
 
     async def CreateCampaign(
@@ -33,6 +44,9 @@ class CampaignServicer(CampaignServiceServicer):
         self, request: pb.StartCampaignRequest, context: object
     ) -> pb.StartCampaignResponse:
         tenant = current_principal().require_tenant()
+        known = await self._database.read(self._campaigns.find, tenant, request.campaign_id)
+        if known.state is State.DRAFT:
+            await self._snapshots.require(tenant, known.draft.snapshot_id)
         trace = current_trace()
         stored, revision = await self._database.write(
             self._campaigns.start, tenant, request.campaign_id, trace.traceparent() if trace else ""
@@ -66,11 +80,16 @@ class CampaignServicer(CampaignServiceServicer):
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: object) -> pb.GetCampaignResponse:
         tenant = current_principal().require_tenant()
-        read_at = await self._database.read(self._read_at)
-        stored, counted = await self._database.read(self._campaigns.get, tenant, request.campaign_id)
+        stored, counted, read_at = await self._database.read(self._get, tenant, request.campaign_id)
         return pb.GetCampaignResponse(
             campaign=render.campaign(stored), report=render.report(counted), revision=read_at.to_proto()
         )
+
+    def _get(
+        self, connection: Connection, tenant: str, campaign_id: str
+    ) -> tuple[Campaign, Report, Revision]:
+        read_at = self._read_at(connection)
+        return *self._campaigns.get(connection, tenant, campaign_id), read_at
 
     async def ListCampaigns(
         self, request: pb.ListCampaignsRequest, context: object

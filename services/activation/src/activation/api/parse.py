@@ -47,4 +47,7 @@ def state(number: int) -> DeliveryState | None:
 
 
 def _moment(message: Timestamp) -> dt.datetime:
-    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+    try:
+        return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+    except OverflowError:
+        raise InvalidField("campaign.expire_time", "is beyond all calendars") from None

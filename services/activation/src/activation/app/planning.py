@@ -1,8 +1,10 @@
 """From a snapshot to rows: every member becomes exactly one, resumable after any crash."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
+from activation.app.campaign_changes import CampaignChanges
 from activation.domain.campaign import Campaign, State
 from activation.domain.delivery import held_out
 from activation.domain.ledger import Planned
@@ -10,12 +12,31 @@ from activation.store.ports import CampaignStore, DeliveryLedger
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 
+Member = tuple[int, int]
+"""(person_id, birth_hash)"""
+
+
+class Snapshots(Protocol):
+    """Frozen audiences, where they are kept. Raises SnapshotUnknown when there is none with the id that the tenant may
+    read, UpstreamUnavailable when nobody answers."""
+
+    async def require(self, tenant: str, snapshot_id: str) -> None:
+        """Returns when the snapshot exists."""
+        ...
+
+    def members(self, tenant: str, snapshot_id: str, after_person_id: int) -> AsyncIterator[Sequence[Member]]:
+        """Parts of the members with a higher person id, ascending."""
+        ...
+
 
 class Planning:
     """Writes rows and the cursor in one transaction."""
 
-    def __init__(self, store: CampaignStore, ledger: DeliveryLedger, clock: Clock) -> None:
+    def __init__(
+        self, store: CampaignStore, changes: CampaignChanges, ledger: DeliveryLedger, clock: Clock
+    ) -> None:
         self._store = store
+        self._changes = changes
         self._ledger = ledger
         self._clock = clock
 
@@ -24,10 +45,10 @@ class Planning:
         return self._store.in_state(connection, [State.PLANNING])
 
     def add(
-        self, connection: Connection, campaign: Campaign, members: Sequence[tuple[int, int]], *, last: bool
+        self, connection: Connection, campaign: Campaign, members: Sequence[Member], *, last: bool
     ) -> bool:
-        """Adds rows for (person_id, birth_hash) in ascending order; `last` ends the planning. False when the campaign
-        does not plan any more: nothing was added."""
+        """Adds rows for members in ascending order; `last` ends the planning. False when the campaign does not plan any
+        more: nothing was added."""
         stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
         if stored is None or stored.state is not State.PLANNING:
             return False
@@ -40,11 +61,14 @@ class Planning:
         self._ledger.plan(connection, stored, planned, self._clock.now())
         through = planned[-1].person_id if planned else stored.planned_through
         stored = replace(stored, planned_through=through, plan_done=last)
-        self._store.put(connection, stored.at(State.RUNNING) if last else stored)
+        if last:
+            self._changes.put(connection, stored.at(State.RUNNING))
+        else:
+            self._store.put(connection, stored)
         return True
 
     def fail(self, connection: Connection, campaign: Campaign, reason: str) -> None:
-        """Ends a campaign whose snapshot is not there."""
+        """Ends a campaign whose snapshot is not there; rows that it has are cancelled by and by."""
         stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
         if stored is not None and stored.state is State.PLANNING:
-            self._store.put(connection, stored.at(State.FAILED, reason, fence=True))
+            self._changes.put(connection, stored.at(State.FAILED, reason, fence=True))

@@ -2,78 +2,70 @@
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from activation.app.campaigns import Account
+from activation.app.accounts import Account
+from activation.app.telling import DELIVERED, FAILED, Telling, Told
 from activation.channels import port
 from activation.channels.wire import Callback
-from activation.domain.delivery import DeliveryState, after_receipt
-from activation.domain.feedback import Feedback, record_id
+from activation.domain.delivery import after_receipt
 from activation.domain.ledger import Held, Move
-from activation.store.ports import DeliveryLedger, KeyMaker, Outbox, ReceiptInbox, StoredCallback
+from activation.store.ports import (
+    CampaignStore,
+    DeliveryLedger,
+    KeyMaker,
+    ReceiptInbox,
+    StoredCallback,
+    Unreadable,
+)
 from servicekit.clock import Clock
+from servicekit.logging import logger
 from sqlalchemy import Connection
 
 UNMATCHED_KEPT = dt.timedelta(days=7)
 FIRST_RETRY_S = 2.0
 MAX_RETRY_S = 3_600.0
 INBOX_ABOUT = "receipts"
-OUTBOX_ABOUT = "outbox"
 _EVENTS = {
     port.InboundKind.OPT_OUT: "message_unsubscribed",
     port.InboundKind.REPLY: "message_replied",
     port.InboundKind.CLICK: "message_clicked",
 }
+Said = port.Receipt | port.Inbound
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """One thing a callback says, receipt or inbound alike."""
+class _Match:
+    """One thing that a provider said, and the row it is about."""
 
-    dedupe_key: str
-    key: str
-    message_id: str
-    address: str
-    at: dt.datetime
-    receipt: port.Receipt | None
-    inbound: port.Inbound | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What identity is told of one thing; the address only when its permission is taken back."""
-
-    event_type: str
-    dedupe_key: str
-    at: dt.datetime
-    reason: str
-    withdrawn_address: str = ""
+    tenant: str
+    row: Held
+    said: Said
 
 
 class Receipts:
-    """`render_record` turns feedback into a serialized record of the front door."""
+    """Applies callbacks in the order in which they came, as far as their rows are known."""
 
     def __init__(
         self,
         inbox: ReceiptInbox,
-        outbox: Outbox,
+        store: CampaignStore,
         ledger: DeliveryLedger,
+        telling: Telling,
+        accounts: Mapping[str, Account],
         keys: KeyMaker,
         clock: Clock,
-        accounts: Mapping[str, Account],
-        tenants: Callable[[Connection], Sequence[str]],
-        render_record: Callable[[Feedback], bytes],
         new_id: Callable[[], str],
     ) -> None:
         self._inbox = inbox
-        self._outbox = outbox
+        self._store = store
         self._ledger = ledger
+        self._telling = telling
+        self._accounts = accounts
         self._keys = keys
         self._clock = clock
-        self._accounts = accounts
-        self._tenants = tenants
-        self._render_record = render_record
         self._new_id = new_id
 
     def store(self, connection: Connection, account: str, callback: Callback) -> None:
@@ -81,121 +73,123 @@ class Receipts:
         sealed = self._keys.seal(_dumped(callback), INBOX_ABOUT)
         self._inbox.add(connection, StoredCallback(self._new_id(), account, self._clock.now(), sealed))
 
+    def any_due(self, connection: Connection) -> bool:
+        """Whether there is a callback to apply."""
+        return self._inbox.any_due(connection, self._clock.now())
+
     def apply(self, connection: Connection, limit: int) -> int:
         """Applies stored callbacks, each receipt once. What matches no delivery yet (the receipt came before our own
-        commit) is tried again for 7 days. Returns how many callbacks it looked at."""
+        commit) is tried again for 7 days; what cannot be read is kept as long. Returns how many it looked at."""
         callbacks = self._inbox.due(connection, self._clock.now(), limit)
         for stored in callbacks:
             self._apply_one(connection, stored)
         return len(callbacks)
 
-    def end_silence(self, connection: Connection, account: str, no_receipt_s: float, limit: int) -> int:
-        """Rows that no receipt came for in time become NO_RECEIPT; a late receipt still changes them."""
-        now = self._clock.now()
-        before = now - dt.timedelta(seconds=no_receipt_s)
-        rows = self._ledger.silent(connection, account, before, limit)
-        for tenant, row in rows:
-            self._ledger.move(connection, tenant, [Move(row.delivery_id, DeliveryState.NO_RECEIPT)], now)
-        return len(rows)
-
     # -------------------------------------------------------------------------------------------- parts
 
     def _apply_one(self, connection: Connection, stored: StoredCallback) -> None:
         account = self._accounts.get(stored.account)
-        now = self._clock.now()
-        if account is None:
-            self._inbox.done(connection, stored.receipt_id)
-            return
-        callback = _loaded(self._keys.open(stored.sealed, INBOX_ABOUT))
+        now, given_up = self._clock.now(), stored.received_at + UNMATCHED_KEPT
         try:
-            said = _everything(account.channel, callback)
-        except port.ChannelError:
-            self._inbox.done(
-                connection, stored.receipt_id
-            )  # authentic when stored, and says nothing readable
-            return
-        tenants = self._tenants(connection)
-        unmatched = [each for each in said if not self._settle(connection, account, each, tenants)]
-        too_late = now - stored.received_at > UNMATCHED_KEPT
-        if unmatched and not too_late:
-            pause_s = min(FIRST_RETRY_S * 2**stored.tries, MAX_RETRY_S)
-            self._inbox.later(connection, stored.receipt_id, now + dt.timedelta(seconds=pause_s))
+            said = None if account is None else _said(account.channel, self._opened(stored))
+        except (port.ChannelError, Unreadable) as error:
+            said = None
+            logger().warning("callback unreadable", channel=stored.account, reason=type(error).__name__)
+        if account is None or said is None:
+            complete, next_try = now >= given_up, given_up
         else:
+            complete = self._settle(connection, account, said) or now >= given_up
+            pause_s = min(FIRST_RETRY_S * 2.0 ** min(stored.tries, 20), MAX_RETRY_S)
+            next_try = min(now + dt.timedelta(seconds=pause_s), given_up)
+        if complete:
             self._inbox.done(connection, stored.receipt_id)
+        else:
+            self._inbox.later(connection, stored.receipt_id, next_try)
 
-    def _settle(self, connection: Connection, account: Account, said: _Said, tenants: Sequence[str]) -> bool:
-        """Applies one thing; false when it matches no delivery."""
-        channel = account.caps.contact_channel
-        hashes = {tenant: self._keys.address_hash(tenant, channel, said.address) for tenant in tenants}
-        found = self._ledger.find(connection, account.name, said.key, said.message_id, hashes)
-        if not found:
-            return False
-        if not self._inbox.first(connection, account.name, said.dedupe_key, self._clock.now()):
-            return True
-        for tenant, row in found[:1]:
-            if said.receipt is not None:
-                self._receive(connection, account, tenant, row, said.receipt)
-            elif said.inbound is not None:
-                self._answer(connection, account, tenant, row, said.inbound)
-        return True
+    def _opened(self, stored: StoredCallback) -> Callback:
+        return _loaded(self._keys.open(stored.sealed, INBOX_ABOUT))
 
-    def _receive(
-        self, connection: Connection, account: Account, tenant: str, row: Held, receipt: port.Receipt
-    ) -> None:
-        delivered = receipt.status is port.ReceiptStatus.DELIVERED
-        state = after_receipt(row.state, delivered=delivered)
-        if state is None:
-            return
-        reason = "" if delivered else receipt.code
-        move = Move(row.delivery_id, state, reason, message_id=receipt.message_id or None, accepted=True)
-        self._ledger.move(connection, tenant, [move], self._clock.now())
-        event = "message_delivered" if delivered else "message_failed"
-        told = _Told(event, receipt.dedupe_key, receipt.at, reason)
-        self._tell(connection, account, tenant, row, told)
-
-    def _answer(
-        self, connection: Connection, account: Account, tenant: str, row: Held, inbound: port.Inbound
-    ) -> None:
-        if inbound.kind is port.InboundKind.CLICK:
-            self._ledger.clicked(connection, tenant, row.delivery_id, self._clock.now())
-        withdrawn = inbound.address if inbound.kind is port.InboundKind.OPT_OUT else ""
-        told = _Told(_EVENTS[inbound.kind], inbound.dedupe_key, inbound.at, "", withdrawn)
-        self._tell(connection, account, tenant, row, told)
-
-    def _tell(
-        self,
-        connection: Connection,
-        account: Account,
-        tenant: str,
-        row: Held,
-        told: _Told,
-    ) -> None:
-        feedback = Feedback(
-            record_id=record_id(account.name, told.dedupe_key, told.event_type),
-            event_type=told.event_type,
-            time=min(told.at, self._clock.now()),
-            campaign_id=row.campaign_id,
-            delivery_id=row.delivery_id,
-            channel=account.caps.contact_channel,
-            reason=told.reason,
-            birth_key_id=row.birth_key_id,
-            withdrawn_address=told.withdrawn_address,
-            withdrawn_scope=account.scope if told.withdrawn_address else "",
+    def _settle(self, connection: Connection, account: Account, said: Sequence[Said]) -> bool:
+        """Applies what a callback says; false when some of it matches no delivery yet."""
+        by_ref: dict[tuple[str, str], list[Said]] = defaultdict(list)
+        for each in said:
+            by_ref[each.key, each.message_id].append(each)
+        matches: list[_Match] = []
+        for ref, some in by_ref.items():
+            found = self._matches(connection, account, ref, some)
+            matches += found
+        fresh = self._inbox.first(
+            connection, account.name, [each.said.dedupe_key for each in matches], self._clock.now()
         )
-        sealed = self._keys.seal(self._render_record(feedback), OUTBOX_ABOUT)
-        self._outbox.add(connection, tenant, [sealed])
+        for tenant in sorted({each.tenant for each in matches}):
+            new = [each for each in matches if each.tenant == tenant and each.said.dedupe_key in fresh]
+            self._apply_to(connection, account, tenant, new)
+        matched = {id(each.said) for each in matches}
+        return all(id(each) in matched or not (each.key or each.message_id) for each in said)
+
+    def _matches(
+        self, connection: Connection, account: Account, ref: tuple[str, str], said: Sequence[Said]
+    ) -> list[_Match]:
+        """Rows of what was said about one message or batch. What names neither (a reply, somebody leaving) is about the
+        latest message to the address, in each tenant that uses the account; without one it is about nothing."""
+        if ref == ("", ""):
+            return [
+                _Match(tenant, row, each)
+                for tenant in self._store.tenants(connection, account.name)
+                for each in said
+                if (
+                    row := self._ledger.latest_to(
+                        connection, tenant, account.name, self._hash(account, tenant, each.address)
+                    )
+                )
+            ]
+        tenant = self._ledger.owner(connection, account.name, *ref)
+        if tenant is None:
+            return []
+        hashes = [self._hash(account, tenant, each.address) for each in said]
+        rows = self._ledger.sent(connection, tenant, account.name, ref, hashes)
+        return [
+            _Match(tenant, rows[hashed], each)
+            for hashed, each in zip(hashes, said, strict=True)
+            if hashed in rows
+        ]
+
+    def _apply_to(
+        self, connection: Connection, account: Account, tenant: str, matches: Sequence[_Match]
+    ) -> None:
+        moves: list[Move] = []
+        clicked: list[str] = []
+        told: list[Told] = []
+        rows: dict[str, Held] = {}
+        for match in matches:
+            row, said = rows.get(match.row.delivery_id, match.row), match.said
+            if isinstance(said, port.Inbound):
+                withdrawn = said.address if said.kind is port.InboundKind.OPT_OUT else ""
+                told.append(
+                    Told(row, _EVENTS[said.kind], said.dedupe_key, said.at, withdrawn_address=withdrawn)
+                )
+                if said.kind is port.InboundKind.CLICK:
+                    clicked.append(row.delivery_id)
+                continue
+            delivered = said.status is port.ReceiptStatus.DELIVERED
+            state = after_receipt(row.state, delivered=delivered)
+            if state is None:
+                continue
+            reason = "" if delivered else said.code
+            message_id = said.message_id or None
+            moves.append(Move(row.delivery_id, state, reason, message_id=message_id, accepted=True))
+            rows[row.delivery_id] = replace(row, state=state)
+            told.append(Told(row, DELIVERED if delivered else FAILED, said.dedupe_key, said.at, reason))
+        self._ledger.move(connection, tenant, moves, self._clock.now())
+        self._ledger.clicked(connection, tenant, clicked, self._clock.now())
+        self._telling.tell(connection, account, tenant, told)
+
+    def _hash(self, account: Account, tenant: str, address: str) -> str:
+        return self._keys.address_hash(tenant, account.caps.contact_channel, address)
 
 
-def _everything(channel: port.Channel, callback: Callback) -> list[_Said]:
-    said = [
-        _Said(each.dedupe_key, each.key, each.message_id, each.address, each.at, each, None)
-        for each in channel.parse_receipts(callback)
-    ]
-    said += [
-        _Said(each.dedupe_key, each.key, each.message_id, each.address, each.at, None, each)
-        for each in channel.parse_inbound(callback)
-    ]
-    return said
+def _said(channel: port.Channel, callback: Callback) -> list[Said]:
+    return [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
 
 
 def _dumped(callback: Callback) -> bytes:

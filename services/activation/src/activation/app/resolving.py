@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from activation.app.campaigns import Account, key_about
+from activation.app.accounts import Account, key_about
+from activation.app.submitting import Submitting
 from activation.channels import port
 from activation.channels.wire import WireRequest
+from activation.domain.campaign import SENDS, Campaign, State
 from activation.domain.delivery import DeliveryState
 from activation.domain.ledger import Batch, BatchState, Move
-from activation.store.ports import BatchStore, CampaignStore, DeliveryLedger, KeyMaker
+from activation.store.ports import BatchStore, CampaignStore, DeliveryLedger, KeyMaker, Unreadable
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 
 WINDOW_SHARE = 0.8
 """A provider's key is trusted for this share of its window."""
-ABSENCES_NEEDED = 2
-"""So often in a row the provider must not know a message before it may be sent again."""
+TRIES_PER_WINDOW = 20
+"""At least so often the same bytes are submitted again while the window lasts."""
 
 
 class Way(Enum):
@@ -26,23 +28,16 @@ class Way(Enum):
     RESUBMIT = "resubmit"
     ASK = "ask"
     GIVE_UP = "give up"
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """On the suite's clock. `poll_s` lies between two questions about one batch."""
-
-    settle_s: float | None = None
-    poll_s: float = 600.0
-    no_receipt_s: float = 72 * 3_600.0
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A batch to settle, with the bytes that were or were not sent."""
+    """A batch to settle, with the bytes that were or were not sent, by asking or by submitting them again."""
 
     batch: Batch
-    wire: WireRequest | None
+    campaign: Campaign
+    wire: WireRequest
     way: Way
 
 
@@ -54,146 +49,128 @@ class Resolving:
         store: CampaignStore,
         ledger: DeliveryLedger,
         batches: BatchStore,
+        submitting: Submitting,
+        accounts: Mapping[str, Account],
         keys: KeyMaker,
         clock: Clock,
-        accounts: Mapping[str, Account],
-        timings: Timings,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._batches = batches
+        self._submitting = submitting
+        self._accounts = accounts
         self._keys = keys
         self._clock = clock
-        self._accounts = accounts
-        self._timings = timings
 
-    def due(self, connection: Connection, limit: int) -> list[Unresolved]:
-        """Batches to settle now, each with the way that its channel allows."""
-        return [
-            unresolved
-            for batch in self._batches.to_resolve(connection, self._clock.now(), limit)
-            if (unresolved := self._unresolved(connection, batch)) is not None
-        ]
+    def due(self, connection: Connection, limit: int) -> list[str]:
+        """Ids of batches to look at now. Those of an account that is configured no more wait."""
+        if not self._accounts:
+            return []
+        return self._batches.to_resolve(connection, sorted(self._accounts), self._clock.now(), limit)
 
-    def asked(self, connection: Connection, batch_id: str, findings: Sequence[port.Finding]) -> None:
-        """Stores what the provider knows of a batch. Rows that it does not know in two answers in a row were not sent:
-        they are READY again."""
+    def begin(self, connection: Connection, batch_id: str) -> Unresolved | None:
+        """Decides how a batch is settled. A second submission is written down first, under the campaign's lock as the
+        first was: after a pause none begins. None when nothing is to be asked of the provider."""
+        known = self._batches.get(connection, batch_id, lock=False)
+        if known is None:
+            return None
+        campaign = self._store.get(connection, known.tenant, known.campaign_id, lock=True)
         batch = self._batches.get(connection, batch_id)
-        if batch is None or batch.state is not BatchState.UNKNOWN:
+        now = self._clock.now()
+        if campaign is None or batch is None or batch.state is not BatchState.UNKNOWN:
+            return None
+        if batch.next_look is not None and batch.next_look > now:
+            return None  # another worker has it
+        open_rows = self._open(connection, batch_id)
+        wire = self._wire(connection, batch)
+        way = self._way(batch, campaign)
+        if not open_rows:
+            self._batches.put(connection, self._submitting.done(batch))
+            return None
+        if way is Way.GIVE_UP or wire is None:
+            self._give_up(connection, batch, open_rows)
+            return None
+        later = replace(batch, next_look=now + self._pause(batch))
+        if way is Way.RESUBMIT:
+            later = replace(later, state=BatchState.SUBMITTING, deadline_ms=self._submitting.deadline_ms())
+        self._batches.put(connection, later)
+        return None if way is Way.WAIT else Unresolved(later, campaign, wire, way)
+
+    def asked(self, connection: Connection, unresolved: Unresolved, findings: Sequence[port.Finding]) -> None:
+        """Stores what the provider knows of a batch. Rows that it does not know in enough answers in a row were not
+        sent: they are READY again. What it knows is ACCEPTED; whether it arrived, the receipt says."""
+        batch = self._batches.get(connection, unresolved.batch.batch_id)
+        if batch is None or batch != unresolved.batch:
             return
         now = self._clock.now()
-        open_rows = self._open(connection, batch_id)
-        moves: list[Move] = []
-        absent: list[str] = []
-        unanswered = False
-        for finding in findings:
-            if finding.delivery_id not in open_rows:
-                continue
-            if finding.found is port.Found.SENT:
-                moves.append(
-                    Move(finding.delivery_id, _sent_state(finding.status), finding.code, accepted=True)
-                )
-            elif finding.found is port.Found.ABSENT:
-                absent.append(finding.delivery_id)
-            else:
-                unanswered = True
-        absences = batch.absences if unanswered or not absent else batch.absences + 1
-        if absent and absences >= ABSENCES_NEEDED:
-            moves += [Move(delivery_id, DeliveryState.READY, "not sent", due=now) for delivery_id in absent]
+        open_rows = self._open(connection, batch.batch_id)
+        found = {each.delivery_id: each.found for each in findings if each.delivery_id in open_rows}
+        sent = [row for row, what in found.items() if what is port.Found.SENT]
+        absent = [row for row, what in found.items() if what is port.Found.ABSENT]
+        unanswered = len(found) - len(sent) - len(absent)
+        moves = [Move(row, DeliveryState.ACCEPTED, accepted=True) for row in sent]
+        absences = batch.absences + (1 if absent and not unanswered else 0)
+        if absences >= self._accounts[batch.account].timings.polls:
+            moves += [Move(row, DeliveryState.READY, "not sent", due=now) for row in absent]
             absent = []
         self._ledger.move(connection, batch.tenant, moves, now)
-        done = not absent and not unanswered
-        look = now + dt.timedelta(seconds=self._timings.poll_s)
-        self._batches.put(
-            connection,
-            replace(
-                batch,
-                state=BatchState.DONE if done else BatchState.UNKNOWN,
-                absences=absences,
-                next_look=look,
-            ),
-        )
+        if absent or unanswered:
+            self._batches.put(connection, replace(batch, absences=absences))
+        else:
+            self._batches.put(connection, self._submitting.done(batch))
 
-    def resubmitted(self, connection: Connection, batch_id: str, outcomes: Sequence[port.Outcome]) -> None:
+    def resubmitted(
+        self, connection: Connection, unresolved: Unresolved, outcomes: Sequence[port.Outcome]
+    ) -> None:
         """Stores the answer to a second submission of the same bytes: only ACCEPTED settles anything."""
-        batch = self._batches.get(connection, batch_id)
-        if batch is None or batch.state is not BatchState.UNKNOWN:
+        batch = self._batches.get(connection, unresolved.batch.batch_id)
+        self._submitting.accept(connection, unresolved.batch.batch_id, outcomes)
+        if batch is None or batch != unresolved.batch:
             return
-        now = self._clock.now()
-        open_rows = self._open(connection, batch_id)
-        moves = [
-            Move(
-                outcome.delivery_id,
-                DeliveryState.ACCEPTED,
-                message_id=outcome.message_id or None,
-                accepted=True,
-            )
-            for outcome in outcomes
-            if outcome.verdict is port.Verdict.ACCEPTED and outcome.delivery_id in open_rows
-        ]
-        self._ledger.move(connection, batch.tenant, moves, now)
-        done = len(moves) == len(open_rows)
-        account = self._accounts[batch.account]
-        pause_s = min(self._timings.poll_s, (account.caps.idempotency_window_s or 600.0) / 20)
-        look = now + dt.timedelta(seconds=pause_s)
-        state = BatchState.DONE if done else BatchState.UNKNOWN
-        self._batches.put(connection, replace(batch, state=state, next_look=look))
-
-    def give_up(self, connection: Connection, batch_id: str) -> None:
-        """Ends rows whose outcome stays unknown: ABANDONED, counted, never sent a second time."""
-        batch = self._batches.get(connection, batch_id)
-        if batch is None or batch.state is not BatchState.UNKNOWN:
-            return
-        moves = [
-            Move(delivery_id, DeliveryState.ABANDONED, "outcome unknown")
-            for delivery_id in self._open(connection, batch_id)
-        ]
-        self._ledger.move(connection, batch.tenant, moves, self._clock.now())
-        self._batches.put(connection, replace(batch, state=BatchState.DONE))
+        if self._open(connection, batch.batch_id):
+            self._batches.put(connection, replace(batch, state=BatchState.UNKNOWN))
+        else:
+            self._batches.put(connection, self._submitting.done(batch))
 
     # -------------------------------------------------------------------------------------------- parts
 
-    def _unresolved(self, connection: Connection, batch: Batch) -> Unresolved | None:
-        account = self._accounts.get(batch.account)
-        if account is None:
-            return None  # taken out of the configuration: its batches wait
-        wire = self._wire(connection, batch)
-        return Unresolved(batch, wire, self._way(account, batch, wire))
+    def _give_up(self, connection: Connection, batch: Batch, rows: Sequence[str]) -> None:
+        """Ends rows whose outcome stays unknown: ABANDONED, counted, never sent a second time."""
+        moves = [Move(row, DeliveryState.ABANDONED, "outcome unknown") for row in rows]
+        self._ledger.move(connection, batch.tenant, moves, self._clock.now())
+        self._batches.put(connection, self._submitting.done(batch))
 
-    def _way(self, account: Account, batch: Batch, wire: WireRequest | None) -> Way:
-        caps = account.caps
-        if wire is None:
+    def _way(self, batch: Batch, campaign: Campaign) -> Way:
+        caps = self._accounts[batch.account].caps
+        if caps.idempotency is port.Idempotency.QUERYABLE:
+            return Way.ASK
+        if caps.idempotency is port.Idempotency.NONE:
             return Way.GIVE_UP
-        match caps.idempotency:
-            case port.Idempotency.QUERYABLE:
-                return Way.ASK
-            case port.Idempotency.REPLACING:
-                return Way.RESUBMIT
-            case port.Idempotency.KEYED:
-                window = dt.timedelta(seconds=(caps.idempotency_window_s or 0.0) * WINDOW_SHARE)
-                in_time = self._clock.now() < batch.submitted_at + window
-                return Way.RESUBMIT if in_time else Way.GIVE_UP
-            case _:
+        if caps.idempotency is port.Idempotency.KEYED:
+            window = dt.timedelta(seconds=(caps.idempotency_window_s or 0.0) * WINDOW_SHARE)
+            if self._clock.now() >= batch.submitted_at + window:
                 return Way.GIVE_UP
+        if campaign.state in SENDS:
+            return Way.RESUBMIT
+        return Way.WAIT if campaign.state is State.PAUSED else Way.GIVE_UP
+
+    def _pause(self, batch: Batch) -> dt.timedelta:
+        account = self._accounts[batch.account]
+        window_s = account.caps.idempotency_window_s
+        poll_s = account.timings.poll_s
+        return dt.timedelta(seconds=poll_s if window_s is None else min(poll_s, window_s / TRIES_PER_WINDOW))
 
     def _wire(self, connection: Connection, batch: Batch) -> WireRequest | None:
         sealed_key = self._store.key(connection, batch.tenant, batch.campaign_id)
         if sealed_key is None or batch.sealed_wire is None:
             return None
         about = key_about(batch.tenant, batch.campaign_id)
-        return WireRequest.load(self._keys.open_under(sealed_key, batch.sealed_wire, about))
+        try:
+            return WireRequest.load(self._keys.open_under(sealed_key, batch.sealed_wire, about))
+        except Unreadable:
+            return None
 
     def _open(self, connection: Connection, batch_id: str) -> list[str]:
         """Rows of the batch that no receipt has settled meanwhile."""
         rows = self._ledger.of_batch(connection, batch_id)
         return [row.delivery_id for row in rows.values() if row.state is DeliveryState.UNKNOWN]
-
-
-def _sent_state(status: port.ReceiptStatus | None) -> DeliveryState:
-    match status:
-        case port.ReceiptStatus.DELIVERED:
-            return DeliveryState.DELIVERED
-        case port.ReceiptStatus.FAILED:
-            return DeliveryState.UNDELIVERED
-        case _:
-            return DeliveryState.ACCEPTED

@@ -15,6 +15,8 @@ MAX_HOLDOUT_BASIS_POINTS = 9_999
 MAX_PARAMETERS = 32
 MAX_PARAMETER_CHARS = 256
 MAX_URL_CHARS = 1_024
+MAX_REFERENCE_CHARS = 128
+"""Of a snapshot, template, sign, salt and brand, and of a parameter's name."""
 DEFAULT_LIFE = dt.timedelta(hours=24)
 """A delivery that was not sent this long after the start is given up, unless the campaign says otherwise."""
 
@@ -33,6 +35,8 @@ class State(StrEnum):
 
 
 ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.FAILED})
+SENDS = frozenset({State.RUNNING, State.DRAINING})
+"""Rows may be submitted; in DRAINING there are none, until an unknown one turns out not to have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,6 @@ class Campaign:
     draft: Draft
     state: State
     note: str
-    etag: str
     epoch: int
     create_time: dt.datetime
     start_time: dt.datetime | None = None
@@ -88,6 +91,12 @@ class Campaign:
     @property
     def campaign_id(self) -> str:
         return self.draft.campaign_id
+
+    @property
+    def etag(self) -> str:
+        """16 hex digits that change with every change."""
+        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
     def expire_time(self) -> dt.datetime | None:
@@ -103,14 +112,6 @@ class Campaign:
     def after_pause(self) -> State:
         """Where a resumed campaign goes on."""
         return State.RUNNING if self.plan_done else State.PLANNING
-
-
-def etag_of(draft: Draft) -> str:
-    """16 hex digits that change with any field."""
-    fields = asdict(draft)
-    fields["parameters"] = dict(sorted(draft.parameters.items()))
-    text = json.dumps(fields, default=str, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def problem_of(draft: Draft) -> tuple[str, str] | None:
@@ -133,11 +134,24 @@ def problem_of(draft: Draft) -> tuple[str, str] | None:
             "holdout_basis_points",
             f"is not between 0 and {MAX_HOLDOUT_BASIS_POINTS}",
         ),
+        *(
+            (len(value) <= MAX_REFERENCE_CHARS, name, f"is longer than {MAX_REFERENCE_CHARS} characters")
+            for name, value in (
+                ("snapshot_id", draft.snapshot_id),
+                ("template.template_id", draft.template_id),
+                ("template.sign_name", draft.sign_name),
+                ("holdout_salt", draft.holdout_salt),
+                ("brand", draft.brand),
+            )
+        ),
         (len(draft.parameters) <= MAX_PARAMETERS, "template.parameters", f"are more than {MAX_PARAMETERS}"),
         (
-            all(len(value) <= MAX_PARAMETER_CHARS for value in draft.parameters.values()),
+            all(
+                len(name) <= MAX_REFERENCE_CHARS and len(value) <= MAX_PARAMETER_CHARS
+                for name, value in draft.parameters.items()
+            ),
             "template.parameters",
-            f"hold a text of more than {MAX_PARAMETER_CHARS} characters",
+            f"hold a name of more than {MAX_REFERENCE_CHARS} characters or a text of more than {MAX_PARAMETER_CHARS}",
         ),
         (len(draft.url) <= MAX_URL_CHARS, "template.url", f"is longer than {MAX_URL_CHARS} characters"),
     ]

@@ -46,8 +46,13 @@ TERMINAL = frozenset(
 )
 UNSENT = frozenset({S.READY, S.RETRY_WAIT})
 """Certainly not sent and not in any worker's hands."""
-RECEIVES = frozenset({S.SUBMITTING, S.UNKNOWN, S.ACCEPTED, S.NO_RECEIPT, S.UNDELIVERED, S.ABANDONED})
-"""States that a receipt may still change: DELIVERED wins over all of them, UNDELIVERED over all but itself."""
+IN_HANDS = frozenset({S.CLAIMED, S.SUBMITTING})
+"""In a worker's hands."""
+FIRST_PAUSE_S = 1.0
+MAX_PAUSE_S = 86_400.0
+"""A provider may put a row off for a day at most; the campaign's expire_time ends the waiting."""
+MAX_BACKOFF_S = 3_600.0
+JITTER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,20 @@ def held_out(salt: str, birth_hash: int, basis_points: int) -> bool:
 
 
 def after_receipt(state: DeliveryState, *, delivered: bool) -> DeliveryState | None:
-    """The state that a receipt leads to, None when it changes nothing. Late, repeated and disordered receipts never
-    lead back: DELIVERED beats UNDELIVERED, both beat silence."""
-    if state not in RECEIVES:
+    """The state that a receipt leads to, None when it changes nothing.
+
+    A receipt names a submission of ours, so it proves that the message was sent whatever the row says by now. Late,
+    repeated and disordered receipts never lead back: DELIVERED beats UNDELIVERED, both beat all else.
+    """
+    if state is S.DELIVERED or (state is S.UNDELIVERED and not delivered):
         return None
-    if delivered:
-        return S.DELIVERED
-    return None if state is S.UNDELIVERED else S.UNDELIVERED
+    return S.DELIVERED if delivered else S.UNDELIVERED
+
+
+def retry_pause_s(after_s: float, attempts: int, batch_id: str) -> float:
+    """How long a row waits after `attempts` submissions: what the provider asked for, doubled with each attempt up to
+    an hour, a day at most; up to a quarter more, alike for all rows of a batch, so that batches do not come at once."""
+    wanted = max(after_s, FIRST_PAUSE_S)
+    grown = max(wanted, min(wanted * 2.0 ** min(max(attempts - 1, 0), 20), MAX_BACKOFF_S))
+    lot = int.from_bytes(hashlib.blake2b(batch_id.encode(), digest_size=2).digest(), "big") / 2**16
+    return min(grown * (1.0 + JITTER * lot), MAX_PAUSE_S)

@@ -17,15 +17,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A row that a worker has taken; its later writes are good only while the row still has this fence."""
+    """A row that a worker has taken; its later writes are good only while the row still has this fence. `alone`: it
+    must not share a request."""
 
-    tenant: str
     delivery_id: str
-    campaign_id: str
     person_id: int
     fence: int
-    attempts: int
-    alone: bool
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,13 @@ class Held:
     person_id: int
     birth_key_id: int
     dest_hash: str | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of one row. What is None stays as it is; `due` is when a waiting row may be taken again."""
+    """A change of one row. What is None stays as it is; `due` is when a waiting row may be taken again, and for an
+    ACCEPTED row since when a receipt is awaited (now when None)."""
 
     delivery_id: str
     state: DeliveryState
@@ -65,7 +65,8 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One request to a provider. `deadline_ms` is machine time: past it a SUBMITTING batch is UNKNOWN.
+    """One request to a provider. `deadline_ms` is machine time: past it a SUBMITTING batch is UNKNOWN; it also names
+    the submission, as a second one of the same bytes has another. `next_look` is when an UNKNOWN one is looked at.
 
     `sealed_wire` is the built request under the campaign's key, None once it is of no use.
     """

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from activation.domain.campaign import Campaign, State
 from activation.domain.delivery import Delivery, DeliveryState
-from activation.domain.ledger import Batch, BatchState, Claim, Held, Move, Planned, Report, Step
+from activation.domain.ledger import Batch, Claim, Held, Move, Planned, Report, Step
 from sqlalchemy import Connection
 
 
@@ -29,8 +29,16 @@ class CampaignStore(Protocol):
         """Of all tenants, oldest start first."""
         ...
 
-    def add(self, connection: Connection, campaign: Campaign, sealed_key: bytes) -> None:
-        """Stores a new campaign with its sealed key."""
+    def sending(self, connection: Connection, account: str) -> list[Campaign]:
+        """Campaigns of the account whose rows may be submitted, of all tenants, oldest start first."""
+        ...
+
+    def under_way(self, connection: Connection) -> list[Campaign]:
+        """Started or ended campaigns whose key is not destroyed: some row may not be terminal."""
+        ...
+
+    def add(self, connection: Connection, campaign: Campaign, sealed_key: bytes) -> bool:
+        """Stores a new campaign with its sealed key; false when there is one with its id, which stays as it is."""
         ...
 
     def put(self, connection: Connection, campaign: Campaign) -> None:
@@ -41,8 +49,8 @@ class CampaignStore(Protocol):
         """The sealed key; None once it is destroyed."""
         ...
 
-    def tenants(self, connection: Connection) -> list[str]:
-        """Every tenant that has a campaign."""
+    def tenants(self, connection: Connection, account: str) -> list[str]:
+        """Every tenant that has a campaign on the account."""
         ...
 
     def destroy_key(self, connection: Connection, tenant: str, campaign_id: str) -> None:
@@ -51,7 +59,7 @@ class CampaignStore(Protocol):
 
 
 class DeliveryLedger(Protocol):
-    """The rows. Every move writes a step of history in the same transaction, claims excepted."""
+    """The rows. Every move writes a step of history in the same transaction; a claim and its release leave none."""
 
     def plan(
         self, connection: Connection, campaign: Campaign, members: Sequence[Planned], now: dt.datetime
@@ -59,22 +67,32 @@ class DeliveryLedger(Protocol):
         """Adds a row per member, HOLDOUT or READY; a member that has one keeps it. Returns how many are new."""
         ...
 
-    def claim(
-        self, connection: Connection, account: str, limit: int, now: dt.datetime, lease_until_ms: int
-    ) -> list[Claim]:
-        """Takes rows that are due, of one running campaign of the account, and raises their fences. Rows that another
-        transaction holds are passed over. `lease_until_ms` is machine time. Rows marked alone come alone."""
+    def any_due(self, connection: Connection, campaign: Campaign, now: dt.datetime) -> bool:
+        """Whether a claim would take a row."""
         ...
 
-    def release_expired(self, connection: Connection, machine_ms: int, now: dt.datetime) -> int:
-        """Gives back claims whose lease has ended: nothing of them was sent. Returns how many."""
+    def claim(
+        self, connection: Connection, campaign: Campaign, limit: int, now: dt.datetime, lease_until_ms: int
+    ) -> list[Claim]:
+        """Takes rows that are due, those that wait for another try first, and raises their fences. Rows that another
+        transaction holds are passed over. `lease_until_ms` is machine time."""
+        ...
+
+    def release(self, connection: Connection, tenant: str, claims: Sequence[Claim], due: dt.datetime) -> None:
+        """Gives back those of the claims that still hold: nothing of them was sent."""
+        ...
+
+    def release_expired(
+        self, connection: Connection, campaign: Campaign, machine_ms: int, now: dt.datetime
+    ) -> int:
+        """Gives back claims whose lease has ended. Returns how many."""
         ...
 
     def assign(
-        self, connection: Connection, claims: Mapping[str, tuple[str, int]], tenant: str
+        self, connection: Connection, campaign: Campaign, claims: Mapping[str, tuple[str, int]]
     ) -> frozenset[str]:
-        """Sets (dest_hash, birth_key_id) of claimed rows; returns those whose address another row of the same campaign
-        has, which stay without."""
+        """Sets (dest_hash, birth_key_id) by delivery_id of claimed rows; returns those whose address another row of the
+        campaign has, which stay without. Call it for one campaign at a time: hold the campaign's lock."""
         ...
 
     def held(self, connection: Connection, tenant: str, delivery_ids: Collection[str]) -> dict[str, Held]:
@@ -85,11 +103,23 @@ class DeliveryLedger(Protocol):
         """The rows of a batch, locked, by delivery_id."""
         ...
 
-    def find(
-        self, connection: Connection, account: str, key: str, message_id: str, dest_hashes: Mapping[str, str]
-    ) -> list[tuple[str, Held]]:
-        """(tenant, row) that a receipt is about: of the batch with this key, or with this message id, and with the
-        address hash of its tenant in `dest_hashes`."""
+    def owner(self, connection: Connection, account: str, key: str, message_id: str) -> str | None:
+        """The tenant whose batch has this key or whose row has this message id; None when no row is known to."""
+        ...
+
+    def sent(
+        self,
+        connection: Connection,
+        tenant: str,
+        account: str,
+        ref: tuple[str, str],
+        dest_hashes: Collection[str],
+    ) -> dict[str, Held]:
+        """Rows by dest_hash, locked: of the batch with the key, or with the message id; `ref` is (key, message id)."""
+        ...
+
+    def latest_to(self, connection: Connection, tenant: str, account: str, dest_hash: str) -> Held | None:
+        """The row of the account that was submitted to the address last, locked."""
         ...
 
     def submit(
@@ -104,27 +134,41 @@ class DeliveryLedger(Protocol):
         ...
 
     def move(self, connection: Connection, tenant: str, moves: Sequence[Move], now: dt.datetime) -> None:
-        """Changes rows that the transaction holds."""
+        """Changes rows that the transaction holds, in the order given."""
         ...
 
-    def clicked(self, connection: Connection, tenant: str, delivery_id: str, now: dt.datetime) -> None:
-        """Notes the first click."""
+    def note_accepted(
+        self, connection: Connection, tenant: str, accepted: Mapping[str, str], now: dt.datetime
+    ) -> None:
+        """Sets the message ids (by delivery_id) of rows that the provider has accepted, whatever their state."""
+        ...
+
+    def clicked(
+        self, connection: Connection, tenant: str, delivery_ids: Sequence[str], now: dt.datetime
+    ) -> None:
+        """Notes first clicks."""
         ...
 
     def expire(
-        self, connection: Connection, campaign: Campaign, state: DeliveryState, now: dt.datetime
+        self, connection: Connection, campaign: Campaign, state: DeliveryState, now: dt.datetime, limit: int
     ) -> int:
-        """Moves every unsent row of a campaign to EXPIRED or CANCELLED. Returns how many."""
+        """Moves up to `limit` unsent rows of a campaign to EXPIRED or CANCELLED. Returns how many."""
         ...
 
     def silent(
-        self, connection: Connection, account: str, accepted_before: dt.datetime, limit: int
-    ) -> list[tuple[str, Held]]:
-        """(tenant, row) of accepted rows that no receipt came for, locked."""
+        self, connection: Connection, campaign: Campaign, accepted_before: dt.datetime, limit: int
+    ) -> list[Held]:
+        """Accepted rows that wait for a receipt since before that moment, the oldest first."""
         ...
 
-    def open_counts(self, connection: Connection, tenant: str, campaign_id: str) -> tuple[int, int]:
-        """(rows that are still to be sent or in a worker's hands, rows that are not terminal)."""
+    def put_off(self, connection: Connection, tenant: str, waits: Mapping[str, dt.datetime]) -> None:
+        """Sets, by delivery_id, since when accepted rows count as waiting for a receipt."""
+        ...
+
+    def has_any(
+        self, connection: Connection, tenant: str, campaign_id: str, states: Collection[DeliveryState]
+    ) -> bool:
+        """Whether a campaign has a row in one of the states."""
         ...
 
     def report(self, connection: Connection, tenant: str, campaign_id: str) -> Report:
@@ -157,8 +201,8 @@ class BatchStore(Protocol):
         """Stores a batch before it is sent."""
         ...
 
-    def get(self, connection: Connection, batch_id: str) -> Batch | None:
-        """One batch, locked."""
+    def get(self, connection: Connection, batch_id: str, *, lock: bool = True) -> Batch | None:
+        """One batch; locked unless told otherwise."""
         ...
 
     def put(self, connection: Connection, batch: Batch) -> None:
@@ -169,12 +213,10 @@ class BatchStore(Protocol):
         """SUBMITTING batches past their deadline."""
         ...
 
-    def to_resolve(self, connection: Connection, now: dt.datetime, limit: int) -> list[Batch]:
-        """UNKNOWN batches whose next look is due, of all accounts."""
-        ...
-
-    def count(self, connection: Connection, state: BatchState) -> int:
-        """How many batches are in a state."""
+    def to_resolve(
+        self, connection: Connection, accounts: Collection[str], now: dt.datetime, limit: int
+    ) -> list[str]:
+        """Ids of the accounts' UNKNOWN batches whose next look is due, the longest due first."""
         ...
 
 
@@ -196,6 +238,10 @@ class ReceiptInbox(Protocol):
         """Stores a callback before the provider is answered."""
         ...
 
+    def any_due(self, connection: Connection, now: dt.datetime) -> bool:
+        """Whether there is a callback to apply."""
+        ...
+
     def due(self, connection: Connection, now: dt.datetime, limit: int) -> list[StoredCallback]:
         """Callbacks to apply, oldest first, locked; those that another transaction holds are passed over."""
         ...
@@ -208,8 +254,10 @@ class ReceiptInbox(Protocol):
         """Puts a callback off: what it is about is not known yet."""
         ...
 
-    def first(self, connection: Connection, account: str, dedupe_key: str, now: dt.datetime) -> bool:
-        """Notes that a receipt is applied; false when it was before."""
+    def first(
+        self, connection: Connection, account: str, dedupe_keys: Collection[str], now: dt.datetime
+    ) -> frozenset[str]:
+        """Notes that receipts are applied; returns those that were not before. Hold the rows they are about."""
         ...
 
 
@@ -228,9 +276,9 @@ class Outbox(Protocol):
         """Removes records that identity has acknowledged."""
         ...
 
-    def count(self, connection: Connection) -> int:
-        """How many wait."""
-        ...
+
+class Unreadable(Exception):
+    """What was sealed cannot be opened: another master secret, or damaged bytes."""
 
 
 class KeyMaker(Protocol):
@@ -241,7 +289,7 @@ class KeyMaker(Protocol):
         ...
 
     def open(self, sealed: bytes, about: str) -> bytes:
-        """Raises an error when it was sealed under another secret or is damaged."""
+        """Raises Unreadable."""
         ...
 
     def new_campaign_key(self, about: str) -> bytes:
@@ -249,11 +297,11 @@ class KeyMaker(Protocol):
         ...
 
     def seal_under(self, sealed_key: bytes, plain: bytes, about: str) -> bytes:
-        """Under a campaign's key."""
+        """Under a campaign's key. Raises Unreadable."""
         ...
 
     def open_under(self, sealed_key: bytes, sealed: bytes, about: str) -> bytes:
-        """Raises an error as `open` does."""
+        """Raises Unreadable."""
         ...
 
     def address_hash(self, tenant: str, channel: str, address: str) -> str:
@@ -264,7 +312,12 @@ class KeyMaker(Protocol):
 class TokenBucket(Protocol):
     """Calls per second of an account, shared by all workers on the store."""
 
-    def take(self, connection: Connection, account: str, per_second: int, machine_ms: int) -> int:
-        """Takes one call; returns 0 when it may go now, else after how many milliseconds to ask again. A restart never
-        refills it."""
+    def take(
+        self, connection: Connection, account: str, per_second: int, wanted: int, machine_ms: int
+    ) -> tuple[int, int]:
+        """(calls that may go now, after how many milliseconds to ask again when there is none).
+
+        At most a tenth of a second's calls, at least one, are given at once and kept in store, so that no second sees
+        noticeably more than `per_second`. A restart never refills it; a clock that goes back adds nothing.
+        """
         ...

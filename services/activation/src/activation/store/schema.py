@@ -14,7 +14,6 @@ Table(
     Column("draft", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("note", Text, nullable=False),
-    Column("etag", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("account", Text, nullable=False),
     Column("create_time_us", BigInteger, nullable=False),
@@ -51,8 +50,8 @@ Table(
     Column("clicked_us", BigInteger),
     Column("update_us", BigInteger, nullable=False),
     Index("delivery_once_per_person", "tenant", "campaign_id", "step", "person_id", "channel", unique=True),
-    Index("delivery_once_per_address", "tenant", "campaign_id", "step", "channel", "dest_hash", unique=True),
-    Index("delivery_to_send", "account", "state", "due_us"),
+    Index("delivery_once_per_address", "tenant", "dest_hash", "campaign_id", "step", "channel", unique=True),
+    Index("delivery_by_state", "tenant", "campaign_id", "state", "due_us"),
     Index("delivery_by_batch", "batch_id"),
     Index("delivery_by_message", "account", "message_id"),
 )

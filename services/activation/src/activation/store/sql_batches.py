@@ -1,10 +1,11 @@
 """BatchStore and TokenBucket on SQLite and PostgreSQL."""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 from activation.domain.ledger import Batch, BatchState
-from activation.store.locking import for_update
+from activation.store.locking import for_update, marks
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
@@ -13,8 +14,8 @@ _COLUMNS = (
     "batch_id, tenant, campaign_id, account, key, digest, sealed_wire, state, submitted_us, deadline_ms, absences, "
     "next_look_us"
 )
-BURST_SHARE = 1_000
-"""A bucket holds one second's calls; tokens are counted in thousandths of a call."""
+CALL = 1_000
+BURSTS_PER_S = 10
 
 
 class SqlBatchStore:
@@ -40,10 +41,10 @@ class SqlBatchStore:
             ),
         )
 
-    def get(self, connection: Connection, batch_id: str) -> Batch | None:
+    def get(self, connection: Connection, batch_id: str, *, lock: bool = True) -> Batch | None:
         row = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM batch WHERE batch_id = ?" + for_update(connection),
+            f"SELECT {_COLUMNS} FROM batch WHERE batch_id = ?" + (for_update(connection) if lock else ""),
             (batch_id,),
         ).one_or_none()
         return None if row is None else _batch(tuple(row))
@@ -72,28 +73,29 @@ class SqlBatchStore:
         ).all()
         return [_batch(tuple(row)) for row in rows]
 
-    def to_resolve(self, connection: Connection, now: dt.datetime, limit: int) -> list[Batch]:
+    def to_resolve(
+        self, connection: Connection, accounts: Collection[str], now: dt.datetime, limit: int
+    ) -> list[str]:
         rows = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM batch WHERE state = ? AND next_look_us <= ? ORDER BY next_look_us LIMIT ?",
-            (BatchState.UNKNOWN.value, microseconds(now), limit),
+            f"SELECT batch_id FROM batch WHERE state = ? AND account IN ({marks(len(accounts))}) "
+            "AND next_look_us <= ? ORDER BY next_look_us LIMIT ?",
+            (BatchState.UNKNOWN.value, *accounts, microseconds(now), limit),
         ).all()
-        return [_batch(tuple(row)) for row in rows]
-
-    def count(self, connection: Connection, state: BatchState) -> int:
-        return int(
-            execute(connection, "SELECT count(*) FROM batch WHERE state = ?", (state.value,)).scalar_one()
-        )
+        return [row[0] for row in rows]
 
 
 class SqlTokenBucket:
-    """Implements TokenBucket."""
+    """Implements TokenBucket. Tokens are counted in thousandths of a call, so a millisecond brings `per_second`."""
 
-    def take(self, connection: Connection, account: str, per_second: int, machine_ms: int) -> int:
+    def take(
+        self, connection: Connection, account: str, per_second: int, wanted: int, machine_ms: int
+    ) -> tuple[int, int]:
         execute(
             connection,
-            "INSERT INTO token_bucket (account, tokens, filled_ms) VALUES (?, 0, ?) ON CONFLICT (account) DO NOTHING",
-            (account, machine_ms),
+            "INSERT INTO token_bucket (account, tokens, filled_ms) VALUES (?, ?, ?) "
+            "ON CONFLICT (account) DO NOTHING",
+            (account, CALL, machine_ms),
         )
         tokens, filled_ms = execute(
             connection,
@@ -101,14 +103,15 @@ class SqlTokenBucket:
             (account,),
         ).one()
         gained = max(0, machine_ms - filled_ms) * per_second
-        tokens = min(tokens + gained, per_second * BURST_SHARE)
-        allowed = tokens >= BURST_SHARE
+        tokens = min(tokens + gained, max(1, per_second // BURSTS_PER_S) * CALL)
+        granted = min(wanted, tokens // CALL)
+        tokens -= granted * CALL
         execute(
             connection,
             "UPDATE token_bucket SET tokens = ?, filled_ms = ? WHERE account = ?",
-            (tokens - BURST_SHARE if allowed else tokens, max(filled_ms, machine_ms), account),
+            (tokens, max(filled_ms, machine_ms), account),
         )
-        return 0 if allowed else -(-(BURST_SHARE - tokens) // per_second)
+        return granted, 0 if granted else -(-(CALL - tokens) // per_second)
 
 
 def _batch(row: tuple[Any, ...]) -> Batch:

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from activation.domain.campaign import Campaign, Draft, State
-from activation.store.locking import for_update
+from activation.domain.campaign import SENDS, Campaign, Draft, State
+from activation.store.locking import for_update, marks
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 _COLUMNS = (
-    "tenant, draft, state, note, etag, epoch, create_time_us, start_time_us, planned_through, plan_done, "
+    "tenant, draft, state, note, epoch, create_time_us, start_time_us, planned_through, plan_done, "
     "traceparent"
 )
 
@@ -42,28 +42,28 @@ class SqlCampaignStore:
         return [_campaign(tuple(row)) for row in rows]
 
     def in_state(self, connection: Connection, states: Collection[State]) -> list[Campaign]:
-        rows = execute(
-            connection,
-            f"SELECT {_COLUMNS} FROM campaign WHERE state IN ({', '.join('?' * len(states))}) "
-            "ORDER BY start_time_us, tenant, campaign_id",
-            [state.value for state in states],
-        ).all()
-        return [_campaign(tuple(row)) for row in rows]
+        return self._in(connection, states)
 
-    def add(self, connection: Connection, campaign: Campaign, sealed_key: bytes) -> None:
+    def sending(self, connection: Connection, account: str) -> list[Campaign]:
+        return self._in(connection, SENDS, "AND account = ?", account)
+
+    def under_way(self, connection: Connection) -> list[Campaign]:
+        return self._in(connection, set(State) - {State.DRAFT}, "AND sealed_key IS NOT NULL")
+
+    def add(self, connection: Connection, campaign: Campaign, sealed_key: bytes) -> bool:
         draft = campaign.draft
-        execute(
+        added = execute(
             connection,
-            "INSERT INTO campaign (tenant, campaign_id, draft, state, note, etag, epoch, account, create_time_us, "
+            "INSERT INTO campaign (tenant, campaign_id, draft, state, note, epoch, account, create_time_us, "
             "start_time_us, expire_time_us, planned_through, plan_done, traceparent, sealed_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (tenant, campaign_id) DO NOTHING",
             (
                 campaign.tenant,
                 draft.campaign_id,
                 _dumped(draft),
                 campaign.state.value,
                 campaign.note,
-                campaign.etag,
                 campaign.epoch,
                 draft.provider_account,
                 microseconds(campaign.create_time),
@@ -75,16 +75,16 @@ class SqlCampaignStore:
                 sealed_key,
             ),
         )
+        return added.rowcount == 1
 
     def put(self, connection: Connection, campaign: Campaign) -> None:
         execute(
             connection,
-            "UPDATE campaign SET state = ?, note = ?, etag = ?, epoch = ?, start_time_us = ?, expire_time_us = ?, "
+            "UPDATE campaign SET state = ?, note = ?, epoch = ?, start_time_us = ?, expire_time_us = ?, "
             "planned_through = ?, plan_done = ?, traceparent = ? WHERE tenant = ? AND campaign_id = ?",
             (
                 campaign.state.value,
                 campaign.note,
-                campaign.etag,
                 campaign.epoch,
                 microseconds(campaign.start_time),
                 microseconds(campaign.expire_time),
@@ -104,13 +104,29 @@ class SqlCampaignStore:
         ).scalar_one_or_none()
         return None if found is None else bytes(found)
 
-    def tenants(self, connection: Connection) -> list[str]:
-        return [row[0] for row in execute(connection, "SELECT DISTINCT tenant FROM campaign ORDER BY tenant")]
+    def tenants(self, connection: Connection, account: str) -> list[str]:
+        rows = execute(
+            connection, "SELECT DISTINCT tenant FROM campaign WHERE account = ? ORDER BY tenant", (account,)
+        )
+        return [row[0] for row in rows]
 
     def destroy_key(self, connection: Connection, tenant: str, campaign_id: str) -> None:
         key = (tenant, campaign_id)
         execute(connection, "UPDATE campaign SET sealed_key = NULL WHERE tenant = ? AND campaign_id = ?", key)
         execute(connection, "UPDATE batch SET sealed_wire = NULL WHERE tenant = ? AND campaign_id = ?", key)
+
+    @staticmethod
+    def _in(
+        connection: Connection, states: Collection[State], condition: str = "", *values: str
+    ) -> list[Campaign]:
+        wanted = sorted(state.value for state in states)
+        rows = execute(
+            connection,
+            f"SELECT {_COLUMNS} FROM campaign WHERE state IN ({marks(len(wanted))}) {condition} "
+            "ORDER BY start_time_us, tenant, campaign_id",
+            (*wanted, *values),
+        ).all()
+        return [_campaign(tuple(row)) for row in rows]
 
 
 def _dumped(draft: Draft) -> str:
@@ -129,11 +145,10 @@ def _campaign(row: tuple[Any, ...]) -> Campaign:
         draft=Draft(**fields),
         state=State(row[2]),
         note=row[3],
-        etag=row[4],
-        epoch=row[5],
-        create_time=moment(row[6]),
-        start_time=moment(row[7]),
-        planned_through=row[8],
-        plan_done=bool(row[9]),
-        traceparent=row[10],
+        epoch=row[4],
+        create_time=moment(row[5]),
+        start_time=moment(row[6]),
+        planned_through=row[7],
+        plan_done=bool(row[8]),
+        traceparent=row[9],
     )

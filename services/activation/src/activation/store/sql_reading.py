@@ -1,8 +1,9 @@
 """Reading the ledger out: counts, pages, histories."""
 
+from collections.abc import Collection
 from typing import Any
 
-from activation.domain.delivery import TERMINAL, UNSENT, Delivery, DeliveryState
+from activation.domain.delivery import Delivery, DeliveryState
 from activation.domain.ledger import Report, Step
 from activation.store.times import moment
 from servicekit.driver_sql import execute
@@ -17,18 +18,14 @@ _DELIVERY = (
 class SqlLedgerReading:
     """The reading part of DeliveryLedger."""
 
-    def open_counts(self, connection: Connection, tenant: str, campaign_id: str) -> tuple[int, int]:
-        rows = execute(
-            connection,
-            "SELECT state, count(*) FROM delivery WHERE tenant = ? AND campaign_id = ? GROUP BY state",
-            (tenant, campaign_id),
-        ).all()
-        counts = {DeliveryState(state): count for state, count in rows}
-        unsent = sum(
-            counts.get(state, 0) for state in {*UNSENT, DeliveryState.CLAIMED, DeliveryState.SUBMITTING}
+    def has_any(
+        self, connection: Connection, tenant: str, campaign_id: str, states: Collection[DeliveryState]
+    ) -> bool:
+        sql = "SELECT 1 FROM delivery WHERE tenant = ? AND campaign_id = ? AND state = ? LIMIT 1"
+        return any(
+            execute(connection, sql, (tenant, campaign_id, int(state))).first() is not None
+            for state in states
         )
-        unfinished = sum(count for state, count in counts.items() if state not in TERMINAL)
-        return unsent, unfinished
 
     def report(self, connection: Connection, tenant: str, campaign_id: str) -> Report:
         rows = execute(

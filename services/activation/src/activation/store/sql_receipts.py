@@ -1,7 +1,7 @@
 """ReceiptInbox and Outbox on SQLite and PostgreSQL."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from activation.store.locking import for_update, marks
 from activation.store.ports import StoredCallback
@@ -21,6 +21,10 @@ class SqlReceiptInbox:
             "VALUES (?, ?, ?, ?, 0, ?)",
             (callback.receipt_id, callback.account, received_us, callback.sealed, received_us),
         )
+
+    def any_due(self, connection: Connection, now: dt.datetime) -> bool:
+        sql = "SELECT 1 FROM receipt_inbox WHERE next_try_us <= ? LIMIT 1"
+        return execute(connection, sql, (microseconds(now),)).first() is not None
 
     def due(self, connection: Connection, now: dt.datetime, limit: int) -> list[StoredCallback]:
         rows = execute(
@@ -42,14 +46,24 @@ class SqlReceiptInbox:
             (microseconds(next_try), receipt_id),
         )
 
-    def first(self, connection: Connection, account: str, dedupe_key: str, now: dt.datetime) -> bool:
-        found = execute(
+    def first(
+        self, connection: Connection, account: str, dedupe_keys: Collection[str], now: dt.datetime
+    ) -> frozenset[str]:
+        keys = sorted(set(dedupe_keys))
+        if not keys:
+            return frozenset()
+        known = execute(
             connection,
-            "INSERT INTO receipt_applied (account, dedupe_key, applied_us) VALUES (?, ?, ?) "
-            "ON CONFLICT (account, dedupe_key) DO NOTHING",
-            (account, dedupe_key, microseconds(now)),
+            f"SELECT dedupe_key FROM receipt_applied WHERE account = ? AND dedupe_key IN ({marks(len(keys))})",
+            (account, *keys),
+        ).all()
+        new = frozenset(keys) - {row[0] for row in known}
+        execute_many(
+            connection,
+            "INSERT INTO receipt_applied (account, dedupe_key, applied_us) VALUES (?, ?, ?)",
+            [(account, key, microseconds(now)) for key in sorted(new)],
         )
-        return found.rowcount == 1
+        return new
 
 
 class SqlOutbox:
@@ -70,6 +84,3 @@ class SqlOutbox:
 
     def remove(self, connection: Connection, numbers: Sequence[int]) -> None:
         execute(connection, f"DELETE FROM outbox WHERE number IN ({marks(len(numbers))})", tuple(numbers))
-
-    def count(self, connection: Connection) -> int:
-        return int(execute(connection, "SELECT count(*) FROM outbox").scalar_one())

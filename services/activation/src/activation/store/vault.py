@@ -4,6 +4,7 @@ import hmac
 import os
 from hashlib import sha256
 
+from activation.store.ports import Unreadable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -12,10 +13,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE_BYTES = 12
 KEY_BYTES = 32
 HASH_HEX_CHARS = 32
-
-
-class Unreadable(Exception):
-    """What was sealed cannot be opened: another master secret, or damaged bytes."""
 
 
 class Vault:

@@ -1,57 +1,57 @@
 """Streams snapshots' members into the ledger."""
 
-import grpc
-import numpy as np
-from activation.app.planning import Planning
+from activation.app.planning import Member, Planning, Snapshots
 from activation.domain.campaign import Campaign
-from huaxiang.segments.v1 import snapshot_service_pb2 as pb
-from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
+from activation.errors import SnapshotUnknown
+from activation.workers.failpoints import Reach
+from activation.workers.names import PLAN
 from servicekit.database import Database
-from servicekit.errors import UpstreamUnavailable
-from servicekit.principal import TENANT_KEY
+from servicekit.errors import Unavailable
+from servicekit.telemetry.context import parse_traceparent
+from servicekit.telemetry.spans import tracer
 
-ROWS_PER_COMMIT = 5_000
+ROWS_PER_COMMIT = 2_000
 
 
 class Planner:
-    """One round plans one campaign as far as it goes."""
+    """One round plans each campaign as far as it goes."""
 
-    def __init__(self, database: Database, planning: Planning, segments: grpc.aio.Channel) -> None:
+    def __init__(self, database: Database, planning: Planning, snapshots: Snapshots, reach: Reach) -> None:
         self._database = database
         self._planning = planning
-        self._snapshots = SnapshotServiceStub(segments)
+        self._snapshots = snapshots
+        self._reach = reach
 
     async def round(self) -> bool:
-        """Whether there was anything to plan."""
+        """Whether there was anything to plan. Raises the last failure when some campaign could not go on."""
         campaigns = await self._database.read(self._planning.to_plan)
+        failure: Unavailable | None = None
         for campaign in campaigns:
-            await self._plan(campaign)
+            try:
+                with tracer().span(PLAN.name, parent=parse_traceparent(campaign.traceparent)):
+                    await self._plan(campaign)
+            except SnapshotUnknown as error:
+                await self._database.write(self._planning.fail, campaign, str(error))
+            except Unavailable as error:
+                failure = error
+        if failure is not None:
+            raise failure
         return bool(campaigns)
 
     async def _plan(self, campaign: Campaign) -> None:
-        request = pb.ExportMembersRequest(
-            snapshot_id=campaign.draft.snapshot_id, after_person_id=campaign.planned_through
-        )
-        call = self._snapshots.ExportMembers(request, metadata=((TENANT_KEY, campaign.tenant),))
-        members: list[tuple[int, int]] = []
-        try:
-            async for part in call:
-                person_ids = np.frombuffer(part.person_ids, dtype="<u4").tolist()
-                birth_hashes = np.frombuffer(part.birth_hashes, dtype="<u8").tolist()
-                members += zip(person_ids, birth_hashes, strict=True)
-                while len(members) > ROWS_PER_COMMIT:
-                    some, members = members[:ROWS_PER_COMMIT], members[ROWS_PER_COMMIT:]
-                    if not await self._add(campaign, some, last=False):
-                        return
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                reason = f"no snapshot has the id {campaign.draft.snapshot_id}"
-                await self._database.write(self._planning.fail, campaign, reason)
-                return
-            raise UpstreamUnavailable("segments") from error
+        members: list[Member] = []
+        parts = self._snapshots.members(campaign.tenant, campaign.draft.snapshot_id, campaign.planned_through)
+        async for part in parts:
+            members += part
+            while len(members) > ROWS_PER_COMMIT:
+                some, members = members[:ROWS_PER_COMMIT], members[ROWS_PER_COMMIT:]
+                if not await self._add(campaign, some, last=False):
+                    return
+                self._reach("planned")
         await self._add(campaign, members, last=True)
+        self._reach("planned")
 
-    async def _add(self, campaign: Campaign, members: list[tuple[int, int]], *, last: bool) -> bool:
+    async def _add(self, campaign: Campaign, members: list[Member], *, last: bool) -> bool:
         return await self._database.write(
             lambda connection: self._planning.add(connection, campaign, members, last=last)
         )

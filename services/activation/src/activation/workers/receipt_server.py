@@ -1,9 +1,13 @@
 """Where providers report: stores the raw callback, then gives the exact answer that the provider wants."""
 
-from activation.app.campaigns import Account
+import hmac
+from collections.abc import Mapping
+
+from activation.app.accounts import Account
 from activation.app.receipts import Receipts
 from activation.channels.port import CallbackForgedError, ChannelError
 from activation.channels.wire import Callback
+from activation.workers.failpoints import Reach
 from aiohttp import web
 from servicekit.database import Database
 from servicekit.logging import logger
@@ -18,10 +22,11 @@ class ReceiptServer:
         self,
         database: Database,
         receipts: Receipts,
-        accounts: dict[str, Account],
-        secrets: dict[str, str],
+        accounts: Mapping[str, Account],
+        secrets: Mapping[str, str],
         host: str,
         port: int,
+        reach: Reach,
     ) -> None:
         self._database = database
         self._receipts = receipts
@@ -29,6 +34,7 @@ class ReceiptServer:
         self._secrets = secrets
         self._host = host
         self._port = port
+        self._reach = reach
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -39,6 +45,12 @@ class ReceiptServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        addresses = self._runner.addresses if self._runner is not None else []
+        return int(addresses[0][1]) if addresses else 0
+
     async def stop(self) -> None:
         """Finishes running requests and closes the port."""
         if self._runner is not None:
@@ -47,7 +59,8 @@ class ReceiptServer:
     async def _take(self, request: web.Request) -> web.Response:
         name = request.match_info["account"]
         account = self._accounts.get(name)
-        if account is None or self._secrets.get(name) != request.match_info["secret"]:
+        known, given = self._secrets.get(name, ""), request.match_info["secret"]
+        if account is None or not hmac.compare_digest(known.encode(), given.encode()):
             return web.Response(status=404)
         callback = Callback(
             method=request.method,
@@ -58,12 +71,13 @@ class ReceiptServer:
         try:
             answer = account.channel.answer(callback)
         except CallbackForgedError:
-            logger().warning("forged callback refused", account=name)
+            logger().warning("forged callback refused", channel=name)
             return web.Response(status=403)
         except ChannelError:
             return web.Response(status=400)
         if callback.body:
             await self._database.write(self._receipts.store, name, callback)
+            self._reach("received")
         return web.Response(
             status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
         )

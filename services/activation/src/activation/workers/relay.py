@@ -1,7 +1,7 @@
 """Brings what came back to identity: the outbox, oldest first, at least once; identity takes each record once."""
 
 import grpc
-from activation.app.receipts import OUTBOX_ABOUT
+from activation.app.telling import OUTBOX_ABOUT
 from activation.store.ports import KeyMaker, Outbox
 from activation.workers.failpoints import Reach
 from huaxiang.identity.v1 import ingest_service_pb2, record_pb2
@@ -35,14 +35,25 @@ class Relay:
         tenant = waiting[0][1]
         some = [(number, sealed) for number, owner, sealed in waiting if owner == tenant]
         records = [record_pb2.Record.FromString(self._keys.open(sealed, OUTBOX_ABOUT)) for _, sealed in some]
+        await self._ingest_all(tenant, records)
+        self._reach("relayed")
+        await self._database.write(self._outbox.remove, [number for number, _ in some])
+        return True
+
+    async def _ingest_all(self, tenant: str, records: list[record_pb2.Record]) -> None:
+        """A batch that identity refuses as a whole goes record by record; who is refused alone is logged and let go."""
         request = ingest_service_pb2.IngestEventsRequest(records=records, lane=revision_pb2.LANE_BULK)
         try:
             answer = await self._ingest.IngestEvents(request, metadata=((TENANT_KEY, tenant),))
         except grpc.aio.AioRpcError as error:
-            raise UpstreamUnavailable("identity") from error
+            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+                raise UpstreamUnavailable("identity") from error
+            if len(records) == 1:
+                logger().error("identity refused feedback", count=1)
+                return
+            for record in records:
+                await self._ingest_all(tenant, [record])
+            return
         refused = sum(result.status == ingest_service_pb2.INGEST_STATUS_REFUSED for result in answer.results)
         if refused:
             logger().error("identity refused feedback", count=refused)
-        self._reach("relayed")
-        await self._database.write(self._outbox.remove, [number for number, _ in some])
-        return True

@@ -1,15 +1,23 @@
 """Settles batches whose outcome is not known, and takes up what a crash left behind."""
 
-from activation.app.campaigns import Account
+from collections.abc import Mapping
+
+from activation.app.accounts import Account, Limits
 from activation.app.completion import Completion
 from activation.app.receipts import Receipts
-from activation.app.resolving import Resolving, Timings, Unresolved, Way
-from activation.app.sending import SUBMIT_TIMEOUT_S, Sending
-from activation.channels.port import Reconcilable
+from activation.app.resolving import Resolving, Way
+from activation.app.silence import Silence, Silent
+from activation.app.submitting import Submitting
+from activation.channels.port import Channel, Reconcilable
+from activation.domain.campaign import Campaign
+from activation.workers.failpoints import Reach
+from activation.workers.names import CHANNEL, RESOLVE
 from servicekit.database import Database
+from servicekit.telemetry.context import parse_traceparent
+from servicekit.telemetry.spans import tracer
 
 BATCHES_PER_ROUND = 20
-SILENT_PER_ROUND = 500
+CALLBACKS_PER_ROUND = 20
 
 
 class Resolver:
@@ -18,49 +26,80 @@ class Resolver:
     def __init__(
         self,
         database: Database,
-        sending: Sending,
+        submitting: Submitting,
         resolving: Resolving,
         receipts: Receipts,
+        silence: Silence,
         completion: Completion,
-        accounts: dict[str, Account],
-        timings: Timings,
+        accounts: Mapping[str, Account],
+        limits: Limits,
+        reach: Reach,
     ) -> None:
         self._database = database
-        self._sending = sending
+        self._submitting = submitting
         self._resolving = resolving
         self._receipts = receipts
+        self._silence = silence
         self._completion = completion
         self._accounts = accounts
-        self._timings = timings
+        self._limits = limits
+        self._reach = reach
 
     async def resolve(self) -> bool:
         """Whether anything was unknown and due."""
-        await self._database.write(self._sending.recover)
+        await self._database.write(self._submitting.recover)
         due = await self._database.read(self._resolving.due, BATCHES_PER_ROUND)
-        for unresolved in due:
-            await self._settle(unresolved)
+        for batch_id in due:
+            await self._settle(batch_id)
         return bool(due)
-
-    async def _settle(self, unresolved: Unresolved) -> None:
-        batch_id = unresolved.batch.batch_id
-        channel = self._accounts[unresolved.batch.account].channel
-        if unresolved.way is Way.ASK and unresolved.wire is not None and isinstance(channel, Reconcilable):
-            findings = await channel.query(unresolved.wire, unresolved.batch.submitted_at, SUBMIT_TIMEOUT_S)
-            await self._database.write(self._resolving.asked, batch_id, findings)
-        elif unresolved.way is Way.RESUBMIT and unresolved.wire is not None:
-            outcomes = await channel.submit(unresolved.wire, SUBMIT_TIMEOUT_S)
-            await self._database.write(self._resolving.resubmitted, batch_id, outcomes)
-        else:
-            await self._database.write(self._resolving.give_up, batch_id)
 
     async def apply_receipts(self) -> bool:
         """Whether there were callbacks to apply."""
-        return await self._database.write(self._receipts.apply, BATCHES_PER_ROUND) > 0
+        if not await self._database.read(self._receipts.any_due):
+            return False
+        applied = await self._database.write(self._receipts.apply, CALLBACKS_PER_ROUND)
+        self._reach("applied")
+        return applied > 0
 
     async def advance(self) -> bool:
-        """Ends silence and completes campaigns."""
-        for account in self._accounts.values():
-            await self._database.write(
-                self._receipts.end_silence, account.name, self._timings.no_receipt_s, SILENT_PER_ROUND
+        """Ends silence and moves campaigns on."""
+        changed = False
+        for campaign in await self._database.read(self._completion.under_way):
+            await self._end_silence(campaign)
+            key = (campaign.tenant, campaign.campaign_id)
+            changed |= await self._database.write(self._completion.advance, *key)
+        return changed
+
+    async def _settle(self, batch_id: str) -> None:
+        unresolved = await self._database.write(self._resolving.begin, batch_id)
+        if unresolved is None:
+            return
+        channel, batch = self._channel(unresolved.batch.account), unresolved.batch
+        timeout_s = self._limits.submit_timeout_s
+        parent = parse_traceparent(unresolved.campaign.traceparent)
+        with tracer().span(RESOLVE.name, "client", parent=parent, attributes={CHANNEL: channel.caps.name}):
+            if unresolved.way is Way.RESUBMIT:
+                outcomes = await channel.submit(unresolved.wire, timeout_s)
+                self._reach("resolved")
+                await self._database.write(self._resolving.resubmitted, unresolved, outcomes)
+            elif isinstance(channel, Reconcilable):
+                findings = await channel.query(unresolved.wire, batch.submitted_at, timeout_s)
+                self._reach("resolved")
+                await self._database.write(self._resolving.asked, unresolved, findings)
+
+    async def _end_silence(self, campaign: Campaign) -> None:
+        if not await self._database.read(self._silence.any_overdue, campaign):
+            return
+        for silent in await self._database.write(self._silence.end, campaign):
+            await self._ask(silent)
+
+    async def _ask(self, silent: Silent) -> None:
+        channel = self._channel(silent.batch.account)
+        if isinstance(channel, Reconcilable):
+            findings = await channel.query(
+                silent.wire, silent.batch.submitted_at, self._limits.submit_timeout_s
             )
-        return await self._database.write(self._completion.advance) > 0
+            await self._database.write(self._silence.asked, silent, findings)
+
+    def _channel(self, account: str) -> Channel:
+        return self._accounts[account].channel

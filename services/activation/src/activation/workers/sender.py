@@ -2,130 +2,186 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
-import grpc
-from activation.app.campaigns import Account
-from activation.app.sending import SUBMIT_TIMEOUT_S, Claimed, Permission, Reached, Sending, Written
-from activation.channels.port import KeyScope, KeySource, KeysUnavailableError
+from activation.app.accounts import Account, Limits
+from activation.app.campaigns import Campaigns
+from activation.app.claiming import Addressed, Claimed, Claiming
+from activation.app.submitting import Submitting, Written
+from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
 from activation.store.ports import TokenBucket
+from activation.workers.breaker import Breaker
+from activation.workers.contact_points import AddressesRefused, ContactPoints
 from activation.workers.failpoints import Reach
-from activation.workers.names import CHANNEL, SUBMIT
-from huaxiang.identity.v1 import contact_point_service_pb2 as pb
-from huaxiang.identity.v1 import record_pb2
-from huaxiang.identity.v1.contact_point_service_pb2_grpc import ContactPointServiceStub
+from activation.workers.names import CHANNEL, ROWS, SEND, SUBMIT
+from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.errors import UpstreamUnavailable
-from servicekit.principal import TENANT_KEY
+from servicekit.logging import logger
 from servicekit.telemetry.context import parse_traceparent
+from servicekit.telemetry.names import Attribute
 from servicekit.telemetry.spans import tracer
 
-_CHANNELS = {
-    "sms": record_pb2.CHANNEL_SMS,
-    "wechat": record_pb2.CHANNEL_WECHAT,
-    "push": record_pb2.CHANNEL_PUSH,
-    "email": record_pb2.CHANNEL_EMAIL,
-}
-_PERMISSIONS = {
-    pb.CONTACT_POINT_STATUS_PERMITTED: Permission.PERMITTED,
-    pb.CONTACT_POINT_STATUS_NO_CONSENT: Permission.NO_CONSENT,
-    pb.CONTACT_POINT_STATUS_WITHDRAWN: Permission.WITHDRAWN,
-    pb.CONTACT_POINT_STATUS_NO_ADDRESS: Permission.NO_ADDRESS,
-}
+MAX_IN_FLIGHT = 16
+"""Requests of one account at once."""
+IDENTITY_PAUSE_S = 1.0
+"""Suite's time that rows rest when identity does not answer."""
 
 
 class Sender:
-    """One round sends one batch."""
+    """One round sends what one claim takes. Nothing else keeps state: a crash anywhere loses only the round."""
 
     def __init__(
         self,
         database: Database,
-        sending: Sending,
+        claiming: Claiming,
+        submitting: Submitting,
+        campaigns: Campaigns,
         account: Account,
-        identity: grpc.aio.Channel,
+        contact_points: ContactPoints,
         bucket: TokenBucket,
+        clock: Clock,
+        limits: Limits,
         reach: Reach,
     ) -> None:
         self._database = database
-        self._sending = sending
+        self._claiming = claiming
+        self._submitting = submitting
+        self._campaigns = campaigns
         self._account = account
-        self._contact_points = ContactPointServiceStub(identity)
+        self._contact_points = contact_points
         self._bucket = bucket
+        self._clock = clock
+        self._limits = limits
         self._reach = reach
+        self._breaker = Breaker()
+        self._served = ("", "")
+        self._turns = 0
+        self._turn_lock = asyncio.Lock()
 
     async def round(self) -> bool:
         """Whether there was anything to send."""
-        claimed = await self._database.write(self._sending.claim, self._account)
+        if self._breaker.left_s() > 0:
+            await asyncio.sleep(self._breaker.left_s())
+        if not await self._database.read(self._claiming.any_due, self._account):
+            return False
+        claimed = await self._database.write(self._claiming.claim, self._account, self._served)
         if claimed is None:
             return False
         self._reach("claimed")
-        try:
-            reached = await self._reached(claimed)
-        except UpstreamUnavailable:
-            await self._database.write(self._sending.give_back, claimed, 1.0)
-            raise
-        claims = await self._database.write(self._sending.decide, self._account, claimed, reached)
-        if not claims:
-            return True
-        addresses = {claim.person_id: reached[claim.person_id].address for claim in claims}
-        await self._wait_for_turn()
-        try:
-            keys = await self._keys(len(claims))
-        except KeysUnavailableError as error:
-            await self._database.write(self._sending.give_back, claimed, max(error.after_s, 1.0))
-            return True
-        written = await self._database.write(
-            self._sending.write, self._account, claimed, claims, addresses, keys
-        )
-        if written is None:
-            await self._database.write(self._sending.give_back, claimed)
-            return True
-        self._reach("written")
-        await self._submit(written, claimed.campaign.traceparent)
+        self._served = (claimed.campaign.tenant, claimed.campaign.campaign_id)
+        parent = parse_traceparent(claimed.campaign.traceparent)
+        attributes: dict[Attribute, str | int | bool] = {
+            CHANNEL: self._account.caps.name,
+            ROWS: len(claimed.claims),
+        }
+        with tracer().span(SEND.name, parent=parent, attributes=attributes):
+            await self._send(claimed)
         return True
 
-    async def _submit(self, written: Written, traceparent: str) -> None:
-        parent = parse_traceparent(traceparent) if traceparent else None
-        with tracer().span(SUBMIT.name, parent=parent, attributes={CHANNEL: self._account.caps.name}):
-            outcomes = await self._account.channel.submit(written.wire, SUBMIT_TIMEOUT_S)
+    async def _send(self, claimed: Claimed) -> None:
+        try:
+            reached = await self._contact_points.of(self._account, claimed)
+        except UpstreamUnavailable:
+            await self._database.write(self._claiming.give_back, claimed, IDENTITY_PAUSE_S)
+            raise
+        except AddressesRefused as error:
+            await self._database.write(self._claiming.give_back, claimed)
+            key = (claimed.campaign.tenant, claimed.campaign.campaign_id)
+            note = f"identity hands out no addresses: {error}"
+            await self._database.write(self._campaigns.stop_sending, *key, note)
+            return
+        rows = await self._database.write(self._claiming.decide, self._account, claimed, reached)
+        gate = asyncio.Semaphore(MAX_IN_FLIGHT)
+
+        async def one(batch: Sequence[Addressed]) -> None:
+            async with gate:
+                await self._send_batch(_narrowed(claimed, batch), batch)
+
+        sent = await asyncio.gather(
+            *(one(batch) for batch in _batches(rows, self._account.caps.max_batch)), return_exceptions=True
+        )
+        failures = [each for each in sent if isinstance(each, BaseException)]
+        if failures:
+            raise failures[0]
+
+    async def _send_batch(self, claimed: Claimed, rows: Sequence[Addressed]) -> None:
+        if self._breaker.left_s() > 0 or not await self._turn():
+            await self._database.write(self._claiming.give_back, claimed)
+            return
+        try:
+            keys = await self._keys(len(rows))
+        except KeysUnavailableError as error:
+            self._breaker.note(())
+            await self._database.write(self._claiming.give_back, claimed, max(error.after_s, 1.0))
+            return
+        try:
+            built = self._submitting.build(self._account, claimed, rows, keys)
+        except Exception as error:
+            logger().error("request cannot be built", channel=self._account.name, exc_info=error)
+            await self._database.write(self._submitting.unbuildable, claimed)
+            return
+        written = await self._database.write(self._submitting.write, self._account, claimed, built)
+        if written is None:
+            await self._database.write(self._claiming.give_back, claimed)
+            return
+        self._reach("written")
+        outcomes = await self._submit(written)
+        if outcomes is None:
+            return
+        self._breaker.note(outcomes)
         self._reach("sent")
-        await self._database.write(self._sending.result, self._account, written.batch.batch_id, outcomes)
+        await self._database.write(self._submitting.result, written.batch, outcomes)
         self._reach("resulted")
 
-    async def _reached(self, claimed: Claimed) -> dict[int, Reached]:
-        draft = claimed.campaign.draft
-        request = pb.GetContactPointsRequest(
-            person_ids=[claim.person_id for claim in claimed.claims],
-            purpose=draft.purpose,
-            channel=_CHANNELS[self._account.caps.contact_channel],
-            scope=self._account.scope,
-            brand=draft.brand,
-            reason=f"campaign {draft.campaign_id}",
-        )
-        try:
-            answer = await self._contact_points.GetContactPoints(
-                request, metadata=((TENANT_KEY, claimed.campaign.tenant),)
-            )
-        except grpc.aio.AioRpcError as error:
-            raise UpstreamUnavailable("identity") from error
-        return {
-            claim.person_id: Reached(
-                _PERMISSIONS.get(found.status, Permission.NO_PERSON), found.address, found.birth_key_id
-            )
-            for claim, found in zip(claimed.claims, answer.results, strict=True)
+    async def _submit(self, written: Written) -> Sequence[Outcome] | None:
+        """None when this process slept past the deadline: the batch is in the resolver's hands, nothing may be sent."""
+        left_s = written.batch.deadline_ms / 1_000 - self._clock.machine_now().timestamp()
+        if left_s < self._limits.submit_timeout_s:
+            return None
+        attributes: dict[Attribute, str | int | bool] = {
+            CHANNEL: self._account.caps.name,
+            ROWS: len(written.wire.deliveries),
         }
+        with tracer().span(SUBMIT.name, "client", attributes=attributes):
+            return await self._account.channel.submit(written.wire, self._limits.submit_timeout_s)
 
     async def _keys(self, count: int) -> tuple[str, ...]:
         channel = self._account.channel
         if not isinstance(channel, KeySource) or not self._account.caps.keys_from_provider:
             return ()
         wanted = 1 if self._account.caps.key_scope is KeyScope.BATCH else count
-        return await channel.reserve_keys(wanted, SUBMIT_TIMEOUT_S)
+        return await channel.reserve_keys(wanted, self._limits.submit_timeout_s)
 
-    async def _wait_for_turn(self) -> None:
-        while True:
-            wait_ms = await self._database.write(
-                self._bucket.take, self._account.name, self._account.calls_per_s, time.time_ns() // 1_000_000
-            )
-            if wait_ms == 0:
-                return
-            await asyncio.sleep(wait_ms / 1_000)
+    async def _turn(self) -> bool:
+        """Waits for a call's turn; false when that takes so long that the claim would end."""
+        give_up_s = time.monotonic() + self._limits.lease_s / 4
+        async with self._turn_lock:
+            while self._turns == 0:
+                machine_ms = int(self._clock.machine_now().timestamp() * 1_000)
+                self._turns, wait_ms = await self._database.write(
+                    self._bucket.take,
+                    self._account.name,
+                    self._account.calls_per_s,
+                    MAX_IN_FLIGHT,
+                    machine_ms,
+                )
+                if self._turns == 0:
+                    if time.monotonic() > give_up_s:
+                        return False
+                    await asyncio.sleep(wait_ms / 1_000)
+            self._turns -= 1
+            return True
+
+
+def _batches(rows: Sequence[Addressed], size: int) -> list[Sequence[Addressed]]:
+    together = [row for row in rows if not row.claim.alone]
+    batches: list[Sequence[Addressed]] = [
+        together[start : start + size] for start in range(0, len(together), size)
+    ]
+    return [*batches, *([row] for row in rows if row.claim.alone)]
+
+
+def _narrowed(claimed: Claimed, rows: Sequence[Addressed]) -> Claimed:
+    return replace(claimed, claims=tuple(row.claim for row in rows))

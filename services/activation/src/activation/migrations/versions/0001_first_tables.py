@@ -30,7 +30,6 @@ def _create_campaigns() -> None:
         sa.Column("draft", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
-        sa.Column("etag", sa.Text, nullable=False),
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("create_time_us", sa.BigInteger, nullable=False),
@@ -78,10 +77,10 @@ def _create_ledger() -> None:
     op.create_index(
         "delivery_once_per_address",
         "delivery",
-        ["tenant", "campaign_id", "step", "channel", "dest_hash"],
+        ["tenant", "dest_hash", "campaign_id", "step", "channel"],
         unique=True,
     )
-    op.create_index("delivery_to_send", "delivery", ["account", "state", "due_us"])
+    op.create_index("delivery_by_state", "delivery", ["tenant", "campaign_id", "state", "due_us"])
     op.create_index("delivery_by_batch", "delivery", ["batch_id"])
     op.create_index("delivery_by_message", "delivery", ["account", "message_id"])
     op.create_table(

@@ -1,0 +1,49 @@
+"""Snapshots as segments keeps them."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+import numpy as np
+from activation.app.planning import Member
+from activation.errors import SnapshotUnknown
+from huaxiang.segments.v1 import snapshot_service_pb2 as pb
+from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
+from servicekit.errors import UpstreamUnavailable
+from servicekit.principal import TENANT_KEY
+
+_NO_SUCH = {
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+class SegmentsSnapshots:
+    """Implements Snapshots."""
+
+    def __init__(self, segments: grpc.aio.Channel) -> None:
+        self._stub = SnapshotServiceStub(segments)
+
+    async def require(self, tenant: str, snapshot_id: str) -> None:
+        request = pb.GetSnapshotRequest(snapshot_id=snapshot_id)
+        try:
+            await self._stub.GetSnapshot(request, metadata=((TENANT_KEY, tenant),))
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error, snapshot_id) from error
+
+    async def members(
+        self, tenant: str, snapshot_id: str, after_person_id: int
+    ) -> AsyncIterator[Sequence[Member]]:
+        request = pb.ExportMembersRequest(snapshot_id=snapshot_id, after_person_id=after_person_id)
+        try:
+            async for part in self._stub.ExportMembers(request, metadata=((TENANT_KEY, tenant),)):
+                person_ids = np.frombuffer(part.person_ids, dtype="<u4").tolist()
+                birth_hashes = np.frombuffer(part.birth_hashes, dtype="<u8").tolist()
+                yield list(zip(person_ids, birth_hashes, strict=True))
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error, snapshot_id) from error
+
+
+def _translated(error: grpc.aio.AioRpcError, snapshot_id: str) -> Exception:
+    return SnapshotUnknown(snapshot_id) if error.code() in _NO_SUCH else UpstreamUnavailable("segments")
