@@ -48,6 +48,7 @@ def start_detached(
             why = said.strip().removeprefix("huaxiang: ") or "the suite did not start"
             raise Refusal(why, _code(process.returncode))
         if READY_MARK in said:
+            process.returncode = 0  # left to itself: running.stop waits for it, not this object
             return said[said.index(READY_MARK) :].strip()
         time.sleep(LOOK_S)
     raise Refusal(f"the suite did not serve within {DETACHED_WITHIN_S:.0f} s; see {suite.logs}")
