@@ -1,0 +1,229 @@
+"""What comes back: early, repeated, disordered, forged, never; and the replies of people."""
+
+import asyncio
+import hashlib
+import json
+
+import aiohttp
+import pytest
+from huaxiang.activation.v1 import campaign_pb2
+from huaxiang.identity.v1 import record_pb2
+from sandbox.faults import Fault
+from sandbox.responses import Response
+from world import (
+    ACCOUNTS,
+    CALLBACK_TOKEN,
+    CHANNELS,
+    PUSH,
+    RECEIPTS_SECRET,
+    SMS,
+    WECHAT,
+    S,
+    World,
+    address,
+    campaign,
+    campaigns_pb2,
+)
+
+
+def url(world: World, channel: str, secret: str = RECEIPTS_SECRET, kind: str = "receipts") -> str:
+    return f"http://127.0.0.1:{world.receipts_port}/{kind}/{ACCOUNTS[channel]}/{secret}"
+
+
+async def post(target: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession() as session, session.post(target, data=body, headers=headers) as answer:
+        return answer.status, await answer.read()
+
+
+def sms_report(phone: str, out_id: str, *, success: bool = True, biz_id: str = "1^0") -> dict[str, object]:
+    return {
+        "phone_number": phone,
+        "send_time": "2026-06-11 12:00:00",
+        "report_time": "2026-06-11 12:00:01",
+        "success": success,
+        "err_code": "DELIVERED" if success else "IS_CLOSED",
+        "err_msg": "",
+        "sms_size": "1",
+        "biz_id": biz_id,
+        "out_id": out_id,
+    }
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(
+    "fates",
+    [{"early": 1.0}, {"duplicated": 1.0, "jitter_s": 0.3}, {"reordered": 0.5, "reordered_by_s": 1.0}],
+    ids=["early", "repeated", "disordered"],
+)
+async def test_each_receipt_counts_once_whenever_it_comes(
+    world: World, channel: str, fates: dict[str, float]
+) -> None:
+    persons = world.audience(20, channel)
+    world.receipts(**fates)
+    await world.run(channel)
+    report = await world.completed()
+    assert (report.accepted, report.delivered) == (20, 20)
+    await world.events_of("message_delivered", len(persons))
+    world.clock.advance(5)
+    await asyncio.sleep(0.5)
+    assert len(world.identity.records) == len(persons)
+    assert world.count("SELECT count(*) FROM receipt_inbox") == 0
+
+
+async def test_a_late_delivered_beats_undelivered_and_never_the_other_way(still_world: World) -> None:
+    world = still_world
+    world.audience(1, SMS)
+    world.receipts(dropped=1.0)
+    world.work()
+    await world.run(SMS)
+    await world.until(lambda each: each.report.accepted == 1)
+    (effect,) = world.effects()
+    for success, biz in ((False, "1"), (True, "2"), (False, "3"), (True, "2")):
+        body = json.dumps([sms_report("13800000001", effect.key, success=success, biz_id=biz)]).encode()
+        status, said = await post(url(world, SMS), body)
+        assert (status, json.loads(said)["code"]) == (200, 0)
+        await world.until(lambda _: world.count("SELECT count(*) FROM receipt_inbox") == 0)
+    report = await world.completed()
+    assert (report.delivered, report.undelivered) == (1, 0)
+    states = [state for state, _ in await world.history(1)]
+    assert states[-2:] == [S.DELIVERY_STATE_UNDELIVERED, S.DELIVERY_STATE_DELIVERED]
+    assert len(world.identity.events("message_failed")) == 1
+    assert len(world.identity.events("message_delivered")) == 1
+
+
+async def test_what_is_not_the_providers_is_turned_away_and_leaves_nothing(still_world: World) -> None:
+    world = still_world
+    body = b"[]"
+    assert (await post(url(world, SMS, "guessed"), body))[0] == 404
+    assert (await post(f"http://127.0.0.1:{world.receipts_port}/receipts/nobody/x", body))[0] == 404
+    assert (await post(url(world, PUSH), body, {"Authorization": "Basic x"}))[0] == 403
+    forged = url(world, WECHAT) + "?timestamp=1&nonce=2&signature=" + "0" * 40
+    assert (await post(forged, b"<xml/>"))[0] == 403
+    assert world.count("SELECT count(*) FROM receipt_inbox") == 0
+
+
+async def test_a_providers_probe_is_answered(still_world: World) -> None:
+    digest = hashlib.sha1("".join(sorted((CALLBACK_TOKEN, "1", "2"))).encode()).hexdigest()
+    probe = url(still_world, WECHAT) + f"?timestamp=1&nonce=2&signature={digest}&echostr=hello"
+    async with aiohttp.ClientSession() as session, session.get(probe) as answer:
+        assert (answer.status, await answer.text()) == (200, "hello")
+
+
+async def test_a_callback_that_cannot_be_read_is_kept_and_stops_nobody(world: World) -> None:
+    world.audience(1, SMS)
+    assert (await post(url(world, SMS), b"not json"))[0] == 200
+    stranger = json.dumps([sms_report("13800000009", "nobodys-batch")]).encode()
+    assert (await post(url(world, SMS), stranger))[0] == 200
+    await world.run(SMS)
+    await world.completed()
+    assert world.count("SELECT count(*) FROM receipt_inbox") == 2
+    world.clock.advance(8 * 86_400)
+    await world.until(lambda _: world.count("SELECT count(*) FROM receipt_inbox") == 0)
+
+
+@pytest.mark.parametrize("channel", [WECHAT, PUSH])
+async def test_silence_ends_as_no_receipt_and_a_late_one_still_counts(world: World, channel: str) -> None:
+    world.audience(2, channel)
+    world.receipts(delay_s=5_000)
+    await world.run(channel)
+    await world.until(lambda each: each.report.accepted == 2)
+    world.clock.advance(3_700)
+    report = await world.completed()
+    assert (report.no_receipt, report.delivered) == (2, 0)
+    world.clock.advance(2_000)
+    await world.until(lambda each: each.report.delivered == 2)
+    await world.events_of("message_delivered", 2)
+
+
+async def test_lost_receipts_are_asked_for_where_the_provider_can_be_asked(world: World) -> None:
+    persons = world.audience(120, SMS)
+    world.receipts(dropped=1.0)
+    world.people.by_address["13800000007"] = Response(
+        delivered=False, delivered_after_s=0.0, failure="IS_CLOSED"
+    )
+    await world.run(SMS)
+    await world.until(lambda each: each.report.accepted == len(persons))
+    world.suffer(SMS, Fault.ERROR_BEFORE, limit=40, action="QuerySendDetails")
+    world.clock.advance(3_700)
+    await world.until(lambda each: each.report.delivered > 0)
+    world.clock.advance(1)
+    report = await world.completed()
+    assert (report.delivered, report.undelivered, report.no_receipt) == (119, 1, 0)
+    await world.events_of("message_delivered", 119)
+    (failed,) = await world.events_of("message_failed", 1)
+    assert failed.event.properties["reason"].text_value == "IS_CLOSED"
+
+
+async def test_reply_r_takes_the_permission_back_before_anything_else(world: World) -> None:
+    world.audience(3, SMS)
+    leaves = Response(delivered_after_s=0.0, reply="R", replied_after_s=0.1)
+    world.people.by_address["13800000002"] = leaves
+    world.people.by_address["13800000003"] = Response(
+        delivered_after_s=0.0, reply="谢谢", replied_after_s=0.1
+    )
+    await world.run(SMS)
+    await world.completed()
+    (record,) = await world.events_of("message_unsubscribed", 1)
+    (consent,) = record.consents
+    assert (consent.purpose, consent.channel, consent.address, consent.granted) == (
+        "marketing",
+        record_pb2.CHANNEL_SMS,
+        address(SMS, 2),
+        False,
+    )
+    (reply,) = await world.events_of("message_replied", 1)
+    assert not reply.consents
+    assert {each.event.properties["campaign_id"].text_value for each in (record, reply)} == {"c1"}
+
+
+async def test_somebody_who_leaves_the_official_account_is_told_once(world: World) -> None:
+    world.audience(1, WECHAT)
+    world.people.response = Response(delivered_after_s=0.0, reply="R", replied_after_s=0.1)
+    world.receipts(duplicated=1.0)
+    await world.run(WECHAT)
+    (record,) = await world.events_of("message_unsubscribed", 1)
+    (consent,) = record.consents
+    assert (consent.channel, consent.address, consent.scope) == (
+        record_pb2.CHANNEL_WECHAT,
+        address(WECHAT, 1),
+        "wx",
+    )
+    await asyncio.sleep(0.5)
+    assert len(world.identity.events("message_unsubscribed")) == 1
+
+
+async def test_what_came_back_waits_while_identity_is_down(world: World) -> None:
+    persons = world.audience(30, SMS)
+    world.people.response = Response(delivered_after_s=0.3)
+    await world.run(SMS)
+    await world.until(lambda each: each.report.accepted == 30)
+    world.identity.down = True
+    await world.completed()
+    assert not world.identity.records
+    world.identity.down = False
+    await world.events_of("message_delivered", len(persons))
+
+
+async def test_nothing_is_sent_while_identity_is_down_and_no_row_is_harmed(world: World) -> None:
+    persons = world.audience(30, SMS)
+    world.identity.down = True
+    await world.run(SMS)
+    await world.until(lambda each: each.campaign.state == campaign_pb2.CAMPAIGN_STATE_RUNNING)
+    await asyncio.sleep(0.5)
+    assert not world.effects()
+    world.identity.down = False
+    world.clock.advance(2)
+    report = await world.completed()
+    assert report.delivered == len(persons)
+    states = [state for state, _ in await world.history(1)]
+    assert states.count(S.DELIVERY_STATE_READY) == 1
+
+
+async def test_a_question_that_identity_refuses_pauses_the_campaign(world: World) -> None:
+    world.audience(3, SMS)
+    world.identity.refuses = "is malformed"
+    await world.create(campaign(SMS))
+    await world.campaigns().StartCampaign(campaigns_pb2.StartCampaignRequest(campaign_id="c1"))
+    answer = await world.until(lambda each: each.campaign.state == campaign_pb2.CAMPAIGN_STATE_PAUSED)
+    assert "brand" in answer.campaign.state_note
+    assert answer.report.open == 3
