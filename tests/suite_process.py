@@ -86,6 +86,10 @@ class SuiteProcess:
         """How often the supervisor has started a process again."""
         return int(running.require(self.folder).processes[name]["restarts"])
 
+    def serves(self, name: str) -> bool:
+        """Whether a process listens just now."""
+        return listens(running.require(self.folder).port(name))
+
     def kill(self, name: str) -> None:
         """SIGKILL; the supervisor starts the process again."""
         os.kill(self.pid(name), signal.SIGKILL)
