@@ -27,4 +27,6 @@ class ContactPointServicer(contact_point_service_pb2_grpc.ContactPointServiceSer
     ) -> contact_point_service_pb2.GetContactPointsResponse:
         question = parse.contact_question(request, current_principal())
         await self._freshness.ensure(request.consistency)
-        return render.contact_points(await self._transactions.write(self._get_contact_points, question))
+        answer = await self._transactions.read(self._get_contact_points, question)
+        await self._transactions.write(self._get_contact_points.audit, question, answer)
+        return render.contact_points(answer)

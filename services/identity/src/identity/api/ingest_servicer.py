@@ -99,10 +99,12 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
     async def _prepare(self, request: ingest_service_pb2.IngestEventsRequest, now_us: int) -> Batch:
         lane = parse.ingest_lane(request)
-        tenant = current_principal().require_tenant()
+        principal = current_principal()
+        tenant = principal.require_tenant()
 
         def prepare() -> Batch:
-            return self._ingest.prepare(tenant, lane, self._parser.parse(request.records, now_us))
+            arrivals = self._parser.parse(request.records, now_us, may_anchor=principal.is_service)
+            return self._ingest.prepare(tenant, lane, arrivals)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, prepare)
 

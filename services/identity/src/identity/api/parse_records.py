@@ -20,6 +20,8 @@ from identity.domain.normalise import (
 from identity.domain.policy import Form, Policy
 from identity.domain.record import (
     MAX_FUTURE_S,
+    MAX_KEY_ID,
+    UNKNOWN_ANCHOR,
     Arrival,
     Event,
     Identifier,
@@ -39,6 +41,8 @@ MAX_PROPERTIES = 64
 MAX_PROPERTIES_BYTES = 64 * 1024
 MAX_TEXT_VERSION_CHARS = 64
 MAX_EVIDENCE_CHARS = 256
+ANCHORING_SOURCE = "activation"
+"""The source whose records name their anchor: what comes back of a delivery."""
 _DIGEST_BYTES = 16
 _BRAND = re.compile(r"[a-z0-9_-]{0,64}")
 _FORM_OF_CHANNEL = {
@@ -74,17 +78,21 @@ class RecordParser:
         self._dictionary = dictionary
         self._closed_properties = closed_properties
 
-    def parse(self, records: Iterable[record_pb2.Record], now_us: int) -> list[Arrival]:
-        """One arrival per record, in order. Brings the messages' texts to normal form in place."""
-        return [self._arrival(message, now_us) for message in records]
+    def parse(
+        self, records: Iterable[record_pb2.Record], now_us: int, *, may_anchor: bool = False
+    ) -> list[Arrival]:
+        """One arrival per record, in order. Brings the messages' texts to normal form in place. `may_anchor`: the
+        caller may name anchors."""
+        return [self._arrival(message, now_us, may_anchor) for message in records]
 
-    def _arrival(self, message: record_pb2.Record, now_us: int) -> Arrival:
+    def _arrival(self, message: record_pb2.Record, now_us: int, may_anchor: bool) -> Arrival:
         digest = hashlib.blake2b(
             message.SerializeToString(deterministic=True), digest_size=_DIGEST_BYTES
         ).digest()
         refusals: list[Refusal] = []
         try:
             _check_limits(message)
+            _check_anchor(message, may_anchor)
             time_us = _time_of("time", message.time if message.HasField("time") else None, now_us)
             event = self._event(message.event) if message.HasField("event") else None
         except _Refused as refused:
@@ -102,6 +110,7 @@ class RecordParser:
             self._attributes(message, time_us, anchored, refusals) if message.attributes else (),
             self._consents(message, time_us, now_us, refusals) if message.consents else (),
             self._contact_points(message, anchored, refusals) if message.contact_points else (),
+            message.anchor_key_id,
         )
         return Arrival(record, tuple(refusals))
 
@@ -253,6 +262,20 @@ def _check_limits(message: record_pb2.Record) -> None:
     _limit("attributes", len(message.attributes), MAX_ATTRIBUTES)
     _limit("consents", len(message.consents), MAX_CONSENTS)
     _limit("contact_points", len(message.contact_points), MAX_CONTACT_POINTS)
+
+
+def _check_anchor(message: record_pb2.Record, may_anchor: bool) -> None:
+    if not message.anchor_key_id:
+        return
+    problem = ""
+    if not may_anchor or message.source != ANCHORING_SOURCE:
+        problem = f"is for the role service and the source {ANCHORING_SOURCE}: send identifiers"
+    elif message.identifiers:
+        problem = "stands instead of identifiers: send one or the other"
+    elif message.anchor_key_id > MAX_KEY_ID:
+        problem = UNKNOWN_ANCHOR
+    if problem:
+        raise _Refused("anchor_key_id", Problem.FIELD_INVALID, problem)
 
 
 def _limit(field: str, count: int, limit: int) -> None:

@@ -57,5 +57,7 @@ class PersonServicer(person_service_pb2_grpc.PersonServiceServicer):
             principal.require_tenant(), principal.subject, request.person_id, request.show_values
         )
         await self._freshness.ensure(request.consistency)
-        run = self._transactions.write if request.show_values else self._transactions.read
-        return render.person_detail(await run(self._get_person, question))
+        answer = await self._transactions.read(self._get_person, question)
+        if request.show_values:
+            await self._transactions.write(self._get_person.audit, question, answer)
+        return render.person_detail(answer)

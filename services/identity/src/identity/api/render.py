@@ -83,6 +83,7 @@ def contact_points(answer: ContactAnswer) -> contact_point_service_pb2.GetContac
                 status=contact_point_service_pb2.ContactPointStatus.ValueType(result.status),
                 address=result.address,
                 address_hash=result.address_hash,
+                birth_key_id=result.birth_key_id,
             )
             for result in answer.results
         ],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from servicekit.clock import Clock
@@ -40,12 +40,13 @@ class ContactQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PersonContactPoint:
-    """`address` is empty unless permitted."""
+    """`address` is empty unless permitted; `birth_key_id` anchors the events about a send."""
 
     person_id: int
     status: ContactPointStatus
     address: str = ""
     address_hash: int = 0
+    birth_key_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class ContactAnswer:
 
 
 class GetContactPoints:
-    """One transaction with its audit row: what is not audited is not handed out."""
+    """Reads one snapshot, so that a link made meanwhile cannot tear the answer; `audit` follows in a transaction of
+    its own, before the answer leaves: what is not audited is not handed out."""
 
     def __init__(self, vault: Vault, clock: Clock, service: str) -> None:
         self._vault = vault
@@ -67,8 +69,9 @@ class GetContactPoints:
     def __call__(self, stores: Stores, question: ContactQuestion) -> ContactAnswer:
         tenant = question.tenant
         now_us = int(self._clock.now().timestamp() * 1_000_000)
-        rows = stores.persons.rows(tenant, set(question.person_ids))
+        rows = dict(stores.persons.rows(tenant, set(question.person_ids)))
         living = {person_id: row.redirect_person_id or person_id for person_id, row in rows.items()}
+        rows |= stores.persons.rows(tenant, set(living.values()) - rows.keys())
         keys = stores.keys.of_persons(tenant, set(living.values()))
         points = stores.contact_points.of_keys(
             tenant, [key.key_id for found in keys.values() for key in found]
@@ -90,13 +93,40 @@ class GetContactPoints:
             for person_id, found in of_person.items()
         }
         results = tuple(
-            answers[living[person_id]]
+            replace(answers[living[person_id]], birth_key_id=rows[living[person_id]].birth_key_id)
             if person_id in living
             else PersonContactPoint(0, ContactPointStatus.NO_PERSON)
             for person_id in question.person_ids
         )
-        self._audit(stores, question, results, now_us)
         return ContactAnswer(results, read_revision(stores, self._service))
+
+    def audit(self, stores: Stores, question: ContactQuestion, answer: ContactAnswer) -> None:
+        """Writes down who asked for what, and whose addresses the answer holds."""
+        served = tuple(
+            result.person_id for result in answer.results if result.status is ContactPointStatus.PERMITTED
+        )
+        details = {
+            "purpose": question.purpose,
+            "channel": question.channel.name.lower(),
+            "scope": question.scope,
+            "brand": question.brand,
+            "asked": len(answer.results),
+            "permitted": len(served),
+        }
+        now_us = int(self._clock.now().timestamp() * 1_000_000)
+        machine_time_us = int(self._clock.machine_now().timestamp() * 1_000_000)
+        stores.audit.add(
+            question.tenant,
+            AuditRow(
+                question.subject,
+                "get_contact_points",
+                question.reason,
+                json.dumps(details, sort_keys=True),
+                served,
+                now_us,
+                machine_time_us,
+            ),
+        )
 
     def _choose(
         self,
@@ -127,36 +157,4 @@ class GetContactPoints:
             ContactPointStatus.PERMITTED,
             self._vault.open(question.tenant, best.sealed, best.address.hash),
             int.from_bytes(best.address.hash[:8], "big"),
-        )
-
-    def _audit(
-        self,
-        stores: Stores,
-        question: ContactQuestion,
-        results: Sequence[PersonContactPoint],
-        now_us: int,
-    ) -> None:
-        served = tuple(
-            result.person_id for result in results if result.status is ContactPointStatus.PERMITTED
-        )
-        details = {
-            "purpose": question.purpose,
-            "channel": question.channel.name.lower(),
-            "scope": question.scope,
-            "brand": question.brand,
-            "asked": len(results),
-            "permitted": len(served),
-        }
-        machine_time_us = int(self._clock.machine_now().timestamp() * 1_000_000)
-        stores.audit.add(
-            question.tenant,
-            AuditRow(
-                question.subject,
-                "get_contact_points",
-                question.reason,
-                json.dumps(details, sort_keys=True),
-                served,
-                now_us,
-                machine_time_us,
-            ),
         )

@@ -81,7 +81,7 @@ class PersonQuestion:
 
 
 class GetPerson:
-    """Reads; writes an audit row when unmasked values are shown."""
+    """Reads one snapshot; `audit` follows, before the answer leaves, when unmasked values are shown."""
 
     def __init__(
         self, policy: Policy, dictionary: AttributeDictionary, vault: Vault, clock: Clock, service: str
@@ -99,7 +99,7 @@ class GetPerson:
         keys = stores.keys.of_persons(tenant, [row.person_id])[row.person_id]
         key_ids = [key.key_id for key in keys]
         statements = [said for found in stores.attributes.of_keys(tenant, key_ids).values() for said in found]
-        detail = PersonDetail(
+        return PersonDetail(
             row,
             self._identifiers(stores, question, keys),
             survivors(statements, self._dictionary),
@@ -107,9 +107,21 @@ class GetPerson:
             find_conflicts(stores, tenant, row.person_id, keys, self._policy),
             read_revision(stores, self._service),
         )
-        if question.show_values:
-            self._audit(stores, question, row.person_id, len(keys))
-        return detail
+
+    def audit(self, stores: Stores, question: PersonQuestion, shown: PersonDetail) -> None:
+        """Writes down who saw the values of whom."""
+        stores.audit.add(
+            question.tenant,
+            AuditRow(
+                question.subject,
+                "show_identifiers",
+                "",
+                json.dumps({"identifiers": len(shown.identifiers)}),
+                (shown.row.person_id,),
+                int(self._clock.now().timestamp() * 1_000_000),
+                int(self._clock.machine_now().timestamp() * 1_000_000),
+            ),
+        )
 
     def _identifiers(
         self, stores: Stores, question: PersonQuestion, keys: Sequence[KeyRow]
@@ -136,20 +148,6 @@ class GetPerson:
                 )
             )
         return tuple(shown)
-
-    def _audit(self, stores: Stores, question: PersonQuestion, person_id: int, shown: int) -> None:
-        stores.audit.add(
-            question.tenant,
-            AuditRow(
-                question.subject,
-                "show_identifiers",
-                "",
-                json.dumps({"identifiers": shown}),
-                (person_id,),
-                int(self._clock.now().timestamp() * 1_000_000),
-                int(self._clock.machine_now().timestamp() * 1_000_000),
-            ),
-        )
 
 
 def living_row(stores: Stores, tenant: str, person_id: int) -> PersonRow:

@@ -3,7 +3,7 @@ transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -16,10 +16,11 @@ from identity.app.keep_facts import keep_facts
 from identity.app.keying import Keyed, KeyedRecord, find_keys, key_record
 from identity.app.publish_persons import PublishPersons
 from identity.app.relink import Relinked, relink
+from identity.domain.linking import Standing
 from identity.domain.normalise import Problem
 from identity.domain.person_ids import IdBlocks
 from identity.domain.policy import Policy
-from identity.domain.record import Arrival, Refusal, ResolvedEvent
+from identity.domain.record import UNKNOWN_ANCHOR, Arrival, Refusal, ResolvedEvent
 from identity.store.ports import RecordKey, Stores, Vault
 from identity.store.rows import Counters, KeyRow, KnownRecord, LedgerRow, PersonRow, Sighting
 
@@ -28,6 +29,9 @@ _DIFFERS = Refusal(
     Problem.FIELD_INVALID,
     "is known with other content, which stands: send a correction under an id of its own",
 )
+
+
+_ANCHOR_UNKNOWN = Refusal("anchor_key_id", Problem.FIELD_INVALID, UNKNOWN_ANCHOR)
 
 
 class IngestStatus(IntEnum):
@@ -99,6 +103,7 @@ class IngestRecords:
         """Stores and links what is new; a batch that is known already changes nothing."""
         tenant = batch.tenant
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
+        batch = _with_known_anchors(stores, batch)
         admission = _admit(stores, batch)
         fresh = tuple(admission.fresh.values())
         found = find_keys(tenant, fresh, stores.keys, stores.edges, self._hot, counters.next_key_id)
@@ -114,7 +119,7 @@ class IngestRecords:
         )
         self._store_evidence(stores, tenant, fresh, found, relinked)
         facts = keep_facts(stores, tenant, fresh, found.key_ids, self._vault)
-        anchors = [self._anchor_of(admission, found, keyed) for keyed in batch.keyed]
+        anchors = [_anchor_of(admission, found, keyed) for keyed in batch.keyed]
         wanted = {*anchors, *facts.key_ids} - {0}
         rows = dict(stores.keys.rows(tenant, wanted - relinked.rows.keys())) | dict(relinked.rows)
         persons = self._publish.changed(
@@ -124,7 +129,7 @@ class IngestRecords:
             relinked,
             now_us,
         )
-        events = _events(fresh, found.key_ids, counters.next_ingest_sequence)
+        events = _events(fresh, found, counters.next_ingest_sequence)
         stores.tenants.save(
             tenant,
             Counters(
@@ -142,16 +147,6 @@ class IngestRecords:
             for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
         )
         return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs))
-
-    def _anchor_of(self, admission: _Admission, found: Keyed, keyed: KeyedRecord | None) -> int:
-        """The anchor's key id of what stands in the ledger for a record; 0 for none."""
-        if keyed is None:
-            return 0
-        place = (keyed.record.source, keyed.record.record_id)
-        if place in admission.known:
-            return admission.known[place].anchor_key_id
-        anchor = admission.fresh[place].anchor
-        return found.key_ids[anchor] if anchor is not None else 0
 
     def _store_evidence(
         self,
@@ -171,7 +166,7 @@ class IngestRecords:
         )
         stores.edges.add(tenant, found.new_pairs)
         stores.sightings.observe(tenant, _sightings(fresh, found.key_ids))
-        stores.ledger.add(tenant, (_ledger_row(keyed, found.key_ids) for keyed in fresh))
+        stores.ledger.add(tenant, (_ledger_row(keyed, found) for keyed in fresh))
 
     def _append(
         self,
@@ -211,6 +206,22 @@ class _Blocks:
         return person_id
 
 
+def _with_known_anchors(stores: Stores, batch: Batch) -> Batch:
+    """The batch without the records that name an anchor which is no key, or one that never links."""
+    named = {keyed.record.anchor_key_id for keyed in batch.keyed if keyed is not None} - {0}
+    if not named:
+        return batch
+    rows = stores.keys.rows(batch.tenant, named)
+    usable = {key_id for key_id, row in rows.items() if row.standing is not Standing.BLOCKED} | {0}
+    kept = [
+        (arrival, keyed)
+        if keyed is None or keyed.record.anchor_key_id in usable
+        else (Arrival(None, (_ANCHOR_UNKNOWN,)), None)
+        for arrival, keyed in zip(batch.arrivals, batch.keyed, strict=True)
+    ]
+    return replace(batch, arrivals=[arrival for arrival, _ in kept], keyed=[keyed for _, keyed in kept])
+
+
 def _admit(stores: Stores, batch: Batch) -> _Admission:
     """Sorts out repeats, of the ledger and within the batch."""
     wanted = {(keyed.record.source, keyed.record.record_id) for keyed in batch.keyed if keyed is not None}
@@ -246,25 +257,33 @@ def _sightings(fresh: Iterable[KeyedRecord], key_ids: Mapping[bytes, int]) -> li
     return [Sighting(*place, *span) for place, span in sorted(seen.items())]
 
 
-def _ledger_row(keyed: KeyedRecord, key_ids: Mapping[bytes, int]) -> LedgerRow:
+def _anchor_of(admission: _Admission, found: Keyed, keyed: KeyedRecord | None) -> int:
+    """The anchor's key id of what stands in the ledger for a record; 0 for none."""
+    if keyed is None:
+        return 0
+    place = (keyed.record.source, keyed.record.record_id)
+    known = admission.known.get(place)
+    return found.anchor_of(admission.fresh[place]) if known is None else known.anchor_key_id
+
+
+def _ledger_row(keyed: KeyedRecord, found: Keyed) -> LedgerRow:
     record = keyed.record
-    anchor = key_ids[keyed.anchor] if keyed.anchor is not None else 0
-    stated = tuple(key_ids[hash_] for hash_ in keyed.identifiers)
-    return LedgerRow(record.source, record.record_id, record.digest, record.time_us, anchor, stated)
+    stated = tuple(found.key_ids[hash_] for hash_ in keyed.identifiers)
+    return LedgerRow(
+        record.source, record.record_id, record.digest, record.time_us, found.anchor_of(keyed), stated
+    )
 
 
-def _events(
-    fresh: Iterable[KeyedRecord], key_ids: Mapping[bytes, int], next_sequence: int
-) -> list[ResolvedEvent]:
+def _events(fresh: Iterable[KeyedRecord], found: Keyed, next_sequence: int) -> list[ResolvedEvent]:
     events: list[ResolvedEvent] = []
     for keyed in fresh:
         record = keyed.record
         if record.event is None:
             continue
         others = sorted(
-            key_ids[hash_]
-            for hash_, found in keyed.identifiers.items()
-            if hash_ != keyed.anchor and not found.blocked
+            found.key_ids[hash_]
+            for hash_, identifier in keyed.identifiers.items()
+            if hash_ != keyed.anchor and not identifier.blocked
         )
         events.append(
             ResolvedEvent(
@@ -274,7 +293,7 @@ def _events(
                 record.brand,
                 record.event.type,
                 record.time_us,
-                key_ids[keyed.anchor] if keyed.anchor is not None else 0,
+                found.anchor_of(keyed),
                 tuple(others),
                 record.event.properties,
             )

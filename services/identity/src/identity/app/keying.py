@@ -36,6 +36,10 @@ class Keyed:
     pairs: frozenset[tuple[int, int]]
     new_pairs: tuple[EdgeRow, ...]
 
+    def anchor_of(self, keyed: KeyedRecord) -> int:
+        """The key id of a record's anchor: the one it names itself, else its strongest identifier's; 0 for none."""
+        return keyed.record.anchor_key_id if keyed.anchor is None else self.key_ids[keyed.anchor]
+
 
 def key_record(record: Record, tenant: str, vault: Vault, policy: Policy) -> KeyedRecord:
     """Hashes a record's identifiers and picks its anchor."""

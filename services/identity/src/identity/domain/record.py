@@ -9,6 +9,8 @@ from identity.domain.normalise import Problem
 
 MAX_FUTURE_S = 600
 """A record this far ahead of the suite's clock is clamped to now; beyond it is refused."""
+MAX_KEY_ID = 2**62
+UNKNOWN_ANCHOR = "is no key of this tenant that may link: take it from GetContactPoints"
 
 
 class Identifier(NamedTuple):
@@ -49,7 +51,8 @@ class StatedConsent:
 
 
 class Record(NamedTuple):
-    """What one source says at one moment. `digest` is of the content as it was sent."""
+    """What one source says at one moment. `digest` is of the content as it was sent. `anchor_key_id` is the key that
+    a record without identifiers names itself; 0 for none."""
 
     source: str
     record_id: str
@@ -61,6 +64,7 @@ class Record(NamedTuple):
     attributes: tuple[AttributeStatement, ...]
     consents: tuple[StatedConsent, ...]
     contact_points: tuple[StatedAddress, ...]
+    anchor_key_id: int = 0
 
 
 class Refusal(NamedTuple):
