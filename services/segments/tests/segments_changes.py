@@ -101,12 +101,17 @@ def segment(draft: Draft) -> Segment:
 
 @st.composite
 def histories(
-    draw: Any, types: Mapping[str, ValueType], features: Mapping[str, Kind]
+    draw: Any,
+    types: Mapping[str, ValueType],
+    features: Mapping[str, Kind],
+    *,
+    persons: Sequence[int] = PERSONS,
+    most: int = 24,
 ) -> list[tuple[Lane, Change]]:
     """Changes by position, each with its lane. Definitions are always live, blocks always bulk."""
     columns = {**types, **{f"feature:{form}": ValueType(kind) for form, kind in features.items()}}
     history: list[tuple[Lane, Change]] = []
-    for position in range(1, draw(st.integers(2, 24)) + 1):
+    for position in range(1, draw(st.integers(2, most)) + 1):
         roll = draw(st.integers(0, 19))
         lane = draw(st.sampled_from([Lane.LIVE, Lane.BULK]))
         column = draw(st.sampled_from(sorted(columns)))
@@ -114,13 +119,13 @@ def histories(
         change: Change
         if roll < 4:
             state = draw(st.sampled_from(list(PersonState)))
-            change = person_change(draw(st.sampled_from(PERSONS)), position, state, PERSONS[0])
+            change = person_change(draw(st.sampled_from(persons)), position, state, persons[0])
         elif roll < 11:
-            change = PersonValues(TENANT, position, draw(st.sampled_from(PERSONS)), {column: draw(value)})
+            change = PersonValues(TENANT, position, draw(st.sampled_from(persons)), {column: draw(value)})
         elif roll < 17:
             lane = Lane.BULK
-            block = draw(st.sampled_from([0, 1, 3]))
-            inside = [each for each in PERSONS if each >> 16 == block]
+            block = draw(st.sampled_from(sorted({each >> 16 for each in persons})))
+            inside = [each for each in persons if each >> 16 == block]
             chosen = draw(st.lists(st.sampled_from(inside), min_size=1, unique=True))
             change = block_change(position, column, {each: draw(value) for each in chosen})
         elif roll == 17:

@@ -68,7 +68,7 @@ from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.upkeep import upkeep
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
 CALLED = (
     feature_service_pb2.DESCRIPTOR.services_by_name["FeatureService"],

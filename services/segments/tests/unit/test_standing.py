@@ -113,8 +113,9 @@ def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], li
     rule = print_rule(draw(rules(CATALOGUE)))
     population = draw(st.sampled_from(Population))
     forms = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).forms
-    types = {name: tag.type for name, tag in CATALOGUE.tags.items()}
-    history = draw(histories(types, forms))
+    tags = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).tags
+    types = {name: CATALOGUE.tags[name].type for name in {"is_vip", "points", *tags}}
+    history = draw(histories(types, forms, persons=PERSONS[:6:2]))
     return rule, population, forms, history, draw(interleavings(history))
 
 
@@ -127,7 +128,7 @@ def test_members_are_a_function_of_what_was_told(
         day_change(),
         *(tag_change(tag) for tag in CATALOGUE.tags.values()),
         *(feature_change(form, kind) for form, kind in forms.items()),
-        *(person_change(each) for each in PERSONS[::2]),
+        *(person_change(each) for each in PERSONS[:6:2]),
     ]
     segments = TenantSegments(begun(*start), BEGINNING)
     placed(segments, *STAFF, Population.ALL)

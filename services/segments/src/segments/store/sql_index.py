@@ -22,7 +22,8 @@ from segments.domain.changes import (
 from segments.domain.packing import EPOCH_DAY, Coded, code_of, pack, scalar_of, unpack
 from segments.domain.touched import Touched
 from segments.store.ports import EmptyIndex, TenantIndex
-from servicekit.driver_sql import execute, execute_many
+from segments.store.sql_rows import put_many
+from servicekit.driver_sql import execute
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 
@@ -61,7 +62,8 @@ class SqlIndexStore:
     def fold(self, connection: Connection, *, beyond: int) -> bool:
         settled = execute(
             connection,
-            "SELECT min(position) FROM upstream WHERE consumer = 'tagging' AND service = 'tagging'",
+            "SELECT min(position) FROM upstream WHERE consumer = 'tagging' AND service = 'tagging' "
+            "HAVING count(*) = 2",  # lanes
         ).scalar_one_or_none()
         fullest = execute(
             connection,
@@ -125,9 +127,10 @@ def _remove_deltas(connection: Connection, tenant: str, column: str, block: int,
 
 
 def _put_deltas(connection: Connection, index: TenantIndex, touched: Touched) -> None:
-    execute_many(
+    put_many(
         connection,
-        "INSERT INTO value_delta (tenant, values_column, person_id, position, codes) VALUES (?, ?, ?, ?, ?) "
+        "INSERT INTO value_delta (tenant, values_column, person_id, position, codes)",
+        ("text", "text", "bigint", "bigint", "text"),
         "ON CONFLICT (tenant, values_column, person_id) "
         "DO UPDATE SET position = excluded.position, codes = excluded.codes",
         [
@@ -176,8 +179,10 @@ def _fold_block(connection: Connection, tenant: str, column: str, block: int, se
         stored = unpack(bytes(packed))
         texts = dict(stored.texts)
         numbers = {text: code for code, text in texts.items()}
-        codes = np.split(stored.codes, np.cumsum(stored.counts, dtype=np.int64)[:-1])
-        held = dict(zip(stored.offsets.tolist(), [each.tolist() for each in codes], strict=True))
+        ends = np.cumsum(stored.counts, dtype=np.int64)
+        codes = stored.codes.tolist()
+        for offset, start, end in zip(stored.offsets.tolist(), ends - stored.counts, ends, strict=True):
+            held[offset] = codes[start:end]
     for person_id, delta in rows:
         found = [] if delta is None else json.loads(delta)
         held[person_id & (_BLOCK_PERSONS - 1)] = [
@@ -212,9 +217,10 @@ def _replace_tenant(connection: Connection, index: TenantIndex) -> None:
 
 
 def _put_texts(connection: Connection, tenant: str, column: str, texts: Mapping[int, str]) -> None:
-    execute_many(
+    put_many(
         connection,
-        "INSERT INTO column_text (tenant, values_column, code, text) VALUES (?, ?, ?, ?) "
+        "INSERT INTO column_text (tenant, values_column, code, text)",
+        ("text", "text", "bigint", "text"),
         "ON CONFLICT (tenant, values_column, code) DO UPDATE SET text = excluded.text",
         [(tenant, column, code, text) for code, text in texts.items()],
     )
@@ -274,12 +280,12 @@ def _put_day(connection: Connection, change: DayRolled) -> None:
 
 
 def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonChange]) -> None:
-    execute_many(
+    put_many(
         connection,
-        "INSERT INTO person (tenant, person_id, version, state, redirect_person_id, birth_hash) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id) DO UPDATE SET version = excluded.version, "
-        "state = excluded.state, redirect_person_id = excluded.redirect_person_id, "
-        "birth_hash = excluded.birth_hash",
+        "INSERT INTO person (tenant, person_id, version, state, redirect_person_id, birth_hash)",
+        ("text", "bigint", "bigint", "smallint", "bigint", "text"),
+        "ON CONFLICT (tenant, person_id) DO UPDATE SET version = excluded.version, state = excluded.state, "
+        "redirect_person_id = excluded.redirect_person_id, birth_hash = excluded.birth_hash",
         [
             (
                 tenant,

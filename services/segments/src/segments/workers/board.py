@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from segments.app.version import Version
 from segments.store.ports import Stores
@@ -38,7 +38,9 @@ class VersionBoard:
     async def change(
         self, prepare: Callable[[Version], T], store: Callable[[Connection, Version, T], R]
     ) -> R:
-        return await asyncio.shield(asyncio.ensure_future(self._change(prepare, store)))
+        changing = asyncio.ensure_future(self._change(prepare, store))
+        changing.add_done_callback(_seen)
+        return await asyncio.shield(changing)
 
     async def _change(
         self, prepare: Callable[[Version], T], store: Callable[[Connection, Version, T], R]
@@ -63,3 +65,9 @@ class VersionBoard:
     async def defining(self) -> AsyncIterator[None]:
         async with self._defining:
             yield
+
+
+def _seen(changing: "asyncio.Future[Any]") -> None:
+    """When the caller was cancelled, nobody else asks how the change ended."""
+    if not changing.cancelled():
+        changing.exception()

@@ -1,0 +1,269 @@
+"""SegmentService over a real channel, on both stores."""
+
+from typing import Any
+
+import grpc
+import pytest
+from huaxiang.segments.v1 import segment_pb2
+from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from segments_tagging import feature_told, tag_told, values_told
+from servicekit.revision import Lane, Revision, parse_token
+from servicekit.status import reason_of
+
+LIVE, PREPARING, FAILED = (
+    segment_pb2.SEGMENT_STATE_LIVE,
+    segment_pb2.SEGMENT_STATE_PREPARING,
+    segment_pb2.SEGMENT_STATE_FAILED,
+)
+ORDERS = "COUNT(order_paid)"
+
+
+async def refused(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    reason = reason_of(error.value)
+    return error.value.code(), reason.reason, dict(reason.metadata)
+
+
+async def test_a_segment_is_stored_counted_and_read(suite: Any) -> None:
+    created = await suite.create("women", " gender='female' ", display_name="女")
+    assert created.segment.state == LIVE
+    assert created.segment.canonical_rule == "gender = 'female'"
+    found = await suite.get("women", parse_token(created.revision.token))
+    assert (found.count, found.segment) == (2, created.segment)
+    assert found.freshness.population_count == 3
+    again = await suite.create("women", " gender='female' ", display_name="女")
+    assert again.segment == created.segment
+
+
+async def test_a_revision_contains_what_it_rests_on(suite: Any) -> None:
+    told = suite.tagging.tell(values_told(1, points=1))
+    await suite.until(lambda: suite.wiring.board.current.upstream("tagging").live >= told.live)
+    created = await suite.create("women", "gender = 'female'")
+    for answer in (created, await suite.get("women")):
+        rests_on = {each.service: each for each in parse_token(answer.revision.token).rests_on}
+        assert rests_on["tagging"].live >= told.live
+        assert rests_on["identity"].live >= suite.tagging.identity_revision.live
+
+
+async def test_the_same_id_with_other_content_is_refused(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    code, reason, metadata = await refused(suite.create("women", "gender = 'male'"))
+    assert (code, reason) == (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS")
+    assert "women" in metadata["resource"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason", "said"),
+    [
+        ("gendr = 'female'", "RULE_INVALID", {"line": "1", "column": "1", "suggestion": "gender"}),
+        (
+            "gender = 'female' AND\n poins > 1",
+            "RULE_INVALID",
+            {"line": "2", "column": "2", "suggestion": "points"},
+        ),
+        ("gender = 'femal'", "RULE_INVALID", {"suggestion": "female"}),
+        ("gender = ", "RULE_INVALID", {"line": "1"}),
+        ("COUNT(order_payed) >= 1", "RULE_INVALID", {"suggestion": "order_paid"}),
+        ("SUM(order_paid.amont) >= 1", "RULE_INVALID", {"suggestion": "amount"}),
+        ("IN SEGMENT 'womn'", "RULE_INVALID", {"suggestion": "women"}),
+        ("SEQUENCE(order_paid THEN order_paid WITHIN 2 HOURS)", "UNSUPPORTED_NODE", {"node": "SEQUENCE"}),
+        ("gender = 'female' LIMIT 10 BY points", "UNSUPPORTED_NODE", {"node": "LIMIT"}),
+        ("gender = 'female' SAMPLE 10% SEED 's'", "UNSUPPORTED_NODE", {"node": "SAMPLE"}),
+    ],
+)
+async def test_a_rule_that_cannot_be_is_refused_with_its_place(
+    suite: Any, rule: str, reason: str, said: dict[str, str]
+) -> None:
+    await suite.create("women", "gender = 'female'")
+    for call in (
+        suite.create("wrong", rule),
+        suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule=rule)),
+    ):
+        code, found, metadata = await refused(call)
+        assert (code, found) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+        assert said.items() <= metadata.items(), metadata
+    listed = await suite.segments().ListSegments(pb.ListSegmentsRequest())
+    assert [each.segment.segment_id for each in listed.segments] == ["women"]
+
+
+async def test_a_tag_defined_a_moment_ago_is_known(suite: Any) -> None:
+    suite.tagging.tell(tag_told("fresh", tag_pb2.BASE_TYPE_BOOL))
+    created = await suite.create("fresh", "fresh = TRUE")
+    assert created.segment.state == LIVE
+
+
+@pytest.mark.parametrize(
+    ("field", "segment"),
+    [
+        ("segment.segment_id", {"segment_id": "Women"}),
+        ("segment.rule", {"segment_id": "women", "rule": "  "}),
+        ("segment.display_name", {"segment_id": "women", "rule": "x", "display_name": "x" * 129}),
+        ("segment.description", {"segment_id": "women", "rule": "x", "description": "x" * 2_001}),
+        ("population", {"segment_id": "women", "rule": "x", "population": 9}),
+    ],
+)
+async def test_limits_are_told_by_field(suite: Any, field: str, segment: dict[str, Any]) -> None:
+    request = pb.CreateSegmentRequest(segment=segment_pb2.Segment(**segment))
+    code, reason, metadata = await refused(suite.segments().CreateSegment(request))
+    assert (code, reason, metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", field)
+
+
+async def test_an_update_needs_the_etag_that_is_stored(suite: Any) -> None:
+    created = (await suite.create("women", "gender = 'female'")).segment
+    other = segment_pb2.Segment(segment_id="women", rule="gender = 'male'", etag=created.etag)
+    updated = await suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=other))
+    assert updated.segment.etag != created.etag
+    assert updated.segment.create_time == created.create_time
+    assert suite.members("women") == [3]
+    again = await suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=other))
+    assert again.segment == updated.segment
+    stale = segment_pb2.Segment(segment_id="women", rule="points > 1", etag=created.etag)
+    code, reason, metadata = await refused(
+        suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=stale))
+    )
+    assert (code, reason) == (grpc.StatusCode.ABORTED, "ETAG_STALE")
+    assert metadata["etag"] == updated.segment.etag
+    assert suite.members("women") == [3]
+
+
+async def test_a_missing_segment_is_told_with_a_suggestion(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    code, reason, metadata = await refused(suite.get("womn"))
+    assert (code, reason, metadata["suggestion"]) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND", "women")
+
+
+async def test_what_others_use_is_not_deleted(suite: Any) -> None:
+    created = (await suite.create("women", "gender = 'female'")).segment
+    await suite.create("others", "NOT IN SEGMENT 'women'")
+    assert suite.members("others") == [3]
+    delete = suite.segments().DeleteSegment
+    code, reason, metadata = await refused(delete(pb.DeleteSegmentRequest(segment_id="women")))
+    assert (code, reason, metadata["used_by"]) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "SEGMENT_IN_USE",
+        "others",
+    )
+    await delete(pb.DeleteSegmentRequest(segment_id="others"))
+    _, reason, _ = await refused(delete(pb.DeleteSegmentRequest(segment_id="women", etag="other")))
+    assert reason == "ETAG_STALE"
+    for _ in range(2):
+        await delete(pb.DeleteSegmentRequest(segment_id="women", etag=created.etag))
+    _, reason, _ = await refused(suite.get("women"))
+    assert reason == "NOT_FOUND"
+
+
+async def test_a_circle_is_refused_with_its_path(suite: Any) -> None:
+    await suite.create("a", "gender = 'female'")
+    await suite.create("b", "IN SEGMENT 'a'")
+    circle = segment_pb2.Segment(segment_id="a", rule="NOT IN SEGMENT 'b'")
+    code, reason, metadata = await refused(
+        suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=circle))
+    )
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "SEGMENT_CYCLE")
+    assert "a -> b" in metadata["path"]
+    assert suite.members("a") == [1, 2]
+
+
+async def test_pages_follow_each_other_and_are_bound_to_their_request(suite: Any) -> None:
+    for each in "abc":
+        await suite.create(each, "gender = 'female'")
+    first = await suite.segments().ListSegments(pb.ListSegmentsRequest(page_size=2))
+    rest = await suite.segments().ListSegments(
+        pb.ListSegmentsRequest(page_size=2, page_token=first.next_page_token)
+    )
+    assert [(each.segment.segment_id, each.count) for each in (*first.segments, *rest.segments)] == [
+        ("a", 2),
+        ("b", 2),
+        ("c", 2),
+    ]
+    assert not rest.next_page_token
+    for token in ("damaged", first.next_page_token[:-2]):
+        request = pb.ListSegmentsRequest(page_size=2, page_token=token)
+        code, reason, _ = await refused(suite.segments().ListSegments(request))
+        assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_MALFORMED")
+
+
+async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
+    request = pb.PreviewSegmentRequest(rule="NOT gender = 'male'", sample_size=1)
+    found = await suite.segments().PreviewSegment(request)
+    assert (found.count, list(found.sample_person_ids)) == (2, [1])
+    assert found.canonical_rule == "NOT gender = 'male'"
+    assert found.freshness.as_of.ToDatetime(suite.clock.now().tzinfo) == suite.clock.now()
+    everyone = pb.PreviewSegmentRequest(rule="level = 'gold'", population=segment_pb2.POPULATION_MEMBER)
+    found = await suite.segments().PreviewSegment(everyone)
+    assert (found.count, found.freshness.population_count) == (0, 0)
+    assert list(found.freshness.warnings) == ["computed by runs only: level"]
+    code, reason, _ = await refused(
+        suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule="points > 1", sample_size=101))
+    )
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert not (await suite.segments().ListSegments(pb.ListSegmentsRequest())).segments
+
+
+async def test_a_preview_computes_what_the_index_lacks_once(suite: Any) -> None:
+    suite.tagging.columns[ORDERS] = {1: 30_000, 3: 10_000}
+    request = pb.PreviewSegmentRequest(rule=f"{ORDERS} >= 1 AND gender = 'female'")
+    for _ in range(3):
+        assert (await suite.segments().PreviewSegment(request)).count == 1
+    assert suite.tagging.evaluated == [ORDERS]
+    assert suite.tagging.required == {}, "a preview registers nothing"
+    told = suite.tagging.tell(values_told(3, gender="female"))
+    suite.tagging.columns[ORDERS] = {1: 30_000}
+    request.consistency.at_least_as_fresh.CopyFrom(told.to_proto())
+    assert (await suite.segments().PreviewSegment(request)).count == 1
+    assert suite.tagging.evaluated == [ORDERS, ORDERS]
+
+
+async def test_a_rule_over_behaviour_is_live_when_its_feature_is(suite: Any) -> None:
+    created = await suite.create("buyers", f"{ORDERS} >= 2")
+    assert created.segment.state == PREPARING
+    assert suite.tagging.required == {"t1": [ORDERS]}
+    suite.tagging.tell(
+        feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING, done_count=1, total_count=3)
+    )
+    suite.tagging.tell_block(f"feature:{ORDERS}", {1: 10_000, 2: 20_000, 3: 0})
+    await suite.until(lambda: suite.members("buyers") == [])
+    found = await suite.get("buyers", suite.tagging.identity_revision)
+    assert not found.HasField("count")
+    assert "1 of 3 persons" in found.segment.state_note
+    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_LIVE), lane=Lane.BULK)
+    await suite.until(lambda: suite.members("buyers") == [2])
+    assert (await suite.get("buyers")).segment.state == LIVE
+    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_FAILED, failure="overflow"))
+    found = await suite.get("buyers", suite.tagging.identity_revision)
+    assert found.segment.state == FAILED
+    assert "overflow" in found.segment.state_note
+
+
+async def test_a_feature_too_many_leaves_nothing_behind(suite: Any) -> None:
+    suite.tagging.quota = 1
+    await suite.create("buyers", f"{ORDERS} >= 2")
+    code, reason, metadata = await refused(suite.create("big", "SUM(order_paid.amount) >= 100"))
+    assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "FEATURE_QUOTA")
+    assert metadata == {"count": "2", "limit": "1"}
+    listed = await suite.segments().ListSegments(pb.ListSegmentsRequest())
+    assert [each.segment.segment_id for each in listed.segments] == ["buyers"]
+    assert suite.tagging.required == {"t1": [ORDERS]}
+    await suite.create("buyers2", f"{ORDERS} >= 5")
+
+
+async def test_a_call_without_the_right_changes_nothing(suite: Any) -> None:
+    request = pb.CreateSegmentRequest(segment=segment_pb2.Segment(segment_id="women", rule="points > 1"))
+    code, reason, metadata = await refused(suite.segments("viewer").CreateSegment(request))
+    assert (code, reason) == (grpc.StatusCode.PERMISSION_DENIED, "RIGHT_MISSING")
+    assert metadata["right"] == "segments.segments.write"
+    _, reason, _ = await refused(suite.get("women"))
+    assert reason == "NOT_FOUND"
+
+
+async def test_a_foreign_revision_is_refused(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    for foreign in (
+        Revision("activation", "00000001aaaaaaaa", live=1),
+        Revision("segments", "00000001aaaaaaaa", live=1),
+        Revision("tagging", "00000001aaaaaaaa", live=1),
+    ):
+        code, reason, _ = await refused(suite.get("women", foreign))
+        assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REVISION_FOREIGN")

@@ -1,0 +1,150 @@
+"""SegmentStore, SnapshotStore, DictionaryStore and Journal on both dialects."""
+
+import datetime as dt
+from dataclasses import replace
+
+from pyroaring import BitMap
+from rules.check import Population
+from segments.api import render
+from segments.domain.dictionary import Dictionary
+from segments.domain.movement import Followed, Movement
+from segments.domain.segment import Draft, Segment, Snapshot, State
+from segments.main import SOURCES
+from segments.store.sql_dictionary import SqlDictionaryStore
+from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
+from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
+from segments_changes import DICTIONARY
+from servicekit.changelog import Changelog
+from servicekit.database import Database
+from servicekit.progress import Progress
+from servicekit.revision import Lane, Revision
+
+NOW = dt.datetime(2026, 3, 31, 4, 0, 0, 123, dt.UTC)
+EPOCH = "00000001aaaaaaaa"
+
+
+def stored(segment_id: str) -> Segment:
+    draft = Draft(segment_id, "名", "desc", "gender = 'female'", Population.MEMBER, "brand")
+    return Segment(draft, "gender = 'female'", "e1", NOW, NOW, State.FAILED, "why")
+
+
+def test_segments_come_back_as_they_were(database: Database) -> None:
+    store = SqlSegmentStore()
+    for tenant, segment_id in (("t2", "a"), ("t1", "b"), ("t1", "a")):
+        database.write_now(store.put, tenant, stored(segment_id))
+    changed = replace(stored("a"), etag="e2", state=State.LIVE)
+    database.write_now(store.put, "t1", changed)
+    assert database.read_now(store.get, "t1", "a") == changed
+    assert database.read_now(store.get, "t3", "a") is None
+    found = database.read_now(store.all)
+    assert [(tenant, each.segment_id) for tenant, each in found] == [("t1", "a"), ("t1", "b"), ("t2", "a")]
+    assert database.write_now(store.delete, "t1", "a")
+    assert not database.write_now(store.delete, "t1", "a")
+    assert database.read_now(store.get, "t2", "a") == stored("a")
+
+
+def test_a_tenants_moment_is_replaced(database: Database) -> None:
+    store = SqlSegmentStore()
+    database.write_now(store.put_moment, "t1", NOW)
+    database.write_now(store.put_moment, "t1", NOW + dt.timedelta(days=1))
+    assert database.read_now(store.moments) == {"t1": NOW + dt.timedelta(days=1)}
+
+
+def test_snapshots_come_back_and_old_ones_go(database: Database) -> None:
+    store = SqlSnapshotStore()
+    made = [
+        Snapshot(
+            f"s{day}",
+            "a",
+            "rule",
+            2,
+            NOW + dt.timedelta(days=day),
+            3,
+            NOW,
+            "token",
+            BitMap([1, 2]).serialize(),
+        )
+        for day in range(4)
+    ]
+    for each in made:
+        database.write_now(store.add, "t1", each)
+    assert database.read_now(store.get, "t1", "s2") == made[2]
+    assert database.read_now(store.get, "t2", "s2") is None
+    assert database.write_now(store.remove_before, NOW + dt.timedelta(days=3), 2) == 2
+    assert [database.read_now(store.get, "t1", f"s{day}") is None for day in range(4)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert database.write_now(store.remove_before, NOW + dt.timedelta(days=3), 2) == 1
+
+
+def test_the_dictionary_is_replaced(database: Database) -> None:
+    store = SqlDictionaryStore()
+    assert database.read_now(store.load) == Dictionary()
+    plain = Dictionary(DICTIONARY.events[:1], ())
+    database.write_now(store.save, DICTIONARY)
+    database.write_now(store.save, plain)
+    found = database.read_now(store.load)
+    assert [each.name for each in found.events] == [plain.events[0].name]
+    assert found.events[0].reversed_by == plain.events[0].reversed_by
+    assert found.events[0].property_names() == plain.events[0].property_names()
+
+
+def journal() -> tuple[SqlJournal, Changelog]:
+    changelog = Changelog("segments", sources=SOURCES)
+    renderers = (render.movement_payload, render.segment_payload, render.deletion_payload)
+    return SqlJournal(changelog, *renderers), changelog
+
+
+def progress(live: int, bulk: int, identity: int = 0) -> Progress:
+    upstream = (Revision("identity", EPOCH, identity, identity),) if identity else ()
+    return Progress(Revision("tagging", EPOCH, live, bulk), upstream)
+
+
+def test_what_happened_is_appended_in_bounded_entries(database: Database) -> None:
+    written, changelog = journal()
+    many = BitMap(range(1, PERSONS_PER_ENTRY + 2))
+    movements = [Movement("a", many, BitMap([70_000]))]
+    followed = Followed(movements, [stored("a")], ["b"])
+    revision = database.write_now(written.append, Lane.BULK, {"t1": followed})
+    page = database.read_now(changelog.page, Lane.BULK, 0, max_bytes=2**40)
+    assert [each.kind for each in page.entries] == ["deleted", "segment", "members", "members", "members"]
+    assert revision.bulk == page.entries[-1].position
+    replayed = BitMap()
+    for entry in page.entries[2:]:
+        members = render.change(entry).members
+        assert len(members.entered_person_ids) <= 4 * PERSONS_PER_ENTRY
+        replayed |= BitMap(memoryview(members.entered_person_ids).cast("I"))
+    assert replayed == many
+
+
+def test_a_revision_rests_on_what_was_stored_before_it(database: Database) -> None:
+    written, _ = journal()
+
+    def write(connection: object) -> Revision:
+        written.advance(connection, Lane.LIVE, progress(7, 0, 3))  # type: ignore[arg-type]
+        return written.append(connection, Lane.LIVE, {"t1": Followed(deleted=["a"])})  # type: ignore[arg-type]
+
+    revision = database.write_now(write)
+    assert {each.service: each.live for each in revision.rests_on} == {"tagging": 7, "identity": 3}
+
+
+def test_both_lanes_begin_again_where_the_slower_one_was(database: Database) -> None:
+    written, _ = journal()
+    assert database.read_now(written.cursor) is None
+    database.write_now(written.finish_bootstrap, progress(5, 5, 2))
+    database.write_now(written.advance, Lane.LIVE, progress(9, 0))
+    database.write_now(written.advance, Lane.BULK, progress(0, 7))
+    assert database.read_now(written.cursor) == Revision("tagging", EPOCH, 7, 7)
+    database.write_now(written.forget)
+    assert database.read_now(written.cursor) is None
+
+
+def test_a_bootstrap_begins_an_epoch_and_appends_nothing(database: Database) -> None:
+    written, _ = journal()
+    before = database.read_now(written.head)
+    database.write_now(written.finish_bootstrap, progress(5, 5, 2))
+    after = database.read_now(written.head)
+    assert (after.epoch > before.epoch, after.position) == (True, before.position)
