@@ -13,6 +13,8 @@ from cli.output import bar, console, table
 
 SHOWN_TAGS = ("lifecycle_stage", "member_level", "city", "last_order_channel", "favourite_day_part")
 SHOWN_VALUES = 3
+TELLS_CLICKS = frozenset({"jpush"})
+"""Channels whose provider reports clicks."""
 
 
 def show_summary(demo: Demo, *, kept_up: bool) -> None:
@@ -106,7 +108,7 @@ def _channels(demo: Demo) -> None:
                 found["accepted"],
                 found["delivered"],
                 bar(found["delivered"] / max(found["accepted"], 1), 12),
-                report.clicked,
+                f"{report.clicked:,}" if plan.channel in TELLS_CLICKS else "-",
             ]
         )
     columns = [

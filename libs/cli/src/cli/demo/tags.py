@@ -9,7 +9,7 @@ from huaxiang.tagging.v1 import tag_pb2
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 
 from cli.calls import tags as calls
-from cli.calls.segments import fresh
+from cli.calls.segments import fresh, preview
 from cli.calls.values import plain
 from cli.demo.state import Demo, batches
 from cli.exits import Refusal
@@ -63,12 +63,16 @@ async def read_tags(demo: Demo) -> None:
     """Coverage and most frequent values of every tag, and RFM of every member."""
     async with demo.channel("tagging") as channel:
         catalogue = await calls.every_tag(channel)
-        tag_ids = [each.definition.tag_id for each in catalogue]
+        stages = [each.definition for each in catalogue if each.definition.HasField("lifecycle")]
+        tag_ids = [each.definition.tag_id for each in catalogue if each.definition not in stages]
         values = await _values(demo, PortraitServiceStub(channel), tag_ids)
+    counts = {tag_id: _counts(tag_id, values) for tag_id in tag_ids}
+    for definition in stages:
+        counts[definition.tag_id] = await _stage_counts(demo, definition)
     demo.found["tags"] = {
         each.definition.tag_id: {
             "coverage": demo.notes["coverage"].get(each.definition.tag_id, each.coverage),
-            "top_values": _top(each.definition, values),
+            "top_values": _top(counts[each.definition.tag_id]),
         }
         for each in catalogue
     }
@@ -97,15 +101,31 @@ async def _values(demo: Demo, stub: Any, tag_ids: list[str]) -> dict[int, dict[s
     return found
 
 
-def _top(definition: tag_pb2.TagDefinition, values: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The most frequent values; of equals the smaller text first. A list counts with each of its values."""
+async def _stage_counts(demo: Demo, definition: tag_pb2.TagDefinition) -> Counter[Any]:
+    """Of a lifecycle, stage by stage as the index counts them: reading a person's stage also finds out since when,
+    from all of the person's events."""
+    counts: Counter[Any] = Counter()
+    async with demo.channel("segments") as channel:
+        for option in definition.value_type.options:
+            rule = f"{definition.tag_id} = '{option.value}'"
+            counts[option.value] = (await preview(channel, rule, "all", token=demo.revision)).count
+    return counts
+
+
+def _counts(tag_id: str, values: dict[int, dict[str, Any]]) -> Counter[Any]:
+    """How many persons have each value; a list counts with each of its values."""
     counts: Counter[Any] = Counter()
     for known in values.values():
-        value = known.get(definition.tag_id)
+        value = known.get(tag_id)
         if value is not None:
             counts.update(value if isinstance(value, list) else [value])
+    return counts
+
+
+def _top(counts: Counter[Any]) -> list[dict[str, Any]]:
+    """The most frequent values; of equals the smaller text first."""
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-    return [{"value": value, "count": count} for value, count in ordered[:TOP_VALUES]]
+    return [{"value": value, "count": count} for value, count in ordered[:TOP_VALUES] if count]
 
 
 def _rfm(demo: Demo, values: dict[int, dict[str, Any]]) -> dict[str, Any]:
