@@ -161,17 +161,18 @@ class Changelog:
         tenant: str | None = None,
         limit: int = PAGE_ENTRIES,
         max_bytes: int = PAGE_BYTES,
+        spared: bool = False,
     ) -> Page:
         """The next entries of a lane after a position, filtered, at most `limit` and about `max_bytes` (one
         at least).
 
-        Raises HistoryGone when entries after `after` were trimmed, or `epoch` is given and no longer the
-        store's. Run it in `database.read`: head and entries are of one snapshot.
+        Raises HistoryGone when entries after `after` were trimmed, unless what was `spared` of them is asked for, or
+        `epoch` is given and no longer the store's. Run it in `database.read`: head and entries are of one snapshot.
         """
         head = self.head(connection)
         if epoch not in (None, head.epoch):
             raise HistoryGone(head.oldest, RESTORED)
-        if after < head.oldest:
+        if after < head.oldest and not spared:
             raise HistoryGone(head.oldest)
         if after >= head.last(lane):
             return Page((), max(after, head.position), head)
@@ -187,6 +188,11 @@ class Changelog:
         if len(entries) == limit:
             until = entries[-1].position
         return Page(tuple(entries), until, head)
+
+    def first(self, connection: Connection, lane: Lane) -> int:
+        """The position of a lane's first entry that is still stored, spared ones included; 0 when there is none."""
+        sql = "SELECT min(position) FROM changelog WHERE shard = ? AND lane = ?"
+        return int(execute(connection, sql, (self.shard, int(lane))).scalar_one() or 0)
 
     def _rows(
         self,

@@ -1,4 +1,4 @@
-"""How long a changelog is kept: by age and by size, never beyond what named consumers have acknowledged."""
+"""How long a changelog is kept: by age and by size; kinds that are nowhere else, until they are stored elsewhere."""
 
 import asyncio
 import time
@@ -10,13 +10,22 @@ from sqlalchemy import Connection
 from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.driver_sql import execute
-from servicekit.revision import LANES
+from servicekit.revision import LANES, Lane
 
 KEEP_S = 7 * 24 * 3600
 KEEP_BYTES = 8 * 1024**3
 TRIMMED_ENTRIES = 10_000
 """Entries one trim removes, at most: it shares the writer with the service's work."""
 TRIM_INTERVAL_S = 60.0
+
+
+@dataclass(frozen=True)
+class Spared:
+    """Entries of these kinds after a position stay though the history around them goes: a Watch answers HISTORY_GONE,
+    a bootstrap still reads them."""
+
+    kinds: tuple[str, ...]
+    after: int
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,11 @@ def trim(
     keep_after_machine_time_ms: int,
     max_bytes: int = KEEP_BYTES,
     not_beyond: int | None = None,
+    spared: Spared | None = None,
 ) -> Trimmed:
-    """Removes entries from the oldest on, at most 10,000 a call: those before the time, and more while the
-    payloads exceed `max_bytes`. Leaves every entry after the position `not_beyond`."""
+    """Ends history from the oldest on, at most 10,000 entries a call: those before the time, and more while the
+    payloads exceed `max_bytes`. Leaves every entry after the position `not_beyond`; removes what was spared before
+    and is not any more."""
     shard = changelog.shard
     position, oldest, payload_bytes = execute(
         connection, "SELECT position, oldest, payload_bytes FROM changelog_head WHERE shard = ?", (shard,)
@@ -54,14 +65,10 @@ def trim(
         if machine_time_ms >= keep_after_machine_time_ms and payload_bytes - removed_bytes <= max_bytes:
             break
         last, count, removed_bytes = entry_position, count + 1, removed_bytes + size
-    if count == 0:
+    if count == 0 and spared is None:
         return Trimmed(0, more=False)
     for lane in LANES:
-        execute(
-            connection,
-            "DELETE FROM changelog WHERE shard = ? AND lane = ? AND position <= ?",
-            (shard, int(lane), last),
-        )
+        _remove(connection, shard, lane, last, spared)
     execute(
         connection,
         "UPDATE changelog_head SET oldest = ?, payload_bytes = payload_bytes - ? WHERE shard = ?",
@@ -70,16 +77,25 @@ def trim(
     return Trimmed(count, more=count == len(rows) and upper < end)
 
 
+def _remove(connection: Connection, shard: int, lane: Lane, last: int, spared: Spared | None) -> None:
+    sql = "DELETE FROM changelog WHERE shard = ? AND lane = ? AND position <= ?"
+    parameters: list[int | str] = [shard, int(lane), last]
+    if spared is not None:
+        sql += f" AND (position <= ? OR kind NOT IN ({', '.join('?' * len(spared.kinds))}))"
+        parameters += [spared.after, *spared.kinds]
+    execute(connection, sql, parameters)
+
+
 async def keep_trimmed(
     database: Database,
     changelog: Changelog,
     *,
     keep_s: float = KEEP_S,
     max_bytes: int = KEEP_BYTES,
-    not_beyond: Callable[[Connection], int | None] = lambda _: None,
+    spared: Callable[[Connection], Spared | None] = lambda _: None,
 ) -> None:
-    """Trims each minute of machine time until cancelled; a worker of ServiceApp. `not_beyond` is asked each
-    time, in the trimming transaction."""
+    """Trims each minute of machine time, each `keep_s` when that is shorter, until cancelled; a worker of ServiceApp.
+    `spared` is asked each time, in the trimming transaction."""
 
     def trim_once(connection: Connection) -> Trimmed:
         return trim(
@@ -87,9 +103,9 @@ async def keep_trimmed(
             changelog,
             keep_after_machine_time_ms=int((time.time() - keep_s) * 1000),
             max_bytes=max_bytes,
-            not_beyond=not_beyond(connection),
+            spared=spared(connection),
         )
 
     while True:
         trimmed = await database.write(trim_once)
-        await asyncio.sleep(0 if trimmed.more else TRIM_INTERVAL_S)
+        await asyncio.sleep(0 if trimmed.more else min(TRIM_INTERVAL_S, keep_s))

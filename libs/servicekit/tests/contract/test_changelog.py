@@ -6,7 +6,7 @@ import time
 import pytest
 from servicekit.changelog import Entry
 from servicekit.errors import HistoryGone, RevisionForeign
-from servicekit.retention import trim
+from servicekit.retention import Spared, trim
 from servicekit.revision import Lane, Revision
 from servicekit.telemetry.context import TraceContext, within
 from toy import ToyStore
@@ -152,6 +152,27 @@ def test_trimmed_history_is_gone(store):
             page(store, lane, 6)
         assert gone.value.oldest == 7
     assert [e.position for e in page(store, Lane.BULK, 7).entries] == [8, 9, 10]
+
+
+def test_what_is_spared_outlives_its_history(store):
+    append(store, Lane.LIVE, [Entry(kind, "t1", b"x") for kind in ("fact", "note", "fact", "note")])
+
+    def trim_all(after):
+        spared = Spared(("fact",), after)
+        store.database.write_now(trim, store.changelog, keep_after_machine_time_ms=2**60, spared=spared)
+
+        def left(connection):
+            first = store.changelog.first(connection, Lane.LIVE)
+            found = store.changelog.page(connection, Lane.LIVE, max(first - 1, 0), spared=True)
+            return [entry.position for entry in found.entries]
+
+        return store.database.read_now(left)
+
+    assert trim_all(0) == [1, 3]
+    with pytest.raises(HistoryGone):
+        page(store, Lane.LIVE, 3)
+    assert trim_all(1) == [3]
+    assert trim_all(4) == []
 
 
 def test_trimming_by_size_keeps_the_newest(store):

@@ -18,7 +18,7 @@ from huaxiang.identity.v1 import change_service_pb2 as changes
 from huaxiang.type.v1 import revision_pb2, value_pb2
 from identity.main import Wiring
 from identity.store.sql import open_stores
-from identity.workers.trim_changes import stored_everywhere
+from identity.workers.trim_changes import not_stored_everywhere
 from identity_records import identifiers, order, record, text
 from servicekit.retention import trim
 from servicekit.revision import Revision, parse_token
@@ -164,32 +164,40 @@ async def test_events_are_exported_after_a_sequence(server: LocalServer) -> None
     assert parts[-1].revision.token
 
 
-async def test_changes_are_kept_until_every_consumer_has_them(server: LocalServer, wiring: Wiring) -> None:
+async def test_events_outlive_history_until_every_consumer_has_them(
+    server: LocalServer, wiring: Wiring
+) -> None:
+    start = start_of(wiring)
     sent = await send(
         server, *(record(f"r{n}", identifiers(member_id="M1"), event=event()) for n in range(3))
     )
 
     def trim_all() -> int:
         def work(connection):  # type: ignore[no-untyped-def]
-            not_beyond = stored_everywhere(
+            spared = not_stored_everywhere(
                 partial(open_stores, changelog=wiring.changelog), ("tagging",), connection
             )
-            return trim(connection, wiring.changelog, keep_after_machine_time_ms=2**60, not_beyond=not_beyond)
+            return trim(connection, wiring.changelog, keep_after_machine_time_ms=2**60, spared=spared)
 
         return wiring.database.write_now(work).entries
 
-    assert trim_all() == 0
-    through = parse_token(sent.revision.token)
-    acknowledged = Revision("identity", through.epoch, through.live, through.live).to_proto()
-    await stub_of(server).AcknowledgeChanges(
-        changes.AcknowledgeChangesRequest(consumer="tagging", through=acknowledged)
-    )
-    start = start_of(wiring)
+    async def events() -> list[str]:
+        parts = await exported(stub_of(server).ExportEvents(changes.ExportEventsRequest()))
+        return [told.event_id for part in parts for told in part.events]
+
     assert trim_all() == 4
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await watched(server, start, 1)
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
     assert reason_of(refused.value).reason == "HISTORY_GONE"
+    assert await events() == ["r0", "r1", "r2"]
+    through = parse_token(sent.revision.token)
+    acknowledged = Revision("identity", through.epoch, through.live, through.live).to_proto()
+    await stub_of(server).AcknowledgeChanges(
+        changes.AcknowledgeChangesRequest(consumer="tagging", through=acknowledged)
+    )
+    assert trim_all() == 0
+    assert await events() == []
 
 
 async def test_ids_start_above_the_highest_that_a_consumer_reports(

@@ -101,8 +101,10 @@ class SqlChanges:
 
     def _kept_of_lane(self, lane: Lane, kind: str, tenant: str) -> Iterator[StoredEntry]:
         head = self.head()
-        after = head.oldest
+        after = max(self._changelog.first(self._connection, lane) - 1, 0)
         while after < head.last(lane):
-            page = self._changelog.page(self._connection, lane, after, kinds=(kind,), tenant=tenant)
+            page = self._changelog.page(
+                self._connection, lane, after, kinds=(kind,), tenant=tenant, spared=True
+            )
             yield from page.entries
             after = page.through

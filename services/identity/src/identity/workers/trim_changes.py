@@ -1,4 +1,4 @@
-"""Drops old changes that every configured consumer has stored."""
+"""Drops old changes, and events once every configured consumer has stored them."""
 
 from collections.abc import Callable, Collection, Coroutine
 from functools import partial
@@ -6,10 +6,11 @@ from typing import Any
 
 from servicekit.changelog import Changelog
 from servicekit.database import Database
-from servicekit.retention import keep_trimmed
+from servicekit.retention import Spared, keep_trimmed
 from sqlalchemy import Connection
 
 from identity.app.acknowledge_changes import acknowledged_by_all
+from identity.app.encoding import ChangeKind
 from identity.store.ports import Stores
 
 OpenStores = Callable[[Connection], Stores]
@@ -23,19 +24,20 @@ def trim_changes(
     keep_s: float,
     max_bytes: int,
 ) -> Coroutine[Any, Any, None]:
-    """Runs until cancelled: changes older than `keep_s` go, and the oldest beyond `max_bytes`, but none that a
-    consumer has not acknowledged: events are nowhere else until then."""
+    """Runs until cancelled: changes older than `keep_s` go, and the oldest beyond `max_bytes`; an event stays until
+    every consumer has stored it, for it is nowhere else until then."""
     return keep_trimmed(
         database,
         changelog,
         keep_s=keep_s,
         max_bytes=max_bytes,
-        not_beyond=partial(stored_everywhere, open_stores, consumers),
+        spared=partial(not_stored_everywhere, open_stores, consumers),
     )
 
 
-def stored_everywhere(
+def not_stored_everywhere(
     open_stores: OpenStores, consumers: Collection[str], connection: Connection
-) -> int | None:
-    """The position that all consumers have stored."""
-    return acknowledged_by_all(open_stores(connection), consumers)
+) -> Spared | None:
+    """The events that some consumer has yet to store."""
+    stored = acknowledged_by_all(open_stores(connection), consumers)
+    return None if stored is None else Spared((ChangeKind.EVENT,), stored)
