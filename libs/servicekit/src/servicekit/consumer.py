@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from servicekit.errors import HistoryGone, RevisionForeign
+from servicekit.errors import HistoryGone, RevisionForeign, UpstreamUnavailable
 from servicekit.inbox import Batch, Inbox
 from servicekit.logging import logger
 from servicekit.progress import Progress
@@ -141,9 +141,16 @@ class Consumer(Generic[ChangeT, ChunkT]):
                 self.state.phase = "pausing"
                 if self.state.batches > batches_before:
                     pause_s = self._first_pause_s
-                self._log.warning("consumer failed, trying again", pause_s=round(pause_s, 2), exc_info=error)
+                self._tell(error, pause_s)
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
                 pause_s = min(pause_s * 2, MAX_PAUSE_S)
+
+    def _tell(self, error: Exception, pause_s: float) -> None:
+        """What is expected, a service away, history gone, takes one short line; anything else its frames."""
+        if isinstance(error, UpstreamUnavailable | HistoryGone | RevisionForeign):
+            self._log.warning("consumer waits, trying again", reason=error.reason, pause_s=round(pause_s, 2))
+        else:
+            self._log.warning("consumer failed, trying again", pause_s=round(pause_s, 2), exc_info=error)
 
     async def _bootstrap(self) -> None:
         self.state.phase = "bootstrapping"

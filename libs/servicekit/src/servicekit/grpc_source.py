@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
-from servicekit.errors import HistoryGone, RevisionForeign
+from servicekit.errors import HistoryGone, RevisionForeign, UpstreamUnavailable
 from servicekit.inbox import LINKED_TRACES, Batch
 from servicekit.progress import Progress, progress_from_proto
 from servicekit.revision import Lane, Revision
@@ -85,4 +85,6 @@ def _translated(error: grpc.RpcError, service: str) -> Exception:
         return HistoryGone(int(said.metadata.get("oldest", "0")))
     if said.reason == RevisionForeign.reason:
         return RevisionForeign(service, said.metadata.get("problem", ""))
+    if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.UNAVAILABLE:
+        return UpstreamUnavailable(service)
     return error

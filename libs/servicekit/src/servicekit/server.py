@@ -33,6 +33,8 @@ DRAIN_S = 0.5
 """Between NOT_SERVING and the stop, so that balancers turn away first."""
 GRACE_S = 5.0
 """Calls that run at the stop get this long."""
+LINGER_S = 2.0
+"""A server that has not ended so long after that is left: its process must not outlive its stop."""
 
 EXIT_STOPPED = 0
 EXIT_PORT_IN_USE = 69
@@ -104,7 +106,9 @@ class RunningServer:
         stopped = asyncio.ensure_future(self._server.stop(self.app.grace_s))
         await asyncio.sleep(0)
         self._calls.end_watches()
-        await stopped
+        ended, _ = await asyncio.wait([stopped], timeout=self.app.grace_s + LINGER_S)
+        if not ended:
+            logger().warning("the server does not end, leaving it", port=self.port)
 
 
 async def start(app: ServiceApp) -> RunningServer:

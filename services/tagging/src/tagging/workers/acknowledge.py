@@ -52,8 +52,8 @@ class Acknowledge:
             if cursor is not None and cursor != self._told:
                 try:
                     await self._tell(cursor)
-                except grpc.RpcError as error:
-                    logger().warning("acknowledging failed", consumer=CONSUMER, exc_info=error)
+                except grpc.aio.AioRpcError as error:
+                    logger().warning("acknowledging failed", consumer=CONSUMER, code=error.code().name)
             for _ in range(CHECKS):
                 await asyncio.sleep(self._interval_s / CHECKS)
                 if self._applied() - applied >= MAX_UNACKNOWLEDGED:
