@@ -68,6 +68,7 @@ def index() -> MemoryBitmaps:
             "favourite": filled(TEXT, {1: "面膜", 2: "食品", 3: "美妆"}),
             "points": filled(NUMBER, {1: 5 * SCALE, 2: 7 * SCALE}),
             "age": filled(NUMBER, {1: 5 * SCALE, 2: 8 * SCALE, 3: SCALE}),
+            "birthday": filled(DATE, {2: dt.date(2000, 2, 29)}),
             "last_seen": filled(
                 DATETIME, {1: NOON - dt.timedelta(hours=12), 2: NOON - dt.timedelta(hours=13)}
             ),
@@ -91,13 +92,18 @@ def index() -> MemoryBitmaps:
         ("DAYS SINCE(last_seen) = 0", [1]),
         ("DAYS SINCE(last_seen) >= 0.5", [2]),
         ("ELAPSED DAYS(last_seen) < 1", [1, 2]),
+        ("ELAPSED DAYS(birthday) IS UNKNOWN", [1, 3]),
+        ("1 / (points - 5) IS UNKNOWN", [1, 3]),
         ("COUNT(order_paid) >= 1 AND NOT city = '北京'", [1, 3]),
         ("TRUE", [1, 2, 3]),
     ],
 )
 def test_members(index: MemoryBitmaps, rule: str, expected: list[int]) -> None:
-    plan = plan_features(check_rule(rule, CATALOGUE).rule, CATALOGUE)
+    checked = check_rule(rule, CATALOGUE).rule
+    plan = plan_features(checked, CATALOGUE)
     assert list(members(plan.rule, index, SETTING)) == expected
+    if not plan.features:  # the canonical form writes IS UNKNOWN as NOT ... IS KNOWN
+        assert list(members(checked, index, SETTING)) == expected
 
 
 def test_an_evaluation_leaves_the_index_as_it_was(index: MemoryBitmaps) -> None:
@@ -113,3 +119,24 @@ def test_what_the_index_lacks_is_an_error(index: MemoryBitmaps) -> None:
             members(check_rule(rule, CATALOGUE).rule, index, SETTING)
     with pytest.raises(UnsupportedNode):
         members(check_rule("FALSE AND DID order_paid", CATALOGUE).rule, index, SETTING)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("ELAPSED DAYS(last_seen) < 1", [1]),
+        ("ELAPSED DAYS(last_seen) <= 1", [1, 2, 3]),
+        ("ELAPSED DAYS(last_seen) = 1", [2, 3]),
+        ("ELAPSED DAYS(last_seen) != 1", [1, 4]),
+        ("ELAPSED DAYS(last_seen) >= 1.5", [4]),
+        ("2 <= ELAPSED DAYS(last_seen)", [4]),
+        ("ELAPSED DAYS(last_seen) > 922337203685477", []),
+        ("DAYS SINCE(last_seen) > -922337203685477", [1, 2, 3, 4]),
+    ],
+)
+def test_whole_periods_of_24_hours_end_to_the_microsecond(rule: str, expected: list[int]) -> None:
+    day, tick = dt.timedelta(days=1), dt.timedelta(microseconds=1)
+    ago = {1: day - tick, 2: day, 3: 2 * day - tick, 4: 2 * day}
+    seen = filled(DATETIME, {person: NOON - each for person, each in ago.items()})
+    index = MemoryBitmaps({Population.KNOWN: BitMap(ago)}, {"last_seen": seen})
+    assert list(members(check_rule(rule, CATALOGUE).rule, index, SETTING)) == expected
