@@ -164,6 +164,19 @@ async def test_events_are_exported_after_a_sequence(server: LocalServer) -> None
     assert parts[-1].revision.token
 
 
+async def test_no_part_of_an_export_is_larger_than_a_message_may_be(server: LocalServer) -> None:
+    large = {f"p{number}": text("x" * 4_000) for number in range(15)}
+    await send(
+        server,
+        *(record(f"r{number}", identifiers(member_id="M1"), event=order(**large)) for number in range(40)),
+    )
+    parts = [part async for part in stub_of(server).ExportEvents(changes.ExportEventsRequest())]
+    assert [event.event_id for part in parts for event in part.events] == [
+        f"r{number}" for number in range(40)
+    ]
+    assert max(part.ByteSize() for part in parts) < 1.1 * 1024 * 1024
+
+
 async def test_events_outlive_history_until_every_consumer_has_them(
     server: LocalServer, wiring: Wiring
 ) -> None:

@@ -21,6 +21,7 @@ from identity.app.get_contact_points import ContactQuestion
 from identity.app.resolve_identifiers import Lookup
 from identity.domain.consents import Channel
 from identity.domain.normalise import Normaliser, Unusable, scope_is_valid
+from identity.domain.person_ids import MAX_PERSON_ID
 from identity.domain.policy import Policy
 from identity.domain.record import Identifier
 from identity.domain.settings import CalendarPeriod, TenantSettings, first_problem
@@ -127,6 +128,10 @@ def acknowledged(
         numbers: Sequence[int] = (ids.person_id, ids.key_id, ids.ingest_sequence)
         if not tenant or not all(0 <= number < MAX_ID for number in numbers):
             raise InvalidField("highest_ids", "needs a tenant's name and ids that are not negative")
+        if ids.person_id > MAX_PERSON_ID:
+            raise InvalidField(
+                "highest_ids", f"has a person id above {MAX_PERSON_ID}, which was never handed out"
+            )
         highest[tenant] = HighestIds(*numbers)
     return through, highest
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import change_pb2, record_pb2
 
-from identity.api.values import name_is_valid, normalise_attribute, normalise_value
+from identity.api.values import name_is_valid, normalise_attribute, normalise_value, time_problem
 from identity.domain.attributes import AttributeDictionary, AttributeStatement
 from identity.domain.consents import Channel
 from identity.domain.normalise import (
@@ -140,12 +140,7 @@ class RecordParser:
             raise _Refused("event.type", Problem.FIELD_INVALID, _NAME_HINT)
         properties = message.properties
         _limit("event.properties", len(properties), MAX_PROPERTIES)
-        if message.ByteSize() > MAX_PROPERTIES_BYTES:
-            raise _Refused(
-                "event.properties",
-                Problem.LIMIT_EXCEEDED,
-                f"are more than {MAX_PROPERTIES_BYTES} bytes: send fewer",
-            )
+        _limit_bytes(message.ByteSize())
         closed = self._closed_properties
         dropped: list[str] = []
         for name, value in properties.items():
@@ -160,7 +155,9 @@ class RecordParser:
             del properties[name]
         published = change_pb2.ResolvedEvent()
         published.properties.MergeFrom(properties)
-        return Event(message.type, published.SerializeToString())
+        encoded = published.SerializeToString()
+        _limit_bytes(len(encoded))  # the normal form of a text may be longer than the text
+        return Event(message.type, encoded)
 
     def _attributes(
         self, message: record_pb2.Record, time_us: int, anchored: bool, refusals: list[Refusal]
@@ -200,7 +197,7 @@ class RecordParser:
         said_us = _time_of(f"{field}.time", stated.time, now_us) if stated.HasField("time") else time_us
         expire_us = None
         if stated.HasField("expire_time"):
-            expire_us = _microseconds(stated.expire_time)
+            expire_us = _microseconds(f"{field}.expire_time", stated.expire_time)
         return StatedConsent(
             self.address(field, stated.channel, stated.scope, stated.address),
             stated.purpose,
@@ -285,6 +282,15 @@ def _limit(field: str, count: int, limit: int) -> None:
         )
 
 
+def _limit_bytes(size: int) -> None:
+    if size > MAX_PROPERTIES_BYTES:
+        raise _Refused(
+            "event.properties",
+            Problem.LIMIT_EXCEEDED,
+            f"are more than {MAX_PROPERTIES_BYTES} bytes: send fewer",
+        )
+
+
 def _check_text(field: str, text: str, max_chars: int) -> None:
     if len(text) > max_chars:
         raise _Refused(field, Problem.LIMIT_EXCEEDED, f"has {len(text)} characters, the limit is {max_chars}")
@@ -296,7 +302,7 @@ def _time_of(field: str, time: Timestamp | None, now_us: int) -> int:
     """Microseconds since 1970, clamped to now. Raises _Refused."""
     if time is None:
         raise _Refused(field, Problem.TIME_OUT_OF_RANGE, "is missing: say when it happened")
-    time_us = _microseconds(time)
+    time_us = _microseconds(field, time)
     if time_us < 0:
         raise _Refused(
             field, Problem.TIME_OUT_OF_RANGE, "is before 1970: check the unit and the zone of the clock"
@@ -310,5 +316,9 @@ def _time_of(field: str, time: Timestamp | None, now_us: int) -> int:
     return min(time_us, now_us)
 
 
-def _microseconds(time: Timestamp) -> int:
+def _microseconds(field: str, time: Timestamp) -> int:
+    """Raises _Refused for a message that is no moment: databases and consumers could not hold it."""
+    problem = time_problem(time)
+    if problem:
+        raise _Refused(field, Problem.TIME_OUT_OF_RANGE, problem)
     return time.seconds * 1_000_000 + time.nanos // 1_000

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
 
 from identity.domain.attributes import AttributeDefinition, ValueType
@@ -16,10 +17,12 @@ MAX_DEPTH = 4
 
 REMEMBERED_NAMES = 4_096
 """Names whose check is remembered: sources use few."""
+MAX_NAME_CHARS = 64
 NAME = re.compile(r"[a-z0-9_]{1,64}")
 _MIN_DATE_DAYS = -719_162  # 0001-01-01
 _MAX_DATE_DAYS = 2_932_896  # 9999-12-31
 _DAY_S = 86_400
+_NANOS = 1_000_000_000
 
 _KIND_OF_TYPE = {
     ValueType.TEXT: "text_value",
@@ -30,19 +33,23 @@ _KIND_OF_TYPE = {
 }
 
 
-@lru_cache(REMEMBERED_NAMES)
 def name_is_valid(name: str) -> bool:
     """Whether a name is 1 to 64 characters of a-z, 0-9 and _."""
+    return len(name) <= MAX_NAME_CHARS and _matches_name(name)
+
+
+@lru_cache(REMEMBERED_NAMES)
+def _matches_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None
 
 
 def normalise_value(value: value_pb2.Value, closed: frozenset[str] = frozenset(), depth: int = 1) -> str:
-    """Brings a value's texts to NFKC, trimmed, and drops fields of records whose names are `closed`; returns what
-    is wrong with it, "" when nothing is."""
+    """Brings a value's texts to NFKC, trimmed, and drops fields of records whose names are `closed` or
+    that have no value; returns what is wrong with it, "" when nothing is."""
     kind = value.WhichOneof("kind")
     if kind == "text_value":
         text = value.text_value
-        if text.isascii() and len(text) <= MAX_TEXT_CHARS and text == text.strip():
+        if text.isascii() and len(text) <= MAX_TEXT_CHARS and text == text.strip() and "\0" not in text:
             return ""
         return _normalise_text(value, text)
     if kind == "number_value" or kind == "bool_value":  # noqa: PLR1714  # the hot path
@@ -56,8 +63,16 @@ def normalise_value(value: value_pb2.Value, closed: frozenset[str] = frozenset()
     if kind == "date_value" and not _MIN_DATE_DAYS <= value.date_value <= _MAX_DATE_DAYS:
         return "is a date outside the years 1 to 9999"
     if kind == "datetime_value":
-        days = value.datetime_value.seconds // _DAY_S
-        return "" if _MIN_DATE_DAYS <= days <= _MAX_DATE_DAYS else "is a time outside the years 1 to 9999"
+        return time_problem(value.datetime_value)
+    return ""
+
+
+def time_problem(time: Timestamp) -> str:
+    """What keeps a message from being a moment, "" when nothing does."""
+    if not 0 <= time.nanos < _NANOS:
+        return f"has {time.nanos} nanoseconds, not 0 to {_NANOS - 1}"
+    if not _MIN_DATE_DAYS <= time.seconds // _DAY_S <= _MAX_DATE_DAYS:
+        return "is a time outside the years 1 to 9999"
     return ""
 
 
@@ -75,6 +90,8 @@ def _normalise_list(parts: value_pb2.ValueList, closed: frozenset[str], depth: i
     if len(parts.values) > MAX_LIST_VALUES:
         return f"is a list of {len(parts.values)} values, the limit is {MAX_LIST_VALUES}"
     for part in parts.values:
+        if part.WhichOneof("kind") is None:
+            return "is a list with an element that has no value"
         problem = normalise_value(part, closed, depth + 1)
         if problem:
             return problem
@@ -89,7 +106,7 @@ def _normalise_record(record: value_pb2.ValueRecord, closed: frozenset[str], dep
     for name, part in fields.items():
         if not name_is_valid(name):
             return "has a field whose name is not 1 to 64 characters of a-z, 0-9 and _"
-        if name in closed:
+        if name in closed or part.WhichOneof("kind") is None:
             dropped.append(name)
             continue
         problem = normalise_value(part, closed, depth + 1)
@@ -104,6 +121,8 @@ def _normalise_text(value: value_pb2.Value, text: str) -> str:
     normal = unicodedata.normalize("NFKC", text).strip()
     if normal != text:
         value.text_value = normal
+    if "\0" in normal:
+        return "is a text with the character U+0000, which databases cannot hold"
     if len(normal) > MAX_TEXT_CHARS:
         return f"is a text of {len(normal)} characters, the limit is {MAX_TEXT_CHARS}"
     return ""

@@ -3,9 +3,9 @@
 Each export runs in one read snapshot; parts are bounded, so memory does not grow with the store.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import TypeVar
 
 from servicekit.revision import Revision
 
@@ -17,6 +17,10 @@ from identity.store.rows import PersonRow
 
 PERSONS_PER_PART = 1_000
 EVENTS_PER_PART = 500
+PART_BYTES = 1024 * 1024
+"""A part holds about this much at most, whatever its count, or one item: it must fit into a message."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,10 @@ def export_persons(stores: Stores, service: str) -> Iterator[PersonsPart]:
     """Every person id of every tenant, by tenant and id."""
     revision = stores.changes.head().progress(service).through
     for tenant in stores.tenants.all():
-        persons = stores.persons.page(tenant, 0, PERSONS_PER_PART)
-        yield PersonsPart(tenant, settings_of(stores, tenant), persons)
-        while len(persons) == PERSONS_PER_PART:
-            persons = stores.persons.page(tenant, persons[-1].person_id, PERSONS_PER_PART)
-            yield PersonsPart(tenant, None, persons)
+        parts = _parts(_persons(stores, tenant), lambda row: len(row.entry), PERSONS_PER_PART)
+        yield PersonsPart(tenant, settings_of(stores, tenant), next(parts, ()))
+        for part in parts:
+            yield PersonsPart(tenant, None, part)
     yield PersonsPart(revision=revision)
 
 
@@ -54,7 +57,29 @@ def export_events(stores: Stores, service: str) -> Iterator[EventsPart]:
     """The events still kept, by tenant and ingest sequence."""
     revision = stores.changes.head().progress(service).through
     for tenant in stores.tenants.all():
-        entries = stores.changes.kept(ChangeKind.EVENT, tenant)
-        while part := tuple(entry.payload for entry in islice(entries, EVENTS_PER_PART)):
+        payloads = (entry.payload for entry in stores.changes.kept(ChangeKind.EVENT, tenant))
+        for part in _parts(payloads, len, EVENTS_PER_PART):
             yield EventsPart(tenant, part)
     yield EventsPart(revision=revision)
+
+
+def _persons(stores: Stores, tenant: str) -> Iterator[PersonRow]:
+    page = stores.persons.page(tenant, 0, PERSONS_PER_PART)
+    yield from page
+    while len(page) == PERSONS_PER_PART:
+        page = stores.persons.page(tenant, page[-1].person_id, PERSONS_PER_PART)
+        yield from page
+
+
+def _parts(items: Iterable[T], size_of: Callable[[T], int], max_items: int) -> Iterator[tuple[T, ...]]:
+    """Items in order, in parts of at most `max_items` and about `PART_BYTES`."""
+    part: list[T] = []
+    size = 0
+    for item in items:
+        size += size_of(item)
+        if part and (len(part) == max_items or size > PART_BYTES):
+            yield tuple(part)
+            part, size = [], size_of(item)
+        part.append(item)
+    if part:
+        yield tuple(part)

@@ -57,8 +57,7 @@ def find_keys(
     nothing.
     """
     stated = {hash_: found for keyed in records for hash_, found in keyed.identifiers.items()}
-    remembered = hot.keys(tenant)
-    key_ids = {hash_: remembered[hash_] for hash_ in stated if hash_ in remembered}
+    key_ids = hot.keys(tenant, stated)
     key_ids |= keys.find(tenant, [hash_ for hash_ in stated if hash_ not in key_ids])
     new_keys: dict[int, tuple[KeyRow, Identifier]] = {}
     for hash_, identifier in stated.items():
@@ -68,16 +67,12 @@ def find_keys(
             row = KeyRow(key_id, identifier.namespace, identifier.scope, hash_, standing)
             new_keys[key_id] = (row, identifier)
     pairs = _pairs(records, key_ids)
-    remembered_pairs = hot.pairs(tenant)
+    stored = hot.pairs(tenant, pairs)
     doubtful = [
-        pair
-        for pair in pairs
-        if pair not in remembered_pairs and pair[0] not in new_keys and pair[1] not in new_keys
+        pair for pair in pairs if pair not in stored and pair[0] not in new_keys and pair[1] not in new_keys
     ]
-    stored = edges.existing(tenant, doubtful)
-    new_pairs = tuple(
-        edge for pair, edge in pairs.items() if pair not in remembered_pairs and pair not in stored
-    )
+    stored |= edges.existing(tenant, doubtful)
+    new_pairs = tuple(edge for pair, edge in pairs.items() if pair not in stored)
     return Keyed(key_ids, new_keys, frozenset(pairs), new_pairs)
 
 

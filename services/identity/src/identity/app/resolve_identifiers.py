@@ -55,11 +55,12 @@ class ResolveIdentifiers:
         results: list[Resolved] = []
         for lookup, hash_ in zip(lookups, hashes, strict=True):
             row = rows.get(key_ids.get(hash_, 0)) if hash_ is not None else None
+            problem = BLOCKED if lookup.identifier and lookup.identifier.blocked else lookup.problem
             if row is None:
-                results.append(Resolved(0, 0, lookup.problem))
+                results.append(Resolved(0, 0, problem))
             else:
                 blocked = row.standing is Standing.BLOCKED
-                results.append(Resolved(row.person_id, row.key_id, BLOCKED if blocked else NO_PROBLEM))
+                results.append(Resolved(row.person_id, row.key_id, BLOCKED if blocked else problem))
         return Resolution(tuple(results), read_revision(stores, self._service))
 
 

@@ -96,26 +96,28 @@ class Normaliser:
     def __init__(self, policy: Policy, blocked: BlockedValues) -> None:
         self._policy = policy
         self._blocked = blocked
-        self.value: Callable[[str, str], NormalValue | Unusable] = lru_cache(REMEMBERED_VALUES)(self._value)
-        self.of_form: Callable[[Form, str], NormalValue | Unusable] = lru_cache(REMEMBERED_VALUES)(
-            self._of_form
+        self._remembered: Callable[[Form, str], NormalValue | Unusable] = lru_cache(REMEMBERED_VALUES)(
+            self._normal
         )
 
-    def _value(self, namespace: str, raw: str) -> NormalValue | Unusable:
+    def value(self, namespace: str, raw: str) -> NormalValue | Unusable:
         """The normal form of a value of a namespace."""
         declared = self._policy.namespaces.get(namespace)
         if declared is None:
             return Unusable(
                 Problem.NAMESPACE_UNKNOWN, f"declare it or use one of {', '.join(self._policy.namespaces)}"
             )
-        return self._of_form(declared.form, raw)
+        return self.of_form(declared.form, raw)
 
-    def _of_form(self, form: Form, raw: str) -> NormalValue | Unusable:
+    def of_form(self, form: Form, raw: str) -> NormalValue | Unusable:
         """The normal form of a value of a form: an identifier's or an address's."""
         if len(raw) > MAX_VALUE_CHARS:
             return Unusable(
                 Problem.LIMIT_EXCEEDED, f"has {len(raw)} characters, the limit is {MAX_VALUE_CHARS}"
             )
+        return self._remembered(form, raw)
+
+    def _normal(self, form: Form, raw: str) -> NormalValue | Unusable:
         text = unicodedata.normalize("NFKC", raw).strip()
         if not text:
             return Unusable(Problem.VALUE_MALFORMED, "is empty: leave the identifier out")
