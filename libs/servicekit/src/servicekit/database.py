@@ -14,7 +14,7 @@ import random
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
@@ -171,8 +171,16 @@ class Database:
         self._streams += 1
         context = contextvars.copy_context()
 
+        steps: list[Future[Any]] = []
+
         async def in_thread(work: Callable[[], R]) -> R:
-            return await self._run(self._stream_threads.submit(context.run, work))
+            steps[:] = [self._stream_threads.submit(context.run, work)]
+            return await self._run(steps[0])
+
+        def close_after(running: list[Future[Any]]) -> None:
+            """A cancelled reader leaves its step running in its thread: the connection is not free before."""
+            wait(running)
+            connection.close()
 
         try:
             connection = await in_thread(self._snapshots.connect)
@@ -183,7 +191,8 @@ class Database:
                     yield cast(T, item)
                 await in_thread(transaction.rollback)
             finally:
-                await asyncio.shield(in_thread(connection.close))
+                closing = self._stream_threads.submit(close_after, [*steps])
+                await asyncio.shield(self._run(closing))
         finally:
             self._streams -= 1
 

@@ -15,7 +15,7 @@ from servicekit.commits import Commits
 from servicekit.database import Database
 from servicekit.errors import NotReached, RevisionForeign
 from servicekit.head_poll import HeadPoll
-from servicekit.revision import LANES, Revision, parse_token
+from servicekit.revision import LANES, Lane, Revision, parse_token
 
 MAX_WAIT_S = 10.0
 """For calls without a deadline."""
@@ -72,7 +72,7 @@ class Freshness:
         """`ensure` for a revision."""
         if revision.service != self._service and revision.service not in self._left:
             raise RevisionForeign(revision.service, f"its changes do not reach {self._service!r}")
-        if self._known is not None and self._covers(self._known, revision):
+        if self._known is not None and _reaches(self._known, revision, self._service):
             return
         seen = self._commits.count
         if self._covers(await self._look(), revision):
@@ -109,22 +109,29 @@ class Freshness:
         return self._known
 
     def _covers(self, head: Head, wanted: Revision) -> bool:
-        """Raises RevisionForeign when `wanted` is of an epoch that is over."""
+        """Raises RevisionForeign when `wanted` is of an epoch that is over, or one that this store never had.
+
+        A service that answers from memory may come to its store's latest epoch later than a caller who wrote.
+        """
+        own = wanted.service == self._service
         for lane in LANES:
-            position = wanted.position(lane)
-            if position == 0:
-                continue
-            if wanted.service == self._service:
-                epoch, reached = head.epoch, head.position
-                foreign = wanted.epoch != epoch
-            else:
-                point = head.upstream.get((wanted.service, lane))
-                if point is None:
-                    return False
-                epoch, reached = point
-                foreign = wanted.epoch < epoch
-            if foreign:
+            epoch, _ = _point(head, wanted.service, lane, own=own) or (wanted.epoch, 0)
+            unknown = own and self._poll is not None and wanted.epoch != epoch
+            if wanted.position(lane) and (wanted.epoch < epoch or unknown):
                 raise RevisionForeign(wanted.service, "the store was restored since")
-            if wanted.epoch != epoch or position > reached:
-                return False
-        return True
+        return _reaches(head, wanted, self._service)
+
+
+def _point(head: Head, service: str, lane: Lane, *, own: bool) -> tuple[str, int] | None:
+    """The epoch and position that the store has come to; None before anything of the service arrived."""
+    return (head.epoch, head.position) if own else head.upstream.get((service, lane))
+
+
+def _reaches(head: Head, wanted: Revision, service: str) -> bool:
+    for lane in LANES:
+        point = _point(head, wanted.service, lane, own=wanted.service == service)
+        if wanted.position(lane) and (
+            point is None or point[0] != wanted.epoch or point[1] < wanted.position(lane)
+        ):
+            return False
+    return True

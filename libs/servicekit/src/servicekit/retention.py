@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.driver_sql import execute
+from servicekit.logging import logger
 from servicekit.revision import LANES, Lane
 
 KEEP_S = 7 * 24 * 3600
@@ -17,6 +18,9 @@ KEEP_BYTES = 8 * 1024**3
 TRIMMED_ENTRIES = 10_000
 """Entries one trim removes, at most: it shares the writer with the service's work."""
 TRIM_INTERVAL_S = 60.0
+RETRY_S = 5.0
+"""Until a trim that failed is tried again: a busy store must not end the worker, and with it the process."""
+_ADVISORY_LOCK = 0x48785472
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,10 @@ def trim(
 ) -> Trimmed:
     """Ends history from the oldest on, at most 10,000 entries a call: those before the time, and more while the
     payloads exceed `max_bytes`. Leaves every entry after the position `not_beyond`; removes what was spared before
-    and is not any more."""
+    and is not any more. While another process trims the same store it leaves that to it."""
     shard = changelog.shard
+    if connection.dialect.name == "postgresql" and not _take_turn(connection, shard):
+        return Trimmed(0, more=False)
     position, oldest, payload_bytes = execute(
         connection, "SELECT position, oldest, payload_bytes FROM changelog_head WHERE shard = ?", (shard,)
     ).one()
@@ -75,6 +81,11 @@ def trim(
         (last, removed_bytes, shard),
     )
     return Trimmed(count, more=count == len(rows) and upper < end)
+
+
+def _take_turn(connection: Connection, shard: int) -> bool:
+    sql = "SELECT pg_try_advisory_xact_lock(?, ?)"
+    return bool(execute(connection, sql, (_ADVISORY_LOCK, shard)).scalar_one())
 
 
 def _remove(connection: Connection, shard: int, lane: Lane, last: int, spared: Spared | None) -> None:
@@ -107,5 +118,10 @@ async def keep_trimmed(
         )
 
     while True:
-        trimmed = await database.write(trim_once)
+        try:
+            trimmed = await database.write(trim_once)
+        except Exception:
+            logger().warning("trim failed, trying again", pause_s=RETRY_S, exc_info=True)
+            await asyncio.sleep(RETRY_S)
+            continue
         await asyncio.sleep(0 if trimmed.more else min(TRIM_INTERVAL_S, keep_s))

@@ -1,12 +1,16 @@
 """The changelog on both dialects: no gap under concurrent writers, filters, limits, retention, epochs."""
 
+import asyncio
 import threading
 import time
 
 import pytest
+from servicekit import retention
 from servicekit.changelog import Entry
+from servicekit.database import DatabaseBusy
+from servicekit.driver_sql import execute
 from servicekit.errors import HistoryGone, RevisionForeign
-from servicekit.retention import Spared, trim
+from servicekit.retention import Spared, keep_trimmed, trim
 from servicekit.revision import Lane, Revision
 from servicekit.telemetry.context import TraceContext, within
 from toy import ToyStore
@@ -209,3 +213,56 @@ def test_creating_the_head_again_changes_nothing(store):
     before = append(store, Lane.LIVE, entries(1))
     store.database.write_now(store.changelog.create)
     assert append(store, Lane.LIVE, entries(1)).epoch == before.epoch
+
+
+def test_processes_that_trim_together_count_the_bytes_once(postgres_url):
+    """Two processes of one service on one store: while one trims, the other leaves it to that."""
+    store = ToyStore.open(postgres_url)
+    append(store, Lane.LIVE, entries(10, size=100))
+
+    def head_bytes(connection):
+        return execute(connection, "SELECT payload_bytes FROM changelog_head").scalar_one()
+
+    def trim_while_another_does(connection):
+        first = trim(connection, store.changelog, keep_after_machine_time_ms=0, max_bytes=300)
+        other = threading.Thread(target=trim_in_another)
+        other.start()
+        other.join(0.5)
+        return first, other
+
+    others = []
+
+    def trim_in_another():
+        others.append(
+            store.database.write_now(trim, store.changelog, keep_after_machine_time_ms=0, max_bytes=300)
+        )
+
+    first, other = store.database.write_now(trim_while_another_does)
+    other.join(10)
+    assert (first.entries, [trimmed.entries for trimmed in others]) == (7, [0])
+    assert store.database.read_now(head_bytes) == 300
+    store.database.close_now()
+
+
+async def test_a_trim_that_fails_is_tried_again(sqlite_url, monkeypatch):
+    """A busy store must not end the worker, and with it the process."""
+    monkeypatch.setattr(retention, "RETRY_S", 0.01)
+    store = ToyStore.open(sqlite_url)
+    append(store, Lane.LIVE, entries(10, size=100))
+    asked = []
+
+    def spared(connection):
+        asked.append(None)
+        if len(asked) < 3:
+            raise DatabaseBusy("the store is busy: repeat", service="database")
+
+    worker = asyncio.ensure_future(
+        keep_trimmed(store.database, store.changelog, max_bytes=300, spared=spared)
+    )
+    async with asyncio.timeout(10):
+        while len(asked) < 3 or store.database.read_now(store.changelog.head).oldest < 7:
+            assert not worker.done()
+            await asyncio.sleep(0.01)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    store.database.close_now()

@@ -111,6 +111,33 @@ async def test_a_stream_is_one_snapshot_and_bounded_in_number(database):
     await again.aclose()
 
 
+async def test_a_stream_that_is_left_closes_after_its_running_step(database):
+    """The step runs on in its thread: its connection must not serve another stream meanwhile."""
+    began, go_on = threading.Event(), threading.Event()
+    seen = []
+
+    def steps(connection):
+        yield 1
+        began.set()
+        go_on.wait(10)
+        seen.append(connection.exec_driver_sql("SELECT 42").scalar_one())
+        yield 2
+
+    async def follow():
+        async for _ in database.stream(steps):
+            pass
+
+    following = asyncio.ensure_future(follow())
+    await asyncio.to_thread(began.wait, 10)
+    following.cancel()
+    await asyncio.sleep(0.1)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    assert seen == [42]
+    assert [item async for item in database.stream(lambda _: iter([3]))] == [3]
+
+
 async def test_an_error_in_a_stream_passes_and_frees_its_place(database):
     def fail(connection):
         yield 1

@@ -8,6 +8,7 @@ from servicekit.changelog import Entry
 from servicekit.commits import Commits
 from servicekit.errors import NotReached, RevisionForeign, RevisionMalformed
 from servicekit.freshness import Freshness
+from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from servicekit.upstream import advance, reset
 from toy import ToyStore
@@ -106,6 +107,38 @@ async def test_a_revision_after_a_restore_is_waited_for_until_it_arrives(store):
     waiting = asyncio.ensure_future(freshness.reach(Revision("left", NEXT, live=2), soon(20)))
     await asyncio.sleep(0.05)
     await store.database.write(reset, "left", Revision("left", NEXT, 2, 2), ())
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_revision_of_an_epoch_that_began_meanwhile_is_known(store):
+    """A service that has answered reads, bootstraps, and then writes and reads again."""
+    freshness = Freshness.of_store(store.database, store.changelog)
+    before = await store.database.write(store.changelog.append, Lane.LIVE, [Entry("x", "t1", b"")])
+    await freshness.reach(before, soon(5))
+    await store.database.write(
+        store.changelog.finish_bootstrap, "left", Progress(Revision("left", NOW, 20, 20))
+    )
+    after = await store.database.write(store.changelog.append, Lane.LIVE, [Entry("x", "t1", b"")])
+    await freshness.reach(after, soon(5))
+    with pytest.raises(RevisionForeign):
+        await freshness.reach(before, soon(5))
+
+
+async def test_memory_that_is_behind_its_stores_epoch_is_waited_for(store):
+    loaded = store.database.read_now(store.changelog.head)
+    commits = Commits()
+
+    async def load():
+        return loaded
+
+    freshness = Freshness(store.changelog, load, commits)
+    await store.database.write(store.changelog.new_epoch)
+    revision = await store.database.write(store.changelog.append, Lane.LIVE, [Entry("x", "t1", b"")])
+    waiting = asyncio.ensure_future(freshness.reach(revision, soon(20)))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    loaded = await store.database.read(store.changelog.head)
+    commits.notify()
     await asyncio.wait_for(waiting, 5)
 
 
