@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from world import World, made_world
+from activation_world import World, made_world
 
 
 @pytest.fixture

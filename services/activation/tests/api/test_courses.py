@@ -2,11 +2,11 @@
 
 import pytest
 from activation.domain.delivery import held_out
+from activation_neighbours import BIRTH_KEY, NO_ADDRESS, NO_CONSENT, NO_PERSON, WITHDRAWN, birth_hash
+from activation_world import CHANNELS, CONTACTS, PUSH, SMS, WECHAT, S, World, address, campaign, provider_hash
 from huaxiang.activation.v1 import campaign_pb2
 from huaxiang.activation.v1.campaign_service_pb2 import StartCampaignRequest
-from neighbours import BIRTH_KEY, NO_ADDRESS, NO_CONSENT, NO_PERSON, WITHDRAWN, birth_hash
 from sandbox.responses import Response
-from world import CHANNELS, CONTACTS, PUSH, SMS, WECHAT, S, World, address, campaign, provider_hash
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

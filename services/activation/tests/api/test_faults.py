@@ -3,9 +3,7 @@
 import time
 
 import pytest
-from huaxiang.activation.v1 import campaign_pb2
-from sandbox.faults import Fault
-from world import (
+from activation_world import (
     ACCOUNTS,
     CHANNELS,
     CONTACTS,
@@ -18,6 +16,8 @@ from world import (
     campaigns_pb2,
     provider_hash,
 )
+from huaxiang.activation.v1 import campaign_pb2
+from sandbox.faults import Fault
 
 AFTER = (Fault.ERROR_AFTER, Fault.RESET_AFTER, Fault.GARBAGE, Fault.TIMEOUT_AFTER)
 BEFORE = (Fault.ERROR_BEFORE, Fault.RESET_BEFORE)

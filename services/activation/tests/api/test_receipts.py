@@ -6,11 +6,7 @@ import json
 
 import aiohttp
 import pytest
-from huaxiang.activation.v1 import campaign_pb2
-from huaxiang.identity.v1 import record_pb2
-from sandbox.faults import Fault
-from sandbox.responses import Response
-from world import (
+from activation_world import (
     ACCOUNTS,
     CALLBACK_TOKEN,
     CHANNELS,
@@ -24,6 +20,10 @@ from world import (
     campaign,
     campaigns_pb2,
 )
+from huaxiang.activation.v1 import campaign_pb2
+from huaxiang.identity.v1 import record_pb2
+from sandbox.faults import Fault
+from sandbox.responses import Response
 
 
 def url(world: World, channel: str, secret: str = RECEIPTS_SECRET, kind: str = "receipts") -> str:

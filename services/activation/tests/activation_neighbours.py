@@ -87,7 +87,7 @@ class Segments(snapshot_service_pb2_grpc.SnapshotServiceServicer):
 
     snapshots: dict[str, list[int]] = field(default_factory=dict)
     breaks_after: int | None = None
-    """Ends the next stream with UNAVAILABLE after so many members."""
+    """Streams end with UNAVAILABLE before persons with a higher id."""
 
     async def GetSnapshot(self, request, context):
         if request.snapshot_id not in self.snapshots:
@@ -99,10 +99,9 @@ class Segments(snapshot_service_pb2_grpc.SnapshotServiceServicer):
             raise ResourceNotFound(f"snapshot {request.snapshot_id!r}")
         members = [each for each in self.snapshots[request.snapshot_id] if each > request.after_person_id]
         for start in range(0, len(members), PART):
-            if self.breaks_after is not None and start >= self.breaks_after:
-                self.breaks_after = None
-                raise UpstreamUnavailable("the test")
             part = members[start : start + PART]
+            if self.breaks_after is not None and part[0] > self.breaks_after:
+                raise UpstreamUnavailable("the test")
             yield snapshot_service_pb2.ExportMembersResponse(
                 person_ids=np.array(part, dtype="<u4").tobytes(),
                 birth_hashes=np.array([birth_hash(each) for each in part], dtype="<u8").tobytes(),

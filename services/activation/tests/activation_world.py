@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from activation.app.accounts import Account, Limits, Timings
@@ -20,11 +20,11 @@ from activation.channels.wechat_template.channel import WechatTemplateChannel
 from activation.channels.wechat_template.tokens import WechatAccount
 from activation.main import Neighbours, Wiring, wire
 from activation.store.vault import Vault
+from activation_neighbours import Identity, Segments, services
 from huaxiang.activation.v1 import campaign_pb2, campaign_service_pb2_grpc, delivery_service_pb2_grpc
 from huaxiang.activation.v1 import campaign_service_pb2 as campaigns_pb2
 from huaxiang.activation.v1 import delivery_service_pb2 as deliveries_pb2
 from huaxiang.identity.v1 import record_pb2
-from neighbours import Identity, Segments, services
 from sandbox.clock import Clock as SandboxClock
 from sandbox.effects import Effect, address_hash
 from sandbox.faults import Fault, Rule
@@ -49,7 +49,6 @@ ACTIONS = {SMS: "SendBatchSms", WECHAT: "template_send", PUSH: "push"}
 ACCOUNTS = {SMS: "sms_main", WECHAT: "wechat_service", PUSH: "push_main"}
 CONTACTS = {SMS: record_pb2.CHANNEL_SMS, WECHAT: record_pb2.CHANNEL_WECHAT, PUSH: record_pb2.CHANNEL_PUSH}
 S = deliveries_pb2
-PEOPLE = 400
 
 
 class MovableClock(SandboxClock):
@@ -184,6 +183,7 @@ class World:
     neighbours: Neighbours
     receipts_port: int
     vault: Vault
+    left: LocalServer
     wiring: Wiring | None = None
     server: LocalServer | None = None
     limits: Limits = QUICK
@@ -391,8 +391,5 @@ async def made_world(folder: Path, database_url: str, timings: Timings = FAST) -
             neighbours=Neighbours(channel, channel),
             receipts_port=receipts_port,
             vault=Vault(secrets.token_bytes(32)),
+            left=left,
         )
-
-
-def after(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
