@@ -18,6 +18,12 @@ from typing import ClassVar
 SHARED_DOMAIN = "huaxiang"
 
 
+MAX_MESSAGE_BYTES = 1_000
+MAX_METADATA_BYTES = 500
+"""Of a message, and of each value beside it, in UTF-8: all of an error must fit into gRPC's 8 KB of metadata, where a
+message outside ASCII takes three times its bytes. What quotes a caller's long name is cut."""
+
+
 class ServiceError(Exception):
     """Base of every error meant for a caller. `reason` is the name in the domain's ErrorReason, without its
     prefix."""
@@ -27,8 +33,8 @@ class ServiceError(Exception):
 
     def __init__(self, message: str, **metadata: object) -> None:
         super().__init__(message)
-        self.message = message
-        self.metadata = {name: str(value) for name, value in metadata.items()}
+        self.message = _clipped(message, MAX_MESSAGE_BYTES)
+        self.metadata = {name: _clipped(str(value), MAX_METADATA_BYTES) for name, value in metadata.items()}
 
 
 class InvalidInput(ServiceError):
@@ -225,3 +231,10 @@ class UpstreamUnavailable(Unavailable):
 
     def __init__(self, service: str) -> None:
         super().__init__(f"{service} cannot be reached: repeat", service=service)
+
+
+def _clipped(text: str, max_bytes: int) -> str:
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text
+    return encoded[: max_bytes - 3].decode(errors="ignore") + "…"

@@ -63,10 +63,16 @@ def read_token(token: str, bound_to: str) -> tuple[str | int, ...] | None:
         raise PageTokenMalformed("its checksum is wrong: it was cut or changed")
     try:
         form, bound, key = json.loads(packed[4:])
-    except ValueError:
+    except (ValueError, TypeError):
         raise PageTokenMalformed("its content is not that of a page token") from None
     if form != _FORMAT:
         raise PageTokenMalformed("it was made by another version")
     if bound != bound_to:
         raise PageTokenMalformed("it belongs to another request: only page_size may change between pages")
+    if not isinstance(key, list) or not all(map(_is_key_part, key)):
+        raise PageTokenMalformed("its content is not that of a page token")
     return tuple(key)
+
+
+def _is_key_part(part: object) -> bool:
+    return isinstance(part, str) or (isinstance(part, int) and -(2**63) <= part < 2**63)

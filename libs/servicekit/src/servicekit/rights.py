@@ -19,7 +19,7 @@ ALL_TENANTS_VERBS = frozenset({"watch", "bootstrap"})
 RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
     SERVICE_ROLE: ("*",),
     "admin": ("*",),
-    "source": ("identity.*.write",),
+    "source": ("identity.events.write",),
     "app": ("tagging.*.read", "segments.*.read"),
     "analyst": (
         "identity.persons.read",

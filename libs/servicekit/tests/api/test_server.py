@@ -34,6 +34,8 @@ class OddServicer(ToyServicer):
                 await asyncio.sleep(0.5)
             case "bug":
                 raise ZeroDivisionError("the cause, with the phone 13800138000")
+            case "long":
+                raise errors.ResourceNotFound("标签 " + "签" * 100_000, suggestion="x" * 100_000)
             case "flaky" if OddServicer.attempts < 3:
                 raise errors.UpstreamUnavailable("toy")
             case "abort":
@@ -69,6 +71,15 @@ async def refused(call):
 
 async def get(channel, name, **options):
     return await pb.ToyStub(channel).GetItem(pb.GetItemRequest(name=name), **options)
+
+
+async def test_a_refusal_that_quotes_a_long_name_still_arrives(server):
+    """What exceeds gRPC's metadata would reach the caller as another code, without its reason."""
+    error = await refused(get(server.connect(), "long"))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert error.details().startswith("标签 签签")
+    assert reason_of(error).reason == "NOT_FOUND"
+    assert reason_of(error).metadata["resource"].startswith("标签 签签")
 
 
 async def test_a_call_without_a_key_or_with_an_unknown_one_is_refused(server):

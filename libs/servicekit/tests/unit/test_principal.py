@@ -117,6 +117,7 @@ def test_a_missing_or_shapeless_file_is_named(tmp_path):
         ("admin", "tagging.values.bootstrap", False),
         ("source", "identity.events.write", True),
         ("source", "identity.persons.read", False),
+        ("source", "identity.settings.write", False),
         ("app", "tagging.values.read", True),
         ("app", "tagging.tags.write", False),
         ("analyst", "tagging.tags.write", True),
