@@ -6,11 +6,12 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 from cli.exits import Exit
@@ -22,6 +23,8 @@ from cli.suite.supervisor import listens
 STARTS = 5
 """Another process may take a port between the look and the start."""
 COMMAND_WITHIN_S = 300.0
+SERVES_WITHIN_S = 60.0
+LOOK_S = 0.05
 NOW = "2026-06-30T12:00:00+08:00"
 
 
@@ -38,6 +41,7 @@ class SuiteProcess:
     environment: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     now: str = NOW
+    services: ClassVar[tuple[str, ...]] = SERVICES
     base_port: int = 0
 
     def start(self) -> None:
@@ -93,6 +97,21 @@ class SuiteProcess:
     def kill(self, name: str) -> None:
         """SIGKILL; the supervisor starts the process again."""
         os.kill(self.pid(name), signal.SIGKILL)
+
+    @contextmanager
+    def left_dead(self, name: str) -> Iterator[None]:
+        """Kills a process that nobody starts again until the block ends; then it serves again."""
+        suite = running.require(self.folder)
+        os.kill(suite.supervisor, signal.SIGSTOP)
+        try:
+            os.kill(self.pid(name), signal.SIGKILL)
+            yield
+        finally:
+            os.kill(suite.supervisor, signal.SIGCONT)
+        deadline = time.monotonic() + SERVES_WITHIN_S
+        while not listens(suite.port(name)):
+            assert time.monotonic() < deadline, f"{name} does not serve again"
+            time.sleep(LOOK_S)
 
     def pause(self, name: str) -> None:
         """SIGSTOP: the process keeps its connections and does nothing."""
