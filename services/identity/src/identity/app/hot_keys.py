@@ -7,7 +7,7 @@ from typing import Any
 
 MAX_KEYS = 200_000
 MAX_PAIRS = 400_000
-"""Per process, of all tenants; the oldest are forgotten first. About 120 MB when full."""
+"""Per process, of all tenants; the oldest are forgotten first. About 130 MB when full."""
 
 
 @dataclass(frozen=True)
