@@ -18,7 +18,7 @@ from cli.suite.folder import SuiteFolder
 from cli.suite.programs import Program
 from cli.suite.supervisor import Supervisor, listens, require_free_ports
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 SERVES = """
 import socket, sys, time
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
@@ -33,7 +33,7 @@ from cli.suite.supervisor import Supervisor
 
 folder, program, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 tiny = Program("tiny", (sys.executable, "-c", program, str(port)), {}, port)
-Supervisor([tiny], folder / "logs", folder / "suite.json", lambda said: print(said, flush=True)).run(lambda: None)
+Supervisor([tiny], folder / "logs", folder / "suite.json", lambda said: print(said, flush=True)).run((folder / "ready").touch)
 """
 
 
@@ -49,7 +49,7 @@ def supervised(tmp_path: Path, port: int) -> Iterator[tuple[subprocess.Popen[byt
     command = [sys.executable, "-c", SUPERVISES, str(tmp_path), SERVES, str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     folder = SuiteFolder(tmp_path)
-    until(lambda: running.find(folder) is not None and listens(port))
+    until((tmp_path / "ready").exists)
     yield process, folder
     process.kill()
     process.wait()
