@@ -33,7 +33,8 @@ from cli.suite.supervisor import Supervisor
 
 folder, program, port = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 tiny = Program("tiny", (sys.executable, "-c", program, str(port)), {}, port)
-Supervisor([tiny], folder / "logs", folder / "suite.json", lambda said: print(said, flush=True)).run((folder / "ready").touch)
+supervisor = Supervisor([tiny], folder / "logs", folder / "suite.json", print)
+supervisor.run((folder / "ready").touch)
 """
 
 
