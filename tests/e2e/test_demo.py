@@ -21,7 +21,7 @@ from cli.suite import running
 from sandbox.effects import read
 from suite_process import free_base_port
 
-PERSONS, SEED = 300, 11
+PERSONS, SEED = 300, 1
 CHANNELS = ("aliyun_sms", "wechat_template", "jpush")
 
 

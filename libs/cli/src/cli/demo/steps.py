@@ -1,6 +1,6 @@
 """The demo's steps in their order, each an independent function over what was found so far."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cli.demo import (
@@ -49,9 +49,13 @@ WORLD_STEPS = 1
 """Steps before these: making the world."""
 
 
-async def run_steps(demo: Demo, before: Callable[[Step], Awaitable[None]] | None = None) -> None:
-    """All of them; `before` is called ahead of each."""
-    for step in STEPS:
+async def run_steps(
+    demo: Demo,
+    steps: Sequence[Step] = STEPS,
+    before: Callable[[Step], Awaitable[None]] | None = None,
+) -> None:
+    """In their order; `before` is called ahead of each."""
+    for step in steps:
         if before is not None:
             await before(step)
         with demo.say.step(step.text, step.zh):
