@@ -135,6 +135,8 @@ class Consumer(Generic[ChangeT, ChunkT]):
                     continue
                 await self._follow(cursor)
             except Exception as error:
+                if _being_cancelled():
+                    raise asyncio.CancelledError from error
                 bootstrap_due = bootstrap_due or isinstance(error, HistoryGone | RevisionForeign)
                 self.state.failures += 1
                 self.state.last_failure = type(error).__name__
@@ -218,6 +220,12 @@ class Consumer(Generic[ChangeT, ChunkT]):
             self.state.batches += 1
             self.state.applied += len(batch.changes)
             self.state.last_progress[batch.lane] = asyncio.get_running_loop().time()
+
+
+def _being_cancelled() -> bool:
+    """A failure that meets a cancellation in a task group hides it; the task still knows."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _telling(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -290,6 +290,29 @@ async def test_a_silent_stream_is_taken_for_dead():
     assert consumer.state.last_failure == "TimeoutError"
 
 
+class BreakingSource(ScriptedSource):
+    """Its streams answer a cancellation with a failure, as a connection does that breaks at that moment."""
+
+    async def watch(self, after, lane):
+        try:
+            await asyncio.Event().wait()
+            yield
+        except asyncio.CancelledError:
+            raise OSError("broken") from None
+
+
+async def test_a_failure_does_not_hide_a_cancellation():
+    consumer = Consumer("toy", BreakingSource({}), RecordingSink(ORIGIN), first_pause_s=0.001)
+    running = asyncio.ensure_future(consumer.run())
+    await until(lambda: consumer.state.phase == "watching")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=5)
+    assert done
+    assert running.cancelled()
+
+
 async def test_a_bootstrap_that_breaks_off_begins_again():
     progress = Progress(Revision("toy", EPOCH, 7, 7))
     source = ScriptedSource({}, [["half"], ["one", "two", progress]])
