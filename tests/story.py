@@ -178,7 +178,7 @@ class Story:
             for audience in audiences.AUDIENCES[self.demo.kind]:
                 request = snapshot_pb.ExportMembersRequest(segment_id=audience.segment_id)
                 parts = [part async for part in SnapshotServiceStub(channel).ExportMembers(request)]
-                ids = np.concatenate([np.frombuffer(part.person_ids, np.int64) for part in parts])
+                ids = np.concatenate([np.frombuffer(part.person_ids, "<u4") for part in parts])
                 found[audience.segment_id] = frozenset(self._named(ids.tolist()))
         return found
 
