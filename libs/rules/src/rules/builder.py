@@ -15,6 +15,8 @@ EXPRESSIONS = get_args(t.Expression)
 CONDITIONS = get_args(t.Condition)
 SETS = get_args(t.SetExpression)
 ONE = t.Number(SCALE)
+MAX_DIGITS = 20
+"""Of a whole number: more than any limit has. Other numbers may have as many behind the point."""
 
 
 def span_of(part: Token | Meta) -> Span:
@@ -281,6 +283,8 @@ class Builder:
         return t.Unit(unit.upper().rstrip("S"))
 
     def _number(self, token: Token) -> int:
+        if len(token) > 2 * MAX_DIGITS:
+            raise self.error(span_of(token), "the number has too many digits")
         try:
             return scaled(token)
         except ValueError as error:
@@ -291,6 +295,8 @@ class Builder:
     def _whole(self, token: Token) -> int:
         if "." in token:
             raise self.error(span_of(token), f"a whole number is needed here, not {token}")
+        if len(token) > MAX_DIGITS:
+            raise self.error(span_of(token), f"a number here has at most {MAX_DIGITS} digits")
         return int(token)
 
     def _unquoted(self, token: Token) -> str:

@@ -3,7 +3,8 @@
 Allowed: characters, `.`, `^`, `$`, `|`, groups `( )` and `(?: )`, classes `[a-z]` and `[^a-z]`, the repeats
 `* + ? {n} {n,} {n,m}` (lazily too), `\\n`, `\\t` and a backslash before punctuation. A text matches when the
 expression is found anywhere in it. A repeat without an upper end may only repeat something of fixed length
-without alternatives, so that no expression takes exponential time.
+without alternatives. That is not enough to keep an engine that goes back from taking for ever, `(a?){30}b` on
+thirty a's: use one that does not (RE2), or one with a time limit.
 """
 
 import string

@@ -97,6 +97,8 @@ def test_moments_keep_microseconds_and_zonelessness() -> None:
         ("COUNT(e WHERE COUNT(f) > 1) > 2", 1, 20, "does not fit", "inside WHERE"),
         ("a = 1.23456", 1, 5, "four decimals", "round"),
         ("a = 99999999999999999999", 1, 5, "beyond", ""),
+        (f"a = {'9' * 5_000}", 1, 5, "too many digits", ""),
+        (f"COUNT(e) IN LAST {'9' * 5_000} DAYS >= 1", 1, 18, "at most 20 digits", ""),
         ("COUNT(e) IN LAST 1.5 DAYS > 1", 1, 18, "whole number", ""),
         ("a = 2026-02-30", 1, 5, "not a day", ""),
         ("a = 0001-01-01T00:00+08:00", 1, 5, "not a moment", ""),

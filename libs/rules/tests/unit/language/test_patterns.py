@@ -1,12 +1,15 @@
 """The pattern subset: what is refused, and that Python and RE2 (in DuckDB) agree on what is allowed."""
 
 import re
+import time
 
 import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rules.evaluate.meaning import text_test
 from rules.patterns import MAX_PATTERN, PatternError, check_pattern, portable
+from rules.tree import TextOperator
 
 TEXTS = [
     "",
@@ -91,3 +94,12 @@ def test_whatever_is_allowed_means_the_same_to_python_and_re2(pattern: str) -> N
             row = connection.execute("select regexp_matches(?, ?)", [text, portable(pattern)]).fetchone()
             assert row is not None
             assert row[0] == bool(re.search(portable(pattern), text)), (pattern, text)
+
+
+@pytest.mark.parametrize("pattern", ["(a?){30}b", "(a{0,20}){20}b", "(a|a)" * 33 + "b", "a*" * 60 + "b"])
+def test_an_expression_with_many_ways_to_match_takes_no_time(pattern: str) -> None:
+    """An engine that goes back would try them all: minutes and more, in the stream's thread."""
+    check_pattern(pattern)
+    started = time.perf_counter()
+    assert not text_test(TextOperator.MATCHES, "a" * 4_096, pattern)
+    assert time.perf_counter() - started < 5
