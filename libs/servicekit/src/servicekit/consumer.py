@@ -135,8 +135,6 @@ class Consumer(Generic[ChangeT, ChunkT]):
                     continue
                 await self._follow(cursor)
             except Exception as error:
-                if _being_cancelled():
-                    raise asyncio.CancelledError from error
                 bootstrap_due = bootstrap_due or isinstance(error, HistoryGone | RevisionForeign)
                 self.state.failures += 1
                 self.state.last_failure = type(error).__name__
@@ -177,13 +175,16 @@ class Consumer(Generic[ChangeT, ChunkT]):
         """Reads both lanes and applies, until one of the three fails."""
         self.state.phase = "watching"
         inbox = Inbox[ChangeT]()
+        tasks = [asyncio.ensure_future(self._read(cursor, lane, inbox)) for lane in LANES]
+        tasks.append(asyncio.ensure_future(self._apply(inbox)))
         try:
-            async with asyncio.TaskGroup() as group:
-                for lane in LANES:
-                    group.create_task(self._read(cursor, lane, inbox))
-                group.create_task(self._apply(inbox))
-        except BaseExceptionGroup as failures:
-            raise _telling(failures) from None
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task for task in tasks if task.done()]
+        finally:  # not a task group: it would hide a cancellation that meets a failure
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        raise _telling([_failure(task) for task in ended])
 
     async def _read(self, cursor: Revision, lane: Lane, inbox: Inbox[ChangeT]) -> None:
         async with aclosing(self._source.watch(cursor, lane)) as batches:
@@ -222,16 +223,14 @@ class Consumer(Generic[ChangeT, ChunkT]):
             self.state.last_progress[batch.lane] = asyncio.get_running_loop().time()
 
 
-def _being_cancelled() -> bool:
-    """A failure that meets a cancellation in a task group hides it; the task still knows."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _failure(task: "asyncio.Future[None]") -> BaseException:
+    """Why a task ended that never should."""
+    if task.cancelled():
+        return ConnectionError("a stream was cancelled from elsewhere")
+    return task.exception() or ConnectionError("a stream ended")
 
 
-def _telling(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def _telling(failures: list[BaseException]) -> BaseException:
     """The failure to act on: one that asks for a bootstrap, else the first."""
-    asking, _ = failures.split((HistoryGone, RevisionForeign))
-    found: BaseException = asking or failures
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found
+    asking = [each for each in failures if isinstance(each, HistoryGone | RevisionForeign)]
+    return (asking or failures)[0]
