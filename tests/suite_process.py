@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -118,8 +118,9 @@ class SuiteProcess:
         os.kill(self.pid(name), signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """SIGCONT."""
-        os.kill(self.pid(name), signal.SIGCONT)
+        """SIGCONT; nothing happens to a process that has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid(name), signal.SIGCONT)
 
     def log(self, name: str) -> list[dict[str, Any]]:
         """What a process has logged."""
