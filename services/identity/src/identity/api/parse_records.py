@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import change_pb2, record_pb2
+from servicekit.values import microseconds, time_problem
 
-from identity.api.values import name_is_valid, normalise_attribute, normalise_value, time_problem
+from identity.api.values import name_is_valid, normalise_attribute, normalise_value
 from identity.domain.attributes import AttributeDictionary, AttributeStatement
 from identity.domain.consents import Channel
 from identity.domain.normalise import (
@@ -321,4 +322,4 @@ def _microseconds(field: str, time: Timestamp) -> int:
     problem = time_problem(time)
     if problem:
         raise _Refused(field, Problem.TIME_OUT_OF_RANGE, problem)
-    return time.seconds * 1_000_000 + time.nanos // 1_000
+    return microseconds(time)

@@ -1,6 +1,5 @@
 """From the domain to response messages."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import (
     contact_point_service_pb2,
     identifier_pb2,
@@ -9,6 +8,7 @@ from huaxiang.identity.v1 import (
     person_service_pb2,
 )
 from huaxiang.type.v1 import value_pb2
+from servicekit.values import timestamp
 
 from identity.app.get_contact_points import ContactAnswer
 from identity.app.get_person import PersonDetail, ShownIdentifier
@@ -98,11 +98,6 @@ def _identifier(shown: ShownIdentifier) -> person_pb2.PersonIdentifier:
             namespace=shown.key.namespace, value=shown.value, scope=shown.key.scope
         ),
         sources=shown.sources,
-        first_seen_time=_timestamp(shown.first_us),
-        last_seen_time=_timestamp(shown.last_us),
+        first_seen_time=timestamp(shown.first_us),
+        last_seen_time=timestamp(shown.last_us),
     )
-
-
-def _timestamp(time_us: int) -> Timestamp:
-    seconds, remainder_us = divmod(time_us, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=remainder_us * 1_000)

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
+from servicekit.values import date_problem, time_problem
 
 from identity.domain.attributes import AttributeDefinition, ValueType
 
@@ -19,10 +19,6 @@ REMEMBERED_NAMES = 4_096
 """Names whose check is remembered: sources use few."""
 MAX_NAME_CHARS = 64
 NAME = re.compile(r"[a-z0-9_]{1,64}")
-_MIN_DATE_DAYS = -719_162  # 0001-01-01
-_MAX_DATE_DAYS = 2_932_896  # 9999-12-31
-_DAY_S = 86_400
-_NANOS = 1_000_000_000
 
 _KIND_OF_TYPE = {
     ValueType.TEXT: "text_value",
@@ -60,19 +56,10 @@ def normalise_value(value: value_pb2.Value, closed: frozenset[str] = frozenset()
         if kind == "list_value":
             return _normalise_list(value.list_value, closed, depth)
         return _normalise_record(value.record_value, closed, depth)
-    if kind == "date_value" and not _MIN_DATE_DAYS <= value.date_value <= _MAX_DATE_DAYS:
-        return "is a date outside the years 1 to 9999"
+    if kind == "date_value":
+        return date_problem(value.date_value)
     if kind == "datetime_value":
         return time_problem(value.datetime_value)
-    return ""
-
-
-def time_problem(time: Timestamp) -> str:
-    """What keeps a message from being a moment, "" when nothing does."""
-    if not 0 <= time.nanos < _NANOS:
-        return f"has {time.nanos} nanoseconds, not 0 to {_NANOS - 1}"
-    if not _MIN_DATE_DAYS <= time.seconds // _DAY_S <= _MAX_DATE_DAYS:
-        return "is a time outside the years 1 to 9999"
     return ""
 
 
