@@ -139,7 +139,9 @@ Global___Change: _TypeAlias = Change  # noqa: Y015
 
 @_typing.final
 class MemberChange(_message.Message):
-    """Persons that entered or left a segment."""
+    """Persons that entered or left a segment. May repeat what was told; of two entries about one person and segment the
+    higher position wins, whatever the lane.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -74,7 +74,8 @@ class SegmentServiceServicer:
     def CreateSegment(self, request, context):
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion), ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA.
+        Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
+        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +111,8 @@ class SegmentServiceServicer:
 
     def PreviewSegment(self, request, context):
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
+        UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,8 @@ class SegmentServiceStub:
     CreateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion), ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA.
+    Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
+    INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE.
     """
     UpdateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]
     """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID."""
@@ -48,7 +49,8 @@ class SegmentServiceStub:
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
     PreviewSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
+    UPSTREAM_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -59,7 +61,8 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     CreateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]  # type: ignore[assignment]
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion), ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA.
+    Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
+    INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE.
     """
     UpdateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]  # type: ignore[assignment]
     """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID."""
@@ -71,7 +74,8 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
     PreviewSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]  # type: ignore[assignment]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
+    UPSTREAM_UNAVAILABLE.
     """
 
 class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +89,8 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_segment_service_pb2.CreateSegmentResponse, _abc.Awaitable[_segment_service_pb2.CreateSegmentResponse]]:
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion), ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA.
+        Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
+        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +132,8 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.PreviewSegmentResponse, _abc.Awaitable[_segment_service_pb2.PreviewSegmentResponse]]:
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
+        UPSTREAM_UNAVAILABLE.
         """
 
 def add_SegmentServiceServicer_to_server(servicer: SegmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

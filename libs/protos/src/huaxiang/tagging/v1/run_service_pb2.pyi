@@ -74,7 +74,7 @@ class CreateRunRequest(_message.Message):
 
     @_builtins.property
     def consistency(self) -> _revision_pb2.Consistency:
-        """Compute only from facts at or after this revision being stored; waits for it, bounded by the deadline."""
+        """The facts that the run must see: it waits, bounded by the deadline, until they are stored."""
 
     def __init__(
         self,
