@@ -71,6 +71,9 @@ proto: $(VENV)/.test ## Format the contracts and regenerate their code
 	$(BIN)/buf format --write protos
 	PYTHON=$(BIN)/python protos/generate.sh
 
+landed: $(VENV)/.test ## Renew the image that contracts are compared with; a break needs a "contract:" line in CHANGELOG.md
+	$(BIN)/buf build protos --output protos/landed.binpb
+
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -87,4 +90,4 @@ lock: $(UV) ## Resolve the dependencies anew and write the locks
 clean: ## Remove what was built, installed and stored here
 	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo up down test proof check check-proto check-deploy proto format bench lock clean
+.PHONY: help setup demo up down test proof check check-proto check-deploy proto landed format bench lock clean
