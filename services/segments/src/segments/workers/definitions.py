@@ -55,9 +55,11 @@ class Definitions:
                 if failures:
                     logger().info("tagging reached again", count=failures)
                 pause_s, failures = REFRESH_S, 0
-            except (grpc.aio.AioRpcError, ServiceError) as error:
+            except (grpc.aio.AioRpcError, ServiceError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and _is_ours():
+                    raise
                 if failures % LOGGED_EACH == 0:
-                    code = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.reason
+                    code = _code_of(error)
                     logger().warning("tagging not reached, trying again", code=code, count=failures)
                 failures += 1
                 pause_s = min(pause_s * 2, REFRESH_S)
@@ -97,3 +99,18 @@ class Definitions:
             timeout=CALL_S,
         )
         await self._learn(parse.dictionary(answer))
+
+
+def _is_ours() -> bool:
+    """Whether this task is being cancelled: gRPC also says so of a call that the other side or a connection ended."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _code_of(error: BaseException) -> str:
+    match error:
+        case grpc.aio.AioRpcError():
+            return str(error.code().name)
+        case ServiceError():
+            return error.reason
+    return "CANCELLED"
