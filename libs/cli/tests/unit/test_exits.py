@@ -1,5 +1,6 @@
 """Errors become one sentence and an exit code that means something."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -96,6 +97,24 @@ async def test_patience_waits_for_a_service_that_is_away_and_for_nothing_else() 
 
     with pytest.raises(AioRpcError):
         await patiently(never, within_s=0.05)
+
+
+async def test_a_cancellation_is_waited_out_unless_it_is_ours() -> None:
+    answers: list[BaseException | None] = [asyncio.CancelledError(), None]
+
+    async def call() -> str:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+        return "here"
+
+    assert await patiently(call) == "here"
+
+    waiting = asyncio.ensure_future(patiently(lambda: asyncio.sleep(60, "late")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 def test_help_names_the_exit_codes_and_every_command() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from huaxiang.identity.v1 import record_pb2
 
 from cli.importing.mapping import FileMapping, ValueMapping
-from cli.importing.values import BadCell, moment, put_value
+from cli.importing.values import BadCell, moment, put_moment, put_value
 
 _CHANNELS = {
     "sms": record_pb2.CHANNEL_SMS,
@@ -35,7 +35,7 @@ def record_of(cells: Cells, mapping: FileMapping) -> record_pb2.Record:
     time = _time(cells, mapping.time, mapping)
     if time is None:
         raise BadRow(mapping.time, "is empty: a record needs its time")
-    record.time.FromDatetime(time)
+    put_moment(record.time, time)
     for each in mapping.identifiers:
         if (cell := _text(cells, each.column)) is not None:
             record.identifiers.add(namespace=each.namespace, value=cell, scope=each.scope)
@@ -100,7 +100,7 @@ def _put_consents(record: record_pb2.Record, cells: Cells, mapping: FileMapping)
         )
         time = _time(cells, each.time_column, mapping) if each.time_column else None
         if time is not None:
-            consent.time.FromDatetime(time)
+            put_moment(consent.time, time)
 
 
 def _time(cells: Cells, column: str, mapping: FileMapping) -> dt.datetime | None:

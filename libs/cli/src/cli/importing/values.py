@@ -7,10 +7,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
 
 SCALE = 10_000
-EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH_DAY = EPOCH.toordinal()
+DAY_S = 86_400
 TRUE_TEXTS = frozenset({"1", "true", "yes", "y", "t", "是"})
 FALSE_TEXTS = frozenset({"0", "false", "no", "n", "f", "否"})
 INT64 = range(-(2**63), 2**63)
@@ -79,6 +82,13 @@ def boolean(cell: Any) -> bool:
     raise BadCell("is neither yes nor no")
 
 
+def put_moment(target: Timestamp, aware: dt.datetime) -> None:
+    """Sets a moment, exact to the microsecond."""
+    since = aware - EPOCH
+    target.seconds = since.days * DAY_S + since.seconds
+    target.nanos = since.microseconds * 1_000
+
+
 def put_value(target: value_pb2.Value, cell: Any, type_: str, zone: ZoneInfo) -> None:
     """Sets a value of a stated type. Raises BadCell."""
     match type_:
@@ -89,7 +99,7 @@ def put_value(target: value_pb2.Value, cell: Any, type_: str, zone: ZoneInfo) ->
         case "date":
             target.date_value = date(cell).toordinal() - EPOCH_DAY
         case "datetime":
-            target.datetime_value.FromDatetime(moment(cell, zone))
+            put_moment(target.datetime_value, moment(cell, zone))
         case "list":
             _put_list(target, cell)
         case _:
