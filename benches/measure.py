@@ -1,0 +1,46 @@
+"""How every bench measures: interleaved rounds, medians, CPU time beside wall time, and where it ran."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS = 5
+
+
+def interleaved(ways: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """Runs every way once per round, after one round that does not count. Milliseconds: median wall and CPU."""
+    for way in ways.values():
+        way()
+    walls: dict[str, list[float]] = {name: [] for name in ways}
+    cpus: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            way()
+            walls[name].append((time.perf_counter() - wall) * 1_000)
+            cpus[name].append((time.process_time() - cpu) * 1_000)
+    return {
+        name: {"wall_ms": statistics.median(walls[name]), "cpu_ms": statistics.median(cpus[name])}
+        for name in ways
+    }
+
+
+def write(name: str, seed: int, sizes: dict[str, int], figures: dict[str, Any]) -> Path:
+    """Writes benches/results/<name>.json with the machine, the seed and the sizes beside the figures."""
+    machine = {
+        "processors": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    document = {"bench": name, "seed": seed, "sizes": sizes, "machine": machine, **figures}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    return path
