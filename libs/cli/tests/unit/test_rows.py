@@ -91,6 +91,18 @@ def test_parquet_is_read_with_types_and_counted_before(tmp_path: Path) -> None:
     assert next(iter(read_rows(path))) == Row(1, {"id": 1, "items": items[0]})
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Shanghai"])
+def test_moments_of_parquet_are_those_that_arrow_gives(tmp_path: Path, unit: str, zone: str | None) -> None:
+    path = tmp_path / "moments.parquet"
+    moments = pa.array([1_780_000_000, None, -1], pa.timestamp(unit, zone))
+    pq.write_table(pa.table({"at": moments}), path)
+    expected = pq.read_table(path)["at"].to_pylist()
+    cells = [row.cells["at"] for row in read_rows(path) if isinstance(row, Row)]
+    assert cells == expected
+    assert [each and each.utcoffset() for each in cells] == [each and each.utcoffset() for each in expected]
+
+
 def test_a_file_that_only_claims_to_be_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "orders.parquet"
     path.write_bytes(b"not at all")

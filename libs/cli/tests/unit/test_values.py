@@ -5,7 +5,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from cli.importing.values import BadCell, boolean, date, moment, number, put_value
+from cli.importing.values import BadCell, boolean, date, moment, number, put_moment, put_value
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +111,11 @@ def test_each_type_goes_to_its_field() -> None:
     assert put("1970-01-02", "date").date_value == 1
     assert put("1970-01-01T08:00:00", "datetime").datetime_value.seconds == 0
     assert put("0.5", "number").number_value == 5_000
+
+
+@given(st.datetimes(timezones=st.sampled_from([SHANGHAI, ZoneInfo("Europe/London"), dt.UTC])))
+def test_a_moment_is_set_exactly(aware: dt.datetime) -> None:
+    expected, found = Timestamp(), Timestamp()
+    expected.FromDatetime(aware)
+    put_moment(found, aware)
+    assert found == expected

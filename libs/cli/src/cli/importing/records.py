@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from huaxiang.identity.v1 import record_pb2
+from huaxiang.type.v1 import value_pb2
 
 from cli.importing.mapping import FileMapping, ValueMapping
 from cli.importing.values import BadCell, moment, put_moment, put_value
@@ -41,7 +42,8 @@ def record_of(cells: Cells, mapping: FileMapping) -> record_pb2.Record:
             record.identifiers.add(namespace=each.namespace, value=cell, scope=each.scope)
     _put_event(record, cells, mapping)
     for name, value in mapping.attributes.items():
-        _put(record.attributes, name, value, cells, mapping)
+        if (cell := cells.get(value.column)) is not None and cell != "":
+            _put(record.attributes[name], cell, value, mapping)
     for point in mapping.contact_points:
         if (cell := _text(cells, point.column)) is not None:
             record.contact_points.add(channel=_CHANNELS[point.channel], address=cell, scope=point.scope)
@@ -70,17 +72,15 @@ def _put_event(record: record_pb2.Record, cells: Cells, mapping: FileMapping) ->
         raise BadRow(event.type_column, "is empty: it names the event's type")
     record.event.type = type_
     for name, value in event.properties.items():
-        _put(record.event.properties, name, value, cells, mapping)
+        if (cell := cells.get(value.column)) is not None and cell != "":
+            _put(record.event.properties[name], cell, value, mapping)
 
 
-def _put(target: Any, name: str, value: ValueMapping, cells: Cells, mapping: FileMapping) -> None:
-    cell = cells.get(value.column)
-    if cell is None or cell == "":
-        return
+def _put(target: value_pb2.Value, cell: Any, value: ValueMapping, mapping: FileMapping) -> None:
     if value.values:
         cell = value.values.get(str(cell), cell)
     try:
-        put_value(target[name], cell, value.type, mapping.zone)
+        put_value(target, cell, value.type, mapping.zone)
     except BadCell as error:
         raise BadRow(value.column, str(error)) from None
 

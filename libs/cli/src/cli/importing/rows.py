@@ -2,11 +2,13 @@
 
 import codecs
 import csv
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cli.exits import Exit, Refusal
@@ -114,9 +116,19 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row | BrokenRow]:
 def _parquet_rows(path: Path) -> Iterator[Row]:
     line = 0
     for batch in _parquet(path).iter_batches(PARQUET_BATCH_ROWS):
-        for cells in batch.to_pylist():
+        names = batch.schema.names
+        for cells in zip(*map(_column_cells, batch.columns), strict=True):
             line += 1
-            yield Row(line, cells)
+            yield Row(line, dict(zip(names, cells, strict=True)))
+
+
+def _column_cells(column: pa.Array) -> list[Any]:
+    """Arrow would load pandas to say UTC."""
+    if not pa.types.is_timestamp(column.type) or column.type.tz != "UTC" or column.type.unit == "ns":
+        found: list[Any] = column.to_pylist()
+        return found
+    moments = column.cast(pa.timestamp(column.type.unit)).to_pylist()
+    return [each and each.replace(tzinfo=dt.UTC) for each in moments]
 
 
 def _parquet(path: Path) -> pq.ParquetFile:
