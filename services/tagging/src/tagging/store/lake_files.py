@@ -88,6 +88,7 @@ class LakeFolder:
             compression="zstd",
             row_group_size=ROW_GROUP_ROWS,
             use_dictionary=["type", "source"],
+            store_schema=False,  # Arrow's copy of the schema weighs more than the events of a quiet day
         )
         _sync(hidden)
         hidden.rename(final)

@@ -37,7 +37,7 @@ def encode(values: Mapping[str, Any]) -> str:
     """Named values as compact text; equal mappings give equal text."""
     if not values:
         return "{}"
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_marked)
+    return _ENCODER.encode(values)
 
 
 def decode(text: str) -> dict[str, Any]:
@@ -59,6 +59,9 @@ def _marked(value: object) -> dict[str, int]:
             return {"$d": day_number(value)}
         case _:
             raise TypeError(f"{type(value).__name__} is no value")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_marked)
 
 
 def _unmarked(record: dict[str, Any]) -> Any:

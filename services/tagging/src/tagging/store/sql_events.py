@@ -154,7 +154,7 @@ def _row(tenant: str, arrival: int, event: Event) -> tuple[Any, ...]:
         event.type,
         microseconds(event.time),
         event.anchor_key_id,
-        json.dumps(event.other_key_ids) if event.other_key_ids else "",
+        str(list(event.other_key_ids)) if event.other_key_ids else "",
         event.brand,
         encode(event.properties),
         encode(event.extra),

@@ -158,8 +158,10 @@ class SqlKeyMap:
         listed: dict[int, set[int]] = {key: {owned[key]} - {0} if key in owned else set() for key in keys}
         for key, persons in contested.items():
             listed[key] |= persons
-        for persons in listed.values():
-            persons.difference_update(news)
+        listed = {
+            key: {person_id for person_id in persons if person_id not in news}
+            for key, persons in listed.items()
+        }
         for person in news.values():
             for key in person.key_ids:
                 listed[key].add(person.person_id)
