@@ -25,16 +25,19 @@ from huaxiang.tagging.v1 import (
 from huaxiang.type.v1 import value_pb2
 from servicekit.clock import ManualClock
 from servicekit.database import Database
+from servicekit.progress import Progress
 from servicekit.revision import Lane
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
+from tagging.app.export_index import ExportIndex
 from tagging.catalogue.files import parse_definitions, retail_definitions
 from tagging.catalogue.messages import to_message
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
 from tagging.main import Store, open_store, wire_tags
+from tagging.store.column_export import ColumnExport
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 ORDERS = "{tag_id: orders, name: 订单数, type: number, statistic: COUNT(order_paid)}"
@@ -162,6 +165,18 @@ async def test_a_plan_tells_and_changes_nothing_and_applying_does(tagging: Taggi
     ]
     tag = (await tagging.tags.GetTag(tag_service_pb2.GetTagRequest(tag_id="orders"))).tag
     assert tag.version == 2
+
+
+async def test_tags_of_a_tenant_without_facts_are_exported(tagging: Tagging) -> None:
+    """Or a consumer that bootstraps between the tags and the first fact would never learn of them."""
+    await tagging.apply(ORDERS)
+    store = tagging.store
+    export = ExportIndex(store.facts, store.tags, store.changelog, ColumnExport(store.tags.values))
+    *parts, end = store.database.read_now(lambda connection: list(export(connection)))
+    assert isinstance(end, Progress)
+    told = [change_pb2.Change.FromString(entry.payload) for part in parts for entry in part.entries]
+    assert [each.tag.tag.definition.tag_id for each in told if each.HasField("tag")] == ["orders"]
+    assert [each.HasField("day") for each in told].count(True) == 1
 
 
 async def test_tags_are_listed_by_category_and_page(tagging: Tagging) -> None:

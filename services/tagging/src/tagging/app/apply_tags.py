@@ -119,6 +119,10 @@ class ApplyTags:
                     self._tags.values.declare(connection, tenant, each.tag_id, shape)
             deleted = each.change is ChangeOfTag.DELETED
             entries.append(self._tags.entries.tag(tenant, each.tag, deleted=deleted))
+        if entries and self._facts.tenants.get(connection, tenant) is None:
+            # Tags may come before facts, and exports go by tenant.
+            begun = self._facts.tenants.ensure(connection, tenant, self._clock.now())
+            entries.insert(0, self._facts.entries.day(begun))
         return self._changelog.append(connection, Lane.LIVE, entries)
 
 
