@@ -69,16 +69,17 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     """The sentence and the code of an error that a service or the kit gave; None for any other error."""
     import grpc
     from servicekit.errors import ServiceError
-    from servicekit.status import describe, reason_of
+    from servicekit.status import reason_of
 
     if isinstance(error, ServiceError):
         return error.message, Exit.FAILED
     if not isinstance(error, grpc.RpcError):
         return None
-    status = error.code().name if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else ""
+    told = isinstance(error, grpc.Call | grpc.aio.AioRpcError)
+    status = error.code().name if told else ""
     hint = " (is the suite up? huaxiang up)" if status == "UNAVAILABLE" else ""
     reason = reason_of(error).reason
-    message = f"{describe(error)}{hint}" + (f" [{reason}]" if reason else "")
+    message = f"{(error.details() if told else '') or status.lower() or error}{hint} [{reason or status}]"
     return message, _OF_STATUS.get(status, Exit.FAILED)
 
 

@@ -13,7 +13,8 @@ from rich.tree import Tree
 
 from cli.calls.values import plain, shown
 
-SHOWN_EVENTS = 5
+SHOWN_EVENTS = 3
+"""Of each part, the latest; --json tells all."""
 
 
 async def explain_tag(
@@ -74,7 +75,10 @@ def _grow(root: Tree, explanation: explanation_pb2.Explanation) -> None:
         label += f"  [dim](would change with {escape(explanation.would_flip)})[/dim]"
     branch = root.add(label)
     for event in explanation.evidence[:SHOWN_EVENTS]:
-        said = ", ".join(f"{name} {shown(value)}" for name, value in sorted(event.properties.items()))
+        plain_properties = [
+            each for each in sorted(event.properties.items()) if not each[1].HasField("list_value")
+        ]
+        said = ", ".join(f"{name} {shown(value)}" for name, value in plain_properties)
         time = event.time.ToDatetime().strftime("%Y-%m-%d %H:%M")
         branch.add(f"[dim]{time} UTC {event.type} from {event.source} {escape(said)}[/dim]")
     for part in explanation.parts:
