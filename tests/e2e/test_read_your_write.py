@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from catalogue import apply_catalogue
 from cli.calls import segments
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from huaxiang.segments.v1 import membership_service_pb2 as membership_pb
@@ -88,7 +89,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory) -> Iterator[SuiteProcess]:
     with suite_process(tmp_path_factory.mktemp("suite"), "--no-sandbox") as suite:
-        suite.command("tags", "apply")
+        apply_catalogue(suite)
         yield suite
 
 

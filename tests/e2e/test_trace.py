@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from catalogue import apply_catalogue
 from cli.calls import segments
 from cli.demo.campaigns import PLANS, WAITING
 from cli.suite.providers import SIGN_NAME, SMS_ACCOUNT, SMS_TEMPLATE
@@ -33,7 +34,7 @@ Span = dict[str, Any]
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
     """Traces everything, and has stopped, so that every span is written, when the tests look."""
     with suite_process(tmp_path_factory.mktemp("traced"), "--trace") as suite:
-        suite.command("tags", "apply")
+        apply_catalogue(suite)
         yield suite
 
 
