@@ -304,10 +304,6 @@ async def test_identity_put_back_from_a_copy(
     assert (await teller.view()).persons == expected["fourth"].persons
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="tagging keeps the first row of (source, event_id), anchored on a key that the restored identity lost",
-)
 async def test_records_sent_again_after_a_restore_count_again(
     suite: SuiteProcess, expected: dict[str, View]
 ) -> None:

@@ -87,8 +87,8 @@ async def test_a_late_delivered_beats_undelivered_and_never_the_other_way(still_
     assert (report.delivered, report.undelivered) == (1, 0)
     states = [state for state, _ in await world.history(1)]
     assert states[-2:] == [S.DELIVERY_STATE_UNDELIVERED, S.DELIVERY_STATE_DELIVERED]
-    assert len(world.identity.events("message_failed")) == 1
-    assert len(world.identity.events("message_delivered")) == 1
+    assert len(await world.events_of("message_failed", 1)) == 1
+    assert len(await world.events_of("message_delivered", 1)) == 1
 
 
 async def test_what_is_not_the_providers_is_turned_away_and_leaves_nothing(still_world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from servicekit.database import Database
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
-from tagging.store.ports import Highest
+from tagging.store.ports import Appended, Highest
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_key_map import SqlKeyMap
 
@@ -42,26 +42,37 @@ def test_an_event_comes_back_as_it_was_stored(database: Database, events: SqlEve
         extra={"on": dt.date(2026, 5, 2), "at": NOON, "flags": ("a", "b"), "yes": True},
     )
     database.write_now(SqlKeyMap().apply, "t1", [Person(1, 1, PersonState.KNOWN, key_ids=(1,))])
-    assert database.write_now(events.append, "t1", [said]) == (said,)
+    assert database.write_now(events.append, "t1", [said]).events == (said,)
     assert database.read_now(events.of_persons, "t1", [1]) == {1: [said]}
 
 
-def test_a_repeat_of_a_sequence_or_of_a_source_id_changes_nothing(
+def test_a_repeat_changes_nothing(database: Database, events: SqlEventStore) -> None:
+    first, other = event(1), event(2)
+    assert database.write_now(events.append, "t1", [first, first, other]).events == (first, other)
+    assert database.write_now(events.append, "t1", [other, first]) == Appended()
+    assert database.write_now(events.append, "t2", [first]).events == (first,)
+
+
+def test_an_event_told_under_a_higher_number_takes_the_place_of_what_was_stored(
     database: Database, events: SqlEventStore
 ) -> None:
-    first, other = event(1), event(2)
-    assert database.write_now(events.append, "t1", [first, first, other]) == (first, other)
-    assert database.write_now(events.append, "t1", [other, first]) == ()
-    renumbered = Event(9, "shop", "e1", "order_paid", NOON, 1)
-    assert database.write_now(events.append, "t1", [renumbered]) == ()
-    assert database.write_now(events.append, "t2", [first]) == (first,)
+    stated = [Person(1, 1, PersonState.KNOWN, key_ids=(1,)), Person(2, 1, PersonState.KNOWN, key_ids=(7,))]
+    database.write_now(SqlKeyMap().apply, "t1", stated)
+    database.write_now(events.append, "t1", [event(1), event(2)])
+    anew = Event(9, "shop", "e1", "order_paid", NOON, 7, other_key_ids=(8,))
+    again = Event(11, "shop", "e1", "order_paid", NOON, 7)
+    assert database.write_now(events.append, "t1", [event(2), anew]) == Appended((anew,), frozenset({1}))
+    assert database.read_now(events.of_persons, "t1", [1, 2]) == {1: [event(2)], 2: [anew]}
+    late = database.write_now(events.append, "t1", [event(1), again, anew])
+    assert late == Appended((again,), frozenset({7}))
+    assert database.read_now(events.of_persons, "t1", [1, 2]) == {1: [event(2)], 2: [again]}
 
 
 def test_more_events_than_one_statement_takes_are_all_stored(
     database: Database, events: SqlEventStore
 ) -> None:
     many = [event(sequence, key=sequence) for sequence in range(1, 502)]
-    assert database.write_now(events.append, "t1", many) == tuple(many)
+    assert database.write_now(events.append, "t1", many).events == tuple(many)
     assert database.read_now(events.highest) == {"t1": Highest(0, 501, 501)}
 
 

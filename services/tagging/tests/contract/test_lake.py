@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -293,3 +294,16 @@ async def test_relations_fold_files_and_rows_over_the_key_map(lake: Lake) -> Non
     owners = lake.attached("order_paid").sql("SELECT person_id, ingest_seq FROM events_order_paid ORDER BY 2")
     assert owners.fetchall() == [(7, 1), (8, 2), (7, 5)]
     assert _sequences(duck) == [1, 2, 5]
+
+
+async def test_relations_leave_out_what_files_hold_under_a_number_that_counts_no_longer(lake: Lake) -> None:
+    stated = [Person(7, 1, PersonState.MEMBER, key_ids=(1,)), Person(8, 1, PersonState.MEMBER, key_ids=(2,))]
+    lake.database.write_now(lake.key_map.apply, "t1", stated)
+    lake.add(paid(1), paid(2))
+    await lake.flush_lake.flush("t1")
+    lake.add(replace(paid(1), ingest_sequence=9, anchor_key_id=2))
+    found = "SELECT person_id, ingest_seq FROM events_order_paid ORDER BY 2"
+    assert lake.attached("order_paid").sql(found).fetchall() == [(7, 2), (8, 9)]
+    await lake.flush_lake.flush("t1")
+    assert lake.attached("order_paid").sql(found).fetchall() == [(7, 2), (8, 9)]
+    assert lake.plain() == [1, 2, 9], "files are never rewritten"

@@ -56,8 +56,8 @@ class StoreFacts:
             everybody = self._everybody(connection, tenant)
         delta = stores.key_map.apply(connection, tenant, persons)
         entries += [stores.entries.person(tenant, person) for person in (*delta.changed, *delta.overtaken)]
-        new = stores.events.append(connection, tenant, events)
-        anchors = {event.anchor_key_id for event in new}
+        appended = stores.events.append(connection, tenant, events)
+        anchors = appended.left_keys | {event.anchor_key_id for event in appended.events}
         overtaken = frozenset(person.person_id for person in delta.overtaken)
         owners = stores.key_map.owners(connection, tenant, anchors).values()
         return Stored(tuple(entries), delta.touched | overtaken | set(owners), overtaken, everybody)

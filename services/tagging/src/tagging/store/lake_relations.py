@@ -12,6 +12,7 @@ from tagging.domain.dictionary import Dictionary
 from tagging.store.lake_columns import LakeColumns, arrow_type
 from tagging.store.lake_files import LakeFolder
 from tagging.store.ports import KeyMap, Manifest, ReferenceTables
+from tagging.store.sql_replaced_events import replaced_sequences
 
 LOADED_EVENTS = 2_000_000
 """Up to so many events are read into DuckDB once; beyond, every scan reads the files."""
@@ -64,7 +65,8 @@ class DuckLakeRelations:
                 "SELECT * FROM lake_recent WHERE false UNION ALL BY NAME SELECT * FROM "
                 f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
             )
-            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names})")  # noqa: S608
+            counted = self._counted(connection, duck, tenant)
+            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names}){counted}")  # noqa: S608
         duck.execute(
             f"CREATE TEMP {'TABLE' if loaded else 'VIEW'} lake_events AS "  # noqa: S608
             f"SELECT k.person_id, e.* FROM ({' UNION ALL '.join(parts)}) e "
@@ -78,6 +80,15 @@ class DuckLakeRelations:
                 f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "
                 f"FROM lake_events WHERE type = {_text(event.name)}"
             )
+
+    @staticmethod
+    def _counted(connection: Connection, duck: Any, tenant: str) -> str:
+        """A condition that leaves out what files hold under a number that counts no longer."""
+        replaced = replaced_sequences(connection, tenant)
+        if not replaced:
+            return ""
+        duck.register("lake_replaced", pa.table({"ingest_sequence": pa.array(replaced, pa.int64())}))
+        return " AND ingest_sequence NOT IN (SELECT ingest_sequence FROM lake_replaced)"
 
     def _keys(self, connection: Connection, tenant: str) -> pa.Table:
         array = self._key_map.array(connection, tenant)

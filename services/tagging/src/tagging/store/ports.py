@@ -7,7 +7,7 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +44,20 @@ class Highest:
     ingest_sequence: int = 0
 
 
+class Appended(NamedTuple):
+    """What an append changed: the events stored, in the given order, and the keys that events moved away from."""
+
+    events: tuple[Event, ...] = ()
+    left_keys: frozenset[int] = frozenset()
+
+
 class EventStore(Protocol):
     """Every event as a row: point reads by person and by time. (tenant, ingest_sequence) and
     (tenant, source, event_id) are unique for ever."""
 
-    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Stores what is new and answers it, in the given order; a repeat changes nothing."""
+    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> Appended:
+        """Stores what is new; a repeat changes nothing. A (source, event_id) told under a higher ingest_sequence
+        takes the place of what is stored: identity has lost the first, and given its keys anew."""
         ...
 
     def of_persons(

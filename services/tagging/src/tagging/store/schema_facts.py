@@ -38,7 +38,7 @@ def fact_tables(metadata: MetaData) -> None:
 
 def _events(metadata: MetaData) -> None:
     """`arrival` counts the events of a tenant as they are stored; those above the counter's `flushed_arrival`
-    are not yet in files."""
+    are not yet in files. `replaced_event` has numbers of events that stand under a higher one now."""
     Table(
         "event",
         metadata,
@@ -58,6 +58,13 @@ def _events(metadata: MetaData) -> None:
         Index("event_by_key", "tenant", "anchor_key_id", "time_us"),
         Index("event_by_time", "tenant", "time_us", "anchor_key_id"),
         Index("event_by_arrival", "tenant", "arrival"),
+    )
+    Table(
+        "replaced_event",
+        metadata,
+        Column("tenant", Text, primary_key=True),
+        Column("ingest_sequence", BigInteger, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
     )
     Table(
         "fact_counter",

@@ -10,11 +10,12 @@ import numpy as np
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.events import Event
-from tagging.store.ports import Highest, PersonIds
+from tagging.store.ports import Appended, Highest, PersonIds
 from tagging.store.property_json import decode, encode, microseconds, moment_of
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
+from tagging.store.sql_replaced_events import replace_events
 
 INSERTED = 200
 """Rows of one insert, at most: 12 parameters each."""
@@ -28,9 +29,9 @@ EVENT_COLUMNS = (
 class SqlEventStore:
     """EventStore over the table `event`."""
 
-    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> tuple[Event, ...]:
+    def append(self, connection: Connection, tenant: str, events: Sequence[Event]) -> Appended:
         if not events:
-            return ()
+            return Appended()
         ensure_counters(connection, tenant)
         arrival = execute(
             connection,
@@ -38,6 +39,7 @@ class SqlEventStore:
             (len(events), tenant),
         ).scalar_one() - len(events)
         stored: set[int] = set()
+        left: set[int] = set()
         size_bytes = 0
         for start in range(0, len(events), INSERTED):
             piece = events[start : start + INSERTED]
@@ -46,13 +48,18 @@ class SqlEventStore:
                 row[0]
                 for row in execute(connection, _insert(len(rows)), [part for row in rows for part in row])
             }
+            if len(new) < len(rows):
+                told_anew = replace_events(connection, tenant, [row for row in rows if row[1] not in new])
+                new |= told_anew.keys()
+                left.update(told_anew.values())
             size_bytes += sum(len(row[10]) + len(row[11]) + ROW_BYTES for row in rows if row[1] in new)
             stored |= new
         self._count(connection, tenant, events, size_bytes)
         first: dict[int, Event] = {}
         for event in events:
             first.setdefault(event.ingest_sequence, event)
-        return tuple(event for sequence, event in first.items() if sequence in stored)
+        appended = tuple(event for sequence, event in first.items() if sequence in stored)
+        return Appended(appended, frozenset(left))
 
     def of_persons(
         self,
