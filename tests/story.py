@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -186,15 +186,26 @@ class Story:
         """State and reason by campaign and person."""
         found: dict[str, dict[Account, tuple[str, str]]] = {}
         async with self.demo.channel("activation") as channel:
+            stub = DeliveryServiceStub(channel)
             for plan in campaigns.PLANS:
-                request = delivery_pb.ListDeliveriesRequest(
-                    campaign_id=plan.campaign_id, page_size=DELIVERIES_PER_PAGE
-                )
-                page = await DeliveryServiceStub(channel).ListDeliveries(request)
-                assert not page.next_page_token
-                names = self._named(each.person_id for each in page.deliveries)
+                rows = [row async for row in _each_delivery(stub, plan.campaign_id)]
+                names = self._named(each.person_id for each in rows)
                 found[plan.campaign_id] = {
                     name: (delivery_pb.DeliveryState.Name(each.state), each.reason)
-                    for name, each in zip(names, page.deliveries, strict=True)
+                    for name, each in zip(names, rows, strict=True)
                 }
         return found
+
+
+async def _each_delivery(stub: DeliveryServiceStub, campaign_id: str) -> AsyncIterator[delivery_pb.Delivery]:
+    token = ""
+    while True:
+        request = delivery_pb.ListDeliveriesRequest(
+            campaign_id=campaign_id, page_size=DELIVERIES_PER_PAGE, page_token=token
+        )
+        page = await stub.ListDeliveries(request)
+        for each in page.deliveries:
+            yield each
+        token = page.next_page_token
+        if not token:
+            return

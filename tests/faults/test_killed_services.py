@@ -11,7 +11,8 @@ from cli.demo.steps import STEPS
 from story import TOLD, Story, Truth
 
 PROOF = os.environ.get("HUAXIANG_PROOF") == "1"
-PERSONS = 2_000 if PROOF else 200
+PERSONS = 20_000 if PROOF else 200
+"""At full counts the demo itself."""
 BLOWS = {
     "identity": ("import", 1_000),
     "segments": ("import", 2_000),
@@ -21,7 +22,7 @@ BLOWS = {
 """When each is killed: the step, and how much of its work is done. A run of tags has begun when it is killed because
 tagging computes at once what was imported."""
 SERVICES = tuple(BLOWS)
-ROUNDS = 5
+ROUNDS = 3
 LATEST_S = 4.0
 
 
