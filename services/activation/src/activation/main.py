@@ -68,6 +68,7 @@ from activation.workers.relay import Relay
 from activation.workers.resolver import Resolver
 from activation.workers.sender import Sender
 from activation.workers.snapshots import SegmentsSnapshots
+from activation.workers.turns import Turns
 
 SERVICE = "activation"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -131,6 +132,7 @@ def wire(
     submitting = Submitting(campaigns, store, ledger, batches, accounts, vault, clock, limits, _new_id)
     telling = Telling(outbox, vault, clock, render.record)
     receipts = Receipts(SqlReceiptInbox(), store, ledger, telling, accounts, vault, clock, _new_id)
+    turns = {name: Turns(database, SqlTokenBucket(), each, clock) for name, each in accounts.items()}
     resolver = Resolver(
         database,
         submitting,
@@ -139,6 +141,7 @@ def wire(
         Silence(store, ledger, batches, telling, accounts, vault, clock),
         Completion(store, changes, ledger, clock),
         accounts,
+        turns,
         limits,
         reach,
     )
@@ -152,8 +155,7 @@ def wire(
             campaigns,
             account,
             ContactPoints(neighbours.identity),
-            SqlTokenBucket(),
-            clock,
+            turns[account.name],
             limits,
             reach,
         )

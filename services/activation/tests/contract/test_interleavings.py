@@ -56,7 +56,17 @@ ANSWERS = st.sampled_from(["accepted", "throttled", "lost before", "lost after",
 STEPS = st.sampled_from(
     [
         *("claim", "decide", "write", "send", "result", "crash", "time", "much time", "recover"),
-        *("resolve", "answer", "drop answer", "receipt", "receipt again", "pause", "resume", "advance"),
+        *(
+            "resolve",
+            "ask",
+            "answer",
+            "drop answer",
+            "receipt",
+            "receipt again",
+            "pause",
+            "resume",
+            "advance",
+        ),
     ]
 )
 
@@ -206,8 +216,8 @@ class Story:
             case "write" if self.rows and self.written is None:
                 self._write()
             case "send" if self.written is not None and self.outcomes is None:
-                left_ms = self.written.batch.deadline_ms - int(self.clock.machine_now().timestamp() * 1_000)
-                self.outcomes = self.provider.serve(self.written.wire, how) if left_ms >= 20_000 else ()
+                in_time = self.submitting.in_time(self.written.batch)
+                self.outcomes = self.provider.serve(self.written.wire, how) if in_time else ()
             case "result" if self.outcomes is not None:
                 if self.outcomes:
                     self.do(self.submitting.result, self.written.batch, self.outcomes)
@@ -221,11 +231,14 @@ class Story:
             case "recover":
                 self.do(self.submitting.recover)
             case "resolve" if self.unresolved is None:
-                self._resolve(how)
-            case "answer" if self.unresolved is not None:
+                for batch_id in self.do(self.resolving.due, 1):
+                    self.unresolved = self.do(self.resolving.begin, batch_id)
+            case "ask" if self.unresolved is not None and self.late is None:
+                self._ask(how)
+            case "answer" if self.late is not None:
                 self._answer()
             case "drop answer":
-                self.unresolved = None
+                self.unresolved = self.late = None
             case "receipt" | "receipt again":
                 self._receipt()
             case "pause" | "resume" | "advance":
@@ -241,20 +254,20 @@ class Story:
         if not self.rows:
             self.claimed = self.rows = None
 
-    def _resolve(self, how: str) -> None:
-        for batch_id in self.do(self.resolving.due, 1):
-            self.unresolved = self.do(self.resolving.begin, batch_id)
-        if self.unresolved is None:
-            return
+    def _ask(self, how: str) -> None:
         wire = self.unresolved.wire
-        resubmit = self.unresolved.way is Way.RESUBMIT
-        self.late = self.provider.serve(wire, how) if resubmit else self.provider.find(wire)
+        if self.unresolved.way is Way.ASK:
+            self.late = self.provider.find(wire)
+        elif self.submitting.in_time(self.unresolved.batch):
+            self.late = self.provider.serve(wire, how)
+        else:
+            self.unresolved = None
 
     def _answer(self) -> None:
         resubmit = self.unresolved.way is Way.RESUBMIT
         store = self.resolving.resubmitted if resubmit else self.resolving.asked
         self.do(store, self.unresolved, self.late)
-        self.unresolved = None
+        self.unresolved = self.late = None
 
     def _receipt(self) -> None:
         rows = {row.delivery_id: row.person_id for row in self.all_rows()}
@@ -281,7 +294,7 @@ class Story:
         for _ in range(200):
             for name in ("resume", "recover", "advance", "claim", "decide", "write", "send", "result"):
                 self.step(name, "accepted")
-            for name in ("resolve", "answer", "receipt", "much time"):
+            for name in ("resolve", "ask", "answer", "receipt", "much time"):
                 self.step(name, "accepted")
             campaign = self.do(self.store.get, "t1", "c1")
             for silent in self.do(self.silence.end, campaign):

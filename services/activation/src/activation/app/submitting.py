@@ -199,6 +199,12 @@ class Submitting:
         now_ms = int(self._clock.machine_now().timestamp() * 1_000)
         return now_ms + int(2 * self._limits.submit_timeout_s * 1_000)
 
+    def in_time(self, batch: Batch) -> bool:
+        """Whether a submission that was written down may still begin: it must be over when others take it for lost. Ask
+        right before the first byte leaves; a process may have slept."""
+        now_ms = int(self._clock.machine_now().timestamp() * 1_000)
+        return batch.deadline_ms - now_ms >= int(self._limits.submit_timeout_s * 1_000)
+
     # -------------------------------------------------------------------------------------------- parts
 
     def _may_send(self, campaign: Campaign) -> bool:

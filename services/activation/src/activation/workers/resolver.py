@@ -1,17 +1,18 @@
 """Settles batches whose outcome is not known, and takes up what a crash left behind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from activation.app.accounts import Account, Limits
 from activation.app.completion import Completion
 from activation.app.receipts import Receipts
-from activation.app.resolving import Resolving, Way
+from activation.app.resolving import Resolving, Unresolved, Way
 from activation.app.silence import Silence, Silent
 from activation.app.submitting import Submitting
-from activation.channels.port import Channel, Reconcilable
+from activation.channels.port import Channel, Outcome, Reconcilable
 from activation.domain.campaign import Campaign
 from activation.workers.failpoints import Reach
 from activation.workers.names import CHANNEL, RESOLVE
+from activation.workers.turns import Turns
 from servicekit.database import Database
 from servicekit.telemetry.context import parse_traceparent
 from servicekit.telemetry.spans import tracer
@@ -32,6 +33,7 @@ class Resolver:
         silence: Silence,
         completion: Completion,
         accounts: Mapping[str, Account],
+        turns: Mapping[str, Turns],
         limits: Limits,
         reach: Reach,
     ) -> None:
@@ -42,6 +44,7 @@ class Resolver:
         self._silence = silence
         self._completion = completion
         self._accounts = accounts
+        self._turns = turns
         self._limits = limits
         self._reach = reach
 
@@ -79,13 +82,25 @@ class Resolver:
         parent = parse_traceparent(unresolved.campaign.traceparent)
         with tracer().span(RESOLVE.name, "client", parent=parent, attributes={CHANNEL: channel.caps.name}):
             if unresolved.way is Way.RESUBMIT:
-                outcomes = await channel.submit(unresolved.wire, timeout_s)
+                outcomes = await self._submit(channel, unresolved)
+                if outcomes is None:
+                    return
                 self._reach("resolved")
                 await self._database.write(self._resolving.resubmitted, unresolved, outcomes)
             elif isinstance(channel, Reconcilable):
                 findings = await channel.query(unresolved.wire, batch.submitted_at, timeout_s)
                 self._reach("resolved")
                 await self._database.write(self._resolving.asked, unresolved, findings)
+
+    async def _submit(self, channel: Channel, unresolved: Unresolved) -> Sequence[Outcome] | None:
+        """None when there was no turn in time, or this process slept past the deadline, by which the provider may have
+        forgotten the key: the batch comes up again."""
+        timeout_s = self._limits.submit_timeout_s
+        if not await self._turns[unresolved.batch.account].take(timeout_s):
+            return None
+        if not self._submitting.in_time(unresolved.batch):
+            return None
+        return await channel.submit(unresolved.wire, timeout_s)
 
     async def _end_silence(self, campaign: Campaign) -> None:
         if not await self._database.read(self._silence.any_overdue, campaign):

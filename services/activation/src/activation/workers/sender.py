@@ -1,7 +1,6 @@
 """Sends one account's deliveries: claim, ask identity, write down, submit, store the result."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,12 +9,11 @@ from activation.app.campaigns import Campaigns
 from activation.app.claiming import Addressed, Claimed, Claiming
 from activation.app.submitting import Submitting, Written
 from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
-from activation.store.ports import TokenBucket
 from activation.workers.breaker import Breaker
 from activation.workers.contact_points import AddressesRefused, ContactPoints
 from activation.workers.failpoints import Reach
 from activation.workers.names import CHANNEL, ROWS, SEND, SUBMIT
-from servicekit.clock import Clock
+from activation.workers.turns import Turns
 from servicekit.database import Database
 from servicekit.errors import UpstreamUnavailable
 from servicekit.logging import logger
@@ -40,8 +38,7 @@ class Sender:
         campaigns: Campaigns,
         account: Account,
         contact_points: ContactPoints,
-        bucket: TokenBucket,
-        clock: Clock,
+        turns: Turns,
         limits: Limits,
         reach: Reach,
     ) -> None:
@@ -51,14 +48,11 @@ class Sender:
         self._campaigns = campaigns
         self._account = account
         self._contact_points = contact_points
-        self._bucket = bucket
-        self._clock = clock
+        self._turns = turns
         self._limits = limits
         self._reach = reach
         self._breaker = Breaker()
         self._served = ("", "")
-        self._turns = 0
-        self._turn_lock = asyncio.Lock()
 
     async def round(self) -> bool:
         """Whether there was anything to send."""
@@ -112,6 +106,9 @@ class Sender:
             return
         try:
             keys = await self._keys(len(rows))
+            if keys is None:
+                await self._database.write(self._claiming.give_back, claimed)
+                return
         except KeysUnavailableError as error:
             self._breaker.note(())
             await self._database.write(self._claiming.give_back, claimed, max(error.after_s, 1.0))
@@ -137,8 +134,7 @@ class Sender:
 
     async def _submit(self, written: Written) -> Sequence[Outcome] | None:
         """None when this process slept past the deadline: the batch is in the resolver's hands, nothing may be sent."""
-        left_s = written.batch.deadline_ms / 1_000 - self._clock.machine_now().timestamp()
-        if left_s < self._limits.submit_timeout_s:
+        if not self._submitting.in_time(written.batch):
             return None
         attributes: dict[Attribute, str | int | bool] = {
             CHANNEL: self._account.caps.name,
@@ -147,32 +143,19 @@ class Sender:
         with tracer().span(SUBMIT.name, "client", attributes=attributes):
             return await self._account.channel.submit(written.wire, self._limits.submit_timeout_s)
 
-    async def _keys(self, count: int) -> tuple[str, ...]:
+    async def _keys(self, count: int) -> tuple[str, ...] | None:
+        """The provider's keys, where it gives them. Asking is a call like any other; None when it got no turn."""
         channel = self._account.channel
         if not isinstance(channel, KeySource) or not self._account.caps.keys_from_provider:
             return ()
+        if not await self._turn():
+            return None
         wanted = 1 if self._account.caps.key_scope is KeyScope.BATCH else count
         return await channel.reserve_keys(wanted, self._limits.submit_timeout_s)
 
     async def _turn(self) -> bool:
-        """Waits for a call's turn; false when that takes so long that the claim would end."""
-        give_up_s = time.monotonic() + self._limits.lease_s / 4
-        async with self._turn_lock:
-            while self._turns == 0:
-                machine_ms = int(self._clock.machine_now().timestamp() * 1_000)
-                self._turns, wait_ms = await self._database.write(
-                    self._bucket.take,
-                    self._account.name,
-                    self._account.calls_per_s,
-                    MAX_IN_FLIGHT,
-                    machine_ms,
-                )
-                if self._turns == 0:
-                    if time.monotonic() > give_up_s:
-                        return False
-                    await asyncio.sleep(wait_ms / 1_000)
-            self._turns -= 1
-            return True
+        """False when a turn takes so long that the claim would end."""
+        return await self._turns.take(self._limits.lease_s / 4)
 
 
 def _batches(rows: Sequence[Addressed], size: int) -> list[Sequence[Addressed]]:

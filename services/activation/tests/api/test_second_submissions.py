@@ -1,0 +1,71 @@
+"""The same bytes submitted again: within the key's window, within the rate, and never by a process that slept."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from activation.app.resolving import Resolving
+from activation_world import ACCOUNTS, PUSH, QUICK, WECHAT, World
+from huaxiang.activation.v1 import campaign_pb2
+from sandbox.faults import Fault
+
+COMPLETED = campaign_pb2.CAMPAIGN_STATE_COMPLETED
+
+
+def slept_before_sending(world: World, window_s: float) -> Callable[..., Any]:
+    """Writes a second submission down, then stands still until its deadline and the provider's window are over."""
+    begin = Resolving.begin
+
+    def stand_still(resolving: Resolving, *arguments: Any) -> Any:
+        found = begin(resolving, *arguments)
+        if found is not None:
+            time.sleep(2 * QUICK.submit_timeout_s)  # in the database's thread, as if the process had stopped
+            world.clock.advance(window_s)
+        return found
+
+    return stand_still
+
+
+async def test_a_process_that_slept_past_the_window_sends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.audience(1, WECHAT)
+    world.receipts(dropped=1.0)
+    world.suffer(WECHAT, Fault.ERROR_AFTER, limit=1)
+    monkeypatch.setattr(Resolving, "begin", slept_before_sending(world, 600.0))
+    await world.run(WECHAT)
+    answer = await world.until(lambda each: each.campaign.state == COMPLETED)
+    assert len(world.effects()) == 1
+    assert answer.report.abandoned == 1
+
+
+@pytest.mark.parametrize(("channel", "calls_per_s"), [(WECHAT, 10), (PUSH, 4)])
+async def test_second_submissions_and_questions_for_keys_keep_the_rate(
+    still_world: World, channel: str, calls_per_s: int
+) -> None:
+    name = ACCOUNTS[channel]
+    account = replace(still_world.accounts[name], calls_per_s=calls_per_s)
+    still_world.accounts[name] = account
+    await still_world.stop()
+    await still_world.start(workers=False)
+    calls: list[float] = []
+    send = account.channel._transport.send
+
+    async def noted(method: str, url: str, *arguments: Any) -> Any:
+        if "stable_token" not in url:
+            calls.append(time.monotonic())
+        return await send(method, url, *arguments)
+
+    account.channel._transport.send = noted
+    persons = still_world.audience(20, channel)
+    still_world.suffer(channel, Fault.ERROR_AFTER, rate=0.5, limit=8)
+    still_world.work()
+    for number in range(1 if channel == WECHAT else 6):
+        await still_world.run(channel, f"c{number}")
+    for number in range(1 if channel == WECHAT else 6):
+        report = await still_world.completed(f"c{number}")
+        assert report.delivered == len(persons)
+    busiest = max(sum(start <= call < start + 1.0 for call in calls) for start in calls)
+    assert busiest <= calls_per_s + 2
