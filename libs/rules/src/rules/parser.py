@@ -1,5 +1,6 @@
 """From text to tree. Reading knows no names: whether a tag exists is the check's question."""
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -81,6 +82,11 @@ _CHARACTER_HINTS = {
     "<": "different from is written !=",
     ".": "a number starts with a digit: 0.5",
 }
+
+_DATE_WORD = re.compile(r"\b(?:DATE|DATETIME|TIMESTAMP|TIME|MOMENT)(?:\s*\()?\Z", re.IGNORECASE)
+_DATE_INSIDE = re.compile(r"\A\(?\s*'(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?))?")
+_DATE_BEFORE = re.compile(r"\b\d{4}-\d{2}-\d{2}\Z")
+_TIME = re.compile(r"\d{2}:\d{2}(?::\d{2})?")
 
 
 def parse(text: str) -> Rule:
@@ -184,10 +190,25 @@ def _hint(text: str, start: int, found: str) -> str:
         return "a window goes right behind its aggregate: COUNT(...) IN LAST 7 DAYS >= 1"
     if found.upper() == "NOT" and text[start + 3 :].lstrip().upper().startswith("IN"):
         return "write NOT x IN (...), which also lets in the people whose x is unknown"
+    if written := _date_hint(text[start:], before, found):
+        return written
+    if len(found) > 1 and found[0] == found[-1] == "'":
+        return ""
     if found[0] in _CHARACTER_HINTS:
         return _CHARACTER_HINTS[found[0]]
     if not found[0].isascii():
         return f"texts go in single quotes: '{_run_of(text, start)}'"
+    return ""
+
+
+def _date_hint(rest: str, before: str, found: str) -> str:
+    """How a date is written, where one stands in another dialect; else empty."""
+    if found[0] in "('" and _DATE_WORD.search(before):
+        said = _DATE_INSIDE.search(rest)
+        day, time = said.groups(default="") if said else ("2026-01-31", "")
+        return f"a date is written without a word and quotes: {day}{time and 'T'}{time}"
+    if found[0].isdigit() and _DATE_BEFORE.search(before) and (time_ := _TIME.match(rest)):
+        return f"a date and its time are joined by T: {before[-10:]}T{time_[0]}"
     return ""
 
 

@@ -29,8 +29,9 @@ class ValueList:
         return bool(self.parents)
 
     def below(self, value: str) -> frozenset[str]:
-        """The value and every value under it."""
-        return frozenset(each for each in self.values | {value} if value in self.line_of(each))
+        """The value and every value under it, also those that only `parents` names."""
+        known = self.values | self.parents.keys() | {value}
+        return frozenset(each for each in known if value in self.line_of(each))
 
     def line_of(self, value: str) -> tuple[str, ...]:
         """The value, its parent and so on up to the root; a cycle ends the walk."""

@@ -121,6 +121,25 @@ def test_what_is_no_rule_gets_a_place_and_a_reason(
     assert hint in problem.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a > DATE '2011-12-01'", "a date is written without a word and quotes: 2011-12-01"),
+        ("a > date('2011-12-01')", "a date is written without a word and quotes: 2011-12-01"),
+        ("a > TIMESTAMP '2011-12-01 10:30'", "a date is written without a word and quotes: 2011-12-01T10:30"),
+        ("a > DATE 'tomorrow'", "a date is written without a word and quotes: 2026-01-31"),
+        ("a > 2011-12-01 10:30", "a date and its time are joined by T: 2011-12-01T10:30"),
+        ("a 'x'", ""),
+    ],
+)
+def test_a_date_of_another_dialect_is_told_how_to_be_written(text: str, hint: str) -> None:
+    with pytest.raises(RuleSyntaxError) as caught:
+        parse(text)
+    assert caught.value.problem.hint == hint
+    if written := hint.partition(": ")[2]:
+        parse(f"a > {written}")
+
+
 def test_the_length_of_a_rule_is_limited() -> None:
     text = "a = 1" + " " * (MAX_CHARACTERS - 5)
     assert parse(text) == parse("a = 1")

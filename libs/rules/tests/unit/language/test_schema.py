@@ -1,7 +1,7 @@
 """How a property path is read: from the event, a line, a joined table, or several of these."""
 
 import pytest
-from rules.schema import Scope, UnknownPath, ValueList, resolve, sequence_property
+from rules.schema import Openness, Scope, UnknownPath, ValueList, resolve, sequence_property
 from rules.testing import retailer
 from rules.values import BOOL, DATETIME, NUMBER, TEXT
 
@@ -60,6 +60,13 @@ def test_below_a_value_of_a_tree_are_its_children_and_theirs() -> None:
     assert tree.below("a") == {"a", "b", "c"}
     assert tree.below("d") == {"d"}
     assert tree.line_of("c") == ("c", "b", "a")
+
+
+def test_below_a_value_are_those_too_that_only_the_tree_names() -> None:
+    tree = ValueList(frozenset("a"), Openness.OPEN, parents={"b": "a", "c": "b", "d": "root"})
+    assert tree.below("a") == {"a", "b", "c"}
+    assert tree.below("b") == {"b", "c"}
+    assert tree.below("root") == {"root", "d"}
 
 
 def test_a_cycle_of_parents_ends_the_walk() -> None:
