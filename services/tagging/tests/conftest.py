@@ -118,6 +118,12 @@ class World:
         """Definitions as lines of YAML."""
         return self.apply(parse_definitions("\n".join(f"- {each}" for each in documents), "test"))
 
+    def define_only(self, *documents: str) -> Applied:
+        """These definitions and no others."""
+        return self.apply(
+            parse_definitions("\n".join(f"- {each}" for each in documents), "test"), delete_missing=True
+        )
+
     def person(
         self, person_id: int, *keys: int, state: PersonState = PersonState.KNOWN, **said: Any
     ) -> Person:

@@ -185,3 +185,22 @@ def test_who_became_stale_during_a_run_stays_so(world, monkeypatch):
     stale(world, world.person(1, 1))
     assert world.run().failures == {}
     assert world.database.read_now(world.facts.progress.stale_counts) == {"t1": 1}
+
+
+def test_ageing_ends_when_no_column_ages_any_more(world, current):
+    world.define(HOURS, TOTAL)
+    world.store(world.person(1, 1))
+    world.store(order(world, 1, hours=5))
+    world.define_only(TOTAL)
+    world.clock.advance(dt.timedelta(hours=2))
+    assert [current.age() for _ in range(3)] == [True, False, False]
+
+
+def test_ageing_of_many_ends_when_no_column_ages_any_more(world, current, monkeypatch):
+    monkeypatch.setattr("tagging.app.keep_current.MANY", 1)
+    world.define(HOURS, TOTAL)
+    world.store(world.person(1, 1), world.person(2, 2))
+    world.store(order(world, 1, hours=5), order(world, 2, hours=5))
+    world.define_only(TOTAL)
+    world.clock.advance(dt.timedelta(hours=2))
+    assert [current.age() for _ in range(3)] == [True, False, False]

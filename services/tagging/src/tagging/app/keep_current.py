@@ -73,15 +73,18 @@ class KeepCurrent:
             if self._database.read_now(self._tags.due.count, tenant, now) > MANY:
                 self._everybody(tenant, "age", _ageing)
             else:
-                self._database.write_now(self._age_chunk, tenant, due)
+                self._database.write_now(self._age_chunk, tenant, due, now)
             return True
         return False
 
-    def _age_chunk(self, connection: Connection, tenant: str, due: Collection[int]) -> None:
-        plan = self._columns.of(connection, tenant)
-        entries = self._recompute.columns_of(connection, tenant, due, _ageing(plan))
+    def _age_chunk(self, connection: Connection, tenant: str, due: Collection[int], now_us: int) -> None:
+        ageing = _ageing(self._columns.of(connection, tenant))
+        if not ageing:  # the columns that they were due for are gone
+            self._tags.due.forget(connection, tenant, now_us)
+            return
+        entries = self._recompute.columns_of(connection, tenant, due, ageing)
         known = self._facts.key_map.persons(connection, tenant, due)
-        gone = [each for each in due if each not in known or not plan.stream()]
+        gone = [each for each in due if each not in known]
         self._tags.due.put(connection, tenant, dict.fromkeys(gone))
         self._changelog.append(connection, Lane.BULK, entries)
 

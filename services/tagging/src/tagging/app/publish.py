@@ -19,7 +19,7 @@ from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
 from tagging.app.recompute import RecomputePersons
 from tagging.domain.ageing import NEVER
-from tagging.domain.columns import BLOCK_BITS, Ints, Vector
+from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
 from tagging.domain.recipe import Moment, Recipe
 from tagging.domain.rfm import Cuts
 from tagging.domain.tenants import TenantSettings
@@ -237,14 +237,15 @@ class ComputeEverybody:
         return known
 
     def _store_due(self, task: Task, snapshot: Snapshot, plan: ColumnPlan) -> None:
-        """When everybody is due next, of all columns that age, whatever was computed."""
+        """When everybody is due next, of all columns that age, whatever was computed. Who is overdue even so
+        is gone, or was due for a column that is."""
         ageing = [plan.recipes[each] for each in plan.stream() if plan.recipes[each].triggers]
-        if not ageing:
-            return
-        due = snapshot.due(ageing, Moment(task.as_of, snapshot.tenant.settings.calendar))
-        for start in range(0, len(due), DUE_CHUNK):
-            part = slice(start, start + DUE_CHUNK)
-            self._database.write_now(self._put_due, task, snapshot.persons[part], due[part])
+        if ageing:
+            due = snapshot.due(ageing, Moment(task.as_of, snapshot.tenant.settings.calendar))
+            for start in range(0, len(due), DUE_CHUNK):
+                part = slice(start, start + DUE_CHUNK)
+                self._database.write_now(self._put_due, task, snapshot.persons[part], due[part])
+        self._database.write_now(self._tags.due.forget, task.tenant, microseconds(task.as_of))
 
     def _put_due(self, connection: Connection, task: Task, persons: Ints, due: Ints) -> None:
         self._facts.tenants.lock(connection, task.tenant)

@@ -131,6 +131,9 @@ class SqlDuePersons:
             found[tenant] = [row[0] for row in rows]
         return found
 
+    def forget(self, connection: Connection, tenant: str, until_us: int) -> None:
+        execute(connection, "DELETE FROM due_person WHERE tenant = ? AND due_us <= ?", (tenant, until_us))
+
     def count(self, connection: Connection, tenant: str, now_us: int) -> int:
         return int(
             execute(

@@ -344,6 +344,10 @@ class DuePersons(Protocol):
 
     def count(self, connection: Connection, tenant: str, now_us: int) -> int: ...
 
+    def forget(self, connection: Connection, tenant: str, until_us: int) -> None:
+        """Forgets everybody due by then."""
+        ...
+
 
 class TagEntries(Protocol):
     """Entries of the changelog about tags, rendered as FactEntries are."""
