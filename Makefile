@@ -22,16 +22,16 @@ $(UV):
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.runtime: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps $(EDITABLE)
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps $(EDITABLE)
 	@touch $@
 
 $(VENV)/.test: requirements-test.lock $(VENV)/.runtime
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-test.lock
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements-test.lock
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(VENV)/.runtime
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-bench.lock
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements-bench.lock
 	@touch $@
 
 setup: $(VENV)/.runtime ## Install what the suite needs to run
