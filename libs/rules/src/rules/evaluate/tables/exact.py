@@ -54,17 +54,35 @@ class DuckDb:
         """Runs the relation. Raises NumberOverflow when a number does not fit in int64."""
         import duckdb
 
+        for definition in definitions(relation):
+            self._connection.execute(definition)
         try:
-            return self._connection.sql(sql(relation)).to_arrow_table()
+            return self._connection.sql(sql(relation, pretty=False)).to_arrow_table()
         except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
             raise NumberOverflow("a number is beyond 922,337,203,685,477.5807 in size") from error
 
 
-def sql(relation: "ir.Table") -> str:
-    """The relation as one DuckDB statement over the macros, for reading and for EXPLAIN."""
+def sql(relation: "ir.Table", *, pretty: bool = True) -> str:
+    """The relation as one DuckDB statement over the macros and `definitions`; `pretty` for reading."""
     import ibis
 
-    return str(ibis.to_sql(relation, dialect="duckdb"))
+    return str(ibis.to_sql(relation, dialect="duckdb", pretty=pretty))
+
+
+def definitions(relation: "ir.Table") -> set[str]:
+    """Statements that define what the relation calls beyond the macros; each may run again."""
+    import ibis.expr.operations as ops
+
+    called = relation.op().find(ops.ScalarUDF)
+    return {each.__config__["definition"] for each in called if "definition" in each.__config__}
+
+
+def defined_function(name: str, definition: str) -> Any:
+    """A function int64 -> int64 that comes with the statement that defines it in the engine."""
+    import ibis
+
+    signature = ((ibis.dtype("int64"),), ibis.dtype("int64"))
+    return ibis.udf.scalar.builtin(lambda a: None, name=name, signature=signature, definition=definition)
 
 
 @cache

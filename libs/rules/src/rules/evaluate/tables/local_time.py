@@ -6,13 +6,14 @@ two releases of the time zone database can then never disagree within one rule.
 
 import datetime as dt
 from functools import lru_cache
+from hashlib import blake2s
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rules.evaluate.setting import Setting
 from rules.windows import CalendarSettings, Interval
 
-from .exact import floor_divide, microseconds
+from .exact import defined_function, floor_divide, microseconds
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 SECOND_US = 1_000_000
@@ -47,14 +48,28 @@ def local_day_number(moment: Any, setting: Setting) -> Any:
 
 
 def _step(at: Any, steps: Steps) -> Any:
-    """The value of the step that `at` is in: comparisons as deep as the logarithm of the number of steps."""
+    """The value of the step that `at` is in."""
     import ibis
 
     if len(steps) == 1:
         return ibis.literal(steps[0][1], type="int64")
+    return _step_function(steps)(at)
+
+
+@lru_cache(maxsize=64)
+def _step_function(steps: Steps) -> Any:
+    """Named by its steps. As expressions of Ibis they would be most of what it has to compile."""
+    name = f"rules_step_{blake2s(repr(steps).encode(), digest_size=8).hexdigest()}"
+    return defined_function(name, f"CREATE TEMP MACRO IF NOT EXISTS {name}(at_) AS {_cases(steps)}")
+
+
+def _cases(steps: Steps) -> str:
+    """Comparisons as deep as the logarithm of the number of steps."""
+    if len(steps) == 1:
+        return f"{steps[0][1]}::BIGINT"
     middle = len(steps) // 2
-    later = at >= ibis.literal(steps[middle][0], type="int64")
-    return later.ifelse(_step(at, steps[middle:]), _step(at, steps[:middle]))
+    later, before = _cases(steps[middle:]), _cases(steps[:middle])
+    return f"CASE WHEN at_ >= {steps[middle][0]} THEN {later} ELSE {before} END"
 
 
 def midnight_us(day_number: Any, setting: Setting) -> Any:
