@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 
 import aiohttp
@@ -31,7 +32,10 @@ def url(world: World, channel: str, secret: str = RECEIPTS_SECRET, kind: str = "
 
 
 async def post(target: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    async with aiohttp.ClientSession() as session, session.post(target, data=body, headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(target, data=io.BytesIO(body), headers=headers) as answer,
+    ):
         return answer.status, await answer.read()
 
 
@@ -119,6 +123,30 @@ async def test_a_callback_that_cannot_be_read_is_kept_and_stops_nobody(world: Wo
     assert world.count("SELECT count(*) FROM receipt_inbox") == 2
     world.clock.advance(8 * 86_400)
     await world.until(lambda _: world.count("SELECT count(*) FROM receipt_inbox") == 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        json.dumps([sms_report("\ud800", "KEY", biz_id="\ud800")]).encode(),
+        json.dumps([sms_report("13800000001", "KEY\x00", biz_id="\x00")]).encode(),
+        json.dumps([sms_report("13800000001", "KEY") | {"report_time": "0001-01-01 00:00:00"}]).encode(),
+        json.dumps([sms_report(str(13_800_000_000 + each), "KEY") for each in range(13_000)]).encode(),
+    ],
+    ids=["nested", "half a character", "NUL", "before all time", "too many"],
+)
+async def test_no_callback_stops_those_behind_it(any_world: World, body: bytes) -> None:
+    world = any_world
+    persons = world.audience(3, SMS)
+    world.receipts(dropped=1.0)
+    await world.run(SMS)
+    await world.until(lambda each: each.report.accepted == len(persons))
+    (batch,) = {effect.key for effect in world.effects()}
+    phone = address(SMS, 1).removeprefix("+86")
+    assert (await post(url(world, SMS), body.replace(b"KEY", batch.encode())))[0] == 200
+    assert (await post(url(world, SMS), json.dumps([sms_report(phone, batch)]).encode()))[0] == 200
+    await world.until(lambda each: each.report.delivered == 1)
 
 
 @pytest.mark.parametrize("channel", [WECHAT, PUSH])

@@ -28,6 +28,10 @@ UNMATCHED_KEPT = dt.timedelta(days=7)
 FIRST_RETRY_S = 2.0
 MAX_RETRY_S = 3_600.0
 INBOX_ABOUT = "receipts"
+MAX_SAID = 10_000
+"""Entries of one callback; providers send some hundreds."""
+FIRST_YEAR = 2000
+"""What a provider dates before is not a time of anything."""
 _EVENTS = {
     port.InboundKind.OPT_OUT: "message_unsubscribed",
     port.InboundKind.REPLY: "message_replied",
@@ -189,7 +193,20 @@ class Receipts:
 
 
 def _said(channel: port.Channel, callback: Callback) -> list[Said]:
-    return [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
+    """Raises ChannelError for whatever is wrong with the callback: none may stop those behind it."""
+    try:
+        said = [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
+    except port.ChannelError:
+        raise
+    except Exception as error:
+        raise port.CallbackMalformedError(f"reading failed with {type(error).__name__}") from error
+    if len(said) > MAX_SAID:
+        raise port.CallbackMalformedError(f"holds more than {MAX_SAID} entries")
+    if any("\x00" in text for each in said for text in (each.key, each.message_id, each.dedupe_key)):
+        raise port.CallbackMalformedError("a reference holds a NUL character")
+    if any(each.at.year < FIRST_YEAR for each in said):
+        raise port.CallbackMalformedError(f"a time lies before {FIRST_YEAR}")
+    return said
 
 
 def _dumped(callback: Callback) -> bytes:
