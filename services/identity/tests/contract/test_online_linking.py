@@ -13,7 +13,9 @@ from identity.api.encoding import ProtoEncoding
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Ingested, IngestRecords
 from identity.app.publish_persons import PublishPersons
-from identity.domain.linking import LinkKey, partition
+from identity.domain.evidence import Evidence, LinkKind, sighting
+from identity.domain.groups import LinkKey
+from identity.domain.partition import partition
 from identity.domain.record import Arrival, Identifier, Record
 from identity.main import Wiring
 from identity.standards.load import load_standards
@@ -100,11 +102,11 @@ def recompute(identity: OnlineIdentity, records: Iterable[Sequence[Name]]) -> se
     """The same function over all evidence at once."""
     names = sorted({name for record in records for name in record})
     ids = {name: number for number, name in enumerate(names, 1)}
-    neighbours: dict[int, set[int]] = {key_id: set() for key_id in ids.values()}
+    neighbours: dict[int, dict[int, Evidence]] = {key_id: {} for key_id in ids.values()}
+    seen = sighting(LinkKind.CO_OCCURRENCE, 1, False, "shop")
     for record in records:
         for one, other in combinations(record, 2):
-            neighbours[ids[one]].add(ids[other])
-            neighbours[ids[other]].add(ids[one])
+            neighbours[ids[one]][ids[other]] = neighbours[ids[other]][ids[one]] = seen
     keys = {
         ids[name]: LinkKey(
             ids[name], name[0], "", identity.vault.identifier_hash(identity.tenant, _identifier(name))

@@ -7,7 +7,10 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identity.domain.linking import Linking, LinkKey, Standing, is_shared, link, partition
+from identity.domain.evidence import Evidence, LinkKind, sighting
+from identity.domain.groups import LinkKey
+from identity.domain.linking import Linking, Standing, is_shared, link
+from identity.domain.partition import partition
 from identity.domain.policy import Policy
 from identity.standards.load import load_standards
 
@@ -22,16 +25,18 @@ def policy() -> Policy:
     return load_standards().policy
 
 
-def evidence(records: list[list[Name]]) -> tuple[dict[int, LinkKey], dict[int, set[int]], dict[int, Name]]:
+def evidence(
+    records: list[list[Name]],
+) -> tuple[dict[int, LinkKey], dict[int, dict[int, Evidence]], dict[int, Name]]:
     """Keys numbered in order of arrival, as the ledger does; hashes depend on the identifier alone."""
     ids: dict[Name, int] = {}
-    neighbours: dict[int, set[int]] = defaultdict(set)
+    neighbours: dict[int, dict[int, Evidence]] = defaultdict(dict)
+    seen = sighting(LinkKind.CO_OCCURRENCE, 1, False, "shop")
     for record in records:
         for name in record:
             ids.setdefault(name, len(ids) + 1)
         for one, other in combinations(record, 2):
-            neighbours[ids[one]].add(ids[other])
-            neighbours[ids[other]].add(ids[one])
+            neighbours[ids[one]][ids[other]] = neighbours[ids[other]][ids[one]] = seen
     keys = {
         key_id: LinkKey(key_id, name[0], "", random.Random(repr(name)).randbytes(16))
         for name, key_id in ids.items()

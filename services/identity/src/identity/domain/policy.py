@@ -3,7 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
+
+from identity.domain.blocking import BlockedList, blocked_list
+
+MAX_NAMESPACES = 64
+MAX_DAYS = 3_650
+MAX_LIMIT = 100_000
+_WORDS_OF_POLICY = frozenset({"version", "max_person_keys", "max_component_keys", "namespaces"})
+_WORDS_OF_NAMESPACE = frozenset(
+    {
+        "name",
+        "grade",
+        "unique",
+        "scope",
+        "form",
+        "limits",
+        "verified_only",
+        "validity_days",
+        "person_limit",
+        "blocked_values",
+        "blocked_patterns",
+    }
+)
 
 
 class Grade(StrEnum):
@@ -24,11 +47,21 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PersonLimit:
+    """A person holds at most `count` values of a namespace and scope that were last seen within any `window_days`."""
+
+    count: int
+    window_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class NamespacePolicy:
     """One namespace. `priority` 0 is the strongest.
 
     `limits` says with how many values of this namespace and scope another, non-unique key may be seen before it
     counts as shared: by the other key's namespace, else by its grade; without either it is not judged.
+    `verified_only`: a key links only where one record says that it was verified. `validity_days`: what was seen with
+    a non-unique key before a silence of that length was another holder's and links nothing; 0 is for ever.
     """
 
     name: str
@@ -38,6 +71,10 @@ class NamespacePolicy:
     scoped_by_source: bool
     form: Form
     limits: Mapping[str, int]
+    verified_only: bool = False
+    validity_days: int = 0
+    person_limit: PersonLimit | None = None
+    blocked: BlockedList | None = None
 
     def limit_for(self, judged: "NamespacePolicy") -> int | None:
         """How many values of this namespace a key of `judged` may be seen with; None is any number."""
@@ -46,36 +83,112 @@ class NamespacePolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """`max_person_keys`: a link that would make a larger person is not made."""
+    """`max_person_keys`: a link that would make a larger person is not made. `max_component_keys`: where more keys
+    hang together, shared ones not crossed, only unique namespaces link."""
 
     version: int
     max_person_keys: int
     namespaces: Mapping[str, NamespacePolicy]
+    max_component_keys: int = 2_000
 
     def scope_of(self, namespace: str, scope: str, source: str) -> str:
         """The scope an identifier has: its own, or for a namespace scoped by source the record's source."""
         return scope or (source if self.namespaces[namespace].scoped_by_source else "")
 
+    def blocks(self, namespace: str, value: str) -> bool:
+        """Whether the tenant forbids a value in normal form to link."""
+        blocked = self.namespaces[namespace].blocked
+        return blocked is not None and blocked.holds(value)
+
+    @cached_property
+    def timed(self) -> frozenset[str]:
+        """The namespaces whose linking depends on when a pair was seen, and not only on whether."""
+        return frozenset(
+            name
+            for name, declared in self.namespaces.items()
+            if declared.validity_days or declared.person_limit is not None
+        )
+
+    @cached_property
+    def verified_only(self) -> frozenset[str]:
+        """The namespaces that link only where verified."""
+        return frozenset(name for name, declared in self.namespaces.items() if declared.verified_only)
+
 
 def parse_policy(document: Mapping[str, Any]) -> Policy:
-    """The policy of a document shaped like standards/linking.yaml. Raises ValueError on an unknown word."""
-    names = {item["name"] for item in document["namespaces"]}
-    namespaces = {
-        item["name"]: NamespacePolicy(
-            item["name"],
-            priority,
-            Grade(item["grade"]),
-            bool(item.get("unique", False)),
-            {"tenant": False, "source": True}[item["scope"]],
-            Form(item["form"]),
-            {_judged(word, names): int(limit) for word, limit in item.get("limits", {}).items()},
-        )
-        for priority, item in enumerate(document["namespaces"])
+    """The policy of a document shaped like standards/linking.yaml. Raises ValueError, with the place, on an unknown
+    word, a missing one, or a number out of its range."""
+    _check_words(document, _WORDS_OF_POLICY, "the policy")
+    items = document.get("namespaces")
+    if not isinstance(items, list) or not 0 < len(items) <= MAX_NAMESPACES:
+        raise ValueError(f"namespaces is not a list of 1 to {MAX_NAMESPACES}")
+    names = {
+        item["name"] for item in items if isinstance(item, Mapping) and isinstance(item.get("name"), str)
     }
-    return Policy(int(document["version"]), int(document["max_person_keys"]), namespaces)
+    if len(names) != len(items):
+        raise ValueError("each namespace needs a name of its own")
+    namespaces = {
+        item["name"]: _parse_namespace(item, priority, names) for priority, item in enumerate(items)
+    }
+    return Policy(
+        _number(document, "version", 1, 2**31 - 1),
+        _number(document, "max_person_keys", 1, MAX_LIMIT),
+        namespaces,
+        _number(document, "max_component_keys", 2, MAX_LIMIT, 2_000),
+    )
+
+
+def _parse_namespace(item: Mapping[str, Any], priority: int, names: set[str]) -> NamespacePolicy:
+    name = item["name"]
+    try:
+        _check_words(item, _WORDS_OF_NAMESPACE, "it")
+        return NamespacePolicy(
+            name,
+            priority,
+            Grade(str(item.get("grade"))),
+            bool(item.get("unique", False)),
+            _scope(item.get("scope")),
+            Form(str(item.get("form"))),
+            {_judged(word, names): int(limit) for word, limit in item.get("limits", {}).items()},
+            bool(item.get("verified_only", False)),
+            _number(item, "validity_days", 0, MAX_DAYS, 0),
+            _person_limit(item.get("person_limit")),
+            blocked_list(
+                [str(value) for value in item.get("blocked_values", ())],
+                [str(pattern) for pattern in item.get("blocked_patterns", ())],
+            ),
+        )
+    except ValueError as error:
+        raise ValueError(f"namespace {name}: {error}") from error
+
+
+def _person_limit(item: Mapping[str, Any] | None) -> PersonLimit | None:
+    if item is None:
+        return None
+    _check_words(item, frozenset({"count", "window_days"}), "person_limit")
+    return PersonLimit(_number(item, "count", 1, MAX_LIMIT), _number(item, "window_days", 1, MAX_DAYS))
+
+
+def _scope(word: object) -> bool:
+    if word not in ("tenant", "source"):
+        raise ValueError(f"scope is tenant or source, not {word!r}")
+    return word == "source"
 
 
 def _judged(word: str, names: set[str]) -> str:
     if word not in names and word not in set(Grade):
         raise ValueError(f"a limit is for a grade or a namespace, not {word!r}")
     return word
+
+
+def _number(document: Mapping[str, Any], word: str, low: int, high: int, default: int | None = None) -> int:
+    value = document.get(word, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{word} is not a number from {low} to {high}")
+    return value
+
+
+def _check_words(document: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+    unknown = sorted(str(word) for word in document.keys() - known)
+    if unknown:
+        raise ValueError(f"{place} has unknown words: {', '.join(unknown)}")

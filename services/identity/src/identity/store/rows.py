@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from identity.domain.consents import Address
-from identity.domain.linking import LinkKey, Standing
+from identity.domain.groups import LinkKey
+from identity.domain.linking import Standing
 from identity.domain.person_ids import IdBlocks
 
 
