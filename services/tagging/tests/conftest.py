@@ -104,7 +104,14 @@ class World:
         )
         self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns)
         self.compute = ComputeEverybody(
-            self.database, self.changelog, self.everybody, self.facts, self.tags, self.columns, self.recompute
+            self.database,
+            self.changelog,
+            self.everybody,
+            self.facts,
+            self.tags,
+            self.columns,
+            self.recompute,
+            self.clock,
         )
         self.apply_tags = ApplyTags(self.facts, self.tags, self.changelog, self.dictionary, self.clock)
         self.run_requests = RunRequests(self.tags, self.columns, lambda: next(self._ids))

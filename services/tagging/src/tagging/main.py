@@ -245,7 +245,7 @@ def open_computing(store: Store) -> Computing:
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
     everybody = Everybody(database, facts, store.relations, tags, columns)
-    compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute)
+    compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute, clock)
     worker = ComputationWorker(
         database,
         tags.computations,

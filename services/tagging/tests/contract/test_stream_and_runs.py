@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from tagging.app.apply_changes import StoreFacts
 from tagging.catalogue.files import retail_definitions
 from tagging.domain.persons import Person, PersonState
 from tagging.store.tag_ports import RunState
@@ -181,7 +182,7 @@ def test_a_run_is_cancelled_and_what_is_published_stays(world, monkeypatch):
     assert world.values("orders")["orders"] == {1: 20_000, 2: 10_000, 3: 0}
 
 
-def test_an_interrupted_run_starts_over_at_its_own_moment(world):
+def test_an_interrupted_run_starts_over_and_loses_nothing_that_came_meanwhile(world):
     world.define(ORDERS)
     shop(world)
     run = world.database.write_now(world.run_requests.create, "t1", "q", [])
@@ -198,12 +199,13 @@ def test_an_interrupted_run_starts_over_at_its_own_moment(world):
     world.compute._publish = publish
     world.open()
     world.database.write_now(world.tags.computations.end_all)
-    started = world.clock.now()
     world.clock.advance(dt.timedelta(hours=1))
+    world.store(world.event(4, "order_paid", world.ago(minutes=1), amount=1))
     tenant, interrupted = world.execute_runs.next()
     assert interrupted.state is RunState.RUNNING
     done = world.execute_runs.execute(tenant, interrupted)
-    assert (done.state, done.as_of) == (RunState.SUCCEEDED, started)
+    assert (done.state, done.as_of) == (RunState.SUCCEEDED, world.clock.now())
+    assert world.values("orders") == {"orders": {1: 20_000, 2: 10_000, 3: 10_000}}
     assert world.execute_runs.next() is None
 
 
@@ -261,3 +263,36 @@ def test_the_retail_catalogue_agrees_in_stream_and_run(world):
     )
     assert (streamed.pop("win_back_target"), computed.pop("win_back_target")) == ({1: False, 3: False},) * 2
     assert computed == streamed
+
+
+def test_an_order_stored_just_before_a_run_records_who_is_touched_counts(world):
+    """Between the worker's decision and the run's first transaction the writer may be busy with live facts."""
+    world.define(ORDERS)
+    shop(world)
+    begin = world.tags.computations.begin
+
+    def order_first(connection, *args):
+        world.tags.computations.begin = begin
+        world.clock.advance(dt.timedelta(seconds=1))
+        stored = StoreFacts(world.facts, world.clock.now)(
+            connection, "t1", None, [], [world.event(4, "order_paid", world.clock.now(), amount=1)]
+        )
+        world.recompute(connection, "t1", stored.touched)
+        begin(connection, *args)
+
+    world.tags.computations.begin = order_first
+    assert world.run().failures == {}
+    assert world.values("orders") == {"orders": {1: 20_000, 2: 10_000, 3: 10_000}}
+
+
+def test_before_the_day_rolls_a_run_stands_at_yesterday_where_the_stream_does(world):
+    world.define(
+        ORDERS, "{tag_id: today, name: x, type: number, statistic: COUNT(order_paid) IN LAST 1 DAYS}"
+    )
+    world.store(world.person(1, 1))
+    world.clock.advance(dt.timedelta(hours=13))
+    world.store(world.event(1, "order_paid", world.ago(minutes=1), amount=1))
+    streamed = world.values()
+    assert streamed == {"orders": {1: 10_000}, "today": {1: 0}}
+    world.run()
+    assert world.values() == streamed

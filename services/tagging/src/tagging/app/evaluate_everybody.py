@@ -42,9 +42,10 @@ PAGE = 5_000
 
 @dataclass(frozen=True)
 class Computed:
-    """A column of everybody: `values` has a slot per person of the snapshot. `cuts`: as decided by."""
+    """A column of everybody at a moment: `values` has a slot per person of the snapshot. `cuts`: as decided by."""
 
     recipe: Recipe
+    as_of: dt.datetime
     values: Vector
     cuts: Cuts | None
 
@@ -93,7 +94,7 @@ class Snapshot:
                 own = {**own, SEEN: self._latest(recipe, moment)}
             frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
             values = recipe.decide(own, self.known, moment, frozen)
-            found.append(Computed(recipe, values, frozen))
+            found.append(Computed(recipe, moment.as_of, values, frozen))
             if recipe.column in self.plan.tags:
                 self.register(recipe.column, recipe.shape, self.persons, values)
         return found, failures

@@ -1,7 +1,7 @@
 """Features: behaviour as columns, for those who select by it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -18,7 +18,7 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
-from tagging.app.publish import ComputeEverybody, Task
+from tagging.app.publish import ComputeEverybody
 from tagging.domain.columns import Coded, Shape, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
 from tagging.domain.recipe import Moment, Recipe
@@ -114,9 +114,8 @@ class KeepFeatures:
         waiting = self._database.read_now(self._tags.features.backfilling)
         for tenant, features in waiting.items():
             columns = {each.column for each in features}
-            computation_id = f"feature-{microseconds(self._clock.machine_now())}"
-            task = Task(tenant, computation_id, lambda _: columns, self._clock.now())  # noqa: B023
-            self._compute(task, _FeatureWatcher(self._database, self._changelog, self._tags, tenant))
+            watcher = _FeatureWatcher(self._database, self._changelog, self._tags, tenant)
+            self._compute(tenant, "feature", lambda _: columns, watcher)  # noqa: B023
             return True
         return False
 
@@ -146,6 +145,8 @@ class _FeatureWatcher:
         self._changelog = changelog
         self._tags = tags
         self._tenant = tenant
+
+    def begun(self, as_of: datetime, columns: Collection[str]) -> None: ...
 
     def published(self, column: str, known_count: int) -> None:
         self._turn(

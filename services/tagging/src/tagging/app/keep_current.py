@@ -8,7 +8,7 @@ from servicekit.database import Database
 from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.publish import SILENT, ColumnChoice, ComputeEverybody, Outcome, Task
+from tagging.app.publish import SILENT, ColumnChoice, ComputeEverybody, Outcome, ageing
 from tagging.app.recompute import RecomputePersons
 from tagging.domain.columns import microseconds
 from tagging.store.ports import FactStores
@@ -78,23 +78,20 @@ class KeepCurrent:
         return False
 
     def _age_chunk(self, connection: Connection, tenant: str, due: Collection[int], now_us: int) -> None:
-        ageing = _ageing(self._columns.of(connection, tenant))
-        if not ageing:  # the columns that they were due for are gone
+        columns = _ageing(self._columns.of(connection, tenant))
+        if not columns:  # the columns that they were due for are gone
             self._tags.due.forget(connection, tenant, now_us)
             return
-        entries = self._recompute.columns_of(connection, tenant, due, ageing)
+        entries = self._recompute.columns_of(connection, tenant, due, columns)
         known = self._facts.key_map.persons(connection, tenant, due)
         gone = [each for each in due if each not in known]
         self._tags.due.put(connection, tenant, dict.fromkeys(gone))
         self._changelog.append(connection, Lane.BULK, entries)
 
     def _everybody(self, tenant: str, why: str, columns: ColumnChoice) -> Outcome:
-        now = self._clock.now()
-        computation_id = f"{why}-{microseconds(self._clock.machine_now())}"
-        return self._compute(Task(tenant, computation_id, columns, now), SILENT)
+        return self._compute(tenant, why, columns, SILENT)
 
 
 def _ageing(plan: ColumnPlan) -> set[str]:
     """The stream columns that change by themselves within a day, and what rests on them."""
-    start = [each for each in plan.stream() if plan.recipes[each].triggers]
-    return plan.with_what_rests_on_them(start) & plan.stream()
+    return plan.with_what_rests_on_them(ageing(plan)) & plan.stream()

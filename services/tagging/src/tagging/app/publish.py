@@ -5,18 +5,21 @@ more at the end, by the stream's own means, because cuts and inputs may have cha
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
 
 import numpy as np
 from servicekit.changelog import Changelog, Entry
+from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
+from tagging.app.evaluate_persons import Clocks
 from tagging.app.recompute import RecomputePersons
 from tagging.domain.ageing import NEVER
 from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
@@ -34,6 +37,10 @@ DUE_CHUNK = 5_000
 class Watcher(Protocol):
     """Who waits for a computation."""
 
+    def begun(self, as_of: dt.datetime, columns: Collection[str]) -> None:
+        """These columns are computed, at this moment."""
+        ...
+
     def published(self, column: str, known_count: int) -> None:
         """A column stands."""
         ...
@@ -47,6 +54,8 @@ class Watcher(Protocol):
 
 class _Silence:
     """Nobody waits."""
+
+    def begun(self, as_of: dt.datetime, columns: Collection[str]) -> None: ...
 
     def published(self, column: str, known_count: int) -> None: ...
 
@@ -62,11 +71,11 @@ ColumnChoice = Callable[[ColumnPlan], Collection[str]]
 
 @dataclass(frozen=True)
 class Task:
-    """What to compute. `run_id` names the run whose cuts are frozen; "" freezes none and uses the latest."""
+    """A computation under way: whoever is touched since it began is recorded, and `as_of` is not before that, so
+    nothing falls between. `run_id` names the run whose cuts are frozen; "" freezes none and uses the latest."""
 
     tenant: str
     computation_id: str
-    columns: ColumnChoice
     as_of: dt.datetime
     run_id: str = ""
 
@@ -93,7 +102,9 @@ class ComputeEverybody:
         tags: TagStores,
         columns: ColumnsInForce,
         recompute: RecomputePersons,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._database = database
         self._changelog = changelog
         self._everybody = everybody
@@ -107,26 +118,35 @@ class ComputeEverybody:
         """The process ends: what computes raises Interrupted before its next column. From any thread."""
         self._stopping.set()
 
-    def __call__(self, task: Task, watcher: Watcher) -> Outcome:
-        outcome = Outcome()
-        self._database.write_now(self._tags.computations.begin, task.tenant, task.computation_id)
+    @contextmanager
+    def begin(self, tenant: str, why: str, run_id: str = "") -> Iterator[Task]:
+        """A task until the block ends. `why` names the computation, together with the machine's time."""
+        computation_id = f"{why}-{microseconds(self._clock.machine_now())}"
+        self._database.write_now(self._tags.computations.begin, tenant, computation_id)
         try:
-            plan = self._database.read_now(self._columns.of, task.tenant)
-            seen = self._database.read_now(self._facts_seen, task.tenant)
-            chosen = set(task.columns(plan))
+            yield Task(tenant, computation_id, self._clock.now(), run_id)
+        finally:
+            self._database.write_now(self._tags.computations.end, tenant, computation_id)
+
+    def __call__(
+        self, tenant: str, why: str, columns: ColumnChoice, watcher: Watcher, *, run_id: str = ""
+    ) -> Outcome:
+        outcome = Outcome()
+        with self.begin(tenant, why, run_id) as task:
+            plan = self._database.read_now(self._columns.of, tenant)
+            seen = self._database.read_now(self._facts_seen, tenant)
+            chosen = set(columns(plan))
+            watcher.begun(task.as_of, chosen)
             wanted = chosen & plan.recipes.keys()
             for column in sorted(chosen & plan.broken.keys()):
                 self._fail(outcome, watcher, column, plan.broken[column])
-            ageing = {column for column in plan.stream() if plan.recipes[column].triggers}
-            with self._everybody.snapshot(task.tenant, wanted | ageing) as snapshot:
+            with self._everybody.snapshot(tenant, wanted | ageing(plan)) as snapshot:
                 self._compute(task, snapshot, wanted, outcome, watcher)
                 if not outcome.stopped:
-                    self._store_due(task, snapshot, plan)
+                    self.store_due(task, snapshot)
             self.settle_touched(task, outcome)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
-                self._database.write_now(self._forget_stale, task.tenant, seen)
-        finally:
-            self._database.write_now(self._tags.computations.end, task.tenant, task.computation_id)
+                self._database.write_now(self._forget_stale, tenant, seen)
         return outcome
 
     def _facts_seen(
@@ -139,9 +159,9 @@ class ComputeEverybody:
     def _compute(
         self, task: Task, snapshot: Snapshot, wanted: set[str], outcome: Outcome, watcher: Watcher
     ) -> None:
-        moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
+        clocks = Clocks.of(snapshot.tenant, task.as_of)
         cuts = self.latest_cuts(task.tenant, snapshot.plan, wanted)
-        for step in snapshot.plan.in_order(wanted):
+        for moment, step in _at_moments(clocks, snapshot.plan.in_order(wanted)):
             if watcher.stops():
                 outcome.stopped = True
                 return
@@ -210,7 +230,7 @@ class ComputeEverybody:
             snapshot.persons[of_block],
             values,
             touched[touched >> BLOCK_BITS == block],
-            task.as_of,
+            computed.as_of,
         )
         return self._tags.entries.blocks(task.tenant, change)
 
@@ -236,12 +256,12 @@ class ComputeEverybody:
         self._tags.catalogue.set_coverage(connection, tenant, column, known)
         return known
 
-    def _store_due(self, task: Task, snapshot: Snapshot, plan: ColumnPlan) -> None:
+    def store_due(self, task: Task, snapshot: Snapshot) -> None:
         """When everybody is due next, of all columns that age, whatever was computed. Who is overdue even so
         is gone, or was due for a column that is."""
-        ageing = [plan.recipes[each] for each in plan.stream() if plan.recipes[each].triggers]
-        if ageing:
-            due = snapshot.due(ageing, Moment(task.as_of, snapshot.tenant.settings.calendar))
+        recipes = [snapshot.plan.recipes[each] for each in sorted(ageing(snapshot.plan))]
+        if recipes:
+            due = snapshot.due(recipes, Moment(task.as_of, snapshot.tenant.settings.calendar))
             for start in range(0, len(due), DUE_CHUNK):
                 part = slice(start, start + DUE_CHUNK)
                 self._database.write_now(self._put_due, task, snapshot.persons[part], due[part])
@@ -291,6 +311,22 @@ class Interrupted(Exception):
 
 class Overtaken(Exception):
     """What was computed is of a definition that is no longer in force."""
+
+
+def ageing(plan: ColumnPlan) -> set[str]:
+    """The stream columns that change by themselves between midnights."""
+    return {column for column in plan.stream() if plan.recipes[column].triggers}
+
+
+def _at_moments(
+    clocks: Clocks, steps: Iterable[Sequence[Recipe]]
+) -> Iterator[tuple[Moment, Sequence[Recipe]]]:
+    """Each step, in two parts when the day is over and has not rolled: its windows still stand at its end."""
+    for step in steps:
+        by_moment: dict[Moment, list[Recipe]] = {}
+        for recipe in step:
+            by_moment.setdefault(clocks.moment(recipe), []).append(recipe)
+        yield from by_moment.items()
 
 
 def blocks_of(snapshot: Snapshot, present: Collection[int]) -> list[int]:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
 from tagging.app.publish import ComputeEverybody, Outcome, Task, blocks_of
-from tagging.domain.columns import microseconds
 from tagging.domain.recipe import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -57,18 +56,12 @@ class RollDay:
         return False
 
     def _roll(self, tenant: Tenant) -> None:
-        now = self._clock.now()
-        computation_id = f"day-{microseconds(self._clock.machine_now())}"
-        task = Task(tenant.name, computation_id, turning_at_midnight, now)
-        self._database.write_now(self._tags.computations.begin, tenant.name, computation_id)
-        try:
+        with self._compute.begin(tenant.name, "day") as task:
             plan = self._database.read_now(self._columns.of, tenant.name)
             with self._everybody.snapshot(tenant.name, turning_at_midnight(plan)) as snapshot:
                 computed = self._compute_columns(task, snapshot)
                 self._database.write_now(self._publish, task, snapshot, computed)
             self._compute.settle_touched(task, Outcome())
-        finally:
-            self._database.write_now(self._tags.computations.end, tenant.name, computation_id)
 
     def _compute_columns(self, task: Task, snapshot: Snapshot) -> list[Computed]:
         chosen = turning_at_midnight(snapshot.plan)

@@ -9,7 +9,7 @@ from servicekit.database import Database
 from servicekit.errors import QueueFull, ResourceExists, ResourceNotFound, WrongState
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.publish import ComputeEverybody, Interrupted, Task
+from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.domain.columns import microseconds
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.errors import nearest
@@ -67,7 +67,8 @@ class RunRequests:
 
 
 class ExecuteRuns:
-    """Computes runs, one after the other. A run that a crash interrupted starts over, at its own moment."""
+    """Computes runs, one after the other. A run that a crash interrupted starts over, at a new
+    moment: values of its first one would take back what came since."""
 
     def __init__(self, database: Database, tags: TagStores, compute: ComputeEverybody, clock: Clock) -> None:
         self._database = database
@@ -83,17 +84,13 @@ class ExecuteRuns:
     def execute(self, tenant: str, run: Run) -> Run:
         """Blocks until the run has ended."""
         watcher = _RunWatcher(self._database, self._tags.runs, tenant, run.run_id, self._machine_ms)
-        as_of = run.as_of or self._clock.now()
 
         def columns(plan: ColumnPlan) -> Collection[str]:
             asked = run.tag_ids or (*plan.tags, *plan.recipes)
-            chosen = plan.with_what_they_rest_on(asked) | (set(asked) & plan.broken.keys())
-            watcher.started(as_of, len(chosen & plan.tags.keys()))
-            return chosen
+            return plan.with_what_they_rest_on(asked) | (set(asked) & plan.broken.keys())
 
-        computation_id = f"run-{run.run_id}-{microseconds(self._clock.machine_now())}"
         try:
-            outcome = self._compute(Task(tenant, computation_id, columns, as_of, run.run_id), watcher)
+            outcome = self._compute(tenant, f"run-{run.run_id}", columns, watcher, run_id=run.run_id)
         except Interrupted:
             raise
         except Exception as error:
@@ -119,14 +116,15 @@ class _RunWatcher:
         self._run_id = run_id
         self._machine_ms = machine_ms
 
-    def started(self, as_of: datetime, tag_count: int) -> None:
+    def begun(self, as_of: datetime, columns: Collection[str]) -> None:
+        tags = [each for each in columns if not each.startswith(FEATURE_PREFIX)]
         self._change(
             lambda run: replace(
                 run,
                 state=RunState.RUNNING,
-                as_of=run.as_of or as_of,
+                as_of=as_of,
                 started_ms=run.started_ms or self._machine_ms(),
-                tag_count=tag_count,
+                tag_count=len(tags),
                 coverage={},
                 failures={},
             )
