@@ -195,7 +195,7 @@ class Receipts:
 def _said(channel: port.Channel, callback: Callback) -> list[Said]:
     """Raises ChannelError for whatever is wrong with the callback: none may stop those behind it."""
     try:
-        said = [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
+        said: list[Said] = [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
     except port.ChannelError:
         raise
     except Exception as error:
