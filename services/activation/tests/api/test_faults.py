@@ -88,6 +88,13 @@ async def test_faults_of_every_kind_at_random(world: World) -> None:
     await assert_one_each(world, WECHAT, persons)
 
 
+async def test_tokens_that_end_right_after_their_renewal_pause_no_campaign(world: World) -> None:
+    persons = world.audience(30, WECHAT)
+    world.suffer(WECHAT, Fault.TOKEN_EXPIRED, limit=6)
+    await world.run(WECHAT)
+    await assert_one_each(world, WECHAT, persons)
+
+
 async def test_an_outcome_that_stays_unknown_is_abandoned_and_said(world: World) -> None:
     persons = world.audience(3, WECHAT)
     world.receipts(dropped=1.0)

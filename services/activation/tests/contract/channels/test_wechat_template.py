@@ -23,10 +23,35 @@ async def test_a_token_that_ended_early_is_renewed_without_force(rig):
     assert len(rig.effects()) == 2
 
 
+async def test_a_token_that_ends_right_after_its_renewal_is_waited_out(rig):
+    rig.suffer(Fault.TOKEN_EXPIRED)
+    (outcome,) = await rig.channel.submit(await rig.wire(addresses=["openid-0"]), TIMEOUT_S)
+    assert (outcome.verdict, outcome.scope, outcome.reason) == (Verdict.RETRY, None, "TOKEN_42001")
+    assert outcome.after_s > 0
+    rig.sandbox.faults.replace(())
+    (outcome,) = await rig.channel.submit(await rig.wire(addresses=["openid-0"]), TIMEOUT_S)
+    assert outcome.verdict is Verdict.ACCEPTED
+    assert len(rig.effects()) == 1
+
+
 async def test_tokens_that_never_work_are_said_of_the_account(rig):
     rig.suffer(Fault.TOKEN_EXPIRED)
-    (outcome,) = await rig.channel.submit(await rig.wire(1), TIMEOUT_S)
-    assert (outcome.verdict, outcome.scope, outcome.reason) == (Verdict.REJECTED, Scope.ACCOUNT, "42001")
+    for place, expected in enumerate([Verdict.RETRY, Verdict.RETRY, Verdict.REJECTED]):
+        (outcome,) = await rig.channel.submit(await rig.wire(1), TIMEOUT_S)
+        assert outcome.verdict is expected, place
+        rig.clock.at += 31
+    assert (outcome.scope, outcome.reason) == (Scope.ACCOUNT, "42001")
+
+
+async def test_a_token_that_was_taken_ends_the_count(rig):
+    rig.suffer(Fault.TOKEN_EXPIRED)
+    await rig.channel.submit(await rig.wire(addresses=["openid-0"]), TIMEOUT_S)
+    rig.sandbox.faults.replace(())
+    await rig.channel.submit(await rig.wire(addresses=["openid-1"]), TIMEOUT_S)
+    rig.clock.at += 61
+    rig.suffer(Fault.TOKEN_EXPIRED)
+    (outcome,) = await rig.channel.submit(await rig.wire(addresses=["openid-2"]), TIMEOUT_S)
+    assert outcome.verdict is Verdict.RETRY
 
 
 async def test_a_token_serves_for_its_time_and_is_renewed_before_its_end(rig):

@@ -131,8 +131,11 @@ class WechatTemplateChannel:
                 return answers.all_alike(wire, Verdict.RETRY, reason, answers.NOT_CONNECTED_RETRY_S)
             outcomes, meaning = await self._submit_once(wire, token, deadline)
             if meaning is None or not meaning.renew:
-                break
-        return outcomes
+                return outcomes
+        if self._tokens.refused_for_long():
+            return outcomes
+        reason = f"TOKEN_{outcomes[0].reason}"
+        return answers.all_alike(wire, Verdict.RETRY, reason, answers.NOT_CONNECTED_RETRY_S)
 
     def parse_receipts(self, callback: Callback) -> tuple[Receipt, ...]:
         callbacks.authenticate(callback, self._account.callback_token)
@@ -163,6 +166,8 @@ class WechatTemplateChannel:
         if decided is not None:
             return decided, None
         code = errcode(reply)
+        if code and not self._errors.meaning(code).renew:
+            self._tokens.taken()
         if code == SUCCESS:
             return answers.accepted(wire.deliveries, _msgid(reply)), None
         if not code:

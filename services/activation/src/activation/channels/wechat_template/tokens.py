@@ -12,6 +12,9 @@ PATH = "/cgi-bin/stable_token"
 EARLY = timedelta(minutes=4)
 """Fetched anew so long before the end; WeChat hands out the next one from five minutes before."""
 
+REFUSED_BORNE = timedelta(minutes=1)
+"""A token may end right after it was given; when none is taken for so long the account is at fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class WechatAccount:
@@ -43,6 +46,7 @@ class Tokens:
         self._lock = asyncio.Lock()
         self._token = ""
         self._ends: datetime | None = None
+        self._refused_since: datetime | None = None
 
     async def get(self, deadline: Deadline, *, refused: str = "") -> str:
         """The token; `refused` is one that WeChat did not take and must not be given again.
@@ -54,6 +58,16 @@ class Tokens:
             if not self._token or self._token == refused or self._ends is None or self._ends <= self._now():
                 await self._fetch(deadline)
             return self._token
+
+    def taken(self) -> None:
+        """WeChat took a token."""
+        self._refused_since = None
+
+    def refused_for_long(self) -> bool:
+        """Notes that WeChat refused a token right after its renewal; whether it has taken none for a minute."""
+        now = self._now()
+        self._refused_since = self._refused_since or now
+        return now - self._refused_since >= REFUSED_BORNE
 
     async def _fetch(self, deadline: Deadline) -> None:
         content = {
