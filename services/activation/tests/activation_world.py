@@ -21,6 +21,7 @@ from activation.channels.wechat_template.tokens import WechatAccount
 from activation.main import Neighbours, Wiring, wire
 from activation.store.vault import Vault
 from activation_neighbours import Identity, Segments, services
+from google.protobuf.message import Message
 from huaxiang.activation.v1 import campaign_pb2, campaign_service_pb2_grpc, delivery_service_pb2_grpc
 from huaxiang.activation.v1 import campaign_service_pb2 as campaigns_pb2
 from huaxiang.activation.v1 import delivery_service_pb2 as deliveries_pb2
@@ -164,7 +165,10 @@ def campaign(channel: str, campaign_id: str = "c1", **fields: object) -> campaig
         template=template,
     )
     for name, value in fields.items():
-        setattr(message, name, value)
+        if isinstance(value, Message):
+            getattr(message, name).CopyFrom(value)
+        else:
+            setattr(message, name, value)
     return message
 
 

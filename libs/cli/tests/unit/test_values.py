@@ -5,11 +5,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from cli.importing.values import BadCell, boolean, date, moment, number, put_moment, put_value
-from google.protobuf.timestamp_pb2 import Timestamp
+from cli.calls.values import plain
+from cli.importing.values import BadCell, boolean, date, moment, number, put_value
 from huaxiang.type.v1 import value_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from servicekit.values import put_scalar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -113,9 +114,18 @@ def test_each_type_goes_to_its_field() -> None:
     assert put("0.5", "number").number_value == 5_000
 
 
-@given(st.datetimes(timezones=st.sampled_from([SHANGHAI, ZoneInfo("Europe/London"), dt.UTC])))
-def test_a_moment_is_set_exactly(aware: dt.datetime) -> None:
-    expected, found = Timestamp(), Timestamp()
-    expected.FromDatetime(aware)
-    put_moment(found, aware)
-    assert found == expected
+def test_times_in_a_list_are_in_the_mapping_s_zone_when_they_have_none() -> None:
+    noon = dt.datetime(2026, 6, 30, 12)  # noqa: DTZ001  # as Parquet says it
+    cells = [noon, noon.replace(tzinfo=dt.UTC), noon.date()]
+    bare, aware, day = put(cells, "list").list_value.values
+    assert bare.datetime_value.ToDatetime(dt.UTC) == noon.replace(tzinfo=SHANGHAI)
+    assert aware.datetime_value.ToDatetime(dt.UTC) == noon.replace(tzinfo=dt.UTC)
+    assert day.date_value == noon.toordinal() - dt.date(1970, 1, 1).toordinal()
+
+
+@given(st.one_of(st.booleans(), st.text(), st.dates(), st.datetimes(timezones=st.just(dt.UTC)), st.none()))
+def test_values_are_shown_to_programs_as_plain_data(said: object) -> None:
+    value = value_pb2.Value()
+    if said is not None:
+        put_scalar(value, said)  # type: ignore[arg-type]
+    assert plain(value) == (said.isoformat() if isinstance(said, dt.date) else said)

@@ -48,11 +48,39 @@ def timestamp(time_us: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest_us * 1_000)
 
 
+def put_moment(message: Timestamp, moment: dt.datetime) -> None:
+    """Sets a message to a moment, exact to the microsecond. Raises ValueError for one without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a zone")
+    since = moment - EPOCH
+    message.seconds = since.days * _DAY_S + since.seconds
+    message.nanos = since.microseconds * 1_000
+
+
+def timestamp_of(moment: dt.datetime) -> Timestamp:
+    """The message of a moment, exact to the microsecond. Raises ValueError for one without a zone."""
+    message = Timestamp()
+    put_moment(message, moment)
+    return message
+
+
 def moment(message: Timestamp) -> dt.datetime:
     """Aware, in UTC. Raises NotAValue."""
     if problem := time_problem(message):
         raise NotAValue(problem)
     return EPOCH + dt.timedelta(microseconds=microseconds(message))
+
+
+def date_of(days: int) -> dt.date:
+    """The date of days since 1970-01-01. Raises NotAValue."""
+    if problem := date_problem(days):
+        raise NotAValue(problem)
+    return dt.date.fromordinal(days + EPOCH.toordinal())
+
+
+def days_of(date: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return date.toordinal() - EPOCH.toordinal()
 
 
 def scalar(message: value_pb2.Value) -> Scalar | None:
@@ -67,9 +95,7 @@ def scalar(message: value_pb2.Value) -> Scalar | None:
         case "text_value":
             return message.text_value
         case "date_value":
-            if problem := date_problem(message.date_value):
-                raise NotAValue(problem)
-            return dt.date.fromordinal(message.date_value + EPOCH.toordinal())
+            return date_of(message.date_value)
         case "datetime_value":
             return moment(message.datetime_value)
         case _:
@@ -86,8 +112,6 @@ def put_scalar(message: value_pb2.Value, value: Scalar) -> None:
         case str():
             message.text_value = value
         case dt.datetime():
-            if value.tzinfo is None:
-                raise ValueError("a moment needs a zone")
-            message.datetime_value.CopyFrom(timestamp((value - EPOCH) // dt.timedelta(microseconds=1)))
+            put_moment(message.datetime_value, value)
         case dt.date():
-            message.date_value = value.toordinal() - EPOCH.toordinal()
+            message.date_value = days_of(value)

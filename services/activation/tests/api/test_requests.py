@@ -3,6 +3,7 @@
 import grpc
 import pytest
 from activation_world import PUSH, SMS, WECHAT, S, World, campaign, campaigns_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.activation.v1 import campaign_pb2
 from servicekit.status import reason_of
 
@@ -32,6 +33,7 @@ def start(world: World, campaign_id: str = "c1", **who: str):  # type: ignore[no
         (SMS, {"snapshot_id": ""}, "INVALID_FIELD", {"field": "campaign.snapshot_id"}),
         (SMS, {"holdout_basis_points": 10_000}, "INVALID_FIELD", {"field": "campaign.holdout_basis_points"}),
         (SMS, {"display_name": "x" * 129}, "INVALID_FIELD", {"field": "campaign.display_name"}),
+        (SMS, {"expire_time": Timestamp(seconds=10**12)}, "INVALID_FIELD", {"field": "campaign.expire_time"}),
         (SMS, {"brand": "x" * 129}, "INVALID_FIELD", {"field": "campaign.brand"}),
     ],
 )

@@ -453,3 +453,7 @@ async def test_a_column_is_evaluated_at_any_moment(tagging: Tagging) -> None:
     assert await counts(NOW - dt.timedelta(days=4)) == {1: 10_000, 2: 10_000}
     assert await counts(NOW - dt.timedelta(days=10)) == {1: 0, 2: 10_000}
     assert await states(tagging) == {}
+    request = feature_service_pb2.EvaluateFeatureRequest(form="COUNT(order_paid)")
+    request.as_of.nanos = -1
+    code, said = await refused(anext(aiter(tagging.features.EvaluateFeature(request))))
+    assert (code, said.metadata["field"]) == ("INVALID_ARGUMENT", "as_of")

@@ -9,7 +9,8 @@ from huaxiang.identity.v1 import change_pb2, person_pb2, tenant_settings_pb2
 from huaxiang.type.v1 import value_pb2
 from hypothesis import given
 from hypothesis import strategies as st
-from tagging.api.parse import NotAValue, property_value, value
+from servicekit.values import NotAValue
+from tagging.api.parse import property_value, value
 from tagging.domain.facts import Fact, first_version, version_of
 from tagging.domain.persons import PersonState
 from tagging.domain.tenants import TenantSettings
@@ -75,6 +76,8 @@ def test_values_of_the_contract_are_read() -> None:
         Value(list_value={"values": [Value(record_value={}), Value(text_value="a")]}),
         Value(list_value={"values": [Value(text_value="a"), Value(record_value={})]}),
         Value(list_value={"values": [Value(list_value={})]}),
+        Value(list_value={"values": [Value(text_value="a"), Value()]}),
+        Value(datetime_value=Timestamp(seconds=253_402_300_800)),
     ],
 )
 def test_values_without_meaning_are_refused(message: value_pb2.Value) -> None:

@@ -5,30 +5,24 @@ from decimal import Decimal
 from typing import Any
 
 from huaxiang.type.v1 import value_pb2
+from servicekit.values import moment, scalar
 
 SCALE = 10_000
-EPOCH = dt.date(1970, 1, 1)
 ABSENT = "-"
 
 
 def plain(value: value_pb2.Value) -> Any:
     """None when unknown; a whole number as int, else the float nearest to its four decimals; dates in ISO 8601."""
     match value.WhichOneof("kind"):
-        case "bool_value":
-            return value.bool_value
         case "number_value":
             return unscaled(value.number_value)
-        case "text_value":
-            return value.text_value
-        case "date_value":
-            return (EPOCH + dt.timedelta(days=value.date_value)).isoformat()
-        case "datetime_value":
-            return value.datetime_value.ToDatetime(dt.UTC).isoformat()
         case "list_value":
             return [plain(each) for each in value.list_value.values]
         case "record_value":
             return {name: plain(each) for name, each in sorted(value.record_value.fields.items())}
-    return None
+        case _:
+            said = scalar(value)
+            return said.isoformat() if isinstance(said, dt.date) else said
 
 
 def shown(value: value_pb2.Value) -> str:
@@ -41,7 +35,7 @@ def shown(value: value_pb2.Value) -> str:
         case "number_value":
             return amount(value.number_value)
         case "datetime_value":
-            return value.datetime_value.ToDatetime(dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            return moment(value.datetime_value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         case "list_value":
             return ", ".join(shown(each) for each in value.list_value.values)
         case "record_value":

@@ -6,9 +6,10 @@ from typing import Any
 
 from huaxiang.identity.v1 import record_pb2
 from huaxiang.type.v1 import value_pb2
+from servicekit.values import put_moment
 
 from cli.importing.mapping import FileMapping, ValueMapping
-from cli.importing.values import BadCell, moment, put_moment, put_value
+from cli.importing.values import BadCell, moment, put_value
 
 _CHANNELS = {
     "sms": record_pb2.CHANNEL_SMS,

@@ -7,13 +7,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
+from servicekit.values import put_moment, put_scalar
 
 SCALE = 10_000
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-EPOCH_DAY = EPOCH.toordinal()
-DAY_S = 86_400
 TRUE_TEXTS = frozenset({"1", "true", "yes", "y", "t", "是"})
 FALSE_TEXTS = frozenset({"0", "false", "no", "n", "f", "否"})
 INT64 = range(-(2**63), 2**63)
@@ -82,13 +79,6 @@ def boolean(cell: Any) -> bool:
     raise BadCell("is neither yes nor no")
 
 
-def put_moment(target: Timestamp, aware: dt.datetime) -> None:
-    """Sets a moment, exact to the microsecond."""
-    since = aware - EPOCH
-    target.seconds = since.days * DAY_S + since.seconds
-    target.nanos = since.microseconds * 1_000
-
-
 def put_value(target: value_pb2.Value, cell: Any, type_: str, zone: ZoneInfo) -> None:
     """Sets a value of a stated type. Raises BadCell."""
     match type_:
@@ -97,16 +87,16 @@ def put_value(target: value_pb2.Value, cell: Any, type_: str, zone: ZoneInfo) ->
         case "bool":
             target.bool_value = boolean(cell)
         case "date":
-            target.date_value = date(cell).toordinal() - EPOCH_DAY
+            put_scalar(target, date(cell))
         case "datetime":
             put_moment(target.datetime_value, moment(cell, zone))
         case "list":
-            _put_list(target, cell)
+            _put_list(target, cell, zone)
         case _:
             target.text_value = str(cell)
 
 
-def _put_list(target: value_pb2.Value, cell: Any) -> None:
+def _put_list(target: value_pb2.Value, cell: Any, zone: ZoneInfo) -> None:
     """A Parquet list, or JSON text. Numbers inside stay exact: JSON decimals are read as Decimal."""
     if isinstance(cell, str):
         try:
@@ -117,23 +107,23 @@ def _put_list(target: value_pb2.Value, cell: Any) -> None:
         raise BadCell("is not a list")
     target.list_value.SetInParent()
     for element in cell:
-        _put_untyped(target.list_value.values.add(), element)
+        _put_untyped(target.list_value.values.add(), element, zone)
 
 
-def _put_untyped(target: value_pb2.Value, element: Any) -> None:
+def _put_untyped(target: value_pb2.Value, element: Any, zone: ZoneInfo) -> None:
     match element:
         case bool():
             target.bool_value = element
         case int() | float() | Decimal():
             target.number_value = number(element)
         case dt.datetime():
-            target.datetime_value.FromDatetime(element)
+            put_moment(target.datetime_value, moment(element, zone))
         case dt.date():
-            target.date_value = element.toordinal() - EPOCH_DAY
+            put_scalar(target, element)
         case Mapping():
             target.record_value.SetInParent()
             for name, value in element.items():
                 if value is not None and value != "":
-                    _put_untyped(target.record_value.fields[name], value)
+                    _put_untyped(target.record_value.fields[name], value, zone)
         case _:
             target.text_value = str(element)

@@ -7,8 +7,8 @@ from activation.domain.delivery import DeliveryState
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
 from servicekit.errors import InvalidField
+from servicekit.values import NotAValue, moment
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CLASSES = {
     campaign_pb2.MESSAGE_CLASS_UNSPECIFIED: "",
     campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL: "transactional",
@@ -31,7 +31,7 @@ def draft(message: campaign_pb2.Campaign) -> Draft:
         url=message.template.url,
         holdout_basis_points=message.holdout_basis_points,
         holdout_salt=message.holdout_salt,
-        expire_time=_moment(message.expire_time) if message.HasField("expire_time") else None,
+        expire_time=_expire_time(message.expire_time) if message.HasField("expire_time") else None,
         brand=message.brand,
     )
 
@@ -46,8 +46,8 @@ def state(number: int) -> DeliveryState | None:
         raise InvalidField("state", f"{number} is no state of this version") from None
 
 
-def _moment(message: Timestamp) -> dt.datetime:
+def _expire_time(message: Timestamp) -> dt.datetime:
     try:
-        return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
-    except OverflowError:
-        raise InvalidField("campaign.expire_time", "is beyond all calendars") from None
+        return moment(message)
+    except NotAValue as problem:
+        raise InvalidField("campaign.expire_time", str(problem)) from None

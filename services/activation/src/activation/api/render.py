@@ -1,15 +1,13 @@
 """Domain values as answers, and feedback as records of the front door."""
 
-import datetime as dt
-
 from activation.domain.campaign import Campaign, State
 from activation.domain.delivery import TERMINAL, Delivery
 from activation.domain.delivery import DeliveryState as S
 from activation.domain.feedback import Feedback
 from activation.domain.ledger import Report, Step
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
 from huaxiang.identity.v1 import record_pb2
+from servicekit.values import timestamp_of
 
 SOURCE = "activation"
 _STATES = {
@@ -32,13 +30,6 @@ _CHANNELS = {
     "push": record_pb2.CHANNEL_PUSH,
     "email": record_pb2.CHANNEL_EMAIL,
 }
-
-
-def timestamp(moment: dt.datetime) -> Timestamp:
-    """The moment as a message."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def campaign(stored: Campaign) -> campaign_pb2.Campaign:
@@ -65,7 +56,7 @@ def campaign(stored: Campaign) -> campaign_pb2.Campaign:
         etag=stored.etag,
     )
     if stored.expire_time is not None:
-        message.expire_time.CopyFrom(timestamp(stored.expire_time))
+        message.expire_time.CopyFrom(timestamp_of(stored.expire_time))
     return message
 
 
@@ -97,14 +88,14 @@ def delivery(stored: Delivery) -> delivery_service_pb2.Delivery:
         state=int(stored.state),  # type: ignore[arg-type]  # the numbers are the proto's
         reason=stored.reason,
         attempt_count=stored.attempts,
-        update_time=timestamp(stored.update_time),
+        update_time=timestamp_of(stored.update_time),
     )
 
 
 def step(happened: Step) -> delivery_service_pb2.DeliveryStep:
     """Something that happened to a row."""
     return delivery_service_pb2.DeliveryStep(
-        time=timestamp(happened.time),
+        time=timestamp_of(happened.time),
         state=int(happened.state),  # type: ignore[arg-type]  # the numbers are the proto's
         reason=happened.reason,
     )
@@ -115,7 +106,7 @@ def record(feedback: Feedback) -> bytes:
     message = record_pb2.Record(
         source=SOURCE,
         record_id=feedback.record_id,
-        time=timestamp(feedback.time),
+        time=timestamp_of(feedback.time),
         anchor_key_id=feedback.birth_key_id,
     )
     message.event.type = feedback.event_type

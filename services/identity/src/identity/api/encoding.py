@@ -3,6 +3,7 @@
 from huaxiang.identity.v1 import change_pb2, identifier_pb2, person_pb2, tenant_settings_pb2
 from huaxiang.type.v1 import value_pb2
 from servicekit.changelog import StoredEntry
+from servicekit.values import timestamp
 
 from identity.app.encoding import ChangeKind
 from identity.domain.person import Person
@@ -22,9 +23,8 @@ class ProtoEncoding:
             type=event.type,
             anchor_key_id=event.anchor_key_id,
             other_key_ids=event.other_key_ids,
+            time=timestamp(event.time_us),
         )
-        message.time.seconds, remainder_us = divmod(event.time_us, 1_000_000)
-        message.time.nanos = remainder_us * 1_000
         return message.SerializeToString(deterministic=True) + event.properties
 
     def person(self, person: Person) -> bytes:

@@ -1,15 +1,13 @@
 """Requests and tagging's messages as domain values; limits are checked here."""
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2, value_pb2
 from rules.check import Population
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Value
 from rules.schema import EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
 from rules.values import Kind, ValueType
 from segments.domain.changes import (
@@ -24,10 +22,11 @@ from segments.domain.changes import (
     TagChange,
 )
 from segments.domain.dictionary import Dictionary
-from segments.domain.packing import EPOCH, EPOCH_DAY, Coded, damage_of
+from segments.domain.packing import Coded, damage_of
 from segments.domain.segment import Draft
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.revision import LANES, Lane
+from servicekit.values import date_of, scalar
 
 _POPULATIONS: Mapping[int, Population] = {
     segment_pb2.POPULATION_UNSPECIFIED: Population.KNOWN,
@@ -80,33 +79,12 @@ def lanes(number: int) -> tuple[Lane, ...]:
     return (Lane(number),)
 
 
-def moment(message: Timestamp) -> dt.datetime:
-    """The aware moment, in UTC."""
-    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
-
-
 def value(message: value_pb2.Value) -> Value | None:
-    """A tag value; None is unknown, and so is an empty list."""
+    """A tag value; None is unknown, and so is an empty list. Raises NotAValue."""
     if message.WhichOneof("kind") == "list_value":
-        elements = [_scalar(each) for each in message.list_value.values]
+        elements = [scalar(each) for each in message.list_value.values]
         return tuple(each for each in elements if each is not None) or None
-    return _scalar(message)
-
-
-def _scalar(message: value_pb2.Value) -> Scalar | None:
-    match message.WhichOneof("kind"):
-        case "bool_value":
-            return message.bool_value
-        case "number_value":
-            return message.number_value
-        case "text_value":
-            return message.text_value
-        case "date_value":
-            return dt.date.fromordinal(message.date_value + EPOCH_DAY)
-        case "datetime_value":
-            return moment(message.datetime_value)
-        case _:
-            return None
+    return scalar(message)
 
 
 # ------------------------------------------------------------------------------------ tagging's changes
@@ -204,8 +182,7 @@ def feature(tenant: str, position: int, message: change_pb2.FeatureStatus) -> Fe
 
 def day(tenant: str, position: int, message: change_pb2.DayRolled) -> DayRolled:
     """The tenant's day."""
-    rolled = dt.date.fromordinal(message.day + EPOCH_DAY)
-    return DayRolled(tenant, position, rolled, message.time_zone, message.week_start)
+    return DayRolled(tenant, position, date_of(message.day), message.time_zone, message.week_start)
 
 
 def _value_list(message: tag_pb2.ValueType, kind: Kind) -> ValueList | None:

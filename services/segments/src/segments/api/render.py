@@ -1,9 +1,6 @@
 """Domain values as answers and as changelog payloads."""
 
-import datetime as dt
-
 import numpy as np
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import change_service_pb2, segment_pb2, snapshot_service_pb2
 from huaxiang.type.v1 import revision_pb2
 from pyroaring import BitMap
@@ -12,6 +9,7 @@ from segments.app import freshness_notes
 from segments.domain.movement import Movement
 from segments.domain.segment import Segment, Snapshot, State
 from servicekit.changelog import StoredEntry
+from servicekit.values import timestamp_of
 
 _POPULATIONS = {
     Population.KNOWN: segment_pb2.POPULATION_KNOWN,
@@ -25,13 +23,6 @@ _STATES = {
 }
 
 
-def timestamp(moment: dt.datetime) -> Timestamp:
-    """The moment as a message."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
-
-
 def segment(stored: Segment) -> segment_pb2.Segment:
     """A segment as stored."""
     return segment_pb2.Segment(
@@ -43,8 +34,8 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         population=_POPULATIONS[stored.draft.population],
         brand=stored.draft.brand,
         etag=stored.etag,
-        create_time=timestamp(stored.create_time),
-        update_time=timestamp(stored.update_time),
+        create_time=timestamp_of(stored.create_time),
+        update_time=timestamp_of(stored.update_time),
         state=_STATES[stored.state],
         state_note=stored.note,
     )
@@ -53,7 +44,7 @@ def segment(stored: Segment) -> segment_pb2.Segment:
 def freshness(notes: freshness_notes.Freshness) -> segment_pb2.Freshness:
     """What an answer rests on."""
     return segment_pb2.Freshness(
-        as_of=timestamp(notes.as_of),
+        as_of=timestamp_of(notes.as_of),
         population_count=notes.population_count,
         warnings=notes.warnings,
         evaluate_us=notes.evaluate_us,
@@ -67,9 +58,9 @@ def snapshot(stored: Snapshot) -> snapshot_service_pb2.Snapshot:
         segment_id=stored.segment_id,
         canonical_rule=stored.canonical_rule,
         count=stored.count,
-        create_time=timestamp(stored.create_time),
+        create_time=timestamp_of(stored.create_time),
         freshness=segment_pb2.Freshness(
-            as_of=timestamp(stored.as_of), population_count=stored.population_count
+            as_of=timestamp_of(stored.as_of), population_count=stored.population_count
         ),
         revision=revision_pb2.Revision(token=stored.revision_token),
     )

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
 _MICROSECOND = dt.timedelta(microseconds=1)
 _SIZES = struct.Struct("<III")
 
@@ -53,15 +53,35 @@ def damage_of(coded: Coded) -> str:
     return ""
 
 
+def microseconds(moment: dt.datetime) -> int:
+    """Since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(time_us: int) -> dt.datetime:
+    """The aware moment of microseconds since 1970, in UTC."""
+    return _EPOCH + time_us * _MICROSECOND
+
+
+def days(day: dt.date) -> int:
+    """Since 1970-01-01."""
+    return day.toordinal() - _EPOCH_DAY
+
+
+def day_of(number: int) -> dt.date:
+    """The date of days since 1970-01-01."""
+    return dt.date.fromordinal(number + _EPOCH_DAY)
+
+
 def scalar_of(code: int, kind: Kind) -> Scalar:
     """The value of a code; texts have dictionaries instead."""
     match kind:
         case Kind.BOOL:
             return bool(code)
         case Kind.DATE:
-            return dt.date.fromordinal(code + EPOCH_DAY)
+            return day_of(code)
         case Kind.DATETIME:
-            return EPOCH + code * _MICROSECOND
+            return moment_of(code)
         case _:
             return code
 
@@ -72,9 +92,9 @@ def code_of(value: Scalar) -> int:
         case bool():
             return int(value)
         case dt.datetime():
-            return (value - EPOCH) // _MICROSECOND
+            return microseconds(value)
         case dt.date():
-            return value.toordinal() - EPOCH_DAY
+            return days(value)
         case int():
             return value
         case _:

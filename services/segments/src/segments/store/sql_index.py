@@ -1,6 +1,5 @@
 """IndexStore on SQLite and PostgreSQL: whole blocks, and single values that arrived since a block was written."""
 
-import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +18,7 @@ from segments.domain.changes import (
     PersonState,
     TagChange,
 )
-from segments.domain.packing import EPOCH_DAY, Coded, code_of, pack, scalar_of, unpack
+from segments.domain.packing import Coded, code_of, day_of, days, pack, scalar_of, unpack
 from segments.domain.touched import Touched
 from segments.store.ports import EmptyIndex, TenantIndex
 from segments.store.sql_rows import put_many
@@ -272,7 +271,7 @@ def _put_day(connection: Connection, change: DayRolled) -> None:
         (
             change.tenant,
             change.position,
-            change.day.toordinal() - EPOCH_DAY,
+            days(change.day),
             change.time_zone,
             change.week_start,
         ),
@@ -318,7 +317,7 @@ def _stored_changes(connection: Connection) -> Iterable[TagChange | FeatureChang
     ):
         yield FeatureChange(row[0], row[1], row[2], row[3], Kind(row[4]), FeatureState(row[5]), *row[6:])
     for row in execute(connection, "SELECT tenant, position, day, time_zone, week_start FROM tenant_day"):
-        yield DayRolled(row[0], row[1], dt.date.fromordinal(row[2] + EPOCH_DAY), row[3], row[4])
+        yield DayRolled(row[0], row[1], day_of(row[2]), row[3], row[4])
     for row in execute(
         connection,
         "SELECT tenant, person_id, version, state, redirect_person_id, birth_hash FROM person",

@@ -4,12 +4,11 @@ import datetime as dt
 from typing import Any
 
 from rules.check import Population
+from segments.domain.packing import microseconds, moment_of
 from segments.domain.segment import Draft, Segment, Snapshot, State
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 _SEGMENT_COLUMNS = (
     "segment_id, display_name, description, rule, canonical_rule, population, brand, etag, "
     "create_time_us, update_time_us, state, note"
@@ -54,8 +53,8 @@ class SqlSegmentStore:
                 draft.population.value,
                 draft.brand,
                 segment.etag,
-                _microseconds(segment.create_time),
-                _microseconds(segment.update_time),
+                microseconds(segment.create_time),
+                microseconds(segment.update_time),
                 segment.state.value,
                 segment.note,
             ),
@@ -69,14 +68,14 @@ class SqlSegmentStore:
 
     def moments(self, connection: Connection) -> dict[str, dt.datetime]:
         rows = execute(connection, "SELECT tenant, moment_us FROM tenant_moment").all()
-        return {tenant: _moment(moment_us) for tenant, moment_us in rows}
+        return {tenant: moment_of(moment_us) for tenant, moment_us in rows}
 
     def put_moment(self, connection: Connection, tenant: str, moment: dt.datetime) -> None:
         execute(
             connection,
             "INSERT INTO tenant_moment (tenant, moment_us) VALUES (?, ?) "
             "ON CONFLICT (tenant) DO UPDATE SET moment_us = excluded.moment_us",
-            (tenant, _microseconds(moment)),
+            (tenant, microseconds(moment)),
         )
 
 
@@ -97,8 +96,8 @@ class SqlSnapshotStore:
             canonical_rule=row[2],
             count=row[3],
             population_count=row[4],
-            create_time=_moment(row[5]),
-            as_of=_moment(row[6]),
+            create_time=moment_of(row[5]),
+            as_of=moment_of(row[6]),
             revision_token=row[7],
             members=bytes(row[8]),
         )
@@ -114,8 +113,8 @@ class SqlSnapshotStore:
                 snapshot.canonical_rule,
                 snapshot.count,
                 snapshot.population_count,
-                _microseconds(snapshot.create_time),
-                _microseconds(snapshot.as_of),
+                microseconds(snapshot.create_time),
+                microseconds(snapshot.as_of),
                 snapshot.revision_token,
                 snapshot.members,
             ),
@@ -126,7 +125,7 @@ class SqlSnapshotStore:
             connection,
             "DELETE FROM snapshot WHERE (tenant, snapshot_id) IN (SELECT tenant, snapshot_id FROM snapshot "
             "WHERE create_time_us < ? ORDER BY create_time_us LIMIT ?)",
-            (_microseconds(moment), limit),
+            (microseconds(moment), limit),
         ).rowcount
 
 
@@ -142,16 +141,8 @@ def _segment(row: tuple[Any, ...]) -> Segment:
         ),
         canonical_rule=row[4],
         etag=row[7],
-        create_time=_moment(row[8]),
-        update_time=_moment(row[9]),
+        create_time=moment_of(row[8]),
+        update_time=moment_of(row[9]),
         state=State(row[10]),
         note=row[11],
     )
-
-
-def _microseconds(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(microseconds: int) -> dt.datetime:
-    return _EPOCH + microseconds * _MICROSECOND

@@ -11,7 +11,7 @@ from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.errors import InvalidField
 from servicekit.freshness import Freshness
-from tagging.api.parse import moment
+from servicekit.values import moment, time_problem, timestamp_of
 from tagging.api.parse_tags import (
     MAX_CONSUMER_CHARACTERS,
     MAX_FORM_CHARACTERS,
@@ -20,7 +20,6 @@ from tagging.api.parse_tags import (
 )
 from tagging.api.render_tags import feature_message
 from tagging.app.features import EvaluateFeature, SetRequiredFeatures
-from tagging.catalogue.messages import timestamp
 from tagging.domain.columns import BLOCK_PERSONS, Coded
 
 MESSAGE_PERSONS = 32_768
@@ -65,6 +64,8 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         tenant = current_principal().require_tenant()
         named("form", request.form, MAX_FORM_CHARACTERS)
         now = self._clock.now()
+        if problem := time_problem(request.as_of):
+            raise InvalidField("as_of", problem)
         as_of = moment(request.as_of) if request.HasField("as_of") else now
         if as_of > now:
             raise InvalidField("as_of", "lies in the future")
@@ -72,7 +73,7 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         column, coded, texts, revision = await asyncio.to_thread(
             self._evaluate, tenant, request.form, as_of, is_now=not request.HasField("as_of")
         )
-        first = pb.EvaluateFeatureResponse(as_of=timestamp(as_of), revision=revision.to_proto())
+        first = pb.EvaluateFeatureResponse(as_of=timestamp_of(as_of), revision=revision.to_proto())
         for block in _messages(column, coded, texts):
             first.block.CopyFrom(block)
             yield first

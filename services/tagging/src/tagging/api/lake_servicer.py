@@ -1,18 +1,15 @@
 """LakeService: flushes and the manifest."""
 
-from datetime import date
-
 import grpc
 from huaxiang.tagging.v1 import lake_service_pb2 as pb
 from huaxiang.tagging.v1 import lake_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.freshness import Freshness
+from servicekit.values import days_of
 from sqlalchemy import Connection
 from tagging.app.flush_lake import FlushLake
 from tagging.store.ports import LakeFile, Manifest
-
-EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class LakeServicer(lake_service_pb2_grpc.LakeServiceServicer):
@@ -48,7 +45,7 @@ class LakeServicer(lake_service_pb2_grpc.LakeServiceServicer):
 def _file(file: LakeFile) -> pb.LakeFile:
     return pb.LakeFile(
         path=file.path,
-        day=file.day.toordinal() - EPOCH_DAY,
+        day=days_of(file.day),
         event_count=file.event_count,
         size_bytes=file.size_bytes,
     )

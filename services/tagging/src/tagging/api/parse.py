@@ -1,32 +1,9 @@
-"""Values and moments of the contract as Python values."""
+"""Values of the contract as a rule's values."""
 
-import datetime as dt
-from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.type.v1 import value_pb2
-from rules.evaluate.meaning import Value
+from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import PropertyValue
-
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-EPOCH_DAY = EPOCH.toordinal()
-
-
-class NotAValue(ValueError):
-    """A message that has no meaning as a value; the text says why."""
-
-
-def moment(message: Timestamp) -> dt.datetime:
-    """The aware moment, in UTC, exact to the microsecond."""
-    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
-
-
-def date_of(days: int) -> dt.date:
-    """The date of days since 1970-01-01. Raises NotAValue outside the years 1 to 9999."""
-    try:
-        return dt.date.fromordinal(days + EPOCH_DAY)
-    except (ValueError, OverflowError):
-        raise NotAValue("is a date outside the years 1 to 9999") from None
+from servicekit.values import NotAValue, scalar
 
 
 def property_value(message: value_pb2.Value) -> PropertyValue | None:
@@ -36,18 +13,17 @@ def property_value(message: value_pb2.Value) -> PropertyValue | None:
         elements = message.list_value.values
         if elements and elements[0].WhichOneof("kind") == "record_value":
             return tuple(_record(element) for element in elements)
-        return tuple(_scalar(element, element.WhichOneof("kind")) for element in elements)
+        return tuple(_element(element) for element in elements)
     if kind == "record_value":
         return (_record(message),)
-    return _scalar(message, kind) if kind is not None else None
+    return scalar(message)
 
 
 def value(message: value_pb2.Value) -> Value | None:
     """A value that is no record; None is unknown. Raises NotAValue."""
-    kind = message.WhichOneof("kind")
-    if kind == "list_value":
-        return tuple(_scalar(each, each.WhichOneof("kind")) for each in message.list_value.values)
-    return _scalar(message, kind) if kind is not None else None
+    if message.WhichOneof("kind") == "list_value":
+        return tuple(_element(each) for each in message.list_value.values)
+    return scalar(message)
 
 
 def _record(message: value_pb2.Value) -> dict[str, Value]:
@@ -61,17 +37,8 @@ def _record(message: value_pb2.Value) -> dict[str, Value]:
     return found
 
 
-def _scalar(message: value_pb2.Value, kind: str | None) -> Any:
-    match kind:
-        case "number_value":
-            return message.number_value
-        case "text_value":
-            return message.text_value
-        case "bool_value":
-            return message.bool_value
-        case "date_value":
-            return date_of(message.date_value)
-        case "datetime_value":
-            return moment(message.datetime_value)
-        case _:
-            raise NotAValue("is a record or a list where a plain value is needed")
+def _element(message: value_pb2.Value) -> Scalar:
+    found = scalar(message)
+    if found is None:
+        raise NotAValue("is a list with an element that has no value")
+    return found

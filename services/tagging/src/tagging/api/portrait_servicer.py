@@ -14,6 +14,7 @@ from servicekit.errors import UpstreamUnavailable
 from servicekit.freshness import Freshness
 from servicekit.principal import TENANT_KEY
 from servicekit.rights import may
+from servicekit.values import timestamp_of
 from tagging.api.parse_tags import MAX_PERSONS, MAX_PORTRAIT_TAGS, MAX_TAGS, at_most, readable_grades
 from tagging.api.render_tags import (
     STATE_NAMES,
@@ -24,7 +25,6 @@ from tagging.api.render_tags import (
 )
 from tagging.app.explain import Explain
 from tagging.app.read_values import ReadValues
-from tagging.catalogue.messages import timestamp
 
 READ_PERSONS = "identity.persons.read"
 Context = grpc.aio.ServicerContext[object, object]
@@ -88,7 +88,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
             values=[value_of_tag(each) for each in portrait.values],
             attributes=attributes,
             timeline=[timeline_event(each) for each in portrait.timeline],
-            as_of=timestamp(portrait.as_of),
+            as_of=timestamp_of(portrait.as_of),
             revision=portrait.revision.to_proto(),
         )
 

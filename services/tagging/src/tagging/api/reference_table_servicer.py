@@ -10,7 +10,8 @@ from rules.values import normal_text
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.errors import BatchTooLarge, InvalidField
-from tagging.api.parse import NotAValue, value
+from servicekit.values import NotAValue
+from tagging.api.parse import value
 from tagging.app.put_reference_rows import PutReferenceRows
 from tagging.domain.dictionary import Dictionary
 from tagging.store.ports import ReferenceTables

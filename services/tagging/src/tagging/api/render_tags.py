@@ -1,6 +1,5 @@
 """Values, runs, explanations and differences as messages."""
 
-import datetime as dt
 from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -10,9 +9,10 @@ from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import Explanation, PropertyValue
 from rules.printer import print_form
 from rules.tree import Expression
+from servicekit.values import timestamp, timestamp_of
 from tagging.app.explain import ExplainedTag, Part
 from tagging.app.read_values import ReadValue
-from tagging.catalogue.messages import BASES, timestamp, to_message, value_message
+from tagging.catalogue.messages import BASES, to_message, value_message
 from tagging.domain.events import Event
 from tagging.domain.persons import PersonState
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
@@ -38,7 +38,7 @@ def tag_message(tag: Tag) -> tag_pb2.Tag:
         definition=to_message(tag.definition),
         version=tag.version,
         etag=tag.etag,
-        update_time=timestamp(tag.update_time),
+        update_time=timestamp_of(tag.update_time),
         coverage=tag.coverage,
     )
 
@@ -68,9 +68,9 @@ def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
         message.value.CopyFrom(value_message(read.stored.value))
         message.confidence = CERTAIN
     message.source = tag_pb2.TAG_VALUE_SOURCE_RUN if read.stored.from_run else tag_pb2.TAG_VALUE_SOURCE_STREAM
-    message.as_of.CopyFrom(timestamp(read.stored.as_of))
+    message.as_of.CopyFrom(timestamp_of(read.stored.as_of))
     if read.entry_time is not None:
-        message.entry_time.CopyFrom(timestamp(read.entry_time))
+        message.entry_time.CopyFrom(timestamp_of(read.entry_time))
     return message
 
 
@@ -79,7 +79,7 @@ def run_message(run: Run, token: str) -> run_service_pb2.Run:
     message = run_service_pb2.Run(
         run_id=run.run_id,
         state=int(run.state),  # type: ignore[arg-type]  # the numbers are the contract's
-        as_of=timestamp(run.as_of) if run.as_of else None,
+        as_of=timestamp_of(run.as_of) if run.as_of else None,
         start_time=_of_ms(run.started_ms),
         end_time=_of_ms(run.ended_ms),
         tag_count=run.tag_count,
@@ -95,7 +95,7 @@ def run_message(run: Run, token: str) -> run_service_pb2.Run:
 def _of_ms(machine_ms: int | None) -> Timestamp | None:
     if machine_ms is None:
         return None
-    return timestamp(dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=machine_ms))
+    return timestamp(machine_ms * 1_000)
 
 
 def feature_message(feature: Feature) -> change_pb2.FeatureStatus:
@@ -116,7 +116,7 @@ def feature_message(feature: Feature) -> change_pb2.FeatureStatus:
 def timeline_event(event: Event) -> explanation_pb2.EvidenceEvent:
     return explanation_pb2.EvidenceEvent(
         type=event.type,
-        time=timestamp(event.time),
+        time=timestamp_of(event.time),
         source=event.source,
         event_id=event.event_id,
         properties=_properties(event.properties),
@@ -160,7 +160,7 @@ def explanation_message(explanation: Explanation) -> explanation_pb2.Explanation
 def _evidence(event: RuleEvent) -> explanation_pb2.EvidenceEvent:
     return explanation_pb2.EvidenceEvent(
         type=event.type,
-        time=timestamp(event.time),
+        time=timestamp_of(event.time),
         source=str(event.properties.get("source", "")),
         properties=_properties(event.properties),
     )

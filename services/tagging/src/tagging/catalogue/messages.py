@@ -1,15 +1,13 @@
 """Definitions as messages of the contract, both ways."""
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.tagging.v1 import tag_pb2 as pb
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Scalar, Value
 from rules.values import Kind, normal_text
-from tagging.domain.columns import EPOCH, day_of, days, microseconds
+from servicekit.values import NotAValue, put_scalar, scalar
 from tagging.domain.definition import (
     AttributeKind,
     Cut,
@@ -61,56 +59,29 @@ _LIFECYCLE = ("new_days", "active_days", "warning_days", "dormant_days", "loyal_
 
 
 def value_message(value: Value) -> value_pb2.Value:
-    match value:
-        case bool():
-            return value_pb2.Value(bool_value=value)
-        case int():
-            return value_pb2.Value(number_value=value)
-        case str():
-            return value_pb2.Value(text_value=value)
-        case dt.datetime():
-            return value_pb2.Value(datetime_value=timestamp(value))
-        case dt.date():
-            return value_pb2.Value(date_value=days(value))
-        case tuple():
-            elements = [value_message(each) for each in value]
-            return value_pb2.Value(list_value=value_pb2.ValueList(values=elements))
+    message = value_pb2.Value()
+    if isinstance(value, tuple):
+        message.list_value.SetInParent()
+        for each in value:
+            put_scalar(message.list_value.values.add(), each)
+    else:
+        put_scalar(message, value)
+    return message
 
 
 def value_of(message: value_pb2.Value) -> Value | None:
-    """None when the message says unknown. Raises ValueError for a record, and for a list of lists."""
-    match message.WhichOneof("kind"):
-        case None:
-            return None
-        case "list_value":
-            return tuple(_scalar(each) for each in message.list_value.values)
-        case _:
-            return _scalar(message)
+    """Texts in normal form; None when the message says unknown. Raises NotAValue for a record, a list of lists, and
+    what is no date or moment."""
+    if message.WhichOneof("kind") == "list_value":
+        elements = [_normal(scalar(each)) for each in message.list_value.values]
+        if None in elements:
+            raise NotAValue("is a list with an element that has no value")
+        return tuple(each for each in elements if each is not None)
+    return _normal(scalar(message))
 
 
-def _scalar(message: value_pb2.Value) -> Scalar:
-    match message.WhichOneof("kind"):
-        case "bool_value":
-            return message.bool_value
-        case "number_value":
-            return message.number_value
-        case "text_value":
-            return normal_text(message.text_value)
-        case "date_value":
-            return day_of(message.date_value)
-        case "datetime_value":
-            return moment(message.datetime_value)
-    raise ValueError("is neither a plain value nor a list of such")
-
-
-def timestamp(value: dt.datetime) -> Timestamp:
-    """Exact to the microsecond."""
-    seconds, rest = divmod(microseconds(value), 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000)
-
-
-def moment(message: Timestamp) -> dt.datetime:
-    return EPOCH + dt.timedelta(seconds=message.seconds, microseconds=message.nanos // 1_000)
+def _normal(said: Scalar | None) -> Scalar | None:
+    return normal_text(said) if isinstance(said, str) else said
 
 
 # -------------------------------------------------------------------------------------------- to a message

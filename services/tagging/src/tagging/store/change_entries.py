@@ -3,9 +3,9 @@
 from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Entry
 from tagging.domain.changes import ChangeKind
+from tagging.domain.columns import days
 from tagging.domain.persons import Person
 from tagging.domain.tenants import Tenant
-from tagging.store.property_json import day_number
 
 
 class ContractFactEntries:
@@ -34,7 +34,7 @@ def person_change(person: Person) -> change_pb2.PersonChange:
 def day_rolled(tenant: Tenant) -> change_pb2.DayRolled:
     """The tenant's day and calendar."""
     return change_pb2.DayRolled(
-        day=day_number(tenant.day),
+        day=days(tenant.day),
         time_zone=tenant.settings.time_zone,
         week_start=tenant.settings.week_start,
     )

@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 from rules.schema import PropertyType
 from rules.values import Kind
+from tagging.domain.columns import microseconds
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.events import Event
-from tagging.store.property_json import encode, microseconds
+from tagging.store.property_json import encode
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _SCALARS = {

@@ -8,29 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-EPOCH_DAY = EPOCH.toordinal()
-_US = dt.timedelta(microseconds=1)
-
-
-def microseconds(moment: dt.datetime) -> int:
-    """Since 1970."""
-    return (moment - EPOCH) // _US
-
-
-def moment_of(time_us: int) -> dt.datetime:
-    """The aware moment, in UTC."""
-    return EPOCH + dt.timedelta(microseconds=time_us)
-
-
-def day_number(day: dt.date) -> int:
-    """Days since 1970-01-01."""
-    return day.toordinal() - EPOCH_DAY
-
-
-def day_of_number(number: int) -> dt.date:
-    """The date of days since 1970-01-01."""
-    return dt.date.fromordinal(number + EPOCH_DAY)
+from tagging.domain.columns import day_of, days, microseconds, moment_of
 
 
 def encode(values: Mapping[str, Any]) -> str:
@@ -56,7 +34,7 @@ def _marked(value: object) -> dict[str, int]:
         case dt.datetime():
             return {"$t": microseconds(value)}
         case dt.date():
-            return {"$d": day_number(value)}
+            return {"$d": days(value)}
         case _:
             raise TypeError(f"{type(value).__name__} is no value")
 
@@ -69,5 +47,5 @@ def _unmarked(record: dict[str, Any]) -> Any:
         if "$t" in record:
             return moment_of(record["$t"])
         if "$d" in record:
-            return day_of_number(record["$d"])
+            return day_of(record["$d"])
     return record

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
+from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.events import Event
 from tagging.store.ports import Appended, Highest, PersonIds
-from tagging.store.property_json import decode, encode, microseconds, moment_of
+from tagging.store.property_json import decode, encode
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces

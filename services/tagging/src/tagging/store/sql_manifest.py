@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
+from tagging.domain.columns import day_of, days
 from tagging.domain.events import Event
 from tagging.store.ports import Flushed, LakeFile
-from tagging.store.property_json import day_number, day_of_number
 from tagging.store.sql_events import EVENT_COLUMNS, event_of
 
 
@@ -20,7 +20,7 @@ class SqlManifest:
             "SELECT path, day, event_count, size_bytes FROM lake_file WHERE tenant = ?",
             (tenant,),
         )
-        found = [LakeFile(row[0], day_of_number(row[1]), row[2], row[3]) for row in rows]
+        found = [LakeFile(row[0], day_of(row[1]), row[2], row[3]) for row in rows]
         return sorted(found, key=lambda file: (file.day, file.path))
 
     def recent_count(self, connection: Connection, tenant: str) -> int:
@@ -74,6 +74,6 @@ class SqlManifest:
         execute_many(
             connection,
             "INSERT INTO lake_file (tenant, path, day, event_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
-            [(tenant, file.path, day_number(file.day), file.event_count, file.size_bytes) for file in files],
+            [(tenant, file.path, days(file.day), file.event_count, file.size_bytes) for file in files],
         )
         return True

@@ -7,8 +7,8 @@ from typing import Any
 
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
+from tagging.domain.columns import day_of, days
 from tagging.domain.tenants import CalendarPeriod, Tenant, TenantSettings
-from tagging.store.property_json import day_number, day_of_number
 from tagging.store.sql_counters import ensure_counters
 
 
@@ -38,7 +38,7 @@ class SqlTenants:
         execute(
             connection,
             "INSERT INTO tenant (tenant, day, settings) VALUES (?, ?, ?)",
-            (tenant, day_number(made.day), _settings_text(settings)),
+            (tenant, days(made.day), _settings_text(settings)),
         )
         return made
 
@@ -52,14 +52,14 @@ class SqlTenants:
         return changed.rowcount > 0
 
     def set_day(self, connection: Connection, tenant: str, day: dt.date) -> None:
-        execute(connection, "UPDATE tenant SET day = ? WHERE tenant = ?", (day_number(day), tenant))
+        execute(connection, "UPDATE tenant SET day = ? WHERE tenant = ?", (days(day), tenant))
 
 
 def _tenant(row: Sequence[Any]) -> Tenant:
     name, day, text = row
     said = json.loads(text)
     said["periods"] = tuple(CalendarPeriod(*period) for period in said["periods"])
-    return Tenant(name, day_of_number(day), TenantSettings(**said))
+    return Tenant(name, day_of(day), TenantSettings(**said))
 
 
 def _settings_text(settings: TenantSettings) -> str:

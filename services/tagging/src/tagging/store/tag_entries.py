@@ -6,8 +6,9 @@ import numpy as np
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
+from servicekit.values import timestamp_of
 from sqlalchemy import Connection
-from tagging.catalogue.messages import BASES, timestamp, to_message, value_message
+from tagging.catalogue.messages import BASES, to_message, value_message
 from tagging.domain.changes import ChangeKind
 from tagging.domain.columns import BLOCK_PERSONS, Coded
 from tagging.domain.plan import Tag
@@ -38,7 +39,7 @@ class ContractTagEntries:
             message = packed(change.column, change.block, new, told)
             message.old_counts = old.counts.astype("<u2").tobytes()
             message.old_codes = old.codes.astype("<i8").tobytes()
-            message.as_of.CopyFrom(timestamp(change.as_of))
+            message.as_of.CopyFrom(timestamp_of(change.as_of))
             entries.append(_entry(ChangeKind.VALUES, tenant, change_pb2.Change(block=message)))
         return entries
 
@@ -55,7 +56,7 @@ def tag_message(tag: Tag) -> tag_pb2.Tag:
         definition=to_message(tag.definition),
         version=tag.version,
         etag=tag.etag,
-        update_time=timestamp(tag.update_time),
+        update_time=timestamp_of(tag.update_time),
         coverage=tag.coverage,
     )
 
@@ -98,7 +99,7 @@ def exported_blocks(
         for _, portion in _portions(coded, coded):
             message = packed(column, block, portion, {})
             if as_of is not None:
-                message.as_of.CopyFrom(timestamp(as_of))
+                message.as_of.CopyFrom(timestamp_of(as_of))
             yield message
 
 

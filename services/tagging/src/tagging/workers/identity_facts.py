@@ -7,7 +7,8 @@ from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Value
 from rules.evaluate.person import PropertyValue
 from servicekit.logging import logger
-from tagging.api.parse import NotAValue, moment, property_value, value
+from servicekit.values import NotAValue, moment
+from tagging.api.parse import property_value, value
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.events import Event
 from tagging.domain.facts import Fact
