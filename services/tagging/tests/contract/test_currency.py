@@ -16,6 +16,9 @@ HOURS = "{tag_id: hours, name: x, type: number, statistic: COUNT(order_paid) IN 
 AWAY = "{tag_id: away, name: x, type: number, statistic: ELAPSED DAYS(LAST(order_paid))}"
 LONG = "{tag_id: long, name: x, type: bool, layered_rule: {layers: [{when: away >= 2, then: true}]}}"
 
+FRESH = """{tag_id: fresh, name: x, type: bool, layered_rule: {otherwise: false, layers: [{then: true,
+    when: COUNT(order_paid) IN LAST 6 HOURS >= 1 AND COUNT(order_paid) IN LAST 7 DAYS >= 1}]}}"""
+
 
 @pytest.fixture
 def current(world):
@@ -204,3 +207,17 @@ def test_ageing_of_many_ends_when_no_column_ages_any_more(world, current, monkey
     world.define_only(TOTAL)
     world.clock.advance(dt.timedelta(hours=2))
     assert [current.age() for _ in range(3)] == [True, False, False]
+
+
+def test_what_happened_between_midnight_and_the_rolled_day_ages_too(world, days, current):
+    """Before the roll the column stands at yesterday's end and foresees nothing of today's order."""
+    world.define(FRESH)
+    world.store(world.person(1, 1))
+    world.clock.advance(dt.timedelta(hours=12, minutes=1))
+    world.store(order(world, 1, minutes=1))
+    assert days.roll()
+    assert world.values() == {"fresh": {1: True}}
+    world.clock.advance(dt.timedelta(hours=7))
+    while current.age():
+        pass
+    assert world.values() == {"fresh": {1: False}}

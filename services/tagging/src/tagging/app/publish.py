@@ -5,7 +5,7 @@ more at the end, by the stream's own means, because cuts and inputs may have cha
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -143,7 +143,7 @@ class ComputeEverybody:
             with self._everybody.snapshot(tenant, wanted | ageing(plan)) as snapshot:
                 self._compute(task, snapshot, wanted, outcome, watcher)
                 if not outcome.stopped:
-                    self.store_due(task, snapshot)
+                    self.store_due(task, snapshot, ageing(plan))
             self.settle_touched(task, outcome)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._database.write_now(self._forget_stale, tenant, seen)
@@ -256,10 +256,10 @@ class ComputeEverybody:
         self._tags.catalogue.set_coverage(connection, tenant, column, known)
         return known
 
-    def store_due(self, task: Task, snapshot: Snapshot) -> None:
-        """When everybody is due next, of all columns that age, whatever was computed. Who is overdue even so
-        is gone, or was due for a column that is."""
-        recipes = [snapshot.plan.recipes[each] for each in sorted(ageing(snapshot.plan))]
+    def store_due(self, task: Task, snapshot: Snapshot, columns: Set[str]) -> None:
+        """When everybody is due next, by all columns that age, whatever was computed. Who is overdue even so is
+        gone, or was due for a column that is. The snapshot was taken for these columns too."""
+        recipes = [snapshot.plan.recipes[each] for each in sorted(columns & snapshot.plan.recipes.keys())]
         if recipes:
             due = snapshot.due(recipes, Moment(task.as_of, snapshot.tenant.settings.calendar))
             for start in range(0, len(due), DUE_CHUNK):

@@ -8,7 +8,7 @@ from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
-from tagging.app.publish import ComputeEverybody, Outcome, Task, blocks_of
+from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of
 from tagging.domain.recipe import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -58,8 +58,10 @@ class RollDay:
     def _roll(self, tenant: Tenant) -> None:
         with self._compute.begin(tenant.name, "day") as task:
             plan = self._database.read_now(self._columns.of, tenant.name)
-            with self._everybody.snapshot(tenant.name, turning_at_midnight(plan)) as snapshot:
+            due_by = ageing(plan)
+            with self._everybody.snapshot(tenant.name, turning_at_midnight(plan) | due_by) as snapshot:
                 computed = self._compute_columns(task, snapshot)
+                self._compute.store_due(task, snapshot, due_by)  # the new day's events have their hours too
                 self._database.write_now(self._publish, task, snapshot, computed)
             self._compute.settle_touched(task, Outcome())
 
