@@ -1,5 +1,6 @@
 """Channels to other services: key, tenant, trace, default deadline, retries of idempotent rpcs, keepalive."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from servicekit.cancellation import AnsweredCall
 from servicekit.principal import AUTHORIZATION_KEY, TENANT_KEY
 from servicekit.telemetry.context import TRACEPARENT_KEY, current_trace
 from servicekit.telemetry.names import RPC_CODE, RPC_METHOD
@@ -33,7 +35,8 @@ def connect(
     """A channel that presents `key` with every call, to `host:port` or any gRPC target.
 
     `tenant` is who a service acts for; a call may name another in its own metadata. Of `services`, the rpcs
-    whose idempotency_level is set are repeated on UNAVAILABLE, at most 4 tries in all. Close the channel.
+    whose idempotency_level is set are repeated on UNAVAILABLE, at most 4 tries in all. A unary call that was
+    cancelled without the awaiting task being cancelled fails with UNAVAILABLE. Close the channel.
     """
     calls = _Calls(key, tenant, unary_s)
     return grpc.aio.insecure_channel(
@@ -108,16 +111,22 @@ class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
     ) -> Any:
         trace = current_trace()
         if trace is None or not trace.sampled:
-            return await continuation(self._calls.details(client_call_details, unary=True), request)
+            return AnsweredCall(
+                await continuation(self._calls.details(client_call_details, unary=True), request)
+            )
         method: str | bytes = client_call_details.method  # bytes at run time, whatever the stub says
         name = method.decode() if isinstance(method, bytes) else method
         with tracer().span(name, "client", attributes={RPC_METHOD: name}) as span:
             call = await continuation(self._calls.details(client_call_details, unary=True), request)
-            code = await call.code()
+            try:
+                code = await call.code()
+            except asyncio.CancelledError:  # of this interceptor's own task: the caller's knows whose it is
+                call.cancel()
+                code = grpc.StatusCode.CANCELLED
             if span is not None:
                 span.set(RPC_CODE, code.name)
                 span.error = "" if code is grpc.StatusCode.OK else code.name
-            return call
+            return AnsweredCall(call)
 
 
 class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):

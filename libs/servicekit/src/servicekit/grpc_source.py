@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from servicekit.cancellation import is_ours
 from servicekit.errors import HistoryGone, RevisionForeign, UpstreamUnavailable
 from servicekit.inbox import LINKED_TRACES, Batch
 from servicekit.progress import Progress, progress_from_proto
@@ -65,11 +66,8 @@ class GrpcSource(Generic[ChangeT, ChunkT]):
 
 
 def _unless_ours(service: str) -> BaseException:
-    """grpc.aio raises CancelledError also when the other side or a closed channel ended the call; unless
-    this task is being cancelled that is a failure like any other, and must not end a consumer in
-    silence."""
-    task = asyncio.current_task()
-    if task is None or task.cancelling():
+    """A stream that ended elsewhere is a failure like any other."""
+    if is_ours():
         return asyncio.CancelledError()
     return ConnectionError(f"the call to {service} was cancelled from elsewhere")
 

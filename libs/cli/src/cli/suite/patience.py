@@ -20,17 +20,8 @@ async def patiently(call: Callable[[], Awaitable[T]], within_s: float = PATIENCE
     while True:
         try:
             return await call()
-        except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
-            if not may_be_repeated(error) or time.monotonic() > until:
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > until:
                 raise
         await asyncio.sleep(pause)
         pause = min(pause * 2, MAX_PAUSE_S)
-
-
-def may_be_repeated(error: BaseException) -> bool:
-    """Whether the service is away, or the connection broke under the call: gRPC also tells the latter as a
-    cancellation that nobody asked for."""
-    if isinstance(error, grpc.aio.AioRpcError):
-        return error.code() is grpc.StatusCode.UNAVAILABLE
-    task = asyncio.current_task()
-    return task is not None and not task.cancelling()
