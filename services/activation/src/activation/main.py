@@ -125,13 +125,13 @@ def wire(
     limits = limits or Limits()
     changelog = open_store(database)
     store, ledger, batches = SqlCampaignStore(), SqlDeliveryLedger(), SqlBatchStore()
-    outbox, snapshots = SqlOutbox(), SegmentsSnapshots(neighbours.segments)
+    inbox, outbox, snapshots = SqlReceiptInbox(), SqlOutbox(), SegmentsSnapshots(neighbours.segments)
     changes = CampaignChanges(store, changelog)
     campaigns = Campaigns(store, changes, ledger, accounts, vault, clock)
     claiming = Claiming(store, ledger, vault, clock, limits)
-    submitting = Submitting(campaigns, store, ledger, batches, accounts, vault, clock, limits, _new_id)
+    submitting = Submitting(campaigns, store, ledger, batches, inbox, accounts, vault, clock, limits, _new_id)
     telling = Telling(outbox, vault, clock, render.record)
-    receipts = Receipts(SqlReceiptInbox(), store, ledger, telling, accounts, vault, clock, _new_id)
+    receipts = Receipts(inbox, store, ledger, telling, accounts, vault, clock, _new_id)
     turns = {name: Turns(database, SqlTokenBucket(), each, clock) for name, each in accounts.items()}
     resolver = Resolver(
         database,

@@ -113,6 +113,22 @@ async def test_a_providers_probe_is_answered(still_world: World) -> None:
         assert (answer.status, await answer.text()) == (200, "hello")
 
 
+async def test_a_receipt_that_came_long_before_the_answer_counts_as_soon_as_that_is_known(
+    world: World,
+) -> None:
+    world.audience(1, WECHAT)
+    world.suffer(WECHAT, Fault.ERROR_AFTER, limit=1)
+    await world.run(WECHAT)
+    await world.until(lambda _: world.count("SELECT count(*) FROM receipt_inbox WHERE tries > 0") == 1)
+    await world.campaigns().PauseCampaign(campaigns_pb2.PauseCampaignRequest(campaign_id="c1"))
+    for tries in range(1, 8):
+        due = f"SELECT count(*) FROM receipt_inbox WHERE tries > {tries}"
+        world.clock.advance(2.0**tries)
+        await world.until(lambda _, due=due: world.count(due) == 1)
+    await world.campaigns().ResumeCampaign(campaigns_pb2.ResumeCampaignRequest(campaign_id="c1"))
+    assert (await world.completed()).delivered == 1
+
+
 async def test_a_callback_that_cannot_be_read_is_kept_and_stops_nobody(world: World) -> None:
     world.audience(1, SMS)
     assert (await post(url(world, SMS), b"not json"))[0] == 200

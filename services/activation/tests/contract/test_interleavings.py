@@ -180,6 +180,7 @@ class Story:
             store,
             ledger,
             batches,
+            SqlReceiptInbox(),
             accounts,
             vault,
             clock,

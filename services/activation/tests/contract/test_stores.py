@@ -87,7 +87,7 @@ def test_callbacks_wait_their_turn_and_are_applied_once(do: Do) -> None:
     later = NOW + timedelta(seconds=2)
     assert do(inbox.any_due, later)
     assert [each.receipt_id for each in do(inbox.due, later, 10)] == ["r1", "r2"]
-    do(inbox.later, "r1", later + timedelta(seconds=9))
+    do(inbox.later, "r1", later + timedelta(seconds=9), "")
     do(inbox.done, "r2")
     assert do(inbox.due, later, 10) == []
     (again,) = do(inbox.due, later + timedelta(seconds=9), 10)
@@ -96,6 +96,17 @@ def test_callbacks_wait_their_turn_and_are_applied_once(do: Do) -> None:
     assert do(inbox.first, "push", ["b", "c"], NOW) == {"c"}
     assert do(inbox.first, "sms", ["a"], NOW) == {"a"}
     assert do(inbox.first, "sms", [], NOW) == frozenset()
+
+
+def test_a_callback_is_due_once_the_message_that_it_waits_for_is_known(do: Do) -> None:
+    inbox, hour = SqlReceiptInbox(), timedelta(hours=1)
+    for name, account, awaits in (("r1", "push", "m1"), ("r2", "push", ""), ("r3", "sms", "m1")):
+        do(inbox.add, StoredCallback(name, account, NOW, b"sealed"))
+        do(inbox.later, name, NOW + hour, awaits)
+    do(inbox.hasten, "push", ["m2", ""], NOW)
+    assert do(inbox.due, NOW, 10) == []
+    do(inbox.hasten, "push", ["m1", ""], NOW)
+    assert [each.receipt_id for each in do(inbox.due, NOW, 10)] == ["r1"]
 
 
 def test_the_outbox_keeps_its_order(do: Do) -> None:

@@ -30,6 +30,7 @@ MAX_RETRY_S = 3_600.0
 INBOX_ABOUT = "receipts"
 MAX_SAID = 10_000
 """Entries of one callback; providers send some hundreds."""
+MAX_AWAITED_CHARS = 128
 FIRST_YEAR = 2000
 """What a provider dates before is not a time of anything."""
 _EVENTS = {
@@ -100,21 +101,23 @@ class Receipts:
             said = None
             logger().warning("callback unreadable", channel=stored.account, reason=type(error).__name__)
         if account is None or said is None:
-            complete, next_try = now >= given_up, given_up
+            complete, next_try, awaits = now >= given_up, given_up, ""
         else:
-            complete = self._settle(connection, account, said) or now >= given_up
+            unmatched = self._settle(connection, account, said)
+            complete = not unmatched or now >= given_up
+            awaits = next((each.message_id for each in unmatched if each.message_id), "")[:MAX_AWAITED_CHARS]
             pause_s = min(FIRST_RETRY_S * 2.0 ** min(stored.tries, 20), MAX_RETRY_S)
             next_try = min(now + dt.timedelta(seconds=pause_s), given_up)
         if complete:
             self._inbox.done(connection, stored.receipt_id)
         else:
-            self._inbox.later(connection, stored.receipt_id, next_try)
+            self._inbox.later(connection, stored.receipt_id, next_try, awaits)
 
     def _opened(self, stored: StoredCallback) -> Callback:
         return _loaded(self._keys.open(stored.sealed, INBOX_ABOUT))
 
-    def _settle(self, connection: Connection, account: Account, said: Sequence[Said]) -> bool:
-        """Applies what a callback says; false when some of it matches no delivery yet."""
+    def _settle(self, connection: Connection, account: Account, said: Sequence[Said]) -> list[Said]:
+        """Applies what a callback says; returns what matches no delivery yet."""
         by_ref: dict[tuple[str, str], list[Said]] = defaultdict(list)
         for each in said:
             by_ref[each.key, each.message_id].append(each)
@@ -129,7 +132,7 @@ class Receipts:
             new = [each for each in matches if each.tenant == tenant and each.said.dedupe_key in fresh]
             self._apply_to(connection, account, tenant, new)
         matched = {id(each.said) for each in matches}
-        return all(id(each) in matched or not (each.key or each.message_id) for each in said)
+        return [each for each in said if id(each) not in matched and (each.key or each.message_id)]
 
     def _matches(
         self, connection: Connection, account: Account, ref: tuple[str, str], said: Sequence[Said]

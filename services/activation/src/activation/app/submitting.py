@@ -16,7 +16,7 @@ from activation.channels.wire import WireRequest
 from activation.domain.campaign import SENDS, Campaign
 from activation.domain.delivery import IN_HANDS, UNSENT, DeliveryState, retry_pause_s
 from activation.domain.ledger import Batch, BatchState, Held, Move
-from activation.store.ports import BatchStore, CampaignStore, DeliveryLedger, KeyMaker
+from activation.store.ports import BatchStore, CampaignStore, DeliveryLedger, KeyMaker, ReceiptInbox
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 
@@ -51,6 +51,7 @@ class Submitting:
         store: CampaignStore,
         ledger: DeliveryLedger,
         batches: BatchStore,
+        inbox: ReceiptInbox,
         accounts: Mapping[str, Account],
         keys: KeyMaker,
         clock: Clock,
@@ -61,6 +62,7 @@ class Submitting:
         self._store = store
         self._ledger = ledger
         self._batches = batches
+        self._inbox = inbox
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
@@ -140,6 +142,7 @@ class Submitting:
         moves = [self._move_for(rows[each], batch, said[each]) for each in said if rows[each].state in OPEN]
         self._ledger.move(connection, batch.tenant, moves, now)
         self._note_settled(connection, batch.tenant, rows, said)
+        self._hasten(connection, batch, outcomes)
         if any(each.verdict is port.Verdict.UNKNOWN for each in outcomes):
             settle_s = self._settle_s(batch.account)
             look = now + dt.timedelta(seconds=settle_s)
@@ -169,6 +172,7 @@ class Submitting:
         self._note_settled(
             connection, batch.tenant, {row: held for row, held in rows.items() if row not in settled}, said
         )
+        self._hasten(connection, batch, outcomes)
 
     def recover(self, connection: Connection) -> int:
         """After a crash: submissions without a result past their deadline become UNKNOWN; answers how many."""
@@ -245,6 +249,11 @@ class Submitting:
             if each in rows and rows[each].state not in OPEN and said[each].verdict is port.Verdict.ACCEPTED
         }
         self._ledger.note_accepted(connection, tenant, accepted, self._clock.now())
+
+    def _hasten(self, connection: Connection, batch: Batch, outcomes: Sequence[port.Outcome]) -> None:
+        """Receipts that came before their message's id was known need not wait any more."""
+        message_ids = {each.message_id for each in outcomes if each.verdict is port.Verdict.ACCEPTED}
+        self._inbox.hasten(connection, batch.account, message_ids, self._clock.now())
 
     def _stop_when_refused(
         self, connection: Connection, batch: Batch, outcomes: Sequence[port.Outcome]

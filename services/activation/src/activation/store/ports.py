@@ -250,8 +250,15 @@ class ReceiptInbox(Protocol):
         """Removes an applied callback."""
         ...
 
-    def later(self, connection: Connection, receipt_id: str, next_try: dt.datetime) -> None:
-        """Puts a callback off: what it is about is not known yet."""
+    def later(self, connection: Connection, receipt_id: str, next_try: dt.datetime, awaits: str) -> None:
+        """Puts a callback off: what it is about is not known yet. `awaits` is the message id that it waits for, empty
+        when there is none."""
+        ...
+
+    def hasten(
+        self, connection: Connection, account: str, message_ids: Collection[str], now: dt.datetime
+    ) -> None:
+        """Callbacks that wait for one of the messages are due: whose they are is known now."""
         ...
 
     def first(

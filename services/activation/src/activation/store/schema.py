@@ -93,7 +93,9 @@ Table(
     Column("sealed_callback", LargeBinary, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("next_try_us", BigInteger, nullable=False),
+    Column("awaits", Text, nullable=False, server_default=""),
     Index("receipt_inbox_by_try", "next_try_us"),
+    Index("receipt_inbox_by_message", "account", "awaits"),
 )
 Table(
     "receipt_applied",

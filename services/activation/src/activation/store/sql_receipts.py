@@ -39,11 +39,24 @@ class SqlReceiptInbox:
     def done(self, connection: Connection, receipt_id: str) -> None:
         execute(connection, "DELETE FROM receipt_inbox WHERE receipt_id = ?", (receipt_id,))
 
-    def later(self, connection: Connection, receipt_id: str, next_try: dt.datetime) -> None:
+    def later(self, connection: Connection, receipt_id: str, next_try: dt.datetime, awaits: str) -> None:
         execute(
             connection,
-            "UPDATE receipt_inbox SET tries = tries + 1, next_try_us = ? WHERE receipt_id = ?",
-            (microseconds(next_try), receipt_id),
+            "UPDATE receipt_inbox SET tries = tries + 1, next_try_us = ?, awaits = ? WHERE receipt_id = ?",
+            (microseconds(next_try), awaits, receipt_id),
+        )
+
+    def hasten(
+        self, connection: Connection, account: str, message_ids: Collection[str], now: dt.datetime
+    ) -> None:
+        known = sorted(set(message_ids) - {""})
+        if not known:
+            return
+        execute(
+            connection,
+            f"UPDATE receipt_inbox SET next_try_us = ? WHERE account = ? AND awaits IN ({marks(len(known))}) "
+            "AND next_try_us > ?",
+            (microseconds(now), account, *known, microseconds(now)),
         )
 
     def first(
