@@ -11,7 +11,15 @@ SERVICES = ("identity", "tagging", "segments", "activation")
 LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 
 # What ports are made of: Protocols, the rows they speak of, and the wire that a channel's port speaks of.
-PORTS = {"store.ports", "store.tag_ports", "store.rows", "channels.port", "channels.wire"}
+PORTS = {
+    "store.ports",
+    "store.privacy_ports",
+    "store.tag_ports",
+    "store.rows",
+    "store.privacy_rows",
+    "channels.port",
+    "channels.wire",
+}
 # What a layer may import of its own service; adapters are whatever implements a port.
 ALLOWED_LAYERS = {
     "domain": {"domain"},

@@ -12,10 +12,12 @@ DEFAULT_PORT = 7101
 @dataclass(frozen=True)
 class Config:
     """`keys` holds who may call; `secret_file` the master secret of keyed hashes and sealing (store/vault.py);
-    `consumers` are the services that must have stored a change before it may be dropped."""
+    `sealing_keys` names further keys to seal with (store/keyring.py): the path of a key file, or env: and the name of a
+    variable; `consumers` are the services that must have stored a change before it may be dropped."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     secret_file: Path = setting("HUAXIANG_IDENTITY_SECRET_FILE", path)
+    sealing_keys: str = setting("HUAXIANG_IDENTITY_SEALING_KEYS", text, default="")
     data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
     url: str = setting("HUAXIANG_IDENTITY_URL", text, default="")
     host: str = setting("HUAXIANG_IDENTITY_HOST", text, default="127.0.0.1")

@@ -50,8 +50,13 @@ from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
 from identity.standards.load import load_standards
+from identity.store.key_checks import record_keys, require_known_keys
+from identity.store.keyring import SecretUnusable, open_key_ring
+from identity.store.privacy_ports import Kms
+from identity.store.resealing import Reseal, sealed_parts
 from identity.store.sql import open_stores
-from identity.store.vault import KeyVault, SecretUnusable, read_secret_file
+from identity.store.vault import KeyVault, read_secret_file
+from identity.workers.keep_sealed import keep_sealed
 from identity.workers.trim_changes import trim_changes
 
 SERVICE = "identity"
@@ -66,22 +71,28 @@ class Wiring:
     changelog: Changelog
     services: tuple[Service, ...]
     ingest: IngestServicer
+    reseal: Reseal
 
 
-def open_store(database: Database) -> Changelog:
-    """Brings the store to this release's schema. Raises DataNewer."""
+def open_store(database: Database, vault: KeyVault) -> Changelog:
+    """Brings the store to this release's schema. Raises SecretUnusable before anything is written, DataNewer."""
+    database.read_now(require_known_keys, vault)
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE)
     database.write_now(changelog.create)
+    database.write_now(record_keys, vault.key_checks())
     return changelog
 
 
-def wire(database: Database, secret: bytes, clock: Clock, consumers: tuple[str, ...]) -> Wiring:
-    """Joins ports and adapters. Raises DataNewer."""
-    changelog = open_store(database)
+def wire(
+    database: Database, secret: bytes, clock: Clock, consumers: tuple[str, ...], kms: Kms | None = None
+) -> Wiring:
+    """Joins ports and adapters; without a Kms the key of the secret seals alone. Raises SecretUnusable, DataNewer."""
+    vault = KeyVault(secret, kms)
+    changelog = open_store(database, vault)
     standards = load_standards()
     policy, dictionary = standards.policy, standards.attributes
-    vault, encoding, hot = KeyVault(secret), ProtoEncoding(), HotKeys()
+    encoding, hot = ProtoEncoding(), HotKeys()
     normaliser = Normaliser(policy, standards.blocked)
     transactions = Transactions(database, partial(open_stores, changelog=changelog))
     freshness = Freshness.of_store(database, changelog)
@@ -135,7 +146,8 @@ def wire(database: Database, secret: bytes, clock: Clock, consumers: tuple[str, 
             changes,
         ),
     )
-    return Wiring(database, changelog, services, ingest)
+    reseal = Reseal(vault, sealed_parts(standards.attributes.closed()))
+    return Wiring(database, changelog, services, ingest, reseal)
 
 
 async def build() -> ServiceApp:
@@ -145,10 +157,11 @@ async def build() -> ServiceApp:
     try:
         install(tracer_from_environment(SERVICE, os.environ))
         secret = read_secret_file(config.secret_file)
+        kms = open_key_ring(secret, config.sealing_keys, os.environ)
         database = Database.open(config.store_url, synchronous=config.synchronous)
+        wiring = wire(database, secret, clock_from(config.clock), config.consumers, kms)
     except (SecretUnusable, ValueError) as error:
         raise ConfigError([str(error)]) from error
-    wiring = wire(database, secret, clock_from(config.clock), config.consumers)
     return ServiceApp(
         name=SERVICE,
         services=wiring.services,
@@ -165,6 +178,7 @@ async def build() -> ServiceApp:
                 config.changelog_keep_s,
                 config.changelog_max_bytes,
             ),
+            partial(keep_sealed, database, wiring.reseal.step),
         ),
         on_stop=(wiring.ingest.close, database.close),
         max_message_bytes=MAX_INGEST_MESSAGE_BYTES,

@@ -11,7 +11,6 @@ from identity.domain.person_ids import BLOCK_IDS, IdBlocks
 from identity.main import Wiring
 from identity.store.ports import Stores
 from identity.store.rows import (
-    AuditRow,
     ContactPointRow,
     Counters,
     EdgeRow,
@@ -25,7 +24,7 @@ from identity.store.rows import (
 from identity.store.sql import open_stores
 from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Stores], T]], T]
@@ -181,13 +180,6 @@ def test_settings_and_acknowledgements_are_kept(run: Run[object], wiring: Wiring
     later = Revision("identity", "1" * 16, 1, 1)
     run(lambda s: s.acknowledgements.advance("tagging", later))
     assert run(lambda s: s.acknowledgements.get("tagging")) == later
-
-
-def test_audit_rows_are_added(run: Run[object], wiring: Wiring) -> None:
-    for _ in range(2):
-        run(lambda s: s.audit.add("t", AuditRow("key", "look", "why", "{}", (1, 2), 3, 4)))
-    count = wiring.database.read_now(lambda c: c.execute(text("SELECT count(*) FROM audit")).scalar_one())
-    assert count == 2
 
 
 def test_kept_changes_come_in_order_of_position_across_lanes(run: Run[object]) -> None:

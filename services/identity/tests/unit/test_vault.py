@@ -59,5 +59,14 @@ def test_a_missing_or_damaged_secret_file_says_what_to_do(tmp_path: Path, conten
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
+        path.chmod(0o600)
     with pytest.raises(SecretUnusable, match="restore it from your backup"):
+        read_secret_file(path)
+
+
+def test_a_secret_file_that_every_user_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    write_secret_file(path)
+    path.chmod(0o644)
+    with pytest.raises(SecretUnusable, match="chmod 600"):
         read_secret_file(path)

@@ -9,7 +9,7 @@ from huaxiang.identity.v1 import change_pb2, record_pb2
 from servicekit.values import microseconds, time_problem
 
 from identity.api.values import name_is_valid, normalise_attribute, normalise_value
-from identity.domain.attributes import AttributeDictionary, AttributeStatement
+from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release
 from identity.domain.consents import Channel
 from identity.domain.normalise import (
     MAX_SCOPE_CHARS,
@@ -175,7 +175,8 @@ class RecordParser:
                 refusals.append(Refusal(f"attributes[{shown}]", Problem.ATTRIBUTE_INVALID, problem))
             else:
                 encoded = value.SerializeToString(deterministic=True)
-                taken.append(AttributeStatement(name, message.source, time_us, encoded))
+                closed = definition is not None and definition.release is not Release.OPEN
+                taken.append(AttributeStatement(name, message.source, time_us, encoded, closed))
         return tuple(taken)
 
     def _consents(

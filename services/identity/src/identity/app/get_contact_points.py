@@ -9,9 +9,10 @@ from servicekit.clock import Clock
 from servicekit.revision import Revision
 
 from identity.app.resolve_identifiers import read_revision
+from identity.domain.audit_chain import AuditRow
 from identity.domain.consents import Address, Channel, Consent, Permission, permission
 from identity.store.ports import Stores, Vault
-from identity.store.rows import AuditRow, ContactPointRow
+from identity.store.rows import ContactPointRow
 
 
 class ContactPointStatus(IntEnum):

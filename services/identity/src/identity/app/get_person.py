@@ -10,13 +10,15 @@ from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 
+from identity.app.attribute_sealing import open_statement
 from identity.app.resolve_identifiers import read_revision
 from identity.domain.attributes import AttributeDictionary, survivors
+from identity.domain.audit_chain import AuditRow
 from identity.domain.linking import Standing
 from identity.domain.masking import masked
 from identity.domain.policy import Policy
 from identity.store.ports import Stores, Vault
-from identity.store.rows import AuditRow, KeyRow, PersonRow, Sighting
+from identity.store.rows import KeyRow, PersonRow, Sighting
 
 MAX_CONFLICTS = 100
 """Conflicts of one answer, at most."""
@@ -98,7 +100,11 @@ class GetPerson:
         row = living_row(stores, tenant, question.person_id)
         keys = stores.keys.of_persons(tenant, [row.person_id])[row.person_id]
         key_ids = [key.key_id for key in keys]
-        statements = [said for found in stores.attributes.of_keys(tenant, key_ids).values() for said in found]
+        statements = [
+            open_statement(self._vault, tenant, key_id, said)
+            for key_id, found in stores.attributes.of_keys(tenant, key_ids).items()
+            for said in found
+        ]
         return PersonDetail(
             row,
             self._identifiers(stores, question, keys),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from identity.app.attribute_sealing import open_statement, seal_statement
 from identity.app.keying import KeyedRecord
 from identity.domain.attributes import AttributeStatement, later
 from identity.domain.consents import Address, Consent
@@ -22,14 +23,14 @@ def keep_facts(
     stores: Stores, tenant: str, records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int], vault: Vault
 ) -> KeptFacts:
     """Stores what new records say; attributes and contact points are kept at the record's anchor."""
-    touched = _keep_attributes(stores, tenant, records, key_ids)
+    touched = _keep_attributes(stores, tenant, records, key_ids, vault)
     touched |= _keep_contact_points(stores, tenant, records, key_ids, vault)
     touched |= _keep_consents(stores, tenant, records, vault)
     return KeptFacts(frozenset(touched))
 
 
 def _keep_attributes(
-    stores: Stores, tenant: str, records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int]
+    stores: Stores, tenant: str, records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int], vault: Vault
 ) -> set[int]:
     latest: dict[tuple[int, str, str], AttributeStatement] = {}
     for keyed in records:
@@ -41,7 +42,7 @@ def _keep_attributes(
     if not latest:
         return set()
     stored = {
-        (key_id, statement.name, statement.source): statement
+        (key_id, statement.name, statement.source): open_statement(vault, tenant, key_id, statement)
         for key_id, statements in stores.attributes.of_keys(tenant, {place[0] for place in latest}).items()
         for statement in statements
     }
@@ -50,7 +51,9 @@ def _keep_attributes(
         for place, statement in latest.items()
         if place not in stored or later(stored[place], statement) != stored[place]
     ]
-    stores.attributes.save(tenant, news)
+    stores.attributes.save(
+        tenant, [(key_id, seal_statement(vault, tenant, key_id, said)) for key_id, said in news]
+    )
     return {key_id for key_id, _ in news}
 
 

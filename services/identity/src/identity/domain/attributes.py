@@ -1,7 +1,7 @@
 """What sources say about a person, and which saying survives."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -47,15 +47,28 @@ class AttributeDictionary:
     definitions: Mapping[str, AttributeDefinition]
     source_ranks: Mapping[str, int]
 
+    def closed(self) -> frozenset[str]:
+        """The attributes whose values name or locate a person."""
+        return frozenset(
+            name for name, declared in self.definitions.items() if declared.release is not Release.OPEN
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AttributeStatement:
-    """What a source said last of an attribute at one key. `value` is the value's canonical encoding."""
+    """What a source said last of an attribute at one key. `value` is the value's canonical encoding; of a `closed`
+    one, which names or locates the person, it is kept unreadable at rest."""
 
     name: str
     source: str
     time_us: int
     value: bytes
+    closed: bool = field(default=False, compare=False)
+
+
+def sealing_place(key_id: int, name: str, source: str) -> bytes:
+    """What the sealed value of a closed attribute is bound to: it opens nowhere else."""
+    return f"{key_id}\0{name}\0{source}".encode()
 
 
 def later(one: AttributeStatement, other: AttributeStatement) -> AttributeStatement:

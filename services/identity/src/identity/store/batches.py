@@ -50,6 +50,11 @@ def pack_ids(ids: Collection[int]) -> bytes:
     return struct.pack(f"<{len(ids)}q", *ids)
 
 
+def unpack_ids(packed: bytes) -> tuple[int, ...]:
+    """The way back of `pack_ids`."""
+    return struct.unpack(f"<{len(packed) // 8}q", packed)
+
+
 def signed(number: int) -> int:
     """An unsigned 64-bit number as the signed one that databases hold."""
     return number - 2**64 if number >= 2**63 else number

@@ -13,8 +13,8 @@ from servicekit.revision import Lane, Revision
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Address, Consent
 from identity.domain.record import Identifier, StatedAddress
+from identity.store.privacy_ports import Audit, Erasures
 from identity.store.rows import (
-    AuditRow,
     ContactPointRow,
     Counters,
     EdgeRow,
@@ -197,14 +197,6 @@ class Settings(Protocol):
         ...
 
 
-class Audit(Protocol):
-    """Who saw personal data: only grows."""
-
-    def add(self, tenant: str, row: AuditRow) -> None:
-        """Adds a row."""
-        ...
-
-
 class Acknowledgements(Protocol):
     """How far consumers have stored the changes."""
 
@@ -248,6 +240,7 @@ class Stores:
     consents: Consents
     settings: Settings
     audit: Audit
+    erasures: Erasures
     acknowledgements: Acknowledgements
     changes: Changes
 
@@ -275,6 +268,31 @@ class Vault(Protocol):
 
     def open(self, tenant: str, sealed: bytes, bound_to: bytes) -> str:
         """The sealed text. Raises VaultDamaged when the key or the ciphertext is not the one it was sealed
-        with.
+        with, KeyMissing when the key is not there any more.
         """
+        ...
+
+    def seal_bytes(self, tenant: str, content: bytes, bound_to: bytes) -> bytes:
+        """As `seal`, of bytes."""
+        ...
+
+    def open_bytes(self, tenant: str, sealed: bytes, bound_to: bytes) -> bytes:
+        """As `open`, of bytes."""
+        ...
+
+    @property
+    def newest_key_id(self) -> int:
+        """The key that `seal` uses."""
+        ...
+
+    def key_id_of(self, sealed: bytes) -> int:
+        """The key that a text was sealed with. Raises VaultDamaged."""
+        ...
+
+    def is_sealed(self, content: bytes) -> bool:
+        """Whether bytes are sealed rather than an encoded value (no value's encoding begins like a sealed one)."""
+        ...
+
+    def tombstone(self, tenant: str, hash_: bytes) -> bytes:
+        """16 bytes for the hash of an identifier or address; says nothing of the hash without the secret."""
         ...

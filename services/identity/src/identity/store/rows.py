@@ -101,16 +101,3 @@ class StoredSettings:
 
     settings: str
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """Who saw what and why. `details` holds no personal data."""
-
-    subject: str
-    action: str
-    reason: str
-    details: str
-    person_ids: tuple[int, ...]
-    time_us: int
-    machine_time_us: int

@@ -7,10 +7,13 @@ Everything is keyed by tenant first. `records` is the ledger of evidence and onl
 from typing import Any
 
 from servicekit.kit_tables import kit_tables
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table, Text
+
+from identity.store.schema_privacy import privacy_tables
 
 metadata = MetaData()
 kit = kit_tables(metadata)
+privacy_tables(metadata)
 
 
 def _key(name: str, kind: Any = BigInteger) -> Column[object]:
@@ -119,7 +122,7 @@ attribute_values = Table(
     _value("value", LargeBinary),
     sqlite_with_rowid=False,
 )
-"""The last that each source said of an attribute at a key."""
+"""The last that each source said of an attribute at a key; values of release portrait are sealed."""
 
 contact_points = Table(
     "contact_points",
@@ -165,21 +168,6 @@ tenant_settings = Table(
     sqlite_with_rowid=False,
 )
 """Settings as JSON; no row means the defaults."""
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("audit_id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
-    _value("tenant", Text),
-    _value("subject", Text),
-    _value("action", Text),
-    _value("reason", Text),
-    _value("details", Text),
-    _value("person_ids", LargeBinary),
-    _value("time_us"),
-    _value("machine_time_us"),
-)
-"""Who saw personal data: one row per call; only grows. `details` is JSON without personal data."""
 
 acknowledgements = Table(
     "acknowledgements",

@@ -4,7 +4,9 @@ from servicekit.changelog import Changelog
 from sqlalchemy import Connection
 
 from identity.store.ports import Stores
-from identity.store.sql_administration import SqlAcknowledgements, SqlAudit, SqlChanges, SqlSettings
+from identity.store.sql_administration import SqlAcknowledgements, SqlChanges, SqlSettings
+from identity.store.sql_audit import SqlAudit
+from identity.store.sql_erasures import SqlErasures
 from identity.store.sql_evidence import SqlEdges, SqlKeys, SqlLedger, SqlSightings, SqlTenants
 from identity.store.sql_persons import SqlAttributes, SqlConsents, SqlContactPoints, SqlPersons
 
@@ -23,6 +25,7 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         consents=SqlConsents(connection),
         settings=SqlSettings(connection),
         audit=SqlAudit(connection),
+        erasures=SqlErasures(connection),
         acknowledgements=SqlAcknowledgements(connection, changelog.service),
         changes=SqlChanges(connection, changelog),
     )

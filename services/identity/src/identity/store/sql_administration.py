@@ -1,4 +1,4 @@
-"""Settings, audit, acknowledgements and the changelog on SQLAlchemy; contracts in ports.py."""
+"""Settings, acknowledgements and the changelog on SQLAlchemy; contracts in ports.py."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,7 @@ from servicekit.driver_sql import execute
 from servicekit.revision import LANES, Lane, Revision
 from sqlalchemy import Connection
 
-from identity.store.batches import pack_ids
-from identity.store.rows import AuditRow, StoredSettings
+from identity.store.rows import StoredSettings
 
 
 class SqlSettings:
@@ -30,30 +29,6 @@ class SqlSettings:
             "INSERT INTO tenant_settings (tenant, settings, etag) VALUES (?, ?, ?) "
             "ON CONFLICT (tenant) DO UPDATE SET settings = excluded.settings, etag = excluded.etag",
             (tenant, settings.settings, settings.etag),
-        )
-
-
-class SqlAudit:
-    """Audit."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, tenant: str, row: AuditRow) -> None:
-        execute(
-            self._connection,
-            "INSERT INTO audit (tenant, subject, action, reason, details, person_ids, time_us, machine_time_us) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                tenant,
-                row.subject,
-                row.action,
-                row.reason,
-                row.details,
-                pack_ids(row.person_ids),
-                row.time_us,
-                row.machine_time_us,
-            ),
         )
 
 

@@ -1,7 +1,11 @@
-"""Keyed hashes and sealing under one master secret: HMAC-SHA256 and AES-256-GCM with keys from HKDF-SHA256.
+"""Keyed hashes under one master secret, and sealing under a ring of keys: HMAC-SHA256 and AES-256-GCM, keys by
+HKDF-SHA256.
 
 Each tenant and purpose has a key of its own, so that hashes of one tenant or purpose say nothing about
-another's.
+another's. Hashes are what lookups go by, so their secret cannot change; sealing keys can (keyring.py).
+
+A sealed text is a format byte, the id of its key (2 bytes, big-endian), a nonce and the ciphertext. Format 1, from
+before there were key ids, has none: its key is the first.
 """
 
 import base64
@@ -13,21 +17,30 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from identity.domain.record import Identifier, StatedAddress
+from identity.store.keyring import (
+    FIRST_KEY_ID,
+    SECRET_BYTES,
+    KeyRing,
+    SecretUnusable,
+    check_of,
+    derive,
+    read_private_file,
+)
+from identity.store.privacy_ports import Kms
 
-SECRET_BYTES = 32
+__all__ = ["KeyVault", "SecretUnusable", "VaultDamaged", "read_secret_file", "write_secret_file"]
+
 HASH_BYTES = 16
 NONCE_BYTES = 12
+KEY_ID_BYTES = 2
 CACHED_KEYS = 1_024
 CACHED_HASHES = 100_000
-_SEALED_FORMAT = b"\x01"
-
-
-class SecretUnusable(Exception):
-    """The secret file is missing or holds no secret; the message names the file and how to mend it."""
+_FORMAT_WITHOUT_KEY_ID = 1
+_FORMAT = 2
+_FORMATS = (bytes([_FORMAT_WITHOUT_KEY_ID]), bytes([_FORMAT]))
+"""Numbers that no protobuf message begins with."""
 
 
 class VaultDamaged(Exception):
@@ -49,9 +62,7 @@ def read_secret_file(path: Path) -> bytes:
         "it must hold 32 random bytes in base64; restore it from your backup, a new one cannot read old data"
     )
     try:
-        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
-    except OSError as error:
-        raise SecretUnusable(f"secret file {path} cannot be read ({error.strerror}): {advice}") from error
+        secret = base64.b64decode(read_private_file(path, "secret file").strip(), validate=True)
     except binascii.Error as error:
         raise SecretUnusable(f"secret file {path} is not base64: {advice}") from error
     if len(secret) != SECRET_BYTES:
@@ -60,15 +71,25 @@ def read_secret_file(path: Path) -> bytes:
 
 
 class KeyVault:
-    """The Vault of one master secret; safe to use from any threads."""
+    """The Vault of one master secret and one ring of sealing keys; safe to use from any threads."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, kms: Kms | None = None) -> None:
+        """Without a Kms the first sealing key, which comes from the secret, is the only one."""
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a master secret has {SECRET_BYTES} bytes, not {len(secret)}")
         self._secret = secret
+        self._kms = kms or KeyRing({FIRST_KEY_ID: secret})
         self._key = lru_cache(CACHED_KEYS)(self._derive)
         self._identifier_hash = lru_cache(CACHED_HASHES)(self._hash_identifier)
-        self._cipher = lru_cache(CACHED_KEYS)(lambda tenant: AESGCM(self._key(tenant, "seal")))
+        self._cipher = lru_cache(CACHED_KEYS)(self._make_cipher)
+
+    @property
+    def newest_key_id(self) -> int:
+        return self._kms.newest
+
+    def key_checks(self) -> dict[int, bytes]:
+        """What tells each key from another, by key id; 0 is the secret of hashes."""
+        return {0: check_of(self._secret)} | {key_id: self._kms.check(key_id) for key_id in self._kms.key_ids}
 
     def identifier_hash(self, tenant: str, identifier: Identifier) -> bytes:
         return self._identifier_hash(tenant, identifier.namespace, identifier.scope, identifier.value)
@@ -84,21 +105,49 @@ class KeyVault:
     def birth_hash(self, tenant: str, identifier_hash: bytes) -> int:
         return int.from_bytes(hmac.digest(self._key(tenant, "birth"), identifier_hash, "sha256")[:8], "big")
 
+    def tombstone(self, tenant: str, hash_: bytes) -> bytes:
+        return hmac.digest(self._key(tenant, "tombstone"), hash_, "sha256")[:HASH_BYTES]
+
     def seal(self, tenant: str, text: str, bound_to: bytes) -> bytes:
+        return self.seal_bytes(tenant, text.encode(), bound_to)
+
+    def seal_bytes(self, tenant: str, content: bytes, bound_to: bytes) -> bytes:
+        key_id = self._kms.newest
         nonce = os.urandom(NONCE_BYTES)
-        return _SEALED_FORMAT + nonce + self._cipher(tenant).encrypt(nonce, text.encode(), bound_to)
+        header = bytes([_FORMAT]) + key_id.to_bytes(KEY_ID_BYTES, "big")
+        return header + nonce + self._cipher(key_id, tenant).encrypt(nonce, content, header + bound_to)
 
     def open(self, tenant: str, sealed: bytes, bound_to: bytes) -> str:
-        nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        return self.open_bytes(tenant, sealed, bound_to).decode()
+
+    def open_bytes(self, tenant: str, sealed: bytes, bound_to: bytes) -> bytes:
+        key_id, body, bound_to = _taken_apart(sealed, bound_to)
+        nonce, ciphertext = body[:NONCE_BYTES], body[NONCE_BYTES:]
         try:
-            if sealed[:1] != _SEALED_FORMAT:
-                raise InvalidTag
-            return self._cipher(tenant).decrypt(nonce, ciphertext, bound_to).decode()
+            return self._cipher(key_id, tenant).decrypt(nonce, ciphertext, bound_to)
         except (InvalidTag, ValueError) as error:
             raise VaultDamaged(
                 "a sealed value does not open: the secret file is not the one it was written with"
             ) from error
 
+    def key_id_of(self, sealed: bytes) -> int:
+        return _taken_apart(sealed, b"")[0]
+
+    def is_sealed(self, content: bytes) -> bool:
+        return content[:1] in _FORMATS
+
+    def _make_cipher(self, key_id: int, tenant: str) -> AESGCM:
+        return AESGCM(self._kms.sealing_key(key_id, tenant))
+
     def _derive(self, tenant: str, purpose: str) -> bytes:
-        info = f"huaxiang identity v1\0{purpose}\0{tenant}".encode()
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._secret)
+        return derive(self._secret, tenant, purpose)
+
+
+def _taken_apart(sealed: bytes, bound_to: bytes) -> tuple[int, bytes, bytes]:
+    """The id of a sealed text's key, what follows, and what it is bound to. Raises VaultDamaged."""
+    if sealed[:1] == bytes([_FORMAT]) and len(sealed) > KEY_ID_BYTES:
+        start = 1 + KEY_ID_BYTES
+        return int.from_bytes(sealed[1:start], "big"), sealed[start:], sealed[:start] + bound_to
+    if sealed[:1] == bytes([_FORMAT_WITHOUT_KEY_ID]):
+        return FIRST_KEY_ID, sealed[1:], bound_to
+    raise VaultDamaged("a sealed value has no format that this release knows: the data are damaged")
