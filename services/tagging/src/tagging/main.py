@@ -33,6 +33,7 @@ from servicekit.changelog import Changelog
 from servicekit.client import connect
 from servicekit.clock import Clock, clock_from
 from servicekit.config import ConfigError, read
+from servicekit.consumer import ConsumerState
 from servicekit.database import Database
 from servicekit.freshness import Freshness
 from servicekit.migrations import migrate
@@ -132,6 +133,7 @@ class Part:
 
     services: tuple[Service, ...]
     workers: tuple[Worker, ...]
+    consumers: tuple[ConsumerState, ...] = ()
 
 
 def open_store(database: Database, folder: Path, clock: Clock) -> Store:
@@ -228,7 +230,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             LakeServicer(database, store.facts_freshness(), flush_lake, store.manifest),
         ),
     )
-    return Part(services, (consumer.run, acknowledge.run, flushing.run))
+    return Part(services, (consumer.run, acknowledge.run, flushing.run), (consumer.state,))
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,7 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
                 database,
                 store.facts_freshness(),
                 SetRequiredFeatures(facts, tags, columns, changelog, clock),
-                EvaluateFeature(database, computing.everybody, columns, changelog),
+                EvaluateFeature(database, computing.everybody, columns, changelog, facts, store.references),
                 clock,
             ),
         ),
@@ -354,6 +356,7 @@ async def build() -> ServiceApp:
         port=config.port,
         host=config.host,
         workers=(*facts.workers, *tags.workers, trim),
+        consumers=facts.consumers,
         on_stop=(identity.close, database.close),
     )
 

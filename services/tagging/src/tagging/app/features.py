@@ -1,7 +1,7 @@
 """Features: behaviour as columns, for those who select by it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -16,7 +16,7 @@ from servicekit.database import Database
 from servicekit.logging import logger
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
-from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody
 from tagging.domain.columns import Coded, Shape, encode, microseconds, texts_of
@@ -24,7 +24,7 @@ from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
 from tagging.domain.recipe import Moment, Recipe
 from tagging.errors import FeatureQuota
 from tagging.errors import RuleInvalid as RuleRefused
-from tagging.store.ports import FactStores
+from tagging.store.ports import FactStores, ReferenceTables
 from tagging.store.tag_ports import Feature, FeatureState, TagStores
 
 MAX_FEATURES = 2_000
@@ -175,7 +175,8 @@ class _FeatureWatcher:
 
 
 class EvaluateFeature:
-    """One column at any moment, registered nowhere; kept in memory by form, moment and what was read."""
+    """One column at any moment, registered nowhere; kept in memory by form, moment and what it rests on: facts,
+    rows and values. Facts may move without a word in the changelog, when no tag follows from them."""
 
     def __init__(
         self,
@@ -183,11 +184,15 @@ class EvaluateFeature:
         everybody: Everybody,
         columns: ColumnsInForce,
         changelog: Changelog,
+        facts: FactStores,
+        references: ReferenceTables,
     ) -> None:
         self._database = database
         self._everybody = everybody
         self._columns = columns
         self._changelog = changelog
+        self._facts = facts
+        self._references = references
         self._kept: OrderedDict[tuple[str, str, object, object], tuple[Coded, dict[str, int], Shape]] = (
             OrderedDict()
         )
@@ -201,21 +206,34 @@ class EvaluateFeature:
         `is_now`: as_of is the present, when only forms that age differ from one moment to the next. Raises
         RuleInvalid.
         """
-        plan = self._database.read_now(self._columns.of, tenant)
+        plan, revision, watermark = self._database.read_now(self._read, tenant)
         recipe, text = _recipe(form, "form", plan.schema)
-        head = self._database.read_now(self._changelog.head)
-        revision = Revision(self._changelog.service, head.epoch, head.position, head.position)
-        key = (tenant, text, _kept_for(recipe, as_of) if is_now else as_of, (head.epoch, head.position))
+        key = (tenant, text, _kept_for(recipe, as_of) if is_now else as_of, (revision, watermark))
         with self._lock:
             kept = self._kept.get(key)
         if kept is None:
             kept = self._compute(tenant, recipe, as_of)
-            with self._lock:
-                self._kept[key] = kept
-                while len(self._kept) > CACHED_COLUMNS:
-                    self._kept.popitem(last=False)
+            if watermark is not None:
+                self._keep(key, kept)
         coded, texts, _ = kept
         return recipe.column, coded, texts, revision
+
+    def _read(self, connection: Connection, tenant: str) -> tuple[ColumnPlan, Revision, Hashable]:
+        """How to compute, what an answer was read at, and how far facts and rows have come: None during a
+        bootstrap, when facts come without a cursor."""
+        head = self._changelog.head(connection)
+        revision = Revision(self._changelog.service, head.epoch, head.position, head.position)
+        cursor = self._facts.progress.cursor(connection)
+        watermark = None if cursor is None else (cursor, self._references.stamp(connection, tenant))
+        return self._columns.of(connection, tenant), revision, watermark
+
+    def _keep(
+        self, key: tuple[str, str, object, object], computed: tuple[Coded, dict[str, int], Shape]
+    ) -> None:
+        with self._lock:
+            self._kept[key] = computed
+            while len(self._kept) > CACHED_COLUMNS:
+                self._kept.popitem(last=False)
 
     def _compute(self, tenant: str, recipe: Recipe, as_of: datetime) -> tuple[Coded, dict[str, int], Shape]:
         with self._everybody.snapshot(tenant, (), [recipe]) as snapshot:

@@ -5,7 +5,7 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -325,6 +325,10 @@ class ReferenceTables(Protocol):
     ) -> dict[str, dict[str, Mapping[str, Value]]]:
         """table -> key -> columns: every row, kept between calls while nothing changes; an entry for every
         table asked for. Not in a transaction that puts rows."""
+        ...
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        """Changes whenever a row does; cheap."""
         ...
 
     def each(

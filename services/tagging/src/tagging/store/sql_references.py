@@ -52,11 +52,16 @@ class SqlReferenceTables:
     def rows(
         self, connection: Connection, tenant: str, tables: Collection[str]
     ) -> dict[str, dict[str, Mapping[str, Value]]]:
-        heads = execute(
-            connection, "SELECT table_name, version FROM reference_head WHERE tenant = ?", (tenant,)
-        )
-        versions = {row[0]: row[1] for row in heads}
+        versions = dict(self.stamp(connection, tenant))
         return {table: self._read(connection, tenant, table, versions.get(table, 0)) for table in tables}
+
+    def stamp(self, connection: Connection, tenant: str) -> tuple[tuple[str, int], ...]:
+        heads = execute(
+            connection,
+            "SELECT table_name, version FROM reference_head WHERE tenant = ? ORDER BY table_name",
+            (tenant,),
+        )
+        return tuple((row[0], row[1]) for row in heads)
 
     def each(
         self, connection: Connection, tenant: str, table: str

@@ -1,0 +1,67 @@
+"""Columns computed for one question: kept while nothing they rest on has moved, and no longer."""
+
+import pytest
+from servicekit.progress import Progress
+from servicekit.revision import Lane, Revision
+from tagging.app.apply_changes import ApplyChanges
+from tagging.app.features import EvaluateFeature
+from tagging.domain.facts import Fact
+
+SEARCHES = "COUNT(search)"
+TEAS = "COUNT(view_item WHERE item_id.brand = 'tea')"
+
+
+@pytest.fixture
+def evaluate(world):
+    return EvaluateFeature(
+        world.database, world.everybody, world.columns, world.changelog, world.facts, world.references
+    )
+
+
+@pytest.fixture
+def tell(world):
+    """Stores facts as the consumer does, with its cursor."""
+    position = 0
+    apply_changes = ApplyChanges(world.facts, world.changelog, world.clock.now, world.recompute)
+    world.database.write_now(world.facts.progress.finish, progress(0))
+
+    def tell(*facts, lane=Lane.LIVE):
+        nonlocal position
+        position += 1
+        said = [Fact("t1", position, each) for each in facts]
+        world.database.write_now(apply_changes, said, lane, progress(position).through)
+
+    return tell
+
+
+def progress(position):
+    return Progress(Revision("identity", "0" * 16, position, position))
+
+
+def counts(world, evaluate, form):
+    _, coded, _, _ = evaluate("t1", form, world.clock.now(), is_now=True)
+    return dict(zip(coded.persons.tolist(), coded.codes.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("lane", [Lane.LIVE, Lane.BULK])
+def test_an_event_that_no_tag_asks_for_is_counted(world, tell, evaluate, lane):
+    tell(world.person(1, 1))
+    assert counts(world, evaluate, SEARCHES) == {1: 0}
+    before = world.position
+    tell(world.event(1, "search", world.ago(minutes=1), keyword="x"), lane=lane)
+    assert world.position == before  # nothing follows from it, so nothing is told
+    assert counts(world, evaluate, SEARCHES) == {1: 10_000}
+
+
+def test_a_row_that_a_form_joins_is_read(world, tell, evaluate):
+    tell(world.person(1, 1), world.event(1, "view_item", world.ago(minutes=1), item_id="i1"))
+    assert counts(world, evaluate, TEAS) == {1: 0}
+    world.database.write_now(world.references.put, "t1", "items", {"i1": {"brand": "tea"}})
+    assert counts(world, evaluate, TEAS) == {1: 10_000}
+
+
+def test_a_column_is_kept_while_nothing_moves(world, tell, evaluate, monkeypatch):
+    tell(world.person(1, 1))
+    assert counts(world, evaluate, SEARCHES) == {1: 0}
+    monkeypatch.setattr(evaluate, "_compute", None)
+    assert counts(world, evaluate, SEARCHES) == {1: 0}
