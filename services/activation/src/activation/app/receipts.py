@@ -96,7 +96,7 @@ class Receipts:
         account = self._accounts.get(stored.account)
         now, given_up = self._clock.now(), stored.received_at + UNMATCHED_KEPT
         try:
-            said = None if account is None else _said(account.channel, self._opened(stored))
+            said = None if account is None else self._said(account.channel, stored)
         except (port.ChannelError, Unreadable) as error:
             said = None
             logger().warning("callback unreadable", channel=stored.account, reason=type(error).__name__)
@@ -113,8 +113,11 @@ class Receipts:
         else:
             self._inbox.later(connection, stored.receipt_id, next_try, awaits)
 
-    def _opened(self, stored: StoredCallback) -> Callback:
-        return _loaded(self._keys.open(stored.sealed, INBOX_ABOUT))
+    def _said(self, channel: port.Channel, stored: StoredCallback) -> list[Said]:
+        """The provider's keys are digests over addresses: they are kept and told under ours. Raises ChannelError,
+        Unreadable."""
+        said = _said(channel, _loaded(self._keys.open(stored.sealed, INBOX_ABOUT)))
+        return [replace(each, dedupe_key=self._keys.fingerprint(each.dedupe_key)) for each in said]
 
     def _settle(self, connection: Connection, account: Account, said: Sequence[Said]) -> list[Said]:
         """Applies what a callback says; returns what matches no delivery yet."""

@@ -31,6 +31,7 @@ class Built:
     batch_id: str
     key: str
     wire: WireRequest
+    digest: str
     sealed: bytes
 
 
@@ -83,7 +84,8 @@ class Submitting:
             targets.append(port.Target(row.claim.delivery_id, batch_key if by_batch else own, row.address))
         wire = account.channel.build(port.Batch(batch_key, message_of(campaign.draft), tuple(targets)))
         about = key_about(campaign.tenant, campaign.campaign_id)
-        return Built(batch_id, batch_key, wire, self._keys.seal_under(claimed.sealed_key, wire.dump(), about))
+        sealed = self._keys.seal_under(claimed.sealed_key, wire.dump(), about)
+        return Built(batch_id, batch_key, wire, self._keys.fingerprint(wire.digest), sealed)
 
     def write(
         self, connection: Connection, account: Account, claimed: Claimed, built: Built
@@ -107,7 +109,7 @@ class Submitting:
             campaign_id=campaign_id,
             account=account.name,
             key=built.key,
-            digest=built.wire.digest,
+            digest=built.digest,
             sealed_wire=built.sealed,
             state=BatchState.SUBMITTING,
             submitted_at=now,

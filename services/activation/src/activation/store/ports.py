@@ -315,6 +315,10 @@ class KeyMaker(Protocol):
         """Equal for equal addresses of a tenant and channel; of no use elsewhere."""
         ...
 
+    def fingerprint(self, text: str) -> str:
+        """Equal for equal texts. Keyed: a plain digest over an address can be turned back by trying all addresses."""
+        ...
+
 
 class TokenBucket(Protocol):
     """Calls per second of an account, shared by all workers on the store."""

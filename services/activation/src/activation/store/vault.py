@@ -24,6 +24,7 @@ class Vault:
             raise ValueError(f"the master secret has {len(master)} bytes, at least {KEY_BYTES} are needed")
         self._own = AESGCM(_derive(master, b"activation/own"))
         self._hash_key = _derive(master, b"activation/addresses")
+        self._print_key = _derive(master, b"activation/fingerprints")
 
     def seal(self, plain: bytes, about: str) -> bytes:
         """Sealed under the service's own key, bound to what it is about."""
@@ -49,6 +50,10 @@ class Vault:
         """Equal for equal addresses of a tenant and channel, of no use without the secret; 32 hex digits."""
         text = "\x1f".join([tenant, channel, address])
         return hmac.new(self._hash_key, text.encode(), sha256).hexdigest()[:HASH_HEX_CHARS]
+
+    def fingerprint(self, text: str) -> str:
+        """Equal for equal texts, of no use without the secret; 32 hex digits."""
+        return hmac.new(self._print_key, text.encode(), sha256).hexdigest()[:HASH_HEX_CHARS]
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
