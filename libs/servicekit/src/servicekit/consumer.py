@@ -82,6 +82,10 @@ class ChangeSink(Protocol[ChangeT, TakenChunkT_contra]):
         ...
 
 
+CONSUMERS = "consumers"
+"""The health service that is SERVING while all of a server's consumers follow; one without any always is."""
+
+
 @dataclass
 class ConsumerState:
     """What a health page or a metric shows. Times are loop.time() seconds."""
@@ -93,6 +97,12 @@ class ConsumerState:
     failures: int = 0
     last_failure: str = ""
     last_progress: dict[Lane, float] = field(default_factory=dict)
+    streams: set[Lane] = field(default_factory=set)
+    """Lanes whose stream has brought something since it was opened last, were it a heartbeat."""
+
+    def is_following(self) -> bool:
+        """Whether both streams stand. How far behind they are is another question."""
+        return self.phase == "watching" and len(self.streams) == len(LANES)
 
     def lag_s(self) -> float | None:
         """Seconds since the lane that is further behind made progress; None before both did."""
@@ -174,6 +184,7 @@ class Consumer(Generic[ChangeT, ChunkT]):
     async def _follow(self, cursor: Revision) -> None:
         """Reads both lanes and applies, until one of the three fails."""
         self.state.phase = "watching"
+        self.state.streams.clear()
         inbox = Inbox[ChangeT]()
         tasks = [asyncio.ensure_future(self._read(cursor, lane, inbox)) for lane in LANES]
         tasks.append(asyncio.ensure_future(self._apply(inbox)))
@@ -220,6 +231,7 @@ class Consumer(Generic[ChangeT, ChunkT]):
                 await self._sink.apply(batch)
             self.state.batches += 1
             self.state.applied += len(batch.changes)
+            self.state.streams.add(batch.lane)
             self.state.last_progress[batch.lane] = asyncio.get_running_loop().time()
 
 

@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from servicekit.calls import MAX_UNARY_S, CallInterceptor
 from servicekit.clock import ClockFileError
 from servicekit.config import ConfigError
+from servicekit.consumer import CONSUMERS, ConsumerState
 from servicekit.logging import logger
 from servicekit.migrations import DataNewer
 from servicekit.principal import Authenticator, KeyFileError
@@ -39,6 +40,9 @@ LINGER_S = 2.0
 COLLECTED_AFTER = (50_000, 20, 100)
 """Containers made more than freed before the garbage collector looks at the youngest, and how often it looks
 further."""
+
+LOOK_S = 0.1
+"""Between two looks at the consumers."""
 
 EXIT_STOPPED = 0
 EXIT_PORT_IN_USE = 69
@@ -69,7 +73,8 @@ class ServiceApp:
     """A service ready to run. `workers` run beside the server until it stops; when one ends, the process
     ends.
 
-    `on_stop` runs last, in order: close channels, stores. `port` 0 takes a free one.
+    `consumers` are the states of the consumers among the workers: health tells of them. `on_stop` runs last,
+    in order: close channels, stores. `port` 0 takes a free one.
     """
 
     name: str
@@ -78,6 +83,7 @@ class ServiceApp:
     port: int
     host: str = "127.0.0.1"
     workers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    consumers: Sequence[ConsumerState] = ()
     on_stop: Sequence[Callable[[], Awaitable[None]]] = ()
     max_message_bytes: int = MAX_MESSAGE_BYTES
     max_concurrent_rpcs: int = MAX_CONCURRENT_RPCS
@@ -102,9 +108,11 @@ class RunningServer:
         self._server = server
         self._health = serving
         self._calls = calls
+        self._telling = asyncio.ensure_future(_tell_of_consumers(app.consumers, serving))
 
     async def stop(self) -> None:
         """NOT_SERVING, drain, refuse new calls, end watches, let the others end."""
+        self._telling.cancel()
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self.app.drain_s)
         stopped = asyncio.ensure_future(self._server.stop(self.app.grace_s))
@@ -219,6 +227,18 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     import uvloop
 
     return uvloop.new_event_loop
+
+
+async def _tell_of_consumers(consumers: Sequence[ConsumerState], serving: health.aio.HealthServicer) -> None:
+    told = None
+    while True:
+        if (now := all(each.is_following() for each in consumers)) != told:
+            states = health_pb2.HealthCheckResponse
+            await serving.set(CONSUMERS, states.SERVING if now else states.NOT_SERVING)
+            told = now
+        if not consumers:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> int:

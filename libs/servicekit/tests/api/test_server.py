@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -11,8 +12,9 @@ from huaxiang.type.v1 import error_reason_pb2, revision_pb2
 from servicekit import errors
 from servicekit.calls import current_deadline, current_principal
 from servicekit.client import connect, service_config
+from servicekit.consumer import CONSUMERS, ConsumerState
 from servicekit.principal import KeyFileAuthenticator, write_key_file
-from servicekit.revision import Lane
+from servicekit.revision import LANES, Lane
 from servicekit.rights import RightsUndeclared
 from servicekit.server import PortInUse, Service, ServiceApp, start
 from servicekit.status import NO_REASON, is_reason, reason_of
@@ -193,6 +195,36 @@ async def test_health_needs_no_key(server):
         for service in ("", "huaxiang.toy.v1.ToyService"):
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_health_tells_whether_the_consumers_follow(store, tmp_path):
+    following, starting = ConsumerState("watching", streams=set(LANES)), ConsumerState("watching")
+    running = await start(replace(app([], tmp_path), consumers=(following, starting)))
+    states = health_pb2.HealthCheckResponse
+
+    async def told():
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            return (await stub.Check(health_pb2.HealthCheckRequest(service=CONSUMERS))).status
+
+    async def becomes(status):
+        async with asyncio.timeout(5):
+            while await told() != status:  # noqa: ASYNC110  # another's state, asked over the wire
+                await asyncio.sleep(0.02)
+
+    await becomes(states.NOT_SERVING)
+    starting.streams |= set(LANES)
+    await becomes(states.SERVING)
+    following.phase = "pausing"
+    await becomes(states.NOT_SERVING)
+    await running.stop()
+
+
+async def test_a_service_without_consumers_waits_for_none(server):
+    async with grpc.aio.insecure_channel(server.target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=CONSUMERS))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_reflection_lists_the_services(server):

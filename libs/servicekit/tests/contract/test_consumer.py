@@ -157,7 +157,9 @@ async def test_the_left_service_may_go_away_and_come_back(left, right, tmp_path)
     async with serving([toy_service(ToyServicer(left))], tmp_path) as server:
         port = server.port
         consumer, _ = toy_consumer(server, right)
+        assert not consumer.state.is_following()
         task = asyncio.ensure_future(consumer.run())
+        await until(consumer.state.is_following)
         await until(lambda: consumer.state.phase == "watching")
     await until(lambda: consumer.state.failures > 0)
     put(left, [("a", 2)])
