@@ -1,6 +1,7 @@
 """Values stay current when no fact comes live: days roll, hours pass, bulk facts leave persons stale."""
 
 import datetime as dt
+import itertools
 
 import pytest
 from servicekit.revision import Lane, Revision
@@ -221,3 +222,18 @@ def test_what_happened_between_midnight_and_the_rolled_day_ages_too(world, days,
     while current.age():
         pass
     assert world.values() == {"fresh": {1: False}}
+
+
+def test_many_stale_persons_are_computed_although_bulk_facts_never_end(world, current, monkeypatch):
+    """Facts that come while everybody is computed may be about anybody: then nobody counts as computed."""
+    monkeypatch.setattr("tagging.app.keep_current.MANY", 1)
+    positions = itertools.count(5)
+    monkeypatch.setattr(
+        type(world.facts.progress),
+        "cursor",
+        lambda *_: Revision("identity", "0" * 16, bulk=next(positions)),
+    )
+    world.define(TOTAL)
+    stale(world, world.person(1, 1), world.person(2, 2))
+    assert [current.recompute_stale() for _ in range(3)] == [True, True, False]
+    assert world.values() == {"total": {1: 0, 2: 0}}

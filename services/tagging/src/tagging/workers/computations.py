@@ -17,6 +17,8 @@ PAUSE_S = 0.05
 """Between two looks when there is nothing to do, machine time."""
 QUIET_LOOKS = 4
 """Looks without news in the bulk lane after which stale persons are computed: a burst is computed once."""
+PATIENCE_LOOKS = 40
+"""Looks after which they are computed although the lane never rests."""
 FAILURE_PAUSE_S = 2.0
 
 
@@ -42,6 +44,7 @@ class ComputationWorker:
         self._current = current
         self._bulk: int | None = None
         self._quiet = 0
+        self._waited = 0
         self._duties: tuple[tuple[str, Callable[[], bool]], ...] = (
             ("day", days.roll),
             ("run", self._run),
@@ -78,8 +81,20 @@ class ComputationWorker:
             raise
 
     def step(self) -> bool:
-        """The most urgent piece of work there is; whether there was any. Blocks."""
-        return any(duty() for _, duty in self._duties)
+        """A turn of every duty, the most urgent first; whether any found work. One that fails takes no turn from
+        the others: what failed is raised at the end, as a group. Blocks."""
+        worked = False
+        failures: dict[str, Exception] = {}
+        for name, duty in self._duties:
+            try:
+                worked |= duty()
+            except Interrupted:
+                raise
+            except Exception as error:
+                failures[name] = error
+        if failures:
+            raise ExceptionGroup(", ".join(failures), list(failures.values()))
+        return worked
 
     def _run(self) -> bool:
         waiting = self._runs.next()
@@ -89,7 +104,14 @@ class ComputationWorker:
 
     def _stale(self) -> bool:
         cursor = self._database.read_now(self._progress.cursor)
-        bulk = None if cursor is None else cursor.bulk
-        self._quiet = self._quiet + 1 if bulk == self._bulk else 0
-        self._bulk = bulk
-        return self._quiet >= QUIET_LOOKS and self._current.recompute_stale()
+        if cursor is None:  # a bootstrap computes them itself
+            return False
+        self._quiet = self._quiet + 1 if cursor.bulk == self._bulk else 0
+        self._bulk = cursor.bulk
+        self._waited += 1
+        if self._quiet < QUIET_LOOKS and self._waited < PATIENCE_LOOKS:
+            return False
+        worked = self._current.recompute_stale()
+        if not worked:
+            self._waited = 0
+        return worked
