@@ -80,6 +80,45 @@ def test_a_killed_process_is_started_again_and_counted(
     assert tiny(folder)["pid"] != first["pid"]
 
 
+def supervise(tmp_path: Path, port: int, behind: Callable[[], list[str]]) -> list[str]:
+    """What a supervisor says until it is ready; then it is told to stop."""
+    said: list[str] = []
+    program = Program("tiny", (sys.executable, "-c", SERVES, str(port)), {}, port)
+    supervisor = Supervisor([program], tmp_path / "logs", tmp_path / "suite.json", said.append, behind)
+
+    def ready() -> None:
+        said.append("ready")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        supervisor.run(ready)
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(number, handler)
+    return said
+
+
+def test_it_is_ready_when_changes_reach_everyone_and_says_whom_it_waits_for(
+    tmp_path: Path, port: int
+) -> None:
+    answers = [["tagging", "segments"], ["tagging", "segments"], ["segments"], []]
+    said = supervise(tmp_path, port, lambda: answers.pop(0))
+    assert said == [
+        "waiting until changes reach tagging, segments",
+        "waiting until changes reach segments",
+        "ready",
+    ]
+
+
+def test_it_does_not_wait_for_ever(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.suite.supervisor.FOLLOW_WITHIN_S", 0.3)
+    waiting, given_up, ready = supervise(tmp_path, port, lambda: ["segments"])
+    assert waiting == "waiting until changes reach segments"
+    assert "no changes reached segments" in given_up
+    assert ready == "ready"
+
+
 def test_down_stops_the_processes_and_removes_the_state(
     supervised: tuple[subprocess.Popen[bytes], SuiteFolder], port: int
 ) -> None:

@@ -60,6 +60,7 @@ def up(
     """Start the four services and the sandbox, and restart what dies. Stop with Ctrl-C or huaxiang down."""
     from servicekit.clock import write_clock_file
 
+    from cli.suite.health import not_following
     from cli.suite.providers import write_provider_files
     from cli.suite.secrets import create_secrets
     from cli.suite.starting import addresses, start_detached
@@ -78,9 +79,9 @@ def up(
         require_free_ports(started)
         options = [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox"]
         options += [f"--sandbox-settings={sandbox_settings.absolute()}"] if sandbox_settings else []
-        console.print(start_detached(suite, [*options, *(["--trace"] if trace else [])]))
+        console.print(start_detached(suite, [*options, *(["--trace"] if trace else [])], say=notes.print))
         return
-    supervisor = Supervisor(started, suite.logs, suite.state, notes.print)
+    supervisor = Supervisor(started, suite.logs, suite.state, notes.print, lambda: not_following(ports))
     supervisor.run(lambda: notes.print(addresses(ports, sandbox=sandbox)))
 
 

@@ -2,11 +2,30 @@
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from servicekit.consumer import CONSUMERS
 
-from cli.suite.programs import SERVICES
+from cli.suite.programs import SERVICES, Ports
 from cli.suite.running import RunningSuite
 
 ANSWER_WITHIN_S = 2.0
+LOOK_WITHIN_S = 0.5
+
+
+def not_following(ports: Ports) -> list[str]:
+    """The services whose consumers do not follow yet what stands to their left. Blocks, at most half a second each."""
+    return [name for name in SERVICES if not _follows(ports.target(name))]
+
+
+def _follows(target: str) -> bool:
+    with grpc.insecure_channel(target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = stub.Check(
+                health_pb2.HealthCheckRequest(service=CONSUMERS), timeout=LOOK_WITHIN_S, wait_for_ready=True
+            )
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 async def health_of(suite: RunningSuite) -> dict[str, str]:

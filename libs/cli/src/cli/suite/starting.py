@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cli.exits import Exit, Refusal
 from cli.suite.folder import SuiteFolder
 from cli.suite.programs import SERVICES, Ports
+from cli.suite.supervisor import WAITING_MARK
 
 DETACHED_WITHIN_S = 90.0
 LOOK_S = 0.05
@@ -22,11 +23,15 @@ def addresses(ports: Ports, *, sandbox: bool) -> str:
 
 
 def start_detached(
-    suite: SuiteFolder, options: Sequence[str], environment: Mapping[str, str] | None = None
+    suite: SuiteFolder,
+    options: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Runs `huaxiang up` with these options in the background and returns what it says once it serves.
 
-    `environment` reaches every service. Raises Refusal with the reason when the suite does not start.
+    `environment` reaches every service; `say` hears what the suite waits for. Raises Refusal with the reason when the
+    suite does not start.
     """
     command = [sys.executable, "-m", "cli", "up", f"--folder={suite.root}", *options]
     suite.logs.mkdir(parents=True, exist_ok=True)
@@ -42,6 +47,7 @@ def start_detached(
             start_new_session=True,
         )
     until = time.monotonic() + DETACHED_WITHIN_S
+    told = 0
     while time.monotonic() < until:
         said = log.read_bytes()[start:].decode(errors="replace")
         if process.poll() is not None:
@@ -50,6 +56,10 @@ def start_detached(
         if READY_MARK in said:
             process.returncode = 0  # left to itself: running.stop waits for it, not this object
             return said[said.index(READY_MARK) :].strip()
+        waits = [line for line in said.splitlines() if line.startswith(WAITING_MARK)]
+        for line in waits[told:]:
+            say(line)
+        told = len(waits)
         time.sleep(LOOK_S)
     raise Refusal(f"the suite did not serve within {DETACHED_WITHIN_S:.0f} s; see {suite.logs}")
 

@@ -14,12 +14,14 @@ from cli.exits import Exit, Refusal
 from cli.suite.programs import Program
 
 READY_WITHIN_S = 60.0
+FOLLOW_WITHIN_S = 25.0
 STOP_WITHIN_S = 30.0
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A process that ran this long starts again at the first pause."""
 LOOK_S = 0.1
+WAITING_MARK = "waiting until "
 REFUSES_TO_START = {
     65: "its data is of a newer version",
     69: "its port is in use",
@@ -39,17 +41,22 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Runs in the foreground until `stop` was asked for by SIGTERM or SIGINT. `logs` gets one file per process."""
+    """Runs in the foreground until `stop` was asked for by SIGTERM or SIGINT. `logs` gets one file per process.
+
+    `behind` names the services that serve, but do not yet hear of changes from those that they read; it may block.
+    """
 
     programs: Sequence[Program]
     logs: Path
     state: Path
     say: Callable[[str], None]
+    behind: Callable[[], Sequence[str]] = tuple
     _children: dict[str, _Child] = field(default_factory=dict)
     _stopping: bool = False
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Starts everything, calls `ready` when all serve, supervises. Raises Refusal when one refuses to start."""
+        """Starts everything, calls `ready` when all serve and follow each other, supervises. Raises Refusal when one
+        refuses to start."""
         require_free_ports(self.programs)
         self.logs.mkdir(parents=True, exist_ok=True)
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -59,6 +66,7 @@ class Supervisor:
                 self._start(program)
             self._write_state()
             self._wait_until_ready()
+            self._wait_until_following()
             ready()
             while not self._stopping:
                 self._look()
@@ -100,6 +108,23 @@ class Supervisor:
                 names = ", ".join(sorted(waiting))
                 raise Refusal(f"{names} did not serve within {READY_WITHIN_S:.0f} s; see {self.logs}")
             time.sleep(LOOK_S / 2)
+
+    def _wait_until_following(self) -> None:
+        """Bounded: a suite whose services do not hear of each other yet serves, with what each of them knows."""
+        until = time.monotonic() + FOLLOW_WITHIN_S
+        said: Sequence[str] = ()
+        while not self._stopping and (behind := self.behind()):
+            names = ", ".join(behind)
+            if time.monotonic() > until:
+                self.say(
+                    f"no changes reached {names} within {FOLLOW_WITHIN_S:.0f} s: answers may be old; see {self.logs}"
+                )
+                return
+            if behind != said:
+                self.say(f"{WAITING_MARK}changes reach {names}")
+                said = behind
+            self._look()
+            time.sleep(LOOK_S)
 
     def _why_it_ended(self, name: str, code: int) -> str:
         log = self.logs / f"{name}.log"
