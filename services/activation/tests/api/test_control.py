@@ -1,12 +1,17 @@
 """Pause, resume, cancel, expiry, restart: what is promised when a campaign is stopped."""
 
 import asyncio
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from activation.workers import sender
+from activation_neighbours import WITHDRAWN
 from activation_world import (
     ACCOUNTS,
     CHANNELS,
+    QUICK,
     SMS,
     WECHAT,
     S,
@@ -177,3 +182,24 @@ async def test_campaigns_of_one_account_take_turns(world: World) -> None:
     await world.completed("c1")
     await world.completed("c2")
     assert set(world.received().values()) == {2}
+
+
+async def test_behind_a_slow_provider_permission_is_asked_again(
+    still_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "PERMISSION_S", 1.0, raising=False)
+    world = still_world
+    await world.stop()
+    world.limits = replace(QUICK, lease_s=60.0)
+    await world.start()
+    persons = world.audience(150, WECHAT)
+    world.suffer(WECHAT, Fault.SLOW, delay_s=0.5)
+    await world.run(WECHAT)
+    await world.until(lambda _: bool(world.effects()))
+    world.identity.statuses |= dict.fromkeys(persons, WITHDRAWN)
+    withdrawn_s = time.monotonic()
+    await world.until(lambda _: time.monotonic() > withdrawn_s + 2.0)
+    sent = len(world.effects())
+    report = await world.completed()
+    assert len(world.effects()) == sent
+    assert report.suppressed["withdrawn"] == len(persons) - sent > 0

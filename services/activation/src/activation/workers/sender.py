@@ -1,6 +1,7 @@
 """Sends one account's deliveries: claim, ask identity, write down, submit, store the result."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ from servicekit.telemetry.spans import tracer
 
 MAX_IN_FLIGHT = 16
 """Requests of one account at once."""
+PERMISSION_S = 5.0
+"""Machine time for which identity's answer is good: behind a slow provider rows are given back and asked about anew."""
 IDENTITY_PAUSE_S = 1.0
 """Suite's time that rows rest when identity does not answer."""
 
@@ -75,6 +78,7 @@ class Sender:
         return True
 
     async def _send(self, claimed: Claimed) -> None:
+        good_until_s = time.monotonic() + PERMISSION_S
         try:
             reached = await self._contact_points.of(self._account, claimed)
         except UpstreamUnavailable:
@@ -91,7 +95,7 @@ class Sender:
 
         async def one(batch: Sequence[Addressed]) -> None:
             async with gate:
-                await self._send_batch(_narrowed(claimed, batch), batch)
+                await self._send_batch(_narrowed(claimed, batch), batch, good_until_s)
 
         sent = await asyncio.gather(
             *(one(batch) for batch in _batches(rows, self._account.caps.max_batch)), return_exceptions=True
@@ -100,8 +104,8 @@ class Sender:
         if failures:
             raise failures[0]
 
-    async def _send_batch(self, claimed: Claimed, rows: Sequence[Addressed]) -> None:
-        if self._breaker.left_s() > 0 or not await self._turn():
+    async def _send_batch(self, claimed: Claimed, rows: Sequence[Addressed], good_until_s: float) -> None:
+        if self._breaker.left_s() > 0 or not await self._turn() or time.monotonic() > good_until_s:
             await self._database.write(self._claiming.give_back, claimed)
             return
         try:
