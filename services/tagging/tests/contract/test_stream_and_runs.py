@@ -296,3 +296,17 @@ def test_before_the_day_rolls_a_run_stands_at_yesterday_where_the_stream_does(wo
     assert streamed == {"orders": {1: 10_000}, "today": {1: 0}}
     world.run()
     assert world.values() == streamed
+
+
+def test_a_run_brings_what_the_stream_derives_from_it(world):
+    """New cuts move classes of persons to whom nothing happens, and with them the tags that rest on classes."""
+    world.define(
+        RFM,
+        """{tag_id: best, name: x, type: bool,
+            layered_rule: {layers: [{when: rfm = 'key_value', then: true}], otherwise: false}}""",
+    )
+    shop(world)
+    assert world.values("best") == {"best": {1: False, 2: False, 3: False}}
+    run = world.run("rfm")
+    assert run.coverage == {"best": 3, "rfm": 2}
+    assert world.values("best") == {"best": {1: True, 2: False, 3: False}}

@@ -87,7 +87,9 @@ class ExecuteRuns:
 
         def columns(plan: ColumnPlan) -> Collection[str]:
             asked = run.tag_ids or (*plan.tags, *plan.recipes)
-            return plan.with_what_they_rest_on(asked) | (set(asked) & plan.broken.keys())
+            computed = plan.with_what_they_rest_on(asked)
+            derived = plan.with_what_rests_on_them(computed) & plan.stream()
+            return computed | derived | (set(asked) & plan.broken.keys())
 
         try:
             outcome = self._compute(tenant, f"run-{run.run_id}", columns, watcher, run_id=run.run_id)
