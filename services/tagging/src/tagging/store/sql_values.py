@@ -148,7 +148,8 @@ class SqlTagValues:
             **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
             **delta_as_of,
         }
-        content = _block(new, {each: at for each, at in streamed.items() if each in set(keep.tolist())})
+        stays = set(keep.tolist())
+        content = _block(new, {each: at for each, at in streamed.items() if each in stays})
         self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         everybody = np.union1d(current.persons, new.persons)
         old, now = current.only(everybody), new.only(everybody)
