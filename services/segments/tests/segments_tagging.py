@@ -1,6 +1,7 @@
 """A tagging service at its wire: a real changelog and Watch, a state that only does what it is told."""
 # ruff: noqa: N802  # rpc names are the contract's
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class FakeTagging(
     portraits_grpc.PortraitServiceServicer,
     tags_grpc.TagServiceServicer,
 ):
-    """`quota` is how many forms it takes. `columns` are what EvaluateFeature answers, by form."""
+    """While `flowing` is not set, what it tells does not arrive. `quota` is how many forms it takes. `columns` are
+    what EvaluateFeature answers, by form."""
 
     def __init__(self, folder: Path) -> None:
         self.database = Database.open(f"sqlite:///{folder / 'tagging.db'}", synchronous="NORMAL")
@@ -72,6 +74,8 @@ class FakeTagging(
         self.identity = dict.fromkeys(LANES, 0)
         self.state: dict[tuple[Any, ...], change_pb2.Change] = {}
         self.values: dict[str, dict[int, Any]] = {}
+        self.flowing = asyncio.Event()
+        self.flowing.set()
 
     def services(self) -> list[Service]:
         packages = {
@@ -145,6 +149,7 @@ class FakeTagging(
         self, request: changes.WatchRequest, context: object
     ) -> AsyncIterator[changes.WatchResponse]:
         lanes = (Lane(request.lane),) if request.lane else LANES
+        await self.flowing.wait()
         async for batch in self.watches.watch(from_proto(request.after), lanes=lanes):
             told = []
             for entry in batch.entries:

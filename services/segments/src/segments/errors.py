@@ -2,7 +2,7 @@
 
 import re
 
-from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict
+from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict, Unavailable
 
 DOMAIN = "segments.huaxiang"
 _SUGGESTED = re.compile(r"did you mean '([^']+)'")
@@ -84,6 +84,20 @@ class SegmentCycle(InvalidInput):
     def __init__(self, path: list[str]) -> None:
         text = " -> ".join(path)
         super().__init__(f"segments refer to each other in a circle: {text}", path=text)
+
+
+class CatchingUp(Unavailable):
+    """What a rule names may be defined, but tagging's changes have not come in that far; the same call again may
+    succeed."""
+
+    domain = DOMAIN
+    reason = "CATCHING_UP"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"still catching up with {service}: the rule may name what is not known here yet; try again",
+            service=service,
+        )
 
 
 class FeatureQuota(Exhausted):

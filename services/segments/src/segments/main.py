@@ -29,6 +29,7 @@ from servicekit.changelog import Changelog
 from servicekit.client import connect
 from servicekit.clock import Clock, clock_from
 from servicekit.config import read
+from servicekit.consumer import ConsumerState
 from servicekit.database import Database
 from servicekit.freshness import Freshness
 from servicekit.logging import configure
@@ -86,6 +87,7 @@ class Wiring:
     services: Sequence[Service]
     workers: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     board: VersionBoard
+    consumer: ConsumerState
 
 
 async def wire(
@@ -106,10 +108,13 @@ async def wire(
     board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex))
     freshness = Freshness(changelog, board.head, board.commits)
     features = TaggingFeatures(channel)
-    definitions = Definitions(board, LearnDictionary(board, stores), features, freshness, channel)
+    sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex))
+    consumer = tagging_consumer(tagging_source(channel), sink)
+    definitions = Definitions(
+        board, LearnDictionary(board, stores), features, freshness, consumer.state, channel
+    )
     snapshots = Snapshots(SqlSnapshotStore(), lambda: uuid.uuid4().hex, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
-    sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex))
 
     async def trim() -> None:
         await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)
@@ -124,7 +129,7 @@ async def wire(
             ChangeServicer(Watches(database, changelog)),
         ),
         workers=(
-            tagging_consumer(tagging_source(channel), sink).run,
+            consumer.run,
             definitions.run,
             trim,
             *upkeep(
@@ -137,6 +142,7 @@ async def wire(
             ),
         ),
         board=board,
+        consumer=consumer.state,
     )
 
 
@@ -197,6 +203,7 @@ async def build() -> ServiceApp:
         port=config.port,
         host=config.host,
         workers=tuple(wiring.workers),
+        consumers=(wiring.consumer,),
         on_stop=(close_channel, database.close),
     )
 

@@ -94,6 +94,30 @@ async def test_a_tag_defined_a_moment_ago_is_known(suite: Any) -> None:
     assert created.segment.state == LIVE
 
 
+async def test_what_may_still_be_on_its_way_is_not_called_unknown(suite: Any) -> None:
+    await suite.stop()
+    suite.tagging.flowing.clear()
+    suite.tagging.tell(tag_told("fresh", tag_pb2.BASE_TYPE_BOOL))
+    await suite.start()
+    assert not suite.wiring.consumer.is_following()
+    preview = pb.PreviewSegmentRequest(rule="fresh = TRUE")
+    created = pb.CreateSegmentRequest(segment=segment_pb2.Segment(segment_id="fresh", rule="fresh = TRUE"))
+    for call in (
+        suite.segments().PreviewSegment(preview, timeout=60),
+        suite.segments().CreateSegment(created, timeout=60),
+    ):
+        code, reason, metadata = await refused(call)
+        assert (code, reason) == (grpc.StatusCode.UNAVAILABLE, "CATCHING_UP")
+        assert metadata == {"service": "tagging"}
+    known = await suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule="gender = 'female'"))
+    assert known.count == 2
+    suite.tagging.flowing.set()
+    assert (await suite.segments().CreateSegment(created, timeout=60)).segment.state == LIVE
+    await suite.until(suite.wiring.consumer.is_following)
+    code, reason, _ = await refused(suite.create("typo", "frsh = TRUE"))
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "RULE_INVALID")
+
+
 @pytest.mark.parametrize(
     ("field", "segment"),
     [

@@ -5,30 +5,42 @@ from typing import Protocol
 from segments.app.rule_reading import ReadRule
 from segments.app.version import Board
 from segments.domain.segment import Draft
-from segments.errors import RuleInvalid
+from segments.errors import CatchingUp, RuleInvalid
 from servicekit.errors import UpstreamUnavailable
 
 
 class UpToDate(Protocol):
     """Tagging's definitions as they stand now."""
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether tagging's changes have come in since this process started."""
+        ...
+
     async def catch_up(self, tenant: str) -> None:
-        """Returns when what tagging has defined is known here, at the latest after 2 s. Raises UpstreamUnavailable."""
+        """Returns when what tagging has defined by now is known here. Raises CatchingUp when it is not within 2 s,
+        UpstreamUnavailable."""
         ...
 
 
 async def read_up_to_date(board: Board, up_to_date: UpToDate, tenant: str, draft: Draft) -> ReadRule:
     """A rule against what is known, and once more after catching up when it does not fit. Raises RuleInvalid,
-    NodeUnsupported, UpstreamUnavailable when events cannot be known."""
+    NodeUnsupported, CatchingUp, and UpstreamUnavailable when tagging is away before its names could be learned."""
     try:
         return board.current.read(tenant, draft)
     except RuleInvalid as error:
         if not error.readable:
             raise
+        unknown = error
+    try:
+        await up_to_date.catch_up(tenant)
+    except UpstreamUnavailable:
+        if board.current.dictionary.events and up_to_date.caught_up:
+            raise unknown from None
+        raise
+    except CatchingUp as behind:
         try:
-            await up_to_date.catch_up(tenant)
-        except UpstreamUnavailable:
-            if board.current.dictionary.events:
-                raise error from None
-            raise
+            return board.current.read(tenant, draft)
+        except RuleInvalid:
+            raise behind from None
     return board.current.read(tenant, draft)

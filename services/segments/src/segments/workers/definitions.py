@@ -10,7 +10,9 @@ from segments.api import parse
 from segments.app.learn import LearnDictionary
 from segments.app.segments import RequiredFeatures
 from segments.app.version import Board
-from segments.workers.tagging_calls import translated
+from segments.errors import CatchingUp
+from segments.workers.tagging_calls import SERVICE, translated
+from servicekit.consumer import ConsumerState
 from servicekit.errors import NotReached, RevisionForeign, ServiceError
 from servicekit.freshness import Freshness
 from servicekit.logging import logger
@@ -36,12 +38,15 @@ class Definitions:
         learn: LearnDictionary,
         features: RequiredFeatures,
         freshness: Freshness,
+        consumer: ConsumerState,
         channel: grpc.aio.Channel,
     ) -> None:
         self._board = board
         self._learn = learn
         self._features = features
         self._freshness = freshness
+        self._consumer = consumer
+        self._caught_up = False
         self._events = EventTypeServiceStub(channel)
         self._tags = TagServiceStub(channel)
         self._stated: dict[str, list[str]] = {}
@@ -55,9 +60,7 @@ class Definitions:
                 if failures:
                     logger().info("tagging reached again", count=failures)
                 pause_s, failures = REFRESH_S, 0
-            except (grpc.aio.AioRpcError, ServiceError, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and _is_ours():
-                    raise
+            except (grpc.aio.AioRpcError, ServiceError) as error:
                 if failures % LOGGED_EACH == 0:
                     code = _code_of(error)
                     logger().warning("tagging not reached, trying again", code=code, count=failures)
@@ -75,6 +78,10 @@ class Definitions:
                     await self._features.require(tenant, forms)
                 self._stated[tenant] = forms
 
+    @property
+    def caught_up(self) -> bool:
+        return self._caught_up or self._consumer.lag_s() is not None
+
     async def catch_up(self, tenant: str) -> None:
         try:
             await self._learn_events()
@@ -89,8 +96,9 @@ class Definitions:
         until = asyncio.get_running_loop().time() + CATCH_UP_S
         try:
             await self._freshness.reach(revision.only(Lane.LIVE), until)
-        except (NotReached, RevisionForeign):
-            return  # what is known by now has to do
+        except (NotReached, RevisionForeign) as error:
+            raise CatchingUp(SERVICE) from error
+        self._caught_up = True
 
     async def _learn_events(self) -> None:
         answer = await self._events.ListEventTypes(
@@ -101,16 +109,5 @@ class Definitions:
         await self._learn(parse.dictionary(answer))
 
 
-def _is_ours() -> bool:
-    """Whether this task is being cancelled: gRPC also says so of a call that the other side or a connection ended."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
-
-
-def _code_of(error: BaseException) -> str:
-    match error:
-        case grpc.aio.AioRpcError():
-            return str(error.code().name)
-        case ServiceError():
-            return error.reason
-    return "CANCELLED"
+def _code_of(error: grpc.aio.AioRpcError | ServiceError) -> str:
+    return error.reason if isinstance(error, ServiceError) else error.code().name

@@ -75,14 +75,14 @@ class SegmentServiceServicer:
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
-        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE.
+        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSegment(self, request, context):
-        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID.
+        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +112,7 @@ class SegmentServiceServicer:
     def PreviewSegment(self, request, context):
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
         Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
-        UPSTREAM_UNAVAILABLE.
+        UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
