@@ -101,3 +101,51 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="nowhere"):
         load_mapping(tmp_path / "nowhere.yaml")
+
+
+CONSENT = (
+    "source: crm\nrecord_id: [id]\ntime: at\n"
+    "consents: [{purpose: marketing, channel: sms, address: %s, granted: %s}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("source: crm\nrecord_id: order_id\ntime: at", "record_id is not a list"),
+        ("source: crm\nrecord_id: 5\ntime: at", "record_id is not a list"),
+        (CONSENT % ("{column: phone}", "{column: ok}"), "granted: values is missing"),
+        (CONSENT % ("{column: phone}", "{column: ok, values: []}"), "granted: values is missing"),
+        (CONSENT % ("{column: phone}", "{column: ok, values: Y}"), "values is not a list"),
+        (CONSENT % ("{column: phone}", "{column: ok, values: [yes]}"), "put quotes around"),
+        (CONSENT % ("[phone]", "{column: ok, values: [Y]}"), "address is neither a column"),
+        (
+            "source: crm\nrecord_id: [id]\ntime: at\nattributes: {a: {column: b, values: [c]}}",
+            "values is not",
+        ),
+        (
+            "source: crm\nrecord_id: [id]\ntime: at\nattributes: {a: {column: b, tipe: date}}",
+            "tipe is not a part",
+        ),
+        (
+            "source: crm\nrecord_id: [id]\ntime: at\nidentifiers: [{namespace: phone, column: b, scop: x}]",
+            "scop is not a part",
+        ),
+    ],
+)
+def test_what_would_be_read_wrongly_is_a_fault(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Refusal, match=said) as refused:
+        load_mapping(written(tmp_path, text))
+    assert refused.value.code is Exit.USAGE
+
+
+def test_an_empty_scope_is_no_word(tmp_path: Path) -> None:
+    text = "source: crm\nrecord_id: [id]\ntime: at\nidentifiers: [{namespace: phone, column: b, scope: }]"
+    assert load_mapping(written(tmp_path, text)).identifiers[0].scope == ""
+
+
+def test_a_mapping_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_bytes("source: 商城".encode("gb18030"))
+    with pytest.raises(Refusal, match="UTF-8"):
+        load_mapping(path)

@@ -124,3 +124,19 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "none.csv")
     with pytest.raises(Refusal, match="is not a file"):
         require_columns(tmp_path / "none.csv", ["id"])
+
+
+def test_a_column_that_a_mapping_names_must_be_there_once(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,note,note,id\n1,a,b,2\n")
+    require_columns(path, [])
+    with pytest.raises(Refusal, match="more than one column id"):
+        require_columns(path, ["id"])
+
+
+def test_an_encoding_that_nobody_knows_is_wrong_usage(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id\n1\n")
+    with pytest.raises(Refusal, match="'klingon' is no encoding") as refused:
+        require_columns(path, ["id"], "klingon")
+    assert refused.value.code is Exit.USAGE

@@ -13,6 +13,10 @@ from cli.exits import Exit, Refusal
 TYPES = ("text", "number", "bool", "date", "datetime", "list")
 CHANNELS = ("sms", "wechat", "push", "email")
 LANES = ("live", "bulk")
+IDENTIFIER_PARTS = frozenset({"namespace", "column", "scope"})
+CONTACT_POINT_PARTS = frozenset({"channel", "column", "scope"})
+CONSENT_PARTS = frozenset({"purpose", "channel", "address", "scope", "granted", "time", "text_version"})
+VALUE_PARTS = frozenset({"column", "type", "values"})
 DEFAULT_TIME_ZONE = "Asia/Shanghai"
 
 
@@ -101,6 +105,8 @@ def load_mapping(path: Path) -> FileMapping:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Refusal(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from error
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is not UTF-8: save it as UTF-8", Exit.USAGE) from error
     except yaml.YAMLError as error:
         raise Refusal(f"{path} is not YAML: {error}", Exit.USAGE) from error
     reader = _Reader(content if isinstance(content, dict) else {})
@@ -123,7 +129,7 @@ class _Reader:
         for name in sorted(set(self._content) - known):
             self.faults.append(f"{name}: is not a part of a mapping; those are {', '.join(sorted(known))}")
         content = self._content
-        parts = content.get("record_id") or []
+        parts = self._list(content, "record_id", "record_id")
         return FileMapping(
             source=self._text(content, "source", "source"),
             zone=self._zone(str(content.get("time_zone") or DEFAULT_TIME_ZONE)),
@@ -135,9 +141,9 @@ class _Reader:
                 IdentifierMapping(
                     self._text(each, "namespace", place),
                     self._text(each, "column", place),
-                    str(each.get("scope", "")),
+                    str(each.get("scope") or ""),
                 )
-                for place, each in self._each("identifiers")
+                for place, each in self._each("identifiers", IDENTIFIER_PARTS)
             ),
             event=self._event(content.get("event")),
             attributes=self._values("attributes", content.get("attributes") or {}),
@@ -145,19 +151,46 @@ class _Reader:
                 ContactPointMapping(
                     self._one_of(f"{place}.channel", self._text(each, "channel", place), CHANNELS),
                     self._text(each, "column", place),
-                    str(each.get("scope", "")),
+                    str(each.get("scope") or ""),
                 )
-                for place, each in self._each("contact_points")
+                for place, each in self._each("contact_points", CONTACT_POINT_PARTS)
             ),
-            consents=tuple(self._consent(place, each) for place, each in self._each("consents")),
+            consents=tuple(
+                self._consent(place, each) for place, each in self._each("consents", CONSENT_PARTS)
+            ),
         )
 
-    def _each(self, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    def _each(self, name: str, parts: frozenset[str]) -> list[tuple[str, Mapping[str, Any]]]:
         listed = self._content.get(name) or []
         if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
             self.faults.append(f"{name}: is not a list of mappings")
             return []
+        for place, each in enumerate(listed):
+            self._require_known(f"{name}[{place}]", each, parts)
         return [(f"{name}[{place}]", each) for place, each in enumerate(listed)]
+
+    def _require_known(self, place: str, content: Mapping[str, Any], parts: frozenset[str]) -> None:
+        for name in sorted(set(map(str, content)) - parts):
+            self.faults.append(f"{place}: {name} is not a part of it; those are {', '.join(sorted(parts))}")
+
+    def _list(self, content: Mapping[str, Any], name: str, place: str) -> list[Any]:
+        """A list of plain texts or numbers. YAML reads a bare yes, no, on or off as true or false."""
+        listed = content.get(name) or []
+        if not isinstance(listed, list) or any(isinstance(each, dict | list) for each in listed):
+            self.faults.append(f"{place}: {name} is not a list such as [a, b]")
+            return []
+        if any(isinstance(each, bool) or each is None for each in listed):
+            self.faults.append(f'{place}: put quotes around the words of {name}, such as "yes"')
+        return listed
+
+    def _part(self, content: Mapping[str, Any], name: str, place: str) -> Mapping[str, Any]:
+        part = content.get(name) or {}
+        if isinstance(part, str):
+            return {"column": part}
+        if not isinstance(part, dict):
+            self.faults.append(f"{place}: {name} is neither a column nor {{column: ...}}")
+            return {}
+        return part
 
     def _text(self, content: Mapping[str, Any], name: str, place: str) -> str:
         value = content.get(name)
@@ -206,19 +239,29 @@ class _Reader:
                 self.faults.append(f"{place}.{name}: is neither a column nor {{column, type, values}}")
                 continue
             type_ = self._one_of(f"{place}.{name}.type", str(said.get("type", "text")), TYPES)
-            values = {str(key): str(value) for key, value in (said.get("values") or {}).items()}
+            self._require_known(f"{place}.{name}", said, VALUE_PARTS)
+            values = said.get("values") or {}
+            if not isinstance(values, dict):
+                self.faults.append(f"{place}.{name}: values is not a mapping of cells to values")
+                values = {}
+            values = {str(key): str(value) for key, value in values.items()}
             found[str(name)] = ValueMapping(self._text(said, "column", f"{place}.{name}"), type_, values)
         return found
 
     def _consent(self, place: str, each: Mapping[str, Any]) -> ConsentMapping:
-        address, granted = each.get("address") or {}, each.get("granted") or {}
+        address, granted = self._part(each, "address", place), self._part(each, "granted", place)
+        values = self._list(granted, "values", f"{place}.granted")
+        if not values:
+            self.faults.append(
+                f"{place}.granted: values is missing; list the cells that mean yes, all others mean no"
+            )
         return ConsentMapping(
             purpose=self._text(each, "purpose", place),
             channel=self._one_of(f"{place}.channel", self._text(each, "channel", place), CHANNELS),
             address_column=self._text(address, "column", f"{place}.address"),
-            scope=str(address.get("scope", each.get("scope", ""))),
+            scope=str(address.get("scope") or each.get("scope") or ""),
             granted_column=self._text(granted, "column", f"{place}.granted"),
-            granted_values=frozenset(str(value) for value in granted.get("values") or ()),
+            granted_values=frozenset(str(value) for value in values),
             time_column=str(each.get("time") or ""),
             text_version=str(each.get("text_version") or ""),
         )

@@ -54,15 +54,27 @@ def read_header(path: Path, encoding: str | None = None) -> list[str]:
 
 
 def require_columns(path: Path, columns: Collection[str], encoding: str | None = None) -> None:
-    """Raises Refusal naming the columns that a mapping names and the file lacks."""
+    """Raises Refusal naming the columns that a mapping names and the file lacks or has more than once."""
+    if encoding is not None:
+        _require_encoding(encoding)
     if not path.is_file():
         raise Refusal(f"{path} is not a file", Exit.USAGE)
     header = read_header(path, encoding)
+    repeated = sorted({name for name in columns if header.count(name) > 1})
+    if repeated:
+        raise Refusal(f"{path.name} has more than one column {', '.join(repeated)}", Exit.BAD_DATA)
     missing = sorted(set(columns) - set(header))
     if missing:
         raise Refusal(
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(header)}", Exit.BAD_DATA
         )
+
+
+def _require_encoding(name: str) -> None:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise Refusal(f"{name!r} is no encoding; such are utf-8 and gb18030", Exit.USAGE) from None
 
 
 def count_rows(path: Path) -> int | None:
