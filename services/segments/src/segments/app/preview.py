@@ -97,10 +97,11 @@ class Preview:
         )
 
     async def _column(self, version: Version, tenant: str, form: str, kind: Kind, now: dt.datetime) -> Column:
-        """From the cache when neither tagging nor the minute has moved."""
+        """From the cache when nothing to the left has moved, nor the minute. Identity may move without a word of
+        tagging: columns count events that no tag asks for."""
         at_least = version.upstream("tagging")
         minute = (now - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // CACHE_GRAIN
-        key = (tenant, form, at_least, minute)
+        key = (tenant, form, version.revision.rests_on, minute)
         if key in self._cached:
             self._cached.move_to_end(key)
             return self._cached[key]
