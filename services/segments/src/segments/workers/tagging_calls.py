@@ -9,7 +9,7 @@ from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from huaxiang.type.v1 import explanation_pb2, revision_pb2
 from segments.api import parse
 from segments.domain.changes import PackedBlock
-from segments.errors import FeatureQuota, NodeUnsupported, PersonUnknown
+from segments.errors import FeatureQuota, NodeUnsupported, PersonUnknown, RuleInvalid
 from servicekit.errors import UpstreamUnavailable
 from servicekit.principal import TENANT_KEY
 from servicekit.revision import Revision
@@ -59,8 +59,12 @@ class TaggingFeatures:
 
 
 def _of_a_form(error: grpc.aio.AioRpcError) -> Exception:
-    """Tagging may not evaluate all that the language has."""
+    """Tagging may not evaluate all that the language has, nor keep every form current. Where the form begins in the
+    rule it cannot know."""
     reason = reason_of(error)
+    if reason.reason == RuleInvalid.reason:
+        problem, hint = reason.metadata.get("problem", ""), reason.metadata.get("suggestion", "")
+        return RuleInvalid(problem, 1, 1, hint, readable=False)
     if reason.reason == NodeUnsupported.reason:
         return NodeUnsupported(reason.metadata.get("node", "a part of the rule"))
     return translated(error)

@@ -1,0 +1,67 @@
+"""What segments takes from tagging's features: columns as fresh as was asked for, and refusals as refusals."""
+# ruff: noqa: N802  # rpc names are the contract's
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.tagging.v1 import feature_service_pb2 as features
+from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
+from segments.errors import RuleInvalid
+from segments.workers.tagging_calls import TaggingFeatures
+from servicekit.client import connect
+from servicekit.errors import InvalidInput
+from servicekit.server import Service
+from servicekit.testing.servers import SERVICE_KEY, serving
+
+ORDERS = "COUNT(order_paid)"
+REFUSED = "SUM(order_paid.amount NET) IN LAST 3 HOURS"
+
+
+async def test_a_preview_counts_an_event_from_which_no_value_follows(suite: Any) -> None:
+    """Identity went on and tagging told nothing, for no tag asks for the event; the column counts it."""
+    suite.tagging.columns[ORDERS] = {1: 10_000}
+    request = pb.PreviewSegmentRequest(rule=f"{ORDERS} >= 1")
+    assert (await suite.segments().PreviewSegment(request)).count == 1
+    suite.tagging.columns[ORDERS] = {1: 10_000, 3: 10_000}
+    suite.tagging.tell()
+    request.consistency.at_least_as_fresh.CopyFrom(suite.tagging.identity_revision.to_proto())
+    assert (await suite.segments().PreviewSegment(request)).count == 2
+
+
+class FormRefused(InvalidInput):
+    """As tagging refuses a form that the stream cannot follow."""
+
+    domain = "tagging.huaxiang"
+    reason = "RULE_INVALID"
+
+    def __init__(self, form: str) -> None:
+        super().__init__("refused", problem=f"{form} moves with the clock", line=1, column=1)
+
+
+class Refusing(features_grpc.FeatureServiceServicer):
+    async def SetRequiredFeatures(
+        self, request: features.SetRequiredFeaturesRequest, context: object
+    ) -> features.SetRequiredFeaturesResponse:
+        raise FormRefused(request.forms[0])
+
+    async def EvaluateFeature(
+        self, request: features.EvaluateFeatureRequest, context: object
+    ) -> AsyncIterator[features.EvaluateFeatureResponse]:
+        raise FormRefused(request.form)
+        yield
+
+
+async def test_a_form_that_tagging_refuses_makes_the_rule_invalid(tmp_path: Path) -> None:
+    described = features.DESCRIPTOR.services_by_name["FeatureService"]
+    refusing = Service(described, features_grpc.add_FeatureServiceServicer_to_server, Refusing())
+    async with serving([refusing], tmp_path, name="tagging") as server:
+        channel = connect(server.target, key=SERVICE_KEY, services=[described])
+        calls = TaggingFeatures(channel)
+        with pytest.raises(RuleInvalid, match="moves with the clock"):
+            await calls.require("t1", [REFUSED])
+        with pytest.raises(RuleInvalid, match="moves with the clock"):
+            await anext(calls.evaluate("t1", REFUSED, None))
+        await channel.close()
