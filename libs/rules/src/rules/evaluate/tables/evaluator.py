@@ -64,20 +64,16 @@ class Tables:
     ) -> "_Columns":
         """The persons with a column for each tag, segment and aggregate term that is asked for."""
         leaves = dict.fromkeys(leaf for body in asked for leaf in _leaves(body))
-        rows = self._source.persons(population).select("person_id")
-        for leaf in leaves:
-            if isinstance(leaf, TagRef):
-                rows = _joined(rows, self._tag(leaf))
-            elif isinstance(leaf, InSegment):
-                rows = _joined(rows, self._segment(leaf))
+        columns = [self._tag(each) for each in leaves if isinstance(each, TagRef)]
+        columns += [self._segment(each) for each in leaves if isinstance(each, InSegment)]
         recipes = {leaf: recipe(leaf, self._setting) for leaf in leaves if isinstance(leaf, Aggregate)}
         names: dict[Term, str] = {}
         for each in recipes.values():
             for term in each.terms:
                 names.setdefault(term, f"$term.{len(names)}")
         for terms in _passes(names):
-            found = scan(self._source, self._setting, terms, [names[term] for term in terms])
-            rows = _joined(rows, found)
+            columns.append(scan(self._source, self._setting, terms, [names[term] for term in terms]))
+        rows = _joined(self._source.persons(population).select("person_id"), columns)
         return _Columns(self._setting, rows, recipes, names)
 
     def _tag(self, leaf: TagRef) -> "ir.Table":
@@ -153,10 +149,11 @@ def _passes(terms: Iterable[Term]) -> Iterable[list[Term]]:
         yield from (each[start : start + MAX_TERMS] for start in range(0, len(each), MAX_TERMS))
 
 
-def _joined(rows: "ir.Table", more: "ir.Table") -> "ir.Table":
-    """All persons of `rows`, with nulls where `more` has no row for them."""
-    more = more.rename({"$person": "person_id"})
-    return rows.left_join(more, rows.person_id == more["$person"]).drop("$person")
+def _joined(rows: "ir.Table", more: "Iterable[ir.Table]") -> "ir.Table":
+    """All persons of `rows`, with nulls where one of `more` has no row for them; one chain of joins."""
+    for number, each in enumerate(more):
+        rows = rows.left_join(each, "person_id", rname=f"$person.{number}")
+    return rows
 
 
 def _tag_column(name: str) -> str:
