@@ -45,19 +45,24 @@ class Acknowledge:
         self._told: Revision | None = None
 
     async def run(self) -> None:
-        """Tries again at the next interval when a call fails: the next one tells all."""
+        """Tries again at the next interval when something fails: the next call tells all."""
         while True:
             applied = self._applied()
-            cursor = await self._database.read(self._progress.cursor)
-            if cursor is not None and cursor != self._told:
-                try:
-                    await self._tell(cursor)
-                except grpc.aio.AioRpcError as error:
-                    logger().warning("acknowledging failed", consumer=CONSUMER, code=error.code().name)
+            try:
+                await self._tell_news()
+            except grpc.aio.AioRpcError as error:
+                logger().warning("acknowledging failed", consumer=CONSUMER, code=error.code().name)
+            except Exception as error:
+                logger().warning("acknowledging failed", consumer=CONSUMER, exc_info=error)
             for _ in range(CHECKS):
                 await asyncio.sleep(self._interval_s / CHECKS)
                 if self._applied() - applied >= MAX_UNACKNOWLEDGED:
                     break
+
+    async def _tell_news(self) -> None:
+        cursor = await self._database.read(self._progress.cursor)
+        if cursor is not None and cursor != self._told:
+            await self._tell(cursor)
 
     async def _tell(self, cursor: Revision) -> None:
         highest = await self._database.read(self._events.highest)

@@ -46,13 +46,19 @@ class LakeFlushing:
         return self._writer.sweep(named)
 
     async def run(self) -> None:
-        """A flush that fails is logged and tried again at the next look."""
+        """What fails is logged and tried again at the next look."""
         while True:
-            before_ms = int((time.time() - self._flush_after_s) * 1000)
-            for tenant in await self._database.read(self._manifest.due, self._flush_bytes, before_ms):
-                try:
-                    report = await self._flush_lake.flush(tenant)
-                    logger().info("lake flushed", tenant=tenant, count=report.event_count)
-                except OSError as error:
-                    logger().error("lake flush failed", tenant=tenant, exc_info=error)
+            try:
+                await self._flush_due()
+            except Exception as error:
+                logger().error("the lake was not looked at", exc_info=error)
             await asyncio.sleep(self._check_s)
+
+    async def _flush_due(self) -> None:
+        before_ms = int((time.time() - self._flush_after_s) * 1000)
+        for tenant in await self._database.read(self._manifest.due, self._flush_bytes, before_ms):
+            try:
+                report = await self._flush_lake.flush(tenant)
+                logger().info("lake flushed", tenant=tenant, count=report.event_count)
+            except Exception as error:
+                logger().error("lake flush failed", tenant=tenant, exc_info=error)

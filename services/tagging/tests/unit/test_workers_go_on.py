@@ -1,0 +1,54 @@
+"""A store that is away for a moment ends no worker: the process would end with it."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from servicekit.revision import Revision
+from sqlalchemy.exc import OperationalError
+from tagging.workers.acknowledge import Acknowledge
+from tagging.workers.lake_flush import LakeFlushing
+
+AWAY = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+
+class FlakyDatabase:
+    """Away at the first read, then there; `again` is set by the second."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.again = asyncio.Event()
+
+    async def read(self, work: Any, *args: Any) -> Any:
+        self.reads += 1
+        if self.reads == 1:
+            raise AWAY
+        self.again.set()
+        return work(None, *args)
+
+
+async def goes_on(worker: Any, database: FlakyDatabase) -> None:
+    running = asyncio.ensure_future(worker.run())
+    waiting = asyncio.ensure_future(database.again.wait())
+    done, _ = await asyncio.wait([running, waiting], timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    for each in (running, waiting):
+        each.cancel()
+    await asyncio.gather(running, waiting, return_exceptions=True)
+    assert done == {waiting}
+
+
+async def test_the_lake_is_flushed_after_the_store_was_away() -> None:
+    database: Any = FlakyDatabase()
+    manifest: Any = SimpleNamespace(due=lambda *_: [])
+    unused: Any = None
+    await goes_on(LakeFlushing(database, manifest, unused, unused, unused, check_s=0.01), database)
+
+
+async def test_changes_are_acknowledged_after_the_store_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    database: Any = FlakyDatabase()
+    progress: Any = SimpleNamespace(cursor=lambda _: Revision("identity", "0" * 16))
+    monkeypatch.setattr("tagging.workers.acknowledge.ChangeServiceStub", lambda _: None)
+    monkeypatch.setattr(Acknowledge, "_tell", lambda *_: asyncio.sleep(0))
+    unused: Any = None
+    await goes_on(Acknowledge(database, progress, unused, unused, lambda: 0, interval_s=0.01), database)
