@@ -15,13 +15,16 @@ from huaxiang.identity.v1 import record_pb2
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from huaxiang.type.v1 import revision_pb2
 
+from cli.exits import Exit, Refusal
 from cli.importing.mapping import FileMapping
 from cli.importing.records import BadRow, record_of
 from cli.importing.rows import BrokenRow, read_rows
-from cli.suite.patience import patiently
+from cli.suite.patience import PATIENCE_S, CutShort, patiently
 
 RECORDS_PER_MESSAGE = 500
 MESSAGES_IN_FLIGHT = 8
+BROKEN_WRITE = "Internal error from Core"
+"""What grpc.aio says of a stream that ended while it was being written to, whatever the stream's own end was."""
 _LANES = {"live": revision_pb2.LANE_LIVE, "bulk": revision_pb2.LANE_BULK}
 _STATUS = {
     pb.INGEST_STATUS_ACCEPTED: "accepted",
@@ -44,6 +47,11 @@ class ImportResult:
     left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     revision: str = ""
+
+    @property
+    def answered(self) -> int:
+        """Rows that identity has answered."""
+        return self.accepted + self.repeated + self.differs + self.refused
 
     @property
     def clean(self) -> bool:
@@ -96,7 +104,8 @@ async def send_file(
 ) -> ImportResult:
     """Imports a file. Repeatable: records known already change nothing. `progress` hears of rows acknowledged.
 
-    When identity is away for a moment, what it has not answered is sent again.
+    When identity is away for a moment, what it has not answered is sent again. Raises Refusal when it does not come to
+    an end with every row answered.
     """
     result = ImportResult()
     batches = _batches(path, mapping, rejects, result, encoding)
@@ -113,10 +122,20 @@ async def send_file(
                 _note(answer.batch, batch.lines, rejects, result)
                 result.revision = answer.batch.revision.token
                 progress(len(batch.lines))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.INTERNAL and error.details() == BROKEN_WRITE:
+                raise CutShort from error
+            raise
         finally:
             call.cancel()
+        if unanswered:
+            raise CutShort
 
-    await patiently(stream_on)
+    try:
+        await patiently(stream_on, PATIENCE_S, lambda: result.answered)
+    except CutShort:
+        problem = f"identity ended the import after {result.rows:,} rows were read; import the file again"
+        raise Refusal(problem, Exit.NOT_REACHED) from None
     return result
 
 

@@ -12,16 +12,27 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0
 T = TypeVar("T")
 
 
-async def patiently(call: Callable[[], Awaitable[T]], within_s: float = PATIENCE_S) -> T:
-    """The answer of an idempotent call, repeated while the service is UNAVAILABLE. Raises its last error, or at once
-    any other."""
-    until = time.monotonic() + within_s
-    pause = FIRST_PAUSE_S
+class CutShort(Exception):
+    """A stream ended well before it was done."""
+
+
+async def patiently(
+    call: Callable[[], Awaitable[T]],
+    within_s: float = PATIENCE_S,
+    progress: Callable[[], object] = lambda: None,
+) -> T:
+    """The answer of an idempotent call, repeated while the service is UNAVAILABLE or its stream breaks off. Raises its
+    last error when that lasts `within_s` without another `progress`, or at once any other."""
+    until, pause, come_to = time.monotonic() + within_s, FIRST_PAUSE_S, progress()
     while True:
         try:
             return await call()
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > until:
+        except (grpc.aio.AioRpcError, CutShort) as error:
+            if isinstance(error, grpc.aio.AioRpcError) and error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            if progress() != come_to:
+                until, pause, come_to = time.monotonic() + within_s, FIRST_PAUSE_S, progress()
+            elif time.monotonic() > until:
                 raise
         await asyncio.sleep(pause)
         pause = min(pause * 2, MAX_PAUSE_S)
