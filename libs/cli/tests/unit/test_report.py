@@ -46,6 +46,10 @@ def test_a_second_message_to_one_address_is_a_duplicate() -> None:
     assert result_of({"DELIVERED": 2}, accepted=2, addresses="aab").duplicates == 1
 
 
+def test_a_message_to_somebody_held_back_is_not_passed_over() -> None:
+    assert result_of({"HOLDOUT": 1, "DELIVERED": 1}, accepted=1, addresses="ab").duplicates == 1
+
+
 def test_a_row_that_says_sent_without_an_effect_is_lost() -> None:
     assert result_of({"DELIVERED": 2, "NO_RECEIPT": 1}, accepted=3, addresses="aab").lost == 1
 

@@ -23,7 +23,8 @@ TERMINAL = NOT_MEANT | (SAYS_SENT - {"ACCEPTED"}) | SAYS_WHY_NOT
 
 @dataclass(frozen=True)
 class ChannelResult:
-    """planned = holdout + suppressed + rows meant to be sent. `duplicates` are effects beyond the first on one address;
+    """planned = holdout + suppressed + rows meant to be sent. `duplicates` are effects beyond the first on one address,
+    and those beyond the rows meant to be sent, such as one on somebody held back;
     `lost` are rows that say neither with an effect that they were sent nor why they were not."""
 
     planned: int
@@ -51,7 +52,7 @@ def result_of(states: Mapping[str, int], accepted: int, addresses: Iterable[str]
         suppressed=states.get("SUPPRESSED", 0),
         accepted=accepted,
         delivered=states.get("DELIVERED", 0),
-        duplicates=effects.total() - len(effects),
+        duplicates=effects.total() - min(len(effects), sent),
         lost=max(0, sent - said_why_not - len(effects)),
         provider_effects=effects.total(),
     )
