@@ -12,6 +12,7 @@ from tagging.store.tag_ports import RunState
 ORDERS = "{tag_id: orders, name: x, type: number, statistic: COUNT(order_paid)}"
 SPENT = "{tag_id: spent, name: x, type: number, statistic: SUM(order_paid.amount)}"
 CHANNEL = "{tag_id: channel, name: x, type: text, statistic: LAST(order_paid.channel)}"
+CHANNELS = "type: text, statistic: LAST(order_paid.channel)"
 BIG = """{tag_id: big, name: x, type: bool,
     layered_rule: {layers: [{when: spent > 100 AND orders >= 2, then: true}], otherwise: false}}"""
 RFM = """{tag_id: rfm, name: x, type: text,
@@ -310,3 +311,21 @@ def test_a_run_brings_what_the_stream_derives_from_it(world):
     run = world.run("rfm")
     assert run.coverage == {"best": 3, "rfm": 2}
     assert world.values("best") == {"best": {1: True, 2: False, 3: False}}
+
+
+def test_a_run_of_a_tag_that_was_made_anew_meanwhile_is_overtaken(world, monkeypatch):
+    """Deleted and created again a tag begins at version 1 once more, with another meaning."""
+    shop(world)
+    world.define(ORDERS)
+    publish = world.compute._publish
+
+    def made_anew(*args):
+        monkeypatch.undo()
+        world.define_only(SPENT)
+        world.define(ORDERS.replace("type: number, statistic: COUNT(order_paid)", CHANNELS))
+        return publish(*args)
+
+    monkeypatch.setattr(world.compute, "_publish", made_anew)
+    run = world.run()
+    assert run.failures.keys() == {"orders"}
+    assert world.values("orders") == {"orders": {}}

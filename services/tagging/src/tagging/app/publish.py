@@ -242,7 +242,7 @@ class ComputeEverybody:
             return
         before, after = plan.tags.get(recipe.column), now.tags.get(recipe.column)
         version_before, version_after = (each.version if each else 0 for each in (before, after))
-        if recipe.column not in now.recipes or version_before != version_after:
+        if now.recipes.get(recipe.column) != recipe or version_before != version_after:
             raise Overtaken("its definition changed while it was computed: run it again")
 
     def _freeze(
