@@ -28,7 +28,7 @@ from tagging.store.ports import FactStores, ReferenceTables
 from tagging.store.tag_ports import Feature, FeatureState, TagStores
 
 MAX_FEATURES = 2_000
-"""Features of a tenant, at most."""
+"""Features of a tenant, at most; those that nobody needs any more make room."""
 KEEP_UNNEEDED_MS = 24 * 3_600 * 1_000
 CACHED_COLUMNS = 32
 
@@ -64,10 +64,21 @@ class SetRequiredFeatures:
         if len(wanted) > MAX_FEATURES:
             raise FeatureQuota(len(wanted), MAX_FEATURES)
         self._tags.features.set_needed(connection, tenant, consumer, canonical)
-        entries = self._adjust(connection, tenant, wanted, recipes)
+        entries = self._make_room(connection, tenant, wanted)
+        entries += self._adjust(connection, tenant, wanted, recipes)
         revision = self._changelog.append(connection, Lane.LIVE, entries)
         stored = self._tags.features.all(connection, tenant)
         return [stored[each] for each in canonical], revision
+
+    def _make_room(self, connection: Connection, tenant: str, wanted: set[str]) -> list[Entry]:
+        """Drops features before their day is over, the longest unneeded first."""
+        stored = self._tags.features.all(connection, tenant)
+        unneeded = sorted(
+            (each for form, each in stored.items() if form not in wanted),
+            key=lambda each: (each.unneeded_ms is None, each.unneeded_ms, each.form),
+        )
+        excess = len(stored.keys() | wanted) - MAX_FEATURES
+        return _dropped(connection, self._tags, tenant, unneeded[: max(0, excess)])
 
     def _adjust(
         self, connection: Connection, tenant: str, wanted: set[str], recipes: dict[str, Recipe]
@@ -128,13 +139,17 @@ class KeepFeatures:
         return False
 
     def _drop(self, connection: Connection, tenant: str, features: Sequence[Feature]) -> None:
-        for each in features:
-            self._tags.values.drop(connection, tenant, each.column)
-        self._tags.features.delete(connection, tenant, [each.form for each in features])
-        entries = [
-            self._tags.entries.feature(tenant, replace(each, state=FeatureState.DROPPED)) for each in features
-        ]
-        self._changelog.append(connection, Lane.BULK, entries)
+        self._changelog.append(connection, Lane.BULK, _dropped(connection, self._tags, tenant, features))
+
+
+def _dropped(
+    connection: Connection, tags: TagStores, tenant: str, features: Sequence[Feature]
+) -> list[Entry]:
+    """Drops features with their columns; the entries that say so."""
+    for each in features:
+        tags.values.drop(connection, tenant, each.column)
+    tags.features.delete(connection, tenant, [each.form for each in features])
+    return [tags.entries.feature(tenant, replace(each, state=FeatureState.DROPPED)) for each in features]
 
 
 class _FeatureWatcher:
