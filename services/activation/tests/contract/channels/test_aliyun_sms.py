@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
+from activation.channels.aliyun_sms import details
 from activation.channels.port import BatchRefusedError, Found, MessageClass, Scope, Target, Verdict
 from sandbox.faults import Fault, Rule
 
@@ -108,6 +109,19 @@ async def test_a_query_that_fails_proves_nothing(rig, fault):
     findings = await rig.channel.query(wire, rig.clock.moment(), TIMEOUT_S)
     assert {each.found for each in findings} == {Found.UNANSWERED}
     assert all(each.code for each in findings)
+
+
+async def test_more_rows_than_are_read_prove_nothing(rig, monkeypatch):
+    monkeypatch.setattr(details, "PAGE_ROWS", 2)
+    monkeypatch.setattr(details, "MAX_PAGES", 2)
+    (address,) = rig.addresses(1)
+    mine = await rig.wire(addresses=[address])
+    submitted_at = rig.clock.moment()
+    for wire in [mine, *[await rig.wire(addresses=[address]) for _ in range(5)]]:
+        await rig.channel.submit(wire, TIMEOUT_S)
+    rig.clock.at += 60
+    (finding,) = await rig.channel.query(mine, submitted_at, TIMEOUT_S)
+    assert finding.found is not Found.ABSENT
 
 
 async def test_a_number_twice_in_a_batch_is_refused(rig):

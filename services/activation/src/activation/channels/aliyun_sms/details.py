@@ -14,6 +14,7 @@ from activation.channels.wire import WireRequest
 ACTION = "QuerySendDetails"
 PAGE_ROWS = 50
 MAX_PAGES = 20
+TOO_MANY_ROWS = "TOO_MANY_ROWS"
 PARALLEL = 8
 MIDNIGHT_MARGIN = timedelta(minutes=10)
 _STATUS = {2: ReceiptStatus.FAILED, 3: ReceiptStatus.DELIVERED}
@@ -54,6 +55,8 @@ class SendDetails:
                         return _finding(delivery, row)
                 if len(rows) < PAGE_ROWS:
                     break
+            else:
+                return Finding(delivery, Found.UNANSWERED, code=TOO_MANY_ROWS)
         return Finding(delivery, Found.ABSENT)
 
     async def _page(self, phone: str, day: str, page: int, deadline: Deadline) -> list[Mapping[str, object]]:
