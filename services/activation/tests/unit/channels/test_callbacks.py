@@ -51,6 +51,8 @@ def test_sms_report():
 def test_the_same_report_has_the_same_dedupe_key_and_another_number_another():
     first, again, other = aliyun.receipts(post([REPORT, REPORT, REPORT | {"phone_number": "18612345679"}]))
     assert first.dedupe_key == again.dedupe_key != other.dedupe_key
+    (failed,) = aliyun.receipts(post([REPORT | {"success": False}]))
+    assert failed.dedupe_key not in {first.dedupe_key, other.dedupe_key}
 
 
 @pytest.mark.parametrize(("code", "unreachable"), [("MOBILE_NOT_ON_SERVICE", True), ("NO_ROUTE", False)])

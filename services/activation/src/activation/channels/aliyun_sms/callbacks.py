@@ -34,7 +34,7 @@ def _receipt(entry: Mapping[str, object]) -> Receipt:
     phone, biz_id, code = _text(entry, "phone_number"), _text(entry, "biz_id"), _text(entry, "err_code")
     delivered = entry.get("success") is True
     return Receipt(
-        dedupe_key=_digest("report", biz_id, phone),
+        dedupe_key=_digest("report", biz_id, phone, "delivered" if delivered else "failed"),
         key=str(entry.get("out_id") or ""),
         message_id=biz_id,
         address=e164(phone),
