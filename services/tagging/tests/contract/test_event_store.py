@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from servicekit.database import Database
+from tagging.domain.columns import microseconds
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
 from tagging.store.ports import Appended, Highest
@@ -44,6 +45,24 @@ def test_an_event_comes_back_as_it_was_stored(database: Database, events: SqlEve
     database.write_now(SqlKeyMap().apply, "t1", [Person(1, 1, PersonState.KNOWN, key_ids=(1,))])
     assert database.write_now(events.append, "t1", [said]).events == (said,)
     assert database.read_now(events.of_persons, "t1", [1]) == {1: [said]}
+
+
+def test_times_are_those_of_the_events_of_each_person(database: Database, events: SqlEventStore) -> None:
+    stated = [
+        Person(1, 1, PersonState.KNOWN, key_ids=(1, 2)),
+        Person(2, 1, PersonState.KNOWN, key_ids=(7,)),
+        Person(3, 1, PersonState.KNOWN, key_ids=(8,)),
+    ]
+    database.write_now(SqlKeyMap().apply, "t1", stated)
+    told = [event(1), event(2, 2, minutes=-5, type_="search"), event(3, 7, minutes=9), event(4, 8), event(5)]
+    database.write_now(events.append, "t1", told)
+    database.write_now(events.append, "t2", [event(6)])
+    asked = [1, 2, 99]
+    found = database.read_now(events.of_persons, "t1", asked)
+    expected = [(person, each.type, microseconds(each.time)) for person in asked for each in found[person]]
+    assert len(expected) == 4
+    assert sorted(database.read_now(events.times, "t1", asked)) == sorted(expected)
+    assert database.read_now(events.times, "t1", []) == []
 
 
 def test_a_repeat_changes_nothing(database: Database, events: SqlEventStore) -> None:

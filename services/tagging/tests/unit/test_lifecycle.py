@@ -6,13 +6,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rules.values import SCALE
 from rules.windows import CalendarSettings
-from tagging.domain.columns import microseconds
+from tagging.domain.columns import day_of, microseconds, moment_of
 from tagging.domain.definition import LifecycleKind
-from tagging.domain.lifecycle import STAGES, YEAR_DAYS, Histories, entry_time, stages, thresholds
+from tagging.domain.lifecycle import STAGES, YEAR_DAYS, Histories, stages, thresholds
+from tagging.domain.local_days import LocalDays
+from tagging.domain.stage_entry import Happenings, entry_times
 
 KIND = LifecycleKind()
 CALENDAR = CalendarSettings()
 NOW = dt.datetime(2026, 6, 1, 4, tzinfo=dt.UTC)  # noon in Shanghai
+
+
+def entry_times_of(kind, histories, as_of, calendar):
+    """Of (purchases, other events) of each person."""
+    told = [
+        (person, microseconds(each), bought)
+        for person, (purchases, others) in enumerate(histories)
+        for bought, events in ((True, purchases), (False, others))
+        for each in events
+    ]
+    persons, times, bought = np.array(told, np.int64).reshape(-1, 3).T
+    moments = np.array([microseconds(each) for each in as_of], np.int64)
+    found = entry_times(kind, Happenings(persons, times, bought.astype(np.bool_)), moments, calendar)
+    return [None if each is None else moment_of(each) for each in found]
+
+
+def entry_time(kind, purchases, others, as_of, calendar):
+    return entry_times_of(kind, [(purchases, others)], [as_of], calendar)[0]
 
 
 def ago(days: float) -> dt.datetime:
@@ -62,14 +82,14 @@ def test_the_stage_of_a_history(purchases, events, stage):
 
 
 def test_a_stage_is_entered_at_midnight_when_a_purchase_grows_old():
-    entered = entry_time(KIND, [ago(70)], [ago(70)], NOW, CALENDAR)
+    entered = entry_time(KIND, [ago(70)], [], NOW, CALENDAR)
     assert entered == CALENDAR.midnight(CALENDAR.day_of(ago(70)) + dt.timedelta(days=61))
 
 
 def test_coming_back_enters_anew():
     purchases = [ago(700), ago(3)]
     assert stage_at(purchases, [], NOW) == "active"
-    assert entry_time(KIND, purchases, purchases, NOW, CALENDAR) == ago(3)
+    assert entry_time(KIND, purchases, [], NOW, CALENDAR) == ago(3)
 
 
 def test_who_did_nothing_entered_never():
@@ -82,7 +102,7 @@ hours = st.integers(0, 24 * 500).map(lambda each: NOW - dt.timedelta(hours=each)
 @given(st.lists(hours, max_size=8), st.lists(hours, max_size=8))
 def test_the_stage_is_the_same_from_its_entry_on_and_another_before(purchases, others):
     events = [*purchases, *others]
-    entered = entry_time(KIND, purchases, events, NOW, CALENDAR)
+    entered = entry_time(KIND, purchases, others, NOW, CALENDAR)
     if entered is None:
         assert not events
         return
@@ -93,3 +113,38 @@ def test_the_stage_is_the_same_from_its_entry_on_and_another_before(purchases, o
     before = entered - dt.timedelta(microseconds=1)
     if before >= min(events):
         assert stage_at(purchases, events, before) != now
+
+
+@given(
+    st.lists(st.tuples(st.lists(hours, max_size=5), st.lists(hours, max_size=5), hours), max_size=6),
+    st.sampled_from(["Asia/Shanghai", "Europe/London", "America/Sao_Paulo", "America/St_Johns"]),
+)
+def test_many_persons_at_once_enter_when_each_alone_does(people, zone):
+    calendar = CalendarSettings(zone)
+    histories = [(purchases, others) for purchases, others, _ in people]
+    moments = [as_of for *_, as_of in people]
+    together = entry_times_of(KIND, histories, moments, calendar)
+    alone = [
+        entry_time(KIND, purchases, others, as_of, calendar)
+        for (purchases, others), as_of in zip(histories, moments, strict=True)
+    ]
+    assert together == alone
+    for entered, (purchases, others), as_of in zip(together, histories, moments, strict=True):
+        assert (entered is None) == all(each > as_of for each in (*purchases, *others))
+
+
+@given(
+    st.lists(st.datetimes(dt.datetime(1950, 1, 1), dt.datetime(2026, 6, 1)), min_size=1),  # noqa: DTZ001
+    st.sampled_from(
+        ["Asia/Shanghai", "Europe/London", "America/Sao_Paulo", "America/St_Johns", "Pacific/Apia"]
+    ),
+)
+def test_days_of_many_moments_are_those_of_each(moments, zone):
+    calendar = CalendarSettings(zone)
+    aware = [each.replace(tzinfo=dt.UTC) for each in moments]
+    numbers = np.array([microseconds(each) for each in aware], np.int64)
+    local = LocalDays(calendar, int(numbers.min()), int(numbers.max()))
+    days = local.days(numbers)
+    assert [day_of(each) for each in days.tolist()] == [calendar.day_of(each) for each in aware]
+    starts = [moment_of(each) for each in local.midnights(days).tolist()]
+    assert starts == [calendar.midnight(calendar.day_of(each)) for each in aware]

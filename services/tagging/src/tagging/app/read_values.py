@@ -4,23 +4,27 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.definition import Grade, LifecycleKind
 from tagging.domain.events import Event
-from tagging.domain.lifecycle import entry_time
 from tagging.domain.persons import Person
 from tagging.domain.plan import Tag
+from tagging.domain.stage_entry import Happenings, entry_times
 from tagging.domain.tenants import TenantSettings
 from tagging.errors import PersonUnknown, nearest
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import StoredValue, TagStores
 
 TIMELINE_EVENTS = 20
+BEFORE_ALL = -(2**62)
+"""The moment of a person whose stage is not known: nothing has happened by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +147,24 @@ class ReadValues:
         staged = [each for each in tags if isinstance(each.definition.kind, LifecycleKind)]
         if not staged:
             return {}
-        events = self._facts.events.of_persons(connection, tenant, person_ids)
+        told = self._facts.events.times(connection, tenant, person_ids)
+        places = {person: place for place, person in enumerate(person_ids)}
+        persons = np.array([places[person] for person, _, _ in told], np.int64)
+        times = np.array([time_us for _, _, time_us in told], np.int64)
+        types = np.array([type_ for _, type_, _ in told], object)
         state = self._facts.tenants.get(connection, tenant)
         calendar = (state.settings if state else TenantSettings()).calendar
         found: dict[tuple[str, int], dt.datetime | None] = {}
         for tag in staged:
             kind = tag.definition.kind
             assert isinstance(kind, LifecycleKind)
-            for person in person_ids:
-                value = stored.get(tag.tag_id, {}).get(person)
-                if value is not None and value.value is not None:
-                    times = [each.time for each in events[person]]
-                    bought = [each.time for each in events[person] if each.type == kind.purchase_event]
-                    found[tag.tag_id, person] = entry_time(kind, bought, times, value.as_of, calendar)
+            values = stored.get(tag.tag_id, {})
+            known = [each for each in person_ids if each in values and values[each].value is not None]
+            as_of = np.full(len(person_ids), BEFORE_ALL, np.int64)
+            as_of[[places[each] for each in known]] = [microseconds(values[each].as_of) for each in known]
+            happened = Happenings(persons, times, types == kind.purchase_event)
+            entered = entry_times(kind, happened, as_of, calendar)
+            for person in known:
+                entry = entered[places[person]]
+                found[tag.tag_id, person] = None if entry is None else moment_of(entry)
         return found

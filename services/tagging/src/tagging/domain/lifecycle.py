@@ -9,8 +9,8 @@
                      dormant          the last at most `dormant_days` ago
                      churned          otherwise
 
-Days are the tenant's calendar days; tried from top to bottom. A stage and its entry time are functions of the
-events and the moment alone.
+Days are the tenant's calendar days; tried from top to bottom. A stage and its entry time (stage_entry) are functions
+of the events and the moment alone.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from rules.values import SCALE
 from rules.windows import CalendarSettings
 
-from .columns import Bools, Ints, microseconds, moment_of
+from .columns import Bools, Ints, microseconds
 from .definition import LifecycleKind
 
 STAGES = (
@@ -102,60 +102,3 @@ def stages(kind: LifecycleKind, facts: Histories, since: Thresholds) -> npt.NDAr
 
 
 _ORDER = ("high_potential", "potential", "new", "loyal", "active", "churn_warning", "dormant", "churned")
-
-
-def entry_time(
-    kind: LifecycleKind,
-    purchases: Sequence[dt.datetime],
-    events: Sequence[dt.datetime],
-    as_of: dt.datetime,
-    calendar: CalendarSettings,
-) -> dt.datetime | None:
-    """When the person entered the stage they are in at `as_of`; None for who never did anything.
-
-    `events` are the times of all events, the purchases included; later ones than as_of do not exist.
-    """
-    bought = np.unique([microseconds(each) for each in purchases if each <= as_of]).astype(np.int64)
-    happened = np.unique([microseconds(each) for each in events if each <= as_of]).astype(np.int64)
-    if not len(happened):
-        return None
-    moments = _turning_points(kind, purchases, events, as_of, calendar)
-    many = np.sort(np.array([microseconds(each) for each in purchases if each <= as_of], np.int64))
-    today = [calendar.day_of(moment_of(each)) for each in moments.tolist()]
-    year_start = np.array(
-        [microseconds(calendar.midnight(day - dt.timedelta(days=YEAR_DAYS - 1))) for day in today], np.int64
-    )
-    so_far = np.searchsorted(many, moments, side="right")
-    seen = np.searchsorted(happened, moments, side="right")
-    padded = many if len(many) else np.zeros(1, np.int64)
-    facts = Histories(
-        bought=so_far > 0,
-        first=np.full(len(moments), bought[0] if len(bought) else 0, np.int64),
-        last=padded[np.maximum(so_far - 1, 0)],
-        year_count=(so_far - np.searchsorted(many, year_start, side="left")) * SCALE,
-        seen=seen > 0,
-        latest=happened[np.maximum(seen - 1, 0)],
-    )
-    course = stages(kind, facts, thresholds(kind, today, calendar))
-    earlier = np.flatnonzero(course != course[-1])
-    return moment_of(int(moments[int(earlier[-1]) + 1 if len(earlier) else 0]))
-
-
-def _turning_points(
-    kind: LifecycleKind,
-    purchases: Sequence[dt.datetime],
-    events: Sequence[dt.datetime],
-    as_of: dt.datetime,
-    calendar: CalendarSettings,
-) -> Ints:
-    """Every moment up to as_of at which the stage may change, ascending: events, and midnights at which one
-    grows too old."""
-    found = {microseconds(each) for each in (*purchases, *events)}
-    for day in {calendar.day_of(each) for each in purchases}:
-        for limit in (kind.new_days, kind.active_days, kind.warning_days, kind.dormant_days):
-            found.add(microseconds(calendar.midnight(day + dt.timedelta(days=limit + 1))))
-        found.add(microseconds(calendar.midnight(day + dt.timedelta(days=YEAR_DAYS))))
-    for day in {calendar.day_of(each) for each in events}:
-        found.add(microseconds(calendar.midnight(day + dt.timedelta(days=kind.potential_days + 1))))
-    end = microseconds(as_of)
-    return np.array(sorted(each for each in found if each <= end), np.int64)

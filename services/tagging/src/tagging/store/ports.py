@@ -71,6 +71,13 @@ class EventStore(Protocol):
         every id asked for. `types` None is all types. Does not follow redirects."""
         ...
 
+    def times(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[tuple[int, str, int]]:
+        """(person id, type, microseconds since 1970) of every event of these persons, folded over their keys, in any
+        order. Reads no properties."""
+        ...
+
     def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
         """A person's latest events, newest first."""
         ...

@@ -88,6 +88,20 @@ class SqlEventStore:
             events.sort(key=lambda event: (event.time, event.ingest_sequence))
         return found
 
+    def times(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[tuple[int, str, int]]:
+        found: list[tuple[int, str, int]] = []
+        owners = keys_of_persons(connection, tenant, person_ids)
+        for piece, marks in pieces(owners):
+            rows = execute(
+                connection,
+                f"SELECT anchor_key_id, type, time_us FROM event WHERE tenant = ? AND anchor_key_id IN ({marks})",
+                [tenant, *piece],
+            )
+            found += [(owners[key], type_, time_us) for key, type_, time_us in rows]
+        return found
+
     def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
         found: list[Event] = []
         for piece, marks in pieces(keys_of_persons(connection, tenant, [person_id])):
