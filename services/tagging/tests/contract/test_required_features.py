@@ -2,7 +2,7 @@
 
 import pytest
 from huaxiang.tagging.v1 import change_pb2
-from tagging.app.features import SetRequiredFeatures
+from tagging.app.features import KeepFeatures, SetRequiredFeatures
 from tagging.errors import FeatureQuota
 
 FORMS = [f"COUNT(order_paid WHERE amount > {number})" for number in range(1, 7)]
@@ -47,4 +47,34 @@ def test_more_than_the_quota_changes_nothing(world, require):
     require(1, 2, consumer="one")
     with pytest.raises(FeatureQuota):
         require(3, 4, consumer="other")
+    assert stored(world) == [1, 2]
+
+
+def test_a_feature_needed_again_at_the_last_moment_stays(world, require, monkeypatch):
+    keep = KeepFeatures(world.database, world.changelog, world.tags, world.compute, world.clock)
+    require(1, 2)
+    require(2)
+    monkeypatch.setattr("tagging.app.features.KEEP_UNNEEDED_MS", -1_000)
+    unneeded = world.tags.features.unneeded
+
+    def needed_after_the_first_look(*args):
+        found = unneeded(*args)
+        world.tags.features.unneeded = unneeded
+        later.append(found)
+        return found
+
+    later = []
+    world.tags.features.unneeded = needed_after_the_first_look
+    read_now = world.database.read_now
+
+    def read_and_require(*args):
+        found = read_now(*args)
+        if later:
+            later.clear()
+            require(1, 2)
+        return found
+
+    monkeypatch.setattr(world.database, "read_now", read_and_require)
+    keep.drop_unneeded()
+    monkeypatch.undo()
     assert stored(world) == [1, 2]

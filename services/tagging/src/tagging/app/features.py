@@ -133,13 +133,17 @@ class KeepFeatures:
     def drop_unneeded(self) -> bool:
         """Those that nobody needs for a day."""
         before = microseconds(self._clock.machine_now()) // 1_000 - KEEP_UNNEEDED_MS
-        for tenant, features in self._database.read_now(self._tags.features.unneeded, before).items():
-            self._database.write_now(self._drop, tenant, features)
-            return True
-        return False
+        found = bool(self._database.read_now(self._tags.features.unneeded, before))
+        if found:
+            self._database.write_now(self._drop, before)
+        return found
 
-    def _drop(self, connection: Connection, tenant: str, features: Sequence[Feature]) -> None:
-        self._changelog.append(connection, Lane.BULK, _dropped(connection, self._tags, tenant, features))
+    def _drop(self, connection: Connection, before_ms: int) -> None:
+        """Asks once more, for one may have been needed again since."""
+        entries: list[Entry] = []
+        for tenant, features in self._tags.features.unneeded(connection, before_ms).items():
+            entries += _dropped(connection, self._tags, tenant, features)
+        self._changelog.append(connection, Lane.BULK, entries)
 
 
 def _dropped(
