@@ -22,6 +22,8 @@ from tagging.api.render_tags import feature_message
 from tagging.app.features import EvaluateFeature, SetRequiredFeatures
 from tagging.domain.columns import BLOCK_PERSONS, Coded
 
+COMPUTED_AT_ONCE = 2
+"""Columns, of all callers; others wait, at most until their deadline. Each holds a tenant's events in memory."""
 MESSAGE_PERSONS = 32_768
 MESSAGE_TEXTS = 5_000
 Context = grpc.aio.ServicerContext[object, object]
@@ -43,6 +45,7 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         self._set_required = set_required
         self._evaluate = evaluate
         self._clock = clock
+        self._computing = asyncio.Semaphore(COMPUTED_AT_ONCE)
 
     async def SetRequiredFeatures(
         self, request: pb.SetRequiredFeaturesRequest, context: Context
@@ -70,9 +73,10 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         if as_of > now:
             raise InvalidField("as_of", "lies in the future")
         await self._facts.ensure(request.consistency)
-        column, coded, texts, revision = await asyncio.to_thread(
-            self._evaluate, tenant, request.form, as_of, is_now=not request.HasField("as_of")
-        )
+        async with self._computing:
+            column, coded, texts, revision = await asyncio.to_thread(
+                self._evaluate, tenant, request.form, as_of, is_now=not request.HasField("as_of")
+            )
         first = pb.EvaluateFeatureResponse(as_of=timestamp_of(as_of), revision=revision.to_proto())
         for block in _messages(column, coded, texts):
             first.block.CopyFrom(block)
