@@ -166,6 +166,7 @@ def wire(
         partial(keep_doing, "resolver", resolver.resolve, LOOK_S),
         partial(keep_doing, "receipts", resolver.apply_receipts),
         partial(keep_doing, "completion", resolver.advance, LOOK_S),
+        partial(keep_doing, "silence", resolver.end_silence, LOOK_S),
         partial(keep_doing, "relay", relay.round),
         partial(keep_trimmed, database, changelog),
     ]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+import time
 
 import aiohttp
 import pytest
@@ -196,6 +197,23 @@ async def test_lost_receipts_are_asked_for_where_the_provider_can_be_asked(world
     await world.events_of("message_delivered", 119)
     (failed,) = await world.events_of("message_failed", 1)
     assert failed.event.properties["reason"].text_value == "IS_CLOSED"
+
+
+async def test_asking_for_many_receipts_keeps_no_other_campaign_waiting(world: World) -> None:
+    world.audience(1_200, SMS)
+    world.receipts(dropped=1.0)
+    await world.run(SMS, "c1")
+    await world.until(lambda each: each.report.accepted == 1_200)
+    world.suffer(SMS, Fault.SLOW, action="QuerySendDetails", delay_s=0.9)
+    world.receipts()
+    world.clock.advance(3_700)
+    query_s = time.monotonic()
+    await world.until(lambda _: time.monotonic() > query_s + 1.0)
+    world.audience(1, PUSH)
+    await world.run(PUSH, "c2")
+    begun_s = time.monotonic()
+    assert (await world.completed("c2")).delivered == 1
+    assert time.monotonic() - begun_s < 5.0
 
 
 async def test_reply_r_takes_the_permission_back_before_anything_else(world: World) -> None:

@@ -16,6 +16,8 @@ from servicekit.clock import Clock
 from sqlalchemy import Connection
 
 ROWS_PER_CAMPAIGN = 2_000
+BATCHES_AT_ONCE = 5
+"""Of a campaign, held opened in memory; the rest has its turn when these are asked about."""
 ASKED_FOR = 2
 """A provider that gives no answer is asked until so many times the time without receipt has passed."""
 
@@ -55,19 +57,25 @@ class Silence:
         return account is not None and bool(self._overdue(connection, campaign, account, 1))
 
     def end(self, connection: Connection, campaign: Campaign) -> list[Silent]:
-        """Ends the silence of rows that nobody can be asked about; returns batches to ask about."""
+        """Ends the silence of rows that nobody can be asked about; returns some batches to ask about,
+        the longest silent first."""
         account = self._accounts.get(campaign.draft.provider_account)
         if account is None:
             return []
         overdue = self._overdue(connection, campaign, account, ROWS_PER_CAMPAIGN)
-        to_ask: dict[str, Silent | None] = {}
+        looked: set[str] = set()
+        to_ask: dict[str, Silent] = {}
         for row in overdue:
             batch_id = row.batch_id or ""
-            if batch_id not in to_ask:
-                to_ask[batch_id] = self._silent(connection, campaign, account, batch_id)
-        ended = [row.delivery_id for row in overdue if to_ask[row.batch_id or ""] is None]
-        self._no_receipt(connection, campaign.tenant, ended)
-        return [each for each in to_ask.values() if each is not None]
+            if batch_id not in looked and len(to_ask) < BATCHES_AT_ONCE:
+                looked.add(batch_id)
+                silent = self._silent(connection, campaign, account, batch_id)
+                to_ask |= {} if silent is None else {batch_id: silent}
+        mute = looked - to_ask.keys()
+        self._no_receipt(
+            connection, campaign.tenant, [row.delivery_id for row in overdue if (row.batch_id or "") in mute]
+        )
+        return list(to_ask.values())
 
     def asked(self, connection: Connection, silent: Silent, findings: Sequence[port.Finding]) -> None:
         """Stores what the provider says of a batch's overdue rows. Without an answer they are asked about again."""

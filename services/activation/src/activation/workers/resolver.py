@@ -65,13 +65,19 @@ class Resolver:
         return applied > 0
 
     async def advance(self) -> bool:
-        """Ends silence and moves campaigns on."""
+        """Moves campaigns on; asks nobody, so that none waits for another's provider."""
         changed = False
         for campaign in await self._database.read(self._completion.under_way):
-            await self._end_silence(campaign)
             key = (campaign.tenant, campaign.campaign_id)
             changed |= await self._database.write(self._completion.advance, *key)
         return changed
+
+    async def end_silence(self) -> bool:
+        """Whether a provider was asked for receipts that are overdue."""
+        asked = False
+        for campaign in await self._database.read(self._completion.under_way):
+            asked |= await self._end_silence(campaign)
+        return asked
 
     async def _settle(self, batch_id: str) -> None:
         unresolved = await self._database.write(self._resolving.begin, batch_id)
@@ -102,11 +108,13 @@ class Resolver:
             return None
         return await channel.submit(unresolved.wire, timeout_s)
 
-    async def _end_silence(self, campaign: Campaign) -> None:
+    async def _end_silence(self, campaign: Campaign) -> bool:
         if not await self._database.read(self._silence.any_overdue, campaign):
-            return
-        for silent in await self._database.write(self._silence.end, campaign):
+            return False
+        to_ask = await self._database.write(self._silence.end, campaign)
+        for silent in to_ask:
             await self._ask(silent)
+        return bool(to_ask)
 
     async def _ask(self, silent: Silent) -> None:
         channel = self._channel(silent.batch.account)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.aliyun_sms import details
+from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.port import BatchRefusedError, Found, MessageClass, Scope, Target, Verdict
 from sandbox.faults import Fault, Rule
 
