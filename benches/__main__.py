@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("rules",)
+BENCHES = ("matching", "rules")
 
 
 def main() -> int:

@@ -1,0 +1,1 @@
+"""Finding the same person behind differing writings: pure parts of probabilistic matching."""
