@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.exits import Exit, Refusal
+from cli.suite.birth import birth
 from cli.suite.folder import SuiteFolder
 from cli.suite.secrets import DEFAULT_TENANT, read_secret
 
@@ -66,8 +67,8 @@ def find(folder: SuiteFolder) -> RunningSuite | None:
         state = json.loads(folder.state.read_text())
     except (OSError, ValueError):
         return None
-    if not _alive(state["supervisor"]):
-        return None
+    if not _alive(state["supervisor"]) or state.get("birth", "") != birth(state["supervisor"]):
+        return None  # it ended without a word, and its id may be somebody else's by now
     return RunningSuite(folder, state["supervisor"], state["processes"])
 
 

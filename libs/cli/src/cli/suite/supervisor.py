@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.exits import Exit, Refusal
+from cli.suite.birth import birth
 from cli.suite.programs import Program
 
 READY_WITHIN_S = 60.0
@@ -156,7 +157,8 @@ class Supervisor:
             name: {"pid": child.process.pid, "port": child.program.ready_port, "restarts": child.restarts}
             for name, child in self._children.items()
         }
-        document = json.dumps({"supervisor": os.getpid(), "processes": processes}, indent=2)
+        supervisor = {"supervisor": os.getpid(), "birth": birth(os.getpid())}
+        document = json.dumps(supervisor | {"processes": processes}, indent=2)
         draft = self.state.with_suffix(".new")
         draft.write_text(document)
         draft.replace(self.state)
