@@ -295,7 +295,9 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
                 database,
                 store.facts_freshness(),
                 SetRequiredFeatures(facts, tags, columns, changelog, clock),
-                EvaluateFeature(database, computing.everybody, columns, changelog, facts, store.references),
+                EvaluateFeature(
+                    database, computing.everybody, columns, changelog, facts, store.references, clock
+                ),
                 clock,
             ),
         ),

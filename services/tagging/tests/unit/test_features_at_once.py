@@ -11,8 +11,10 @@ from huaxiang.tagging.v1 import feature_service_pb2 as pb
 from servicekit.clock import ManualClock
 from servicekit.revision import Revision
 from tagging.api.feature_servicer import COMPUTED_AT_ONCE, FeatureServicer
+from tagging.app.features import Evaluated
 from tagging.domain.columns import Coded
 
+NOW = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
 CALLERS = 4 * COMPUTED_AT_ONCE
 
 
@@ -23,14 +25,14 @@ class Slow:
         self.lock = threading.Lock()
         self.now = self.most = 0
 
-    def __call__(self, *_: object, is_now: bool) -> tuple[str, Coded, dict[str, int], Revision]:
+    def __call__(self, *_: object) -> Evaluated:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
         threading.Event().wait(0.05)
         with self.lock:
             self.now -= 1
-        return "feature:x", Coded.empty(), {}, Revision("tagging", "0" * 16)
+        return Evaluated("feature:x", Coded.empty(), {}, NOW, Revision("tagging", "0" * 16))
 
 
 async def test_few_columns_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +43,7 @@ async def test_few_columns_are_computed_at_once(monkeypatch: pytest.MonkeyPatch)
     async def fresh(_: object) -> None: ...
 
     facts: Any = SimpleNamespace(ensure=fresh)
-    clock = ManualClock(dt.datetime(2026, 3, 10, tzinfo=dt.UTC))
+    clock = ManualClock(NOW)
     servicer = FeatureServicer(unused, facts, unused, slow, clock)  # type: ignore[arg-type]
 
     async def call() -> int:

@@ -69,16 +69,16 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
         now = self._clock.now()
         if problem := time_problem(request.as_of):
             raise InvalidField("as_of", problem)
-        as_of = moment(request.as_of) if request.HasField("as_of") else now
-        if as_of > now:
+        as_of = moment(request.as_of) if request.HasField("as_of") else None
+        if as_of is not None and as_of > now:
             raise InvalidField("as_of", "lies in the future")
         await self._facts.ensure(request.consistency)
         async with self._computing:
-            column, coded, texts, revision = await asyncio.to_thread(
-                self._evaluate, tenant, request.form, as_of, is_now=not request.HasField("as_of")
-            )
-        first = pb.EvaluateFeatureResponse(as_of=timestamp_of(as_of), revision=revision.to_proto())
-        for block in _messages(column, coded, texts):
+            found = await asyncio.to_thread(self._evaluate, tenant, request.form, as_of)
+        first = pb.EvaluateFeatureResponse(
+            as_of=timestamp_of(found.as_of), revision=found.revision.to_proto()
+        )
+        for block in _messages(found.column, found.coded, found.texts):
             first.block.CopyFrom(block)
             yield first
             first = pb.EvaluateFeatureResponse()

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 
@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody
-from tagging.domain.columns import Coded, Shape, encode, microseconds, texts_of
+from tagging.domain.columns import Coded, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
 from tagging.domain.recipe import Moment, Recipe
 from tagging.errors import FeatureQuota
@@ -193,6 +193,17 @@ class _FeatureWatcher:
         self._database.write_now(store)
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Known values of everybody at a moment, the code of each text, and what was read."""
+
+    column: str
+    coded: Coded
+    texts: dict[str, int]
+    as_of: datetime
+    revision: Revision
+
+
 class EvaluateFeature:
     """One column at any moment, registered nowhere; kept in memory by form, moment and what it rests on: facts,
     rows and values. Facts may move without a word in the changelog, when no tag follows from them."""
@@ -205,37 +216,33 @@ class EvaluateFeature:
         changelog: Changelog,
         facts: FactStores,
         references: ReferenceTables,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._database = database
         self._everybody = everybody
         self._columns = columns
         self._changelog = changelog
         self._facts = facts
         self._references = references
-        self._kept: OrderedDict[tuple[str, str, object, object], tuple[Coded, dict[str, int], Shape]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[tuple[str, str, object, object], tuple[Coded, dict[str, int]]] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(
-        self, tenant: str, form: str, as_of: datetime, *, is_now: bool
-    ) -> tuple[str, Coded, dict[str, int], Revision]:
-        """Column name, known values of everybody, the code of each text, and what was read. Blocks.
-
-        `is_now`: as_of is the present, when only forms that age differ from one moment to the next. Raises
-        RuleInvalid.
-        """
+    def __call__(self, tenant: str, form: str, as_of: datetime | None) -> Evaluated:
+        """None is the present, when only forms that age differ from one moment to the next; it is not before the
+        facts that are read. Blocks. Raises RuleInvalid."""
         plan, revision, watermark = self._database.read_now(self._read, tenant)
         recipe, text = _recipe(form, "form", plan.schema)
-        key = (tenant, text, _kept_for(recipe, as_of) if is_now else as_of, (revision, watermark))
+        moment = self._clock.now() if as_of is None else as_of
+        key = (tenant, text, _kept_for(recipe, moment) if as_of is None else as_of, (revision, watermark))
         with self._lock:
             kept = self._kept.get(key)
         if kept is None:
-            kept = self._compute(tenant, recipe, as_of)
+            kept = self._compute(tenant, recipe, moment)
             if watermark is not None:
                 self._keep(key, kept)
-        coded, texts, _ = kept
-        return recipe.column, coded, texts, revision
+        coded, texts = kept
+        return Evaluated(recipe.column, coded, texts, moment, revision)
 
     def _read(self, connection: Connection, tenant: str) -> tuple[ColumnPlan, Revision, Hashable]:
         """How to compute, what an answer was read at, and how far facts and rows have come: None during a
@@ -246,15 +253,13 @@ class EvaluateFeature:
         watermark = None if cursor is None else (cursor, self._references.stamp(connection, tenant))
         return self._columns.of(connection, tenant), revision, watermark
 
-    def _keep(
-        self, key: tuple[str, str, object, object], computed: tuple[Coded, dict[str, int], Shape]
-    ) -> None:
+    def _keep(self, key: tuple[str, str, object, object], computed: tuple[Coded, dict[str, int]]) -> None:
         with self._lock:
             self._kept[key] = computed
             while len(self._kept) > CACHED_COLUMNS:
                 self._kept.popitem(last=False)
 
-    def _compute(self, tenant: str, recipe: Recipe, as_of: datetime) -> tuple[Coded, dict[str, int], Shape]:
+    def _compute(self, tenant: str, recipe: Recipe, as_of: datetime) -> tuple[Coded, dict[str, int]]:
         with self._everybody.snapshot(tenant, (), [recipe]) as snapshot:
             moment = Moment(as_of, snapshot.tenant.settings.calendar)
             computed, failures = snapshot.compute([recipe], moment, {}, freeze=False)
@@ -262,7 +267,7 @@ class EvaluateFeature:
                 raise RuleRefused((Problem(reason, 1, 1, NOWHERE),))
             values = computed[0].values
             texts = {text: code for code, text in enumerate(sorted(texts_of(values, recipe.shape)))}
-            return encode(snapshot.persons, values, recipe.shape, texts).known(), texts, recipe.shape
+            return encode(snapshot.persons, values, recipe.shape, texts).known(), texts
 
 
 def _kept_for(recipe: Recipe, now: datetime) -> object:
