@@ -27,6 +27,10 @@ class Config:
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
     )
     consumers: tuple[str, ...] = setting("HUAXIANG_IDENTITY_CONSUMERS", words, default=("tagging",))
+    erasers: tuple[str, ...] = setting(
+        "HUAXIANG_IDENTITY_ERASERS", words, default=("tagging", "segments", "activation")
+    )
+    tombstones_file: Path | None = setting("HUAXIANG_IDENTITY_TOMBSTONES", path, default=None)
     changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9
@@ -36,3 +40,8 @@ class Config:
     def store_url(self) -> str:
         """The given database, by default a file in the data folder."""
         return self.url or f"sqlite:///{self.data / 'identity' / 'identity.db'}"
+
+    @property
+    def tombstones(self) -> Path:
+        """The given journal of erasures, by default a file in the data folder."""
+        return self.tombstones_file or self.data / "identity" / "tombstones.journal"

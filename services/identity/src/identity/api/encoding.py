@@ -1,14 +1,18 @@
 """The changelog's payloads as protobuf: Encoding for the use cases, and the way back for Watch and exports."""
 
+from decimal import Decimal
+
 from huaxiang.identity.v1 import change_pb2, identifier_pb2, person_pb2, tenant_settings_pb2
 from huaxiang.type.v1 import value_pb2
 from servicekit.changelog import StoredEntry
-from servicekit.values import timestamp
+from servicekit.values import date_of, moment, timestamp
 
 from identity.app.encoding import ChangeKind
 from identity.domain.person import Person
 from identity.domain.record import ResolvedEvent
 from identity.domain.settings import TenantSettings
+
+NUMBER_SCALE_DIGITS = 4
 
 
 class ProtoEncoding:
@@ -61,6 +65,7 @@ def settings_message(settings: TenantSettings) -> tenant_settings_pb2.TenantSett
             for period in settings.calendar
         ],
         event_retention_days=settings.event_retention_days,
+        sensitive_purposes=settings.sensitive_purposes,
     )
 
 
@@ -76,3 +81,16 @@ def change_message(entry: StoredEntry) -> change_pb2.Change:
     else:
         change.settings.ParseFromString(entry.payload)
     return change
+
+
+def plain_value(encoded: bytes) -> object:
+    """An attribute's encoded value as plain JSON: numbers as decimal text, dates and moments as RFC 3339."""
+    message = value_pb2.Value.FromString(encoded)
+    kind = message.WhichOneof("kind")
+    if kind in ("text_value", "bool_value"):
+        return getattr(message, kind)
+    if kind == "number_value":
+        return str(Decimal(message.number_value).scaleb(-NUMBER_SCALE_DIGITS))
+    if kind == "date_value":
+        return date_of(message.date_value).isoformat()
+    return moment(message.datetime_value).isoformat()

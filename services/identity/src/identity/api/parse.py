@@ -109,6 +109,7 @@ def settings(message: tenant_settings_pb2.TenantSettings) -> TenantSettings:
         message.currency or defaults.currency,
         tuple(CalendarPeriod(period.name, period.start, period.end) for period in message.calendar),
         message.event_retention_days,
+        tuple(sorted(set(message.sensitive_purposes))),
     )
     problem = first_problem(parsed)
     if problem is not None:

@@ -1,7 +1,7 @@
 """Runs use cases in transactions: ports are opened on the connection, use cases never see it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from servicekit.database import Database
 from sqlalchemy import Connection
@@ -31,6 +31,16 @@ class Transactions:
         """One read snapshot."""
         return await self._database.read(self._run, use_case, *args, **kwargs)
 
+    async def rehearse(
+        self, use_case: Callable[Concatenate[Stores, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of a transaction that is then rolled back: nothing is changed."""
+        try:
+            await self._database.write(self._run_and_undo, use_case, *args, **kwargs)
+        except _Rehearsed as rehearsed:
+            return cast(T, rehearsed.result)
+        raise AssertionError("unreachable")
+
     def stream(self, export: Callable[..., Iterator[T]], *args: Any) -> AsyncIterator[T]:
         """The parts of an export, all from one read snapshot."""
 
@@ -41,3 +51,16 @@ class Transactions:
 
     def _run(self, connection: Connection, use_case: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         return use_case(self._open_stores(connection), *args, **kwargs)
+
+    def _run_and_undo(
+        self, connection: Connection, use_case: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> None:
+        raise _Rehearsed(use_case(self._open_stores(connection), *args, **kwargs))
+
+
+class _Rehearsed(Exception):
+    """Rolls a transaction back and carries its result out."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__()
+        self.result = result

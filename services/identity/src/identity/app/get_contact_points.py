@@ -9,6 +9,7 @@ from servicekit.clock import Clock
 from servicekit.revision import Revision
 
 from identity.app.resolve_identifiers import read_revision
+from identity.app.tenant_settings import settings_of
 from identity.domain.audit_chain import AuditRow
 from identity.domain.consents import Address, Channel, Consent, Permission, permission
 from identity.store.ports import Stores, Vault
@@ -89,13 +90,14 @@ class GetContactPoints:
         consents = stores.consents.at(
             tenant, {point.address for found in of_person.values() for point in found}
         )
+        sensitive = settings_of(stores, tenant).sensitive
         answers = {
-            person_id: self._choose(question, person_id, found, consents, now_us)
+            person_id: self._choose(question, person_id, found, consents, (now_us, sensitive))
             for person_id, found in of_person.items()
         }
         results = tuple(
             replace(answers[living[person_id]], birth_key_id=rows[living[person_id]].birth_key_id)
-            if person_id in living
+            if living.get(person_id) in answers
             else PersonContactPoint(0, ContactPointStatus.NO_PERSON)
             for person_id in question.person_ids
         )
@@ -135,15 +137,14 @@ class GetContactPoints:
         person_id: int,
         points: Sequence[ContactPointRow],
         consents: Mapping[Address, Sequence[Consent]],
-        now_us: int,
+        at: tuple[int, frozenset[str]],
     ) -> PersonContactPoint:
-        """The most recently stated permitted address; at one time that of the smallest key."""
+        """The most recently stated permitted address; at one time that of the smallest key. `at` is the moment and the
+        sensitive purposes."""
         if not points:
             return PersonContactPoint(person_id, ContactPointStatus.NO_ADDRESS)
         said = {
-            point.address: permission(
-                consents.get(point.address, ()), question.purpose, question.brand, now_us
-            )
+            point.address: permission(consents.get(point.address, ()), question.purpose, question.brand, *at)
             for point in points
         }
         permitted = [point for point in points if said[point.address] is Permission.GRANTED]

@@ -61,7 +61,8 @@ def settings_of(stores: Stores, tenant: str) -> TenantSettings:
         return TenantSettings()
     fields = json.loads(stored.settings)
     calendar = tuple(CalendarPeriod(**period) for period in fields.pop("calendar"))
-    return TenantSettings(calendar=calendar, **fields)
+    sensitive = tuple(fields.pop("sensitive_purposes", ()))
+    return TenantSettings(calendar=calendar, sensitive_purposes=sensitive, **fields)
 
 
 def etag_of(settings: TenantSettings) -> str:

@@ -1,11 +1,17 @@
 """Permissions: given or taken back for a purpose, kept per address, looked up by address.
 
 A merge never widens permission: nothing here knows persons.
+
+A sensitive purpose needs a consent of its own: permission for another purpose never covers it, and a grant counts only
+when it names its evidence and no grant for another purpose at the address rests on the same evidence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+
+ALWAYS_SENSITIVE = frozenset({"health", "minors"})
+"""Purposes that are sensitive for every tenant; a tenant's settings add to them."""
 
 
 class Channel(IntEnum):
@@ -50,16 +56,26 @@ class Consent:
     evidence: str
 
 
-def permission(statements: Iterable[Consent], purpose: str, brand: str, now_us: int) -> Permission:
-    """What is permitted at one address for a purpose on behalf of a brand.
+def permission(
+    statements: Iterable[Consent],
+    purpose: str,
+    brand: str,
+    now_us: int,
+    sensitive: Collection[str] = ALWAYS_SENSITIVE,
+) -> Permission:
+    """What is permitted at one address for a purpose on behalf of a brand; `statements` are all that were made there.
 
     The latest statement among the brand's and the group's decides; at one time taking back wins, then the one
     that lapses first. A statement for another brand says nothing.
     """
+    known = list(statements)
     relevant = [
         statement
-        for statement in statements
-        if statement.purpose == purpose and statement.brand in ("", brand) and statement.time_us <= now_us
+        for statement in known
+        if statement.purpose == purpose
+        and statement.brand in ("", brand)
+        and statement.time_us <= now_us
+        and (purpose not in sensitive or not statement.granted or is_separate(statement, known))
     ]
     if not relevant:
         return Permission.NEVER
@@ -69,7 +85,17 @@ def permission(statements: Iterable[Consent], purpose: str, brand: str, now_us: 
     return Permission.GRANTED
 
 
-def permitted_purposes(statements: Iterable[Consent], now_us: int) -> tuple[str, ...]:
+def is_separate(grant: Consent, statements: Iterable[Consent]) -> bool:
+    """Whether a grant was asked for by itself: its evidence is named, and proves nothing else at the address."""
+    return bool(grant.evidence) and not any(
+        other.granted and other.purpose != grant.purpose and other.evidence == grant.evidence
+        for other in statements
+    )
+
+
+def permitted_purposes(
+    statements: Iterable[Consent], now_us: int, sensitive: Collection[str] = ALWAYS_SENSITIVE
+) -> tuple[str, ...]:
     """The purposes that an address permits for the group or for any brand, in order of name."""
     known = list(statements)
     asked = {(statement.purpose, statement.brand) for statement in known}
@@ -78,7 +104,7 @@ def permitted_purposes(statements: Iterable[Consent], now_us: int) -> tuple[str,
             {
                 purpose
                 for purpose, brand in asked
-                if permission(known, purpose, brand, now_us) is Permission.GRANTED
+                if permission(known, purpose, brand, now_us, sensitive) is Permission.GRANTED
             }
         )
     )

@@ -40,6 +40,7 @@ class Problem(Enum):
     FIELD_INVALID = 7
     LIMIT_EXCEEDED = 8
     ATTRIBUTE_INVALID = 9
+    ERASED = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class PersonState(IntEnum):
     KNOWN = 2
     MEMBER = 3
     REDIRECTED = 4
+    ERASED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ReachableChannel:
 @dataclass(frozen=True)
 class Person:
     """What is published of a person. `attributes` are the open ones, encoded; a redirected id has none of
-    it.
+    it, an erased one the keys that are masked.
     """
 
     person_id: int

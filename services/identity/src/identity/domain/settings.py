@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from identity.domain.consents import ALWAYS_SENSITIVE
+
 MAX_CALENDAR_PERIODS = 500
 MAX_PERIOD_NAME_CHARS = 64
 MAX_RETENTION_DAYS = 36_500
+MAX_SENSITIVE_PURPOSES = 50
+_PURPOSE = re.compile(r"[a-z0-9_]{1,64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -24,13 +28,20 @@ class CalendarPeriod:
 
 @dataclass(frozen=True)
 class TenantSettings:
-    """`week_start` 1 is Monday; `event_retention_days` 0 keeps events for good."""
+    """`week_start` 1 is Monday; `event_retention_days` 0 keeps events for good; `sensitive_purposes` need a consent of
+    their own, beside those that always do (domain/consents.py)."""
 
     time_zone: str = "Asia/Shanghai"
     week_start: int = 1
     currency: str = "CNY"
     calendar: tuple[CalendarPeriod, ...] = ()
     event_retention_days: int = 0
+    sensitive_purposes: tuple[str, ...] = ()
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Every purpose that needs a consent of its own."""
+        return ALWAYS_SENSITIVE | frozenset(self.sensitive_purposes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,16 @@ def first_problem(settings: TenantSettings) -> SettingProblem | None:
         return SettingProblem(
             "settings.calendar", f"has {len(settings.calendar)} periods, the limit is {MAX_CALENDAR_PERIODS}"
         )
+    if len(settings.sensitive_purposes) > MAX_SENSITIVE_PURPOSES:
+        return SettingProblem(
+            "settings.sensitive_purposes",
+            f"has more than {MAX_SENSITIVE_PURPOSES} purposes, which is the limit",
+        )
+    for index, purpose in enumerate(settings.sensitive_purposes):
+        if not _PURPOSE.fullmatch(purpose):
+            return SettingProblem(
+                f"settings.sensitive_purposes[{index}]", "is not 1 to 64 characters of a-z, 0-9 and _"
+            )
     names: set[str] = set()
     for index, period in enumerate(settings.calendar):
         problem = _period_problem(period, zone, names)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from identity.domain.audit_chain import AuditRow, ChainedRow, ChainEnd
-from identity.store.privacy_rows import ErasureRow
+from identity.store.privacy_rows import ErasureRow, JournalledErasure, Removed, Scrubbed
 
 
 class Kms(Protocol):
@@ -95,4 +95,37 @@ class Erasures(Protocol):
 
     def unconfirmed(self, service: str, limit: int) -> Sequence[tuple[str, ErasureRow]]:
         """Erasures of all tenants that a service has not confirmed, by tenant and id."""
+        ...
+
+
+class Forgetting(Protocol):
+    """Removes what is kept of keys, wherever it is."""
+
+    def remove(self, tenant: str, key_ids: Collection[int]) -> Removed:
+        """Removes the keys themselves, their evidence, attributes and contact points, and the consents at addresses
+        that no other key states."""
+        ...
+
+    def clear_persons(self, tenant: str, person_ids: Collection[int]) -> None:
+        """Leaves of those ids that they were born and nothing else: no redirect, no keyed hash."""
+        ...
+
+    def scrub(
+        self, tenant: str, key_ids: Collection[int], person_ids: Collection[int], place: str
+    ) -> Scrubbed:
+        """Looks at the next part of what only a scan finds (the ledger, the changelog), from `place` on ("" for the
+        beginning), and removes records and entries that speak of the keys or persons, but for a person's last entry."""
+        ...
+
+
+class Journal(Protocol):
+    """Erasures kept apart from the store: what a store that was put back from a backup compares itself with. Bound to
+    no transaction."""
+
+    def append(self, erasures: Sequence[JournalledErasure]) -> None:
+        """Returns when they will survive a power cut."""
+        ...
+
+    def read(self) -> Sequence[JournalledErasure]:
+        """Every erasure, the first written first. Raises JournalDamaged."""
         ...

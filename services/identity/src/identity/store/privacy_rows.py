@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from identity.domain.consents import Address
+
 
 @dataclass(frozen=True, slots=True)
 class ErasureRow:
@@ -18,3 +20,33 @@ class ErasureRow:
     counts: str
     position: int = 0
     scrubbed_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much was removed; `addresses` were stated at the keys and nowhere else, `neighbours` are the keys seen with
+    them."""
+
+    attributes: int
+    contact_points: int
+    consents: int
+    pairs: int
+    addresses: tuple[Address, ...]
+    neighbours: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """How much was removed, and where to go on; "" when nothing is left to look at."""
+
+    removed: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledErasure:
+    """An erasure as it is kept beside the store."""
+
+    tenant: str
+    row: ErasureRow
+    tombstones: tuple[bytes, ...]

@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/identity/v1/error_reason.proto\x12\x14huaxiang.identity.v1*n\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_PERSON_ERASED\x10\x01\x12!\n\x1d\x45RROR_REASON_CONSUMER_UNKNOWN\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/identity/v1/error_reason.proto\x12\x14huaxiang.identity.v1*\x90\x01\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_PERSON_ERASED\x10\x01\x12!\n\x1d\x45RROR_REASON_CONSUMER_UNKNOWN\x10\x02\x12 \n\x1c\x45RROR_REASON_SERVICE_UNKNOWN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.identity.v1.error_reason_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERRORREASON']._serialized_start=65
-  _globals['_ERRORREASON']._serialized_end=175
+  _globals['_ERRORREASON']._serialized_start=66
+  _globals['_ERRORREASON']._serialized_end=210
 # @@protoc_insertion_point(module_scope)

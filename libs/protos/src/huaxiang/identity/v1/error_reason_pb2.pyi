@@ -28,6 +28,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The person was erased; nothing is left to read. Metadata: person_id."""
     ERROR_REASON_CONSUMER_UNKNOWN: _ErrorReason.ValueType  # 2
     """INVALID_ARGUMENT. The consumer is not named in identity's configuration. Metadata: consumer, known."""
+    ERROR_REASON_SERVICE_UNKNOWN: _ErrorReason.ValueType  # 3
+    """INVALID_ARGUMENT. The service is not named in identity's configuration of who erases. Metadata: service, known."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "identity.huaxiang"."""
@@ -38,4 +40,6 @@ ERROR_REASON_PERSON_ERASED: ErrorReason.ValueType  # 1
 """FAILED_PRECONDITION. The person was erased; nothing is left to read. Metadata: person_id."""
 ERROR_REASON_CONSUMER_UNKNOWN: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT. The consumer is not named in identity's configuration. Metadata: consumer, known."""
+ERROR_REASON_SERVICE_UNKNOWN: ErrorReason.ValueType  # 3
+"""INVALID_ARGUMENT. The service is not named in identity's configuration of who erases. Metadata: service, known."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -79,6 +79,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """A stated limit of the record is exceeded."""
     REFUSAL_REASON_ATTRIBUTE_INVALID: _RefusalReason.ValueType  # 9
     """The attribute is not declared for this tenant, or its value has another type."""
+    REFUSAL_REASON_ERASED: _RefusalReason.ValueType  # 10
+    """It is about a person who was erased: nothing of it is kept."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """Why a part of a record was not taken."""
@@ -103,6 +105,8 @@ REFUSAL_REASON_LIMIT_EXCEEDED: RefusalReason.ValueType  # 8
 """A stated limit of the record is exceeded."""
 REFUSAL_REASON_ATTRIBUTE_INVALID: RefusalReason.ValueType  # 9
 """The attribute is not declared for this tenant, or its value has another type."""
+REFUSAL_REASON_ERASED: RefusalReason.ValueType  # 10
+"""It is about a person who was erased: nothing of it is kept."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final

@@ -29,6 +29,7 @@ class TenantSettings(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     CALENDAR_FIELD_NUMBER: _builtins.int
     EVENT_RETENTION_DAYS_FIELD_NUMBER: _builtins.int
+    SENSITIVE_PURPOSES_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """An IANA time zone; Asia/Shanghai by default. Days, weeks and months of rules roll in it."""
     week_start: _builtins.int
@@ -41,6 +42,13 @@ class TenantSettings(_message.Message):
     def calendar(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarPeriod]:
         """Named periods of the tenant's year; at most 500."""
 
+    @_builtins.property
+    def sensitive_purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Purposes that need a consent of their own, beside health and minors, which always do: a permission for another
+        purpose never covers them, and a grant counts only when it names its evidence and no grant for another purpose at
+        the address rests on the same evidence. At most 50.
+        """
+
     def __init__(
         self,
         *,
@@ -49,10 +57,11 @@ class TenantSettings(_message.Message):
         currency: _builtins.str = ...,
         calendar: _abc.Iterable[Global___CalendarPeriod] | None = ...,
         event_retention_days: _builtins.int = ...,
+        sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "currency", b"currency", "event_retention_days", b"event_retention_days", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "currency", b"currency", "event_retention_days", b"event_retention_days", "sensitive_purposes", b"sensitive_purposes", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

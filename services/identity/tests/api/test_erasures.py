@@ -1,0 +1,291 @@
+"""Erasing a person over a real channel: what goes, what stays, what cannot come back."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+from huaxiang.identity.v1 import (
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    change_service_pb2,
+    change_service_pb2_grpc,
+    contact_point_service_pb2,
+    contact_point_service_pb2_grpc,
+    erasure_pb2,
+    identifier_pb2,
+    ingest_service_pb2,
+    ingest_service_pb2_grpc,
+    person_pb2,
+    person_service_pb2,
+    person_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
+    record_pb2,
+)
+from identity.main import Wiring, wire
+from identity.store.sql import open_stores
+from identity.store.tombstone_journal import TombstoneJournal
+from identity_records import identifiers, order, record, text
+from servicekit.clock import ManualClock
+from servicekit.status import reason_of
+from servicekit.testing.servers import LocalServer, serving
+from sqlalchemy import text as sql
+
+PHONE, OTHER_PHONE = "13912345670", "13912345671"
+ACCEPTED = ingest_service_pb2.INGEST_STATUS_ACCEPTED
+REPEATED = ingest_service_pb2.INGEST_STATUS_REPEATED
+REFUSED = ingest_service_pb2.INGEST_STATUS_REFUSED
+
+
+@pytest.fixture
+def wiring(wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path) -> Wiring:
+    journal = TombstoneJournal(tmp_path / "tombstones.journal")
+    return wire(wiring.database, secret, clock, ("tagging",), erasers=("tagging",), journal=journal)
+
+
+def known(record_id: str, member: str, phone: str, **fields: object) -> record_pb2.Record:
+    point = record_pb2.ContactPoint(channel=record_pb2.CHANNEL_SMS, address=phone)
+    consent = record_pb2.Consent(
+        purpose="marketing", channel=record_pb2.CHANNEL_SMS, address=phone, granted=True, evidence="form 7"
+    )
+    return record(
+        record_id,
+        identifiers(member_id=member, phone=phone),
+        event=order(note=text("gift for my sister")),
+        attributes={"name": text("王小明"), "city": text("Suzhou")},
+        contact_points=[point],
+        consents=[consent],
+        **fields,
+    )
+
+
+async def send(server: LocalServer, *records: record_pb2.Record) -> list[ingest_service_pb2.IngestResult]:
+    stub = ingest_service_pb2_grpc.IngestServiceStub(server.connect("source"))
+    answer = await stub.IngestEvents(ingest_service_pb2.IngestEventsRequest(records=records))
+    return list(answer.results)
+
+
+async def erase(
+    server: LocalServer, person_id: int, **fields: object
+) -> privacy_service_pb2.ErasePersonResponse:
+    stub = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("admin"))
+    request = privacy_service_pb2.ErasePersonRequest(person_id=person_id, reason="request 12", **fields)
+    return await stub.ErasePerson(request)
+
+
+async def persons(server: LocalServer) -> dict[int, person_pb2.Person]:
+    stub = change_service_pb2_grpc.ChangeServiceStub(server.connect("service"))
+    export = stub.ExportPersons(change_service_pb2.ExportPersonsRequest())
+    return {person.person_id: person async for part in export for person in part.persons}
+
+
+async def resolve(server: LocalServer, *stated: identifier_pb2.Identifier) -> list[tuple[int, int, str]]:
+    stub = person_service_pb2_grpc.PersonServiceStub(server.connect("admin"))
+    answer = await stub.ResolveIdentifiers(person_service_pb2.ResolveIdentifiersRequest(identifiers=stated))
+    return [(result.person_id, result.key_id, result.problem) for result in answer.results]
+
+
+def scrub(wiring: Wiring) -> None:
+    def step(connection: object, scan: object = None) -> object:
+        stores = open_stores(connection, wiring.changelog)  # type: ignore[arg-type]
+        return wiring.scrub.step(stores, scan) if scan else wiring.scrub.find(stores)  # type: ignore[arg-type]
+
+    scan = wiring.database.write_now(step)
+    while scan is not None:
+        scan = wiring.database.write_now(step, scan)
+
+
+async def test_nothing_of_the_person_is_left_anywhere(server: LocalServer, wiring: Wiring) -> None:
+    first, other = await send(server, known("r1", "M-one", PHONE), known("r2", "M-two", OTHER_PHONE))
+    answer = await erase(server, first.person_id)
+    assert list(answer.erasure.person_ids) == [first.person_id]
+    counts = answer.erasure.counts
+    assert (counts.identifiers, counts.attributes, counts.contact_points, counts.consents) == (2, 2, 1, 1)
+    scrub(wiring)
+    left = {
+        "keys": 2, "sightings": 2, "attribute_values": 2, "contact_points": 1, "consents": 1, "edges": 2, "records": 1,
+    }  # fmt: skip
+    for table, count in left.items():
+        rows = wiring.database.read_now(
+            lambda c, table=table: c.execute(sql(f"SELECT count(*) FROM {table}")).scalar_one()
+        )
+        assert (table, rows) == (table, count)
+    entries = wiring.database.read_now(lambda c: list(c.execute(sql("SELECT kind, payload FROM changelog"))))
+    assert sorted(kind for kind, _ in entries) == ["event", "person", "person"]
+    stored = await persons(server)
+    gone = stored[first.person_id]
+    assert gone.state == person_pb2.PERSON_STATE_ERASED
+    assert [key.key_id for key in gone.keys] == list(answer.erasure.key_ids)
+    assert (gone.birth_hash, len(gone.attributes), len(gone.channels)) == (0, 0, 0)
+    assert stored[other.person_id].state == person_pb2.PERSON_STATE_MEMBER
+
+
+async def test_lookups_repeats_and_late_events_bring_nobody_back(server: LocalServer, wiring: Wiring) -> None:
+    one = known("r1", "M-one", PHONE)
+    (first,) = await send(server, one)
+    await erase(server, first.person_id)
+    for scrubbed in (False, True):
+        if scrubbed:
+            scrub(wiring)
+        late = record("late", identifiers(member_id="M-one", device_id="device-1"), event=order())
+        by_phone = record("late2", identifiers(phone=PHONE), event=order())
+        results = await send(server, one, late, by_phone)
+        assert [result.status for result in results] == [REFUSED] * 3
+        assert {r.reason for result in results for r in result.refusals} == {
+            ingest_service_pb2.REFUSAL_REASON_ERASED
+        }
+    stated = identifiers(member_id="M-one", phone=PHONE, device_id="device-1")
+    assert await resolve(server, *stated) == [(0, 0, "")] * 3
+    stub = person_service_pb2_grpc.PersonServiceStub(server.connect("admin"))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.GetPerson(person_service_pb2.GetPersonRequest(person_id=first.person_id))
+    assert reason_of(refused.value).reason == "PERSON_ERASED"
+    asked = contact_point_service_pb2.GetContactPointsRequest(
+        person_ids=[first.person_id], purpose="marketing", channel=record_pb2.CHANNEL_SMS, reason="campaign"
+    )
+    contact = contact_point_service_pb2_grpc.ContactPointServiceStub(server.connect())
+    (result,) = (await contact.GetContactPoints(asked)).results
+    assert result.status == contact_point_service_pb2.CONTACT_POINT_STATUS_NO_PERSON
+    assert len(await persons(server)) == 1
+
+
+async def test_what_people_pass_on_is_left_out_of_anothers_record(server: LocalServer) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    await erase(server, first.person_id)
+    (second,) = await send(server, known("r2", "M-two", PHONE))
+    assert second.status == ACCEPTED
+    assert sorted(refusal.field for refusal in second.refusals) == [
+        "consents[0]",
+        "contact_points[0]",
+        "identifiers[1]",
+    ]
+    stored = await persons(server)
+    assert [key.namespace for key in stored[second.person_id].keys] == ["member_id"]
+    assert not stored[second.person_id].channels
+
+
+async def test_a_dry_run_tells_and_changes_nothing(
+    server: LocalServer, wiring: Wiring, tmp_path: Path
+) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    before = await persons(server)
+    answer = await erase(server, first.person_id, dry_run=True)
+    assert answer.erasure.counts.identifiers == 2
+    assert answer.erasure.state == erasure_pb2.ERASURE_STATE_UNSPECIFIED
+    assert not answer.HasField("revision")
+    assert await persons(server) == before
+    (again,) = await send(server, known("r1", "M-one", PHONE))
+    assert again.status == REPEATED
+    assert not (tmp_path / "tombstones.journal").exists()
+
+
+async def test_a_redirected_id_leads_to_the_person_and_goes_with_it(server: LocalServer) -> None:
+    (device,) = await send(server, record("r1", identifiers(device_id="device-1"), event=order()))
+    (member,) = await send(server, record("r2", identifiers(member_id="M-one", device_id="device-1")))
+    assert device.person_id != member.person_id
+    answer = await erase(server, device.person_id)
+    assert list(answer.erasure.person_ids) == [member.person_id, device.person_id]
+    assert {person.state for person in (await persons(server)).values()} == {person_pb2.PERSON_STATE_ERASED}
+    assert (await erase(server, member.person_id)).erasure == answer.erasure, "once"
+
+
+async def test_an_erasure_is_done_when_every_service_has_confirmed(
+    server: LocalServer, wiring: Wiring
+) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    await erase(server, first.person_id)
+    stub = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("service"))
+    listed = await stub.ListUnconfirmedErasures(
+        privacy_service_pb2.ListUnconfirmedErasuresRequest(service="tagging")
+    )
+    (asked,) = listed.erasures
+    assert (asked.tenant, list(asked.person_ids), len(asked.key_ids)) == ("t1", [first.person_id], 2)
+    assert asked.revision.token
+
+    async def state() -> tuple[str, dict[str, bool]]:
+        admin = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("admin"))
+        request = privacy_service_pb2.GetErasureRequest(person_id=first.person_id)
+        erasure = (await admin.GetErasure(request)).erasure
+        confirmed = {each.service: each.HasField("time") for each in erasure.confirmations}
+        return erasure_pb2.ErasureState.Name(erasure.state).removeprefix("ERASURE_STATE_"), confirmed
+
+    assert await state() == ("RUNNING", {"identity": False, "tagging": False})
+    confirm = privacy_service_pb2.ConfirmErasureRequest(tenant="t1", erasure_id=1, service="tagging")
+    await stub.ConfirmErasure(confirm)
+    await stub.ConfirmErasure(confirm)
+    assert await state() == ("RUNNING", {"identity": False, "tagging": True})
+    scrub(wiring)
+    assert await state() == ("DONE", {"identity": True, "tagging": True})
+    confirm.service = "nobody"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ConfirmErasure(confirm)
+    assert reason_of(refused.value).reason == "SERVICE_UNKNOWN"
+
+
+async def test_a_store_put_back_from_before_the_erasure_erases_again(
+    server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
+) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    tables = [
+        "keys",
+        "sightings",
+        "attribute_values",
+        "contact_points",
+        "consents",
+        "edges",
+        "records",
+        "persons",
+    ]
+    backup = wiring.database.read_now(
+        lambda c: {
+            table: [dict(row) for row in c.execute(sql(f"SELECT * FROM {table}")).mappings()]
+            for table in tables
+        }
+    )
+    await erase(server, first.person_id)
+
+    def put_back(connection: object) -> None:
+        for table in ("erasures", "erased_persons", "tombstones", "erasure_confirmations", *tables):
+            connection.execute(sql(f"DELETE FROM {table}"))  # type: ignore[attr-defined]
+        for table, rows in backup.items():
+            for row in rows:
+                names = ", ".join(row)
+                marks = ", ".join(f":{name}" for name in row)
+                connection.execute(sql(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # type: ignore[attr-defined]
+
+    wiring.database.write_now(put_back)
+    journal = TombstoneJournal(tmp_path / "tombstones.journal")
+    again = wire(wiring.database, secret, clock, ("tagging",), erasers=("tagging",), journal=journal)
+    async with serving(again.services, tmp_path, name="identity") as restored:
+        assert await resolve(restored, *identifiers(member_id="M-one", phone=PHONE)) == [(0, 0, "")] * 2
+        (late,) = await send(restored, record("late", identifiers(member_id="M-one"), event=order()))
+        assert late.status == REFUSED
+        (only,) = (await persons(restored)).values()
+        assert only.state == person_pb2.PERSON_STATE_ERASED
+    await again.ingest.close()
+    assert len(journal.read()) == 1
+
+
+async def test_every_erasure_leaves_an_audit_row_and_the_chain_is_whole(
+    server: LocalServer, wiring: Wiring
+) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    await erase(server, first.person_id)
+    stub = audit_service_pb2_grpc.AuditServiceStub(server.connect("admin"))
+    listed = await stub.ListAudit(audit_service_pb2.ListAuditRequest(person_id=first.person_id))
+    (entry,) = listed.entries
+    assert (entry.action, entry.reason, entry.subject) == ("erase_person", "request 12", "admin-t1")
+    verified = await stub.VerifyAudit(audit_service_pb2.VerifyAuditRequest())
+    assert verified.whole
+    kept = audit_service_pb2.VerifyAuditRequest(expected=verified.end)
+    assert (await stub.VerifyAudit(kept)).whole
+    wiring.database.write_now(lambda c: c.execute(sql("UPDATE audit SET reason = 'another'")))
+    broken = await stub.VerifyAudit(audit_service_pb2.VerifyAuditRequest())
+    assert (broken.whole, broken.broken_sequence) == (False, 1)
+
+
+@pytest.mark.parametrize("person_id", [0, -1, 99])
+async def test_nobody_is_erased_by_a_bad_request(server: LocalServer, person_id: int) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await erase(server, person_id)
+    assert reason_of(refused.value).reason in ("INVALID_FIELD", "NOT_FOUND")
