@@ -18,8 +18,10 @@ from typing import Any
 import yaml
 from identity.domain.matching.clustering import ClusterSettings, ScoredPair, cluster
 from identity.domain.matching.evaluation import PairFigures, pair_figures
+from identity.domain.matching.rows import RowLayout
 from identity.domain.matching.specification import Specification, parse_specification
 from identity.standards.load_matching import load_match_standards
+from identity.store.matching.sounds import pinyin
 from identity.store.matching.splink_linker import SplinkLinker
 
 from benches import historical, splink_example, zh_people
@@ -89,7 +91,7 @@ def measure_zh_people() -> tuple[dict[str, Any], dict[str, int]]:
     standards = load_match_standards()
     linker = SplinkLinker(THREADS, MEMORY_MB)
     started = time.perf_counter()
-    rows = standards.layout.columns(customers.profiles)
+    rows = RowLayout(standards.names, standards.divisions, pinyin).columns(customers.profiles)
     model = linker.train(rows, standards.specification, SEED, _silent)
     scoring = linker.score(
         rows, standards.specification, model.settings, standards.bands.floor, (0.0, 0.0), _silent
