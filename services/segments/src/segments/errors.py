@@ -1,6 +1,7 @@
 """Errors of this service, by what the caller should do. Reasons stand in segments/v1/error_reason.proto."""
 
 import re
+from collections.abc import Sequence
 
 from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict, Unavailable
 
@@ -9,17 +10,20 @@ _SUGGESTED = re.compile(r"did you mean '([^']+)'")
 
 
 class RuleInvalid(InvalidInput):
-    """A rule is malformed or names something unknown. `line` and `column` start at 1. `readable`: the text is a rule,
-    but its names or types do not fit what is known by now."""
+    """A rule is malformed or names something unknown. `line` and `column` of the first problem start at 1; `further`
+    are the other problems, with their places. `readable`: the text is a rule, but its names or types do not fit what
+    is known by now."""
 
     domain = DOMAIN
     reason = "RULE_INVALID"
 
-    def __init__(self, problem: str, line: int, column: int, hint: str, *, readable: bool) -> None:
+    def __init__(
+        self, problem: str, line: int, column: int, hint: str, *, readable: bool, further: Sequence[str] = ()
+    ) -> None:
         suggested = _SUGGESTED.search(hint)
         told = f" ({hint})" if hint else ""
         super().__init__(
-            f"line {line}, column {column}: {problem}{told}",
+            "; ".join([f"line {line}, column {column}: {problem}{told}", *further]),
             problem=problem,
             line=line,
             column=column,

@@ -88,6 +88,15 @@ async def test_a_rule_that_cannot_be_is_refused_with_its_place(
     assert [each.segment.segment_id for each in listed.segments] == ["women"]
 
 
+async def test_every_problem_of_a_rule_is_told_at_once(suite: Any) -> None:
+    rule = "gendr = 'female' AND gender = 'femal' AND COUNT(order_payed) >= 1"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule=rule))
+    told = caught.value.details() or ""
+    places = [told.index(f"line 1, column {1 + rule.index(part)}") for part in ("gendr", "'femal'", "COUNT")]
+    assert places == sorted(places), told
+
+
 async def test_a_tag_defined_a_moment_ago_is_known(suite: Any) -> None:
     suite.tagging.tell(tag_told("fresh", tag_pb2.BASE_TYPE_BOOL))
     created = await suite.create("fresh", "fresh = TRUE")

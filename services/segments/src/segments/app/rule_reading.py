@@ -1,6 +1,6 @@
 """From a rule's text to what can be evaluated over the index: checked, canonical, behaviour replaced by features."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules import tree
@@ -48,7 +48,7 @@ def read_rule(
     dictionary: Dictionary,
     segments: Iterable[str],
 ) -> ReadRule:
-    """Reads a rule. Raises RuleInvalid with the first problem's place, NodeUnsupported for what no evaluator
+    """Reads a rule. Raises RuleInvalid with every problem and its place, NodeUnsupported for what no evaluator
     completes yet."""
     schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments)
     try:
@@ -56,9 +56,9 @@ def read_rule(
         condition_of(checked.rule, EVALUATOR)
         plan = plan_features(checked.rule, schema)
     except RuleSyntaxError as error:
-        raise _invalid(error.problem, readable=False) from error
+        raise _invalid([error.problem], readable=False) from error
     except RuleCheckError as error:
-        raise _invalid(error.problems[0], readable=True) from error
+        raise _invalid(error.problems, readable=True) from error
     except UnsupportedNode as error:
         raise NodeUnsupported(error.node) from error
     return ReadRule(
@@ -84,5 +84,13 @@ def _is_of_the_hour(node: tree.Node) -> bool:
     return isinstance(node, tree.TimeFunction) and node.function is tree.Clock.ELAPSED_DAYS
 
 
-def _invalid(problem: Problem, *, readable: bool) -> RuleInvalid:
-    return RuleInvalid(problem.message, problem.line, problem.column, problem.hint, readable=readable)
+def _invalid(problems: Sequence[Problem], *, readable: bool) -> RuleInvalid:
+    first, *further = problems
+    return RuleInvalid(
+        first.message,
+        first.line,
+        first.column,
+        first.hint,
+        readable=readable,
+        further=[str(each) for each in further],
+    )
