@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from functools import wraps
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 P = ParamSpec("P")
 
@@ -22,7 +22,8 @@ class Exit(IntEnum):
 
 
 HELP = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input data (see the rejects file), "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or a file that cannot be used, 3 bad input data (see the rejects "
+    "file) or a name that is not known, "
     "4 a service is not reached, 5 refused for lack of a right, 6 conflict with what is stored."
 )
 _OF_STATUS = {
@@ -31,6 +32,7 @@ _OF_STATUS = {
     "UNAUTHENTICATED": Exit.REFUSED,
     "PERMISSION_DENIED": Exit.REFUSED,
     "INVALID_ARGUMENT": Exit.BAD_DATA,
+    "NOT_FOUND": Exit.BAD_DATA,
     "ABORTED": Exit.CONFLICT,
     "ALREADY_EXISTS": Exit.CONFLICT,
     "FAILED_PRECONDITION": Exit.CONFLICT,
@@ -46,33 +48,40 @@ class Refusal(Exception):
 
 
 def reporting(command: Callable[P, None]) -> Callable[P, None]:
-    """Turns the errors that users meet into one line on stderr and an exit code."""
+    """Turns the errors that users meet into one line on stderr and an exit code; with --json also into a document."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        as_json = bool(kwargs.get("as_json"))
         try:
             command(*args, **kwargs)
         except Refusal as error:
-            _leave(str(error), error.code)
+            leave(str(error), error.code, as_json=as_json)
         except KeyboardInterrupt:
-            _leave("stopped", Exit.FAILED)
+            leave("stopped", Exit.FAILED, as_json=as_json)
+        except BrokenPipeError:
+            raise
         except Exception as error:
             known = explanation(error)
             if known is None:
+                if as_json:
+                    _print_error(f"a fault of the command itself: {type(error).__name__}", Exit.FAILED)
                 raise
-            _leave(*known)
+            leave(*known, as_json=as_json, reason=_reason_of(error))
 
     return run
 
 
 def explanation(error: Exception) -> tuple[str, Exit] | None:
-    """The sentence and the code of an error that a service or the kit gave; None for any other error."""
+    """The sentence and the code of an error that the system, a service or the kit gave; None for any other error."""
     import grpc
     from servicekit.errors import ServiceError
     from servicekit.status import reason_of
 
     if isinstance(error, ServiceError):
         return error.message, Exit.FAILED
+    if isinstance(error, OSError):
+        return _of_system(error)
     if not isinstance(error, grpc.RpcError):
         return None
     told = isinstance(error, grpc.Call | grpc.aio.AioRpcError)
@@ -83,6 +92,30 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     return message, _OF_STATUS.get(status, Exit.FAILED)
 
 
-def _leave(message: str, code: Exit) -> None:
+def _reason_of(error: Exception) -> str:
+    """The reason that a service gave, one of its contract; empty when none did."""
+    import grpc
+    from servicekit.status import reason_of
+
+    return reason_of(error).reason if isinstance(error, grpc.RpcError) else ""
+
+
+def _of_system(error: OSError) -> tuple[str, Exit]:
+    """A file that somebody named is theirs to mend; what befalls an open one, such as a full disk, is a failure."""
+    reason = error.strerror or str(error)
+    return (f"{error.filename}: {reason}", Exit.USAGE) if error.filename else (reason, Exit.FAILED)
+
+
+def leave(message: str, code: Exit, *, as_json: bool, reason: str = "") -> NoReturn:
+    """Ends the command with a line on stderr; with --json also with a document on stdout."""
+    if as_json:
+        _print_error(message, code, reason)
     print(f"huaxiang: {message}", file=sys.stderr)
     raise SystemExit(int(code))
+
+
+def _print_error(message: str, code: Exit, reason: str = "") -> None:
+    from cli.output import print_json
+
+    kind = code.name.lower()
+    print_json({"error": {"exit_code": int(code), "kind": kind, "reason": reason, "message": message}})

@@ -1,9 +1,11 @@
 """The huaxiang command, put together from its groups."""
 
+import sys
+
 import typer
 
 from cli.commands import demo, importing, lake, portrait, reference, segments, simulate, suite, tags
-from cli.exits import HELP
+from cli.exits import HELP, Exit, leave
 
 app = typer.Typer(
     name="huaxiang",
@@ -31,4 +33,8 @@ app.command("sandbox")(suite.sandbox)
 
 def main() -> None:
     """The console script."""
-    app()
+    as_json = "--json" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=not as_json))
+    except typer.TyperException as misused:
+        leave(misused.format_message(), Exit.USAGE, as_json=True)

@@ -1,6 +1,8 @@
 """Errors become one sentence and an exit code that means something."""
 
 import asyncio
+import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 from cli.exits import Exit, Refusal, explanation, reporting
 from cli.main import app
 from cli.suite.patience import patiently
+from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 from servicekit.errors import ServiceError
 from typer.testing import CliRunner
@@ -73,6 +76,63 @@ def test_a_command_leaves_with_one_line(
     said = capsys.readouterr()
     assert said.out == ""
     assert len(said.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (["status"], "not_reached", "huaxiang up"),
+        (["segments", "preview", "DID order_paid", "--population", "some"], "not_reached", "huaxiang up"),
+        (["portrait"], "usage", "name a person"),
+        (["segments", "preview"], "usage", "Missing argument"),
+        (["tags", "list", "--nosuch"], "usage", "--nosuch"),
+    ],
+)
+def test_with_json_an_error_is_one_document(
+    tmp_path: Path, arguments: list[str], kind: str, said: str
+) -> None:
+    command = [sys.executable, "-m", "cli", *arguments, "--json"]
+    left = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HUAXIANG_FOLDER": str(tmp_path)},
+    )
+    error = json.loads(left.stdout)["error"]
+    assert set(error) == {"exit_code", "kind", "reason", "message"}
+    assert (error["kind"], error["exit_code"]) == (kind, left.returncode)
+    assert said in error["message"]
+    assert left.returncode == Exit[kind.upper()]
+    assert said in left.stderr
+
+
+def test_with_json_an_error_carries_the_reason_of_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    told = error_details_pb2.ErrorInfo(reason="RULE_INVALID", domain="segments.huaxiang")
+    status = status_pb2.Status(code=3, message="because")
+    status.details.add().Pack(told)
+    details = Metadata(("grpc-status-details-bin", status.SerializeToString()))
+
+    @reporting
+    def command(as_json: bool) -> None:
+        raise AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, Metadata(), details, "because")
+
+    with pytest.raises(SystemExit):
+        command(as_json=True)
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["reason"], error["kind"]) == ("RULE_INVALID", "bad_data")
+
+
+def test_with_json_a_fault_of_ours_is_a_document_and_still_raised(capsys: pytest.CaptureFixture[str]) -> None:
+    @reporting
+    def command(as_json: bool) -> None:
+        raise ValueError("a fault of ours, with 13800000001 in it")
+
+    with pytest.raises(ValueError, match="a fault of ours"):
+        command(as_json=True)
+    said = capsys.readouterr().out
+    assert json.loads(said)["error"]["kind"] == "failed"
+    assert "138" not in said
 
 
 async def test_patience_waits_for_a_service_that_is_away_and_for_nothing_else() -> None:
