@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from huaxiang.identity.v1 import (
+    audit_service_pb2,
+    audit_service_pb2_grpc,
     change_service_pb2,
     change_service_pb2_grpc,
     contact_point_service_pb2,
@@ -14,6 +16,8 @@ from huaxiang.identity.v1 import (
     ingest_service_pb2_grpc,
     person_service_pb2,
     person_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
     tenant_settings_service_pb2,
     tenant_settings_service_pb2_grpc,
 )
@@ -31,32 +35,42 @@ from servicekit.telemetry.export import tracer_from_environment
 from servicekit.telemetry.spans import install
 from servicekit.watch import Watches
 
+from identity.api.audit_servicer import AuditServicer
 from identity.api.change_servicer import ChangeServicer
 from identity.api.contact_point_servicer import ContactPointServicer
-from identity.api.encoding import ProtoEncoding
+from identity.api.encoding import ProtoEncoding, plain_value
 from identity.api.ingest_servicer import IngestServicer
 from identity.api.parse_records import RecordParser
 from identity.api.person_servicer import PersonServicer
+from identity.api.privacy_servicer import PrivacyServicer
 from identity.api.tenant_settings_servicer import TenantSettingsServicer
 from identity.api.transactions import Transactions
 from identity.app.acknowledge_changes import AcknowledgeChanges
+from identity.app.erase_keys import EraseKeys
+from identity.app.erase_person import Erasures
+from identity.app.export_person_data import ExportPersonData
 from identity.app.get_contact_points import GetContactPoints
 from identity.app.get_person import GetPerson
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import IngestRecords
+from identity.app.policies import PolicyBook
+from identity.app.journal_erasures import JournalErasures
 from identity.app.publish_persons import PublishPersons
 from identity.app.resolve_identifiers import ResolveIdentifiers
+from identity.app.scrub_erased import ScrubErased
 from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
 from identity.standards.load import load_standards
 from identity.store.key_checks import record_keys, require_known_keys
 from identity.store.keyring import SecretUnusable, open_key_ring
-from identity.store.privacy_ports import Kms
+from identity.store.privacy_ports import Journal, Kms
 from identity.store.resealing import Reseal, sealed_parts
 from identity.store.sql import open_stores
+from identity.store.tombstone_journal import JournalDamaged, TombstoneJournal
 from identity.store.vault import KeyVault, read_secret_file
 from identity.workers.keep_sealed import keep_sealed
+from identity.workers.scrub_erased import keep_scrubbing
 from identity.workers.trim_changes import trim_changes
 
 SERVICE = "identity"
@@ -72,6 +86,7 @@ class Wiring:
     services: tuple[Service, ...]
     ingest: IngestServicer
     reseal: Reseal
+    scrub: ScrubErased
 
 
 def open_store(database: Database, vault: KeyVault) -> Changelog:
@@ -85,9 +100,16 @@ def open_store(database: Database, vault: KeyVault) -> Changelog:
 
 
 def wire(
-    database: Database, secret: bytes, clock: Clock, consumers: tuple[str, ...], kms: Kms | None = None
+    database: Database,
+    secret: bytes,
+    clock: Clock,
+    consumers: tuple[str, ...],
+    kms: Kms | None = None,
+    erasers: tuple[str, ...] = (),
+    journal: Journal | None = None,
 ) -> Wiring:
-    """Joins ports and adapters; without a Kms the key of the secret seals alone. Raises SecretUnusable, DataNewer."""
+    """Joins ports and adapters; without a Kms the key of the secret seals alone, without a journal a store that is put
+    back forgets its erasures. Raises SecretUnusable, DataNewer, JournalDamaged."""
     vault = KeyVault(secret, kms)
     changelog = open_store(database, vault)
     standards = load_standards()
@@ -96,11 +118,12 @@ def wire(
     normaliser = Normaliser(policy, standards.blocked)
     transactions = Transactions(database, partial(open_stores, changelog=changelog))
     freshness = Freshness.of_store(database, changelog)
-    publish = PublishPersons(policy, dictionary, vault, encoding)
+    policies = PolicyBook(policy)
+    publish = PublishPersons(policies, dictionary, vault, encoding)
     ingest = IngestServicer(
         transactions,
         RecordParser(policy, normaliser, dictionary, standards.closed_properties),
-        IngestRecords(policy, vault, encoding, publish, hot),
+        IngestRecords(policies, vault, encoding, publish, hot),
         hot,
         clock,
     )
@@ -110,7 +133,7 @@ def wire(
         policy,
         normaliser,
         ResolveIdentifiers(vault, SERVICE),
-        GetPerson(policy, dictionary, vault, clock, SERVICE),
+        GetPerson(policies, dictionary, vault, clock, SERVICE),
     )
     contact_points = ContactPointServicer(transactions, freshness, GetContactPoints(vault, clock, SERVICE))
     settings = TenantSettingsServicer(
@@ -119,7 +142,7 @@ def wire(
     changes = ChangeServicer(
         transactions, Watches(database, changelog), AcknowledgeChanges(consumers, SERVICE), SERVICE
     )
-    services = (
+    services: tuple[Service, ...] = (
         Service(
             ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
             ingest_service_pb2_grpc.add_IngestServiceServicer_to_server,
@@ -146,8 +169,42 @@ def wire(
             changes,
         ),
     )
+    erase_keys = EraseKeys(policies, vault, encoding, publish)
+    journalling = JournalErasures(journal, erase_keys, vault, clock)
+    opened = partial(open_stores, changelog=changelog)
+    journalling.complete(database.write_now(lambda connection: journalling.compare(opened(connection))))
+    services += _privacy_services(transactions, erase_keys, journalling, vault, clock, erasers)
     reseal = Reseal(vault, sealed_parts(standards.attributes.closed()))
-    return Wiring(database, changelog, services, ingest, reseal)
+    return Wiring(database, changelog, services, ingest, reseal, ScrubErased(clock))
+
+
+def _privacy_services(
+    transactions: Transactions,
+    erase_keys: EraseKeys,
+    journalling: JournalErasures,
+    vault: KeyVault,
+    clock: Clock,
+    erasers: tuple[str, ...],
+) -> tuple[Service, ...]:
+    privacy = PrivacyServicer(
+        transactions,
+        Erasures(erase_keys, erasers, clock, SERVICE),
+        journalling,
+        ExportPersonData(vault, plain_value, clock),
+        SERVICE,
+    )
+    return (
+        Service(
+            privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+            privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+            privacy,
+        ),
+        Service(
+            audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"],
+            audit_service_pb2_grpc.add_AuditServiceServicer_to_server,
+            AuditServicer(transactions),
+        ),
+    )
 
 
 async def build() -> ServiceApp:
@@ -159,8 +216,16 @@ async def build() -> ServiceApp:
         secret = read_secret_file(config.secret_file)
         kms = open_key_ring(secret, config.sealing_keys, os.environ)
         database = Database.open(config.store_url, synchronous=config.synchronous)
-        wiring = wire(database, secret, clock_from(config.clock), config.consumers, kms)
-    except (SecretUnusable, ValueError) as error:
+        wiring = wire(
+            database,
+            secret,
+            clock_from(config.clock),
+            config.consumers,
+            kms,
+            config.erasers,
+            TombstoneJournal(config.tombstones),
+        )
+    except (SecretUnusable, JournalDamaged, ValueError) as error:
         raise ConfigError([str(error)]) from error
     return ServiceApp(
         name=SERVICE,
@@ -179,6 +244,7 @@ async def build() -> ServiceApp:
                 config.changelog_max_bytes,
             ),
             partial(keep_sealed, database, wiring.reseal.step),
+            partial(keep_scrubbing, database, partial(open_stores, changelog=wiring.changelog), wiring.scrub),
         ),
         on_stop=(wiring.ingest.close, database.close),
         max_message_bytes=MAX_INGEST_MESSAGE_BYTES,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from identity.api.encoding import ProtoEncoding
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Ingested, IngestRecords
+from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.domain.evidence import Evidence, LinkKind, sighting
 from identity.domain.groups import LinkKey
@@ -39,8 +40,9 @@ class OnlineIdentity:
 
     def __init__(self, wiring: Wiring, secret: bytes, hot: HotKeys) -> None:
         vault, encoding = KeyVault(secret), ProtoEncoding()
-        publish = PublishPersons(STANDARDS.policy, STANDARDS.attributes, vault, encoding)
-        self._ingest = IngestRecords(STANDARDS.policy, vault, encoding, publish, hot)
+        policies = PolicyBook(STANDARDS.policy)
+        publish = PublishPersons(policies, STANDARDS.attributes, vault, encoding)
+        self._ingest = IngestRecords(policies, vault, encoding, publish, hot)
         self._wiring = wiring
         self._hot = hot
         self.vault = vault

@@ -6,6 +6,7 @@ from typing import TypeVar
 import pytest
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Address, Channel, Consent
+from identity.domain.evidence import Evidence
 from identity.domain.linking import Standing
 from identity.domain.person_ids import BLOCK_IDS, IdBlocks
 from identity.main import Wiring
@@ -13,7 +14,6 @@ from identity.store.ports import Stores
 from identity.store.rows import (
     ContactPointRow,
     Counters,
-    EdgeRow,
     KeyRow,
     KnownRecord,
     LedgerRow,
@@ -28,6 +28,7 @@ from sqlalchemy import Connection
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Stores], T]], T]
+SEEN = Evidence(5, 5, 1, 0, -1, ("shop",))
 MANY = 20_000
 """More keys than one statement takes."""
 
@@ -95,16 +96,23 @@ def test_batches_are_not_limited(run: Run[object]) -> None:
     run(lambda s: s.keys.add("t", ((key(n), b"") for n in range(1, MANY + 1))))
     assert len(run(lambda s: s.keys.rows("t", range(1, MANY + 1)))) == MANY
     pairs = [(n, n + 1) for n in range(1, MANY)]
-    run(lambda s: s.edges.add("t", (EdgeRow(low, high, "shop", 0) for low, high in pairs)))
-    assert run(lambda s: s.edges.existing("t", [*pairs, (1, 3)])) == set(pairs)
+    run(lambda s: s.edges.save("t", dict.fromkeys(pairs, SEEN), pairs))
+    assert run(lambda s: s.edges.between("t", [*pairs, (1, 3)])).keys() == set(pairs)
 
 
 def test_edges_are_seen_from_both_ends(run: Run[object]) -> None:
     run(lambda s: s.keys.add("t", [(key(n), b"") for n in (1, 2, 3)]))
-    run(lambda s: s.edges.add("t", [EdgeRow(1, 2, "shop", 5), EdgeRow(2, 3, "pos", 6)]))
-    beside = run(lambda s: s.edges.neighbours("t", [1, 2]))
-    assert {one: {row.key_id for row in rows} for one, rows in beside.items()} == {1: {2}, 2: {1, 3}}
-    assert run(lambda s: s.edges.existing("t", [(1, 2), (1, 3)])) == {(1, 2)}
+    other = Evidence(3, 9, 6, 3, 12, ("crm", "pos"))
+    edges = {(1, 2): SEEN, (2, 3): other}
+    run(lambda s: s.edges.save("t", edges, [(2, 3), (1, 2)]))
+    plain, parted = SEEN._replace(sources=()), other._replace(sources=())
+    assert run(lambda s: s.edges.stars("t", [1, 2, 4])) == {1: {2: plain}, 2: {1: plain, 3: parted}}
+    assert run(lambda s: s.edges.between("t", [(1, 2), (2, 3), (1, 3)])) == edges
+    assert run(lambda s: s.edges.stars("u", [1, 2])) == {}
+    later = {(1, 2): SEEN._replace(last_us=99, unbound_us=7, sources=("app", "shop"))}
+    run(lambda s: s.edges.save("t", later, []))
+    assert run(lambda s: s.edges.between("t", [(1, 2), (2, 3)])) == edges | later
+    assert run(lambda s: s.edges.stars("t", [2]))[2][1].unbound_us == 7
 
 
 def test_sightings_widen_and_count(run: Run[object]) -> None:

@@ -5,17 +5,19 @@ from datetime import UTC, datetime
 
 from identity.app.hot_keys import HotKeys, Learned
 from identity.app.keying import find_keys, key_record
+from identity.domain.evidence import Evidence, LinkKind, sighting
 from identity.domain.record import Identifier, Record
 from identity.standards.load import load_standards
-from identity.store.ports import Edges, Keys
+from identity.store.ports import Edges, Keys, Pair
 from identity.store.vault import KeyVault
 
 TIME_US = int(datetime(2026, 5, 1, tzinfo=UTC).timestamp() * 1_000_000)
+SEEN = sighting(LinkKind.CO_OCCURRENCE, TIME_US, False, "shop")
 VAULT, POLICY = KeyVault(bytes(range(32))), load_standards().policy
 
 
 def learned(tenant: str, number: int) -> Learned:
-    return Learned(tenant, {bytes([number]): number}, frozenset({(number, number + 1)}))
+    return Learned(tenant, {bytes([number]): number}, {(number, number + 1): SEEN})
 
 
 def test_memory_is_bounded_over_all_tenants() -> None:
@@ -32,7 +34,7 @@ def test_a_tenant_is_not_told_of_anothers_keys() -> None:
     hot.learn(learned("t1", 1))
     assert hot.keys("t1", [b"\1"]) == {b"\1": 1}
     assert hot.keys("t2", [b"\1"]) == {}
-    assert hot.pairs("t2", [(1, 2)]) == set()
+    assert hot.pairs("t2", [(1, 2)]) == {}
 
 
 def test_what_is_forgotten_while_a_batch_is_keyed_stays_known_to_it() -> None:
@@ -40,13 +42,13 @@ def test_what_is_forgotten_while_a_batch_is_keyed_stays_known_to_it() -> None:
     hot = HotKeys(max_keys=3, max_pairs=1)
     identifiers = tuple(Identifier("member_id", "", f"M{number}") for number in (1, 2, 3))
     one, two, three = (VAULT.identifier_hash("t1", identifier) for identifier in identifiers)
-    hot.learn(Learned("t1", {one: 1, two: 2, three: 3}, frozenset({(1, 2)})))
+    hot.learn(Learned("t1", {one: 1, two: 2, three: 3}, {(1, 2): SEEN}))
 
     class ForgettingEdges:
-        def existing(self, tenant: str, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        def between(self, tenant: str, pairs: Collection[Pair]) -> dict[Pair, Evidence]:
             assert set(pairs) == {(1, 3), (2, 3)}
-            hot.learn(Learned("t2", {}, frozenset({(8, 9)})))
-            return {(1, 3)}
+            hot.learn(Learned("t2", {}, {(8, 9): SEEN}))
+            return {(1, 3): SEEN}
 
     class NoKeys:
         def find(self, tenant: str, hashes: Collection[bytes]) -> dict[bytes, int]:
@@ -57,5 +59,5 @@ def test_what_is_forgotten_while_a_batch_is_keyed_stays_known_to_it() -> None:
     keys: Keys = NoKeys()  # type: ignore[assignment]  # the one method that is called
     edges: Edges = ForgettingEdges()  # type: ignore[assignment]
     found = find_keys("t1", [key_record(stated, "t1", VAULT, POLICY)], keys, edges, hot, 4)
-    assert hot.pairs("t1", [(1, 2)]) == set()
-    assert [(edge.low, edge.high) for edge in found.new_pairs] == [(2, 3)]
+    assert hot.pairs("t1", [(1, 2)]) == {}
+    assert list(found.changed) == [(2, 3)]

@@ -11,6 +11,7 @@ from servicekit.values import microseconds, time_problem
 from identity.api.values import name_is_valid, normalise_attribute, normalise_value
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release
 from identity.domain.consents import Channel
+from identity.domain.evidence import LinkKind
 from identity.domain.normalise import (
     MAX_SCOPE_CHARS,
     Normaliser,
@@ -52,6 +53,7 @@ _FORM_OF_CHANNEL = {
     Channel.PUSH: Form.TOKEN,
     Channel.EMAIL: Form.EMAIL,
 }
+_LINK_KINDS = {int(kind): kind for kind in LinkKind}
 _SCOPED_CHANNELS = frozenset({Channel.WECHAT, Channel.PUSH})
 _NAME_HINT = "is not 1 to 64 characters of a-z, 0-9 and _"
 
@@ -108,10 +110,11 @@ class RecordParser:
             message.brand,
             identifiers,
             event,
-            self._attributes(message, time_us, anchored, refusals) if message.attributes else (),
+            self._attributes(message, time_us, identifiers, refusals) if message.attributes else (),
             self._consents(message, time_us, now_us, refusals) if message.consents else (),
             self._contact_points(message, anchored, refusals) if message.contact_points else (),
             message.anchor_key_id,
+            _LINK_KINDS[message.link_kind],
         )
         return Arrival(record, tuple(refusals))
 
@@ -126,7 +129,7 @@ class RecordParser:
                 refusals.append(Refusal(f"identifiers[{index}].scope", Problem.FIELD_INVALID, _SCOPE_HINT))
             else:
                 scope = self._policy.scope_of(namespace, scope, message.source)
-                taken.append(Identifier(namespace, scope, normal.text, normal.blocked))
+                taken.append(Identifier(namespace, scope, normal.text, normal.blocked, stated.verified))
                 if normal.blocked:
                     refusals.append(
                         Refusal(
@@ -161,9 +164,15 @@ class RecordParser:
         return Event(message.type, encoded)
 
     def _attributes(
-        self, message: record_pb2.Record, time_us: int, anchored: bool, refusals: list[Refusal]
+        self,
+        message: record_pb2.Record,
+        time_us: int,
+        identifiers: tuple[Identifier, ...],
+        refusals: list[Refusal],
     ) -> tuple[AttributeStatement, ...]:
         taken: list[AttributeStatement] = []
+        strongest = self._strongest(identifiers)
+        anchored, verified = bool(strongest), any(identifier.verified for identifier in strongest)
         for name, value in message.attributes.items():
             definition = self._dictionary.definitions.get(name)
             if definition is None:
@@ -176,8 +185,18 @@ class RecordParser:
             else:
                 encoded = value.SerializeToString(deterministic=True)
                 closed = definition is not None and definition.release is not Release.OPEN
-                taken.append(AttributeStatement(name, message.source, time_us, encoded, closed))
+                taken.append(AttributeStatement(name, message.source, time_us, encoded, closed, verified))
         return tuple(taken)
+
+    def _strongest(self, identifiers: tuple[Identifier, ...]) -> list[Identifier]:
+        """Those of the highest priority that may link: the anchor is one of them."""
+        priorities = {
+            identifier: self._policy.namespaces[identifier.namespace].priority
+            for identifier in identifiers
+            if not identifier.blocked
+        }
+        highest = min(priorities.values(), default=0)
+        return [identifier for identifier, priority in priorities.items() if priority == highest]
 
     def _consents(
         self, message: record_pb2.Record, time_us: int, now_us: int, refusals: list[Refusal]
@@ -257,6 +276,8 @@ def _check_limits(message: record_pb2.Record) -> None:
         raise _Refused(
             "brand", Problem.FIELD_INVALID, f"is not at most {MAX_BRAND_CHARS} of a-z, 0-9, _ and -"
         )
+    if message.link_kind not in _LINK_KINDS:
+        raise _Refused("link_kind", Problem.FIELD_INVALID, "is not one of LOGIN, BIND, UNBIND")
     _limit("identifiers", len(message.identifiers), MAX_IDENTIFIERS)
     _limit("attributes", len(message.attributes), MAX_ATTRIBUTES)
     _limit("consents", len(message.consents), MAX_CONSENTS)

@@ -65,12 +65,21 @@ def person_detail(answer: PersonDetail) -> person_service_pb2.GetPersonResponse:
                 namespace=conflict.namespace,
                 other_person_id=conflict.other_person_id,
                 reason=person_pb2.ConflictReason.ValueType(conflict.reason),
+                first_time=timestamp(conflict.first_us),
             )
             for conflict in answer.conflicts
         ],
     )
-    for name, value in answer.attributes.items():
-        detail.attributes[name].CopyFrom(value_pb2.Value.FromString(value))
+    for name, statements in answer.attributes.items():
+        detail.attributes[name].CopyFrom(value_pb2.Value.FromString(statements[0].value))
+        for said in statements:
+            detail.attribute_sources.add(
+                name=name,
+                source=said.source,
+                value=value_pb2.Value.FromString(said.value),
+                time=timestamp(said.time_us),
+                verified=said.verified,
+            )
     return person_service_pb2.GetPersonResponse(person=detail, revision=answer.revision.to_proto())
 
 

@@ -4,19 +4,20 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 
 from identity.app.attribute_sealing import open_statement
+from identity.app.policies import PolicyBook
 from identity.app.resolve_identifiers import read_revision
-from identity.domain.attributes import AttributeDictionary, survivors
+from identity.domain.attributes import AttributeDictionary, AttributeStatement, ranked
 from identity.domain.audit_chain import AuditRow
-from identity.domain.linking import Standing
+from identity.domain.groups import Reason
 from identity.domain.masking import masked
-from identity.domain.policy import Policy
+from identity.errors import PersonErased
+from identity.store.linking_rows import Mark
 from identity.store.ports import Stores, Vault
 from identity.store.rows import KeyRow, PersonRow, Sighting
 
@@ -24,29 +25,16 @@ MAX_CONFLICTS = 100
 """Conflicts of one answer, at most."""
 
 
-class ConflictReason(IntEnum):
-    """Why two persons stay apart; the numbers are those of huaxiang.identity.v1.ConflictReason."""
-
-    UNIQUE = 1
-    SHARED = 2
-    OVERSIZED = 3
-
-
-_REASON_OF_STANDING = {
-    Standing.SHARED: ConflictReason.SHARED,
-    Standing.CONTESTED: ConflictReason.UNIQUE,
-    Standing.OVERSIZED: ConflictReason.OVERSIZED,
-}
-
-
 @dataclass(frozen=True, slots=True, order=True)
-class Conflict:
-    """A key that touches another person and does not link to it."""
+class PersonConflict:
+    """A pair of keys seen together and not linked, as seen from one of the persons: `key_id` is the key to blame, of
+    either of them."""
 
     key_id: int
     namespace: str
     other_person_id: int
-    reason: ConflictReason
+    reason: Reason
+    first_us: int
 
 
 @dataclass(frozen=True)
@@ -62,13 +50,14 @@ class ShownIdentifier:
 
 @dataclass(frozen=True)
 class PersonDetail:
-    """`row` is the living person; identifiers come strongest first."""
+    """`row` is the living person; identifiers come strongest first, and what sources say of an attribute the survivor
+    first."""
 
     row: PersonRow
     identifiers: tuple[ShownIdentifier, ...]
-    attributes: Mapping[str, bytes]
+    attributes: Mapping[str, Sequence[AttributeStatement]]
     redirected_person_ids: tuple[int, ...]
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[PersonConflict, ...]
     revision: Revision
 
 
@@ -86,16 +75,16 @@ class GetPerson:
     """Reads one snapshot; `audit` follows, before the answer leaves, when unmasked values are shown."""
 
     def __init__(
-        self, policy: Policy, dictionary: AttributeDictionary, vault: Vault, clock: Clock, service: str
+        self, policies: PolicyBook, dictionary: AttributeDictionary, vault: Vault, clock: Clock, service: str
     ) -> None:
-        self._policy = policy
+        self._policies = policies
         self._dictionary = dictionary
         self._vault = vault
         self._clock = clock
         self._service = service
 
     def __call__(self, stores: Stores, question: PersonQuestion) -> PersonDetail:
-        """Raises ResourceNotFound."""
+        """Raises ResourceNotFound, PersonErased."""
         tenant = question.tenant
         row = living_row(stores, tenant, question.person_id)
         keys = stores.keys.of_persons(tenant, [row.person_id])[row.person_id]
@@ -108,9 +97,9 @@ class GetPerson:
         return PersonDetail(
             row,
             self._identifiers(stores, question, keys),
-            survivors(statements, self._dictionary),
+            ranked(statements, self._dictionary),
             tuple(stores.persons.redirecting_to(tenant, row.person_id)),
-            find_conflicts(stores, tenant, row.person_id, keys, self._policy),
+            find_conflicts(stores, tenant, row.person_id, keys),
             read_revision(stores, self._service),
         )
 
@@ -138,8 +127,9 @@ class GetPerson:
         for sighting in stores.sightings.of_keys(question.tenant, key_ids):
             sightings[sighting.key_id].append(sighting)
         shown: list[ShownIdentifier] = []
+        policy = self._policies.of(stores, question.tenant)
         strongest_first = sorted(
-            keys, key=lambda key: (self._policy.namespaces[key.namespace].priority, key.key_id)
+            keys, key=lambda key: (policy.namespaces[key.namespace].priority, key.key_id)
         )
         for key in strongest_first:
             value = self._vault.open(question.tenant, sealed[key.key_id], key.hash)
@@ -157,7 +147,9 @@ class GetPerson:
 
 
 def living_row(stores: Stores, tenant: str, person_id: int) -> PersonRow:
-    """The living person that an id stands for. Raises ResourceNotFound."""
+    """The living person that an id stands for. Raises ResourceNotFound, PersonErased."""
+    if stores.erasures.of_person(tenant, person_id) is not None:
+        raise PersonErased(person_id)
     row = stores.persons.rows(tenant, [person_id]).get(person_id)
     if row is not None and row.redirect_person_id:
         row = stores.persons.rows(tenant, [row.redirect_person_id]).get(row.redirect_person_id)
@@ -167,26 +159,19 @@ def living_row(stores: Stores, tenant: str, person_id: int) -> PersonRow:
 
 
 def find_conflicts(
-    stores: Stores, tenant: str, person_id: int, keys: Sequence[KeyRow], policy: Policy
-) -> tuple[Conflict, ...]:
-    """The links that were not made between this person and others, from the edges between them: at most
-    100.
-    """
+    stores: Stores, tenant: str, person_id: int, keys: Sequence[KeyRow]
+) -> tuple[PersonConflict, ...]:
+    """The links that were not made between this person and others: at most 100."""
     own = {key.key_id: key for key in keys}
-    beside = stores.edges.neighbours(tenant, own.keys())
-    found: set[Conflict] = set()
-    idle: dict[int, KeyRow] = {key.key_id: key for key in keys if key.standing is not Standing.LINKING}
-    for key_id, others in beside.items():
-        for other in others:
-            if other.key_id in own:
-                continue
-            if other.standing is not Standing.LINKING:
-                idle[other.key_id] = other
-            elif own[key_id].standing is Standing.LINKING:
-                found.add(Conflict(key_id, own[key_id].namespace, other.person_id, ConflictReason.UNIQUE))
-    for key_id, others in stores.edges.neighbours(tenant, idle.keys()).items():
-        reason = _REASON_OF_STANDING[idle[key_id].standing]
-        for other_person_id in {idle[key_id].person_id, *(other.person_id for other in others)}:
-            if other_person_id != person_id:
-                found.add(Conflict(key_id, idle[key_id].namespace, other_person_id, reason))
-    return tuple(sorted(found)[:MAX_CONFLICTS])
+    marked = [key.key_id for key in keys if key.marks & Mark.CONFLICT]
+    found = stores.conflicts.of_keys(tenant, marked, MAX_CONFLICTS)
+    beside = {key_id for row in found for key_id in row.conflict[:2]} - own.keys()
+    rows = dict(stores.keys.rows(tenant, beside)) | own
+    shown: set[PersonConflict] = set()
+    for (key_id, other, reason), first_us in found:
+        others = {rows[key_id].person_id, rows[other].person_id} - {person_id}
+        shown.update(
+            PersonConflict(key_id, rows[key_id].namespace, other_person_id, reason, first_us)
+            for other_person_id in others
+        )
+    return tuple(sorted(shown))

@@ -14,15 +14,19 @@ from identity.app.encoding import ChangeKind, Encoding
 from identity.app.hot_keys import HotKeys, Learned
 from identity.app.keep_facts import keep_facts
 from identity.app.keying import Keyed, KeyedRecord, find_keys, key_record
+from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
-from identity.app.relink import Relinked, relink
+from identity.app.region import GraphChange
+from identity.app.relink import relink
+from identity.app.store_changes import store_relinked
+from identity.app.tombstones import without_erased
 from identity.domain.linking import Standing
 from identity.domain.normalise import Problem
 from identity.domain.person_ids import IdBlocks
 from identity.domain.policy import Policy
 from identity.domain.record import UNKNOWN_ANCHOR, Arrival, Refusal, ResolvedEvent
 from identity.store.ports import RecordKey, Stores, Vault
-from identity.store.rows import Counters, KeyRow, KnownRecord, LedgerRow, PersonRow, Sighting
+from identity.store.rows import Counters, KnownRecord, LedgerRow, PersonRow, Sighting
 
 _DIFFERS = Refusal(
     "record_id",
@@ -53,12 +57,13 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Checked records of one tenant, keyed and ready for the transaction."""
+    """Checked records of one tenant, keyed under a version of its policy and ready for the transaction."""
 
     tenant: str
     lane: Lane
     arrivals: Sequence[Arrival]
     keyed: Sequence[KeyedRecord | None]
+    policy_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,9 @@ class IngestRecords:
     """The front door. `prepare` needs no store and may run beside another batch's transaction."""
 
     def __init__(
-        self, policy: Policy, vault: Vault, encoding: Encoding, publish: PublishPersons, hot: HotKeys
+        self, policies: PolicyBook, vault: Vault, encoding: Encoding, publish: PublishPersons, hot: HotKeys
     ) -> None:
-        self._policy = policy
+        self._policies = policies
         self._vault = vault
         self._encoding = encoding
         self._publish = publish
@@ -93,31 +98,42 @@ class IngestRecords:
 
     def prepare(self, tenant: str, lane: Lane, arrivals: Sequence[Arrival]) -> Batch:
         """Hashes the identifiers of what is taken."""
-        keyed = [
-            None if arrival.record is None else key_record(arrival.record, tenant, self._vault, self._policy)
+        version, policy = self._policies.latest_known(tenant)
+        return Batch(tenant, lane, arrivals, self._keyed(tenant, arrivals, policy), version)
+
+    def _keyed(self, tenant: str, arrivals: Sequence[Arrival], policy: Policy) -> list[KeyedRecord | None]:
+        return [
+            None if arrival.record is None else key_record(arrival.record, tenant, self._vault, policy)
             for arrival in arrivals
         ]
-        return Batch(tenant, lane, arrivals, keyed)
 
     def __call__(self, stores: Stores, batch: Batch, now_us: int) -> Ingested:
         """Stores and links what is new; a batch that is known already changes nothing."""
         tenant = batch.tenant
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
+        policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
+        if batch.policy_version != counters.policy_version:
+            batch = replace(batch, keyed=self._keyed(tenant, batch.arrivals, policy))
+        erasures = stores.erasures.last(tenant)
+        self._hot.follow(tenant, erasures)
         batch = _with_known_anchors(stores, batch)
+        kept = without_erased(
+            stores, tenant, list(zip(batch.arrivals, batch.keyed, strict=True)), self._vault, policy
+        )
+        batch = replace(batch, arrivals=[arrival for arrival, _ in kept], keyed=[keyed for _, keyed in kept])
         admission = _admit(stores, batch)
         fresh = tuple(admission.fresh.values())
         found = find_keys(tenant, fresh, stores.keys, stores.edges, self._hot, counters.next_key_id)
         blocks = _Blocks(counters.blocks)
-        relinked = relink(
-            tenant,
-            {key_id: row for key_id, (row, _) in found.new_keys.items()},
-            found.new_pairs,
-            stores.keys,
-            stores.edges,
-            self._policy,
-            blocks.take,
-        )
-        self._store_evidence(stores, tenant, fresh, found, relinked)
+        change = GraphChange({key_id: row for key_id, (row, _) in found.new_keys.items()}, found.changed)
+        relinked = relink(stores, tenant, change, policy, blocks.take)
+        sealed = {
+            key_id: self._vault.seal(tenant, identifier.value, row.hash)
+            for key_id, (row, identifier) in found.new_keys.items()
+        }
+        store_relinked(stores, tenant, change, relinked, sealed, now_us)
+        stores.sightings.observe(tenant, _sightings(fresh, found.key_ids))
+        stores.ledger.add(tenant, (_ledger_row(keyed, found) for keyed in fresh))
         facts = keep_facts(stores, tenant, fresh, found.key_ids, self._vault)
         anchors = [_anchor_of(admission, found, keyed) for keyed in batch.keyed]
         wanted = {*anchors, *facts.key_ids} - {0}
@@ -136,37 +152,18 @@ class IngestRecords:
                 counters.next_key_id + len(found.new_keys),
                 counters.next_ingest_sequence + len(events),
                 blocks.left,
+                counters.policy_version,
             ),
         )
         revision = self._append(stores, batch, persons, events)
-        person_ids = [rows[key_id].person_id if key_id else 0 for key_id in anchors]
+        person_ids = [rows[key_id].person_id if key_id in rows else 0 for key_id in anchors]
         other = Lane.LIVE if batch.lane is Lane.BULK else Lane.BULK
         revision = revision.at(other, stores.persons.latest_version(tenant, set(person_ids) - {0}, other))
         outcomes = tuple(
             Outcome(status, person_id, (_DIFFERS,) if status is IngestStatus.DIFFERS else arrival.refusals)
             for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
         )
-        return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs))
-
-    def _store_evidence(
-        self,
-        stores: Stores,
-        tenant: str,
-        fresh: Sequence[KeyedRecord],
-        found: Keyed,
-        relinked: Relinked,
-    ) -> None:
-        added: list[tuple[KeyRow, bytes]] = []
-        for key_id, (row, identifier) in found.new_keys.items():
-            sealed = self._vault.seal(tenant, identifier.value, row.hash)
-            added.append((relinked.changed.get(key_id, row), sealed))
-        stores.keys.add(tenant, added)
-        stores.keys.update(
-            tenant, [row for key_id, row in relinked.changed.items() if key_id not in found.new_keys]
-        )
-        stores.edges.add(tenant, found.new_pairs)
-        stores.sightings.observe(tenant, _sightings(fresh, found.key_ids))
-        stores.ledger.add(tenant, (_ledger_row(keyed, found) for keyed in fresh))
+        return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs, erasures))
 
     def _append(
         self,
@@ -270,7 +267,14 @@ def _ledger_row(keyed: KeyedRecord, found: Keyed) -> LedgerRow:
     record = keyed.record
     stated = tuple(found.key_ids[hash_] for hash_ in keyed.identifiers)
     return LedgerRow(
-        record.source, record.record_id, record.digest, record.time_us, found.anchor_of(keyed), stated
+        record.source,
+        record.record_id,
+        record.digest,
+        record.time_us,
+        found.anchor_of(keyed),
+        stated,
+        int(record.link_kind),
+        sum(identifier.verified << n for n, identifier in enumerate(keyed.identifiers.values())),
     )
 
 

@@ -1,4 +1,4 @@
-"""From a batch's identifiers to keys and to pairs of keys seen together."""
+"""From a batch's identifiers to keys and to evidence of pairs of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,35 +6,45 @@ from itertools import combinations
 from typing import NamedTuple
 
 from identity.app.hot_keys import HotKeys
+from identity.domain.evidence import DAY_US, Evidence, LinkKind, sighting
 from identity.domain.linking import Standing
 from identity.domain.policy import Policy
 from identity.domain.record import Identifier, Record
-from identity.store.ports import Edges, Keys, Vault
-from identity.store.rows import EdgeRow, KeyRow
+from identity.store.linking_rows import Mark
+from identity.store.ports import Edges, Keys, Pair, RecordKey, Vault
+from identity.store.rows import KeyRow
 
 
 class KeyedRecord(NamedTuple):
     """A record with its identifiers hashed, in the order stated, without repeats.
 
     `anchor` is the hash of the identifier of highest priority that may link, None without one: a function of
-    the policy and the record alone.
+    the policy and the record alone. `blocked` are those that the tenant's policy forbids to link.
     """
 
     record: Record
     identifiers: Mapping[bytes, Identifier]
     anchor: bytes | None
+    blocked: frozenset[bytes] = frozenset()
+
+
+class EdgeChange(NamedTuple):
+    """What becomes of a pair; `before` None: it was never seen. `cause` is the first record that changed it."""
+
+    before: Evidence | None
+    after: Evidence
+    cause: RecordKey
 
 
 @dataclass(frozen=True)
 class Keyed:
-    """`key_ids` has every hash of the batch; `new_keys` are in ledger order; `new_pairs` are not stored
-    yet.
-    """
+    """`key_ids` has every hash of the batch; `new_keys` are in ledger order; `pairs` is what is known now of every pair
+    of the batch, `changed` those of them that the store must hear of."""
 
     key_ids: Mapping[bytes, int]
     new_keys: Mapping[int, tuple[KeyRow, Identifier]]
-    pairs: frozenset[tuple[int, int]]
-    new_pairs: tuple[EdgeRow, ...]
+    pairs: Mapping[Pair, Evidence]
+    changed: Mapping[Pair, EdgeChange]
 
     def anchor_of(self, keyed: KeyedRecord) -> int:
         """The key id of a record's anchor: the one it names itself, else its strongest identifier's; 0 for none."""
@@ -44,10 +54,15 @@ class Keyed:
 def key_record(record: Record, tenant: str, vault: Vault, policy: Policy) -> KeyedRecord:
     """Hashes a record's identifiers and picks its anchor."""
     identifiers = {vault.identifier_hash(tenant, identifier): identifier for identifier in record.identifiers}
-    linkable = [hash_ for hash_, identifier in identifiers.items() if not identifier.blocked]
+    blocked: frozenset[bytes] = frozenset()
+    if policy.blocking:
+        blocked = frozenset(
+            hash_ for hash_, found in identifiers.items() if policy.blocks(found.namespace, found.value)
+        )
+    linkable = [hash_ for hash_, found in identifiers.items() if not found.blocked and hash_ not in blocked]
     if len(linkable) > 1:
         linkable.sort(key=lambda hash_: (policy.namespaces[identifiers[hash_].namespace].priority, hash_))
-    return KeyedRecord(record, identifiers, linkable[0] if linkable else None)
+    return KeyedRecord(record, identifiers, linkable[0] if linkable else None, blocked)
 
 
 def find_keys(
@@ -57,6 +72,7 @@ def find_keys(
     nothing.
     """
     stated = {hash_: found for keyed in records for hash_, found in keyed.identifiers.items()}
+    blocked = {hash_ for keyed in records for hash_ in keyed.blocked}
     key_ids = hot.keys(tenant, stated)
     key_ids |= keys.find(tenant, [hash_ for hash_ in stated if hash_ not in key_ids])
     new_keys: dict[int, tuple[KeyRow, Identifier]] = {}
@@ -64,23 +80,53 @@ def find_keys(
         if hash_ not in key_ids:
             key_id = key_ids[hash_] = next_key_id + len(new_keys)
             standing = Standing.BLOCKED if identifier.blocked else Standing.LINKING
-            row = KeyRow(key_id, identifier.namespace, identifier.scope, hash_, standing)
+            marks = Mark.BLOCKED if hash_ in blocked and not identifier.blocked else 0
+            row = KeyRow(key_id, identifier.namespace, identifier.scope, hash_, standing, marks=marks)
             new_keys[key_id] = (row, identifier)
-    pairs = _pairs(records, key_ids)
-    stored = hot.pairs(tenant, pairs)
+    seen = _pairs(records, key_ids)
+    known = hot.pairs(tenant, seen)
     doubtful = [
-        pair for pair in pairs if pair not in stored and pair[0] not in new_keys and pair[1] not in new_keys
+        pair for pair in seen if pair not in known and pair[0] not in new_keys and pair[1] not in new_keys
     ]
-    stored |= edges.existing(tenant, doubtful)
-    new_pairs = tuple(edge for pair, edge in pairs.items() if pair not in stored)
-    return Keyed(key_ids, new_keys, frozenset(pairs), new_pairs)
+    moved = [pair for pair, before in known.items() if before.merged(seen[pair][0]) is not before]
+    known |= edges.between(tenant, doubtful + moved)  # what is remembered may be behind the store
+    changed: dict[Pair, EdgeChange] = {}
+    for pair, (found, cause) in seen.items():
+        before = known.get(pair)
+        after = found if before is None else before.merged(found)
+        if after is not before:
+            known[pair] = after
+            changed[pair] = EdgeChange(before, after, cause)
+    return Keyed(key_ids, new_keys, known, changed)
 
 
-def _pairs(records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int]) -> dict[tuple[int, int], EdgeRow]:
-    pairs: dict[tuple[int, int], EdgeRow] = {}
+def _pairs(
+    records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int]
+) -> dict[Pair, tuple[Evidence, RecordKey]]:
+    """What a batch says of each pair, and the first record that says it."""
+    pairs: dict[Pair, tuple[Evidence, RecordKey]] = {}
+    latest: dict[tuple[LinkKind, int, int, str], Evidence] = {}
     for keyed in records:
-        linkable = sorted(key_ids[hash_] for hash_, found in keyed.identifiers.items() if not found.blocked)
-        for low, high in combinations(linkable, 2):
-            if (low, high) not in pairs:
-                pairs[low, high] = EdgeRow(low, high, keyed.record.source, keyed.record.time_us)
+        linkable = {
+            key_ids[hash_]: found.verified for hash_, found in keyed.identifiers.items() if not found.blocked
+        }
+        if len(linkable) < 2:
+            continue
+        record = keyed.record
+        kind, time_us, source = record.link_kind, record.time_us, record.source
+        if kind is LinkKind.UNBIND:
+            first, *others = linkable
+            named = [(min(first, other), max(first, other)) for other in others]
+        else:
+            named = list(combinations(sorted(linkable), 2))
+            time_us -= 0 if kind is LinkKind.BIND else time_us % DAY_US
+        for pair in named:
+            verified = linkable[pair[0]] | linkable[pair[1]] << 1
+            said = latest.get((kind, time_us, verified, source))
+            if said is None:
+                said = latest[kind, time_us, verified, source] = sighting(kind, time_us, verified, source)
+            if pair in pairs:
+                pairs[pair] = (pairs[pair][0].merged(said), pairs[pair][1])
+            else:
+                pairs[pair] = (said, (source, record.record_id))
     return pairs

@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from identity.app.encoding import Encoding
+from identity.app.policies import PolicyBook
 from identity.app.relink import Relinked
+from identity.app.tenant_settings import settings_of
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release, survivors
 from identity.domain.consents import Address, Channel, Consent, permitted_purposes
 from identity.domain.person import Person, PersonKey, PersonState, ReachableChannel, state_of
@@ -22,15 +24,16 @@ class _Facts:
     attributes: Mapping[int, Sequence[AttributeStatement]]
     contact_points: Mapping[int, Sequence[ContactPointRow]]
     consents: Mapping[Address, Sequence[Consent]]
+    sensitive: frozenset[str]
 
 
 class PublishPersons:
     """Finds the persons whose published state differs from what was published last."""
 
     def __init__(
-        self, policy: Policy, dictionary: AttributeDictionary, vault: Vault, encoding: Encoding
+        self, policies: PolicyBook, dictionary: AttributeDictionary, vault: Vault, encoding: Encoding
     ) -> None:
-        self._policy = policy
+        self._policies = policies
         self._dictionary = dictionary
         self._vault = vault
         self._encoding = encoding
@@ -48,11 +51,12 @@ class PublishPersons:
         person_of = _current_persons(stores, tenant, rows.values(), relinked)
         living = [person_id for person_id, current in person_of.items() if current == person_id]
         facts = _read_facts(stores, tenant, living, relinked)
+        policy = self._policies.of(stores, tenant)
         changed: list[PersonRow] = []
         for person_id in sorted(rows):
             row = rows[person_id]
             if person_of[person_id] == person_id:
-                person = self._fold(row, facts, now_us)
+                person = self._fold(row, facts, policy, now_us)
             else:
                 person = Person(
                     person_id,
@@ -78,13 +82,13 @@ class PublishPersons:
             rows[person_id] = PersonRow(person_id, key.key_id, birth_hash, 0, 0, 0, b"")
         return rows
 
-    def _fold(self, row: PersonRow, facts: _Facts, now_us: int) -> Person:
+    def _fold(self, row: PersonRow, facts: _Facts, policy: Policy, now_us: int) -> Person:
         keys = facts.keys[row.person_id]
         statements = [said for key in keys for said in facts.attributes.get(key.key_id, ())]
         definitions = self._dictionary.definitions
         return Person(
             row.person_id,
-            state_of([(key.namespace, key.standing) for key in keys], self._policy),
+            state_of([(key.namespace, key.standing) for key in keys], policy),
             row.birth_hash,
             keys=tuple(PersonKey(key.key_id, key.namespace) for key in keys),
             attributes={
@@ -120,6 +124,7 @@ def _read_facts(stores: Stores, tenant: str, living: Collection[int], relinked: 
         stores.attributes.of_keys(tenant, key_ids),
         contact_points,
         stores.consents.at(tenant, addresses),
+        settings_of(stores, tenant).sensitive,
     )
 
 
@@ -127,7 +132,7 @@ def _channels(keys: Sequence[KeyRow], facts: _Facts, now_us: int) -> tuple[Reach
     purposes: dict[Channel, set[str]] = defaultdict(set)
     for key in keys:
         for point in facts.contact_points.get(key.key_id, ()):
-            permitted = permitted_purposes(facts.consents.get(point.address, ()), now_us)
+            permitted = permitted_purposes(facts.consents.get(point.address, ()), now_us, facts.sensitive)
             purposes[point.address.channel].update(permitted)
     return tuple(
         ReachableChannel(channel, tuple(sorted(found))) for channel, found in sorted(purposes.items())

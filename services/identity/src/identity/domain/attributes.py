@@ -28,7 +28,7 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeDefinition:
-    """A declared attribute; `allowed` lists the texts it may have, empty for any."""
+    """A declared attribute; `allowed` lists the texts it may have, empty for any; `source_ranks` empty: as for all."""
 
     name: str
     type: ValueType
@@ -36,16 +36,28 @@ class AttributeDefinition:
     en: str
     zh: str
     allowed: frozenset[str]
+    source_ranks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class AttributeDictionary:
     """The declared attributes, and the rank of each source: the lowest wins; sources not ranked come last,
-    alike.
+    alike. An attribute may rank sources in its own way.
     """
 
     definitions: Mapping[str, AttributeDefinition]
     source_ranks: Mapping[str, int]
+
+    def rank(self, statement: "AttributeStatement") -> tuple[int, bool, int, bytes]:
+        """What survives of several statements is the greatest: by source, verified, latest time, value order."""
+        declared = self.definitions.get(statement.name)
+        ranks = self.source_ranks if declared is None or not declared.source_ranks else declared.source_ranks
+        return (
+            -ranks.get(statement.source, len(ranks)),
+            statement.verified,
+            statement.time_us,
+            statement.value,
+        )
 
     def closed(self) -> frozenset[str]:
         """The attributes whose values name or locate a person."""
@@ -64,6 +76,7 @@ class AttributeStatement:
     time_us: int
     value: bytes
     closed: bool = field(default=False, compare=False)
+    verified: bool = False
 
 
 def sealing_place(key_id: int, name: str, source: str) -> bytes:
@@ -72,19 +85,33 @@ def sealing_place(key_id: int, name: str, source: str) -> bytes:
 
 
 def later(one: AttributeStatement, other: AttributeStatement) -> AttributeStatement:
-    """Of two statements by one source the later; at one time the greater encoding, so that order does not
-    matter.
+    """Of two statements by one source the one that stands: a verified one, then the later; at one time the greater
+    encoding, so that order does not matter.
     """
-    return max(one, other, key=lambda statement: (statement.time_us, statement.value))
+    return max(one, other, key=lambda said: (said.verified, said.time_us, said.value))
+
+
+def ranked(
+    statements: Iterable[AttributeStatement], dictionary: AttributeDictionary
+) -> dict[str, list[AttributeStatement]]:
+    """Every statement by attribute, in order of name; the one that survives first, each source once."""
+    of_place: dict[tuple[str, str], AttributeStatement] = {}
+    for statement in statements:
+        place = (statement.name, statement.source)
+        of_place[place] = later(of_place.get(place, statement), statement)
+    found: dict[str, list[AttributeStatement]] = {}
+    for _, statement in sorted(of_place.items()):
+        found.setdefault(statement.name, []).append(statement)
+    for said in found.values():
+        said.sort(key=dictionary.rank, reverse=True)
+    return found
 
 
 def survivors(statements: Iterable[AttributeStatement], dictionary: AttributeDictionary) -> dict[str, bytes]:
-    """The value of each attribute: by source rank, then latest time, then value order."""
-    best: dict[str, tuple[tuple[int, int, bytes], bytes]] = {}
-    unranked = len(dictionary.source_ranks)
+    """The value of each attribute: by source rank, then verified, then latest time, then value order."""
+    best: dict[str, tuple[tuple[int, bool, int, bytes], bytes]] = {}
     for statement in statements:
-        rank = dictionary.source_ranks.get(statement.source, unranked)
-        strength = (-rank, statement.time_us, statement.value)
+        strength = dictionary.rank(statement)
         if statement.name not in best or strength > best[statement.name][0]:
             best[statement.name] = (strength, statement.value)
     return {name: value for name, (_, value) in sorted(best.items())}
@@ -102,6 +129,7 @@ def parse_attributes(document: Mapping[str, Any]) -> AttributeDictionary:
             item["en"],
             item["zh"],
             frozenset(item.get("allowed", ())),
+            {source: rank for rank, source in enumerate(item.get("sources", ()))},
         )
         for item in document["attributes"]
     }

@@ -29,12 +29,13 @@ class LinkKind(IntEnum):
 
 class Evidence(NamedTuple):
     """The summary of a pair. Times are microseconds since 1970; `kinds` is the sum of 1 for a co-occurrence, 2 for a
-    login, 4 for a bind, and 0 when it was only ever parted; `unbound_us` -1 is never."""
+    login, 4 for a bind, and 0 when it was only ever parted; `verified` is the sum of 1 when some record said that the
+    identifier of the lower key was verified and 2 of the higher; `unbound_us` -1 is never."""
 
     first_us: int
     last_us: int
     kinds: int
-    verified: bool = False
+    verified: int = 0
     unbound_us: int = NEVER_US
     sources: tuple[str, ...] = ()
 
@@ -49,7 +50,7 @@ class Evidence(NamedTuple):
             other.last_us <= self.last_us
             and other.first_us >= self.first_us
             and other.kinds | self.kinds == self.kinds
-            and other.verified <= self.verified
+            and other.verified | self.verified == self.verified
             and other.unbound_us <= self.unbound_us
             and (other.sources == self.sources or self._holds(other.sources))
         ):
@@ -58,7 +59,7 @@ class Evidence(NamedTuple):
             min((one.first_us for one in (self, other) if one.kinds), default=0),
             max(self.last_us, other.last_us),
             self.kinds | other.kinds,
-            self.verified or other.verified,
+            self.verified | other.verified,
             max(self.unbound_us, other.unbound_us),
             tuple(sorted({*self.sources, *other.sources})[:MAX_SOURCES]),
         )
@@ -69,11 +70,11 @@ class Evidence(NamedTuple):
         return all(source in self.sources or (full and source > self.sources[-1]) for source in sources)
 
 
-def sighting(kind: LinkKind, time_us: int, verified: bool, source: str) -> Evidence:
+def sighting(kind: LinkKind, time_us: int, verified: int, source: str) -> Evidence:
     """What one record says of a pair that it names. A bind and an unbind keep their moment, all else its UTC day: what
     is seen on the day of an unbind, after it, does not undo it; a bind does."""
     if kind is LinkKind.UNBIND:
-        return Evidence(0, 0, 0, False, time_us, (source,))
+        return Evidence(0, 0, 0, 0, time_us, (source,))
     seen_us = time_us if kind is LinkKind.BIND else time_us - time_us % DAY_US
     return Evidence(seen_us, seen_us, 1 << kind, verified, NEVER_US, (source,))
 

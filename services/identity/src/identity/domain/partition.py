@@ -40,8 +40,11 @@ def is_live(evidence: Evidence, one: LinkKey, other: LinkKey, policy: Policy) ->
     if evidence.last_us <= evidence.unbound_us:
         return False
     demanding = policy.verified_only
-    return (
-        evidence.verified or not demanding or not (one.namespace in demanding or other.namespace in demanding)
+    if not demanding:
+        return True
+    low, high = (one, other) if one.key_id < other.key_id else (other, one)
+    return bool(low.namespace not in demanding or evidence.verified & 1) and bool(
+        high.namespace not in demanding or evidence.verified & 2
     )
 
 

@@ -101,6 +101,11 @@ class Policy:
         return blocked is not None and blocked.holds(value)
 
     @cached_property
+    def blocking(self) -> bool:
+        """Whether the tenant blocks any value at all."""
+        return any(declared.blocked is not None for declared in self.namespaces.values())
+
+    @cached_property
     def timed(self) -> frozenset[str]:
         """The namespaces whose linking depends on when a pair was seen, and not only on whether."""
         return frozenset(

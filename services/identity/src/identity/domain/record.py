@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Channel
+from identity.domain.evidence import LinkKind
 from identity.domain.normalise import Problem
 
 MAX_FUTURE_S = 600
@@ -14,12 +15,14 @@ UNKNOWN_ANCHOR = "is no key of this tenant that may link: take it from GetContac
 
 
 class Identifier(NamedTuple):
-    """An identifier in normal form with its scope made explicit; a blocked one is stored and never links."""
+    """An identifier in normal form with its scope made explicit; a blocked one, a built-in placeholder, is stored and
+    never links. `verified`: the source has proof that it is the person's."""
 
     namespace: str
     scope: str
     value: str
     blocked: bool = False
+    verified: bool = False
 
 
 class Event(NamedTuple):
@@ -65,6 +68,7 @@ class Record(NamedTuple):
     consents: tuple[StatedConsent, ...]
     contact_points: tuple[StatedAddress, ...]
     anchor_key_id: int = 0
+    link_kind: LinkKind = LinkKind.CO_OCCURRENCE
 
 
 class Refusal(NamedTuple):

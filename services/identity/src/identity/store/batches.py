@@ -12,16 +12,24 @@ CHUNK = 8_192
 
 
 def select_among(
-    connection: Connection, sql: str, parameters: Sequence[Any], column: str, values: Collection[Any]
+    connection: Connection,
+    sql: str,
+    parameters: Sequence[Any],
+    column: str,
+    values: Collection[Any],
+    end: str = "",
 ) -> Iterator[Any]:
-    """Rows of `sql` (which ends inside its WHERE) whose `column` is one of `values`, in no order."""
+    """Rows of `sql` (which ends inside its WHERE) whose `column` is one of `values`, in no order. `end` follows in each
+    statement: a limit is then one of each chunk."""
     for chunk in _chunks(values):
         if connection.dialect.name == "postgresql":
-            yield from execute(connection, f"{sql} AND {column} = ANY(?)", (*parameters, chunk)).all()
+            yield from execute(connection, f"{sql} AND {column} = ANY(?){end}", (*parameters, chunk)).all()
         else:
             padded = _padded(chunk)
             marks = ",".join("?" * len(padded))
-            yield from execute(connection, f"{sql} AND {column} IN ({marks})", (*parameters, *padded)).all()
+            yield from execute(
+                connection, f"{sql} AND {column} IN ({marks}){end}", (*parameters, *padded)
+            ).all()
 
 
 def select_pairs(

@@ -12,12 +12,13 @@ from servicekit.revision import Lane, Revision
 
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Address, Consent
+from identity.domain.evidence import Evidence
 from identity.domain.record import Identifier, StatedAddress
-from identity.store.privacy_ports import Audit, Erasures
+from identity.store.linking_ports import Conflicts, Marks, Merges, Operations, Policies, ProbableLinks
+from identity.store.privacy_ports import Audit, Erasures, Forgetting
 from identity.store.rows import (
     ContactPointRow,
     Counters,
-    EdgeRow,
     KeyRow,
     KnownRecord,
     LedgerRow,
@@ -28,6 +29,8 @@ from identity.store.rows import (
 
 RecordKey = tuple[str, str]
 """(source, record_id)"""
+Pair = tuple[int, int]
+"""Two keys: (low, high) with low < high."""
 
 
 class Tenants(Protocol):
@@ -92,18 +95,18 @@ class Keys(Protocol):
 
 
 class Edges(Protocol):
-    """Which keys were seen together: only grows; blocked keys have no edges."""
+    """What is known of two keys together; built-in placeholders have no edges."""
 
-    def existing(self, tenant: str, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Those of the pairs (low, high) that are stored."""
+    def between(self, tenant: str, pairs: Collection[Pair]) -> Mapping[Pair, Evidence]:
+        """The evidence of those pairs that are stored, sources included."""
         ...
 
-    def neighbours(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
-        """The keys that each key was seen with; keys seen alone are left out."""
+    def stars(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Mapping[int, Evidence]]:
+        """The evidence of each key by the other key, sources left out; keys seen alone are left out."""
         ...
 
-    def add(self, tenant: str, rows: Iterable[EdgeRow]) -> None:
-        """Adds pairs that are not stored."""
+    def save(self, tenant: str, edges: Mapping[Pair, Evidence], new: Collection[Pair]) -> None:
+        """Inserts the pairs that are `new` and replaces the evidence of the others."""
         ...
 
 
@@ -233,6 +236,12 @@ class Stores:
     ledger: Ledger
     keys: Keys
     edges: Edges
+    marks: Marks
+    conflicts: Conflicts
+    operations: Operations
+    probable_links: ProbableLinks
+    merges: Merges
+    policies: Policies
     sightings: Sightings
     persons: Persons
     attributes: Attributes
@@ -241,6 +250,7 @@ class Stores:
     settings: Settings
     audit: Audit
     erasures: Erasures
+    forgetting: Forgetting
     acknowledgements: Acknowledgements
     changes: Changes
 

@@ -7,15 +7,17 @@ from identity.domain.consents import Address
 from identity.domain.groups import LinkKey
 from identity.domain.linking import Standing
 from identity.domain.person_ids import IdBlocks
+from identity.store.linking_rows import Mark
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """A tenant's next numbers."""
+    """A tenant's next numbers, and the version of its linking policy: 0 is the built-in one."""
 
     next_key_id: int = 1
     next_ingest_sequence: int = 1
     blocks: IdBlocks = field(default_factory=IdBlocks)
+    policy_version: int = 0
 
 
 class KnownRecord(NamedTuple):
@@ -26,7 +28,8 @@ class KnownRecord(NamedTuple):
 
 
 class LedgerRow(NamedTuple):
-    """A record as evidence; `key_ids` in the order they were stated, blocked ones included."""
+    """A record as evidence; `key_ids` in the order they were stated, blocked ones included. `link_kind` is that of
+    the record; bit n of `verified` says whether the n-th identifier was."""
 
     source: str
     record_id: str
@@ -34,10 +37,12 @@ class LedgerRow(NamedTuple):
     time_us: int
     anchor_key_id: int
     key_ids: tuple[int, ...]
+    link_kind: int = 0
+    verified: int = 0
 
 
 class KeyRow(NamedTuple):
-    """A key with what is derived of it: 0 is no person, no id born with it."""
+    """A key with what is derived of it: 0 is no person, no id born with it. `marks` are identity.store's Mark."""
 
     key_id: int
     namespace: str
@@ -46,19 +51,16 @@ class KeyRow(NamedTuple):
     standing: Standing = Standing.LINKING
     person_id: int = 0
     born_person_id: int = 0
+    marks: int = 0
+
+    @property
+    def placeholder(self) -> bool:
+        """Whether it is one of the built-in placeholders: those have no evidence and no person."""
+        return self.standing is Standing.BLOCKED and not self.marks & Mark.BLOCKED
 
     def link_key(self) -> LinkKey:
         """What linking knows of it."""
-        return LinkKey(self.key_id, self.namespace, self.scope, self.hash)
-
-
-class EdgeRow(NamedTuple):
-    """Two keys seen in one record: `low` < `high`; the first such record's source and time."""
-
-    low: int
-    high: int
-    source: str
-    time_us: int
+        return LinkKey(self.key_id, self.namespace, self.scope, self.hash, bool(self.marks & Mark.BLOCKED))
 
 
 class Sighting(NamedTuple):

@@ -9,10 +9,12 @@ from typing import Any
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table, Text
 
+from identity.store.schema_linking import linking_tables
 from identity.store.schema_privacy import privacy_tables
 
 metadata = MetaData()
 kit = kit_tables(metadata)
+linking_tables(metadata)
 privacy_tables(metadata)
 
 
@@ -34,6 +36,7 @@ tenants = Table(
     _value("next_block"),
     _value("next_known"),
     _value("next_anonymous"),
+    _value("policy_version"),
     sqlite_with_rowid=False,
 )
 """A tenant's counters; its row is locked by whoever ingests for the tenant."""
@@ -48,9 +51,12 @@ records = Table(
     _value("time_us"),
     _value("anchor_key_id"),
     _value("key_ids", LargeBinary),
+    _value("link_kind", SmallInteger),
+    _value("verified"),
     sqlite_with_rowid=False,
 )
-"""The ledger: each record's content digest and keys (64-bit little-endian, as stated), kept for ever."""
+"""The ledger: each record's content digest and keys (64-bit little-endian, as stated; bit n of `verified` is
+the n-th), kept for ever."""
 
 keys = Table(
     "keys",
@@ -64,11 +70,12 @@ keys = Table(
     _value("standing", SmallInteger),
     _value("person_id"),
     _value("born_person_id"),
+    _value("marks", SmallInteger),
     Index("keys_by_hash", "tenant", "hash", unique=True),
     Index("keys_by_person", "tenant", "person_id"),
     sqlite_with_rowid=False,
 )
-"""Identifiers: keyed hash for lookup, normal form sealed. 0 is no person, no birth."""
+"""Identifiers: keyed hash for lookup, normal form sealed. 0 is no person, no birth; marks say what to look up."""
 
 edges = Table(
     "edges",
@@ -76,11 +83,16 @@ edges = Table(
     _key("tenant", Text),
     _key("key_id"),
     _key("other_key_id"),
-    _value("source", Text),
-    _value("time_us"),
+    _value("first_us"),
+    _value("last_us"),
+    _value("kinds", SmallInteger),
+    _value("verified", SmallInteger),
+    _value("unbound_us"),
+    _value("sources", Text),
     sqlite_with_rowid=False,
 )
-"""Keys seen in one record, in both directions; source and time are those of the first such record."""
+"""The summary of every record that named two keys (identity.domain.evidence), in both directions; the sources, joined
+by commas, stand in the direction from the lower key alone."""
 
 sightings = Table(
     "sightings",
@@ -120,6 +132,7 @@ attribute_values = Table(
     _key("source", Text),
     _value("time_us"),
     _value("value", LargeBinary),
+    _value("verified", SmallInteger),
     sqlite_with_rowid=False,
 )
 """The last that each source said of an attribute at a key; values of release portrait are sealed."""

@@ -8,6 +8,15 @@ from identity.store.sql_administration import SqlAcknowledgements, SqlChanges, S
 from identity.store.sql_audit import SqlAudit
 from identity.store.sql_erasures import SqlErasures
 from identity.store.sql_evidence import SqlEdges, SqlKeys, SqlLedger, SqlSightings, SqlTenants
+from identity.store.sql_forgetting import SqlForgetting
+from identity.store.sql_linking import (
+    SqlConflicts,
+    SqlMarks,
+    SqlMerges,
+    SqlOperations,
+    SqlPolicies,
+    SqlProbableLinks,
+)
 from identity.store.sql_persons import SqlAttributes, SqlConsents, SqlContactPoints, SqlPersons
 
 
@@ -18,6 +27,12 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         ledger=SqlLedger(connection),
         keys=SqlKeys(connection),
         edges=SqlEdges(connection),
+        marks=SqlMarks(connection),
+        conflicts=SqlConflicts(connection),
+        operations=SqlOperations(connection),
+        probable_links=SqlProbableLinks(connection),
+        merges=SqlMerges(connection),
+        policies=SqlPolicies(connection),
         sightings=SqlSightings(connection),
         persons=SqlPersons(connection),
         attributes=SqlAttributes(connection),
@@ -26,6 +41,7 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         settings=SqlSettings(connection),
         audit=SqlAudit(connection),
         erasures=SqlErasures(connection),
+        forgetting=SqlForgetting(connection),
         acknowledgements=SqlAcknowledgements(connection, changelog.service),
         changes=SqlChanges(connection, changelog),
     )

@@ -7,14 +7,16 @@ from typing import Any
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 
+from identity.domain.evidence import Evidence
 from identity.domain.linking import Standing
 from identity.domain.person_ids import IdBlocks
 from identity.store.batches import pack_ids, select_among, select_pairs
-from identity.store.ports import RecordKey
-from identity.store.rows import Counters, EdgeRow, KeyRow, KnownRecord, LedgerRow, Sighting
+from identity.store.ports import Pair, RecordKey
+from identity.store.rows import Counters, KeyRow, KnownRecord, LedgerRow, Sighting
 
 _STANDINGS = tuple(Standing)
-_KEY_COLUMNS = "key_id, namespace, scope, hash, standing, person_id, born_person_id"
+_EVIDENCE_COLUMNS = "first_us, last_us, kinds, verified, unbound_us"
+_KEY_COLUMNS = "key_id, namespace, scope, hash, standing, person_id, born_person_id, marks"
 
 
 class SqlTenants:
@@ -27,21 +29,22 @@ class SqlTenants:
         execute(
             self._connection,
             "INSERT INTO tenants (tenant, epoch, next_key_id, next_ingest_sequence, "
-            "next_block, next_known, next_anonymous) VALUES (?, ?, 1, 1, 0, 0, 0) ON CONFLICT (tenant) DO NOTHING",
+            "next_block, next_known, next_anonymous, policy_version) VALUES (?, ?, 1, 1, 0, 0, 0, 0) "
+            "ON CONFLICT (tenant) DO NOTHING",
             (tenant, epoch),
         )
         select = (
-            "SELECT epoch, next_key_id, next_ingest_sequence, next_block, next_known, next_anonymous "
+            "SELECT epoch, policy_version, next_key_id, next_ingest_sequence, next_block, next_known, next_anonymous "
             "FROM tenants WHERE tenant = ?"
         )
         if self._connection.dialect.name == "postgresql":
             select += " FOR UPDATE"
-        stored_epoch, key_id, sequence, *blocks = execute(self._connection, select, (tenant,)).one()
-        counters = Counters(key_id, sequence, IdBlocks(*blocks))
+        stored_epoch, version, key_id, sequence, *blocks = execute(self._connection, select, (tenant,)).one()
+        counters = Counters(key_id, sequence, IdBlocks(*blocks), version)
         if stored_epoch == epoch:
             return counters
         execute(self._connection, "UPDATE tenants SET epoch = ? WHERE tenant = ?", (epoch, tenant))
-        counters = Counters(key_id, sequence, counters.blocks.abandoned())
+        counters = Counters(key_id, sequence, counters.blocks.abandoned(), version)
         self.save(tenant, counters)
         return counters
 
@@ -89,8 +92,8 @@ class SqlLedger:
     def add(self, tenant: str, rows: Iterable[LedgerRow]) -> None:
         execute_many(
             self._connection,
-            "INSERT INTO records (tenant, source, record_id, digest, time_us, anchor_key_id, key_ids) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records (tenant, source, record_id, digest, time_us, anchor_key_id, key_ids, link_kind, "
+            "verified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     tenant,
@@ -100,6 +103,8 @@ class SqlLedger:
                     row.time_us,
                     row.anchor_key_id,
                     pack_ids(row.key_ids),
+                    row.link_kind,
+                    row.verified,
                 )
                 for row in rows
             ],
@@ -134,7 +139,7 @@ class SqlKeys:
     def add(self, tenant: str, rows: Iterable[tuple[KeyRow, bytes]]) -> None:
         execute_many(
             self._connection,
-            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     tenant,
@@ -145,6 +150,7 @@ class SqlKeys:
                     int(row.standing),
                     row.person_id,
                     row.born_person_id,
+                    row.marks,
                     sealed,
                 )
                 for row, sealed in rows
@@ -154,8 +160,12 @@ class SqlKeys:
     def update(self, tenant: str, rows: Iterable[KeyRow]) -> None:
         execute_many(
             self._connection,
-            "UPDATE keys SET standing = ?, person_id = ?, born_person_id = ? WHERE tenant = ? AND key_id = ?",
-            [(int(row.standing), row.person_id, row.born_person_id, tenant, row.key_id) for row in rows],
+            "UPDATE keys SET standing = ?, person_id = ?, born_person_id = ?, marks = ? "
+            "WHERE tenant = ? AND key_id = ?",
+            [
+                (int(row.standing), row.person_id, row.born_person_id, row.marks, tenant, row.key_id)
+                for row in rows
+            ],
         )
 
     def sealed(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, bytes]:
@@ -164,37 +174,51 @@ class SqlKeys:
 
 
 class SqlEdges:
-    """Edges: each pair is stored in both directions, so that a neighbourhood is one range."""
+    """Edges: each pair is stored in both directions, so that a star is one range."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def existing(self, tenant: str, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        sql = "SELECT key_id, other_key_id FROM edges WHERE tenant = ?"
+    def between(self, tenant: str, pairs: Collection[Pair]) -> Mapping[Pair, Evidence]:
+        sql = f"SELECT key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources FROM edges WHERE tenant = ?"
         rows = select_pairs(self._connection, sql, (tenant,), ("key_id", "other_key_id"), pairs)
-        return {(row[0], row[1]) for row in rows}
+        return {(row[0], row[1]): _evidence(row, tuple(filter(None, row[7].split(",")))) for row in rows}
 
-    def neighbours(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
-        columns = ", ".join(f"k.{column}" for column in _KEY_COLUMNS.split(", "))
-        sql = (
-            f"SELECT {columns}, e.key_id FROM edges e "
-            "JOIN keys k ON k.tenant = e.tenant AND k.key_id = e.other_key_id WHERE e.tenant = ?"
-        )
-        found: dict[int, list[KeyRow]] = defaultdict(list)
-        for row in select_among(self._connection, sql, (tenant,), "e.key_id", key_ids):
-            found[row[7]].append(_key_row(row))
+    def stars(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Mapping[int, Evidence]]:
+        sql = f"SELECT key_id, other_key_id, {_EVIDENCE_COLUMNS} FROM edges WHERE tenant = ?"
+        found: dict[int, dict[int, Evidence]] = defaultdict(dict)
+        for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids):
+            found[row[0]][row[1]] = _evidence(row, ())
         return found
 
-    def add(self, tenant: str, rows: Iterable[EdgeRow]) -> None:
+    def save(self, tenant: str, edges: Mapping[Pair, Evidence], new: Collection[Pair]) -> None:
+        rows = [
+            (*seen[:5], ",".join(sources), tenant, one, other)
+            for (low, high), seen in edges.items()
+            if (low, high) not in new
+            for one, other, sources in ((low, high, seen.sources), (high, low, ()))
+        ]
         execute_many(
             self._connection,
-            "INSERT INTO edges (tenant, key_id, other_key_id, source, time_us) VALUES (?, ?, ?, ?, ?)",
-            [
-                (tenant, one, other, row.source, row.time_us)
-                for row in rows
-                for one, other in ((row.low, row.high), (row.high, row.low))
-            ],
+            "UPDATE edges SET first_us = ?, last_us = ?, kinds = ?, verified = ?, unbound_us = ?, sources = ? "
+            "WHERE tenant = ? AND key_id = ? AND other_key_id = ?",
+            rows,
         )
+        execute_many(
+            self._connection,
+            f"INSERT INTO edges (tenant, key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [row for low, high in new for row in _new_rows(tenant, low, high, edges[low, high])],
+        )
+
+
+def _new_rows(tenant: str, low: int, high: int, seen: Evidence) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return (tenant, low, high, *seen[:5], ",".join(seen.sources)), (tenant, high, low, *seen[:5], "")
+
+
+def _evidence(row: Any, sources: tuple[str, ...]) -> Evidence:
+    """From a row whose columns 2 to 6 are the evidence."""
+    return Evidence(row[2], row[3], row[4], row[5], row[6], sources)
 
 
 class SqlSightings:
@@ -221,4 +245,4 @@ class SqlSightings:
 
 
 def _key_row(row: Any) -> KeyRow:
-    return KeyRow(row[0], row[1], row[2], row[3], _STANDINGS[row[4]], row[5], row[6])
+    return KeyRow(row[0], row[1], row[2], row[3], _STANDINGS[row[4]], row[5], row[6], row[7])

@@ -83,19 +83,24 @@ class SqlAttributes:
         self._connection = connection
 
     def of_keys(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Sequence[AttributeStatement]]:
-        sql = "SELECT key_id, name, source, time_us, value FROM attribute_values WHERE tenant = ?"
+        sql = "SELECT key_id, name, source, time_us, value, verified FROM attribute_values WHERE tenant = ?"
         found: dict[int, list[AttributeStatement]] = defaultdict(list)
-        for key_id, *statement in select_among(self._connection, sql, (tenant,), "key_id", key_ids):
-            found[key_id].append(AttributeStatement(*statement))
+        rows = select_among(self._connection, sql, (tenant,), "key_id", key_ids)
+        for key_id, name, source, time_us, value, verified in rows:
+            statement = AttributeStatement(name, source, time_us, value, verified=bool(verified))
+            found[key_id].append(statement)
         return found
 
     def save(self, tenant: str, statements: Iterable[tuple[int, AttributeStatement]]) -> None:
         execute_many(
             self._connection,
-            "INSERT INTO attribute_values (tenant, key_id, name, source, time_us, value) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, key_id, name, source) "
-            "DO UPDATE SET time_us = excluded.time_us, value = excluded.value",
-            [(tenant, key_id, s.name, s.source, s.time_us, s.value) for key_id, s in statements],
+            "INSERT INTO attribute_values (tenant, key_id, name, source, time_us, value, verified) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, key_id, name, source) "
+            "DO UPDATE SET time_us = excluded.time_us, value = excluded.value, verified = excluded.verified",
+            [
+                (tenant, key_id, s.name, s.source, s.time_us, s.value, int(s.verified))
+                for key_id, s in statements
+            ],
         )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/identity/v1/identifier.proto\x12\x14huaxiang.identity.v1\"=\n\nIdentifier\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t\"(\n\x03Key\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/identity/v1/identifier.proto\x12\x14huaxiang.identity.v1\"O\n\nIdentifier\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t\x12\x10\n\x08verified\x18\x04 \x01(\x08\"(\n\x03Key\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.identity.v1.identi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IDENTIFIER']._serialized_start=63
-  _globals['_IDENTIFIER']._serialized_end=124
-  _globals['_KEY']._serialized_start=126
-  _globals['_KEY']._serialized_end=166
+  _globals['_IDENTIFIER']._serialized_end=142
+  _globals['_KEY']._serialized_start=144
+  _globals['_KEY']._serialized_end=184
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,7 @@ class Identifier(_message.Message):
     NAMESPACE_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """One of: member_id, crm_id, wechat_unionid, card_no, phone, email, wechat_openid, wecom_external_userid, taobao_id,
     jd_id, douyin_id, youzan_id, device_id, oaid, idfa, android_id.
@@ -35,16 +36,21 @@ class Identifier(_message.Message):
     """What the value is unique in: the app id of a wechat_openid, the open-platform account of a wechat_unionid.
     Empty means the record's source for crm_id, card_no and shop ids, and the tenant for all others.
     """
+    verified: _builtins.bool
+    """In a record: the source has proof that it is the person's, for example a code sent to the phone. A linking policy may
+    let a namespace link only where verified. Ignored elsewhere.
+    """
     def __init__(
         self,
         *,
         namespace: _builtins.str = ...,
         value: _builtins.str = ...,
         scope: _builtins.str = ...,
+        verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace", "scope", b"scope", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace", b"namespace", "scope", b"scope", "value", b"value", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

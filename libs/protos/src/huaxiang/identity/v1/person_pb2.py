@@ -27,7 +27,7 @@ from huaxiang.identity.v1 import identifier_pb2 as huaxiang_dot_identity_dot_v1_
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!huaxiang/identity/v1/person.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/identity/v1/identifier.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xff\x02\n\x06Person\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.huaxiang.identity.v1.PersonState\x12\x1a\n\x12redirect_person_id\x18\x04 \x01(\x03\x12\'\n\x04keys\x18\x05 \x03(\x0b\x32\x19.huaxiang.identity.v1.Key\x12\x12\n\nbirth_hash\x18\x06 \x01(\x06\x12@\n\nattributes\x18\x07 \x03(\x0b\x32,.huaxiang.identity.v1.Person.AttributesEntry\x12\x38\n\x08\x63hannels\x18\x08 \x03(\x0b\x32&.huaxiang.identity.v1.ReachableChannel\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"5\n\x10ReachableChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08purposes\x18\x02 \x03(\t\"\xdf\x02\n\x0cPersonDetail\x12,\n\x06person\x18\x01 \x01(\x0b\x32\x1c.huaxiang.identity.v1.Person\x12;\n\x0bidentifiers\x18\x02 \x03(\x0b\x32&.huaxiang.identity.v1.PersonIdentifier\x12\x46\n\nattributes\x18\x03 \x03(\x0b\x32\x32.huaxiang.identity.v1.PersonDetail.AttributesEntry\x12\x1d\n\x15redirected_person_ids\x18\x04 \x03(\x03\x12\x31\n\tconflicts\x18\x05 \x03(\x0b\x32\x1e.huaxiang.identity.v1.Conflict\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\xd2\x01\n\x10PersonIdentifier\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x34\n\nidentifier\x18\x02 \x01(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\x0f\n\x07sources\x18\x03 \x03(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x08\x43onflict\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x17\n\x0fother_person_id\x18\x03 \x01(\x03\x12\x34\n\x06reason\x18\x04 \x01(\x0e\x32$.huaxiang.identity.v1.ConflictReason*\xae\x01\n\x0bPersonState\x12\x1c\n\x18PERSON_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSON_STATE_ANONYMOUS\x10\x01\x12\x16\n\x12PERSON_STATE_KNOWN\x10\x02\x12\x17\n\x13PERSON_STATE_MEMBER\x10\x03\x12\x1b\n\x17PERSON_STATE_REDIRECTED\x10\x04\x12\x17\n\x13PERSON_STATE_ERASED\x10\x05*\x88\x01\n\x0e\x43onflictReason\x12\x1f\n\x1b\x43ONFLICT_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONFLICT_REASON_UNIQUE\x10\x01\x12\x1a\n\x16\x43ONFLICT_REASON_SHARED\x10\x02\x12\x1d\n\x19\x43ONFLICT_REASON_OVERSIZED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!huaxiang/identity/v1/person.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/identity/v1/identifier.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xff\x02\n\x06Person\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.huaxiang.identity.v1.PersonState\x12\x1a\n\x12redirect_person_id\x18\x04 \x01(\x03\x12\'\n\x04keys\x18\x05 \x03(\x0b\x32\x19.huaxiang.identity.v1.Key\x12\x12\n\nbirth_hash\x18\x06 \x01(\x06\x12@\n\nattributes\x18\x07 \x03(\x0b\x32,.huaxiang.identity.v1.Person.AttributesEntry\x12\x38\n\x08\x63hannels\x18\x08 \x03(\x0b\x32&.huaxiang.identity.v1.ReachableChannel\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"5\n\x10ReachableChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08purposes\x18\x02 \x03(\t\"\xa1\x03\n\x0cPersonDetail\x12,\n\x06person\x18\x01 \x01(\x0b\x32\x1c.huaxiang.identity.v1.Person\x12;\n\x0bidentifiers\x18\x02 \x03(\x0b\x32&.huaxiang.identity.v1.PersonIdentifier\x12\x46\n\nattributes\x18\x03 \x03(\x0b\x32\x32.huaxiang.identity.v1.PersonDetail.AttributesEntry\x12\x1d\n\x15redirected_person_ids\x18\x04 \x03(\x03\x12\x31\n\tconflicts\x18\x05 \x03(\x0b\x32\x1e.huaxiang.identity.v1.Conflict\x12@\n\x11\x61ttribute_sources\x18\x06 \x03(\x0b\x32%.huaxiang.identity.v1.AttributeSource\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\x93\x01\n\x0f\x41ttributeSource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08verified\x18\x05 \x01(\x08\"\xd2\x01\n\x10PersonIdentifier\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x34\n\nidentifier\x18\x02 \x01(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\x0f\n\x07sources\x18\x03 \x03(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x08\x43onflict\x12\x0e\n\x06key_id\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x17\n\x0fother_person_id\x18\x03 \x01(\x03\x12\x34\n\x06reason\x18\x04 \x01(\x0e\x32$.huaxiang.identity.v1.ConflictReason\x12.\n\nfirst_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xae\x01\n\x0bPersonState\x12\x1c\n\x18PERSON_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSON_STATE_ANONYMOUS\x10\x01\x12\x16\n\x12PERSON_STATE_KNOWN\x10\x02\x12\x17\n\x13PERSON_STATE_MEMBER\x10\x03\x12\x1b\n\x17PERSON_STATE_REDIRECTED\x10\x04\x12\x17\n\x13PERSON_STATE_ERASED\x10\x05*\x82\x02\n\x0e\x43onflictReason\x12\x1f\n\x1b\x43ONFLICT_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONFLICT_REASON_UNIQUE\x10\x01\x12\x1a\n\x16\x43ONFLICT_REASON_SHARED\x10\x02\x12\x1d\n\x19\x43ONFLICT_REASON_OVERSIZED\x10\x03\x12\x1f\n\x1b\x43ONFLICT_REASON_CANNOT_LINK\x10\x04\x12\x19\n\x15\x43ONFLICT_REASON_LIMIT\x10\x05\x12\x1b\n\x17\x43ONFLICT_REASON_EXPIRED\x10\x06\x12\x1f\n\x1b\x43ONFLICT_REASON_QUARANTINED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERSON_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_PERSONDETAIL_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_PERSONDETAIL_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_PERSONSTATE']._serialized_start=1296
-  _globals['_PERSONSTATE']._serialized_end=1470
-  _globals['_CONFLICTREASON']._serialized_start=1473
-  _globals['_CONFLICTREASON']._serialized_end=1609
+  _globals['_PERSONSTATE']._serialized_start=1561
+  _globals['_PERSONSTATE']._serialized_end=1735
+  _globals['_CONFLICTREASON']._serialized_start=1738
+  _globals['_CONFLICTREASON']._serialized_end=1996
   _globals['_PERSON']._serialized_start=162
   _globals['_PERSON']._serialized_end=545
   _globals['_PERSON_ATTRIBUTESENTRY']._serialized_start=471
@@ -49,11 +49,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REACHABLECHANNEL']._serialized_start=547
   _globals['_REACHABLECHANNEL']._serialized_end=600
   _globals['_PERSONDETAIL']._serialized_start=603
-  _globals['_PERSONDETAIL']._serialized_end=954
+  _globals['_PERSONDETAIL']._serialized_end=1020
   _globals['_PERSONDETAIL_ATTRIBUTESENTRY']._serialized_start=471
   _globals['_PERSONDETAIL_ATTRIBUTESENTRY']._serialized_end=545
-  _globals['_PERSONIDENTIFIER']._serialized_start=957
-  _globals['_PERSONIDENTIFIER']._serialized_end=1167
-  _globals['_CONFLICT']._serialized_start=1169
-  _globals['_CONFLICT']._serialized_end=1293
+  _globals['_ATTRIBUTESOURCE']._serialized_start=1023
+  _globals['_ATTRIBUTESOURCE']._serialized_end=1170
+  _globals['_PERSONIDENTIFIER']._serialized_start=1173
+  _globals['_PERSONIDENTIFIER']._serialized_end=1383
+  _globals['_CONFLICT']._serialized_start=1386
+  _globals['_CONFLICT']._serialized_end=1558
 # @@protoc_insertion_point(module_scope)

@@ -71,7 +71,15 @@ class _ConflictReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Confli
     CONFLICT_REASON_SHARED: _ConflictReason.ValueType  # 2
     """The identifier is shared by more people than its namespace's threshold."""
     CONFLICT_REASON_OVERSIZED: _ConflictReason.ValueType  # 3
-    """Together they would have more identifiers than a person may have (200)."""
+    """Together they would have more identifiers than the policy lets a person have (200 by default)."""
+    CONFLICT_REASON_CANNOT_LINK: _ConflictReason.ValueType  # 4
+    """A human keeps them apart."""
+    CONFLICT_REASON_LIMIT: _ConflictReason.ValueType  # 5
+    """Together they would have more identifiers of a namespace than the policy allows within its window."""
+    CONFLICT_REASON_EXPIRED: _ConflictReason.ValueType  # 6
+    """The identifier had another holder at that time: it was silent for longer than its validity."""
+    CONFLICT_REASON_QUARANTINED: _ConflictReason.ValueType  # 7
+    """So many identifiers hang together there that only unique ones link, until it is looked at."""
 
 class ConflictReason(_ConflictReason, metaclass=_ConflictReasonEnumTypeWrapper):
     """Why two persons stay apart although an identifier touches both."""
@@ -83,7 +91,15 @@ CONFLICT_REASON_UNIQUE: ConflictReason.ValueType  # 1
 CONFLICT_REASON_SHARED: ConflictReason.ValueType  # 2
 """The identifier is shared by more people than its namespace's threshold."""
 CONFLICT_REASON_OVERSIZED: ConflictReason.ValueType  # 3
-"""Together they would have more identifiers than a person may have (200)."""
+"""Together they would have more identifiers than the policy lets a person have (200 by default)."""
+CONFLICT_REASON_CANNOT_LINK: ConflictReason.ValueType  # 4
+"""A human keeps them apart."""
+CONFLICT_REASON_LIMIT: ConflictReason.ValueType  # 5
+"""Together they would have more identifiers of a namespace than the policy allows within its window."""
+CONFLICT_REASON_EXPIRED: ConflictReason.ValueType  # 6
+"""The identifier had another holder at that time: it was silent for longer than its validity."""
+CONFLICT_REASON_QUARANTINED: ConflictReason.ValueType  # 7
+"""So many identifiers hang together there that only unique ones link, until it is looked at."""
 Global___ConflictReason: _TypeAlias = ConflictReason  # noqa: Y015
 
 @_typing.final
@@ -225,6 +241,7 @@ class PersonDetail(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     REDIRECTED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     CONFLICTS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_SOURCES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def person(self) -> Global___Person:
         """The person."""
@@ -245,6 +262,12 @@ class PersonDetail(_message.Message):
     def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conflict]:
         """Identifiers that could have linked this person to another and were kept apart, with the reason; at most 100."""
 
+    @_builtins.property
+    def attribute_sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeSource]:
+        """What every source says of each attribute whose release is open or portrait, by name; the first is the one in
+        `attributes`, the others follow in the order in which they would take its place.
+        """
+
     def __init__(
         self,
         *,
@@ -253,14 +276,57 @@ class PersonDetail(_message.Message):
         attributes: _abc.Mapping[_builtins.str, _value_pb2.Value] | None = ...,
         redirected_person_ids: _abc.Iterable[_builtins.int] | None = ...,
         conflicts: _abc.Iterable[Global___Conflict] | None = ...,
+        attribute_sources: _abc.Iterable[Global___AttributeSource] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "conflicts", b"conflicts", "identifiers", b"identifiers", "person", b"person", "redirected_person_ids", b"redirected_person_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_sources", b"attribute_sources", "attributes", b"attributes", "conflicts", b"conflicts", "identifiers", b"identifiers", "person", b"person", "redirected_person_ids", b"redirected_person_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PersonDetail: _TypeAlias = PersonDetail  # noqa: Y015
+
+@_typing.final
+class AttributeSource(_message.Message):
+    """What one source says of an attribute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The attribute."""
+    source: _builtins.str
+    """Who says so."""
+    verified: _builtins.bool
+    """Whether the record's strongest identifier was verified."""
+    @_builtins.property
+    def value(self) -> _value_pb2.Value:
+        """What it says."""
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it said so: the record's time."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        source: _builtins.str = ...,
+        value: _value_pb2.Value | None = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        verified: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "source", b"source", "time", b"time", "value", b"value", "verified", b"verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttributeSource: _TypeAlias = AttributeSource  # noqa: Y015
 
 @_typing.final
 class PersonIdentifier(_message.Message):
@@ -310,7 +376,7 @@ Global___PersonIdentifier: _TypeAlias = PersonIdentifier  # noqa: Y015
 
 @_typing.final
 class Conflict(_message.Message):
-    """A link that was not made."""
+    """A link that was not made: two identifiers seen together belong to two persons."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -318,14 +384,19 @@ class Conflict(_message.Message):
     NAMESPACE_FIELD_NUMBER: _builtins.int
     OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FIRST_TIME_FIELD_NUMBER: _builtins.int
     key_id: _builtins.int
-    """The identifier that would have linked."""
+    """The identifier to blame, of either person."""
     namespace: _builtins.str
     """Its namespace."""
     other_person_id: _builtins.int
     """The other person."""
     reason: Global___ConflictReason.ValueType
     """Why they stay apart."""
+    @_builtins.property
+    def first_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was first found."""
+
     def __init__(
         self,
         *,
@@ -333,10 +404,11 @@ class Conflict(_message.Message):
         namespace: _builtins.str = ...,
         other_person_id: _builtins.int = ...,
         reason: Global___ConflictReason.ValueType = ...,
+        first_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "namespace", b"namespace", "other_person_id", b"other_person_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time", "key_id", b"key_id", "namespace", b"namespace", "other_person_id", b"other_person_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from huaxiang.identity.v1 import identifier_pb2 as huaxiang_dot_identity_dot_v1_
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!huaxiang/identity/v1/record.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/identity/v1/identifier.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xd9\x03\n\x06Record\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x0bidentifiers\x18\x04 \x03(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\r\n\x05\x62rand\x18\x05 \x01(\t\x12*\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x1b.huaxiang.identity.v1.Event\x12@\n\nattributes\x18\x07 \x03(\x0b\x32,.huaxiang.identity.v1.Record.AttributesEntry\x12/\n\x08\x63onsents\x18\x08 \x03(\x0b\x32\x1d.huaxiang.identity.v1.Consent\x12:\n\x0e\x63ontact_points\x18\t \x03(\x0b\x32\".huaxiang.identity.v1.ContactPoint\x12\x15\n\ranchor_key_id\x18\n \x01(\x04\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\xa2\x01\n\x05\x45vent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12?\n\nproperties\x18\x02 \x03(\x0b\x32+.huaxiang.identity.v1.Event.PropertiesEntry\x1aJ\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\xfe\x01\n\x07\x43onsent\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05scope\x18\x04 \x01(\t\x12\x0f\n\x07granted\x18\x05 \x01(\x08\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctext_version\x18\x08 \x01(\t\x12\x10\n\x08\x65vidence\x18\t \x01(\t\"^\n\x0c\x43ontactPoint\x12.\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t*l\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_SMS\x10\x01\x12\x12\n\x0e\x43HANNEL_WECHAT\x10\x02\x12\x10\n\x0c\x43HANNEL_PUSH\x10\x03\x12\x11\n\rCHANNEL_EMAIL\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!huaxiang/identity/v1/record.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/identity/v1/identifier.proto\x1a\x1chuaxiang/type/v1/value.proto\"\x8c\x04\n\x06Record\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x0bidentifiers\x18\x04 \x03(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\r\n\x05\x62rand\x18\x05 \x01(\t\x12*\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x1b.huaxiang.identity.v1.Event\x12@\n\nattributes\x18\x07 \x03(\x0b\x32,.huaxiang.identity.v1.Record.AttributesEntry\x12/\n\x08\x63onsents\x18\x08 \x03(\x0b\x32\x1d.huaxiang.identity.v1.Consent\x12:\n\x0e\x63ontact_points\x18\t \x03(\x0b\x32\".huaxiang.identity.v1.ContactPoint\x12\x15\n\ranchor_key_id\x18\n \x01(\x04\x12\x31\n\tlink_kind\x18\x0b \x01(\x0e\x32\x1e.huaxiang.identity.v1.LinkKind\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\xa2\x01\n\x05\x45vent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12?\n\nproperties\x18\x02 \x03(\x0b\x32+.huaxiang.identity.v1.Event.PropertiesEntry\x1aJ\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\xfe\x01\n\x07\x43onsent\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12.\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05scope\x18\x04 \x01(\t\x12\x0f\n\x07granted\x18\x05 \x01(\x08\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctext_version\x18\x08 \x01(\t\x12\x10\n\x08\x65vidence\x18\t \x01(\t\"^\n\x0c\x43ontactPoint\x12.\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t*d\n\x08LinkKind\x12\x19\n\x15LINK_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fLINK_KIND_LOGIN\x10\x01\x12\x12\n\x0eLINK_KIND_BIND\x10\x02\x12\x14\n\x10LINK_KIND_UNBIND\x10\x03*l\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_SMS\x10\x01\x12\x12\n\x0e\x43HANNEL_WECHAT\x10\x02\x12\x10\n\x0c\x43HANNEL_PUSH\x10\x03\x12\x11\n\rCHANNEL_EMAIL\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,18 +38,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORD_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_EVENT_PROPERTIESENTRY']._loaded_options = None
   _globals['_EVENT_PROPERTIESENTRY']._serialized_options = b'8\001'
-  _globals['_CHANNEL']._serialized_start=1155
-  _globals['_CHANNEL']._serialized_end=1263
+  _globals['_LINKKIND']._serialized_start=1206
+  _globals['_LINKKIND']._serialized_end=1306
+  _globals['_CHANNEL']._serialized_start=1308
+  _globals['_CHANNEL']._serialized_end=1416
   _globals['_RECORD']._serialized_start=162
-  _globals['_RECORD']._serialized_end=635
-  _globals['_RECORD_ATTRIBUTESENTRY']._serialized_start=561
-  _globals['_RECORD_ATTRIBUTESENTRY']._serialized_end=635
-  _globals['_EVENT']._serialized_start=638
-  _globals['_EVENT']._serialized_end=800
-  _globals['_EVENT_PROPERTIESENTRY']._serialized_start=726
-  _globals['_EVENT_PROPERTIESENTRY']._serialized_end=800
-  _globals['_CONSENT']._serialized_start=803
-  _globals['_CONSENT']._serialized_end=1057
-  _globals['_CONTACTPOINT']._serialized_start=1059
-  _globals['_CONTACTPOINT']._serialized_end=1153
+  _globals['_RECORD']._serialized_end=686
+  _globals['_RECORD_ATTRIBUTESENTRY']._serialized_start=612
+  _globals['_RECORD_ATTRIBUTESENTRY']._serialized_end=686
+  _globals['_EVENT']._serialized_start=689
+  _globals['_EVENT']._serialized_end=851
+  _globals['_EVENT_PROPERTIESENTRY']._serialized_start=777
+  _globals['_EVENT_PROPERTIESENTRY']._serialized_end=851
+  _globals['_CONSENT']._serialized_start=854
+  _globals['_CONSENT']._serialized_end=1108
+  _globals['_CONTACTPOINT']._serialized_start=1110
+  _globals['_CONTACTPOINT']._serialized_end=1204
 # @@protoc_insertion_point(module_scope)

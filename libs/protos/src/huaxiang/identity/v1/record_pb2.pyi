@@ -22,6 +22,36 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _LinkKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LinkKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LinkKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINK_KIND_UNSPECIFIED: _LinkKind.ValueType  # 0
+    """They were named together. Counts by its UTC day: what is seen on the day of an unbind does not undo it."""
+    LINK_KIND_LOGIN: _LinkKind.ValueType  # 1
+    """The person logged in. Counts by its UTC day, too."""
+    LINK_KIND_BIND: _LinkKind.ValueType  # 2
+    """The person tied them together, at that moment."""
+    LINK_KIND_UNBIND: _LinkKind.ValueType  # 3
+    """The person parted the other identifiers from the first one, at that moment."""
+
+class LinkKind(_LinkKind, metaclass=_LinkKindEnumTypeWrapper):
+    """How a record says that its identifiers belong together. The evidence of two identifiers is a summary of all records
+    that name both; they are apart while the latest unbind is at or after the latest other record.
+    """
+
+LINK_KIND_UNSPECIFIED: LinkKind.ValueType  # 0
+"""They were named together. Counts by its UTC day: what is seen on the day of an unbind does not undo it."""
+LINK_KIND_LOGIN: LinkKind.ValueType  # 1
+"""The person logged in. Counts by its UTC day, too."""
+LINK_KIND_BIND: LinkKind.ValueType  # 2
+"""The person tied them together, at that moment."""
+LINK_KIND_UNBIND: LinkKind.ValueType  # 3
+"""The person parted the other identifiers from the first one, at that moment."""
+Global___LinkKind: _TypeAlias = LinkKind  # noqa: Y015
+
 class _Channel:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -93,6 +123,7 @@ class Record(_message.Message):
     CONSENTS_FIELD_NUMBER: _builtins.int
     CONTACT_POINTS_FIELD_NUMBER: _builtins.int
     ANCHOR_KEY_ID_FIELD_NUMBER: _builtins.int
+    LINK_KIND_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """The source's name: crm, shop, pos, mini_program, app, official_account, booking, wecom, activation or a
     tenant's own; 1 to 64 characters of a-z, 0-9 and _.
@@ -107,6 +138,8 @@ class Record(_message.Message):
     """The key that the event is anchored on, instead of identifiers: it skips the linker. Only for the role service and
     the source activation, which takes it from PersonContactPoint.birth_key_id; 0 otherwise.
     """
+    link_kind: Global___LinkKind.ValueType
+    """How the identifiers belong together; unspecified is that they were named together."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened. More than 10 minutes ahead of the suite's clock is refused; less is clamped to now."""
@@ -146,10 +179,11 @@ class Record(_message.Message):
         consents: _abc.Iterable[Global___Consent] | None = ...,
         contact_points: _abc.Iterable[Global___ContactPoint] | None = ...,
         anchor_key_id: _builtins.int = ...,
+        link_kind: Global___LinkKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_key_id", b"anchor_key_id", "attributes", b"attributes", "brand", b"brand", "consents", b"consents", "contact_points", b"contact_points", "event", b"event", "identifiers", b"identifiers", "record_id", b"record_id", "source", b"source", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchor_key_id", b"anchor_key_id", "attributes", b"attributes", "brand", b"brand", "consents", b"consents", "contact_points", b"contact_points", "event", b"event", "identifiers", b"identifiers", "link_kind", b"link_kind", "record_id", b"record_id", "source", b"source", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
