@@ -7,6 +7,7 @@ import typer
 
 from cli.commands.options import AsJson
 from cli.exits import Exit, Refusal, reporting
+from cli.invocation import to_paste
 from cli.output import console, print_json, progress
 
 
@@ -35,8 +36,14 @@ def simulate(
             lambda done, total: bars.update(task, completed=done, total=total),
         )
     if as_json:
-        print_json({"folder": str(folder), "persons": manifest.persons, "events": dict(manifest.events)})
+        document = {"folder": str(folder), "persons": manifest.persons, "events": dict(manifest.events)}
+        print_json({**document, "as_of": manifest.as_of.isoformat()})
         return
     console.print(f"{folder}: {manifest.persons:,} people, {manifest.event_count:,} events")
-    for entry in manifest.sources:
-        console.print(f"  huaxiang import {folder / entry.path}   # {entry.rows:,} rows")
+    console.print("its story ends at this moment; days are counted from it:")
+    moment = manifest.as_of.isoformat(timespec="seconds")
+    lines: list[tuple[tuple[object, ...], str]] = [(("up", "--detach", "--now", moment), "")]
+    lines += [(("import", folder / each.path), f"   # {each.rows:,} rows") for each in manifest.sources]
+    lines += [(("reference", "put", each.name, folder / each.path), "") for each in manifest.reference]
+    for words, remark in lines:
+        console.print(f"  {to_paste(*words)}{remark}", markup=False, soft_wrap=True)

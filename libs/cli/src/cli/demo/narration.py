@@ -13,19 +13,30 @@ class Narration:
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._step = 0
+        self._facts: list[str] | None = None
 
     @contextmanager
     def step(self, text: str, zh: str) -> Iterator[None]:
-        """Says a step when it is done, with its time; and before, when people watch."""
+        """Says a step with its time when it has ended, then its facts; and before, when people watch."""
         self._step += 1
         title = f"[{self._step:>2}/{self._steps}] {text} [dim]{zh}[/dim]"
         started = time.monotonic()
-        with notes.status(title):
-            yield
-        notes.print(f"{title} [dim]{time.monotonic() - started:.1f} s[/dim]", soft_wrap=True)
+        facts: list[str] = []
+        self._facts = facts
+        try:
+            with notes.status(title):
+                yield
+        finally:
+            self._facts = None
+            notes.print(f"{title} [dim]{time.monotonic() - started:.1f} s[/dim]", soft_wrap=True)
+            for fact in facts:
+                self.line(fact)
 
     def line(self, text: str) -> None:
         """A fact that belongs to the step."""
+        if self._facts is not None:
+            self._facts.append(text)
+            return
         notes.print(f"        {text}", markup=False, soft_wrap=True)
 
     @contextmanager

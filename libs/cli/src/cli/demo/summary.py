@@ -9,6 +9,7 @@ from cli.demo.effects import TERMINAL
 from cli.demo.report import REPORT_NAME
 from cli.demo.state import Demo
 from cli.demo.tags import RFM_CLASSES
+from cli.invocation import to_paste
 from cli.output import bar, console, table
 
 SHOWN_TAGS = ("lifecycle_stage", "member_level", "city", "last_order_channel", "favourite_day_part")
@@ -151,16 +152,15 @@ def _speed(demo: Demo) -> None:
 
 def _next(demo: Demo, *, kept_up: bool) -> None:
     console.print("Look at next 下一步", style="bold")
-    root = demo.root
-    someone = next(iter(demo.found["rfm"]["by_customer"]), "")
-    if not kept_up:
-        console.print(f"  huaxiang up --detach --folder {root} --base-port {demo.base_port}", markup=False)
-    option = f"--folder {root}"
-    console.print(f"  huaxiang portrait member_id={someone} {option}", markup=False)
-    console.print(f"  huaxiang explain tag rfm_class member_id={someone} {option}", markup=False)
-    console.print(f"  huaxiang segments preview \"lifecycle_stage = 'loyal'\" {option}", markup=False)
-    console.print(f"  huaxiang tags plan {option}", markup=False)
-    if kept_up:
-        console.print(f"  huaxiang down {option}", markup=False)
-    console.print(f"  everything in numbers: {root / REPORT_NAME}", markup=False)
+    someone = f"member_id={next(iter(demo.found['rfm']['by_customer']), '')}"
+    lines: list[tuple[object, ...]] = [
+        ("portrait", someone),
+        ("explain", "tag", "rfm_class", someone),
+        ("segments", "preview", "lifecycle_stage = 'loyal'"),
+        ("tags", "plan"),
+    ]
+    start = ("up", "--detach", "--base-port", demo.base_port)
+    for words in ([] if kept_up else [start]) + [*lines, ("down",)]:
+        console.print(f"  {to_paste(*words, '--folder', demo.root)}", markup=False, soft_wrap=True)
+    console.print(f"  everything in numbers: {demo.root / REPORT_NAME}", markup=False, soft_wrap=True)
     console.print(f"\nThe whole took {unscaled(round((time.monotonic() - demo.started) * 10) * 1000)} s.")
