@@ -119,6 +119,16 @@ CONSENT = (
         (CONSENT % ("{column: phone}", "{column: ok, values: Y}"), "values is not a list"),
         (CONSENT % ("{column: phone}", "{column: ok, values: [yes]}"), "put quotes around"),
         (CONSENT % ("[phone]", "{column: ok, values: [Y]}"), "address is neither a column"),
+        ("source: crm\nrecord_id: [id]\ntime: at\ntime_zone: Asia", "'Asia' is not a time zone"),
+        ("source: crm\nrecord_id: [id]\ntime: at\nbrand: 2026-99-99", "is not YAML"),
+        (
+            "source: crm\nrecord_id: [id]\ntime: at\nevent: {type: x, propertys: {}}",
+            "propertys is not a part",
+        ),
+        (
+            "source: crm\nrecord_id: [id]\ntime: at\nattributes: {a: {column: b, values: {yes: j}}}",
+            "put quotes around",
+        ),
         (
             "source: crm\nrecord_id: [id]\ntime: at\nattributes: {a: {column: b, values: [c]}}",
             "values is not",

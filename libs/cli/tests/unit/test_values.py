@@ -47,6 +47,8 @@ def test_a_number_is_exact(cell: object, expected: int) -> None:
         ("NaN", "not a number"),
         ("Infinity", "not a number"),
         ("922337203685477.5808", "too large"),
+        ("1e500000", "too large"),
+        ("1e999999", "too large"),
     ],
 )
 def test_what_is_no_such_number_is_refused_without_telling_it(cell: object, problem: str) -> None:
@@ -65,6 +67,26 @@ def test_a_time_without_a_zone_is_in_the_mapping_s() -> None:
     assert moment("2026/06/30 12:00", SHANGHAI) == dt.datetime(2026, 6, 30, 4, tzinfo=dt.UTC)
     assert moment("2026-06-30T12:00:00Z", SHANGHAI) == dt.datetime(2026, 6, 30, 12, tzinfo=dt.UTC)
     assert moment(dt.date(2026, 6, 30), SHANGHAI) == dt.datetime(2026, 6, 29, 16, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2026/11/2 9:05", dt.datetime(2026, 11, 2, 9, 5, tzinfo=SHANGHAI)),
+        ("2026/1/2 9:05:07", dt.datetime(2026, 1, 2, 9, 5, 7, tzinfo=SHANGHAI)),
+        ("2026-1-2", dt.datetime(2026, 1, 2, tzinfo=SHANGHAI)),
+        ("2026-11-02T09:05:07.500000", dt.datetime(2026, 11, 2, 9, 5, 7, 500_000, tzinfo=SHANGHAI)),
+    ],
+)
+def test_a_time_as_spreadsheets_write_it_is_read(cell: str, expected: dt.datetime) -> None:
+    assert moment(cell, SHANGHAI) == expected
+    assert date(cell) == expected.date()
+
+
+@pytest.mark.parametrize("cell", ["2026-06-30xyz", "2026-06-30 or so", "2026-06-3000"])
+def test_a_date_with_something_behind_it_is_none(cell: str) -> None:
+    with pytest.raises(BadCell, match="not a date"):
+        date(cell)
 
 
 @pytest.mark.parametrize("cell", ["30.06.2026", "yesterday", "2026-13-01"])

@@ -5,11 +5,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import grpc
-from huaxiang.tagging.v1 import event_type_service_pb2 as dictionary_pb
 from huaxiang.tagging.v1 import reference_table_service_pb2 as pb
-from huaxiang.tagging.v1.event_type_service_pb2_grpc import EventTypeServiceStub
 from huaxiang.tagging.v1.reference_table_service_pb2_grpc import ReferenceTableServiceStub
 
+from cli.calls.dictionary import dictionary
 from cli.calls.tags import base_name
 from cli.exits import Exit, Refusal
 from cli.importing.rows import BrokenRow, read_header, read_rows
@@ -28,9 +27,7 @@ async def tables(channel: grpc.aio.Channel) -> list[pb.ReferenceTable]:
 
 async def column_types(channel: grpc.aio.Channel, table: str) -> dict[str, str]:
     """The columns of a table beside its key, with the words of mapping files for their types. Raises Refusal."""
-    stub = EventTypeServiceStub(channel)
-    answer = await patiently(lambda: stub.ListEventTypes(dictionary_pb.ListEventTypesRequest()))
-    known = {each.name: each for each in answer.reference_tables}
+    known = {each.name: each for each in (await dictionary(channel)).reference_tables}
     if table not in known:
         raise Refusal(
             f"there is no reference table {table!r}; there are {', '.join(sorted(known))}", Exit.USAGE

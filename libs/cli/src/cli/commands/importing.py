@@ -1,6 +1,8 @@
 """import: files through the front door."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +11,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder
 from cli.exits import Exit, reporting
-from cli.output import console, print_json, progress, rate_of
+from cli.output import console, notes, print_json, progress, rate_of
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
 
@@ -35,17 +37,19 @@ def import_file(
 ) -> None:
     """Import a file. Rows that are refused go to a rejects file with line and reason; repeats change nothing."""
     from cli.importing.mapping import load_mapping
+    from cli.importing.rejects import Rejects
     from cli.importing.rows import count_rows, require_columns
-    from cli.importing.sending import Rejects, dry_run, send_file
+    from cli.importing.sending import ImportResult, dry_run, send_file
 
-    mapped = load_mapping(mapping or file.with_suffix(".yaml"))
+    mapping = mapping or file.with_suffix(".yaml")
+    mapped = load_mapping(mapping)
     require_columns(file, mapped.columns(), encoding)
     rejects_file = rejects or file.with_name(file.name + ".rejects.csv")
     chosen = SuiteFolder.chosen(folder)
     if not only_check:
         running.require(chosen)
-    started = time.monotonic()
-    with Rejects(rejects_file) as rejected, progress() as shown:
+    started, result = time.monotonic(), ImportResult()
+    with Rejects(rejects_file, keep=(file, mapping)) as rejected, progress() as shown:
         task = shown.add_task(file.name, total=count_rows(file), rate="")
 
         def advance(rows: int) -> None:
@@ -53,22 +57,56 @@ def import_file(
             shown.update(task, rate=rate_of(shown.tasks[task].completed, started, "rows"))
 
         if only_check:
-            result = dry_run(file, mapped, rejected, advance, encoding)
+            dry_run(file, mapped, rejected, advance, encoding, result)
         else:
-            result = running.ask(
-                chosen,
-                "identity",
-                lambda channel: send_file(channel, file, mapped, rejected, advance, encoding),
-            )
-    _say(file, result, rejects_file, time.monotonic() - started, as_json=as_json)
+            with _told_how_far(file, result):
+                running.ask(
+                    chosen,
+                    "identity",
+                    lambda channel: send_file(channel, file, mapped, rejected, advance, encoding, result),
+                )
+    _say(
+        file,
+        result,
+        _unknown_types(chosen, result),
+        rejects_file,
+        time.monotonic() - started,
+        as_json=as_json,
+    )
     if not result.clean:
         raise SystemExit(int(Exit.BAD_DATA))
 
 
-def _say(file: Path, result: "ImportResult", rejects: Path, seconds: float, *, as_json: bool) -> None:
+@contextmanager
+def _told_how_far(file: Path, result: "ImportResult") -> Iterator[None]:
+    """Says what was taken before whatever ends an import early."""
+    try:
+        yield
+    except BaseException:
+        notes.print(
+            f"{file.name}: {result.accepted + result.repeated:,} rows were taken before the import ended; "
+            "importing the file again takes the rest",
+            markup=False,
+        )
+        raise
+
+
+def _unknown_types(folder: SuiteFolder, result: "ImportResult") -> list[str]:
+    """A sentence for each type of event that the suite's rules do not know; none when no suite runs to ask."""
+    from cli.calls.dictionary import event_types, unknown_types
+
+    if not result.event_types or running.find(folder) is None:
+        return []
+    return unknown_types(result.event_types, running.ask(folder, "tagging", event_types))
+
+
+def _say(
+    file: Path, result: "ImportResult", warnings: list[str], rejects: Path, seconds: float, *, as_json: bool
+) -> None:
     if as_json:
         written = str(rejects) if rejects.exists() else None
-        print_json({"file": str(file), **asdict(result), "rejects": written, "seconds": round(seconds, 3)})
+        about = {"file": str(file), "rejects": written, "seconds": round(seconds, 3), "warnings": warnings}
+        print_json(about | asdict(result))
         return
     parts = [f"{result.accepted:,} accepted"]
     parts += [
@@ -83,8 +121,10 @@ def _say(file: Path, result: "ImportResult", rejects: Path, seconds: float, *, a
     ]
     console.print(f"{file.name}: {result.rows:,} rows, {', '.join(parts)} in {seconds:.1f} s")
     if result.left_out:
-        console.print(f"  {result.left_out:,} parts of accepted records were left out")
+        console.print(f"  {result.left_out:,} parts of records were left out")
     for reason, count in sorted(result.reasons.items(), key=lambda pair: -pair[1]):
         console.print(f"  {count:>8,}  {reason.replace('_', ' ')}")
+    for warning in warnings:
+        console.print(f"  note: {warning}", markup=False)
     if rejects.exists():
         console.print(f"  lines and reasons: {rejects}")

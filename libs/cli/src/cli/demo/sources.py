@@ -3,7 +3,8 @@
 from cli.calls import reference
 from cli.demo.state import Demo
 from cli.importing.mapping import load_mapping
-from cli.importing.sending import ImportResult, Rejects, send_file
+from cli.importing.rejects import Rejects
+from cli.importing.sending import ImportResult, send_file
 
 SAID_REASONS = 4
 

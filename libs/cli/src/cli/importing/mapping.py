@@ -1,6 +1,6 @@
 """The mapping file: which columns of a file say what. Read whole, every fault reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ LANES = ("live", "bulk")
 IDENTIFIER_PARTS = frozenset({"namespace", "column", "scope"})
 CONTACT_POINT_PARTS = frozenset({"channel", "column", "scope"})
 CONSENT_PARTS = frozenset({"purpose", "channel", "address", "scope", "granted", "time", "text_version"})
+EVENT_PARTS = frozenset({"type", "properties"})
 VALUE_PARTS = frozenset({"column", "type", "values"})
 DEFAULT_TIME_ZONE = "Asia/Shanghai"
 
@@ -103,11 +104,14 @@ def load_mapping(path: Path) -> FileMapping:
     """Reads a mapping. Raises Refusal that names every fault."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from error
+    except FileNotFoundError as error:
+        raise Refusal(
+            f"there is no mapping {path}: it says what the columns mean; write one, or name it with --mapping",
+            Exit.USAGE,
+        ) from error
     except UnicodeDecodeError as error:
         raise Refusal(f"{path} is not UTF-8: save it as UTF-8", Exit.USAGE) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise Refusal(f"{path} is not YAML: {error}", Exit.USAGE) from error
     reader = _Reader(content if isinstance(content, dict) else {})
     mapping = reader.mapping()
@@ -174,14 +178,18 @@ class _Reader:
             self.faults.append(f"{place}: {name} is not a part of it; those are {', '.join(sorted(parts))}")
 
     def _list(self, content: Mapping[str, Any], name: str, place: str) -> list[Any]:
-        """A list of plain texts or numbers. YAML reads a bare yes, no, on or off as true or false."""
+        """A list of plain texts or numbers."""
         listed = content.get(name) or []
         if not isinstance(listed, list) or any(isinstance(each, dict | list) for each in listed):
             self.faults.append(f"{place}: {name} is not a list such as [a, b]")
             return []
-        if any(isinstance(each, bool) or each is None for each in listed):
-            self.faults.append(f'{place}: put quotes around the words of {name}, such as "yes"')
+        self._require_texts(listed, name, place)
         return listed
+
+    def _require_texts(self, cells: Iterable[Any], name: str, place: str) -> None:
+        """YAML reads a bare yes, no, on or off as true or false."""
+        if any(isinstance(each, bool) or each is None for each in cells):
+            self.faults.append(f'{place}: put quotes around the words of {name}, such as "yes"')
 
     def _part(self, content: Mapping[str, Any], name: str, place: str) -> Mapping[str, Any]:
         part = content.get(name) or {}
@@ -211,7 +219,7 @@ class _Reader:
     def _zone(self, name: str) -> ZoneInfo:
         try:
             return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             self.faults.append(f"time_zone: {name!r} is not a time zone such as {DEFAULT_TIME_ZONE}")
             return ZoneInfo("UTC")
 
@@ -224,6 +232,7 @@ class _Reader:
         if not column and not constant:
             self.faults.append("event: type is missing; a name, or {column: ...}")
             return None
+        self._require_known("event", content, EVENT_PARTS)
         return EventMapping(
             constant, column, self._values("event.properties", content.get("properties") or {})
         )
@@ -244,6 +253,7 @@ class _Reader:
             if not isinstance(values, dict):
                 self.faults.append(f"{place}.{name}: values is not a mapping of cells to values")
                 values = {}
+            self._require_texts(values, "values", f"{place}.{name}")
             values = {str(key): str(value) for key, value in values.items()}
             found[str(name)] = ValueMapping(self._text(said, "column", f"{place}.{name}"), type_, values)
         return found

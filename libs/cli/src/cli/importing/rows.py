@@ -60,6 +60,8 @@ def require_columns(path: Path, columns: Collection[str], encoding: str | None =
     if not path.is_file():
         raise Refusal(f"{path} is not a file", Exit.USAGE)
     header = read_header(path, encoding)
+    if not header:
+        raise Refusal(f"{path} is empty: its first line names the columns", Exit.BAD_DATA)
     repeated = sorted({name for name in columns if header.count(name) > 1})
     if repeated:
         raise Refusal(f"{path.name} has more than one column {', '.join(repeated)}", Exit.BAD_DATA)
@@ -127,11 +129,23 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row | BrokenRow]:
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     line = 0
-    for batch in _parquet(path).iter_batches(PARQUET_BATCH_ROWS):
+    for batch in _batches(path):
         names = batch.schema.names
         for cells in zip(*map(_column_cells, batch.columns), strict=True):
             line += 1
             yield Row(line, dict(zip(names, cells, strict=True)))
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    batches = _parquet(path).iter_batches(PARQUET_BATCH_ROWS)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (OSError, ValueError) as error:
+            raise Refusal(f"{path} is damaged: {error}", Exit.BAD_DATA) from error
+        if batch is None:
+            return
+        yield batch
 
 
 def _column_cells(column: pa.Array) -> list[Any]:

@@ -1,12 +1,10 @@
 """Sends a file's records over the front door's stream and writes down what was not taken."""
 
 import asyncio
-import csv
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import grpc
@@ -18,6 +16,7 @@ from huaxiang.type.v1 import revision_pb2
 from cli.exits import Exit, Refusal
 from cli.importing.mapping import FileMapping
 from cli.importing.records import BadRow, record_of
+from cli.importing.rejects import Rejects
 from cli.importing.rows import BrokenRow, read_rows
 from cli.suite.patience import PATIENCE_S, CutShort, patiently
 
@@ -46,6 +45,8 @@ class ImportResult:
     broken: int = 0
     left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    event_types: dict[str, int] = field(default_factory=dict)
+    """How many rows tell of each type of event, whatever became of them."""
     revision: str = ""
 
     @property
@@ -62,36 +63,42 @@ class ImportResult:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
-class Rejects:
-    """The rejects file: line, what became of the row, field, reason. Holds no value of a row. Made on first use."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: Any = None
-        self._writer: Any = None
-
-    def __enter__(self) -> "Rejects":
-        self.path.unlink(missing_ok=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, line: int, outcome: str, where: str, reason: str) -> None:
-        if self._writer is None:
-            self._file = self.path.open("w", encoding="utf-8-sig", newline="")
-            self._writer = csv.writer(self._file)
-            self._writer.writerow(["line", "outcome", "field", "reason"])
-        self._writer.writerow([line, outcome, where, reason])
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     lines: list[int]
     records: list[record_pb2.Record]
+
+
+class _Outbox:
+    """The batches of a file on their way: those that wait for an answer, then those that are still to be read."""
+
+    def __init__(self, batches: Iterator[_Batch], lane: Any) -> None:
+        self.unanswered: deque[_Batch] = deque()
+        self.failure: Exception | None = None
+        self._batches = batches
+        self._lane = lane
+
+    async def messages(self, room: asyncio.Semaphore) -> AsyncIterator[pb.IngestEventStreamRequest]:
+        """What an earlier stream was not told about, then the rest of the file."""
+        for batch in list(self.unanswered):
+            await room.acquire()
+            yield self._message(batch)
+        while (read := self._read()) is not None:
+            self.unanswered.append(read)
+            await room.acquire()
+            yield self._message(read)
+
+    def _read(self) -> _Batch | None:
+        """gRPC would take an error in here for a call that was cancelled: it is kept, and what was read is sent."""
+        try:
+            return next(self._batches, None)
+        except Exception as error:
+            self.failure = error
+            return None
+
+    def _message(self, batch: _Batch) -> pb.IngestEventStreamRequest:
+        request = pb.IngestEventsRequest(records=batch.records, lane=self._lane)
+        return pb.IngestEventStreamRequest(batch=request)
 
 
 async def send_file(
@@ -101,34 +108,37 @@ async def send_file(
     rejects: Rejects,
     progress: Callable[[int], None],
     encoding: str | None = None,
+    result: ImportResult | None = None,
 ) -> ImportResult:
-    """Imports a file. Repeatable: records known already change nothing. `progress` hears of rows acknowledged.
+    """Imports a file. Repeatable: records known already change nothing. `progress` hears of rows acknowledged; `result`
+    grows while it runs.
 
     When identity is away for a moment, what it has not answered is sent again. Raises Refusal when it does not come to
-    an end with every row answered.
+    an end with every row answered, and what reading the file raises, once all that was read is answered.
     """
-    result = ImportResult()
-    batches = _batches(path, mapping, rejects, result, encoding)
-    unanswered: deque[_Batch] = deque()
+    result = ImportResult() if result is None else result
     lane = _LANES[mapping.lane]
+    outbox = _Outbox(_batches(path, mapping, rejects, result, encoding), lane)
+    stub = IngestServiceStub(channel)
 
     async def stream_on() -> None:
         room = asyncio.Semaphore(MESSAGES_IN_FLIGHT)
-        call = IngestServiceStub(channel).IngestEventStream(_requests(batches, unanswered, room, lane))
+        call = stub.IngestEventStream(outbox.messages(room))
         try:
             async for answer in call:
                 room.release()
-                batch = unanswered.popleft()
+                batch = outbox.unanswered.popleft()
                 _note(answer.batch, batch.lines, rejects, result)
                 result.revision = answer.batch.revision.token
                 progress(len(batch.lines))
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.INTERNAL and error.details() == BROKEN_WRITE:
-                raise CutShort from error
-            raise
+            if error.code() is not grpc.StatusCode.INTERNAL or error.details() != BROKEN_WRITE:
+                raise
+            await stub.IngestEvents(pb.IngestEventsRequest(lane=lane))  # raises why, if that lasts
+            raise CutShort from error
         finally:
             call.cancel()
-        if unanswered:
+        if outbox.unanswered:
             raise CutShort
 
     try:
@@ -136,34 +146,22 @@ async def send_file(
     except CutShort:
         problem = f"identity ended the import after {result.rows:,} rows were read; import the file again"
         raise Refusal(problem, Exit.NOT_REACHED) from None
+    if outbox.failure is not None:
+        raise outbox.failure
     return result
-
-
-async def _requests(
-    batches: Iterator[_Batch], unanswered: deque[_Batch], room: asyncio.Semaphore, lane: Any
-) -> AsyncIterator[pb.IngestEventStreamRequest]:
-    """What an earlier stream was not told about, then the rest of the file."""
-    for batch in list(unanswered):
-        await room.acquire()
-        yield _message(batch, lane)
-    for batch in batches:
-        unanswered.append(batch)
-        await room.acquire()
-        yield _message(batch, lane)
-
-
-def _message(batch: _Batch, lane: Any) -> pb.IngestEventStreamRequest:
-    return pb.IngestEventStreamRequest(batch=pb.IngestEventsRequest(records=batch.records, lane=lane))
 
 
 def dry_run(
-    path: Path, mapping: FileMapping, rejects: Rejects, progress: Callable[[int], None], encoding: str | None
-) -> ImportResult:
-    """Reads and maps every row and sends nothing."""
-    result = ImportResult()
+    path: Path,
+    mapping: FileMapping,
+    rejects: Rejects,
+    progress: Callable[[int], None],
+    encoding: str | None,
+    result: ImportResult,
+) -> None:
+    """Reads and maps every row and sends nothing; `result` grows while it runs."""
     for batch in _batches(path, mapping, rejects, result, encoding):
         progress(len(batch.lines))
-    return result
 
 
 def _batches(
@@ -177,11 +175,14 @@ def _batches(
             _reject(rejects, result, row.line, "", row.problem)
             continue
         try:
-            records.append(record_of(row.cells, mapping))
+            record = record_of(row.cells, mapping)
         except BadRow as error:
             _reject(rejects, result, row.line, error.column, error.problem)
             continue
+        records.append(record)
         lines.append(row.line)
+        if mapping.event is not None:
+            result.event_types[record.event.type] = result.event_types.get(record.event.type, 0) + 1
         if len(records) == RECORDS_PER_MESSAGE:
             yield _Batch(lines, records)
             lines, records = [], []
@@ -199,12 +200,9 @@ def _note(answer: pb.IngestEventsResponse, lines: list[int], rejects: Rejects, r
     for line, outcome in zip(lines, answer.results, strict=True):
         status = _STATUS.get(outcome.status, "refused")
         setattr(result, status, getattr(result, status) + 1)
-        if status == "differs":
-            rejects.add(line, status, "", "the record is known with other content; the first stands")
+        known = status in {"accepted", "repeated"}
         for refusal in outcome.refusals:
-            result.left_out += status == "accepted"
+            result.left_out += known
             reason = pb.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_").lower()
             result.count(reason)
-            rejects.add(
-                line, "left out" if status == "accepted" else status, refusal.field, refusal.hint or reason
-            )
+            rejects.add(line, "left out" if known else status, refusal.field, refusal.hint or reason)

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from servicekit.values import put_moment, put_scalar
 SCALE = 10_000
 TRUE_TEXTS = frozenset({"1", "true", "yes", "y", "t", "是"})
 FALSE_TEXTS = frozenset({"0", "false", "no", "n", "f", "否"})
+_SINGLE_DIGIT = re.compile(r"(?<![\d.+])\d(?=[-: T]|$)")
+"""Of a month, a day or an hour."""
 INT64 = range(-(2**63), 2**63)
 
 
@@ -32,12 +35,14 @@ def number(cell: Any) -> int:
             scaled = Decimal(text) * SCALE
         except InvalidOperation:
             raise BadCell("is not a number") from None
+        except DecimalException:
+            raise BadCell("is too large") from None
     if not scaled.is_finite():
         raise BadCell("is not a number")
+    if not INT64[0] <= scaled <= INT64[-1]:
+        raise BadCell("is too large")
     if scaled != scaled.to_integral_value():
         raise BadCell("has more than four decimals")
-    if int(scaled) not in INT64:
-        raise BadCell("is too large")
     return int(scaled)
 
 
@@ -49,7 +54,7 @@ def moment(cell: Any, zone: ZoneInfo) -> dt.datetime:
         found = dt.datetime.combine(cell, dt.time())
     else:
         try:
-            found = dt.datetime.fromisoformat(str(cell).strip().replace("/", "-"))
+            found = _read(str(cell))
         except ValueError:
             raise BadCell("is not a time such as 2026-06-30 12:00:00") from None
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
@@ -62,9 +67,14 @@ def date(cell: Any) -> dt.date:
     if isinstance(cell, dt.date):
         return cell
     try:
-        return dt.date.fromisoformat(str(cell).strip().replace("/", "-")[:10])
+        return _read(str(cell)).date()
     except ValueError:
         raise BadCell("is not a date such as 2026-06-30") from None
+
+
+def _read(text: str) -> dt.datetime:
+    """ISO 8601, or as spreadsheets write it: 2026/6/3 9:05. Raises ValueError."""
+    return dt.datetime.fromisoformat(_SINGLE_DIGIT.sub(r"0\g<0>", text.strip().replace("/", "-")))
 
 
 def boolean(cell: Any) -> bool:
@@ -101,7 +111,7 @@ def _put_list(target: value_pb2.Value, cell: Any, zone: ZoneInfo) -> None:
     if isinstance(cell, str):
         try:
             cell = json.loads(cell, parse_float=Decimal)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadCell("is not a JSON list") from None
     if not isinstance(cell, list):
         raise BadCell("is not a list")
