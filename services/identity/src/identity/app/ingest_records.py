@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
 
-from identity.app.encoding import ChangeKind, Encoding
+from identity.app.append_changes import append_changes
+from identity.app.change_graph import IdsTaken
+from identity.app.encoding import Encoding
 from identity.app.hot_keys import HotKeys, Learned
 from identity.app.keep_facts import keep_facts
 from identity.app.keying import Keyed, KeyedRecord, find_keys, key_record
@@ -22,11 +23,10 @@ from identity.app.store_changes import store_relinked
 from identity.app.tombstones import without_erased
 from identity.domain.linking import Standing
 from identity.domain.normalise import Problem
-from identity.domain.person_ids import IdBlocks
 from identity.domain.policy import Policy
 from identity.domain.record import UNKNOWN_ANCHOR, Arrival, Refusal, ResolvedEvent
 from identity.store.ports import RecordKey, Stores, Vault
-from identity.store.rows import Counters, KnownRecord, LedgerRow, PersonRow, Sighting
+from identity.store.rows import Counters, KnownRecord, LedgerRow, Sighting
 
 _DIFFERS = Refusal(
     "record_id",
@@ -124,9 +124,9 @@ class IngestRecords:
         admission = _admit(stores, batch)
         fresh = tuple(admission.fresh.values())
         found = find_keys(tenant, fresh, stores.keys, stores.edges, self._hot, counters.next_key_id)
-        blocks = _Blocks(counters.blocks)
+        take = IdsTaken(counters.blocks)
         change = GraphChange({key_id: row for key_id, (row, _) in found.new_keys.items()}, found.changed)
-        relinked = relink(stores, tenant, change, policy, blocks.take)
+        relinked = relink(stores, tenant, change, policy, take)
         sealed = {
             key_id: self._vault.seal(tenant, identifier.value, row.hash)
             for key_id, (row, identifier) in found.new_keys.items()
@@ -151,11 +151,11 @@ class IngestRecords:
             Counters(
                 counters.next_key_id + len(found.new_keys),
                 counters.next_ingest_sequence + len(events),
-                blocks.left,
+                take.left,
                 counters.policy_version,
             ),
         )
-        revision = self._append(stores, batch, persons, events)
+        revision = append_changes(stores, self._encoding, tenant, batch.lane, persons, events)
         person_ids = [rows[key_id].person_id if key_id in rows else 0 for key_id in anchors]
         other = Lane.LIVE if batch.lane is Lane.BULK else Lane.BULK
         revision = revision.at(other, stores.persons.latest_version(tenant, set(person_ids) - {0}, other))
@@ -164,43 +164,6 @@ class IngestRecords:
             for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
         )
         return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs, erasures))
-
-    def _append(
-        self,
-        stores: Stores,
-        batch: Batch,
-        persons: Sequence[PersonRow],
-        events: Sequence[ResolvedEvent],
-    ) -> Revision:
-        """Persons first: whoever reads an event knows its person. Rows keep the position as their version."""
-        versions: dict[int, int] = {}
-
-        def entry_of(row: PersonRow) -> Entry:
-            def payload(position: int) -> bytes:
-                versions[row.person_id] = position
-                return self._encoding.versioned(row.entry, position)
-
-            return Entry(ChangeKind.PERSON, batch.tenant, payload)
-
-        entries = [entry_of(row) for row in persons]
-        entries += [Entry(ChangeKind.EVENT, batch.tenant, self._encoding.event(event)) for event in events]
-        revision = stores.changes.append(batch.lane, entries)
-        stores.persons.save(
-            batch.tenant,
-            [row._replace(version=versions[row.person_id], lane=int(batch.lane)) for row in persons],
-        )
-        return revision
-
-
-class _Blocks:
-    """Hands out person ids while a batch is linked."""
-
-    def __init__(self, blocks: IdBlocks) -> None:
-        self.left = blocks
-
-    def take(self, strong: bool) -> int:
-        person_id, self.left = self.left.take(strong)
-        return person_id
 
 
 def _with_known_anchors(stores: Stores, batch: Batch) -> Batch:

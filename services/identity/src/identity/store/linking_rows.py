@@ -9,9 +9,9 @@ from identity.domain.verdicts import Operation
 
 
 class Mark:
-    """What must be looked up beside a key. Kept at the key, so that a key without marks costs no look-up; bits of a number, of
-    which one may stay when what it points at is gone. BLOCKED: the tenant's policy forbids it to link. QUARANTINED: too many keys
-    hang together with it."""
+    """What must be looked up beside a key, as bits of a number kept at the key: one without marks costs no look-up. A
+    bit may stay when what it points at is gone. BLOCKED: the tenant's policy forbids it to link. QUARANTINED: too many
+    keys hang together with it."""
 
     CONFLICT: Final = 1
     VERDICT: Final = 2
