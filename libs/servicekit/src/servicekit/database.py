@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from threading import Lock
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
@@ -32,6 +33,7 @@ from servicekit.engines import (
 )
 from servicekit.errors import QueueFull, Unavailable
 from servicekit.group_commit import GroupCommit
+from servicekit.hold import Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,11 +57,14 @@ class Database:
     """Owns the engines and threads of one store. Close it; safe to use from one event loop and any
     threads."""
 
-    def __init__(self, engines: Engines, writers: int, readers: int, queued_writes: int) -> None:
+    def __init__(
+        self, engines: Engines, writers: int, readers: int, queued_writes: int, hold: Hold | None = None
+    ) -> None:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if engines.writer.dialect.name == "sqlite" else "postgresql"
         )
         self.commits = Commits()
+        self._hold = hold
         self._writer = engines.writer
         self._reader = engines.reader
         self._snapshots = engines.snapshots
@@ -82,15 +87,19 @@ class Database:
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
         queued_writes: int = QUEUED_WRITES,
         statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        alone: bool = False,
     ) -> "Database":
         """Opens `sqlite:///<path>` (the folder is made) or `postgresql://...`.
 
+        With `alone` no other process may open an SQLite store so until this one is closed: raises InUse.
         `synchronous` is SQLite's: with NORMAL a power cut may lose the last acknowledged writes. Raises
         ValueError for another kind of URL; a Postgres that cannot be reached shows at the first use.
         """
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return cls(sqlite_engines(parsed, synchronous), 1, SQLITE_READERS, queued_writes)
+            engines = sqlite_engines(parsed, synchronous)
+            hold = Hold(Path(engines.writer.url.database or "")) if alone else None
+            return cls(engines, 1, SQLITE_READERS, queued_writes, hold)
         if parsed.get_backend_name() == "postgresql":
             engines = postgres_engines(parsed, statement_timeout_ms)
             return cls(engines, POSTGRES_CONNECTIONS, POSTGRES_CONNECTIONS, queued_writes)
@@ -209,6 +218,8 @@ class Database:
         self._stream_threads.shutdown(wait=True, cancel_futures=True)
         for engine in (self._snapshots, self._reader, self._writer):
             engine.dispose()
+        if self._hold is not None:
+            self._hold.release()
 
     def _submit_write(self, work: Callable[[Connection], T]) -> "Future[T]":
         context = contextvars.copy_context()

@@ -22,6 +22,7 @@ from servicekit.calls import MAX_UNARY_S, CallInterceptor
 from servicekit.clock import ClockFileError
 from servicekit.config import ConfigError
 from servicekit.consumer import CONSUMERS, ConsumerState
+from servicekit.hold import InUse
 from servicekit.logging import logger
 from servicekit.migrations import DataNewer
 from servicekit.principal import Authenticator, KeyFileError
@@ -48,6 +49,7 @@ EXIT_STOPPED = 0
 EXIT_PORT_IN_USE = 69
 EXIT_WORKER_FAILED = 70
 EXIT_DATA_NEWER = 65
+EXIT_STORE_IN_USE = 75
 EXIT_CONFIG = 78
 
 
@@ -189,7 +191,7 @@ def serve(build: Callable[[], Awaitable[ServiceApp]]) -> int:
     printed.
 
     `build` runs on the loop. Codes: 0 stopped, 65 data of a newer version, 69 port in use, 70 a worker
-    failed, 78 configuration.
+    failed, 75 another process has the store, 78 configuration.
     """
 
     async def main() -> int:
@@ -206,6 +208,8 @@ def serve(build: Callable[[], Awaitable[ServiceApp]]) -> int:
         return _complain(error, EXIT_DATA_NEWER)
     except PortInUse as error:
         return _complain(error, EXIT_PORT_IN_USE)
+    except InUse as error:
+        return _complain(error, EXIT_STORE_IN_USE)
 
 
 def _spare_the_collector() -> None:

@@ -217,7 +217,7 @@ async def build() -> ServiceApp:
         install(tracer_from_environment(SERVICE, os.environ))
         authenticator = KeyFileAuthenticator(config.keys)
         clock = clock_from(config.clock)
-        database = Database.open(config.store_url, synchronous=config.synchronous)
+        database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     except ValueError as error:
         raise ConfigError([str(error)]) from error
     transport, neighbours = Transport(), _neighbours(config, key)

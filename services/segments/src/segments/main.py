@@ -183,7 +183,7 @@ async def build() -> ServiceApp:
     config = read(Config, os.environ)
     authenticator = KeyFileAuthenticator(config.keys)
     channel = connect(config.tagging_target, key=config.service_key(), services=CALLED)
-    database = Database.open(config.store_url, synchronous=config.synchronous)
+    database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     wiring = await wire(
         database,
         channel,
