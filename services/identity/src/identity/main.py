@@ -215,7 +215,7 @@ async def build() -> ServiceApp:
         install(tracer_from_environment(SERVICE, os.environ))
         secret = read_secret_file(config.secret_file)
         kms = open_key_ring(secret, config.sealing_keys, os.environ)
-        database = Database.open(config.store_url, synchronous=config.synchronous)
+        database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
         wiring = wire(
             database,
             secret,

@@ -338,7 +338,7 @@ async def build() -> ServiceApp:
     try:
         install(tracer_from_environment(SERVICE, os.environ))
         key = config.service_key()
-        database = Database.open(config.store_url, synchronous=config.synchronous)
+        database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     except (OSError, ValueError) as error:
         raise ConfigError([str(error)]) from error
     store = open_store(database, config.folder, clock_from(config.clock))
