@@ -207,12 +207,14 @@ class RunningTagging:
 
 
 @asynccontextmanager
-async def running(url: str, folder: Path, identity_target: str) -> AsyncIterator[RunningTagging]:
+async def running(
+    url: str, folder: Path, identity_target: str, **settings: Any
+) -> AsyncIterator[RunningTagging]:
     """A tagging over this store and folder, as a process would start it."""
     database = Database.open(url, synchronous="NORMAL")
     store = open_store(database, folder, SystemClock())
     channel = identity_channel(identity_target, "key-of-service")
-    config = Config(keys=folder, service_key_file=folder)
+    config = Config(keys=folder, service_key_file=folder, **settings)
     part = wire_facts(store, channel, config)
     workers = [asyncio.ensure_future(worker()) for worker in part.workers]
     try:

@@ -26,6 +26,10 @@ class Config:
     )
     lake_flush_bytes: int = setting("HUAXIANG_LAKE_FLUSH_BYTES", integer(1, 10**10), default=64 * 1024**2)
     lake_flush_after_s: float = setting("HUAXIANG_LAKE_FLUSH_AFTER_S", number(1, 10**6), default=300.0)
+    erase_files_after_s: float = setting(
+        "HUAXIANG_ERASE_FILES_AFTER_S", number(0, 10**9), default=7 * 86_400.0
+    )
+    lake_readers_s: float = setting("HUAXIANG_LAKE_READERS_S", number(0, 10**6), default=60.0)
     changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9

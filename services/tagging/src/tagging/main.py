@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 from huaxiang.identity.v1 import change_service_pb2 as identity_change_service_pb2
-from huaxiang.identity.v1 import person_service_pb2, tenant_settings_service_pb2
+from huaxiang.identity.v1 import person_service_pb2, privacy_service_pb2, tenant_settings_service_pb2
 from huaxiang.tagging.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -61,6 +61,7 @@ from tagging.app.explain import Explain
 from tagging.app.export_index import ExportIndex
 from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
 from tagging.app.flush_lake import FlushLake
+from tagging.app.forget_persons import ForgetPersons
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody
 from tagging.app.put_reference_rows import PutReferenceRows
@@ -76,6 +77,7 @@ from tagging.store.column_export import ColumnExport
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_forgetting import LakeForgetting
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import FactStores
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
@@ -92,6 +94,7 @@ from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import TagStores
 from tagging.workers.acknowledge import Acknowledge
 from tagging.workers.computations import ComputationWorker
+from tagging.workers.forgetting import ForgettingWorker
 from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
 from tagging.workers.lake_flush import LakeFlushing
 from tagging.workers.value_upkeep import ValueUpkeep
@@ -230,7 +233,20 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             LakeServicer(database, store.facts_freshness(), flush_lake, store.manifest),
         ),
     )
-    return Part(services, (consumer.run, acknowledge.run, flushing.run), (consumer.state,))
+    forgetting = ForgettingWorker(
+        identity,
+        ForgetPersons(
+            database,
+            facts,
+            store.manifest,
+            LakeForgetting(store.lake.root),
+            readers_s=config.lake_readers_s,
+        ),
+        store.clock,
+        rewrite_after_s=config.erase_files_after_s,
+    )
+    workers = (consumer.run, acknowledge.run, flushing.run, forgetting.run)
+    return Part(services, workers, (consumer.state,))
 
 
 @dataclass(frozen=True)
@@ -327,6 +343,7 @@ def identity_channel(target: str, key: str) -> grpc.aio.Channel:
             identity_change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
             tenant_settings_service_pb2.DESCRIPTOR.services_by_name["TenantSettingsService"],
             person_service_pb2.DESCRIPTOR.services_by_name["PersonService"],
+            privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
         ),
     )
 

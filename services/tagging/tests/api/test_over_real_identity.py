@@ -1,13 +1,23 @@
 """Tagging over identity itself, both served: what goes in at the front door arrives here."""
 
+import asyncio
 import datetime as dt
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from huaxiang.identity.v1 import identifier_pb2, ingest_service_pb2, ingest_service_pb2_grpc, record_pb2
+from huaxiang.identity.v1 import (
+    identifier_pb2,
+    ingest_service_pb2,
+    ingest_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
+    record_pb2,
+)
+from huaxiang.tagging.v1 import lake_service_pb2, lake_service_pb2_grpc
 from huaxiang.type.v1 import revision_pb2, value_pb2
 from scripted_identity import RunningTagging, running
 from servicekit.clock import ManualClock
@@ -24,7 +34,9 @@ LIVE, BULK = revision_pb2.LANE_LIVE, revision_pb2.LANE_BULK
 async def front_door(tmp_path: Path) -> AsyncIterator[LocalServer]:
     folder = tmp_path / "identity"
     database = Database.open(f"sqlite:///{folder / 'identity.db'}", synchronous="NORMAL")
-    wiring = identity_main.wire(database, secrets.token_bytes(32), ManualClock(NOW), ("tagging",))
+    wiring = identity_main.wire(
+        database, secrets.token_bytes(32), ManualClock(NOW), ("tagging",), erasers=("tagging",)
+    )
     async with serving(wiring.services, folder, name="identity") as server:
         yield server
     await wiring.ingest.close()
@@ -35,7 +47,8 @@ async def front_door(tmp_path: Path) -> AsyncIterator[LocalServer]:
 async def tagging(
     database_url: str, tmp_path: Path, front_door: LocalServer
 ) -> AsyncIterator[RunningTagging]:
-    async with running(database_url, tmp_path / "tagging", front_door.target) as started:
+    settings = {"erase_files_after_s": 0.0, "lake_readers_s": 0.0}
+    async with running(database_url, tmp_path / "tagging", front_door.target, **settings) as started:
         yield started
 
 
@@ -96,3 +109,44 @@ async def test_persons_that_turn_out_to_be_one_are_merged(
     assert {asked: person.person_id for asked, person in living.items()} == {one: merged, other: merged}
     events = read(facts.events.of_persons, "t1", [merged])[merged]
     assert [event.event_id for event in events] == ["o1", "o2"]
+
+
+async def test_an_erased_person_is_masked_at_once_and_gone_when_confirmed(
+    front_door: LocalServer, tagging: RunningTagging
+) -> None:
+    """In rows and in files; the events of others stay."""
+    people, revision = await ingest(
+        front_door,
+        order("o1", 10_000, member_id="M1"),
+        order("o2", 20_000, member_id="M2"),
+        order("o3", 30_000, member_id="M1"),
+    )
+    await tagging.reach(revision)
+    lake = lake_service_pb2_grpc.LakeServiceStub(tagging.server.connect("admin"))
+    await lake.FlushLake(lake_service_pb2.FlushLakeRequest())
+    await ingest(front_door, order("o4", 40_000, member_id="M1"))
+    privacy = privacy_service_pb2_grpc.PrivacyServiceStub(front_door.connect("admin"))
+    request = privacy_service_pb2.ErasePersonRequest(person_id=people[0], reason="request 1")
+    erased = await privacy.ErasePerson(request)
+    await tagging.reach(parse_token(erased.revision.token))
+    facts, store = tagging.store.facts, tagging.store
+    assert not store.database.read_now(facts.key_map.living, "t1", [people[0]])
+    assert not store.database.read_now(facts.key_map.persons, "t1", people)[people[0]].attributes
+    status = privacy_service_pb2.GetErasureRequest(person_id=people[0])
+    for _ in range(100):
+        confirmed = {
+            each.service: each.HasField("time")
+            for each in (await privacy.GetErasure(status)).erasure.confirmations
+        }
+        if confirmed["tagging"]:
+            break
+        await asyncio.sleep(0.1)
+    assert confirmed["tagging"]
+    files = store.database.read_now(store.manifest.files, "t1")
+    stored = [path for path in store.lake.root.rglob("*") if path.is_file()]
+    assert [store.lake.path(file) for file in files] == [str(path) for path in stored]
+    assert [event for path in stored for event in pq.read_table(path)["event_id"].to_pylist()] == ["o2"]
+    left, _ = store.database.read_now(store.manifest.recent, "t1", 0, 100)
+    assert [event.event_id for event in left] == ["o2"]
+    other = store.database.read_now(facts.events.of_persons, "t1", [people[1]])[people[1]]
+    assert [event.event_id for event in other] == ["o2"]

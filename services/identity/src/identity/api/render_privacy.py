@@ -60,6 +60,7 @@ def unconfirmed(
                 person_ids=row.person_ids,
                 key_ids=row.key_ids,
                 revision=Revision(service, epoch, live=row.position).to_proto(),
+                time=timestamp(row.time_us),
             )
             for tenant, row in rows
         ]

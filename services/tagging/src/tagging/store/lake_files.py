@@ -90,13 +90,14 @@ class LakeFolder:
             use_dictionary=["type", "source"],
             store_schema=False,  # Arrow's copy of the schema weighs more than the events of a quiet day
         )
-        _sync(hidden)
+        sync(hidden)
         hidden.rename(final)
-        _sync(folder)
+        sync(folder)
         return LakeFile(str(final.relative_to(self.root)), day, events.num_rows, final.stat().st_size)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Returns when a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -284,6 +284,29 @@ class Manifest(Protocol):
         """Names files; false, and nothing changes, when another flush was faster."""
         ...
 
+    def replace(
+        self, connection: Connection, tenant: str, gone: Sequence[str], files: Sequence[LakeFile]
+    ) -> None:
+        """Names files in the place of others."""
+        ...
+
+
+class Forgetting(Protocol):
+    """Removes the events of keys that were erased."""
+
+    def rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
+        """Removes the rows; returns how many there were."""
+        ...
+
+    def rewritten(self, file: LakeFile, key_ids: Collection[int], name: str) -> LakeFile | None:
+        """Writes and syncs a copy of a file without the events of the keys, under a name of its own; None when the file
+        has none of them. A copy without events is left out: its count is 0. Blocks."""
+        ...
+
+    def remove(self, paths: Collection[str]) -> None:
+        """Removes files that the manifest names no more; one that is gone already is fine. Blocks."""
+        ...
+
 
 class LakeWriter(Protocol):
     """Writes files of the lake; a flush is collected page by page."""

@@ -77,3 +77,17 @@ class SqlManifest:
             [(tenant, file.path, days(file.day), file.event_count, file.size_bytes) for file in files],
         )
         return True
+
+    def replace(
+        self, connection: Connection, tenant: str, gone: Sequence[str], files: Sequence[LakeFile]
+    ) -> None:
+        execute_many(
+            connection,
+            "DELETE FROM lake_file WHERE tenant = ? AND path = ?",
+            [(tenant, path) for path in gone],
+        )
+        execute_many(
+            connection,
+            "INSERT INTO lake_file (tenant, path, day, event_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
+            [(tenant, file.path, days(file.day), file.event_count, file.size_bytes) for file in files],
+        )

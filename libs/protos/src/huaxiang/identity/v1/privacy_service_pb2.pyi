@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from huaxiang.identity.v1 import erasure_pb2 as _erasure_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
@@ -187,6 +188,7 @@ class UnconfirmedErasure(_message.Message):
     PERSON_IDS_FIELD_NUMBER: _builtins.int
     KEY_IDS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Whose."""
     erasure_id: _builtins.int
@@ -203,6 +205,10 @@ class UnconfirmedErasure(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """Where identity's changelog says so: a service that follows it has masked the keys when it has come this far."""
 
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When the person was erased."""
+
     def __init__(
         self,
         *,
@@ -211,10 +217,11 @@ class UnconfirmedErasure(_message.Message):
         person_ids: _abc.Iterable[_builtins.int] | None = ...,
         key_ids: _abc.Iterable[_builtins.int] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasure_id", b"erasure_id", "key_ids", b"key_ids", "person_ids", b"person_ids", "revision", b"revision", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasure_id", b"erasure_id", "key_ids", b"key_ids", "person_ids", b"person_ids", "revision", b"revision", "tenant", b"tenant", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
