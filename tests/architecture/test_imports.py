@@ -14,6 +14,11 @@ LIBRARIES = ("servicekit", "rules", "simulator", "sandbox")
 PORTS = {
     "store.ports",
     "store.privacy_ports",
+    "store.linking_ports",
+    "store.linking_rows",
+    "store.matching.linker",
+    "store.matching.ports",
+    "store.matching.rows",
     "store.tag_ports",
     "store.rows",
     "store.privacy_rows",

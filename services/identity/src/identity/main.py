@@ -53,14 +53,15 @@ from identity.app.get_contact_points import GetContactPoints
 from identity.app.get_person import GetPerson
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import IngestRecords
-from identity.app.policies import PolicyBook
 from identity.app.journal_erasures import JournalErasures
+from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.resolve_identifiers import ResolveIdentifiers
 from identity.app.scrub_erased import ScrubErased
 from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
+from identity.match_wiring import wire_matching
 from identity.standards.load import load_standards
 from identity.store.key_checks import record_keys, require_known_keys
 from identity.store.keyring import SecretUnusable, open_key_ring
@@ -70,6 +71,7 @@ from identity.store.sql import open_stores
 from identity.store.tombstone_journal import JournalDamaged, TombstoneJournal
 from identity.store.vault import KeyVault, read_secret_file
 from identity.workers.keep_sealed import keep_sealed
+from identity.workers.match_runs import MatchRuns
 from identity.workers.scrub_erased import keep_scrubbing
 from identity.workers.trim_changes import trim_changes
 
@@ -87,6 +89,7 @@ class Wiring:
     ingest: IngestServicer
     reseal: Reseal
     scrub: ScrubErased
+    match_runs: MatchRuns
 
 
 def open_store(database: Database, vault: KeyVault) -> Changelog:
@@ -174,8 +177,10 @@ def wire(
     opened = partial(open_stores, changelog=changelog)
     journalling.complete(database.write_now(lambda connection: journalling.compare(opened(connection))))
     services += _privacy_services(transactions, erase_keys, journalling, vault, clock, erasers)
+    matching = wire_matching(transactions, policies, dictionary, vault, encoding, publish, clock)
+    services += (matching.service,)
     reseal = Reseal(vault, sealed_parts(standards.attributes.closed()))
-    return Wiring(database, changelog, services, ingest, reseal, ScrubErased(clock))
+    return Wiring(database, changelog, services, ingest, reseal, ScrubErased(clock), matching.runs)
 
 
 def _privacy_services(
@@ -234,6 +239,7 @@ async def build() -> ServiceApp:
         port=config.port,
         host=config.host,
         workers=(
+            wiring.match_runs.run,
             partial(
                 trim_changes,
                 database,

@@ -15,6 +15,7 @@ from identity.domain.consents import Address, Consent
 from identity.domain.evidence import Evidence
 from identity.domain.record import Identifier, StatedAddress
 from identity.store.linking_ports import Conflicts, Marks, Merges, Operations, Policies, ProbableLinks
+from identity.store.matching.ports import MatchStores
 from identity.store.privacy_ports import Audit, Erasures, Forgetting
 from identity.store.rows import (
     ContactPointRow,
@@ -241,6 +242,7 @@ class Stores:
     operations: Operations
     probable_links: ProbableLinks
     merges: Merges
+    matching: MatchStores
     policies: Policies
     sightings: Sightings
     persons: Persons

@@ -9,12 +9,14 @@ from typing import Any
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table, Text
 
+from identity.store.matching.schema import matching_tables
 from identity.store.schema_linking import linking_tables
 from identity.store.schema_privacy import privacy_tables
 
 metadata = MetaData()
 kit = kit_tables(metadata)
 linking_tables(metadata)
+matching_tables(metadata)
 privacy_tables(metadata)
 
 

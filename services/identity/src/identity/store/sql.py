@@ -3,6 +3,7 @@
 from servicekit.changelog import Changelog
 from sqlalchemy import Connection
 
+from identity.store.matching.sql_matching import open_match_stores
 from identity.store.ports import Stores
 from identity.store.sql_administration import SqlAcknowledgements, SqlChanges, SqlSettings
 from identity.store.sql_audit import SqlAudit
@@ -32,6 +33,7 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         operations=SqlOperations(connection),
         probable_links=SqlProbableLinks(connection),
         merges=SqlMerges(connection),
+        matching=open_match_stores(connection),
         policies=SqlPolicies(connection),
         sightings=SqlSightings(connection),
         persons=SqlPersons(connection),

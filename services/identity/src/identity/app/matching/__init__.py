@@ -1,0 +1,1 @@
+"""Use cases of matching: models, runs, review, evaluation."""
