@@ -15,7 +15,7 @@ from huaxiang.activation.v1 import (
     delivery_service_pb2,
     delivery_service_pb2_grpc,
 )
-from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2
+from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2, privacy_service_pb2
 from huaxiang.segments.v1 import snapshot_service_pb2
 from servicekit.changelog import Changelog
 from servicekit.client import connect
@@ -56,10 +56,12 @@ from activation.channels.wechat_template.tokens import WechatAccount
 from activation.config import AccountConfig, Config, read_accounts
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
+from activation.store.sql_forgetting import SqlForgetting
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
 from activation.workers.contact_points import ContactPoints
+from activation.workers.erasures import Erasures
 from activation.workers.failpoints import Reach, failpoint
 from activation.workers.pace import keep_doing
 from activation.workers.planner import Planner
@@ -168,6 +170,9 @@ def wire(
         partial(keep_doing, "completion", resolver.advance, LOOK_S),
         partial(keep_doing, "silence", resolver.end_silence, LOOK_S),
         partial(keep_doing, "relay", relay.round),
+        partial(
+            keep_doing, "erasures", Erasures(database, SqlForgetting(), neighbours.identity).round, LOOK_S
+        ),
         partial(keep_trimmed, database, changelog),
     ]
     workers += [
@@ -270,6 +275,7 @@ def _neighbours(config: Config, key: str) -> Neighbours:
     identity = (
         contact_point_service_pb2.DESCRIPTOR.services_by_name["ContactPointService"],
         ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
+        privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     )
     segments = (snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],)
     return Neighbours(

@@ -11,8 +11,8 @@ DEFAULT_PORT = 7103
 
 @dataclass(frozen=True)
 class Config:
-    """`keys` holds who may call; `service_key_file` the key that this service presents to tagging. The changelog is
-    kept on machine time, snapshots on the suite's clock."""
+    """`keys` holds who may call; `service_key_file` the key that this service presents to tagging and identity. The
+    changelog is kept on machine time, snapshots on the suite's clock."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -21,6 +21,7 @@ class Config:
     host: str = setting("HUAXIANG_SEGMENTS_HOST", text, default="127.0.0.1")
     port: int = setting("HUAXIANG_SEGMENTS_PORT", integer(0, 65_535), default=DEFAULT_PORT)
     tagging_target: str = setting("HUAXIANG_TAGGING_TARGET", text, default="127.0.0.1:7102")
+    identity_target: str = setting("HUAXIANG_IDENTITY_TARGET", text, default="127.0.0.1:7101")
     clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)
     synchronous: Literal["FULL", "NORMAL"] = setting(
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from huaxiang.identity.v1 import privacy_service_pb2
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -65,6 +66,7 @@ from segments.store.sql_journal import SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
+from segments.workers.erasures import ErasureConfirming
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.upkeep import upkeep
@@ -95,11 +97,13 @@ async def wire(
     channel: grpc.aio.Channel,
     clock: Clock,
     *,
+    identity: grpc.aio.Channel | None = None,
     changelog_keep_s: float = KEEP_S,
     changelog_max_bytes: int = KEEP_BYTES,
     snapshot_keep: timedelta = timedelta(days=90),
 ) -> Wiring:
-    """Brings the store to this release and memory to the store."""
+    """Brings the store to this release and memory to the store. Without a channel to identity no erasure is
+    confirmed."""
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE, sources=SOURCES)
     database.write_now(changelog.create)
@@ -115,6 +119,8 @@ async def wire(
     )
     snapshots = Snapshots(SqlSnapshotStore(), lambda: uuid.uuid4().hex, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
+
+    confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
     async def trim() -> None:
         await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)
@@ -132,6 +138,7 @@ async def wire(
             consumer.run,
             definitions.run,
             trim,
+            *confirming,
             *upkeep(
                 database,
                 stores.index,
@@ -183,11 +190,14 @@ async def build() -> ServiceApp:
     config = read(Config, os.environ)
     authenticator = KeyFileAuthenticator(config.keys)
     channel = connect(config.tagging_target, key=config.service_key(), services=CALLED)
+    privacy = (privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],)
+    identity = connect(config.identity_target, key=config.service_key(), services=privacy)
     database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     wiring = await wire(
         database,
         channel,
         clock_from(config.clock),
+        identity=identity,
         changelog_keep_s=config.changelog_keep_s,
         changelog_max_bytes=config.changelog_max_bytes,
         snapshot_keep=timedelta(days=config.snapshot_keep_days),
@@ -195,6 +205,7 @@ async def build() -> ServiceApp:
 
     async def close_channel() -> None:
         await channel.close()
+        await identity.close()
 
     return ServiceApp(
         name=SERVICE,

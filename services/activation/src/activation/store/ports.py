@@ -332,3 +332,13 @@ class TokenBucket(Protocol):
         noticeably more than `per_second`. A restart never refills it; a clock that goes back adds nothing.
         """
         ...
+
+
+class Forgetting(Protocol):
+    """Removes what points at erased persons."""
+
+    def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> bool:
+        """Removes from the persons' deliveries what leads back to an address or a provider's message, but for rows that
+        are still being sent or whose outcome is unknown; whether none of those is left. Rows stay for the counts of
+        their campaigns. Idempotent."""
+        ...

@@ -1,0 +1,40 @@
+"""What points at an erased person goes from the ledger; rows stay for the counts of their campaigns."""
+
+import pytest
+from activation.domain.delivery import DeliveryState
+from activation.store.schema import metadata
+from activation.store.sql_forgetting import SqlForgetting
+from servicekit.database import Database
+from sqlalchemy import select
+
+TABLE = metadata.tables["delivery"]
+S = DeliveryState
+
+
+def row(number: int, person_id: int, state: DeliveryState, tenant: str = "t") -> dict[str, object]:
+    plain = {column.name: 0 for column in TABLE.columns} | dict.fromkeys(("accepted_us", "clicked_us"))
+    texts = {"campaign_id": f"c{number}", "step": "send", "channel": "sms", "account": "a", "reason": ""}
+    own = {
+        "tenant": tenant,
+        "delivery_id": f"d{number}",
+        "person_id": person_id,
+        "state": int(state),
+        "dest_hash": f"hash{number}",
+        "message_id": f"m{number}",
+        "birth_key_id": 7,
+        "batch_id": None,
+    }
+    return plain | texts | own
+
+
+@pytest.mark.parametrize(
+    ("state", "done"), [(S.DELIVERED, True), (S.ACCEPTED, True), (S.SUBMITTING, False), (S.UNKNOWN, False)]
+)
+def test_what_points_at_the_person_goes(database: Database, state: DeliveryState, done: bool) -> None:
+    rows = [row(1, 1, state), row(2, 2, S.DELIVERED), row(3, 1, S.DELIVERED, "u"), row(4, 1, S.REJECTED)]
+    database.write_now(lambda c: c.execute(TABLE.insert(), rows))
+    assert database.write_now(SqlForgetting().forget, "t", [1, 9]) is done
+    read = select(TABLE.c.delivery_id, TABLE.c.dest_hash, TABLE.c.message_id, TABLE.c.birth_key_id)
+    left = {each[0]: tuple(each[1:]) for each in database.read_now(lambda c: c.execute(read).all())}
+    gone, whole = (None, "", 0), {n: (f"hash{n}", f"m{n}", 7) for n in range(1, 5)}
+    assert left == {"d1": gone if done else whole[1], "d2": whole[2], "d3": whole[3], "d4": gone}

@@ -1,0 +1,56 @@
+"""Confirms identity's erasures: an erased person leaves every segment by tagging's stream, as everybody else does who
+is not living; when that has come here, nothing of the person is counted, told or exported any more.
+"""
+
+import asyncio
+
+import grpc
+from huaxiang.identity.v1 import privacy_service_pb2 as pb
+from huaxiang.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
+from servicekit.errors import NotReached
+from servicekit.freshness import Freshness
+from servicekit.logging import logger
+from servicekit.revision import from_proto
+
+NAME = "segments"
+"""The name in identity's configuration."""
+LOOK_S = 1.0
+WAIT_S = 1.0
+
+
+class ErasureConfirming:
+    """Runs until cancelled; what fails is tried again at the next look."""
+
+    def __init__(self, identity: grpc.aio.Channel, freshness: Freshness, *, look_s: float = LOOK_S) -> None:
+        self._privacy = PrivacyServiceStub(identity)
+        self._freshness = freshness
+        self._look_s = look_s
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except grpc.aio.AioRpcError as error:
+                logger().warning("erasures were not asked for", code=error.code().name)
+            except Exception as error:
+                logger().warning("erasures were not confirmed, trying again", exc_info=error)
+            await asyncio.sleep(self._look_s)
+
+    async def look(self) -> int:
+        """One look; how many erasures it confirmed. Those that have not come here yet wait for the next."""
+        asked = pb.ListUnconfirmedErasuresRequest(service=NAME)
+        erasures = (await self._privacy.ListUnconfirmedErasures(asked)).erasures
+        confirmed = 0
+        for erasure in erasures:
+            told_at = from_proto(erasure.revision)
+            if told_at is None:
+                continue
+            try:
+                await self._freshness.reach(told_at, asyncio.get_running_loop().time() + WAIT_S)
+            except NotReached:
+                break
+            await self._privacy.ConfirmErasure(
+                pb.ConfirmErasureRequest(tenant=erasure.tenant, erasure_id=erasure.erasure_id, service=NAME)
+            )
+            confirmed += 1
+        return confirmed
