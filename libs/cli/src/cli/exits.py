@@ -76,10 +76,13 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     """The sentence and the code of an error that the system, a service or the kit gave; None for any other error."""
     import grpc
     from servicekit.errors import ServiceError
+    from servicekit.principal import KeyFileError
     from servicekit.status import reason_of
 
     if isinstance(error, ServiceError):
         return error.message, Exit.FAILED
+    if isinstance(error, KeyFileError):
+        return str(error), Exit.USAGE
     if isinstance(error, OSError):
         return _of_system(error)
     if not isinstance(error, grpc.RpcError):

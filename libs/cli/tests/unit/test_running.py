@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cli.exits import Exit, Refusal
+from cli.main import app
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
+from cli.suite.state import Process, State, write_state
 from cli.suite.supervisor import Supervisor
+from typer.testing import CliRunner
+
+ENDED = Process(pid=2**22 + 1, born="long ago")
+"""No system gives this id."""
+BIRTHS = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell births")
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def test_a_suite_whose_supervisor_lives_is_found(tmp_path: Path) -> None:
     assert found.supervisor == os.getpid()
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell births")
+@BIRTHS
 def test_a_stranger_with_the_supervisors_id_is_no_suite(
     tmp_path: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
@@ -42,3 +50,65 @@ def test_a_stranger_with_the_supervisors_id_is_no_suite(
     state = json.loads(suite.state.read_text())
     suite.state.write_text(json.dumps(state | {"supervisor": stranger.pid}))
     assert running.find(suite) is None
+
+
+@pytest.mark.parametrize(
+    "content", ['{"x": 1}', "[]", "7", "{", '{"supervisor": 1, "born": "", "processes": []}']
+)
+def test_a_damaged_state_is_no_suite(tmp_path: Path, content: str) -> None:
+    suite = SuiteFolder.chosen(tmp_path)
+    suite.state.write_text(content)
+    assert running.find(suite) is None
+    told = CliRunner().invoke(app, ["down", "--folder", str(tmp_path)])
+    assert (told.exit_code, told.output.strip()) == (Exit.OK, "no suite runs here")
+
+
+def left_behind(folder: Path, left: Process) -> SuiteFolder:
+    """A folder whose supervisor has ended and whose identity has not."""
+    suite = SuiteFolder.chosen(folder)
+    processes = {"identity": {"pid": left.pid, "born": left.born, "port": 7101, "restarts": 0}}
+    write_state(suite.state, State(ENDED, processes))
+    return suite
+
+
+@BIRTHS
+def test_what_a_killed_supervisor_left_is_stopped_and_named(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    suite = left_behind(tmp_path, Process.now(stranger.pid))
+    with (
+        pytest.raises(Refusal, match=f"identity {stranger.pid}.*huaxiang down") as refused,
+        running.held(suite),
+    ):
+        pytest.fail("the folder was held")
+    assert refused.value.code is Exit.CONFLICT
+    assert running.end(suite) == ("identity",)
+    assert not suite.state.exists()
+    with running.held(suite):
+        pass
+
+
+@BIRTHS
+def test_a_stranger_with_the_id_of_what_was_left_is_not_stopped(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    suite = left_behind(tmp_path, Process(stranger.pid, "another birth"))
+    assert running.end(suite) == ()
+    assert stranger.poll() is None
+
+
+def test_a_folder_is_held_by_one_supervisor_which_alone_writes(tmp_path: Path) -> None:
+    suite = SuiteFolder.chosen(tmp_path)
+    with running.held(suite):
+        refused = CliRunner().invoke(app, ["up", "--folder", str(tmp_path), "--base-port", "65000"])
+    assert refused.exit_code == Exit.CONFLICT
+    assert f"(process {os.getpid()})" in refused.output
+    assert not suite.secrets.exists()
+
+
+@pytest.mark.parametrize("port", ["70000", "-5", "65400"])
+def test_a_base_port_without_room_for_all_is_wrong_usage(tmp_path: Path, port: str) -> None:
+    for command in (["up"], ["demo"], ["init"], ["sandbox"]):
+        refused = CliRunner().invoke(app, [*command, "--folder", str(tmp_path), f"--base-port={port}"])
+        assert refused.exit_code == Exit.USAGE
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from cli.suite.programs import Ports, programs
 from cli.suite.providers import SMS_ACCOUNT, write_provider_files
 from cli.suite.secrets import create_secrets, derived, read_secret
 from sandbox import settings
-from servicekit.principal import KeyFileAuthenticator
+from servicekit.principal import KeyFileAuthenticator, read_key_file, write_key_file
 
 
 def files_of(folder: SuiteFolder) -> dict[str, str]:
@@ -106,3 +106,55 @@ def test_every_program_hears_of_all_targets_and_files(tmp_path: Path) -> None:
     assert environment["HUAXIANG_TRACE_FILE"] == str(tmp_path / "trace.jsonl")
     assert environment["X"] == "1"
     assert [each.ready_port for each in found] == [8400, 8101, 8102, 8103, 8104]
+
+
+def test_accounts_follow_the_ports_until_somebody_edits_them(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    write_provider_files(folder, Ports(8100))
+    write_provider_files(folder, Ports(9100))
+    assert "127.0.0.1:9401" in folder.accounts.read_text()
+    edited = folder.accounts.read_text().replace("http://127.0.0.1:9401", "https://sms.example.com")
+    folder.accounts.write_text(edited)
+    write_provider_files(folder, Ports(8100))
+    assert folder.accounts.read_text() == edited
+    assert ":8204/" in folder.sandbox_settings.read_text()
+
+
+def test_accounts_written_by_hand_stay(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    by_hand = "accounts: {}  # 商城\n".encode("gb18030")
+    folder.accounts.write_bytes(by_hand)
+    write_provider_files(folder, Ports())
+    assert folder.accounts.read_bytes() == by_hand
+
+
+def test_a_key_that_was_lost_is_made_anew_and_known(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    lost, service = read_secret(folder.admin_key), read_secret(folder.service_key)
+    folder.admin_key.unlink()
+    assert create_secrets(folder)
+    made = read_secret(folder.admin_key)
+    assert made != lost
+    authenticator = KeyFileAuthenticator(folder.keys)
+    for key in (made, service):
+        authenticator.authenticate({"authorization": f"Bearer {key}"})
+
+
+def test_a_key_that_was_taken_out_of_the_key_file_stays_out(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    kept = read_key_file(folder.keys)[1:]
+    write_key_file(folder.keys, kept)
+    assert create_secrets(folder) is False
+    assert read_key_file(folder.keys) == kept
+
+
+def test_a_damaged_key_is_told_as_such(tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    folder.admin_key.write_bytes(b"caf\xe9")
+    with pytest.raises(Refusal, match="is damaged"):
+        read_secret(folder.admin_key)

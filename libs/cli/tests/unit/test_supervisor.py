@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,13 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli.exits import Exit, Refusal
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
-from cli.suite.programs import Program
+from cli.suite.programs import Ports, Program, programs
+from cli.suite.state import Process, read_state
 from cli.suite.supervisor import Supervisor, listens, require_free_ports
 
 WITHIN_S = 60.0
@@ -130,6 +133,58 @@ def test_down_stops_the_processes_and_removes_the_state(
     until(lambda: not listens(port))
     assert running.find(folder) is None
     assert not folder.state.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no tie to a parent but on Linux")
+def test_nothing_outlives_a_supervisor_that_is_killed(
+    supervised: tuple[subprocess.Popen[bytes], SuiteFolder], port: int
+) -> None:
+    process, folder = supervised
+    pid = tiny(folder)["pid"]
+    process.kill()
+    process.wait()
+    until(lambda: not Process.now(pid).born)
+    assert not listens(port)
+    assert running.end(folder) == ()
+
+
+def test_every_port_of_a_program_must_be_free(tmp_path: Path) -> None:
+    activation = next(
+        each
+        for each in programs(
+            SuiteFolder(tmp_path), Ports(8100), sandbox=True, trace=False, own_clock=False, extra={}
+        )
+        if each.name == "activation"
+    )
+    assert activation.ports == (8104, 8204)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = int(server.getsockname()[1])
+        program = replace(activation, ready_port=1, more_ports=(taken,))
+        with pytest.raises(Refusal, match=rf"{taken} \(activation\)"):
+            require_free_ports([program])
+
+
+def test_a_start_that_is_broken_off_does_not_come_up_later(tmp_path: Path) -> None:
+    """Ctrl-C reaches the command that waits, not the suite in a session of its own."""
+    folder = SuiteFolder(tmp_path)
+    base_port = random.SystemRandom().randrange(10_000, 30_000, 10)
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "up",
+        "--detach",
+        f"--folder={tmp_path}",
+        f"--base-port={base_port}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
+        until(lambda: read_state(folder.state) is not None)
+        state = read_state(folder.state)
+        assert state is not None
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(WITHIN_S) != 0
+    assert not state.supervisor.lives()
+    assert not state.left()
 
 
 def test_the_state_of_a_supervisor_that_died_is_no_running_suite(tmp_path: Path) -> None:

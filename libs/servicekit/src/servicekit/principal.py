@@ -129,6 +129,11 @@ def write_key_file(path: Path, entries: Iterable[KeyEntry]) -> None:
     Path(temporary).replace(path)
 
 
+def read_key_file(path: Path) -> list[KeyEntry]:
+    """The entries of a key file, in its order. Raises KeyFileError."""
+    return list(_read_key_file(path).values())
+
+
 def _principal_of(entry: KeyEntry, asked_tenant: str) -> Principal:
     roles = frozenset(entry.roles)
     if asked_tenant and not _TENANT.fullmatch(asked_tenant):

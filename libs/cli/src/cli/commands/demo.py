@@ -7,6 +7,7 @@ import typer
 
 from cli.commands.options import AsJson
 from cli.exits import Exit, Refusal, reporting
+from cli.suite.programs import MAX_BASE_PORT, MIN_BASE_PORT
 
 DEFAULT_DEMO_FOLDER = Path("var/demo")
 
@@ -22,7 +23,10 @@ def demo(
         Path, typer.Option(help="Where everything lies; made anew each time.")
     ] = DEFAULT_DEMO_FOLDER,
     base_port: Annotated[
-        int | None, typer.Option(help="All ports follow from it; a free one by default.")
+        int | None,
+        typer.Option(
+            help="All ports follow from it; a free one by default.", min=MIN_BASE_PORT, max=MAX_BASE_PORT
+        ),
     ] = None,
     keep_up: Annotated[
         bool, typer.Option("--keep-up", help="Leave the suite running to look around.")

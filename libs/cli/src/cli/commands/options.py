@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
+from cli.suite.programs import MAX_BASE_PORT, MIN_BASE_PORT
+
 Folder = Annotated[
     Path | None,
     typer.Option("--folder", help="The suite's folder; HUAXIANG_FOLDER or var/huaxiang by default."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 BasePort = Annotated[
-    int, typer.Option("--base-port", help="All ports follow from it: 7100 gives 7101 to 7104.")
+    int,
+    typer.Option(
+        "--base-port",
+        help="All ports follow from it: 7100 gives 7101 to 7104.",
+        min=MIN_BASE_PORT,
+        max=MAX_BASE_PORT,
+    ),
 ]
 Who = Annotated[
     str | None,

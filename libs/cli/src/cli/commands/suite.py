@@ -66,35 +66,38 @@ def up(
     from cli.suite.starting import addresses, start_detached
     from cli.suite.supervisor import Supervisor, require_free_ports
 
-    suite = SuiteFolder.chosen(folder)
-    if running.find(suite) is not None:
-        raise Refusal(f"a suite already runs in {suite.root}; stop it with: huaxiang down", Exit.CONFLICT)
-    create_secrets(suite)
-    ports = Ports(base_port)
-    write_provider_files(suite, ports, _settings(sandbox_settings))
-    if now is not None or speed != 1.0:
-        write_clock_file(suite.clock, _moment(now), speed)
-    started = programs(suite, ports, sandbox=sandbox, trace=trace, own_clock=suite.clock.exists(), extra={})
+    suite, moment, settings = SuiteFolder.chosen(folder), _moment(now), _settings(sandbox_settings)
     if detach:
-        require_free_ports(started)
-        options = [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox"]
+        options = [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox", f"--speed={speed}"]
         options += [f"--sandbox-settings={sandbox_settings.absolute()}"] if sandbox_settings else []
+        options += [f"--now={now}"] if now is not None else []
         console.print(start_detached(suite, [*options, *(["--trace"] if trace else [])], say=notes.print))
         return
-    supervisor = Supervisor(started, suite.logs, suite.state, notes.print, lambda: not_following(ports))
-    supervisor.run(lambda: notes.print(addresses(ports, sandbox=sandbox)))
+    ports = Ports(base_port)
+    with running.held(suite):
+        own_clock = now is not None or speed != 1.0 or suite.clock.exists()
+        started = programs(suite, ports, sandbox=sandbox, trace=trace, own_clock=own_clock, extra={})
+        require_free_ports(started)
+        create_secrets(suite)
+        write_provider_files(suite, ports, settings)
+        if now is not None or speed != 1.0:
+            write_clock_file(suite.clock, moment, speed)
+        supervisor = Supervisor(started, suite.logs, suite.state, notes.print, lambda: not_following(ports))
+        supervisor.run(lambda: notes.print(addresses(ports, sandbox=sandbox)))
 
 
 @reporting
 def down(folder: Folder = None, as_json: AsJson = False) -> None:
     """Stop the suite; everything it acknowledged is stored."""
-    suite = running.find(SuiteFolder.chosen(folder))
-    if suite is not None:
-        running.stop(suite)
+    stopped = running.end(SuiteFolder.chosen(folder))
     if as_json:
-        print_json({"stopped": suite is not None})
+        print_json({"stopped": bool(stopped), "processes": stopped})
+    elif not stopped:
+        console.print("no suite runs here")
+    elif running.SUPERVISOR in stopped:
+        console.print("the suite has stopped")
     else:
-        console.print("the suite has stopped" if suite is not None else "no suite runs here")
+        console.print(f"the suite's supervisor had ended; stopped what it left: {', '.join(stopped)}")
 
 
 @reporting
@@ -105,7 +108,11 @@ def status(folder: Folder = None, as_json: AsJson = False) -> None:
     suite = running.require(SuiteFolder.chosen(folder))
     health = asyncio.run(health_of(suite))
     rows = [
-        {"name": name, **process, "health": health.get(name, "-")}
+        {
+            "name": name,
+            **{part: process[part] for part in ("pid", "port", "restarts")},
+            "health": health.get(name, "-"),
+        }
         for name, process in suite.processes.items()
     ]
     if as_json:

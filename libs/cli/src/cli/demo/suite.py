@@ -11,7 +11,7 @@ from cli.demo.state import STILL_SPEED, Demo
 from cli.exits import Exit, Refusal
 from cli.suite import running
 from cli.suite.patience import patiently
-from cli.suite.programs import DEFAULT_BASE_PORT, SERVICES, Ports
+from cli.suite.programs import DEFAULT_BASE_PORT, Ports
 from cli.suite.secrets import create_secrets
 from cli.suite.starting import start_detached
 from cli.suite.supervisor import listens
@@ -25,11 +25,9 @@ TIMINGS = {"SETTLE_S": "60", "POLL_S": "30", "NO_RECEIPT_S": "7200"}
 def clear(demo: Demo) -> None:
     """Removes an earlier demo and stops its suite. Raises Refusal when the folder holds something else."""
     root = demo.root
-    earlier = running.find(demo.folder)
     if root.exists() and any(root.iterdir()) and not (root / MARK).exists():
         raise Refusal(f"{root} is no folder of an earlier demo; choose another with --folder", Exit.CONFLICT)
-    if earlier is not None:
-        running.stop(earlier)
+    running.end(demo.folder)
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     (root / MARK).write_text("The demo makes this folder anew each time it runs.\n")
@@ -38,10 +36,7 @@ def clear(demo: Demo) -> None:
 def free_base_port() -> int:
     """The first base whose ports are all free. Raises Refusal."""
     for base in BASE_PORTS:
-        ports = Ports(base)
-        used = [ports.of(name) for name in SERVICES] + [ports.receipts]
-        used += [ports.sandbox + offset for offset in range(4)]
-        if not any(listens(port) for port in used):
+        if not any(listens(port) for port in Ports(base).every):
             return base
     tried = ", ".join(str(base) for base in BASE_PORTS)
     raise Refusal(f"ports are taken from each of {tried} on; name others with --base-port", Exit.CONFLICT)

@@ -11,6 +11,8 @@ DEFAULT_BASE_PORT = 7100
 PORT_OFFSETS = {"identity": 1, "tagging": 2, "segments": 3, "activation": 4}
 RECEIPTS_OFFSET = 104
 SANDBOX_OFFSET = 300
+SANDBOX_PORTS = 4
+MIN_BASE_PORT, MAX_BASE_PORT = 1_023, 65_535 - SANDBOX_OFFSET - SANDBOX_PORTS + 1
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,18 @@ class Ports:
 
     @property
     def sandbox(self) -> int:
-        """The first of four consecutive ports: admin, aliyun_sms, wechat, jpush."""
+        """The first of consecutive ports: admin, aliyun_sms, wechat, jpush."""
         return self.base + SANDBOX_OFFSET
+
+    @property
+    def sandboxes(self) -> tuple[int, ...]:
+        """All ports of the sandbox."""
+        return tuple(range(self.sandbox, self.sandbox + SANDBOX_PORTS))
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """All ports of a suite."""
+        return (*map(self.of, SERVICES), self.receipts, *self.sandboxes)
 
     def target(self, service: str) -> str:
         return f"127.0.0.1:{self.of(service)}"
@@ -37,12 +49,17 @@ class Ports:
 
 @dataclass(frozen=True)
 class Program:
-    """A process: `ready_port` answers a connection when it serves."""
+    """A process: `ready_port` answers a connection when it serves; `more_ports` are the others that it listens on."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     ready_port: int
+    more_ports: tuple[int, ...] = ()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.ready_port, *self.more_ports)
 
 
 def programs(
@@ -74,8 +91,15 @@ def programs(
         environment["HUAXIANG_TRACE_FILE"] = str(folder.trace)
         environment["HUAXIANG_TRACE_RATIO"] = "1"
     environment.update(extra)
+    more_ports = {"activation": (ports.receipts,)}
     started = [
-        Program(service, (sys.executable, "-m", service), environment, ports.of(service))
+        Program(
+            service,
+            (sys.executable, "-m", service),
+            environment,
+            ports.of(service),
+            more_ports.get(service, ()),
+        )
         for service in SERVICES
     ]
     if sandbox:
@@ -83,5 +107,6 @@ def programs(
         command += ["--settings", str(folder.sandbox_settings), "--port", str(ports.sandbox)]
         if own_clock:
             command += ["--clock", str(folder.clock)]
-        started.insert(0, Program("sandbox", tuple(command), environment, ports.sandbox))
+        sandbox_program = Program("sandbox", tuple(command), environment, ports.sandbox, ports.sandboxes[1:])
+        started.insert(0, sandbox_program)
     return started

@@ -1,5 +1,7 @@
 """The sandbox's accounts and activation's, made to fit each other from one secret."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -8,6 +10,7 @@ from cli.suite.folder import SuiteFolder
 from cli.suite.programs import Ports
 from cli.suite.secrets import OWNER_ONLY, derived, read_secret
 
+MARK = "# For the sandbox, made by huaxiang, which writes it anew until it is edited: "
 SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT = "sms_main", "wechat_service", "push_main"
 OFFICIAL_APP = "wx_oa"
 PUSH_APP = ""
@@ -17,9 +20,11 @@ WECHAT_TEMPLATE = "tpl_member_notice"
 
 
 def write_provider_files(folder: SuiteFolder, ports: Ports, sandbox: dict[str, Any] | None = None) -> None:
-    """Writes activation's accounts and the sandbox's settings anew; `sandbox` adds to or replaces its sections."""
+    """Writes activation's accounts and the sandbox's settings for these ports; `sandbox` adds to the settings or
+    replaces sections of them. Accounts that somebody has edited hold credentials of real providers: they stay."""
     secret = read_secret(folder.activation_secret)
-    _write(folder.accounts, {"accounts": _accounts(secret, ports)})
+    if _is_ours(folder.accounts):
+        _write(folder.accounts, {"accounts": _accounts(secret, ports)})
     settings = _sandbox(secret, ports)
     for section, content in (sandbox or {}).items():
         known = settings.get(section)
@@ -113,6 +118,21 @@ def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
     }
 
 
-def _write(path: Any, document: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
-    path.chmod(OWNER_ONLY)
+def _write(path: Path, document: dict[str, Any]) -> None:
+    content = yaml.safe_dump(document, allow_unicode=True, sort_keys=False).encode()
+    draft = path.with_suffix(".new")
+    draft.touch(OWNER_ONLY)
+    draft.write_bytes(_mark(content) + b"\n" + content)
+    draft.replace(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is as it was written here, or is not there yet."""
+    if not path.exists():
+        return True
+    mark, _, content = path.read_bytes().partition(b"\n")
+    return mark == _mark(content)
+
+
+def _mark(content: bytes) -> bytes:
+    return f"{MARK}{hashlib.sha256(content).hexdigest()[:16]}".encode()

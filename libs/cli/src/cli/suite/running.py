@@ -1,23 +1,26 @@
 """A suite that is up: where it listens, who runs it, how to call it."""
 
 import asyncio
-import json
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from servicekit.hold import Hold, InUse
+
 from cli.exits import Exit, Refusal
-from cli.suite.birth import birth
 from cli.suite.folder import SuiteFolder
 from cli.suite.secrets import DEFAULT_TENANT, read_secret
+from cli.suite.state import Process, read_state
 
 if TYPE_CHECKING:
     import grpc
 
 STOP_WITHIN_S = 40.0
+SUPERVISOR = "supervisor"
 T = TypeVar("T")
 
 
@@ -63,13 +66,10 @@ def ask(folder: SuiteFolder, service: str, work: Callable[["grpc.aio.Channel"], 
 
 def find(folder: SuiteFolder) -> RunningSuite | None:
     """The suite that runs in a folder, None when none does."""
-    try:
-        state = json.loads(folder.state.read_text())
-    except (OSError, ValueError):
+    state = read_state(folder.state)
+    if state is None or not state.supervisor.lives():
         return None
-    if not _alive(state["supervisor"]) or state.get("birth", "") != birth(state["supervisor"]):
-        return None  # it ended without a word, and its id may be somebody else's by now
-    return RunningSuite(folder, state["supervisor"], state["processes"])
+    return RunningSuite(folder, state.supervisor.pid, state.processes)
 
 
 def require(folder: SuiteFolder) -> RunningSuite:
@@ -82,30 +82,66 @@ def require(folder: SuiteFolder) -> RunningSuite:
     return suite
 
 
+@contextmanager
+def held(folder: SuiteFolder) -> Iterator[None]:
+    """Holds a folder for one supervisor. Raises Refusal when another has it, or left processes behind."""
+    try:
+        hold = Hold(folder.state)
+    except InUse as error:
+        raise Refusal(
+            f"a suite already runs in {folder.root} (process {error.pid}); stop it with: huaxiang down",
+            Exit.CONFLICT,
+        ) from error
+    try:
+        if left := _left(folder):
+            names = ", ".join(f"{name} {process.pid}" for name, process in left.items())
+            raise Refusal(
+                f"processes of an earlier suite still run in {folder.root}: {names}; stop them with: huaxiang down",
+                Exit.CONFLICT,
+            )
+        yield
+    finally:
+        hold.release()
+
+
+def end(folder: SuiteFolder) -> tuple[str, ...]:
+    """Stops the suite of a folder, or what a supervisor that was killed left of it; returns what was stopped.
+
+    Raises Refusal when something does not stop.
+    """
+    suite = find(folder)
+    if suite is not None:
+        stop(suite)
+        return (SUPERVISOR, *suite.processes)
+    left = _left(folder)
+    for process in left.values():
+        _ask_to_stop(process)
+    for name, process in left.items():
+        _wait_until_gone(name, process)
+    folder.state.unlink(missing_ok=True)
+    return tuple(left)
+
+
 def stop(suite: RunningSuite) -> None:
     """Asks the supervisor to stop and waits until it has. Raises Refusal when it does not."""
-    os.kill(suite.supervisor, signal.SIGTERM)
+    supervisor = Process.now(suite.supervisor)
+    _ask_to_stop(supervisor)
+    _wait_until_gone("the suite", supervisor)
+
+
+def _left(folder: SuiteFolder) -> dict[str, Process]:
+    state = read_state(folder.state)
+    return {} if state is None else state.left()
+
+
+def _ask_to_stop(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)
+
+
+def _wait_until_gone(name: str, process: Process) -> None:
     until = time.monotonic() + STOP_WITHIN_S
-    while _alive(suite.supervisor):
+    while process.lives():
         if time.monotonic() > until:
-            raise Refusal(f"the suite (process {suite.supervisor}) did not stop within {STOP_WITHIN_S:.0f} s")
+            raise Refusal(f"{name} (process {process.pid}) did not stop within {STOP_WITHIN_S:.0f} s")
         time.sleep(0.05)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """A child of ours that has ended and was not waited for."""
-    try:
-        ended, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return ended == pid

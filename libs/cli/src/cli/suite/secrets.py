@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from servicekit.principal import key_entry, write_key_file
+from servicekit.principal import key_entry, read_key_file, write_key_file
 
 from cli.exits import Exit, Refusal
 from cli.suite.folder import SuiteFolder
@@ -18,38 +18,44 @@ DEFAULT_TENANT = "default"
 
 
 def create_secrets(folder: SuiteFolder, seed: int | None = None) -> bool:
-    """Writes what is missing and returns whether anything was; never overwrites. Secrets made from a `seed` protect
-    nothing: they are for demos and tests."""
+    """Writes what is missing and returns whether anything was; never overwrites. A key that is made anew is added to
+    the key file. Secrets made from a `seed` protect nothing: they are for demos and tests."""
     folder.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
     draw = _drawing(seed)
     written = [
-        *(
-            _write(path, base64.b64encode(draw(path.name)))
-            for path in (folder.identity_secret, folder.activation_secret)
-        ),
-        *(
-            _write(path, base64.urlsafe_b64encode(draw(path.name)))
-            for path in (folder.admin_key, folder.service_key)
-        ),
+        path
+        for path in (folder.identity_secret, folder.activation_secret)
+        if _write(path, base64.b64encode(draw(path.name)))
     ]
-    created = any(written)
-    if not folder.keys.exists():
-        admin = key_entry(
-            read_secret(folder.admin_key), tenant=DEFAULT_TENANT, subject="admin", roles=("admin",)
+    written += [
+        path
+        for path in (folder.admin_key, folder.service_key)
+        if _write(path, base64.urlsafe_b64encode(draw(path.name)))
+    ]
+    known = read_key_file(folder.keys) if folder.keys.exists() else []
+    missing = [
+        key_entry(read_secret(path), tenant=tenant, subject=subject, roles=(role,))
+        for path, tenant, subject, role in (
+            (folder.admin_key, DEFAULT_TENANT, "admin", "admin"),
+            (folder.service_key, "*", "suite", "service"),
         )
-        service = key_entry(read_secret(folder.service_key), tenant="*", subject="suite", roles=("service",))
-        write_key_file(folder.keys, [admin, service])
+        if path in written or not known
+    ]
+    if missing:
+        write_key_file(folder.keys, [*known, *missing])
         folder.keys.chmod(OWNER_ONLY)
-        created = True
-    return created
+    return bool(written or missing)
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file. Raises Refusal when it is not there."""
+    """The secret in a file. Raises Refusal when it is not there, or not as it was made."""
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="ascii").strip()
     except OSError as error:
         problem = f"{path} cannot be read ({error.strerror}); make the suite's keys with: huaxiang init"
+        raise Refusal(problem, Exit.USAGE) from error
+    except UnicodeDecodeError as error:
+        problem = f"{path} is damaged: it holds other bytes than ASCII; put the right file back"
         raise Refusal(problem, Exit.USAGE) from error
 
 

@@ -1,18 +1,19 @@
 """Starts the suite's processes, waits until they serve, and restarts one that dies with a growing pause."""
 
-import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cli.exits import Exit, Refusal
-from cli.suite.birth import birth
 from cli.suite.programs import Program
+from cli.suite.state import Process, State, write_state
+from cli.suite.tied import tied
 
 READY_WITHIN_S = 60.0
 FOLLOW_WITHIN_S = 25.0
@@ -22,10 +23,12 @@ MAX_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A process that ran this long starts again at the first pause."""
 LOOK_S = 0.1
+FULL_BELOW_BYTES = 1_000_000
 WAITING_MARK = "waiting until "
 REFUSES_TO_START = {
     65: "its data is of a newer version",
     69: "its port is in use",
+    75: "another process has its store",
     78: "its configuration is refused",
 }
 
@@ -42,7 +45,8 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Runs in the foreground until `stop` was asked for by SIGTERM or SIGINT. `logs` gets one file per process.
+    """Runs in the foreground until `stop` was asked for by SIGTERM or SIGINT. `logs` gets one file per process. Its
+    processes end with it even when it is killed, where the system can see to that.
 
     `behind` names the services that serve, but do not yet hear of changes from those that they read; it may block.
     """
@@ -68,7 +72,8 @@ class Supervisor:
             self._write_state()
             self._wait_until_ready()
             self._wait_until_following()
-            ready()
+            if not self._stopping:
+                ready()
             while not self._stopping:
                 self._look()
                 time.sleep(LOOK_S)
@@ -83,7 +88,7 @@ class Supervisor:
         known = self._children.get(program.name)
         with (self.logs / f"{program.name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter and modules
-                program.command,
+                tied(program.command),
                 env={**os.environ, **program.environment},
                 stdout=log,
                 stderr=log,
@@ -130,7 +135,7 @@ class Supervisor:
     def _why_it_ended(self, name: str, code: int) -> str:
         log = self.logs / f"{name}.log"
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        why = REFUSES_TO_START.get(code, f"it ended with code {code}")
+        why = REFUSES_TO_START.get(code, f"it ended with code {code}{disk_note(self.logs)}")
         tail = "\n  ".join(lines[-3:])
         return f"{name} does not start: {why}\n  {tail}\n  (whole log: {log})"
 
@@ -154,14 +159,14 @@ class Supervisor:
 
     def _write_state(self) -> None:
         processes = {
-            name: {"pid": child.process.pid, "port": child.program.ready_port, "restarts": child.restarts}
+            name: {
+                **asdict(Process.now(child.process.pid)),
+                "port": child.program.ready_port,
+                "restarts": child.restarts,
+            }
             for name, child in self._children.items()
         }
-        supervisor = {"supervisor": os.getpid(), "birth": birth(os.getpid())}
-        document = json.dumps(supervisor | {"processes": processes}, indent=2)
-        draft = self.state.with_suffix(".new")
-        draft.write_text(document)
-        draft.replace(self.state)
+        write_state(self.state, State(Process.now(os.getpid()), processes))
 
     def _stop_all(self) -> None:
         """Right to left, so that nobody loses what it depends on first."""
@@ -177,6 +182,11 @@ class Supervisor:
                 child.process.wait()
 
 
+def disk_note(folder: Path) -> str:
+    """Says so when the disk is full: then no log tells why something ended."""
+    return " (the disk is full)" if shutil.disk_usage(folder).free < FULL_BELOW_BYTES else ""
+
+
 def listens(port: int) -> bool:
     """Whether something on this machine answers on a port."""
     with socket.socket() as probe:
@@ -186,7 +196,7 @@ def listens(port: int) -> bool:
 
 def require_free_ports(programs: Sequence[Program]) -> None:
     """Raises Refusal naming every port that is taken."""
-    taken = [f"{program.ready_port} ({program.name})" for program in programs if listens(program.ready_port)]
+    taken = [f"{port} ({program.name})" for program in programs for port in program.ports if listens(port)]
     if taken:
         raise Refusal(
             f"ports in use: {', '.join(taken)}; stop what listens there (huaxiang down), or choose others: "
