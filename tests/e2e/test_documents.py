@@ -1,0 +1,146 @@
+"""What the pages in docs/ tell readers to run does what they say: their examples are run as they stand."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli.exits import Exit
+from suite_process import NOW, SuiteProcess, suite_process
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+WITHIN_S = 120
+STORY_ENDS = "2026-07-01T10:00:00+08:00"
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
+    with suite_process(tmp_path_factory.mktemp("documents")) as started:
+        yield started
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a language; "shell" stands for indented ones."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    if language == "shell":
+        return re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def here(text: str, suite: SuiteProcess) -> str:
+    """An example with the folder and the ports of this suite in the place of the default ones."""
+    text = text.replace("var/huaxiang", str(suite.folder.root))
+    return re.sub(
+        r"127\.0\.0\.1:71(\d\d)", lambda found: f"127.0.0.1:{suite.base_port + int(found[1])}", text
+    )
+
+
+def printed(program: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_first_page_finds_people_and_shows_one_of_them(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    found, other = (use_it(name) for name in ("README.md", "README.zh-CN.md"))
+    assert found == other
+    assert found[0] == "make setup"
+    assert found[2].endswith(f" up --detach --now {STORY_ENDS}")
+    with suite_process(tmp_path_factory.mktemp("first"), now=STORY_ENDS) as suite:
+        environment = {**os.environ, "HUAXIANG_FOLDER": str(suite.folder.root)}
+        said = [
+            subprocess.run(
+                ["bash", "-c", line.replace(".venv/bin/huaxiang", f"{shlex.quote(sys.executable)} -m cli")],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            for line in [found[1], *found[3:-1]]
+        ]
+        people = re.search(
+            r"The preview finds (\d+) people", (ROOT / "README.md").read_text(encoding="utf-8")
+        )
+        assert people is not None
+        assert said[-3].startswith(f"{people[1]} of "), said[-3]
+        shown = re.match(r"person (\d+) \(member\)", said[-2])
+        assert shown is not None, said[-2]
+        sample = suite.command("segments", "preview", shlex.split(found[-4])[-1], "--sample", "100")
+    assert shown[1] in sample["sample_person_ids"]
+
+
+def use_it(page: str) -> list[str]:
+    """The commands of the README's block that starts with the set-up."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    block = re.search(r"^    make setup\n(?:    .*\n)+", text, re.MULTILINE)
+    assert block is not None
+    return [line.strip() for line in block[0].splitlines()]
+
+
+def test_a_record_in_and_its_portrait_out(suite: SuiteProcess) -> None:
+    (program,) = blocks("api.md", "python")
+    said = re.search(r"It prints `(.+?)`", (DOCS / "api.md").read_text(encoding="utf-8"))
+    assert said is not None
+    assert printed(here(program, suite)).strip() == said[1]
+    assert printed(here(program, suite)).strip() == said[1]
+
+
+def test_a_key_of_ones_own_works_within_a_second(suite: SuiteProcess) -> None:
+    (making,) = [block for block in blocks("api.md", "shell") if "key_sha256" in block]
+    made = subprocess.run(
+        ["bash", "-ceu", here(making, suite) + "\nsleep 1.1\nprintf %s $key"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (program,) = blocks("api.md", "python")
+    with_it = re.sub(
+        r"^key = .*$", f"key = {made.stdout.strip()!r}", here(program, suite), flags=re.MULTILINE
+    )
+    assert "order_paid" in printed(with_it)
+
+
+def test_the_example_of_an_import(suite: SuiteProcess, tmp_path: Path) -> None:
+    file = tmp_path / "visits.csv"
+    exported, rejects = blocks("importing.md", "csv")
+    file.write_text(exported, encoding="utf-8")
+    (mapping,) = blocks("importing.md", "yaml")
+    (tmp_path / "visits.yaml").write_text(mapping, encoding="utf-8")
+    for option in (["--dry-run"], []):
+        command = ["import", str(file), "--folder", str(suite.folder.root), *option]
+        ended = subprocess.run([sys.executable, "-m", "cli", *command], capture_output=True, check=False)
+        assert ended.returncode == Exit.BAD_DATA, ended.stderr
+    assert "3 accepted" in ended.stdout.decode()
+    assert (tmp_path / "visits.csv.rejects.csv").read_text(encoding="utf-8-sig") == rejects
+    found = suite.command("portrait", "member_id=M1")
+    assert found["attributes"]["member_level"] == "gold"
+    assert found["timeline"][0]["properties"]["amount"] == 199.9
+
+
+def test_the_example_of_a_campaign(suite: SuiteProcess, tmp_path: Path) -> None:
+    rows = "".join(
+        f"G{number},G{number},138000010{number:02},S1,9,{NOW[:10]} 10:00,金卡,是\n" for number in range(20)
+    )
+    file = tmp_path / "visits.csv"
+    file.write_text(blocks("importing.md", "csv")[0].splitlines()[0] + "\n" + rows, encoding="utf-8")
+    (tmp_path / "visits.yaml").write_text(blocks("importing.md", "yaml")[0], encoding="utf-8")
+    suite.command("import", str(file))
+    suite.command("segments", "create", "buyers", "--rule", "COUNT(order_paid) >= 1")
+    snapshot = suite.command("segments", "snapshot", "buyers")
+    (program,) = blocks("campaigns.md", "python")
+    said = printed(
+        here(program, suite).replace('snapshot_id = "..."', f"snapshot_id = {snapshot['snapshot_id']!r}")
+    )
+    assert "FAILED" not in said
+    assert f"planned: {snapshot['count']}" in said
+    assert "accepted:" in said
