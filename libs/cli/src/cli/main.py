@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli.commands import demo, importing, lake, portrait, reference, segments, simulate, suite, tags
+from cli.commands import demo, importing, lake, portrait, privacy, reference, segments, simulate, suite, tags
 from cli.exits import HELP, Exit, leave
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)
 app.add_typer(portrait.explain, name="explain")
 app.add_typer(lake.app, name="lake")
+app.add_typer(privacy.app, name="privacy")
 app.command("sandbox")(suite.sandbox)
 
 

@@ -15,6 +15,8 @@ from huaxiang.type.v1 import right_pb2
 from servicekit.principal import SERVICE_ROLE, Principal
 
 ALL_TENANTS_VERBS = frozenset({"watch", "bootstrap"})
+PERSON_DATA_NOUN = "person_data"
+"""All that a service holds of a person: no pattern of a service's rights carries it, only the roles that may do all."""
 
 RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
     SERVICE_ROLE: ("*",),
@@ -86,4 +88,6 @@ def _carried(roles: frozenset[str], right: str) -> bool:
         return True
     if right.rpartition(".")[2] in ALL_TENANTS_VERBS:
         return False
+    if right.split(".")[1:2] == [PERSON_DATA_NOUN]:
+        return any("*" in RIGHTS_OF_ROLE.get(role, ()) for role in roles)
     return any(fnmatchcase(right, pattern) for role in roles for pattern in RIGHTS_OF_ROLE.get(role, ()))

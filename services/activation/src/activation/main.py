@@ -15,6 +15,8 @@ from huaxiang.activation.v1 import (
     delivery_service_pb2,
     delivery_service_pb2_grpc,
 )
+from huaxiang.activation.v1 import privacy_service_pb2 as own_privacy_service_pb2
+from huaxiang.activation.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2, privacy_service_pb2
 from huaxiang.segments.v1 import snapshot_service_pb2
 from servicekit.changelog import Changelog
@@ -35,12 +37,14 @@ from sqlalchemy import Connection
 from activation.api import render
 from activation.api.campaign_servicer import CampaignServicer
 from activation.api.delivery_servicer import DeliveryServicer
+from activation.api.privacy_servicer import PrivacyServicer
 from activation.app.accounts import Account, Limits
 from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Claiming
 from activation.app.completion import Completion
 from activation.app.deliveries import Deliveries
+from activation.app.export_person_data import ExportPersonData
 from activation.app.planning import Planning
 from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving
@@ -56,7 +60,7 @@ from activation.channels.wechat_template.tokens import WechatAccount
 from activation.config import AccountConfig, Config, read_accounts
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
-from activation.store.sql_forgetting import SqlForgetting
+from activation.store.sql_forgetting import SqlForgetting, SqlPersonDeliveries
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
@@ -209,6 +213,11 @@ def _services(
             delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"],
             delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server,
             DeliveryServicer(database, deliveries),
+        ),
+        Service(
+            own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+            own_privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+            PrivacyServicer(ExportPersonData(database, SqlPersonDeliveries())),
         ),
     )
 

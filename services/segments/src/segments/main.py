@@ -20,6 +20,8 @@ from huaxiang.segments.v1 import (
     snapshot_service_pb2,
     snapshot_service_pb2_grpc,
 )
+from huaxiang.segments.v1 import privacy_service_pb2 as own_privacy_service_pb2
+from huaxiang.segments.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from huaxiang.tagging.v1 import (
     event_type_service_pb2,
     feature_service_pb2,
@@ -45,10 +47,12 @@ from servicekit.watch import Watches
 from segments.api import render
 from segments.api.change_servicer import ChangeServicer
 from segments.api.membership_servicer import MembershipServicer
+from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
+from segments.app.export_person_data import ExportPersonData
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
 from segments.app.membership import Membership
@@ -133,6 +137,7 @@ async def wire(
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
             ChangeServicer(Watches(database, changelog)),
+            PrivacyServicer(ExportPersonData(board)),
         ),
         workers=(
             consumer.run,
@@ -158,6 +163,7 @@ def _services(
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
     changes: ChangeServicer,
+    privacy: PrivacyServicer,
 ) -> list[Service]:
     return [
         Service(
@@ -179,6 +185,11 @@ def _services(
             change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
             change_service_pb2_grpc.add_ChangeServiceServicer_to_server,
             changes,
+        ),
+        Service(
+            own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+            own_privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+            privacy,
         ),
     ]
 

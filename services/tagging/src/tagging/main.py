@@ -28,6 +28,8 @@ from huaxiang.tagging.v1 import (
     tag_service_pb2,
     tag_service_pb2_grpc,
 )
+from huaxiang.tagging.v1 import privacy_service_pb2 as own_privacy_service_pb2
+from huaxiang.tagging.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from servicekit import logging
 from servicekit.changelog import Changelog
 from servicekit.client import connect
@@ -49,6 +51,7 @@ from tagging.api.event_type_servicer import EventTypeServicer
 from tagging.api.feature_servicer import FeatureServicer
 from tagging.api.lake_servicer import LakeServicer
 from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes, PortraitServicer
+from tagging.api.privacy_servicer import PrivacyServicer
 from tagging.api.reference_table_servicer import ReferenceTableServicer
 from tagging.api.run_servicer import RunServicer
 from tagging.api.tag_servicer import TagServicer
@@ -59,6 +62,7 @@ from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.explain import Explain
 from tagging.app.export_index import ExportIndex
+from tagging.app.export_person_data import ExportPersonData
 from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ForgetPersons
@@ -283,7 +287,7 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
     facts, tags, columns = store.facts, store.tags, store.columns
     computing = open_computing(store)
     read_values = ReadValues(facts, tags, columns, changelog, clock)
-    services = (
+    services: tuple[Service, ...] = (
         Service(
             tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
             tag_service_pb2_grpc.add_TagServiceServicer_to_server,
@@ -327,6 +331,14 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
                 Explain(facts, store.references, tags, columns, read_values, clock),
                 attributes,
             ),
+        ),
+    )
+    services = (
+        *services,
+        Service(
+            own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+            own_privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
+            PrivacyServicer(ExportPersonData(database, facts, read_values)),
         ),
     )
     database.read_now(tags.values.sweep)

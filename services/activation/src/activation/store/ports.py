@@ -342,3 +342,13 @@ class Forgetting(Protocol):
         are still being sent or whose outcome is unknown; whether none of those is left. Rows stay for the counts of
         their campaigns. Idempotent."""
         ...
+
+
+class PersonDeliveries(Protocol):
+    """What the ledger holds of persons."""
+
+    def of_persons(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[dict[str, object]]:
+        """A row per delivery as plain JSON, by campaign and person."""
+        ...

@@ -1,5 +1,8 @@
-"""Forgetting over the ledger. A row not yet sent ends by itself: identity hands out no address of an erased person."""
+"""Forgetting and PersonDeliveries over the ledger. A row not yet sent ends by itself: identity hands out no address of
+an erased person.
+"""
 
+import datetime as dt
 from collections.abc import Collection
 
 from activation.domain.delivery import IN_HANDS, UNSENT, DeliveryState
@@ -7,6 +10,7 @@ from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 OPEN = sorted(int(state) for state in (*IN_HANDS, *UNSENT, DeliveryState.UNKNOWN))
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 PERSONS = 500
 """Persons of one statement, at most."""
 
@@ -33,3 +37,41 @@ class SqlForgetting:
                 [tenant, *piece, *OPEN],
             ).scalar_one()
         return left == 0
+
+
+class SqlPersonDeliveries:
+    """PersonDeliveries."""
+
+    def of_persons(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[dict[str, object]]:
+        listed = sorted(person_ids)
+        found: list[dict[str, object]] = []
+        for start in range(0, len(listed), PERSONS):
+            piece = listed[start : start + PERSONS]
+            marks = ", ".join("?" * len(piece))
+            rows = execute(
+                connection,
+                "SELECT campaign_id, person_id, channel, account, state, reason, accepted_us, clicked_us, update_us "
+                f"FROM delivery WHERE tenant = ? AND person_id IN ({marks}) ORDER BY campaign_id, person_id",
+                [tenant, *piece],
+            )
+            found += [
+                {
+                    "campaign": row[0],
+                    "person_id": row[1],
+                    "channel": row[2],
+                    "account": row[3],
+                    "state": DeliveryState(row[4]).name,
+                    "reason": row[5],
+                    "accepted": _text(row[6]),
+                    "clicked": _text(row[7]),
+                    "updated": _text(row[8]),
+                }
+                for row in rows
+            ]
+        return found
+
+
+def _text(time_us: int | None) -> str | None:
+    return None if time_us is None else (_EPOCH + dt.timedelta(microseconds=time_us)).isoformat()

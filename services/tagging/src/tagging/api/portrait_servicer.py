@@ -49,7 +49,7 @@ class IdentityAttributes:
         try:
             answer = await self._persons.GetPerson(request, metadata=((TENANT_KEY, tenant),))
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
                 return {}
             raise UpstreamUnavailable("identity") from error
         return dict(answer.person.attributes)
