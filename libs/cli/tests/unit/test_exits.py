@@ -83,7 +83,7 @@ def test_a_command_leaves_with_one_line(
     [
         (["status"], "not_reached", "huaxiang up"),
         (["segments", "preview", "DID order_paid", "--population", "some"], "not_reached", "huaxiang up"),
-        (["portrait"], "usage", "name a person"),
+        (["portrait"], "usage", "--identifier"),
         (["segments", "preview"], "usage", "Missing argument"),
         (["tags", "list", "--nosuch"], "usage", "--nosuch"),
     ],
