@@ -48,7 +48,7 @@ def wilson(successes: int, total: int, z: float = CONFIDENCE_Z) -> Share:
     share, squared = successes / total, z * z
     middle = (share + squared / (2 * total)) / (1 + squared / total)
     half = z * sqrt(share * (1 - share) / total + squared / (4 * total * total)) / (1 + squared / total)
-    return Share(share, max(0.0, middle - half), min(1.0, middle + half), total)
+    return Share(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)), total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ MAX_COLUMNS = 64
 MAX_COMPARISONS = 16
 MAX_LEVELS = 16
 MAX_BLOCKS = 32
+MAX_LIMIT = 10_000.0
+MAX_SAMPLED_PAIRS = 100_000_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -167,6 +169,8 @@ def _check(specification: Specification) -> None:
             raise SpecificationInvalid(name, f"has {count} entries, not 1 to {limit}")
     if not 0.0 < specification.training.recall <= 1.0:
         raise SpecificationInvalid("training.recall", "is not above 0 and at most 1")
+    if not 1 <= specification.training.sampled_pairs <= MAX_SAMPLED_PAIRS:
+        raise SpecificationInvalid("training.sampled_pairs", f"is not between 1 and {MAX_SAMPLED_PAIRS}")
     if len(set(specification.columns)) != len(specification.columns):
         raise SpecificationInvalid("columns", "names a column twice")
     names = [item.name for item in specification.comparisons]
@@ -209,6 +213,8 @@ def _named_by(comparison: Comparison) -> Iterator[tuple[str, str]]:
         if not level.conditions:
             raise SpecificationInvalid(place, "has a level without conditions")
         for condition in level.conditions:
+            if not 0.0 <= condition.limit <= MAX_LIMIT:
+                raise SpecificationInvalid(place, f"has a limit that is not between 0 and {MAX_LIMIT:.0f}")
             yield place, condition.column
         if level.frequency:
             yield place, level.frequency
