@@ -12,7 +12,8 @@ This archive holds all that is kept of person {person_id}, as of {moment}.
 
 {files}
 
-Every file is JSON: a list of rows by section. Times are RFC 3339; numbers of events and tags are the value times 10,000.
+Every file is JSON: a list of rows by section. Times are RFC 3339; numbers of events and tags are
+the value times 10,000.
 """
 
 
