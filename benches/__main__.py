@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("matching", "rules")
+BENCHES = ("identity", "matching", "rules")
 
 
 def main() -> int:

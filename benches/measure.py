@@ -7,10 +7,11 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 5
+T = TypeVar("T")
 
 
 def interleaved(ways: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
@@ -31,7 +32,14 @@ def interleaved(ways: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> 
     }
 
 
-def write(name: str, seed: int, sizes: dict[str, int], figures: dict[str, Any]) -> Path:
+def cpu_seconds(way: Callable[[], T]) -> tuple[T, float]:
+    """What a way answers, and the CPU time of this process that it took."""
+    started = time.process_time()
+    answer = way()
+    return answer, time.process_time() - started
+
+
+def write(name: str, seed: int, sizes: dict[str, Any], figures: dict[str, Any]) -> Path:
     """Writes benches/results/<name>.json with the machine, the seed and the sizes beside the figures."""
     machine = {
         "processors": os.cpu_count(),
