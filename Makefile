@@ -6,12 +6,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+UV_VERSION := 0.13.9
 PACKAGES := $(wildcard libs/* services/*)
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 EXPORT := $(UV) export --quiet --frozen --all-packages --no-emit-workspace --no-default-groups --no-header --no-annotate
 
 DATA ?=
 NAME ?=
+BASE_PORT ?=
 export NUMBA_CACHE_DIR ?= $(CURDIR)/var/numba
 
 help: ## List the targets
@@ -19,7 +21,7 @@ help: ## List the targets
 
 $(UV):
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.runtime: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(UV)
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
@@ -39,8 +41,8 @@ setup: $(VENV)/.runtime ## Install what the suite needs to run
 demo: setup ## Run the main job end to end (DATA=<online_retail.parquet> for real invoices)
 	$(BIN)/huaxiang demo $(if $(DATA),--data $(DATA))
 
-up: setup ## Start the suite in the background
-	$(BIN)/huaxiang up --detach
+up: setup ## Start the suite in the background (BASE_PORT=8100 for other ports than 7101 to 7403)
+	$(BIN)/huaxiang up --detach $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 down: setup ## Stop the suite
 	$(BIN)/huaxiang down

@@ -4,7 +4,8 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,6 +18,17 @@ MIN_WIDTH = 110
 """Characters of a line where nobody says how wide the paper is."""
 
 
+def say_what_can_be_said() -> None:
+    """A terminal or pipe that lacks a character gets a question mark instead of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and not _says_all(stream):
+            stream.reconfigure(errors="replace")
+
+
+def _says_all(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
 def _width(terminal: bool) -> int | None:
     return None if terminal else MIN_WIDTH
 
@@ -27,7 +39,7 @@ notes = Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
 
 def print_json(document: Any) -> None:
     """One document on stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    json.dump(document, sys.stdout, ensure_ascii=not _says_all(sys.stdout), indent=2, default=str)
     sys.stdout.write("\n")
 
 

@@ -56,8 +56,12 @@ def test_files_say_where_they_are_wrong(tmp_path: Path):
     assert "tags.yaml, definition 1: tag 'orders', type.base" in refused(ORDERS.replace("number", "numbr"))
     assert "must be a list" in refused("tags: []")
     assert "is not YAML" in refused("- {a: ")
-    with pytest.raises(FileInvalid, match="no such file"):
+    with pytest.raises(FileNotFoundError):
         read_definitions([tmp_path / "absent"])
+    (tmp_path / "chinese.yaml").write_bytes("- tag_id: 标签".encode("gb18030"))
+    with pytest.raises(FileInvalid, match=r"chinese.yaml: is not UTF-8"):
+        read_definitions([tmp_path / "chinese.yaml"])
+    (tmp_path / "chinese.yaml").unlink()
 
 
 def test_a_tag_is_defined_once(tmp_path: Path):

@@ -69,7 +69,7 @@ def _grow(root: Tree, explanation: explanation_pb2.Explanation) -> None:
     label = escape(explanation.text)
     if explanation.HasField("holds"):
         label = ("[green]✓[/green] " if explanation.holds else "[red]✗[/red] ") + label
-    if explanation.HasField("value"):
+    if explanation.HasField("value") and shown(explanation.value) != explanation.text.strip("'"):
         label += f" = [bold]{escape(shown(explanation.value))}[/bold]"
     if explanation.would_flip:
         label += f"  [dim](would change with {escape(explanation.would_flip)})[/dim]"

@@ -13,13 +13,18 @@ from cli.calls.values import plain
 from cli.exits import Exit, Refusal
 from cli.suite.running import RunningSuite
 
+MAX_PERSON_ID = 2**63 - 1
+MAX_ID_DIGITS = len(str(MAX_PERSON_ID))
+
 
 async def person_id_of(suite: RunningSuite, who: str) -> int:
     """`who` is an id, or namespace=value, or namespace=source:value for the ids of one source.
 
     Raises Refusal when nobody is known by it.
     """
-    if who.isdigit():
+    if who.isdecimal():
+        if len(who) > MAX_ID_DIGITS or int(who) > MAX_PERSON_ID:
+            raise Refusal(f"no person has so long an id as {who}", Exit.BAD_DATA)
         return int(who)
     namespace, separator, value = who.partition("=")
     if not separator or not value:

@@ -27,12 +27,17 @@ ENDED = frozenset({run_pb.RUN_STATE_SUCCEEDED, run_pb.RUN_STATE_FAILED, run_pb.R
 def definitions(paths: Sequence[Path]) -> list[tag_pb2.TagDefinition]:
     """Of YAML files and folders; the retail catalogue that comes with the suite when none is named.
 
-    Raises Refusal that names the file and the fault.
+    Raises Refusal that names the file and the fault, also when nothing is defined: an empty catalogue is no wish.
     """
     try:
         found = read_definitions(paths) if paths else retail_definitions()
     except FileInvalid as error:
         raise Refusal(str(error), Exit.BAD_DATA) from error
+    if not found:
+        named = ", ".join(map(str, paths))
+        raise Refusal(
+            f"{named}: no tag is defined there; name YAML files, or folders of *.yaml", Exit.BAD_DATA
+        )
     return [to_message(each) for each in found]
 
 

@@ -1,5 +1,6 @@
 """lake: the events as plain Parquet for outside readers."""
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import typer
@@ -48,14 +49,27 @@ def files(folder: Folder = None, as_json: AsJson = False) -> None:
 
         return await LakeServiceStub(channel).GetLakeManifest(lake_service_pb2.GetLakeManifestRequest())
 
-    answer = ask(SuiteFolder.chosen(folder), "tagging", asked)
+    suite = SuiteFolder.chosen(folder)
+    answer = ask(suite, "tagging", asked)
+    places = [str(suite.lake / each.path) for each in answer.files]
     if as_json:
-        print_json(as_dict(answer))
+        listed = [
+            {**as_dict(each), "path": place, "day": _day(each.day)}
+            for each, place in zip(answer.files, places, strict=True)
+        ]
+        print_json({**as_dict(answer), "files": listed})
         return
     table(
         "",
         ["file", "events", "bytes"],
-        [[each.path, each.event_count, each.size_bytes] for each in answer.files],
+        [
+            [place, each.event_count, each.size_bytes]
+            for each, place in zip(answer.files, places, strict=True)
+        ],
         empty="no files yet; write them with: huaxiang lake flush",
     )
     console.print(f"{answer.recent_event_count:,} recent events are not in files")
+
+
+def _day(days: int) -> str:
+    return (dt.date(1970, 1, 1) + dt.timedelta(days)).isoformat()

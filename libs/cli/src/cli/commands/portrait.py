@@ -32,9 +32,9 @@ def portrait(
     """Show all that is known of a person: tags, attributes, latest events."""
     from cli.calls import people
 
-    asked = who or identifier
-    if asked is None:
-        raise Refusal("name a person: an id, or --identifier phone=13800000001", Exit.USAGE)
+    if (who is None) == (identifier is None):
+        raise Refusal("name a person, in one way: an id, or --identifier phone=13800000001", Exit.USAGE)
+    asked = who or identifier or ""
     suite = require(SuiteFolder.chosen(folder))
 
     async def ask() -> "portrait_service_pb2.GetPortraitResponse":

@@ -71,7 +71,9 @@ def list_tags(
             ]
             for each in found
         ],
-        empty="no tags; store the retail catalogue with: huaxiang tags apply",
+        empty=f"no tags at or below {category}"
+        if category
+        else "no tags; store the retail catalogue with: huaxiang tags apply",
     )
 
 
@@ -156,7 +158,8 @@ def _say(answer: "tag_service_pb2.ApplyTagsResponse", *, only_plan: bool) -> Non
         if kind != UNCHANGED:
             fields = ", ".join(field.field for field in each.fields)
             rows.append([each.tag_id, kind, "" if kind in {"created", "deleted"} else fields])
-    table("", ["tag", "change", "fields"], rows, empty="nothing changes")
+    columns = ["tag", "change", "fields"] if any(fields for _, _, fields in rows) else ["tag", "change"]
+    table("", columns, [row[: len(columns)] for row in rows], empty="nothing changes")
     summary = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     console.print(f"{'would be' if only_plan else 'now'}: {summary or 'no tags'}")
     for warning in answer.warnings:

@@ -1,6 +1,7 @@
 """Starts the demo's own suite: keys from its seed, a clock of its own, receivers as the simulator planted them."""
 
 import shutil
+from pathlib import Path
 
 import yaml
 from huaxiang.identity.v1 import tenant_settings_pb2, tenant_settings_service_pb2
@@ -25,12 +26,17 @@ TIMINGS = {"SETTLE_S": "60", "POLL_S": "30", "NO_RECEIPT_S": "7200"}
 def clear(demo: Demo) -> None:
     """Removes an earlier demo and stops its suite. Raises Refusal when the folder holds something else."""
     root = demo.root
-    if root.exists() and any(root.iterdir()) and not (root / MARK).exists():
-        raise Refusal(f"{root} is no folder of an earlier demo; choose another with --folder", Exit.CONFLICT)
+    require_demo_folder(root)
     running.end(demo.folder)
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     (root / MARK).write_text("The demo makes this folder anew each time it runs.\n")
+
+
+def require_demo_folder(root: Path) -> None:
+    """Raises Refusal when a folder holds something else than an earlier demo."""
+    if root.exists() and any(root.iterdir()) and not (root / MARK).exists():
+        raise Refusal(f"{root} is no folder of an earlier demo; choose another with --folder", Exit.CONFLICT)
 
 
 def free_base_port() -> int:

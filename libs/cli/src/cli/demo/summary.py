@@ -108,20 +108,10 @@ def _channels(demo: Demo) -> None:
                 found["suppressed"],
                 found["accepted"],
                 found["delivered"],
-                bar(found["delivered"] / max(found["accepted"], 1), 12),
                 f"{report.clicked:,}" if plan.channel in TELLS_CLICKS else "-",
             ]
         )
-    columns = [
-        "channel 渠道",
-        "planned 计划",
-        "held back 对照",
-        "left out 抑制",
-        "sent 已发",
-        "arrived 送达",
-        "",
-        "clicked 点击",
-    ]
+    columns = ["", "plan 计划", "held 对照", "left out 抑制", "sent 已发", "arrived 送达", "clicked 点击"]
     table("", columns, rows)
     for plan in PLANS:
         reasons = demo.notes["reports"][plan.channel].suppressed

@@ -56,6 +56,10 @@ class SuiteFolder:
         return self.root / "data"
 
     @property
+    def lake(self) -> Path:
+        return self.data / "tagging" / "lake"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -105,9 +105,8 @@ class Normaliser:
         """The normal form of a value of a namespace."""
         declared = self._policy.namespaces.get(namespace)
         if declared is None:
-            return Unusable(
-                Problem.NAMESPACE_UNKNOWN, f"declare it or use one of {', '.join(self._policy.namespaces)}"
-            )
+            known = ", ".join(self._policy.namespaces)
+            return Unusable(Problem.NAMESPACE_UNKNOWN, f"is not a declared namespace: use one of {known}")
         return self.of_form(declared.form, raw)
 
     def of_form(self, form: Form, raw: str) -> NormalValue | Unusable:

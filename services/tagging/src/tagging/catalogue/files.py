@@ -19,11 +19,11 @@ class FileInvalid(ValueError):
 def read_definitions(paths: Iterable[Path]) -> list[TagDefinition]:
     """The definitions of YAML files, and of all *.yaml below folders, in order of path.
 
-    Raises FileInvalid, also for a tag that is defined twice.
+    Raises FileInvalid, also for a tag that is defined twice; OSError for a path that cannot be read.
     """
     found: dict[str, tuple[TagDefinition, Path]] = {}
     for path in _expand(paths):
-        for definition in parse_definitions(path.read_text(encoding="utf-8"), str(path)):
+        for definition in parse_definitions(_text(path), str(path)):
             if definition.tag_id in found:
                 first = found[definition.tag_id][1]
                 raise FileInvalid(f"{path}: tag '{definition.tag_id}' is defined in {first} too")
@@ -76,8 +76,13 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             found += sorted(path.rglob("*.yaml"))
-        elif path.is_file():
-            found.append(path)
         else:
-            raise FileInvalid(f"{path}: there is no such file or folder")
+            found.append(path)
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FileInvalid(f"{path}: is not UTF-8: save it as UTF-8") from error
