@@ -1,7 +1,9 @@
 """Segments, previews, membership and snapshots."""
 
 import asyncio
+import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 import grpc
@@ -12,8 +14,10 @@ from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
 from huaxiang.type.v1 import revision_pb2
 
+from cli.calls.people import person_id_of
 from cli.exits import Exit, Refusal
 from cli.suite.patience import patiently
+from cli.suite.running import RunningSuite
 
 POLL_S = 0.1
 WAIT_S = 60.0
@@ -118,6 +122,39 @@ async def check(
     return await MembershipServiceStub(channel).CheckMembership(request)
 
 
+@dataclass(frozen=True)
+class Checked:
+    """`problem` tells why nobody is meant; then the others are None."""
+
+    who: str
+    person_id: int | None = None
+    member: bool | None = None
+    problem: str = ""
+
+
+async def check_each(suite: RunningSuite, segment_id: str, who: Sequence[str]) -> list[Checked]:
+    """Who of some persons, by id or identifier, is in; in the order asked. Some may be nobody."""
+    found = [await _meant(suite, each) for each in who]
+    ids = [each.person_id for each in found if each.person_id is not None]
+    if not ids:
+        return found
+    async with suite.channel("segments") as channel:
+        answer = await check(channel, ids, [segment_id])
+    answers = iter(answer.persons)
+    return [each if each.person_id is None else _answered(each, next(answers)) for each in found]
+
+
+def _answered(asked: Checked, answer: membership_pb.PersonMembership) -> Checked:
+    return Checked(asked.who, answer.person_id, answer.members[0])
+
+
+async def _meant(suite: RunningSuite, who: str) -> Checked:
+    try:
+        return Checked(who, await person_id_of(suite, who))
+    except Refusal as refusal:
+        return Checked(who, problem=str(refusal))
+
+
 async def snapshot(
     channel: grpc.aio.Channel, segment_id: str, *, token: str = "", request_id: str = ""
 ) -> snapshot_service_pb2.Snapshot:
@@ -129,7 +166,26 @@ async def snapshot(
     return (await patiently(lambda: stub.CreateSnapshot(request, timeout=WAIT_S))).snapshot
 
 
+async def export(channel: grpc.aio.Channel, segment_id: str, snapshot_id: str = "") -> list[int]:
+    """The person ids, ascending, of a segment as it is now, or of a snapshot of it. Raises Refusal."""
+    stub = SnapshotServiceStub(channel)
+    request = snapshot_service_pb2.ExportMembersRequest(segment_id=segment_id)
+    if snapshot_id:
+        asked = snapshot_service_pb2.GetSnapshotRequest(snapshot_id=snapshot_id)
+        of = (await stub.GetSnapshot(asked)).snapshot.segment_id
+        if of != segment_id:
+            raise Refusal(
+                f"snapshot {snapshot_id} is one of segment {of}, not of {segment_id}", Exit.BAD_DATA
+            )
+        request = snapshot_service_pb2.ExportMembersRequest(snapshot_id=snapshot_id)
+    found: list[int] = []
+    async for part in stub.ExportMembers(request):
+        found += struct.unpack(f"<{len(part.person_ids) // 4}I", part.person_ids)
+    return found
+
+
 async def delete(channel: grpc.aio.Channel, segment_id: str) -> None:
-    """Nothing happens when it is not there."""
-    request = segment_service_pb2.DeleteSegmentRequest(segment_id=segment_id)
-    await SegmentServiceStub(channel).DeleteSegment(request)
+    """Raises what GetSegment does when it is not there: the rpc itself is silent, for repeats."""
+    stub = SegmentServiceStub(channel)
+    await stub.GetSegment(segment_service_pb2.GetSegmentRequest(segment_id=segment_id))
+    await stub.DeleteSegment(segment_service_pb2.DeleteSegmentRequest(segment_id=segment_id))

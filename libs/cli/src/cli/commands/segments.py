@@ -1,12 +1,15 @@
 """segments: audiences by rule."""
 
 import asyncio
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands.options import AsJson, Folder
-from cli.exits import reporting
+from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask, require
@@ -125,24 +128,21 @@ def preview(
 @reporting
 def check(segment_id: str, who: list[str], folder: Folder = None, as_json: AsJson = False) -> None:
     """Tell who of some persons (ids, or identifiers such as phone=13800000001) is in."""
-    from cli.calls import segments as calls
-    from cli.calls.people import person_id_of
+    from cli.calls.segments import check_each
 
-    suite = require(SuiteFolder.chosen(folder))
-
-    async def asked() -> list[tuple[str, int, bool]]:
-        ids = [await person_id_of(suite, each) for each in who]
-        async with suite.channel(SERVICE) as channel:
-            answer = await calls.check(channel, ids, [segment_id])
-        return [
-            (each, found.person_id, found.members[0]) for each, found in zip(who, answer.persons, strict=True)
-        ]
-
-    rows = asyncio.run(asked())
+    rows = asyncio.run(check_each(require(SuiteFolder.chosen(folder)), segment_id, who))
     if as_json:
-        print_json([{"who": each, "person_id": found, "member": member} for each, found, member in rows])
+        print_json([asdict(each) for each in rows])
     else:
-        table("", ["who", "person", "in"], [[each, str(found), member] for each, found, member in rows])
+        shown = [
+            [each.who, each.person_id or "-", "-" if each.member is None else each.member] for each in rows
+        ]
+        table("", ["who", "person", "in"], [[who, str(person), member] for who, person, member in shown])
+        for each in rows:
+            if each.problem:
+                notes.print(f"{each.who}: {each.problem}", markup=False)
+    if any(each.problem for each in rows):
+        raise SystemExit(int(Exit.BAD_DATA))
 
 
 @app.command()
@@ -156,6 +156,35 @@ def snapshot(segment_id: str, folder: Folder = None, as_json: AsJson = False) ->
         print_json(as_dict(made))
     else:
         console.print(f"snapshot {made.snapshot_id}: {made.count:,} people")
+
+
+@app.command()
+@reporting
+def export(
+    segment_id: str,
+    snapshot_id: Annotated[
+        str, typer.Option("--snapshot", help="The members that this snapshot of it froze.")
+    ] = "",
+    to: Annotated[Path | None, typer.Option(help="The file to write; stdout by default.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the person ids of a segment's members as CSV, ascending."""
+    from cli.calls import segments as calls
+
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.export(channel, segment_id, snapshot_id)
+    )
+    lines = "person_id\n" + "".join(f"{person_id}\n" for person_id in found)
+    if to is not None:
+        to.write_text(lines, encoding="utf-8")
+    if as_json:
+        listed = {"file": str(to)} if to is not None else {"person_ids": found}
+        print_json({"segment_id": segment_id, "count": len(found), **listed})
+    elif to is not None:
+        console.print(f"{to}: {len(found):,} people", markup=False, soft_wrap=True)
+    else:
+        sys.stdout.write(lines)
 
 
 @app.command()

@@ -1,0 +1,91 @@
+"""Segments asked for by hand: one name that nobody knows spoils no answer, and is told."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from cli.calls import segments
+from cli.calls.segments import Checked, check_each
+from cli.exits import Exit, explanation
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import RunningSuite
+from cli.suite.secrets import create_secrets
+from huaxiang.identity.v1 import person_service_pb2 as person_pb
+from huaxiang.identity.v1 import person_service_pb2_grpc
+from huaxiang.segments.v1 import (
+    membership_service_pb2,
+    membership_service_pb2_grpc,
+    segment_service_pb2,
+    segment_service_pb2_grpc,
+)
+
+MEMBER, OTHER = 7, 8
+
+
+class People(person_service_pb2_grpc.PersonServiceServicer):
+    async def ResolveIdentifiers(self, request, context):  # noqa: N802  # the rpc's name
+        """Knows one phone, and no namespace but phone."""
+        (asked,) = request.identifiers
+        if asked.namespace != "phone":
+            found = person_pb.ResolvedIdentifier(problem="is not a declared namespace")
+        else:
+            found = person_pb.ResolvedIdentifier(person_id=OTHER if asked.value == "13800000001" else 0)
+        return person_pb.ResolveIdentifiersResponse(results=[found])
+
+
+class Members(membership_service_pb2_grpc.MembershipServiceServicer):
+    async def CheckMembership(self, request, context):  # noqa: N802  # the rpc's name
+        assert request.person_ids
+        return membership_service_pb2.CheckMembershipResponse(
+            persons=[
+                membership_service_pb2.PersonMembership(person_id=each, members=[each == MEMBER])
+                for each in request.person_ids
+            ]
+        )
+
+
+class Segments(segment_service_pb2_grpc.SegmentServiceServicer):
+    async def GetSegment(self, request, context):  # noqa: N802  # the rpc's name
+        await context.abort(grpc.StatusCode.NOT_FOUND, f"segment {request.segment_id} does not exist")
+
+    async def DeleteSegment(self, request, context):  # noqa: N802  # the rpc's name
+        return segment_service_pb2.DeleteSegmentResponse()
+
+
+@pytest.fixture
+async def suite(tmp_path: Path) -> AsyncIterator[RunningSuite]:
+    server = grpc.aio.server()
+    person_service_pb2_grpc.add_PersonServiceServicer_to_server(People(), server)
+    membership_service_pb2_grpc.add_MembershipServiceServicer_to_server(Members(), server)
+    segment_service_pb2_grpc.add_SegmentServiceServicer_to_server(Segments(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    folder = SuiteFolder(tmp_path)
+    create_secrets(folder)
+    yield RunningSuite(folder, 1, {name: {"port": port} for name in ("identity", "segments")})
+    await server.stop(None)
+
+
+async def test_who_is_nobody_is_told_beside_the_others_in_the_order_asked(suite: RunningSuite) -> None:
+    who = ["nobody=1", str(MEMBER), "phone=1", "phone=13800000001", "gibberish"]
+    unknown, member, stranger, other, gibberish = await check_each(suite, "s", who)
+    assert member == Checked(str(MEMBER), MEMBER, True)
+    assert other == Checked("phone=13800000001", OTHER, False)
+    assert unknown.problem == "nobody: is not a declared namespace"
+    assert "nobody is known" in stranger.problem
+    assert "neither a person id" in gibberish.problem
+
+
+async def test_nobody_at_all_asks_no_service(suite: RunningSuite) -> None:
+    (unknown,) = await check_each(suite, "s", ["nobody=1"])
+    assert unknown.member is None
+
+
+async def test_deleting_what_is_not_there_is_told_as_bad_input(suite: RunningSuite) -> None:
+    async with suite.channel("segments") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await segments.delete(channel, "nosuch")
+    explained = explanation(refused.value)
+    assert explained is not None
+    assert explained[1] is Exit.BAD_DATA
