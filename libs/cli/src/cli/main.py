@@ -6,6 +6,7 @@ import typer
 
 from cli.commands import demo, importing, lake, portrait, privacy, reference, segments, simulate, suite, tags
 from cli.exits import HELP, Exit, leave
+from cli.output import say_what_can_be_said
 
 app = typer.Typer(
     name="huaxiang",
@@ -34,6 +35,7 @@ app.command("sandbox")(suite.sandbox)
 
 def main() -> None:
     """The console script."""
+    say_what_can_be_said()
     as_json = "--json" in sys.argv
     try:
         sys.exit(app(standalone_mode=not as_json))
