@@ -122,6 +122,8 @@ async def test_matching_links_asks_learns_and_can_be_replaced(server: LocalServe
     assert right >= PEOPLE * 0.9
     assert run.links >= right
     assert run.changed_persons >= right
+    assert sum(run.cluster_sizes.values()) == run.clusters
+    assert max(run.cluster_sizes, key=run.cluster_sizes.__getitem__) == 2
     crm_persons = [crm for _, crm in found]
     assert len(set(crm_persons)) == PEOPLE, "a unique namespace holds whatever the model says"
 

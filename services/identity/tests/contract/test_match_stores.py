@@ -98,6 +98,7 @@ def test_statements_come_key_by_key(run: Run[object]) -> None:
 
 def test_clusters_are_replaced(run: Run[object]) -> None:
     run(lambda s: s.matching.keys.replace_clusters("t", {1: 5, 2: 5}))
+    assert run(lambda s: s.matching.keys.clusters("t", {2, 9})) == {2: 5}
     run(lambda s: s.matching.keys.replace_clusters("t", {2: 6}))
     assert run(lambda s: s.matching.keys.clusters("t")) == {2: 6}
     assert run(lambda s: s.matching.keys.clusters("u")) == {}

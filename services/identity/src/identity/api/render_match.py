@@ -50,6 +50,7 @@ def run(row: RunRow) -> match_pb2.MatchRun:
         clusters=outcome.get("clusters", 0),
         changed_persons=outcome.get("changed_persons", 0),
         failure=row.failure,
+        cluster_sizes={int(size): count for size, count in outcome.get("sizes", {}).items()},
     )
     if row.start_us:
         message.start_time.CopyFrom(timestamp(row.start_us))
@@ -68,6 +69,8 @@ def task(shown: ShownTask) -> match_pb2.ReviewTask:
         high_key_id=row.high,
         low_person_id=shown.low_person_id,
         high_person_id=shown.high_person_id,
+        low_cluster_id=shown.low_cluster_id,
+        high_cluster_id=shown.high_cluster_id,
         weight=row.weight / WEIGHT_SCALE,
         fields=[
             match_pb2.FieldWeight(comparison=name, level=level, weight=weight)

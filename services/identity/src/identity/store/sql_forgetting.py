@@ -21,6 +21,11 @@ _DERIVED_COLUMNS = (
     ("verdict_keys", "key_id"),
     ("probable_links", "low"),
     ("probable_links", "high"),
+    ("match_tasks", "low"),
+    ("match_tasks", "high"),
+    ("match_labels", "low"),
+    ("match_labels", "high"),
+    ("match_clusters", "key_id"),
 )
 _LEDGER, _CHANGELOG = "records", "changelog"
 

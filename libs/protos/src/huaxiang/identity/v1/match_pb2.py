@@ -25,29 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huaxiang/identity/v1/match.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\nMatchModel\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rspecification\x18\x05 \x01(\t\x12/\n\x05\x62\x61nds\x18\x06 \x01(\x0b\x32 .huaxiang.identity.v1.MatchBands\x12\x0f\n\x07trained\x18\x07 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x08 \x01(\t\x12\x11\n\tdata_hash\x18\t \x01(\t\x12\x0c\n\x04rows\x18\n \x01(\x03\x12\r\n\x05prior\x18\x0b \x01(\x01\x12\x1d\n\x15untrained_comparisons\x18\x0c \x03(\t\"v\n\nMatchBands\x12\x13\n\x0b\x61uto_weight\x18\x01 \x01(\x01\x12\x15\n\rreview_weight\x18\x02 \x01(\x01\x12\x13\n\x0bmean_weight\x18\x03 \x01(\x01\x12\x15\n\rabsent_weight\x18\x04 \x01(\x01\x12\x10\n\x08max_rows\x18\x05 \x01(\x05\"\x98\x03\n\x08MatchRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".huaxiang.identity.v1.MatchRunKind\x12\x15\n\rmodel_version\x18\x03 \x01(\x03\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.huaxiang.identity.v1.MatchRunState\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x10\n\x08progress\x18\x06 \x01(\x01\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rows\x18\t \x01(\x03\x12\x12\n\ncandidates\x18\n \x01(\x03\x12\r\n\x05links\x18\x0b \x01(\x03\x12\x14\n\x0creview_tasks\x18\x0c \x01(\x03\x12\x10\n\x08\x63lusters\x18\r \x01(\x03\x12\x17\n\x0f\x63hanged_persons\x18\x0e \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x0f \x01(\t\"\xc8\x01\n\nReviewTask\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\x03\x12\x12\n\nlow_key_id\x18\x03 \x01(\x03\x12\x13\n\x0bhigh_key_id\x18\x04 \x01(\x03\x12\x15\n\rlow_person_id\x18\x05 \x01(\x03\x12\x16\n\x0ehigh_person_id\x18\x06 \x01(\x03\x12\x0e\n\x06weight\x18\x07 \x01(\x01\x12\x31\n\x06\x66ields\x18\x08 \x03(\x0b\x32!.huaxiang.identity.v1.FieldWeight\"@\n\x0b\x46ieldWeight\x12\x12\n\ncomparison\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x87\x01\n\x0eMatchThreshold\x12\x0e\n\x06weight\x18\x01 \x01(\x01\x12\x33\n\tprecision\x18\x02 \x01(\x0b\x32 .huaxiang.identity.v1.LabelShare\x12\x30\n\x06recall\x18\x03 \x01(\x0b\x32 .huaxiang.identity.v1.LabelShare\"E\n\nLabelShare\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\r\n\x05total\x18\x04 \x01(\x03*b\n\x0cMatchRunKind\x12\x1e\n\x1aMATCH_RUN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MATCH_RUN_KIND_TRAIN\x10\x01\x12\x18\n\x14MATCH_RUN_KIND_MATCH\x10\x02*\xc4\x01\n\rMatchRunState\x12\x1f\n\x1bMATCH_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MATCH_RUN_STATE_PENDING\x10\x01\x12\x1b\n\x17MATCH_RUN_STATE_RUNNING\x10\x02\x12\x1d\n\x19MATCH_RUN_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16MATCH_RUN_STATE_FAILED\x10\x04\x12\x1d\n\x19MATCH_RUN_STATE_CANCELLED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huaxiang/identity/v1/match.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x02\n\nMatchModel\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rspecification\x18\x05 \x01(\t\x12/\n\x05\x62\x61nds\x18\x06 \x01(\x0b\x32 .huaxiang.identity.v1.MatchBands\x12\x0f\n\x07trained\x18\x07 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x08 \x01(\t\x12\x11\n\tdata_hash\x18\t \x01(\t\x12\x0c\n\x04rows\x18\n \x01(\x03\x12\r\n\x05prior\x18\x0b \x01(\x01\x12\x1d\n\x15untrained_comparisons\x18\x0c \x03(\t\"v\n\nMatchBands\x12\x13\n\x0b\x61uto_weight\x18\x01 \x01(\x01\x12\x15\n\rreview_weight\x18\x02 \x01(\x01\x12\x13\n\x0bmean_weight\x18\x03 \x01(\x01\x12\x15\n\rabsent_weight\x18\x04 \x01(\x01\x12\x10\n\x08max_rows\x18\x05 \x01(\x05\"\x96\x04\n\x08MatchRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".huaxiang.identity.v1.MatchRunKind\x12\x15\n\rmodel_version\x18\x03 \x01(\x03\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.huaxiang.identity.v1.MatchRunState\x12\x0c\n\x04step\x18\x05 \x01(\t\x12\x10\n\x08progress\x18\x06 \x01(\x01\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rows\x18\t \x01(\x03\x12\x12\n\ncandidates\x18\n \x01(\x03\x12\r\n\x05links\x18\x0b \x01(\x03\x12\x14\n\x0creview_tasks\x18\x0c \x01(\x03\x12\x10\n\x08\x63lusters\x18\r \x01(\x03\x12\x17\n\x0f\x63hanged_persons\x18\x0e \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x0f \x01(\t\x12G\n\rcluster_sizes\x18\x10 \x03(\x0b\x32\x30.huaxiang.identity.v1.MatchRun.ClusterSizesEntry\x1a\x33\n\x11\x43lusterSizesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xf9\x01\n\nReviewTask\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x0e\n\x06run_id\x18\x02 \x01(\x03\x12\x12\n\nlow_key_id\x18\x03 \x01(\x03\x12\x13\n\x0bhigh_key_id\x18\x04 \x01(\x03\x12\x15\n\rlow_person_id\x18\x05 \x01(\x03\x12\x16\n\x0ehigh_person_id\x18\x06 \x01(\x03\x12\x0e\n\x06weight\x18\x07 \x01(\x01\x12\x31\n\x06\x66ields\x18\x08 \x03(\x0b\x32!.huaxiang.identity.v1.FieldWeight\x12\x16\n\x0elow_cluster_id\x18\t \x01(\x03\x12\x17\n\x0fhigh_cluster_id\x18\n \x01(\x03\"@\n\x0b\x46ieldWeight\x12\x12\n\ncomparison\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x87\x01\n\x0eMatchThreshold\x12\x0e\n\x06weight\x18\x01 \x01(\x01\x12\x33\n\tprecision\x18\x02 \x01(\x0b\x32 .huaxiang.identity.v1.LabelShare\x12\x30\n\x06recall\x18\x03 \x01(\x0b\x32 .huaxiang.identity.v1.LabelShare\"E\n\nLabelShare\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\r\n\x05total\x18\x04 \x01(\x03*b\n\x0cMatchRunKind\x12\x1e\n\x1aMATCH_RUN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MATCH_RUN_KIND_TRAIN\x10\x01\x12\x18\n\x14MATCH_RUN_KIND_MATCH\x10\x02*\xc4\x01\n\rMatchRunState\x12\x1f\n\x1bMATCH_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MATCH_RUN_STATE_PENDING\x10\x01\x12\x1b\n\x17MATCH_RUN_STATE_RUNNING\x10\x02\x12\x1d\n\x19MATCH_RUN_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16MATCH_RUN_STATE_FAILED\x10\x04\x12\x1d\n\x19MATCH_RUN_STATE_CANCELLED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.identity.v1.match_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHRUNKIND']._serialized_start=1394
-  _globals['_MATCHRUNKIND']._serialized_end=1492
-  _globals['_MATCHRUNSTATE']._serialized_start=1495
-  _globals['_MATCHRUNSTATE']._serialized_end=1691
+  _globals['_MATCHRUN_CLUSTERSIZESENTRY']._loaded_options = None
+  _globals['_MATCHRUN_CLUSTERSIZESENTRY']._serialized_options = b'8\001'
+  _globals['_MATCHRUNKIND']._serialized_start=1569
+  _globals['_MATCHRUNKIND']._serialized_end=1667
+  _globals['_MATCHRUNSTATE']._serialized_start=1670
+  _globals['_MATCHRUNSTATE']._serialized_end=1866
   _globals['_MATCHMODEL']._serialized_start=92
   _globals['_MATCHMODEL']._serialized_end=383
   _globals['_MATCHBANDS']._serialized_start=385
   _globals['_MATCHBANDS']._serialized_end=503
   _globals['_MATCHRUN']._serialized_start=506
-  _globals['_MATCHRUN']._serialized_end=914
-  _globals['_REVIEWTASK']._serialized_start=917
-  _globals['_REVIEWTASK']._serialized_end=1117
-  _globals['_FIELDWEIGHT']._serialized_start=1119
-  _globals['_FIELDWEIGHT']._serialized_end=1183
-  _globals['_MATCHTHRESHOLD']._serialized_start=1186
-  _globals['_MATCHTHRESHOLD']._serialized_end=1321
-  _globals['_LABELSHARE']._serialized_start=1323
-  _globals['_LABELSHARE']._serialized_end=1392
+  _globals['_MATCHRUN']._serialized_end=1040
+  _globals['_MATCHRUN_CLUSTERSIZESENTRY']._serialized_start=989
+  _globals['_MATCHRUN_CLUSTERSIZESENTRY']._serialized_end=1040
+  _globals['_REVIEWTASK']._serialized_start=1043
+  _globals['_REVIEWTASK']._serialized_end=1292
+  _globals['_FIELDWEIGHT']._serialized_start=1294
+  _globals['_FIELDWEIGHT']._serialized_end=1358
+  _globals['_MATCHTHRESHOLD']._serialized_start=1361
+  _globals['_MATCHTHRESHOLD']._serialized_end=1496
+  _globals['_LABELSHARE']._serialized_start=1498
+  _globals['_LABELSHARE']._serialized_end=1567
 # @@protoc_insertion_point(module_scope)

@@ -198,6 +198,26 @@ class MatchRun(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ClusterSizesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.int
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.int = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
@@ -213,6 +233,7 @@ class MatchRun(_message.Message):
     CLUSTERS_FIELD_NUMBER: _builtins.int
     CHANGED_PERSONS_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    CLUSTER_SIZES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.int
     """Dense per tenant from 1."""
     kind: Global___MatchRunKind.ValueType
@@ -247,6 +268,10 @@ class MatchRun(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Absent while it is under way."""
 
+    @_builtins.property
+    def cluster_sizes(self) -> _containers.ScalarMap[_builtins.int, _builtins.int]:
+        """How many clusters have how many records: what to set max_rows by."""
+
     def __init__(
         self,
         *,
@@ -265,10 +290,11 @@ class MatchRun(_message.Message):
         clusters: _builtins.int = ...,
         changed_persons: _builtins.int = ...,
         failure: _builtins.str = ...,
+        cluster_sizes: _abc.Mapping[_builtins.int, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "changed_persons", b"changed_persons", "clusters", b"clusters", "end_time", b"end_time", "failure", b"failure", "kind", b"kind", "links", b"links", "model_version", b"model_version", "progress", b"progress", "review_tasks", b"review_tasks", "rows", b"rows", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "changed_persons", b"changed_persons", "cluster_sizes", b"cluster_sizes", "clusters", b"clusters", "end_time", b"end_time", "failure", b"failure", "kind", b"kind", "links", b"links", "model_version", b"model_version", "progress", b"progress", "review_tasks", b"review_tasks", "rows", b"rows", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -288,6 +314,8 @@ class ReviewTask(_message.Message):
     HIGH_PERSON_ID_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
+    LOW_CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    HIGH_CLUSTER_ID_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """Given by the service."""
     run_id: _builtins.int
@@ -302,6 +330,10 @@ class ReviewTask(_message.Message):
     """Of the greater key."""
     weight: _builtins.float
     """The pair's weight: the sum of those of its fields."""
+    low_cluster_id: _builtins.int
+    """The cluster of the smaller key, 0 for none. Ids stay from run to run: the largest overlap keeps the id."""
+    high_cluster_id: _builtins.int
+    """Of the greater key."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldWeight]:
         """How the weight comes about: the prior first, then each comparison."""
@@ -317,10 +349,12 @@ class ReviewTask(_message.Message):
         high_person_id: _builtins.int = ...,
         weight: _builtins.float = ...,
         fields: _abc.Iterable[Global___FieldWeight] | None = ...,
+        low_cluster_id: _builtins.int = ...,
+        high_cluster_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "high_key_id", b"high_key_id", "high_person_id", b"high_person_id", "low_key_id", b"low_key_id", "low_person_id", b"low_person_id", "run_id", b"run_id", "task_id", b"task_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "high_cluster_id", b"high_cluster_id", "high_key_id", b"high_key_id", "high_person_id", b"high_person_id", "low_cluster_id", b"low_cluster_id", "low_key_id", b"low_key_id", "low_person_id", b"low_person_id", "run_id", b"run_id", "task_id", b"task_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,7 @@
 """Puts what a run found in the place of what the run before found: links, clusters, tasks; persons follow."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -52,12 +53,13 @@ def by_keys(matched: Matched, key_ids: Sequence[int]) -> Found:
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a run."""
+    """What became of a run. `sizes`: how many clusters have how many keys, by size."""
 
     links: int
     tasks: int
     clusters: int
     changed_persons: int
+    sizes: Mapping[int, int]
 
 
 class ApplyMatches:
@@ -85,11 +87,17 @@ class ApplyMatches:
         differing = {pair for pair, _ in before.items() ^ links.items()}
         touched = stores.keys.rows(tenant, {key_id for pair in differing for key_id in pair}).keys()
         tasks = self._ask(stores, tenant, run, found, living.keys())
-        clusters = self._group(stores, tenant, found, living.keys())
+        sizes = self._group(stores, tenant, found, living.keys())
         change = GraphChange(touched=frozenset(touched))
         cause = Cause(CauseKind.MATCH_RUN, str(run.run_id))
         changed = self._change(stores, tenant, change, now_us, cause, Lane.BULK)
-        return Applied(len(links), tasks, clusters, changed.effect.persons_changed)
+        return Applied(
+            len(links),
+            tasks,
+            sum(sizes.values()),
+            changed.effect.persons_changed,
+            dict(sorted(sizes.items())),
+        )
 
     def _ask(self, stores: Stores, tenant: str, run: RunRow, found: Found, living: Set[int]) -> int:
         """Tasks for pairs that nobody decided; labels learn the weights of this model."""
@@ -107,12 +115,9 @@ class ApplyMatches:
         stores.matching.tasks.replace(tenant, asked)
         return len(asked)
 
-    def _group(self, stores: Stores, tenant: str, found: Found, living: Set[int]) -> int:
-        """Clusters of two keys and more keep their ids."""
-        sizes: dict[int, int] = {}
-        for key_id, group in found.group_of.items():
-            if key_id in living:
-                sizes[group] = sizes.get(group, 0) + 1
+    def _group(self, stores: Stores, tenant: str, found: Found, living: Set[int]) -> Counter[int]:
+        """Clusters of two keys and more keep their ids; how many there are of each size."""
+        sizes = Counter(group for key_id, group in found.group_of.items() if key_id in living)
         groups = {
             key_id: group for key_id, group in found.group_of.items() if key_id in living and sizes[group] > 1
         }
@@ -126,4 +131,4 @@ class ApplyMatches:
 
         clusters = carry_over(groups, before, new_id)
         stores.matching.keys.replace_clusters(tenant, clusters)
-        return len(set(clusters.values()))
+        return Counter(Counter(clusters.values()).values())

@@ -17,11 +17,13 @@ from identity.store.ports import Stores
 
 @dataclass(frozen=True)
 class ShownTask:
-    """A task with the persons that its keys belong to now."""
+    """A task with the persons and clusters that its keys belong to now; cluster 0 is none."""
 
     row: TaskRow
     low_person_id: int
     high_person_id: int
+    low_cluster_id: int
+    high_cluster_id: int
 
 
 class ListReviewTasks:
@@ -30,9 +32,17 @@ class ListReviewTasks:
     def __call__(self, stores: Stores, tenant: str, after: int, limit: int) -> Sequence[ShownTask]:
         """Tasks whose keys are gone are left out."""
         rows = stores.matching.tasks.page(tenant, after, limit)
-        keys = stores.keys.rows(tenant, {key_id for row in rows for key_id in (row.low, row.high)})
+        key_ids = {key_id for row in rows for key_id in (row.low, row.high)}
+        keys = stores.keys.rows(tenant, key_ids)
+        clusters = stores.matching.keys.clusters(tenant, key_ids)
         return [
-            ShownTask(row, keys[row.low].person_id, keys[row.high].person_id)
+            ShownTask(
+                row,
+                keys[row.low].person_id,
+                keys[row.high].person_id,
+                clusters.get(row.low, 0),
+                clusters.get(row.high, 0),
+            )
             for row in rows
             if row.low in keys and row.high in keys
         ]

@@ -112,8 +112,8 @@ class MatchedKeys(Protocol):
         """The statements of those attributes at the next `limit` keys that have any, by key id."""
         ...
 
-    def clusters(self, tenant: str) -> Mapping[int, int]:
-        """The cluster id of each key."""
+    def clusters(self, tenant: str, key_ids: Collection[int] | None = None) -> Mapping[int, int]:
+        """The cluster id of each key that is in one; of those keys only, when given."""
         ...
 
     def replace_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:

@@ -9,6 +9,7 @@ from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 
 from identity.domain.attributes import AttributeStatement
+from identity.store.batches import select_among
 from identity.store.matching.ports import MatchStores
 from identity.store.matching.rows import LabelRow, ModelRow, RunKind, RunRow, RunState, TaskRow
 
@@ -182,9 +183,11 @@ class SqlMatchedKeys:
             found[key_id].append(AttributeStatement(name, source, time_us, bytes(value)))
         return found
 
-    def clusters(self, tenant: str) -> Mapping[int, int]:
+    def clusters(self, tenant: str, key_ids: Collection[int] | None = None) -> Mapping[int, int]:
         sql = "SELECT key_id, cluster_id FROM match_clusters WHERE tenant = ?"
-        return dict(map(tuple, execute(self._connection, sql, (tenant,))))
+        if key_ids is None:
+            return dict(map(tuple, execute(self._connection, sql, (tenant,))))
+        return dict(map(tuple, select_among(self._connection, sql, (tenant,), "key_id", key_ids)))
 
     def replace_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:
         execute(self._connection, "DELETE FROM match_clusters WHERE tenant = ?", (tenant,))
