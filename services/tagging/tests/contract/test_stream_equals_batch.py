@@ -10,6 +10,7 @@ from rules.evaluate.tables import exact
 from servicekit.revision import Lane
 from tagging.app.evaluate_persons import plain
 from tagging.catalogue.files import parse_definitions, retail_definitions
+from tagging.domain.definition import Layer
 from tagging.domain.persons import Person, PersonState
 from tagging.domain.recipe import Moment
 from tagging.store.tag_ports import RunState
@@ -74,7 +75,12 @@ steps = st.one_of(
     st.tuples(st.just("event"), st.sampled_from(KEYS), events, times),
     st.tuples(st.just("again"), st.integers(0, 30)),
     st.tuples(st.just("persons"), st.lists(st.sampled_from(PERSONS), min_size=len(KEYS), max_size=len(KEYS))),
-    st.tuples(st.just("attributes"), st.sampled_from(PERSONS), st.sampled_from(["male", "female", "unsaid"])),
+    st.tuples(
+        st.just("attributes"),
+        st.sampled_from(PERSONS),
+        st.sampled_from(["male", "female", "unsaid"]),
+        st.booleans(),
+    ),
 )
 
 
@@ -119,8 +125,8 @@ class History:
                 self.world.store(self.events[index % len(self.events)])
             case ("persons", owners):
                 self.assign(owners)
-            case ("attributes", person, gender):
-                self.said[person] = {"gender": gender}
+            case ("attributes", person, gender, objects):
+                self.said[person] = {"gender": gender, "no_profiling": objects}
                 self.assign(self.owners)
 
 
@@ -146,6 +152,10 @@ def test_stream_values_are_run_values(small_world, kept_statements, before, afte
     streamed = world.values()
     cuts = world.database.read_now(world.tags.cuts.latest, "t1", "rfm_class", 1)
     assert by_tables(world, cuts) == streamed
+    objecting = set(world.database.read_now(world.facts.key_map.objecting, "t1").tolist())
+    basic = {each.tag_id for each in DEFINITIONS if each.layer is Layer.BASIC}
+    for column, values in streamed.items():
+        assert column in basic or not objecting & values.keys(), column
 
 
 def by_tables(world, cuts):
@@ -175,3 +185,21 @@ def test_the_lane_changes_no_value(small_world):
         world.store(world.person(1, 1), lane=lane)
         world.store(world.event(1, "order_paid", world.ago(days=3), amount=5), lane=lane)
     assert one.values() == other.values()
+
+
+def test_nothing_is_derived_of_a_person_who_objects(small_world):
+    """Basic tags stay; derived values go when the person objects and come back when the objection is taken back."""
+    world = small_world()
+    world.apply(DEFINITIONS)
+    world.store(world.person(1, 1, attributes={"gender": "female"}))
+    world.store(world.event(1, "order_paid", world.ago(days=3), amount=50_000))
+    before = world.values()
+    assert {column for column, values in before.items() if 1 in values} > {"gender"}
+    world.store(world.person(1, 1, attributes={"gender": "female", "no_profiling": True}))
+    basic = {each.tag_id for each in DEFINITIONS if each.layer is Layer.BASIC}
+    left = {column for column, values in world.values().items() if 1 in values}
+    assert "gender" in left
+    assert left <= basic
+    assert left < {column for column, values in before.items() if 1 in values}
+    world.store(world.person(1, 1, attributes={"gender": "female", "no_profiling": False}))
+    assert world.values() == before

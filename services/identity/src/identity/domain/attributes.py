@@ -28,7 +28,8 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeDefinition:
-    """A declared attribute; `allowed` lists the texts it may have, empty for any; `source_ranks` empty: as for all."""
+    """A declared attribute; `allowed` lists the texts it may have, empty for any; `source_ranks` empty: as for all.
+    `objection`: a bool that stands while any source says it, whatever others say; a source takes back its own alone."""
 
     name: str
     type: ValueType
@@ -37,6 +38,7 @@ class AttributeDefinition:
     zh: str
     allowed: frozenset[str]
     source_ranks: Mapping[str, int] = field(default_factory=dict)
+    objection: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class AttributeDictionary:
     def rank(self, statement: "AttributeStatement") -> tuple[int, bool, int, bytes]:
         """What survives of several statements is the greatest: by source, verified, latest time, value order."""
         declared = self.definitions.get(statement.name)
+        if declared is not None and declared.objection:
+            return int.from_bytes(statement.value), statement.verified, statement.time_us, statement.value
         ranks = self.source_ranks if declared is None or not declared.source_ranks else declared.source_ranks
         return (
             -ranks.get(statement.source, len(ranks)),
@@ -130,6 +134,7 @@ def parse_attributes(document: Mapping[str, Any]) -> AttributeDictionary:
             item["zh"],
             frozenset(item.get("allowed", ())),
             {source: rank for rank, source in enumerate(item.get("sources", ()))},
+            bool(item.get("objection", False)),
         )
         for item in document["attributes"]
     }

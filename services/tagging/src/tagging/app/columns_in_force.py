@@ -7,7 +7,7 @@ from threading import Lock
 from rules.schema import Catalogue, Schema
 from sqlalchemy import Connection
 from tagging.domain.compilation import RuleInvalid, feature_recipe, tag_recipe
-from tagging.domain.definition import DefinitionInvalid, TagDefinition
+from tagging.domain.definition import DefinitionInvalid, Layer, TagDefinition
 from tagging.domain.dependencies import closure, dependents, levels
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.plan import Tag
@@ -40,6 +40,12 @@ class ColumnPlan:
             [self.recipes[each] for each in step]
             for step in levels({each: self.recipes[each].tags for each in columns if each in self.recipes})
         ]
+
+    def profiles(self, recipe: Recipe) -> bool:
+        """Whether a column is derived of a person: all but tags of the basic layer, behavioural features included. It
+        has no value for persons who object to profiling."""
+        tag = self.tags.get(recipe.column)
+        return tag is None or tag.definition.layer is not Layer.BASIC
 
     def stream(self) -> set[str]:
         return {column for column, recipe in self.recipes.items() if recipe.stream}

@@ -53,11 +53,17 @@ class Computed:
 class Snapshot:
     """A tenant's facts at one moment, in DuckDB. Not for concurrent use; closed by `Everybody.snapshot`.
 
-    persons  the living, ascending; `known` says who of them is not anonymous
+    persons    the living, ascending; `known` says who of them is not anonymous
+    objecting  those who object to profiling: nothing is derived of them
     """
 
     def __init__(
-        self, duck: Any, plan: ColumnPlan, tenant: Tenant, attributes: Mapping[str, list[Any]]
+        self,
+        duck: Any,
+        plan: ColumnPlan,
+        tenant: Tenant,
+        attributes: Mapping[str, list[Any]],
+        objecting: Ints,
     ) -> None:
         from rules.evaluate.tables import DuckDb
 
@@ -69,6 +75,7 @@ class Snapshot:
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
         self.persons: Ints = rows["person_id"].to_numpy().astype(np.int64)
         self.known: Bools = rows["state"].to_numpy() > 1
+        self._profiled: Bools = ~np.isin(self.persons, objecting)
         _name_relations(duck, plan)
 
     def compute(
@@ -94,6 +101,8 @@ class Snapshot:
                 own = {**own, SEEN: self._latest(recipe, moment)}
             frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
             values = recipe.decide(own, self.known, moment, frozen)
+            if self.plan.profiles(recipe):
+                values = Vector(values.known & self._profiled, values.data)
             found.append(Computed(recipe, moment.as_of, values, frozen))
             if recipe.column in self.plan.tags:
                 self.register(recipe.column, recipe.shape, self.persons, values)
@@ -233,7 +242,13 @@ class Everybody:
         recipes = [*(plan.recipes[each] for each in chosen if each in plan.recipes), *extra]
         types = {name for recipe in recipes for name in recipe.events}
         self._lake.attach(connection, duck, tenant, types)
-        snapshot = Snapshot(duck, plan, state, self._attributes(connection, tenant, recipes))
+        snapshot = Snapshot(
+            duck,
+            plan,
+            state,
+            self._attributes(connection, tenant, recipes),
+            self._facts.key_map.objecting(connection, tenant),
+        )
         inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
         for name in sorted(inputs):
             self._register_stored(connection, tenant, snapshot, name)

@@ -74,8 +74,10 @@ class RecomputePersons:
         for step in plan.in_order([each for each in columns if each in plan.recipes]):
             for recipe in step:
                 values = computing.compute(recipe)
+                profiles = plan.profiles(recipe)
                 found[recipe.column] = {
-                    each.person_id: value for each, value in zip(living, values, strict=True)
+                    each.person_id: None if profiles and each.objects else value
+                    for each, value in zip(living, values, strict=True)
                 }
         gone = set(ordered) - {each.person_id for each in living}
         changes = self._changes(stored, found, gone)

@@ -6,6 +6,9 @@ from enum import IntEnum
 
 from rules.evaluate.meaning import Value
 
+NO_PROFILING = "no_profiling"
+"""identity's attribute of persons who object to profiling."""
+
 
 class PersonState(IntEnum):
     """The numbers are those of huaxiang.tagging.v1.UniverseState."""
@@ -39,6 +42,11 @@ class Person:
     key_ids: tuple[int, ...] = ()
     birth_hash: int = 0
     attributes: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def objects(self) -> bool:
+        """Whether the person objects to profiling: then nothing is derived of it."""
+        return self.attributes.get(NO_PROFILING) is True
 
 
 @dataclass(frozen=True, slots=True)

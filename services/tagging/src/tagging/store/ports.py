@@ -127,6 +127,10 @@ class KeyMap(Protocol):
         """The living persons of a population, ascending."""
         ...
 
+    def objecting(self, connection: Connection, tenant: str) -> PersonIds:
+        """The living who object to profiling, ascending."""
+        ...
+
     def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
         """Up to `limit` person ids above `after`, redirected and erased ones included, ascending."""
         ...

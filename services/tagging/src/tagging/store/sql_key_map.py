@@ -8,7 +8,7 @@ from rules.check import Population
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.key_ownership import latest_statements, owner_of
-from tagging.domain.persons import Person, PersonDelta, PersonState
+from tagging.domain.persons import NO_PROFILING, Person, PersonDelta, PersonState
 from tagging.store.key_arrays import KeyArrays
 from tagging.store.ports import PersonIds
 from tagging.store.property_json import decode, encode
@@ -123,6 +123,15 @@ class SqlKeyMap:
             [tenant, *map(int, states)],
         )
         return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
+
+    def objecting(self, connection: Connection, tenant: str) -> PersonIds:
+        rows = execute(
+            connection,
+            f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND state IN (1, 2, 3) AND attributes LIKE ?",
+            (tenant, f'%"{NO_PROFILING}"%'),
+        )
+        found = (person.person_id for person in map(_person, rows) if person.objects)
+        return np.sort(np.fromiter(found, dtype=np.int64))
 
     def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
         rows = execute(
