@@ -72,16 +72,15 @@ def permission(
     relevant = [
         statement
         for statement in known
-        if statement.purpose == purpose
-        and statement.brand in ("", brand)
-        and statement.time_us <= now_us
-        and (purpose not in sensitive or not statement.granted or is_separate(statement, known))
+        if statement.purpose == purpose and statement.brand in ("", brand) and statement.time_us <= now_us
     ]
     if not relevant:
         return Permission.NEVER
     latest = max(relevant, key=_precedence)
     if not latest.granted or (latest.expire_us is not None and latest.expire_us <= now_us):
         return Permission.WITHDRAWN
+    if purpose in sensitive and not is_separate(latest, known):
+        return Permission.NEVER
     return Permission.GRANTED
 
 
