@@ -98,6 +98,11 @@ class Region:
             } - self.included
             beside -= seeds
         self.shared = {key_id for key_id in self.included if not self._open[key_id]}
+        for key_id in self.included - self.expanded:
+            self.stars[key_id] = self._live(
+                key_id,
+                {other: seen for other, seen in self._changes[key_id].items() if other in self.included},
+            )
         for key_id in self.included & self.expanded:
             for other, seen in self.stars[key_id].items():
                 if other in self.included and other not in self.expanded:

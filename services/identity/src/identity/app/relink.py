@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from identity.app.region import GraphChange, Region
-from identity.domain.linking import Conflict, Linking, link
+from identity.domain.groups import Reason
+from identity.domain.linking import Conflict, Linking, Neighbours, link
 from identity.domain.partition import find_links, find_quarantined, with_last_seen
 from identity.domain.person_ids import Birth, assign_ids
 from identity.domain.policy import Grade, Policy
@@ -66,7 +67,7 @@ def relink(
         links.conflicts,
     )
     rows = {key_id: region.rows[key_id] for key_id in region.included}
-    new_conflicts, gone_conflicts, conflicting = _conflicts(stores, tenant, region, linking)
+    new_conflicts, gone_conflicts, conflicting = _conflicts(stores, tenant, region, linking, links.neighbours)
     marks = {
         key_id: row.marks & ~(Mark.CONFLICT | Mark.QUARANTINED)
         | (Mark.CONFLICT if key_id in conflicting else 0)
@@ -120,7 +121,7 @@ def settle(
 
 
 def _conflicts(
-    stores: Stores, tenant: str, region: Region, linking: Linking
+    stores: Stores, tenant: str, region: Region, linking: Linking, neighbours: Neighbours
 ) -> tuple[tuple[Conflict, ...], tuple[Conflict, ...], Collection[int]]:
     """The conflicts that are new, those that are gone, and the included keys that have any now.
 
@@ -130,20 +131,28 @@ def _conflicts(
     stored = {row.conflict for row in stores.conflicts.of_keys(tenant, marked)} if marked else set[Conflict]()
     if not stored and not linking.conflicts:
         return (), (), ()
-    told = {conflict[:2] for conflict in stored if conflict.key_id not in region.expanded}
+    told = {
+        pair
+        for key_id, other, reason in stored
+        if key_id not in region.expanded
+        for pair in ((key_id, other), *(((other, key_id),) if reason is Reason.EXPIRED else ()))
+    }
     wanted = {conflict for conflict in linking.conflicts if conflict[:2] not in told}
-    known = {conflict[:2] for conflict in linking.conflicts}
-    kept: set[Conflict] = set()
-    for conflict in stored:
-        if conflict.key_id in region.expanded & region.included:
-            stands = conflict in wanted
-        elif conflict.other_key_id in region.expanded & region.included:
-            stands = conflict[:2] in known
-        else:
-            stands = True
-        if stands:
-            kept.add(conflict)
+    linked = set(linking.conflicts)
+    kept = {conflict for conflict in stored if conflict in linked or _stands(conflict, region, neighbours)}
     new = tuple(sorted(wanted - stored))
     gone = tuple(sorted(stored - kept))
     conflicting = {key_id for conflict in (*kept, *new) for key_id in conflict[:2]}
     return new, gone, conflicting
+
+
+def _stands(conflict: Conflict, region: Region, neighbours: Neighbours) -> bool:
+    """Whether a stored conflict that linking the region did not find is still one: of a key that was not read whole,
+    as long as the two are seen together."""
+    key_id, other, reason = conflict
+    whole = region.expanded & region.included
+    if key_id in whole:
+        return False
+    if other in whole:
+        return key_id in (region.stars if reason is Reason.EXPIRED else neighbours).get(other, ())
+    return reason in (Reason.SHARED, Reason.EXPIRED) or not {key_id, other} <= region.included

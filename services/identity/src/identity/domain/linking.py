@@ -99,7 +99,7 @@ def link(
     """The groups of whole components. `shared` are the keys that `is_shared` found, `quarantined` those of too large
     components; `verdicts` are in force and in order; `expired` are pairs that count no more, to be told as conflicts.
 
-    Neighbours outside `keys` are shared keys of other components. Keys of verdicts and pairs outside `keys` are left
+    Neighbours outside `keys`, but for those of shared keys, are shared keys of other components. Keys of verdicts and pairs outside `keys` are left
     out.
     """
     return _Linker(keys, neighbours, shared, policy, verdicts, quarantined).run(probable, expired)
@@ -244,7 +244,7 @@ class _Linker:
         found.update(expired)
         for key_id in self._keys:
             for other in self._neighbours.get(key_id, ()):
-                if other not in self._keys:
+                if other not in self._keys and key_id in self._rank:
                     found.add(Conflict(other, key_id, Reason.SHARED))
             reason = self._reason(key_id)
             if reason is not None:
