@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from cli.exits import Exit
+from cli.commands.importing import _told_how_far
+from cli.exits import Exit, Refusal
+from cli.importing.sending import ImportResult
 from cli.main import app
 from click.testing import Result
 from typer.testing import CliRunner
@@ -63,6 +65,22 @@ def test_what_cannot_be_used_is_told_in_one_line(file: Path, options: list[str],
     assert refused.exit_code == Exit.USAGE
     assert said in refused.output
     assert len(refused.output.strip().splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_named_before_its_mapping(tmp_path: Path) -> None:
+    refused = dry_run(tmp_path / "none.csv")
+    assert refused.exit_code == Exit.USAGE
+    assert "none.csv is not a file" in refused.output
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt(), Refusal("away", Exit.NOT_REACHED)])
+def test_an_import_that_ends_early_says_how_much_was_taken(
+    file: Path, ended_by: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = ImportResult(rows=2_000, accepted=1_200, repeated=300)
+    with pytest.raises(type(ended_by)), _told_how_far(file, result):
+        raise ended_by
+    assert "people.csv: 1,500 rows were taken before the import ended" in capsys.readouterr().err
 
 
 def test_an_empty_file_is_told_as_such(file: Path) -> None:

@@ -164,6 +164,16 @@ def test_every_port_of_a_program_must_be_free(tmp_path: Path) -> None:
             require_free_ports([program])
 
 
+def test_a_full_disk_is_named_where_no_log_could_be_written(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.suite.supervisor.FULL_BELOW_BYTES", 2**62)
+    program = Program("tiny", (sys.executable, "-c", "raise SystemExit(1)"), {}, port)
+    supervisor = Supervisor([program], tmp_path / "logs", tmp_path / "suite.json", print)
+    with pytest.raises(Refusal, match=r"ended with code 1 \(the disk is full\)"):
+        supervisor.run(lambda: None)
+
+
 def test_a_start_that_is_broken_off_does_not_come_up_later(tmp_path: Path) -> None:
     """Ctrl-C reaches the command that waits, not the suite in a session of its own."""
     folder = SuiteFolder(tmp_path)

@@ -38,9 +38,10 @@ def import_file(
     """Import a file. Rows that are refused go to a rejects file with line and reason; repeats change nothing."""
     from cli.importing.mapping import load_mapping
     from cli.importing.rejects import Rejects
-    from cli.importing.rows import count_rows, require_columns
+    from cli.importing.rows import count_rows, require_columns, require_file
     from cli.importing.sending import ImportResult, dry_run, send_file
 
+    require_file(file)
     mapping = mapping or file.with_suffix(".yaml")
     mapped = load_mapping(mapping)
     require_columns(file, mapped.columns(), encoding)

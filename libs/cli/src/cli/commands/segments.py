@@ -140,7 +140,7 @@ def check(segment_id: str, who: list[str], folder: Folder = None, as_json: AsJso
         table("", ["who", "person", "in"], [[who, str(person), member] for who, person, member in shown])
         for each in rows:
             if each.problem:
-                notes.print(f"{each.who}: {each.problem}", markup=False)
+                notes.print(f"{each.who}: {each.problem}", markup=False, soft_wrap=True)
     if any(each.problem for each in rows):
         raise SystemExit(int(Exit.BAD_DATA))
 

@@ -38,11 +38,16 @@ class BrokenRow:
 
 def read_rows(path: Path, encoding: str | None = None) -> Iterator[Row | BrokenRow]:
     """Streams a file; memory does not depend on its size. Raises Refusal when it is no such file."""
-    if not path.is_file():
-        raise Refusal(f"{path} is not a file", Exit.USAGE)
+    require_file(path)
     if path.suffix.lower() in {".parquet", ".pq"}:
         return _parquet_rows(path)
     return _csv_rows(path, encoding or sniff_encoding(path))
+
+
+def require_file(path: Path) -> None:
+    """Raises Refusal when there is no file of this name."""
+    if not path.is_file():
+        raise Refusal(f"{path} is not a file", Exit.USAGE)
 
 
 def read_header(path: Path, encoding: str | None = None) -> list[str]:
@@ -57,8 +62,7 @@ def require_columns(path: Path, columns: Collection[str], encoding: str | None =
     """Raises Refusal naming the columns that a mapping names and the file lacks or has more than once."""
     if encoding is not None:
         _require_encoding(encoding)
-    if not path.is_file():
-        raise Refusal(f"{path} is not a file", Exit.USAGE)
+    require_file(path)
     header = read_header(path, encoding)
     if not header:
         raise Refusal(f"{path} is empty: its first line names the columns", Exit.BAD_DATA)
