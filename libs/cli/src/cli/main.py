@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from cli.commands import demo, importing, lake, portrait, privacy, reference, segments, simulate, suite, tags
+from cli.commands import (
+    demo,
+    importing,
+    lake,
+    portrait,
+    privacy,
+    reference,
+    segments,
+    settings,
+    simulate,
+    suite,
+    tags,
+)
 from cli.exits import HELP, Exit, leave
 from cli.output import say_what_can_be_said
 
@@ -23,6 +35,7 @@ app.command("down")(suite.down)
 app.command("status")(suite.status)
 app.command("simulate")(simulate.simulate)
 app.command("import")(importing.import_file)
+app.add_typer(settings.app, name="settings")
 app.add_typer(reference.app, name="reference")
 app.add_typer(tags.app, name="tags")
 app.add_typer(segments.app, name="segments")
