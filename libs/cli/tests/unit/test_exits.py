@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from cli.suite.patience import patiently
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 from servicekit.errors import ServiceError
+from typer.main import get_command
 from typer.testing import CliRunner
 
 
@@ -223,3 +225,13 @@ def test_help_comes_within_a_second_of_computing() -> None:
     subprocess.run([sys.executable, "-m", "cli", "--help"], capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime - before.ru_utime < 1.0, f"{time.monotonic() - started:.1f} s by the clock"
+
+
+def test_every_command_takes_json_but_those_that_serve_until_they_are_stopped() -> None:
+    def without(command: Any, path: str) -> list[str]:
+        below = getattr(command, "commands", None)
+        if below is None:
+            return [] if any("--json" in option.opts for option in command.params) else [path]
+        return [found for name, each in below.items() for found in without(each, f"{path} {name}".strip())]
+
+    assert without(get_command(app), "") == ["up", "sandbox"]
