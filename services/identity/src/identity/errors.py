@@ -43,3 +43,44 @@ class PersonErased(StateConflict):
 
     def __init__(self, person_id: int) -> None:
         super().__init__(f"person {person_id} was erased: nothing is left to read", person_id=person_id)
+
+
+class CannotLink(StateConflict):
+    """A human keeps the two apart."""
+
+    domain = DOMAIN
+    reason = "CANNOT_LINK"
+
+    def __init__(self, operation_id: int) -> None:
+        super().__init__(
+            f"operation {operation_id} keeps the two apart: undo it first", operation_id=operation_id
+        )
+
+
+class OperationNotInForce(StateConflict):
+    """The operation, or what it did, was undone."""
+
+    domain = DOMAIN
+    reason = "OPERATION_NOT_IN_FORCE"
+
+    def __init__(self, operation_id: int, undone_by: int) -> None:
+        super().__init__(
+            f"operation {operation_id} is not in force: operation {undone_by} undid it",
+            operation_id=operation_id,
+            undone_by_operation_id=undone_by,
+        )
+
+
+class ConfirmationNeeded(StateConflict):
+    """The policy would split half of all persons or more."""
+
+    domain = DOMAIN
+    reason = "CONFIRMATION_NEEDED"
+
+    def __init__(self, persons_split: int, persons: int) -> None:
+        super().__init__(
+            f"the policy would split {persons_split} of {persons} persons: look at it with SimulatePolicy, and repeat "
+            f"with confirm set to {persons_split} if that is meant",
+            persons_split=persons_split,
+            persons=persons,
+        )

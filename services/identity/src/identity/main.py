@@ -62,6 +62,7 @@ from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
 from identity.match_wiring import wire_matching
+from identity.operation_wiring import wire_operations
 from identity.standards.load import load_standards
 from identity.store.key_checks import record_keys, require_known_keys
 from identity.store.keyring import SecretUnusable, open_key_ring
@@ -179,6 +180,9 @@ def wire(
     services += _privacy_services(transactions, erase_keys, journalling, vault, clock, erasers)
     matching = wire_matching(transactions, policies, dictionary, vault, encoding, publish, clock)
     services += (matching.service,)
+    services += wire_operations(
+        transactions, freshness, normaliser, policies, vault, encoding, publish, clock, SERVICE
+    )
     reseal = Reseal(vault, sealed_parts(standards.attributes.closed()))
     return Wiring(database, changelog, services, ingest, reseal, ScrubErased(clock), matching.runs)
 

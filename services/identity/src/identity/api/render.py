@@ -10,6 +10,7 @@ from huaxiang.identity.v1 import (
 from huaxiang.type.v1 import value_pb2
 from servicekit.values import timestamp
 
+from identity.api.render_links import link
 from identity.app.get_contact_points import ContactAnswer
 from identity.app.get_person import PersonDetail, ShownIdentifier
 from identity.app.ingest_records import Ingested
@@ -80,7 +81,9 @@ def person_detail(answer: PersonDetail) -> person_service_pb2.GetPersonResponse:
                 time=timestamp(said.time_us),
                 verified=said.verified,
             )
-    return person_service_pb2.GetPersonResponse(person=detail, revision=answer.revision.to_proto())
+    return person_service_pb2.GetPersonResponse(
+        person=detail, revision=answer.revision.to_proto(), links=[link(shown) for shown in answer.links]
+    )
 
 
 def contact_points(answer: ContactAnswer) -> contact_point_service_pb2.GetContactPointsResponse:

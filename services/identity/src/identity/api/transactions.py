@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from google.protobuf.message import Message
 from servicekit.database import Database
+from servicekit.request_ids import digest_source, once
 from sqlalchemy import Connection
 
 from identity.store.ports import Stores
@@ -24,6 +26,23 @@ class Transactions:
     ) -> T:
         """One transaction; the result comes after its commit."""
         return await self._database.write(self._run, use_case, *args, **kwargs)
+
+    async def write_once(
+        self, tenant: str, request_id: str, request: Message, answer: Callable[[Stores], bytes]
+    ) -> bytes:
+        """One transaction, unless this request_id was seen: then its first answer. Raises ResourceExists."""
+
+        def run(connection: Connection) -> bytes:
+            return once(
+                connection,
+                tenant=tenant,
+                rpc=request.DESCRIPTOR.name,
+                request_id=request_id,
+                request=digest_source(request),
+                work=lambda: answer(self._open_stores(connection)),
+            )
+
+        return await self._database.write(run)
 
     async def read(
         self, use_case: Callable[Concatenate[Stores, P], T], *args: P.args, **kwargs: P.kwargs

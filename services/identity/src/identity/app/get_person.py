@@ -10,11 +10,14 @@ from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 
 from identity.app.attribute_sealing import open_statement
+from identity.app.key_refs import ShownKey
+from identity.app.person_links import PersonLinks, ShownLink, show_links
 from identity.app.policies import PolicyBook
 from identity.app.resolve_identifiers import read_revision
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, ranked
 from identity.domain.audit_chain import AuditRow
 from identity.domain.groups import Reason
+from identity.domain.link_path import chains_from
 from identity.domain.masking import masked
 from identity.errors import PersonErased
 from identity.store.linking_rows import Mark
@@ -51,13 +54,14 @@ class ShownIdentifier:
 @dataclass(frozen=True)
 class PersonDetail:
     """`row` is the living person; identifiers come strongest first, and what sources say of an attribute the survivor
-    first."""
+    first. `links` are the evidence that they are one person's."""
 
     row: PersonRow
     identifiers: tuple[ShownIdentifier, ...]
     attributes: Mapping[str, Sequence[AttributeStatement]]
     redirected_person_ids: tuple[int, ...]
     conflicts: tuple[PersonConflict, ...]
+    links: tuple[ShownLink, ...]
     revision: Revision
 
 
@@ -94,12 +98,14 @@ class GetPerson:
             for key_id, found in stores.attributes.of_keys(tenant, key_ids).items()
             for said in found
         ]
+        identifiers = self._identifiers(stores, question, keys)
         return PersonDetail(
             row,
-            self._identifiers(stores, question, keys),
+            identifiers,
             ranked(statements, self._dictionary),
             tuple(stores.persons.redirecting_to(tenant, row.person_id)),
             find_conflicts(stores, tenant, row.person_id, keys),
+            self._links(stores, tenant, identifiers),
             read_revision(stores, self._service),
         )
 
@@ -144,6 +150,24 @@ class GetPerson:
                 )
             )
         return tuple(shown)
+
+    def _links(
+        self, stores: Stores, tenant: str, identifiers: Sequence[ShownIdentifier]
+    ) -> tuple[ShownLink, ...]:
+        """For each identifier but the strongest the last link of its chain from the strongest."""
+        keys = [each.key for each in identifiers]
+        if len(keys) == 1:
+            return ()
+        links = PersonLinks(stores, tenant, keys, self._policies.of(stores, tenant))
+        before = chains_from(links.weights, keys[0].key_id)
+        pairs = [(before[key.key_id], key.key_id) for key in keys if key.key_id in before]
+        shown = {
+            each.key.key_id: ShownKey(
+                each.key.key_id, each.key.namespace, each.key.scope, each.value, each.key.person_id
+            )
+            for each in identifiers
+        }
+        return show_links(shown, pairs, links)
 
 
 def living_row(stores: Stores, tenant: str, person_id: int) -> PersonRow:

@@ -63,6 +63,10 @@ class ProbableLinks(Protocol):
         """The pairs with any of the keys, each once."""
         ...
 
+    def between(self, tenant: str, pair: tuple[int, int]) -> ProbableRow | None:
+        """One pair, (low, high), with the run that found it; None when none did."""
+        ...
+
     def all(self, tenant: str) -> Sequence[ProbableRow]:
         """Every pair, by low and high."""
         ...

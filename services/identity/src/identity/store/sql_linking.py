@@ -176,6 +176,14 @@ class SqlProbableLinks:
         }
         return sorted(found)
 
+    def between(self, tenant: str, pair: tuple[int, int]) -> ProbableRow | None:
+        sql = (
+            "SELECT low, high, score, run_id, model_version FROM probable_links "
+            "WHERE tenant = ? AND low = ? AND high = ?"
+        )
+        row = execute(self._connection, sql, (tenant, *pair)).one_or_none()
+        return None if row is None else ProbableRow(*row)
+
     def all(self, tenant: str) -> Sequence[ProbableRow]:
         sql = (
             "SELECT low, high, score, run_id, model_version FROM probable_links WHERE tenant = ? "

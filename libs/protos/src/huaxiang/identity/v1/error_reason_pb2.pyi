@@ -30,6 +30,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT. The consumer is not named in identity's configuration. Metadata: consumer, known."""
     ERROR_REASON_SERVICE_UNKNOWN: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT. The service is not named in identity's configuration of who erases. Metadata: service, known."""
+    ERROR_REASON_CANNOT_LINK: _ErrorReason.ValueType  # 4
+    """FAILED_PRECONDITION. A human keeps the two apart: undo that operation first. Metadata: operation_id."""
+    ERROR_REASON_OPERATION_NOT_IN_FORCE: _ErrorReason.ValueType  # 5
+    """FAILED_PRECONDITION. The operation was undone, or what it did was undone since. Metadata: operation_id,
+    undone_by_operation_id.
+    """
+    ERROR_REASON_CONFIRMATION_NEEDED: _ErrorReason.ValueType  # 6
+    """FAILED_PRECONDITION. The policy would split half of all persons or more: repeat with confirm set to persons_split.
+    Metadata: persons_split, persons.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "identity.huaxiang"."""
@@ -42,4 +52,14 @@ ERROR_REASON_CONSUMER_UNKNOWN: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT. The consumer is not named in identity's configuration. Metadata: consumer, known."""
 ERROR_REASON_SERVICE_UNKNOWN: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT. The service is not named in identity's configuration of who erases. Metadata: service, known."""
+ERROR_REASON_CANNOT_LINK: ErrorReason.ValueType  # 4
+"""FAILED_PRECONDITION. A human keeps the two apart: undo that operation first. Metadata: operation_id."""
+ERROR_REASON_OPERATION_NOT_IN_FORCE: ErrorReason.ValueType  # 5
+"""FAILED_PRECONDITION. The operation was undone, or what it did was undone since. Metadata: operation_id,
+undone_by_operation_id.
+"""
+ERROR_REASON_CONFIRMATION_NEEDED: ErrorReason.ValueType  # 6
+"""FAILED_PRECONDITION. The policy would split half of all persons or more: repeat with confirm set to persons_split.
+Metadata: persons_split, persons.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

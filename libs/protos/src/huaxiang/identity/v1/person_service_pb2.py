@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from huaxiang.identity.v1 import identifier_pb2 as huaxiang_dot_identity_dot_v1_dot_identifier__pb2
+from huaxiang.identity.v1 import link_pb2 as huaxiang_dot_identity_dot_v1_dot_link__pb2
 from huaxiang.identity.v1 import person_pb2 as huaxiang_dot_identity_dot_v1_dot_person__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/identity/v1/person_service.proto\x12\x14huaxiang.identity.v1\x1a%huaxiang/identity/v1/identifier.proto\x1a!huaxiang/identity/v1/person.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x96\x01\n\x19ResolveIdentifiersRequest\x12\x35\n\x0bidentifiers\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x85\x01\n\x1aResolveIdentifiersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.ResolvedIdentifier\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"H\n\x12ResolvedIdentifier\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06key_id\x18\x02 \x01(\x04\x12\x0f\n\x07problem\x18\x03 \x01(\t\"n\n\x10GetPersonRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x13\n\x0bshow_values\x18\x03 \x01(\x08\"u\n\x11GetPersonResponse\x12\x32\n\x06person\x18\x01 \x01(\x0b\x32\".huaxiang.identity.v1.PersonDetail\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xa6\x02\n\rPersonService\x12\x98\x01\n\x12ResolveIdentifiers\x12/.huaxiang.identity.v1.ResolveIdentifiersRequest\x1a\x30.huaxiang.identity.v1.ResolveIdentifiersResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18identity.persons.resolve\x12z\n\tGetPerson\x12&.huaxiang.identity.v1.GetPersonRequest\x1a\'.huaxiang.identity.v1.GetPersonResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.persons.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/identity/v1/person_service.proto\x12\x14huaxiang.identity.v1\x1a%huaxiang/identity/v1/identifier.proto\x1a\x1fhuaxiang/identity/v1/link.proto\x1a!huaxiang/identity/v1/person.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x96\x01\n\x19ResolveIdentifiersRequest\x12\x35\n\x0bidentifiers\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.Identifier\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x85\x01\n\x1aResolveIdentifiersResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.ResolvedIdentifier\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"H\n\x12ResolvedIdentifier\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06key_id\x18\x02 \x01(\x04\x12\x0f\n\x07problem\x18\x03 \x01(\t\"n\n\x10GetPersonRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x13\n\x0bshow_values\x18\x03 \x01(\x08\"\xa0\x01\n\x11GetPersonResponse\x12\x32\n\x06person\x18\x01 \x01(\x0b\x32\".huaxiang.identity.v1.PersonDetail\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12)\n\x05links\x18\x03 \x03(\x0b\x32\x1a.huaxiang.identity.v1.Link2\xa6\x02\n\rPersonService\x12\x98\x01\n\x12ResolveIdentifiers\x12/.huaxiang.identity.v1.ResolveIdentifiersRequest\x1a\x30.huaxiang.identity.v1.ResolveIdentifiersResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18identity.persons.resolve\x12z\n\tGetPerson\x12&.huaxiang.identity.v1.GetPersonRequest\x1a\'.huaxiang.identity.v1.GetPersonResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.persons.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,16 +40,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERSONSERVICE'].methods_by_name['ResolveIdentifiers']._serialized_options = b'\220\002\001\212\265\030\030identity.persons.resolve'
   _globals['_PERSONSERVICE'].methods_by_name['GetPerson']._loaded_options = None
   _globals['_PERSONSERVICE'].methods_by_name['GetPerson']._serialized_options = b'\220\002\001\212\265\030\025identity.persons.read'
-  _globals['_RESOLVEIDENTIFIERSREQUEST']._serialized_start=205
-  _globals['_RESOLVEIDENTIFIERSREQUEST']._serialized_end=355
-  _globals['_RESOLVEIDENTIFIERSRESPONSE']._serialized_start=358
-  _globals['_RESOLVEIDENTIFIERSRESPONSE']._serialized_end=491
-  _globals['_RESOLVEDIDENTIFIER']._serialized_start=493
-  _globals['_RESOLVEDIDENTIFIER']._serialized_end=565
-  _globals['_GETPERSONREQUEST']._serialized_start=567
-  _globals['_GETPERSONREQUEST']._serialized_end=677
-  _globals['_GETPERSONRESPONSE']._serialized_start=679
-  _globals['_GETPERSONRESPONSE']._serialized_end=796
-  _globals['_PERSONSERVICE']._serialized_start=799
-  _globals['_PERSONSERVICE']._serialized_end=1093
+  _globals['_RESOLVEIDENTIFIERSREQUEST']._serialized_start=238
+  _globals['_RESOLVEIDENTIFIERSREQUEST']._serialized_end=388
+  _globals['_RESOLVEIDENTIFIERSRESPONSE']._serialized_start=391
+  _globals['_RESOLVEIDENTIFIERSRESPONSE']._serialized_end=524
+  _globals['_RESOLVEDIDENTIFIER']._serialized_start=526
+  _globals['_RESOLVEDIDENTIFIER']._serialized_end=598
+  _globals['_GETPERSONREQUEST']._serialized_start=600
+  _globals['_GETPERSONREQUEST']._serialized_end=710
+  _globals['_GETPERSONRESPONSE']._serialized_start=713
+  _globals['_GETPERSONRESPONSE']._serialized_end=873
+  _globals['_PERSONSERVICE']._serialized_start=876
+  _globals['_PERSONSERVICE']._serialized_end=1170
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from huaxiang.identity.v1 import identifier_pb2 as _identifier_pb2
+from huaxiang.identity.v1 import link_pb2 as _link_pb2
 from huaxiang.identity.v1 import person_pb2 as _person_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
@@ -155,6 +156,7 @@ class GetPersonResponse(_message.Message):
 
     PERSON_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def person(self) -> _person_pb2.PersonDetail:
         """With identifiers, attributes and conflicts."""
@@ -163,15 +165,22 @@ class GetPersonResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """What the answer was read at."""
 
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.Link]:
+        """The evidence that its identifiers are one person's: for each but the strongest, the last link of its shortest chain
+        from the strongest; values are masked as in `person`. An identifier without a chain has none.
+        """
+
     def __init__(
         self,
         *,
         person: _person_pb2.PersonDetail | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        links: _abc.Iterable[_link_pb2.Link] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links", "person", b"person", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
