@@ -151,7 +151,7 @@ class Person(_message.Message):
     """Keyed hash of the birth identifier: the basis of holdouts, splits and samples. Stable for a person_id."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[_identifier_pb2.Key]:
-        """Every key of the person, ascending; empty unless living."""
+        """Every key of a living person, ascending; of an erased one the keys that readers mask; otherwise empty."""
 
     @_builtins.property
     def attributes(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:
