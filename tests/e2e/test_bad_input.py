@@ -150,7 +150,7 @@ def test_definitions_are_applied_all_or_not_at_all(suite: SuiteProcess, tmp_path
     ended = huaxiang(suite.folder, "tags", "apply", str(file))
     assert ended.returncode == Exit.BAD_DATA, ended.stderr
     assert "order_payed" in ended.stderr
-    assert huaxiang(suite.folder, "tags", "show", "good_one").returncode == Exit.FAILED
+    assert huaxiang(suite.folder, "tags", "show", "good_one").returncode == Exit.BAD_DATA
 
 
 async def test_a_call_without_the_right_is_refused_and_changes_nothing(suite: SuiteProcess) -> None:
