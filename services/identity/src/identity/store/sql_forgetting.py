@@ -26,6 +26,12 @@ _DERIVED_COLUMNS = (
     ("match_labels", "low"),
     ("match_labels", "high"),
     ("match_clusters", "key_id"),
+    ("match_tasks", "low"),
+    ("match_tasks", "high"),
+    ("match_labels", "low"),
+    ("match_labels", "high"),
+    ("match_clusters", "key_id"),
+    ("match_clusters", "key_id"),
 )
 _LEDGER, _CHANGELOG = "records", "changelog"
 
