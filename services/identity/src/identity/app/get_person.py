@@ -185,10 +185,17 @@ def living_row(stores: Stores, tenant: str, person_id: int) -> PersonRow:
 def find_conflicts(
     stores: Stores, tenant: str, person_id: int, keys: Sequence[KeyRow]
 ) -> tuple[PersonConflict, ...]:
-    """The links that were not made between this person and others: at most 100."""
+    """The links that were not made between this person and others, directly or by way of a key of neither: at most
+    100."""
     own = {key.key_id: key for key in keys}
     marked = [key.key_id for key in keys if key.marks & Mark.CONFLICT]
-    found = stores.conflicts.of_keys(tenant, marked, MAX_CONFLICTS)
+    found = set(stores.conflicts.of_keys(tenant, marked, MAX_CONFLICTS))
+    between = {row.conflict.key_id for row in found} - own.keys()
+    found |= {
+        row
+        for row in stores.conflicts.of_keys(tenant, between, MAX_CONFLICTS)
+        if row.conflict.key_id in between
+    }
     beside = {key_id for row in found for key_id in row.conflict[:2]} - own.keys()
     rows = dict(stores.keys.rows(tenant, beside)) | own
     shown: set[PersonConflict] = set()
@@ -198,4 +205,4 @@ def find_conflicts(
             PersonConflict(key_id, rows[key_id].namespace, other_person_id, reason, first_us)
             for other_person_id in others
         )
-    return tuple(sorted(shown))
+    return tuple(sorted(shown)[:MAX_CONFLICTS])
