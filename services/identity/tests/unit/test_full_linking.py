@@ -49,7 +49,7 @@ def pair_columns(keys: KeyColumns, evidence: Mapping[int, Mapping[int, Evidence]
         np.array([seen.first_us for _, _, seen in pairs], dtype=np.int64),
         np.array([seen.last_us for _, _, seen in pairs], dtype=np.int64),
         np.array([seen.unbound_us for _, _, seen in pairs], dtype=np.int64),
-        np.array([seen.verified for _, _, seen in pairs], dtype=bool),
+        np.array([seen.verified for _, _, seen in pairs], dtype=np.int8),
     )
 
 

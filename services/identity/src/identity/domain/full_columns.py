@@ -43,14 +43,18 @@ class KeyColumns:
 
 @dataclass(frozen=True)
 class PairColumns:
-    """All pairs, each once: the positions of its two keys, and the columns of Evidence that linking reads."""
+    """All pairs, each once: the positions of its two keys, and the columns of Evidence that linking reads.
+
+    Columns that the policy does not look at may be views of one value (np.broadcast_to). Pairs in order of `low` are
+    linked faster.
+    """
 
     low: Positions
     high: Positions
     first_us: Ints
     last_us: Ints
     unbound_us: Ints
-    verified: Flags
+    verified: npt.NDArray[np.int8]
 
     def where(self, chosen: Flags) -> "PairColumns":
         """Some of the pairs."""
@@ -71,6 +75,6 @@ class PairColumns:
             int(self.first_us[index]),
             int(self.last_us[index]),
             1,
-            bool(self.verified[index]),
+            int(self.verified[index]),
             int(self.unbound_us[index]),
         )

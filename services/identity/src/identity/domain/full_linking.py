@@ -46,7 +46,7 @@ class _Rules:
         names = list(policy.namespaces)
         number = {name: index for index, name in enumerate(names)}
         declared = [policy.namespaces[name] for name in names]
-        self.namespace_of_place = np.array([number[name] for name, _ in keys.places], dtype=np.int32)
+        self.namespace_of_place = np.array([number[name] for name, _ in keys.places], dtype=np.int8)
         self.unique = np.array([each.unique for each in declared], dtype=bool)
         self.verified_only = np.array([each.verified_only for each in declared], dtype=bool)
         self.validity_days = np.array(
@@ -55,11 +55,28 @@ class _Rules:
         self.held = np.array(
             [0 if each.person_limit is None else each.person_limit.count for each in declared], dtype=np.int64
         )
-        self.limits = np.full((len(names), len(names)), -1, dtype=np.int64)
-        for judged, by in np.ndindex(self.limits.shape):
+        self.limits = np.full(len(names) ** 2, -1, dtype=np.int32)
+        """How many values of the second namespace a key of the first may be seen with, by `combined`; -1 is any."""
+        for judged, by in np.ndindex(len(names), len(names)):
             limit = declared[by].limit_for(declared[judged])
             if limit is not None and not declared[judged].unique:
-                self.limits[judged, by] = limit
+                self.limits[judged * len(names) + by] = limit
+        self._namespaces = len(names)
+
+    def combined(self, one: npt.NDArray[np.int8], other: npt.NDArray[np.int8]) -> npt.NDArray[np.int16]:
+        """Two namespaces as one number."""
+        both: npt.NDArray[np.int16] = one.astype(np.int16)
+        both *= np.int16(self._namespaces)
+        both += other
+        return both
+
+
+class _Judged(NamedTuple):
+    """Pairs by which a key may turn out shared: the key, what it was seen with, and how many of those it may be."""
+
+    key: Positions
+    by: Positions
+    limit: npt.NDArray[np.int32]
 
 
 class _FullLinker:
@@ -87,13 +104,11 @@ class _FullLinker:
         dead[[index for index, _ in earlier]] = True
         self._shared = self._find_shared(earlier)
         self._counting = self._pairs if not earlier else self._pairs.where(~dead)
-        self._quarantined = self._find_quarantined()
-        linking = ~(self._shared[self._counting.low] | self._shared[self._counting.high])
-        low, high = self._counting.low[linking], self._counting.high[linking]
-        tied = np.array(list(self._tied()), dtype=np.int32).reshape(-1, 2)
-        labels = self._components(np.concatenate([low, tied[:, 0]]), np.concatenate([high, tied[:, 1]]))
+        bridged = self._bridged(self._pairs)
+        self._quarantined: Flags = np.bincount(bridged)[bridged] > self._policy.max_component_keys
+        labels = self._with_ties(self._bridged(self._counting) if earlier else bridged)
         group = _smallest_of_each(labels)
-        standing = np.where(self._shared, Standing.SHARED, Standing.LINKING).astype(np.int8)
+        standing = np.where(self._shared, np.int8(Standing.SHARED), np.int8(Standing.LINKING))
         told = self._link_one_by_one(labels, group, standing)
         conflicts = told | self._shared_conflicts(group, told) | self._expired_conflicts(group, earlier)
         return FullLinking(group, standing, tuple(sorted(conflicts)))
@@ -102,8 +117,8 @@ class _FullLinker:
         live: Flags = pairs.last_us > pairs.unbound_us
         demanding = self._rules.verified_only
         if demanding.any():
-            demanded = demanding[self._namespace[pairs.low]] | demanding[self._namespace[pairs.high]]
-            live &= pairs.verified | ~demanded
+            for bit, ends in ((1, pairs.low), (2, pairs.high)):
+                live &= (pairs.verified & bit != 0) | ~demanding[self._namespace[ends]]
         return live
 
     def _earlier_holders(self) -> Iterator[tuple[int, int]]:
@@ -140,44 +155,58 @@ class _FullLinker:
 
     def _find_shared(self, earlier: Sequence[tuple[int, int]]) -> Flags:
         """Keys seen with more values of one place than the policy's limit; earlier holders of a key do not count."""
-        place_of, places = self._keys.place_of, len(self._keys.places)
-        shared = np.zeros(len(place_of), dtype=bool)
-        codes, limits = [], []
-        for judged, by in ((self._pairs.low, self._pairs.high), (self._pairs.high, self._pairs.low)):
-            limit = self._rules.limits[self._namespace[judged], self._namespace[by]]
-            counts = (limit >= 0) & (place_of[judged] != place_of[by])
+        shared = np.zeros(len(self._keys.key_ids), dtype=bool)
+        low, high = self._pairs.low, self._pairs.high
+        of_low, of_high = self._namespace[low], self._namespace[high]
+        ways: list[_Judged] = []
+        for judged, by, combined in (
+            (low, high, self._rules.combined(of_low, of_high)),
+            (high, low, self._rules.combined(of_high, of_low)),
+        ):
+            counts = (self._rules.limits >= 0)[combined]
             for index, holder in earlier:
                 if judged[index] == holder:
                     counts[index] = False
-            codes.append(judged[counts].astype(np.int64) * places + place_of[by[counts]])
-            limits.append(limit[counts].astype(np.int32))
-        code, limit = np.concatenate(codes), np.concatenate(limits)
-        if not len(code):
-            return shared
-        crowded = limit < np.bincount(code // places, minlength=len(place_of))[code // places]
-        code, limit = code[crowded], limit[crowded]
+            counted = np.flatnonzero(counts)
+            limit = self._rules.limits[combined[counted]]
+            ways.append(_Judged(judged[counted], by[counted], limit))
+        seen: Ints = np.bincount(ways[0].key, minlength=len(shared))
+        seen += np.bincount(ways[1].key, minlength=len(shared))
+        crowded = [self._crowded(way, seen) for way in ways]
+        code, limit = (np.concatenate(found) for found in zip(*crowded, strict=True))
         order = np.argsort(code, kind="stable")
         code, limit = code[order], limit[order]
         starts = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]])) if len(code) else code
-        counts = np.diff(np.append(starts, len(code)))
-        shared[code[starts[counts > limit[starts]]] // places] = True
+        totals = np.diff(np.append(starts, len(code)))
+        shared[code[starts[totals > limit[starts]]] // len(self._keys.places)] = True
         return shared
 
-    def _find_quarantined(self) -> Flags:
-        pairs = self._pairs
+    def _crowded(self, way: "_Judged", seen: Ints) -> tuple[Ints, npt.NDArray[np.int32]]:
+        """Of the pairs of keys that are in more pairs than a limit: the key and the place beside it as one number, and
+        the limit."""
+        chosen = np.flatnonzero(seen[way.key] > way.limit)
+        key, by = way.key[chosen], way.by[chosen]
+        place_of = self._keys.place_of
+        apart = place_of[key] != place_of[by]
+        code = key[apart].astype(np.int64) * len(self._keys.places) + place_of[by[apart]]
+        return code, way.limit[chosen][apart]
+
+    def _bridged(self, pairs: PairColumns) -> Positions:
+        """The components that hang together by pairs without a shared key, by number."""
         bridging = ~(self._shared[pairs.low] | self._shared[pairs.high])
-        labels = self._components(pairs.low[bridging], pairs.high[bridging])
-        quarantined: Flags = np.bincount(labels)[labels] > self._policy.max_component_keys
-        return quarantined
+        return self._components(pairs.low[bridging], pairs.high[bridging])
+
+    def _with_ties(self, labels: Positions) -> Positions:
+        """The components joined by what humans and models want together."""
+        tied = np.array(list(self._tied()), dtype=np.int32).reshape(-1, 2)
+        if not len(tied):
+            return labels
+        joined = _components(int(labels.max()) + 1, labels[tied[:, 0]], labels[tied[:, 1]])
+        together: Positions = joined[labels]
+        return together
 
     def _components(self, low: Positions, high: Positions) -> Positions:
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        count = len(self._keys.key_ids)
-        graph = coo_array((np.ones(len(low), dtype=np.int8), (low, high)), shape=(count, count))
-        labels: Positions = connected_components(graph.tocsr(), directed=False)[1]
-        return labels
+        return _components(len(self._keys.key_ids), low, high)
 
     def _tied(self) -> Iterator[tuple[int, int]]:
         """Pairs that humans and models want together."""
@@ -214,9 +243,12 @@ class _FullLinker:
     def _with_more_than(self, labels: Positions, chosen: Flags, limit: Ints) -> Ints:
         """Components with more chosen keys of one place than the limit of its keys."""
         places = len(self._keys.places)
-        code = labels[chosen].astype(np.int64) * places + self._keys.place_of[chosen]
+        several = np.bincount(labels[chosen], minlength=len(labels)) > 1
+        at = np.flatnonzero(chosen)
+        at = at[several[labels[at]] | (limit[at] < 1)]
+        code = labels[at].astype(np.int64) * places + self._keys.place_of[at]
         found, first, counts = np.unique(code, return_index=True, return_counts=True)
-        result: Ints = found[counts > limit[chosen][first]] // places
+        result: Ints = found[counts > limit[at][first]] // places
         return result
 
     def _link_one_by_one(
@@ -268,8 +300,10 @@ class _FullLinker:
         beside: dict[int, list[int]] = defaultdict(list)
         pairs = self._counting
         for one, other in ((pairs.low, pairs.high), (pairs.high, pairs.low)):
-            found = hard[one] & (~self._shared[one] | (labels[one] == labels[other]))
-            for key, another in zip(one[found].tolist(), other[found].tolist(), strict=True):
+            found = np.flatnonzero(hard[one])
+            keys, others = one[found], other[found]
+            wanted = ~self._shared[keys] | (labels[keys] == labels[others])
+            for key, another in zip(keys[wanted].tolist(), others[wanted].tolist(), strict=True):
                 beside[key].append(another)
         return beside
 
@@ -285,7 +319,8 @@ class _FullLinker:
         pairs, key_ids = self._counting, self._keys.key_ids
         found: set[Conflict] = set()
         for one, other in ((pairs.low, pairs.high), (pairs.high, pairs.low)):
-            chosen = self._shared[one] & (group[one] != group[other])
+            chosen = np.flatnonzero(self._shared[one])
+            chosen = chosen[group[one[chosen]] != group[other[chosen]]]
             listed = zip(key_ids[one[chosen]].tolist(), key_ids[other[chosen]].tolist(), strict=True)
             found.update(Conflict(*pair, Reason.SHARED) for pair in listed if pair not in others)
         return found
@@ -299,6 +334,22 @@ class _FullLinker:
                 ids = self._keys.key_ids
                 found.add(Conflict(int(ids[position]), int(ids[other]), Reason.EXPIRED))
         return found
+
+
+def _components(count: int, low: Positions, high: Positions) -> Positions:
+    """The number of the connected component of each of `count` nodes."""
+    from scipy.sparse import coo_array, csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    weights = np.ones(len(low))
+    if (low[:-1] <= low[1:]).all():
+        starts = np.zeros(count + 1, dtype=np.int32)
+        np.cumsum(np.bincount(low, minlength=count), out=starts[1:])
+        graph = csr_array((weights, high, starts), shape=(count, count))
+    else:
+        graph = coo_array((weights, (low, high)), shape=(count, count)).tocsr()
+    labels: Positions = connected_components(graph, directed=False)[1]
+    return labels
 
 
 def _smallest_of_each(labels: Positions) -> Positions:
