@@ -31,8 +31,9 @@ class JournalErasures:
             await asyncio.to_thread(self._journal.append, [erasure])
 
     def compare(self, stores: Stores) -> Sequence[JournalledErasure]:
-        """At start-up, before anything is served: erases again what the journal knows and the store does not, and answers
-        what the store knows and the journal does not, to be written there after the commit. Raises JournalDamaged."""
+        """At start-up, before anything is served: erases again what the journal knows and the store does not, and
+        answers what the store knows and the journal does not, to be written there after the commit. Raises
+        JournalDamaged."""
         if self._journal is None:
             return ()
         journalled = self._journal.read()

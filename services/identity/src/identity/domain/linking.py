@@ -99,8 +99,8 @@ def link(
     """The groups of whole components. `shared` are the keys that `is_shared` found, `quarantined` those of too large
     components; `verdicts` are in force and in order; `expired` are pairs that count no more, to be told as conflicts.
 
-    Neighbours outside `keys`, but for those of shared keys, are shared keys of other components. Keys of verdicts and pairs outside `keys` are left
-    out.
+    Neighbours outside `keys`, but for those of shared keys, are shared keys of other components. Keys of verdicts and
+    pairs outside `keys` are left out.
     """
     return _Linker(keys, neighbours, shared, policy, verdicts, quarantined).run(probable, expired)
 
