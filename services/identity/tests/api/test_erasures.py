@@ -1,6 +1,7 @@
 """Erasing a person over a real channel: what goes, what stays, what cannot come back."""
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -29,6 +30,7 @@ from identity_records import identifiers, order, record, text
 from servicekit.clock import ManualClock
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
+from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
 PHONE, OTHER_PHONE = "13912345670", "13912345671"
@@ -222,38 +224,42 @@ async def test_an_erasure_is_done_when_every_service_has_confirmed(
     assert reason_of(refused.value).reason == "SERVICE_UNKNOWN"
 
 
+TABLES = (
+    "tenants", "keys", "sightings", "attribute_values", "contact_points", "consents", "edges", "records", "persons",
+)  # fmt: skip
+Backup = dict[str, list[dict[str, Any]]]
+
+
+def backup_of(wiring: Wiring) -> Backup:
+    return wiring.database.read_now(
+        lambda c: {
+            table: [dict(row) for row in c.execute(sql(f"SELECT * FROM {table}")).mappings()]
+            for table in TABLES
+        }
+    )
+
+
+def put_back(wiring: Wiring, backup: Backup) -> None:
+    """The store as it was, before anybody was erased."""
+
+    def run(connection: Connection) -> None:
+        for table in ("erasures", "erased_persons", "tombstones", "erasure_confirmations", *TABLES):
+            connection.execute(sql(f"DELETE FROM {table}"))
+        for table, rows in backup.items():
+            for row in rows:
+                names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+                connection.execute(sql(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)
+
+    wiring.database.write_now(run)
+
+
 async def test_a_store_put_back_from_before_the_erasure_erases_again(
     server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
 ) -> None:
     (first,) = await send(server, known("r1", "M-one", PHONE))
-    tables = [
-        "keys",
-        "sightings",
-        "attribute_values",
-        "contact_points",
-        "consents",
-        "edges",
-        "records",
-        "persons",
-    ]
-    backup = wiring.database.read_now(
-        lambda c: {
-            table: [dict(row) for row in c.execute(sql(f"SELECT * FROM {table}")).mappings()]
-            for table in tables
-        }
-    )
+    backup = backup_of(wiring)
     await erase(server, first.person_id)
-
-    def put_back(connection: object) -> None:
-        for table in ("erasures", "erased_persons", "tombstones", "erasure_confirmations", *tables):
-            connection.execute(sql(f"DELETE FROM {table}"))  # type: ignore[attr-defined]
-        for table, rows in backup.items():
-            for row in rows:
-                names = ", ".join(row)
-                marks = ", ".join(f":{name}" for name in row)
-                connection.execute(sql(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # type: ignore[attr-defined]
-
-    wiring.database.write_now(put_back)
+    put_back(wiring, backup)
     journal = TombstoneJournal(tmp_path / "tombstones.journal")
     again = wire(wiring.database, secret, clock, ("tagging",), erasers=("tagging",), journal=journal)
     async with serving(again.services, tmp_path, name="identity") as restored:
@@ -264,6 +270,40 @@ async def test_a_store_put_back_from_before_the_erasure_erases_again(
         assert only.state == person_pb2.PERSON_STATE_ERASED
     await again.ingest.close()
     assert len(journal.read()) == 1
+
+
+async def test_ids_of_the_erased_are_nobody_elses_in_a_store_put_back_from_before_they_were_known(
+    server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
+) -> None:
+    await send(server, known("r1", "M-one", PHONE))
+    backup = backup_of(wiring)
+    (second,) = await send(server, known("r2", "M-two", OTHER_PHONE))
+    erasure = (await erase(server, second.person_id)).erasure
+    put_back(wiring, backup)
+    journal = TombstoneJournal(tmp_path / "tombstones.journal")
+    again = wire(wiring.database, secret, clock, ("tagging",), erasers=("tagging",), journal=journal)
+    async with serving(again.services, tmp_path, name="identity") as restored:
+        (third,) = await send(restored, known("r3", "M-three", "13912345672"))
+        assert third.person_id not in erasure.person_ids
+        held = {key.key_id for key in (await persons(restored))[third.person_id].keys}
+        assert not held & set(erasure.key_ids), "a masked key must not become another's"
+        assert (await erase(restored, third.person_id)).erasure.erasure_id > erasure.erasure_id
+    await again.ingest.close()
+
+
+async def test_an_erasure_that_the_journal_missed_is_written_when_it_is_asked_for_again(
+    wiring: Wiring, server: LocalServer, tmp_path: Path
+) -> None:
+    (first,) = await send(server, known("r1", "M-one", PHONE))
+    path = tmp_path / "tombstones.journal"
+    path.mkdir()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await erase(server, first.person_id)
+    path.rmdir()
+    for _ in range(2):
+        await erase(server, first.person_id)
+        (written,) = TombstoneJournal(path).read()
+        assert written.tombstones, "once, and whole"
 
 
 async def test_every_erasure_leaves_an_audit_row_and_the_chain_is_whole(

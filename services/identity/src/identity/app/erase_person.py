@@ -45,7 +45,7 @@ class ErasureStatus:
 
 @dataclass(frozen=True)
 class PersonErasure:
-    """`tombstones` are those of this erasure, for the journal; none when it was erased before."""
+    """`tombstones` are those of this erasure, for the journal."""
 
     status: ErasureStatus
     tombstones: Sequence[bytes]
@@ -67,8 +67,9 @@ class Erasures:
         stores.tenants.lock(tenant, stores.changes.head().epoch)
         before = stores.erasures.of_person(tenant, question.person_id)
         if before is not None:
+            marks = stores.erasures.tombstones(tenant, before.erasure_id)
             return PersonErasure(
-                self._status(stores, tenant, before), (), read_revision(stores, self._service)
+                self._status(stores, tenant, before), marks, read_revision(stores, self._service)
             )
         row = _living(stores, tenant, question.person_id)
         rows = {

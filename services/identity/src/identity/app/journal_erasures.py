@@ -3,7 +3,8 @@ serves anybody.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from servicekit.clock import Clock
 
@@ -23,12 +24,16 @@ class JournalErasures:
         self._erase_keys = erase_keys
         self._vault = vault
         self._clock = clock
+        self._written: set[tuple[str, int]] = set()
 
     async def write(self, tenant: str, row: ErasureRow, tombstones: Sequence[bytes]) -> None:
-        """After the erasure's commit and before its answer. One that is written already has no tombstones here."""
-        if tombstones and self._journal is not None:
-            erasure = JournalledErasure(tenant, row, tuple(tombstones))
-            await asyncio.to_thread(self._journal.append, [erasure])
+        """After the erasure's commit and before its answer; once, whatever failed or was asked again in between. Raises
+        OSError: then it is asked for again, or written at the next start."""
+        if self._journal is None or (tenant, row.erasure_id) in self._written:
+            return
+        erasure = JournalledErasure(tenant, row, tuple(tombstones))
+        await asyncio.to_thread(self._journal.append, [erasure])
+        self._written.add((tenant, row.erasure_id))
 
     def compare(self, stores: Stores) -> Sequence[JournalledErasure]:
         """At start-up, before anything is served: erases again what the journal knows and the store does not, and
@@ -41,7 +46,7 @@ class JournalErasures:
             stored = stores.erasures.get(erasure.tenant, erasure.row.erasure_id)
             if stored is None:
                 self._erase_again(stores, erasure)
-        known = {(erasure.tenant, erasure.row.erasure_id) for erasure in journalled}
+        self._written = known = {(erasure.tenant, erasure.row.erasure_id) for erasure in journalled}
         missing: list[JournalledErasure] = []
         for tenant in stores.tenants.all():
             after = 0
@@ -58,6 +63,7 @@ class JournalErasures:
         """Writes what `compare` answered."""
         if self._journal is not None:
             self._journal.append(missing)
+            self._written |= {(erasure.tenant, erasure.row.erasure_id) for erasure in missing}
 
     def _erase_again(self, stores: Stores, erasure: JournalledErasure) -> None:
         """The keys that a backup has of the erased are some of those that were erased: ids never change."""
@@ -68,8 +74,22 @@ class JournalErasures:
             if self._vault.tombstone(tenant, row.hash) in marks
         }
         born = set(stores.persons.rows(tenant, erasure.row.person_ids))
+        _keep_ids(stores, erasure, born)
         holders = {row.person_id for row in rows.values()} - set(erasure.row.person_ids)
         person_ids = [*(each for each in erasure.row.person_ids if each in born), *sorted(holders)]
         now_us = int(self._clock.now().timestamp() * 1_000_000)
         self._erase_keys(stores, tenant, rows, person_ids, erasure.row.key_ids, now_us)
         stores.erasures.add(tenant, erasure.row, erasure.tombstones)
+
+
+def _keep_ids(stores: Stores, erasure: JournalledErasure, born: Collection[int]) -> None:
+    """Ids that the erased had and this store has not given to anybody yet are never given: they are masked
+    everywhere."""
+    tenant, row = erasure.tenant, erasure.row
+    counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
+    blocks = counters.blocks
+    unborn = max(set(row.person_ids) - set(born), default=0)
+    if unborn:
+        blocks = blocks.abandoned().above(unborn)
+    next_key_id = max(counters.next_key_id, max(row.key_ids, default=0) + 1)
+    stores.tenants.save(tenant, replace(counters, next_key_id=next_key_id, blocks=blocks))
