@@ -34,23 +34,33 @@ def select_among(
 
 def select_pairs(
     connection: Connection,
-    sql: str,
-    parameters: Sequence[Any],
+    select: str,
+    table: str,
+    tenant: str,
     columns: tuple[str, str],
     pairs: Collection[tuple[int, int]],
 ) -> Iterator[Any]:
-    """Rows of `sql` (which ends inside its WHERE) whose two columns are one of `pairs`, in no order."""
+    """Rows of a tenant's table whose two columns are one of `pairs`, in no order. SQLite looks each pair up: it would
+    read all of a tenant to compare two columns with a list."""
     place = f"({columns[0]}, {columns[1]})"
     for chunk in _chunks(pairs):
         if connection.dialect.name == "postgresql":
             lows, highs = zip(*chunk, strict=True)
-            wanted = f" AND {place} IN (SELECT * FROM unnest(?::bigint[], ?::bigint[]))"  # noqa: S608  # a name
-            yield from execute(connection, sql + wanted, (*parameters, list(lows), list(highs)))
+            sql = (
+                f"SELECT {select} FROM {table} WHERE tenant = ? AND {place} IN "  # noqa: S608  # names
+                "(SELECT * FROM unnest(?::bigint[], ?::bigint[]))"
+            )
+            yield from execute(connection, sql, (tenant, list(lows), list(highs))).all()
         else:
             padded = _padded(chunk)
             marks = ",".join(["(?,?)"] * len(padded))
+            sql = (
+                f"WITH wanted (one, two) AS (VALUES {marks}) "  # noqa: S608  # names
+                f"SELECT {select} FROM (SELECT DISTINCT one, two FROM wanted) CROSS JOIN {table} "
+                f"ON tenant = ? AND {columns[0]} = one AND {columns[1]} = two"
+            )
             flat = [number for pair in padded for number in pair]
-            yield from execute(connection, f"{sql} AND {place} IN (VALUES {marks})", (*parameters, *flat))
+            yield from execute(connection, sql, (*flat, tenant)).all()
 
 
 def pack_ids(ids: Collection[int]) -> bytes:

@@ -180,8 +180,8 @@ class SqlEdges:
         self._connection = connection
 
     def between(self, tenant: str, pairs: Collection[Pair]) -> Mapping[Pair, Evidence]:
-        sql = f"SELECT key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources FROM edges WHERE tenant = ?"
-        rows = select_pairs(self._connection, sql, (tenant,), ("key_id", "other_key_id"), pairs)
+        select = f"key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources"
+        rows = select_pairs(self._connection, select, "edges", tenant, ("key_id", "other_key_id"), pairs)
         return {(row[0], row[1]): _evidence(row, tuple(filter(None, row[7].split(",")))) for row in rows}
 
     def stars(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Mapping[int, Evidence]]:
