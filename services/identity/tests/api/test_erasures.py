@@ -16,6 +16,8 @@ from huaxiang.identity.v1 import (
     identifier_pb2,
     ingest_service_pb2,
     ingest_service_pb2_grpc,
+    operation_service_pb2,
+    operation_service_pb2_grpc,
     person_pb2,
     person_service_pb2,
     person_service_pb2_grpc,
@@ -120,6 +122,75 @@ async def test_nothing_of_the_person_is_left_anywhere(server: LocalServer, wirin
     assert [key.key_id for key in gone.keys] == list(answer.erasure.key_ids)
     assert (gone.birth_hash, len(gone.attributes), len(gone.channels)) == (0, 0, 0)
     assert stored[other.person_id].state == person_pb2.PERSON_STATE_MEMBER
+
+
+def count(wiring: Wiring, table: str) -> int:
+    return wiring.database.read_now(lambda c: c.execute(sql(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+async def test_consents_at_an_identifier_that_is_an_address_go_without_a_contact_point(
+    server: LocalServer, wiring: Wiring
+) -> None:
+    said = record_pb2.Consent(
+        purpose="marketing", channel=record_pb2.CHANNEL_SMS, address=PHONE, granted=True, evidence="form 7"
+    )
+    token = record_pb2.Consent(
+        purpose="marketing",
+        channel=record_pb2.CHANNEL_PUSH,
+        address="token-1",
+        granted=True,
+        evidence="form 8",
+    )
+    (first,) = await send(
+        server, record("r1", identifiers(member_id="M-one", phone=PHONE), consents=[said, token])
+    )
+    assert count(wiring, "consents") == 2
+    answer = await erase(server, first.person_id)
+    scrub(wiring)
+    assert count(wiring, "consents") == 0
+    assert answer.erasure.counts.consents == 1, "the other is found by its record, later"
+
+
+async def test_a_refusal_at_an_address_that_another_states_stays(server: LocalServer, wiring: Wiring) -> None:
+    """Or the erasure of one would widen what the other permitted."""
+    no = record_pb2.Consent(
+        purpose="marketing", channel=record_pb2.CHANNEL_SMS, address=OTHER_PHONE, granted=False
+    )
+    point = record_pb2.ContactPoint(channel=record_pb2.CHANNEL_SMS, address=OTHER_PHONE)
+    first, other = await send(
+        server,
+        record("r1", identifiers(member_id="M-one"), consents=[no]),
+        record("r2", identifiers(member_id="M-two"), contact_points=[point]),
+    )
+    await erase(server, first.person_id)
+    scrub(wiring)
+    assert count(wiring, "consents") == 1
+    assert other.person_id in await persons(server)
+
+
+async def test_entries_of_another_who_once_had_the_key_go_too(server: LocalServer, wiring: Wiring) -> None:
+    desk = operation_service_pb2_grpc.OperationServiceStub(server.connect("admin"))
+    one, other = await send(
+        server, known("r1", "M-one", PHONE), record("r2", identifiers(email="a@b.example"))
+    )
+    merged = await desk.Merge(
+        operation_service_pb2.MergeRequest(
+            person_id=one.person_id, other_person_id=other.person_id, reason="one card"
+        )
+    )
+    undo = operation_service_pb2.UndoOperationRequest(
+        operation_id=merged.outcome.operation.operation_id, reason="two cards"
+    )
+    await desk.UndoOperation(undo)
+    gone = set((await erase(server, other.person_id)).erasure.key_ids)
+    scrub(wiring)
+    entries = wiring.database.read_now(
+        lambda c: list(c.execute(sql("SELECT payload FROM changelog WHERE kind = 'person'")).scalars())
+    )
+    told = [person_pb2.Person.FromString(entry) for entry in entries]
+    living = [each for each in told if each.state != person_pb2.PERSON_STATE_ERASED]
+    assert {each.person_id for each in living} == {one.person_id}
+    assert not any(key.key_id in gone for each in living for key in each.keys)
 
 
 async def test_lookups_repeats_and_late_events_bring_nobody_back(server: LocalServer, wiring: Wiring) -> None:

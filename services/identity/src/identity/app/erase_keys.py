@@ -63,7 +63,7 @@ class EraseKeys:
         to mask; ids that still hold other keys are published as what is left of them."""
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
         own = self._own_addresses(stores, tenant, rows)
-        removed = stores.forgetting.remove(tenant, rows.keys())
+        removed = stores.forgetting.remove(tenant, rows.keys(), own)
         relinked, blocks = self._relink_rest(stores, tenant, removed.neighbours, counters.blocks, now_us)
         left = stores.keys.of_persons(tenant, person_ids)
         emptied = [person_id for person_id in person_ids if person_id not in left]
@@ -73,9 +73,7 @@ class EraseKeys:
         gone = self._gone(stores, tenant, emptied, key_ids)
         stores.tenants.save(tenant, replace(counters, blocks=blocks))
         revision = self._append(stores, tenant, [*gone, *others])
-        stated_elsewhere = {address for address in own if stores.contact_points.keys_at(tenant, [address])}
-        hashes = {row.hash for row in rows.values()}
-        hashes |= {address.hash for address in {*removed.addresses, *own} - stated_elsewhere}
+        hashes = {row.hash for row in rows.values()} | {address.hash for address in removed.addresses}
         marks = tuple(sorted(self._vault.tombstone(tenant, hash_) for hash_ in hashes))
         return ErasedKeys(removed, marks, tuple(row.person_id for row in others), revision)
 

@@ -1,5 +1,5 @@
-"""Removes what is left of erased persons where only a scan finds it: the ledger's records and the changelog's entries,
-part by part; then identity has nothing of them any more.
+"""Removes what is left of erased persons where only a scan finds it: the ledger's records, what they said of consents,
+and the changelog's entries, part by part; then identity has nothing of them any more.
 """
 
 from dataclasses import dataclass, replace
@@ -30,11 +30,11 @@ class ScrubErased:
 
     def find(self, stores: Stores) -> Scan | None:
         """The next scan: all erasures of a tenant that are not scrubbed; None when there are none."""
-        for tenant in stores.tenants.all():
-            rows = [row for row in stores.erasures.page(tenant, 0, 10**6) if not row.scrubbed_us]
-            if rows:
-                return Scan(tenant, tuple(rows[:MAX_ERASURES]))
-        return None
+        found = stores.erasures.unscrubbed(MAX_ERASURES)
+        if not found:
+            return None
+        first = found[0][0]
+        return Scan(first, tuple(row for tenant, row in found if tenant == first))
 
     def step(self, stores: Stores, scan: Scan) -> Scan | None:
         """One part; None when the scan is at its end and its erasures are marked."""

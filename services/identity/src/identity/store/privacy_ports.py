@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from identity.domain.audit_chain import AuditRow, ChainedRow, ChainEnd
+from identity.domain.consents import Address
 from identity.store.privacy_rows import ErasureRow, JournalledErasure, Removed, Scrubbed
 
 
@@ -77,6 +78,10 @@ class Erasures(Protocol):
         """Erasures with a higher id, ascending."""
         ...
 
+    def unscrubbed(self, limit: int) -> Sequence[tuple[str, ErasureRow]]:
+        """Erasures of all tenants whose `scrubbed_us` is 0, by tenant and id."""
+        ...
+
     def tombstoned(self, tenant: str, tombstones: Collection[bytes]) -> set[bytes]:
         """Those of the tombstones that stand."""
         ...
@@ -101,9 +106,9 @@ class Erasures(Protocol):
 class Forgetting(Protocol):
     """Removes what is kept of keys, wherever it is."""
 
-    def remove(self, tenant: str, key_ids: Collection[int]) -> Removed:
-        """Removes the keys themselves, their evidence, attributes and contact points, and the consents at addresses
-        that no other key states."""
+    def remove(self, tenant: str, key_ids: Collection[int], own: Collection[Address]) -> Removed:
+        """Removes the keys themselves, their evidence, attributes and contact points, and the consents at their
+        addresses, stated at them or `own` (what they are themselves), that no other key states."""
         ...
 
     def clear_persons(self, tenant: str, person_ids: Collection[int]) -> None:

@@ -24,7 +24,7 @@ class ErasureRow:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How much was removed; `addresses` were stated at the keys and nowhere else, `neighbours` are the keys seen with
+    """How much was removed; `addresses` are the keys' and no others', `neighbours` are the keys seen with
     them."""
 
     attributes: int

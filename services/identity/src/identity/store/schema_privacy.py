@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
 
 def _key(name: str, kind: Any = BigInteger) -> Column[object]:
@@ -87,6 +87,7 @@ def _erasure_tables(metadata: MetaData) -> None:
         _value("counts", Text),
         _value("position"),
         _value("scrubbed_us"),
+        Index("erasures_by_scrubbing", "scrubbed_us", "tenant", "erasure_id"),
         sqlite_with_rowid=False,
     )
     Table(

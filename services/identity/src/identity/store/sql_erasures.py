@@ -63,6 +63,14 @@ class SqlErasures:
     def page(self, tenant: str, after: int, limit: int) -> Sequence[ErasureRow]:
         return self._rows("tenant = ? AND erasure_id > ? ORDER BY erasure_id LIMIT ?", (tenant, after, limit))
 
+    def unscrubbed(self, limit: int) -> Sequence[tuple[str, ErasureRow]]:
+        rows = execute(
+            self._connection,
+            f"SELECT tenant, {_COLUMNS} FROM erasures WHERE scrubbed_us = 0 ORDER BY tenant, erasure_id LIMIT ?",
+            (limit,),
+        )
+        return [(row[0], _row(row[1:])) for row in rows]
+
     def tombstoned(self, tenant: str, tombstones: Collection[bytes]) -> set[bytes]:
         sql = "SELECT hash FROM tombstones WHERE tenant = ?"
         return {bytes(row[0]) for row in select_among(self._connection, sql, (tenant,), "hash", tombstones)}

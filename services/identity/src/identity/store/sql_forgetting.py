@@ -26,14 +26,19 @@ _DERIVED_COLUMNS = (
     ("match_labels", "low"),
     ("match_labels", "high"),
     ("match_clusters", "key_id"),
-    ("match_tasks", "low"),
-    ("match_tasks", "high"),
-    ("match_labels", "low"),
-    ("match_labels", "high"),
-    ("match_clusters", "key_id"),
-    ("match_clusters", "key_id"),
 )
-_LEDGER, _CHANGELOG = "records", "changelog"
+_CONSENT_KEY = (
+    "address_hash",
+    "channel",
+    "scope",
+    "purpose",
+    "brand",
+    "time_us",
+    "granted",
+    "source",
+    "record_id",
+)
+_LEDGER, _CONSENTS, _CHANGELOG = "records", "consents", "changelog"
 
 
 class SqlForgetting:
@@ -42,8 +47,8 @@ class SqlForgetting:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def remove(self, tenant: str, key_ids: Collection[int]) -> Removed:
-        addresses, elsewhere = self._addresses(tenant, key_ids)
+    def remove(self, tenant: str, key_ids: Collection[int], own: Collection[Address]) -> Removed:
+        addresses, elsewhere = self._addresses(tenant, key_ids, own)
         sql = "SELECT other_key_id, key_id FROM edges WHERE tenant = ?"
         beside = {
             (row[1], row[0]) for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids)
@@ -90,6 +95,8 @@ class SqlForgetting:
         part, after = cast(tuple[str, list[Any]], json.loads(place) if place else (_LEDGER, ["", ""]))
         if part == _LEDGER:
             return self._scrub_ledger(tenant, frozenset(key_ids), after)
+        if part == _CONSENTS:
+            return self._scrub_consents(tenant, after)
         return self._scrub_changelog(tenant, frozenset(key_ids), frozenset(person_ids), after)
 
     def _scrub_ledger(self, tenant: str, key_ids: frozenset[int], after: list[str]) -> Scrubbed:
@@ -106,8 +113,71 @@ class SqlForgetting:
             [(tenant, row[0], row[1]) for row in about],
         )
         if len(rows) < SCRUBBED_ROWS:
-            return Scrubbed(len(about), json.dumps((_CHANGELOG, [0])))
+            return Scrubbed(len(about), json.dumps((_CONSENTS, [])))
         return Scrubbed(len(about), json.dumps((_LEDGER, [rows[-1][0], rows[-1][1]])))
+
+    def _scrub_consents(self, tenant: str, after: list[Any]) -> Scrubbed:
+        """Statements whose record is gone, at addresses that no key states: what permitted is removed. What refused
+        stays without a word of the record, so that the erasure of one never widens what another permits."""
+        key = ", ".join(_CONSENT_KEY)
+        sql = f"SELECT {key} FROM consents WHERE tenant = ?"
+        parameters: list[Any] = [tenant]
+        if after:
+            sql += f" AND ({key}) > ({', '.join('?' * len(_CONSENT_KEY))})"
+            parameters += [bytes.fromhex(after[0]), *after[1:]]
+        rows = execute(self._connection, f"{sql} ORDER BY {key} LIMIT ?", (*parameters, SCRUBBED_ROWS)).all()
+        told = [(row[-2], row[-1]) for row in rows]
+        standing = self._records(tenant, {record_id for _, record_id in told})
+        hashes = {bytes(row[0]) for row, record in zip(rows, told, strict=True) if record not in standing}
+        stated = {
+            bytes(row[0])
+            for row in select_among(
+                self._connection,
+                "SELECT address_hash FROM contact_points WHERE tenant = ?",
+                (tenant,),
+                "address_hash",
+                hashes,
+            )
+        }
+        orphans = [
+            row
+            for row, record in zip(rows, told, strict=True)
+            if record not in standing and any(record) and bytes(row[0]) not in stated
+        ]
+        where = " AND ".join(f"{column} = ?" for column in _CONSENT_KEY)
+        execute_many(
+            self._connection,
+            f"INSERT INTO consents (tenant, {key}, expire_us, text_version, evidence) "
+            f"SELECT tenant, {', '.join(_CONSENT_KEY[:-2])}, '', '', expire_us, '', '' FROM consents "
+            f"WHERE tenant = ? AND {where} AND granted = 0 ON CONFLICT DO NOTHING",
+            [(tenant, *row) for row in orphans],
+        )
+        execute_many(
+            self._connection,
+            f"DELETE FROM consents WHERE tenant = ? AND {where}",
+            [(tenant, *row) for row in orphans],
+        )
+        if len(rows) < SCRUBBED_ROWS:
+            return Scrubbed(len(orphans), json.dumps((_CHANGELOG, [0])))
+        last = [bytes(rows[-1][0]).hex(), *rows[-1][1:]]
+        return Scrubbed(len(orphans), json.dumps((_CONSENTS, last)))
+
+    def _records(self, tenant: str, record_ids: Collection[str]) -> set[tuple[str, str]]:
+        """The records of those ids, of every source, that the ledger has."""
+        sources = execute(
+            self._connection, "SELECT DISTINCT source FROM consents WHERE tenant = ?", (tenant,)
+        ).all()
+        return {
+            (row[0], row[1])
+            for (source,) in sources
+            for row in select_among(
+                self._connection,
+                "SELECT source, record_id FROM records WHERE tenant = ? AND source = ?",
+                (tenant, source),
+                "record_id",
+                record_ids,
+            )
+        }
 
     def _scrub_changelog(
         self, tenant: str, key_ids: frozenset[int], person_ids: frozenset[int], after: list[int]
@@ -127,14 +197,17 @@ class SqlForgetting:
         place = json.dumps((_CHANGELOG, [rows[-1][0]])) if len(rows) == SCRUBBED_ROWS else ""
         return Scrubbed(len(about), place)
 
-    def _addresses(self, tenant: str, key_ids: Collection[int]) -> tuple[set[Address], set[Address]]:
-        """The addresses at the keys, and those of them that other keys state too."""
+    def _addresses(
+        self, tenant: str, key_ids: Collection[int], own: Collection[Address]
+    ) -> tuple[set[Address], set[Address]]:
+        """The addresses at the keys and those that they are, and which of them other keys state too."""
         sql = "SELECT channel, scope, address_hash, key_id FROM contact_points WHERE tenant = ?"
-        own = {_address(row) for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids)}
-        hashes = {address.hash for address in own}
+        stated = select_among(self._connection, sql, (tenant,), "key_id", key_ids)
+        found = {*own, *(_address(row) for row in stated)}
+        hashes = {address.hash for address in found}
         gone = set(key_ids)
         rows = select_among(self._connection, sql, (tenant,), "address_hash", hashes)
-        return own, {_address(row) for row in rows if row[3] not in gone} & own
+        return found, {_address(row) for row in rows if row[3] not in gone} & found
 
     def _delete(self, table: str, tenant: str, key_ids: Collection[int], column: str = "key_id") -> int:
         sql = f"SELECT count(*) FROM {table} WHERE tenant = ?"
@@ -165,11 +238,14 @@ def _all_of(stated: Collection[int], key_ids: frozenset[int]) -> bool:
 
 
 def _speaks_of(kind: str, payload: bytes, key_ids: frozenset[int], person_ids: frozenset[int]) -> bool:
-    """Whether an entry is about the erased: the events of their keys, and what was published of the persons before."""
+    """Whether an entry is about the erased: the events of their keys, and what was published of the persons before, or
+    of others while they had one of the keys."""
     if kind == "event":
         event = change_pb2.ResolvedEvent.FromString(payload)
         return event.anchor_key_id in key_ids
     if kind == "person":
         person = person_pb2.Person.FromString(payload)
-        return person.person_id in person_ids and person.state != person_pb2.PERSON_STATE_ERASED
+        if person.state == person_pb2.PERSON_STATE_ERASED:
+            return False
+        return person.person_id in person_ids or not key_ids.isdisjoint(key.key_id for key in person.keys)
     return False
