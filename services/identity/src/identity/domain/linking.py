@@ -2,8 +2,9 @@
 
 1. What a human put together is united first, in the order of the operations.
 2. Edges between keys of unique namespaces are taken strongest first.
-3. Every other key, strongest first, joins all groups of stronger keys it was seen with, but for those that a human
-   parted it from. If a person would become what no person may be, it links nothing.
+3. Every other key, strongest first, joins all groups of stronger keys (unique ones are stronger than all others) it
+   was seen with, but for those that a human parted it from. If a person would become what no person may be, it links
+   nothing.
 4. Pairs that a matching model found are taken last, by falling score.
 5. A key that the tenant blocks takes part in all of that and then leaves, and what only it held together parts: so
    blocking a value never links more.
@@ -125,7 +126,7 @@ class _Linker:
         self._groups = Groups(keys, policy, verdicts)
         self._tied: list[tuple[int, int]] = []
         self._rank = {
-            key_id: (namespaces[key.namespace].priority, key.hash)
+            key_id: (not namespaces[key.namespace].unique, namespaces[key.namespace].priority, key.hash)
             for key_id, key in keys.items()
             if key_id not in shared
         }

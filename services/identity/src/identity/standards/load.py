@@ -1,5 +1,6 @@
 """Reads the built-in standards from the package."""
 
+import json
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -29,6 +30,11 @@ def load_standards() -> Standards:
         parse_attributes(_document("attributes.yaml")),
         parse_property_releases(_document("properties.yaml")),
     )
+
+
+def policy_document() -> str:
+    """The built-in linking policy as JSON."""
+    return json.dumps(_document("linking.yaml"), ensure_ascii=False, separators=(",", ":"))
 
 
 def _document(name: str) -> dict[str, Any]:

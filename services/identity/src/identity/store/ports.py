@@ -14,6 +14,7 @@ from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Address, Consent
 from identity.domain.evidence import Evidence
 from identity.domain.record import Identifier, StatedAddress
+from identity.store.column_ports import LinkingColumns
 from identity.store.linking_ports import Conflicts, Marks, Merges, Operations, Policies, ProbableLinks
 from identity.store.matching.ports import MatchStores
 from identity.store.privacy_ports import Audit, Erasures, Forgetting
@@ -242,6 +243,7 @@ class Stores:
     operations: Operations
     probable_links: ProbableLinks
     merges: Merges
+    columns: LinkingColumns
     matching: MatchStores
     policies: Policies
     sightings: Sightings

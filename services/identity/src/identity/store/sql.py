@@ -7,6 +7,7 @@ from identity.store.matching.sql_matching import open_match_stores
 from identity.store.ports import Stores
 from identity.store.sql_administration import SqlAcknowledgements, SqlChanges, SqlSettings
 from identity.store.sql_audit import SqlAudit
+from identity.store.sql_columns import SqlLinkingColumns
 from identity.store.sql_erasures import SqlErasures
 from identity.store.sql_evidence import SqlEdges, SqlKeys, SqlLedger, SqlSightings, SqlTenants
 from identity.store.sql_forgetting import SqlForgetting
@@ -33,6 +34,7 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         operations=SqlOperations(connection),
         probable_links=SqlProbableLinks(connection),
         merges=SqlMerges(connection),
+        columns=SqlLinkingColumns(connection),
         matching=open_match_stores(connection),
         policies=SqlPolicies(connection),
         sightings=SqlSightings(connection),

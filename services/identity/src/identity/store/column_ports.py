@@ -1,0 +1,34 @@
+"""What linking everything at once needs of a store: all keys and pairs of a tenant as columns."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from identity.domain.full_columns import Ints, KeyColumns, PairColumns
+
+
+@dataclass(frozen=True)
+class StoredColumns:
+    """The evidence with what is derived of it now, by position of a key. `keys.blocked` are the keys that the policy in
+    force blocks; placeholders are left out."""
+
+    keys: KeyColumns
+    pairs: PairColumns
+    person_ids: Ints
+    born_person_ids: Ints
+    standing: npt.NDArray[np.int8]
+    marks: npt.NDArray[np.int16]
+
+
+class LinkingColumns(Protocol):
+    """Reads in batches: beside the columns, memory does not grow with the tenant."""
+
+    def read(self, tenant: str) -> StoredColumns:
+        """All keys by ascending id and all pairs, in no order."""
+        ...
+
+    def conflict_count(self, tenant: str) -> int:
+        """How many conflicts are stored."""
+        ...
