@@ -63,6 +63,10 @@ class AttributeDictionary:
             statement.value,
         )
 
+    def objections(self) -> frozenset[str]:
+        """The attributes by which a person objects."""
+        return frozenset(name for name, declared in self.definitions.items() if declared.objection)
+
     def closed(self) -> frozenset[str]:
         """The attributes whose values name or locate a person."""
         return frozenset(

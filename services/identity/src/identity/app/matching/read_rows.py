@@ -1,7 +1,8 @@
 """Reads what matching compares: one row per key at which a source stated a name.
 
 Persons as matches made them play no part in it, or a match would feed on the one before: what belongs together already
-is what the evidence alone holds together.
+is what the evidence alone holds together. Who objects to profiling plays no part either: to guess that two records are
+one person is profiling.
 """
 
 from collections import defaultdict
@@ -25,6 +26,7 @@ KEYS_PER_READ = 8_192
 MAX_ROWS = 5_000_000
 ReadText = Callable[[bytes], str]
 """The text of an encoded attribute value; dates in ISO form."""
+_TRUE = str(True)
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,23 @@ class ReadRows:
         self._read_text = read_text
 
     def __call__(self, stores: Stores, tenant: str, policy: Policy) -> MatchInput:
-        """Every key of the tenant with a name, the first 5,000,000 by key id. Raises VaultDamaged, KeyMissing."""
+        """Every key of the tenant with a name, the first 5,000,000 by key id, but for those of groups that object to
+        profiling. Raises VaultDamaged, KeyMissing."""
         texts: dict[int, Mapping[str, str]] = {}
         reached: dict[int, tuple[set[str], set[str]]] = {}
         keys: dict[int, KeyRow] = {}
         for statements in self._pages(stores, tenant):
             page = {key_id: self._texts(tenant, key_id, said) for key_id, said in statements.items()}
-            page = {key_id: said for key_id, said in page.items() if said.get("name")}
+            rows = stores.keys.rows(tenant, [key_id for key_id, said in page.items() if said.get("name")])
+            page = {key_id: page[key_id] for key_id, row in rows.items() if row.person_id}
             texts |= page
-            keys |= stores.keys.rows(tenant, page.keys())
+            keys |= rows
             reached |= self._reached(stores, tenant, page.keys(), policy)
             if len(texts) >= MAX_ROWS:
                 break
-        key_ids = sorted(texts)
-        groups = _Groups(stores, tenant, policy, {keys[key_id].person_id for key_id in key_ids})
+        groups = _Groups(stores, tenant, policy, {keys[key_id].person_id for key_id in texts})
+        objecting = self._objecting(stores, tenant, groups)
+        key_ids = sorted(key_id for key_id in texts if groups.of[key_id] not in objecting)
         row_of = {key_id: row for row, key_id in enumerate(key_ids)}
         seeds: dict[int, list[int]] = defaultdict(list)
         for key_id, row in row_of.items():
@@ -81,6 +86,18 @@ class ReadRows:
         while page := stores.matching.keys.statements(tenant, COMPARED, after, KEYS_PER_READ):
             yield page
             after = max(page)
+
+    def _objecting(self, stores: Stores, tenant: str, groups: "_Groups") -> set[int]:
+        """The groups that object to profiling, at whichever of their keys it was said."""
+        names = self._dictionary.objections()
+        said: dict[int, list[AttributeStatement]] = defaultdict(list)
+        for key_id, statements in stores.matching.keys.saying(tenant, names, groups.of.keys()).items():
+            said[groups.of[key_id]] += statements
+        return {
+            group
+            for group, statements in said.items()
+            if _TRUE in map(self._read_text, survivors(statements, self._dictionary).values())
+        }
 
     def _texts(self, tenant: str, key_id: int, statements: Sequence[AttributeStatement]) -> Mapping[str, str]:
         opened = [open_statement(self._vault, tenant, key_id, statement) for statement in statements]

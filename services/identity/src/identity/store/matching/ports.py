@@ -112,6 +112,12 @@ class MatchedKeys(Protocol):
         """The statements of those attributes at the next `limit` keys that have any, by key id."""
         ...
 
+    def saying(
+        self, tenant: str, names: Collection[str], key_ids: Collection[int]
+    ) -> Mapping[int, Sequence[AttributeStatement]]:
+        """The statements of those attributes at those keys that have any."""
+        ...
+
     def clusters(self, tenant: str, key_ids: Collection[int] | None = None) -> Mapping[int, int]:
         """The cluster id of each key that is in one; of those keys only, when given."""
         ...

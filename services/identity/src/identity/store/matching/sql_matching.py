@@ -17,6 +17,7 @@ _MODEL = ", ".join(ModelRow._fields)
 _RUN = ", ".join(RunRow._fields)
 _TASK = ", ".join(TaskRow._fields)
 _LABEL = ", ".join(LabelRow._fields)
+_STATEMENTS = "SELECT key_id, name, source, time_us, value, verified FROM attribute_values"
 
 
 def open_match_stores(connection: Connection) -> MatchStores:
@@ -174,14 +175,19 @@ class SqlMatchedKeys:
             return {}
         rows = execute(
             self._connection,
-            "SELECT key_id, name, source, time_us, value FROM attribute_values "
-            f"WHERE tenant = ? AND key_id > ? AND name IN ({marks}) AND key_id <= ? ORDER BY key_id, name, source",
+            f"{_STATEMENTS} WHERE tenant = ? AND key_id > ? AND name IN ({marks}) AND key_id <= ? "
+            "ORDER BY key_id, name, source",
             (*wanted, key_ids[-1]),
         )
-        found: dict[int, list[AttributeStatement]] = defaultdict(list)
-        for key_id, name, source, time_us, value in rows:
-            found[key_id].append(AttributeStatement(name, source, time_us, bytes(value)))
-        return found
+        return _by_key(rows)
+
+    def saying(
+        self, tenant: str, names: Collection[str], key_ids: Collection[int]
+    ) -> Mapping[int, Sequence[AttributeStatement]]:
+        if not names:
+            return {}
+        sql = f"{_STATEMENTS} WHERE tenant = ? AND name IN ({','.join('?' * len(names))})"
+        return _by_key(select_among(self._connection, sql, (tenant, *sorted(names)), "key_id", key_ids))
 
     def clusters(self, tenant: str, key_ids: Collection[int] | None = None) -> Mapping[int, int]:
         sql = "SELECT key_id, cluster_id FROM match_clusters WHERE tenant = ?"
@@ -206,6 +212,14 @@ def _insert(
         f"INSERT INTO {table} (tenant, {columns}) VALUES ({marks})",
         [(tenant, *row) for row in rows],
     )
+
+
+def _by_key(rows: Iterable[Any]) -> dict[int, list[AttributeStatement]]:
+    found: dict[int, list[AttributeStatement]] = defaultdict(list)
+    for key_id, name, source, time_us, value, verified in rows:
+        statement = AttributeStatement(name, source, time_us, bytes(value), verified=bool(verified))
+        found[key_id].append(statement)
+    return found
 
 
 def _plain(row: RunRow | LabelRow) -> tuple[Any, ...]:
