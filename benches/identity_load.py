@@ -18,10 +18,13 @@ from identity.store.rows import Counters
 from benches.crowd import APP_ID, DAY_US
 from benches.identity_store import NOW_US, IdentityStore
 
-TENANT = "bench"
+TENANT = "t1"
+"""The one that local servers have keys for."""
 SEALED_BYTES = 44
 BATCH = 20_000
-SEEN_US = NOW_US - NOW_US % DAY_US - 30 * DAY_US
+SEEN_US = NOW_US - NOW_US % DAY_US
+SOURCE = "app"
+"""Everybody was seen today by the source that the mix comes from: what is known already changes nothing."""
 _FIRST_PERSON_ID = 1
 _ROWS = {"keys": 10, "edges": 9, "sightings": 6, "persons": 8}
 
@@ -96,9 +99,9 @@ def _add_person(
                 sealed,
             )
         )
-        rows["sightings"].append((TENANT, key_id, "crm", SEEN_US, SEEN_US, 1))
+        rows["sightings"].append((TENANT, key_id, SOURCE, SEEN_US, SEEN_US, 1))
         rows["edges"] += [
-            (TENANT, key_id, other, SEEN_US, SEEN_US, 1, 0, -1, "crm" if key_id < other else "")
+            (TENANT, key_id, other, SEEN_US, SEEN_US, 1, 0, -1, SOURCE if key_id < other else "")
             for other in key_ids
             if other != key_id
         ]

@@ -5,8 +5,8 @@ from random import Random
 
 from identity.domain.record import Event, Identifier, Record
 
-from benches.crowd import APP_ID, DAY_US
-from benches.identity_load import identifiers_of
+from benches.crowd import APP_ID
+from benches.identity_load import SEEN_US, SOURCE, identifiers_of
 from benches.identity_store import NOW_US, record_of
 
 KNOWN, ONE_NEW, NEW, MERGING = 0.70, 0.20, 0.07, 0.03
@@ -40,10 +40,10 @@ class Mix:
                 yield known[0], draw.choice(identifiers_of(draw.randrange(self._persons)))
 
     def records(self, prefix: str, event: Event | None = None) -> Iterator[Record]:
-        """Records of the app within the last day, each with an id of its own."""
+        """Records of today, each with an id of its own."""
         for number, identifiers in enumerate(self.sets()):
-            time_us = NOW_US - self._random.randrange(DAY_US)
-            yield record_of("app", f"{prefix}{number}", time_us, identifiers, event)
+            time_us = self._random.randrange(SEEN_US, NOW_US)
+            yield record_of(SOURCE, f"{prefix}{number}", time_us, identifiers, event)
 
     def _fresh(self, number: int) -> Identifier:
         kind = self._random.random()
