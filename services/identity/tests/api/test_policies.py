@@ -1,0 +1,140 @@
+"""PolicyService over a real channel: read, simulate, replay, refuse."""
+
+import json
+from typing import Any
+
+import grpc
+import pytest
+from huaxiang.identity.v1 import person_pb2, policy_pb2, policy_service_pb2_grpc
+from huaxiang.identity.v1 import policy_service_pb2 as pb
+from identity_desk import Desk, named
+from servicekit.status import reason_of
+from servicekit.testing.servers import LocalServer
+
+PHONE = "13912345670"
+
+
+@pytest.fixture
+def desk(server: LocalServer) -> Desk:
+    return Desk(server)
+
+
+@pytest.fixture
+def policies(server: LocalServer) -> policy_service_pb2_grpc.PolicyServiceStub:
+    return policy_service_pb2_grpc.PolicyServiceStub(server.connect("admin"))
+
+
+async def document(policies: policy_service_pb2_grpc.PolicyServiceStub, **words: dict[str, Any]) -> str:
+    """The policy in force with other words for some namespaces."""
+    found = json.loads((await policies.GetPolicy(pb.GetPolicyRequest())).policy.document)
+    for item in found["namespaces"]:
+        item.update(words.get(item["name"], {}))
+    return json.dumps(found)
+
+
+async def refused(call: Any) -> tuple[str, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return reason_of(caught.value).reason, str(caught.value.details())
+
+
+async def test_a_staff_phone_is_blocked_after_a_look_at_the_effect(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    person = await desk.say(member_id="M1", phone=PHONE)
+    await desk.say(member_id="M2")
+    await desk.say(member_id="M3")
+    wanted = await document(policies, phone={"blocked_values": [PHONE]})
+    told = (await policies.SimulatePolicy(pb.SimulatePolicyRequest(document=wanted))).effect
+    assert (told.persons_before, told.persons_after, told.persons_split, told.persons_merged) == (3, 4, 1, 0)
+    assert told.largest_before[0] == policy_pb2.Cluster(person_id=person, key_count=2)
+    request = pb.ReplayPolicyRequest(document=wanted, reason="the phone at the till", expected_version=0)
+    request.validate_only = True
+    tried = await policies.ReplayPolicy(request)
+    assert (tried.version, tried.effect, tried.HasField("revision")) == (1, told, False)
+    assert (await desk.why(named(member_id="M1"), named(phone=PHONE))).linked
+    request.validate_only = False
+    done = await policies.ReplayPolicy(request)
+    assert (done.version, done.effect) == (1, told)
+    assert not (await desk.why(named(member_id="M1"), named(phone=PHONE))).linked
+    await desk.say(member_id="M1", phone=PHONE)
+    assert not (await desk.why(named(member_id="M1"), named(phone=PHONE))).linked
+    again = await policies.ReplayPolicy(request)
+    assert (again.version, again.effect) == (1, policy_pb2.PolicyEffect())
+    read = (await policies.GetPolicy(pb.GetPolicyRequest())).policy
+    assert (read.version, read.actor, read.reason, read.in_force) == (
+        1,
+        "admin-t1",
+        "the phone at the till",
+        True,
+    )
+    built_in = (await policies.GetPolicy(pb.GetPolicyRequest(version=0))).policy
+    assert not built_in.in_force
+    back = await policies.ReplayPolicy(pb.ReplayPolicyRequest(document=built_in.document, reason="as it was"))
+    assert back.version == 2
+    assert (await desk.why(named(member_id="M1"), named(phone=PHONE))).linked
+
+
+async def test_splitting_half_of_all_needs_the_number(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    await desk.say(member_id="M1", phone=PHONE)
+    wanted = await document(policies, phone={"verified_only": True})
+    request = pb.ReplayPolicyRequest(document=wanted, reason="only verified phones")
+    assert (await refused(policies.ReplayPolicy(request)))[0] == "CONFIRMATION_NEEDED"
+    request.confirm = 1
+    assert (await policies.ReplayPolicy(request)).effect.persons_split == 1
+
+
+async def test_a_grade_changes_states(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    person = await desk.say(phone=PHONE)
+    assert (await desk.detail(person)).person.state == person_pb2.PERSON_STATE_KNOWN
+    wanted = await document(policies, phone={"grade": "weak"})
+    await policies.ReplayPolicy(pb.ReplayPolicyRequest(document=wanted, reason="phones are not logins here"))
+    assert (await desk.detail(person)).person.state == person_pb2.PERSON_STATE_ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("no json", "not JSON"),
+        ("[1]", "not a JSON object"),
+        ("[" * 100_000, "not JSON"),
+        ('{"max_person_keys": 200, "namespaces": []}', "namespaces"),
+        (
+            '{"max_person_keys": 200, "namespaces": [{"name": "phone", "grade": "strong", "limits": 3}]}',
+            "document",
+        ),
+        ({"phone": {"form": "text"}}, "form"),
+        ({"crm_id": {"scope": "tenant"}}, "scope"),
+        ({"phone": {"name": "fax"}}, "namespaces"),
+        ({"phone": {"blocked_patterns": ["("]}}, "RE2"),
+        ({"phone": {"grade": "heavy"}}, "heavy"),
+        ({"phone": {"limits": {"fax": 1}}}, "fax"),
+        ('{"namespaces": "' + "x" * 1_000_000 + '"}', "bytes"),
+    ],
+    ids=lambda words: str(words)[:30],
+)
+async def test_bad_policies_are_refused(
+    policies: policy_service_pb2_grpc.PolicyServiceStub, words: str | dict[str, Any], said: str
+) -> None:
+    wanted = words if isinstance(words, str) else await document(policies, **words)
+    for call, request in (
+        (policies.SimulatePolicy, pb.SimulatePolicyRequest(document=wanted)),
+        (policies.ReplayPolicy, pb.ReplayPolicyRequest(document=wanted, reason="a test")),
+    ):
+        reason, details = await refused(call(request))
+        assert reason == "INVALID_FIELD"
+        assert said in details
+
+
+async def test_unknown_versions_are_refused(policies: policy_service_pb2_grpc.PolicyServiceStub) -> None:
+    assert (await refused(policies.GetPolicy(pb.GetPolicyRequest(version=3))))[0] == "NOT_FOUND"
+    assert (await refused(policies.GetPolicy(pb.GetPolicyRequest(version=-3))))[0] == "INVALID_FIELD"
+    wanted = await document(policies, phone={"grade": "weak"})
+    request = pb.ReplayPolicyRequest(document=wanted, reason="a test", expected_version=3)
+    assert (await refused(policies.ReplayPolicy(request)))[0] == "STATE_CONFLICT"
+    request.reason = ""
+    assert (await refused(policies.ReplayPolicy(request)))[0] == "INVALID_FIELD"
