@@ -17,7 +17,7 @@ from identity.app.matching.evaluate_model import EvaluateModel
 from identity.app.matching.models import CreateModel, ListModels
 from identity.app.matching.read_rows import ReadRows
 from identity.app.matching.review import Decide, ListReviewTasks
-from identity.app.matching.runs import CancelRun, GetRun, StartRun
+from identity.app.matching.runs import CancelRun, GetRun, ListRuns, StartRun
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.domain.attributes import AttributeDictionary
@@ -55,6 +55,7 @@ def wire_matching(
         ListModels(),
         StartRun(),
         GetRun(),
+        ListRuns(),
         CancelRun(),
         ListReviewTasks(),
         Decide(change, clock),

@@ -15,7 +15,7 @@ from identity.api.transactions import Transactions
 from identity.app.matching.evaluate_model import EvaluateModel
 from identity.app.matching.models import CreateModel, ListModels
 from identity.app.matching.review import Decide, ListReviewTasks
-from identity.app.matching.runs import CancelRun, GetRun, StartRun
+from identity.app.matching.runs import CancelRun, GetRun, ListRuns, StartRun
 from identity.domain.matching.bands import Bands
 from identity.store.matching.rows import RunKind
 
@@ -31,6 +31,7 @@ class MatchUseCases:
     list_models: ListModels
     start_run: StartRun
     get_run: GetRun
+    list_runs: ListRuns
     cancel_run: CancelRun
     list_tasks: ListReviewTasks
     decide: Decide
@@ -70,6 +71,12 @@ class MatchServicer(match_service_pb2_grpc.MatchServiceServicer):
         row = await self._transactions.read(self._use.get_run, tenant, request.run_id)
         return pb.GetMatchRunResponse(run=render_match.run(row))
 
+    async def ListMatchRuns(
+        self, request: pb.ListMatchRunsRequest, context: Context
+    ) -> pb.ListMatchRunsResponse:
+        rows, token = await self._page(request, self._use.list_runs, lambda row: row.run_id)
+        return pb.ListMatchRunsResponse(runs=[render_match.run(row) for row in rows], next_page_token=token)
+
     async def CancelMatchRun(
         self, request: pb.CancelMatchRunRequest, context: Context
     ) -> pb.CancelMatchRunResponse:
@@ -89,6 +96,8 @@ class MatchServicer(match_service_pb2_grpc.MatchServiceServicer):
         self, request: pb.DecideReviewTaskRequest, context: Context
     ) -> pb.DecideReviewTaskResponse:
         decision = parse_match.decision(request, current_principal())
+        if request.validate_only:
+            return render_match.would_decide(await self._transactions.rehearse(self._use.decide, decision))
         return render_match.decided(await self._transactions.write(self._use.decide, decision))
 
     async def EvaluateModel(
@@ -108,7 +117,7 @@ class MatchServicer(match_service_pb2_grpc.MatchServiceServicer):
 
     async def _page(
         self,
-        request: pb.ListModelsRequest | pb.ListReviewTasksRequest,
+        request: pb.ListModelsRequest | pb.ListMatchRunsRequest | pb.ListReviewTasksRequest,
         read: Callable[..., Sequence[T]],
         number_of: Callable[[T], int],
     ) -> tuple[Sequence[T], str]:

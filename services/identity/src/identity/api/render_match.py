@@ -6,6 +6,7 @@ from huaxiang.identity.v1 import match_pb2
 from huaxiang.identity.v1 import match_service_pb2 as pb
 from servicekit.values import timestamp
 
+from identity.api import render_links
 from identity.api.parse_match import bands_message
 from identity.app.matching.evaluate_model import Evaluation
 from identity.app.matching.models import bands_of
@@ -81,10 +82,16 @@ def task(shown: ShownTask) -> match_pb2.ReviewTask:
 
 def decided(answer: Decided) -> pb.DecideReviewTaskResponse:
     """What became of a decision."""
+    message = would_decide(answer)
+    message.operation_id = answer.operation_id
+    message.revision.CopyFrom(answer.revision.to_proto())
+    return message
+
+
+def would_decide(answer: Decided) -> pb.DecideReviewTaskResponse:
+    """What would become of one."""
     return pb.DecideReviewTaskResponse(
-        operation_id=answer.operation_id,
-        changed_person_ids=answer.person_ids,
-        revision=answer.revision.to_proto(),
+        changed_person_ids=answer.person_ids, effect=render_links.effect(answer.effect)
     )
 
 

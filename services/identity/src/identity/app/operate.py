@@ -140,7 +140,7 @@ class Operate:
         self, stores: Stores, by: Decider, row: OperationRow, touched: Keys, person_ids: Collection[int]
     ) -> Operated:
         operation = row.operation
-        self._audit(stores, by, row, person_ids)
+        audit_operation(stores, by.tenant, row, person_ids, self._clock)
         cause = Cause(CauseKind.OPERATION, str(operation.operation_id))
         changed = self._change(stores, by.tenant, GraphChange(touched=touched), row.time_us, cause)
         conflicts = show_conflicts(
@@ -167,26 +167,30 @@ class Operate:
         )
         return strongest.key_id
 
-    def _audit(self, stores: Stores, by: Decider, row: OperationRow, person_ids: Collection[int]) -> None:
-        operation = row.operation
-        details = {"operation_id": operation.operation_id}
-        if operation.undoes:
-            details["undoes"] = operation.undoes
-        stores.audit.add(
-            by.tenant,
-            AuditRow(
-                by.subject,
-                f"operation_{operation.kind.name.lower()}",
-                by.reason,
-                json.dumps(details),
-                tuple(sorted(person_ids)),
-                row.time_us,
-                int(self._clock.machine_now().timestamp() * 1_000_000),
-            ),
-        )
-
     def _now_us(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)
+
+
+def audit_operation(
+    stores: Stores, tenant: str, row: OperationRow, person_ids: Collection[int], clock: Clock
+) -> None:
+    """Writes down who decided what about whom."""
+    operation = row.operation
+    details = {"operation_id": operation.operation_id}
+    if operation.undoes:
+        details["undoes"] = operation.undoes
+    stores.audit.add(
+        tenant,
+        AuditRow(
+            row.actor,
+            f"operation_{operation.kind.name.lower()}",
+            row.reason,
+            json.dumps(details),
+            tuple(sorted(person_ids)),
+            row.time_us,
+            int(clock.machine_now().timestamp() * 1_000_000),
+        ),
+    )
 
 
 def list_operations(stores: Stores, tenant: str, before: int, limit: int) -> Sequence[OperationRow]:

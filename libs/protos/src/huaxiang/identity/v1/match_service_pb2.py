@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from huaxiang.identity.v1 import match_pb2 as huaxiang_dot_identity_dot_v1_dot_match__pb2
+from huaxiang.identity.v1 import operation_pb2 as huaxiang_dot_identity_dot_v1_dot_operation__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(huaxiang/identity/v1/match_service.proto\x12\x14huaxiang.identity.v1\x1a huaxiang/identity/v1/match.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"~\n\x12\x43reateModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rspecification\x18\x02 \x01(\t\x12/\n\x05\x62\x61nds\x18\x03 \x01(\x0b\x32 .huaxiang.identity.v1.MatchBands\x12\x0c\n\x04note\x18\x04 \x01(\t\"F\n\x13\x43reateModelResponse\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .huaxiang.identity.v1.MatchModel\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x12ListModelsResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.MatchModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x11TrainModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\"A\n\x12TrainModelResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"?\n\x12RunMatchingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\"B\n\x13RunMatchingResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"$\n\x12GetMatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\"B\n\x13GetMatchRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"\'\n\x15\x43\x61ncelMatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\"E\n\x16\x43\x61ncelMatchRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"?\n\x16ListReviewTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListReviewTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.ReviewTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x17\x44\x65\x63ideReviewTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x32\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\".huaxiang.identity.v1.ReviewAnswer\x12\x0e\n\x06reason\x18\x03 \x01(\t\"z\n\x18\x44\x65\x63ideReviewTaskResponse\x12\x14\n\x0coperation_id\x18\x01 \x01(\x03\x12\x1a\n\x12\x63hanged_person_ids\x18\x02 \x03(\x03\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"X\n\x14\x45valuateModelRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x03(\x01\x12\x18\n\x10wanted_precision\x18\x03 \x01(\x01\"\x9f\x01\n\x15\x45valuateModelResponse\x12\x0e\n\x06labels\x18\x01 \x01(\x03\x12\x38\n\nthresholds\x18\x02 \x03(\x0b\x32$.huaxiang.identity.v1.MatchThreshold\x12\"\n\x15suggested_auto_weight\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x18\n\x16_suggested_auto_weight*b\n\x0cReviewAnswer\x12\x1d\n\x19REVIEW_ANSWER_UNSPECIFIED\x10\x00\x12\x16\n\x12REVIEW_ANSWER_SAME\x10\x01\x12\x1b\n\x17REVIEW_ANSWER_DIFFERENT\x10\x02\x32\xd0\t\n\x0cMatchService\x12\x81\x01\n\x0b\x43reateModel\x12(.huaxiang.identity.v1.CreateModelRequest\x1a).huaxiang.identity.v1.CreateModelResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12}\n\nListModels\x12\'.huaxiang.identity.v1.ListModelsRequest\x1a(.huaxiang.identity.v1.ListModelsResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.read\x12~\n\nTrainModel\x12\'.huaxiang.identity.v1.TrainModelRequest\x1a(.huaxiang.identity.v1.TrainModelResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x81\x01\n\x0bRunMatching\x12(.huaxiang.identity.v1.RunMatchingRequest\x1a).huaxiang.identity.v1.RunMatchingResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x80\x01\n\x0bGetMatchRun\x12(.huaxiang.identity.v1.GetMatchRunRequest\x1a).huaxiang.identity.v1.GetMatchRunResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.read\x12\x8a\x01\n\x0e\x43\x61ncelMatchRun\x12+.huaxiang.identity.v1.CancelMatchRunRequest\x1a,.huaxiang.identity.v1.CancelMatchRunResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x8c\x01\n\x0fListReviewTasks\x12,.huaxiang.identity.v1.ListReviewTasksRequest\x1a-.huaxiang.identity.v1.ListReviewTasksResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.reviews.read\x12\x90\x01\n\x10\x44\x65\x63ideReviewTask\x12-.huaxiang.identity.v1.DecideReviewTaskRequest\x1a..huaxiang.identity.v1.DecideReviewTaskResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.reviews.write\x12\x86\x01\n\rEvaluateModel\x12*.huaxiang.identity.v1.EvaluateModelRequest\x1a+.huaxiang.identity.v1.EvaluateModelResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(huaxiang/identity/v1/match_service.proto\x12\x14huaxiang.identity.v1\x1a huaxiang/identity/v1/match.proto\x1a$huaxiang/identity/v1/operation.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"~\n\x12\x43reateModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rspecification\x18\x02 \x01(\t\x12/\n\x05\x62\x61nds\x18\x03 \x01(\x0b\x32 .huaxiang.identity.v1.MatchBands\x12\x0c\n\x04note\x18\x04 \x01(\t\"F\n\x13\x43reateModelResponse\x12/\n\x05model\x18\x01 \x01(\x0b\x32 .huaxiang.identity.v1.MatchModel\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x12ListModelsResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.MatchModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x11TrainModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\"A\n\x12TrainModelResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"?\n\x12RunMatchingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\x03\"B\n\x13RunMatchingResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"$\n\x12GetMatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\"B\n\x13GetMatchRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"\'\n\x15\x43\x61ncelMatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\"E\n\x16\x43\x61ncelMatchRunResponse\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\"=\n\x14ListMatchRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x15ListMatchRunsResponse\x12,\n\x04runs\x18\x01 \x03(\x0b\x32\x1e.huaxiang.identity.v1.MatchRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16ListReviewTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListReviewTasksResponse\x12/\n\x05tasks\x18\x01 \x03(\x0b\x32 .huaxiang.identity.v1.ReviewTask\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x17\x44\x65\x63ideReviewTaskRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\x03\x12\x32\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\".huaxiang.identity.v1.ReviewAnswer\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\xa8\x01\n\x18\x44\x65\x63ideReviewTaskResponse\x12\x14\n\x0coperation_id\x18\x01 \x01(\x03\x12\x1a\n\x12\x63hanged_person_ids\x18\x02 \x03(\x03\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12,\n\x06\x65\x66\x66\x65\x63t\x18\x04 \x01(\x0b\x32\x1c.huaxiang.identity.v1.Effect\"X\n\x14\x45valuateModelRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\x03\x12\x0f\n\x07weights\x18\x02 \x03(\x01\x12\x18\n\x10wanted_precision\x18\x03 \x01(\x01\"\x9f\x01\n\x15\x45valuateModelResponse\x12\x0e\n\x06labels\x18\x01 \x01(\x03\x12\x38\n\nthresholds\x18\x02 \x03(\x0b\x32$.huaxiang.identity.v1.MatchThreshold\x12\"\n\x15suggested_auto_weight\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x18\n\x16_suggested_auto_weight*b\n\x0cReviewAnswer\x12\x1d\n\x19REVIEW_ANSWER_UNSPECIFIED\x10\x00\x12\x16\n\x12REVIEW_ANSWER_SAME\x10\x01\x12\x1b\n\x17REVIEW_ANSWER_DIFFERENT\x10\x02\x32\xd9\n\n\x0cMatchService\x12\x81\x01\n\x0b\x43reateModel\x12(.huaxiang.identity.v1.CreateModelRequest\x1a).huaxiang.identity.v1.CreateModelResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12}\n\nListModels\x12\'.huaxiang.identity.v1.ListModelsRequest\x1a(.huaxiang.identity.v1.ListModelsResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.read\x12~\n\nTrainModel\x12\'.huaxiang.identity.v1.TrainModelRequest\x1a(.huaxiang.identity.v1.TrainModelResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x81\x01\n\x0bRunMatching\x12(.huaxiang.identity.v1.RunMatchingRequest\x1a).huaxiang.identity.v1.RunMatchingResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x80\x01\n\x0bGetMatchRun\x12(.huaxiang.identity.v1.GetMatchRunRequest\x1a).huaxiang.identity.v1.GetMatchRunResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.read\x12\x86\x01\n\rListMatchRuns\x12*.huaxiang.identity.v1.ListMatchRunsRequest\x1a+.huaxiang.identity.v1.ListMatchRunsResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.read\x12\x8a\x01\n\x0e\x43\x61ncelMatchRun\x12+.huaxiang.identity.v1.CancelMatchRunRequest\x1a,.huaxiang.identity.v1.CancelMatchRunResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.matches.write\x12\x8c\x01\n\x0fListReviewTasks\x12,.huaxiang.identity.v1.ListReviewTasksRequest\x1a-.huaxiang.identity.v1.ListReviewTasksResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.reviews.read\x12\x90\x01\n\x10\x44\x65\x63ideReviewTask\x12-.huaxiang.identity.v1.DecideReviewTaskRequest\x1a..huaxiang.identity.v1.DecideReviewTaskResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16identity.reviews.write\x12\x86\x01\n\rEvaluateModel\x12*.huaxiang.identity.v1.EvaluateModelRequest\x1a+.huaxiang.identity.v1.EvaluateModelResponse\"\x1c\x90\x02\x01\x8a\xb5\x18\x15identity.matches.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATCHSERVICE'].methods_by_name['RunMatching']._serialized_options = b'\220\002\002\212\265\030\026identity.matches.write'
   _globals['_MATCHSERVICE'].methods_by_name['GetMatchRun']._loaded_options = None
   _globals['_MATCHSERVICE'].methods_by_name['GetMatchRun']._serialized_options = b'\220\002\001\212\265\030\025identity.matches.read'
+  _globals['_MATCHSERVICE'].methods_by_name['ListMatchRuns']._loaded_options = None
+  _globals['_MATCHSERVICE'].methods_by_name['ListMatchRuns']._serialized_options = b'\220\002\001\212\265\030\025identity.matches.read'
   _globals['_MATCHSERVICE'].methods_by_name['CancelMatchRun']._loaded_options = None
   _globals['_MATCHSERVICE'].methods_by_name['CancelMatchRun']._serialized_options = b'\220\002\002\212\265\030\026identity.matches.write'
   _globals['_MATCHSERVICE'].methods_by_name['ListReviewTasks']._loaded_options = None
@@ -52,44 +55,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATCHSERVICE'].methods_by_name['DecideReviewTask']._serialized_options = b'\220\002\002\212\265\030\026identity.reviews.write'
   _globals['_MATCHSERVICE'].methods_by_name['EvaluateModel']._loaded_options = None
   _globals['_MATCHSERVICE'].methods_by_name['EvaluateModel']._serialized_options = b'\220\002\001\212\265\030\025identity.matches.read'
-  _globals['_REVIEWANSWER']._serialized_start=1656
-  _globals['_REVIEWANSWER']._serialized_end=1754
-  _globals['_CREATEMODELREQUEST']._serialized_start=163
-  _globals['_CREATEMODELREQUEST']._serialized_end=289
-  _globals['_CREATEMODELRESPONSE']._serialized_start=291
-  _globals['_CREATEMODELRESPONSE']._serialized_end=361
-  _globals['_LISTMODELSREQUEST']._serialized_start=363
-  _globals['_LISTMODELSREQUEST']._serialized_end=421
-  _globals['_LISTMODELSRESPONSE']._serialized_start=423
-  _globals['_LISTMODELSRESPONSE']._serialized_end=518
-  _globals['_TRAINMODELREQUEST']._serialized_start=520
-  _globals['_TRAINMODELREQUEST']._serialized_end=582
-  _globals['_TRAINMODELRESPONSE']._serialized_start=584
-  _globals['_TRAINMODELRESPONSE']._serialized_end=649
-  _globals['_RUNMATCHINGREQUEST']._serialized_start=651
-  _globals['_RUNMATCHINGREQUEST']._serialized_end=714
-  _globals['_RUNMATCHINGRESPONSE']._serialized_start=716
-  _globals['_RUNMATCHINGRESPONSE']._serialized_end=782
-  _globals['_GETMATCHRUNREQUEST']._serialized_start=784
-  _globals['_GETMATCHRUNREQUEST']._serialized_end=820
-  _globals['_GETMATCHRUNRESPONSE']._serialized_start=822
-  _globals['_GETMATCHRUNRESPONSE']._serialized_end=888
-  _globals['_CANCELMATCHRUNREQUEST']._serialized_start=890
-  _globals['_CANCELMATCHRUNREQUEST']._serialized_end=929
-  _globals['_CANCELMATCHRUNRESPONSE']._serialized_start=931
-  _globals['_CANCELMATCHRUNRESPONSE']._serialized_end=1000
-  _globals['_LISTREVIEWTASKSREQUEST']._serialized_start=1002
-  _globals['_LISTREVIEWTASKSREQUEST']._serialized_end=1065
-  _globals['_LISTREVIEWTASKSRESPONSE']._serialized_start=1067
-  _globals['_LISTREVIEWTASKSRESPONSE']._serialized_end=1166
-  _globals['_DECIDEREVIEWTASKREQUEST']._serialized_start=1168
-  _globals['_DECIDEREVIEWTASKREQUEST']._serialized_end=1278
-  _globals['_DECIDEREVIEWTASKRESPONSE']._serialized_start=1280
-  _globals['_DECIDEREVIEWTASKRESPONSE']._serialized_end=1402
-  _globals['_EVALUATEMODELREQUEST']._serialized_start=1404
-  _globals['_EVALUATEMODELREQUEST']._serialized_end=1492
-  _globals['_EVALUATEMODELRESPONSE']._serialized_start=1495
-  _globals['_EVALUATEMODELRESPONSE']._serialized_end=1654
-  _globals['_MATCHSERVICE']._serialized_start=1757
-  _globals['_MATCHSERVICE']._serialized_end=2989
+  _globals['_REVIEWANSWER']._serialized_start=1924
+  _globals['_REVIEWANSWER']._serialized_end=2022
+  _globals['_CREATEMODELREQUEST']._serialized_start=201
+  _globals['_CREATEMODELREQUEST']._serialized_end=327
+  _globals['_CREATEMODELRESPONSE']._serialized_start=329
+  _globals['_CREATEMODELRESPONSE']._serialized_end=399
+  _globals['_LISTMODELSREQUEST']._serialized_start=401
+  _globals['_LISTMODELSREQUEST']._serialized_end=459
+  _globals['_LISTMODELSRESPONSE']._serialized_start=461
+  _globals['_LISTMODELSRESPONSE']._serialized_end=556
+  _globals['_TRAINMODELREQUEST']._serialized_start=558
+  _globals['_TRAINMODELREQUEST']._serialized_end=620
+  _globals['_TRAINMODELRESPONSE']._serialized_start=622
+  _globals['_TRAINMODELRESPONSE']._serialized_end=687
+  _globals['_RUNMATCHINGREQUEST']._serialized_start=689
+  _globals['_RUNMATCHINGREQUEST']._serialized_end=752
+  _globals['_RUNMATCHINGRESPONSE']._serialized_start=754
+  _globals['_RUNMATCHINGRESPONSE']._serialized_end=820
+  _globals['_GETMATCHRUNREQUEST']._serialized_start=822
+  _globals['_GETMATCHRUNREQUEST']._serialized_end=858
+  _globals['_GETMATCHRUNRESPONSE']._serialized_start=860
+  _globals['_GETMATCHRUNRESPONSE']._serialized_end=926
+  _globals['_CANCELMATCHRUNREQUEST']._serialized_start=928
+  _globals['_CANCELMATCHRUNREQUEST']._serialized_end=967
+  _globals['_CANCELMATCHRUNRESPONSE']._serialized_start=969
+  _globals['_CANCELMATCHRUNRESPONSE']._serialized_end=1038
+  _globals['_LISTMATCHRUNSREQUEST']._serialized_start=1040
+  _globals['_LISTMATCHRUNSREQUEST']._serialized_end=1101
+  _globals['_LISTMATCHRUNSRESPONSE']._serialized_start=1103
+  _globals['_LISTMATCHRUNSRESPONSE']._serialized_end=1197
+  _globals['_LISTREVIEWTASKSREQUEST']._serialized_start=1199
+  _globals['_LISTREVIEWTASKSREQUEST']._serialized_end=1262
+  _globals['_LISTREVIEWTASKSRESPONSE']._serialized_start=1264
+  _globals['_LISTREVIEWTASKSRESPONSE']._serialized_end=1363
+  _globals['_DECIDEREVIEWTASKREQUEST']._serialized_start=1366
+  _globals['_DECIDEREVIEWTASKREQUEST']._serialized_end=1499
+  _globals['_DECIDEREVIEWTASKRESPONSE']._serialized_start=1502
+  _globals['_DECIDEREVIEWTASKRESPONSE']._serialized_end=1670
+  _globals['_EVALUATEMODELREQUEST']._serialized_start=1672
+  _globals['_EVALUATEMODELREQUEST']._serialized_end=1760
+  _globals['_EVALUATEMODELRESPONSE']._serialized_start=1763
+  _globals['_EVALUATEMODELRESPONSE']._serialized_end=1922
+  _globals['_MATCHSERVICE']._serialized_start=2025
+  _globals['_MATCHSERVICE']._serialized_end=3394
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from huaxiang.identity.v1 import match_pb2 as _match_pb2
+from huaxiang.identity.v1 import operation_pb2 as _operation_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
 import sys
@@ -352,6 +353,60 @@ class CancelMatchRunResponse(_message.Message):
 Global___CancelMatchRunResponse: _TypeAlias = CancelMatchRunResponse  # noqa: Y015
 
 @_typing.final
+class ListMatchRunsRequest(_message.Message):
+    """Which runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1,000; 100 when 0."""
+    page_token: _builtins.str
+    """From the previous answer."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMatchRunsRequest: _TypeAlias = ListMatchRunsRequest  # noqa: Y015
+
+@_typing.final
+class ListMatchRunsResponse(_message.Message):
+    """A page of runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[_match_pb2.MatchRun]:
+        """The latest first."""
+
+    def __init__(
+        self,
+        *,
+        runs: _abc.Iterable[_match_pb2.MatchRun] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "runs", b"runs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMatchRunsResponse: _TypeAlias = ListMatchRunsResponse  # noqa: Y015
+
+@_typing.final
 class ListReviewTasksRequest(_message.Message):
     """Which tasks."""
 
@@ -414,22 +469,26 @@ class DecideReviewTaskRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     task_id: _builtins.int
     """The task."""
     answer: Global___ReviewAnswer.ValueType
     """The answer."""
     reason: _builtins.str
     """At most 500 characters, without personal data."""
+    validate_only: _builtins.bool
+    """Tells the effect and changes nothing."""
     def __init__(
         self,
         *,
         task_id: _builtins.int = ...,
         answer: Global___ReviewAnswer.ValueType = ...,
         reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "reason", b"reason", "task_id", b"task_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -444,15 +503,20 @@ class DecideReviewTaskResponse(_message.Message):
     OPERATION_ID_FIELD_NUMBER: _builtins.int
     CHANGED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.int
-    """Undoes it."""
+    """Undoes it; 0 of a validation."""
     @_builtins.property
     def changed_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Persons that it changed, redirects included."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """Covers the change."""
+        """Covers the change; absent of a validation."""
+
+    @_builtins.property
+    def effect(self) -> _operation_pb2.Effect:
+        """What it did to persons; nothing when it was decided before."""
 
     def __init__(
         self,
@@ -460,10 +524,11 @@ class DecideReviewTaskResponse(_message.Message):
         operation_id: _builtins.int = ...,
         changed_person_ids: _abc.Iterable[_builtins.int] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        effect: _operation_pb2.Effect | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_person_ids", b"changed_person_ids", "operation_id", b"operation_id", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_person_ids", b"changed_person_ids", "effect", b"effect", "operation_id", b"operation_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,6 +62,11 @@ class MatchServiceStub:
                 request_serializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunResponse.FromString,
                 _registered_method=True)
+        self.ListMatchRuns = channel.unary_unary(
+                '/huaxiang.identity.v1.MatchService/ListMatchRuns',
+                request_serializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsResponse.FromString,
+                _registered_method=True)
         self.CancelMatchRun = channel.unary_unary(
                 '/huaxiang.identity.v1.MatchService/CancelMatchRun',
                 request_serializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.CancelMatchRunRequest.SerializeToString,
@@ -128,6 +133,13 @@ class MatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMatchRuns(self, request, context):
+        """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelMatchRun(self, request, context):
         """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
         """
@@ -144,9 +156,10 @@ class MatchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DecideReviewTask(self, request, context):
-        """Says whether a pair is one person. It becomes an operation that links or parts the two, and a label. Deciding the
-        same again changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or kept apart
-        by another operation: undo that first).
+        """Says whether a pair is one person. It becomes an operation that links or parts the two, an audit row, and a label
+        for as long as the operation is not undone. Deciding the same again changes nothing. With validate_only it answers
+        what it would do and changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or
+        kept apart by another operation: undo that first).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +200,11 @@ def add_MatchServiceServicer_to_server(servicer, server):
                     servicer.GetMatchRun,
                     request_deserializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunRequest.FromString,
                     response_serializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunResponse.SerializeToString,
+            ),
+            'ListMatchRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMatchRuns,
+                    request_deserializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsRequest.FromString,
+                    response_serializer=huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsResponse.SerializeToString,
             ),
             'CancelMatchRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelMatchRun,
@@ -347,6 +365,33 @@ class MatchService:
             '/huaxiang.identity.v1.MatchService/GetMatchRun',
             huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunRequest.SerializeToString,
             huaxiang_dot_identity_dot_v1_dot_match__service__pb2.GetMatchRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMatchRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.identity.v1.MatchService/ListMatchRuns',
+            huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsRequest.SerializeToString,
+            huaxiang_dot_identity_dot_v1_dot_match__service__pb2.ListMatchRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

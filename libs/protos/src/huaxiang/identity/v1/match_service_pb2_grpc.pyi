@@ -52,6 +52,8 @@ class MatchServiceStub:
     """
     GetMatchRun: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.GetMatchRunRequest, _match_service_pb2.GetMatchRunResponse]
     """Reads a run. Errors: NOT_FOUND."""
+    ListMatchRuns: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.ListMatchRunsRequest, _match_service_pb2.ListMatchRunsResponse]
+    """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelMatchRun: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.CancelMatchRunRequest, _match_service_pb2.CancelMatchRunResponse]
     """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended)."""
     ListReviewTasks: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.ListReviewTasksRequest, _match_service_pb2.ListReviewTasksResponse]
@@ -59,9 +61,10 @@ class MatchServiceStub:
     Errors: PAGE_TOKEN_MALFORMED.
     """
     DecideReviewTask: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.DecideReviewTaskRequest, _match_service_pb2.DecideReviewTaskResponse]
-    """Says whether a pair is one person. It becomes an operation that links or parts the two, and a label. Deciding the
-    same again changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or kept apart
-    by another operation: undo that first).
+    """Says whether a pair is one person. It becomes an operation that links or parts the two, an audit row, and a label
+    for as long as the operation is not undone. Deciding the same again changes nothing. With validate_only it answers
+    what it would do and changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or
+    kept apart by another operation: undo that first).
     """
     EvaluateModel: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.EvaluateModelRequest, _match_service_pb2.EvaluateModelResponse]
     """Measures a model by the labels that its latest run weighed. They hold for pairs that were reviewed, not for all.
@@ -92,6 +95,8 @@ class MatchServiceAsyncStub(MatchServiceStub):
     """
     GetMatchRun: _aio.UnaryUnaryMultiCallable[_match_service_pb2.GetMatchRunRequest, _match_service_pb2.GetMatchRunResponse]  # type: ignore[assignment]
     """Reads a run. Errors: NOT_FOUND."""
+    ListMatchRuns: _aio.UnaryUnaryMultiCallable[_match_service_pb2.ListMatchRunsRequest, _match_service_pb2.ListMatchRunsResponse]  # type: ignore[assignment]
+    """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelMatchRun: _aio.UnaryUnaryMultiCallable[_match_service_pb2.CancelMatchRunRequest, _match_service_pb2.CancelMatchRunResponse]  # type: ignore[assignment]
     """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended)."""
     ListReviewTasks: _aio.UnaryUnaryMultiCallable[_match_service_pb2.ListReviewTasksRequest, _match_service_pb2.ListReviewTasksResponse]  # type: ignore[assignment]
@@ -99,9 +104,10 @@ class MatchServiceAsyncStub(MatchServiceStub):
     Errors: PAGE_TOKEN_MALFORMED.
     """
     DecideReviewTask: _aio.UnaryUnaryMultiCallable[_match_service_pb2.DecideReviewTaskRequest, _match_service_pb2.DecideReviewTaskResponse]  # type: ignore[assignment]
-    """Says whether a pair is one person. It becomes an operation that links or parts the two, and a label. Deciding the
-    same again changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or kept apart
-    by another operation: undo that first).
+    """Says whether a pair is one person. It becomes an operation that links or parts the two, an audit row, and a label
+    for as long as the operation is not undone. Deciding the same again changes nothing. With validate_only it answers
+    what it would do and changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or
+    kept apart by another operation: undo that first).
     """
     EvaluateModel: _aio.UnaryUnaryMultiCallable[_match_service_pb2.EvaluateModelRequest, _match_service_pb2.EvaluateModelResponse]  # type: ignore[assignment]
     """Measures a model by the labels that its latest run weighed. They hold for pairs that were reviewed, not for all.
@@ -161,6 +167,14 @@ class MatchServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads a run. Errors: NOT_FOUND."""
 
     @_abc_1.abstractmethod
+    def ListMatchRuns(
+        self,
+        request: _match_service_pb2.ListMatchRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_match_service_pb2.ListMatchRunsResponse, _abc.Awaitable[_match_service_pb2.ListMatchRunsResponse]]:
+        """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED."""
+
+    @_abc_1.abstractmethod
     def CancelMatchRun(
         self,
         request: _match_service_pb2.CancelMatchRunRequest,
@@ -184,9 +198,10 @@ class MatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _match_service_pb2.DecideReviewTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_match_service_pb2.DecideReviewTaskResponse, _abc.Awaitable[_match_service_pb2.DecideReviewTaskResponse]]:
-        """Says whether a pair is one person. It becomes an operation that links or parts the two, and a label. Deciding the
-        same again changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or kept apart
-        by another operation: undo that first).
+        """Says whether a pair is one person. It becomes an operation that links or parts the two, an audit row, and a label
+        for as long as the operation is not undone. Deciding the same again changes nothing. With validate_only it answers
+        what it would do and changes nothing. Errors: INVALID_FIELD, NOT_FOUND, STATE_CONFLICT (decided the other way, or
+        kept apart by another operation: undo that first).
         """
 
     @_abc_1.abstractmethod

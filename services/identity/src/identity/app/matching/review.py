@@ -8,6 +8,8 @@ from servicekit.errors import ResourceNotFound, WrongState
 from servicekit.revision import Lane, Revision
 
 from identity.app.change_graph import ChangeGraph
+from identity.app.effect import Effect
+from identity.app.operate import audit_operation
 from identity.app.region import GraphChange
 from identity.domain.verdicts import Operation, OperationKind, in_force, opposing
 from identity.store.linking_rows import Cause, CauseKind, Mark, OperationRow
@@ -61,15 +63,16 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decided:
-    """`operation_id` undoes it; `person_ids` changed."""
+    """`operation_id` undoes it; `person_ids` changed, as `effect` tells in numbers."""
 
     operation_id: int
     person_ids: tuple[int, ...]
+    effect: Effect
     revision: Revision
 
 
 class Decide:
-    """A decision is a label, and an operation that links or parts the two persons."""
+    """A decision is an operation that links or parts the two persons, and a label until the operation is undone."""
 
     def __init__(self, change: ChangeGraph, clock: Clock) -> None:
         self._change = change
@@ -85,7 +88,7 @@ class Decide:
             if known.same != decision.same:
                 problem = f"undo operation {known.operation_id} first"
                 raise WrongState(f"review task {decision.task_id}", "decided", problem)
-            return Decided(known.operation_id, (), stores.changes.append(Lane.LIVE, []))
+            return Decided(known.operation_id, (), Effect(), stores.changes.append(Lane.LIVE, []))
         task = stores.matching.tasks.get(tenant, decision.task_id)
         if task is None or len(stores.keys.rows(tenant, [task.low, task.high])) < 2:
             raise ResourceNotFound(f"review task {decision.task_id}")
@@ -112,7 +115,7 @@ class Decide:
         change = GraphChange(touched=frozenset((task.low, task.high)))
         changed = self._change(stores, tenant, change, now_us, cause)
         person_ids = tuple(sorted(changed.relinked.person_ids))
-        return Decided(operation.operation_id, person_ids, changed.revision)
+        return Decided(operation.operation_id, person_ids, changed.effect, changed.revision)
 
     def _operate(self, stores: Stores, decision: Decision, task: TaskRow, now_us: int) -> Operation:
         tenant = decision.tenant
@@ -124,8 +127,11 @@ class Decide:
             if opposed:
                 problem = f"operation {opposed} keeps the two apart: undo it first"
                 raise WrongState(f"review task {task.task_id}", "contradicted", problem)
-        stores.operations.add(tenant, OperationRow(operation, decision.actor, decision.reason, now_us))
+        row = OperationRow(operation, decision.actor, decision.reason, now_us)
+        stores.operations.add(tenant, row)
         stores.marks.add(tenant, (task.low, task.high), Mark.VERDICT)
+        keys = stores.keys.rows(tenant, [task.low, task.high])
+        audit_operation(stores, tenant, row, {key.person_id for key in keys.values()}, self._clock)
         return operation
 
     def _opposing(self, stores: Stores, tenant: str, task: TaskRow) -> int:

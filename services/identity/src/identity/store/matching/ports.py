@@ -72,7 +72,8 @@ class Runs(Protocol):
 
 
 class Tasks(Protocol):
-    """Pairs that wait for a human, and what humans decided."""
+    """Pairs that wait for a human, and what humans decided: labels of operations that are undone are not seen, and seen
+    again when the undo is undone."""
 
     def replace(self, tenant: str, rows: Iterable[TaskRow]) -> None:
         """Puts these in the place of all tasks that wait. Their ids are set by the store, above all earlier ones."""

@@ -17,6 +17,10 @@ _MODEL = ", ".join(ModelRow._fields)
 _RUN = ", ".join(RunRow._fields)
 _TASK = ", ".join(TaskRow._fields)
 _LABEL = ", ".join(LabelRow._fields)
+_STANDS = (
+    "NOT EXISTS (SELECT 1 FROM operations o WHERE o.tenant = l.tenant AND o.operation_id = l.operation_id "
+    "AND o.undone_by <> 0)"
+)
 _STATEMENTS = "SELECT key_id, name, source, time_us, value, verified FROM attribute_values"
 
 
@@ -146,12 +150,12 @@ class SqlTasks:
         _insert(self._connection, "match_labels", _LABEL, tenant, [_plain(row)])
 
     def label_of_task(self, tenant: str, task_id: int) -> LabelRow | None:
-        sql = f"SELECT {_LABEL} FROM match_labels WHERE tenant = ? AND task_id = ?"
+        sql = f"SELECT {_LABEL} FROM match_labels l WHERE tenant = ? AND task_id = ? AND {_STANDS}"
         row = execute(self._connection, sql, (tenant, task_id)).one_or_none()
         return None if row is None else _label_row(row)
 
     def labels(self, tenant: str) -> Sequence[LabelRow]:
-        sql = f"SELECT {_LABEL} FROM match_labels WHERE tenant = ? ORDER BY low, high"
+        sql = f"SELECT {_LABEL} FROM match_labels l WHERE tenant = ? AND {_STANDS} ORDER BY low, high"
         return [_label_row(row) for row in execute(self._connection, sql, (tenant,))]
 
 
