@@ -6,6 +6,7 @@ import typer
 
 from cli.commands import (
     demo,
+    identity,
     importing,
     lake,
     portrait,
@@ -41,6 +42,7 @@ app.add_typer(tags.app, name="tags")
 app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)
 app.add_typer(portrait.explain, name="explain")
+app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(privacy.app, name="privacy")
 app.command("sandbox")(suite.sandbox)
