@@ -2,9 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from huaxiang.identity.v1 import person_pb2
@@ -16,7 +16,7 @@ from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange
 from identity.domain.evidence import DAY_US, Evidence, LinkKind, sighting
-from identity.domain.groups import LinkKey
+from identity.domain.groups import LinkKey, Reason
 from identity.domain.linking import Conflict, ProbableLink, Standing, link
 from identity.domain.partition import find_links, is_live, judge_shared, with_last_seen
 from identity.domain.policy import parse_policy
@@ -29,7 +29,7 @@ from identity.store.ports import Stores
 from identity.store.rows import KeyRow
 from identity.store.sql import open_stores
 from identity.store.vault import KeyVault
-from linking_world import DOCUMENT, POLICY, Name, Said
+from linking_world import DOCUMENT, Name, Said
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from servicekit.revision import Lane
@@ -37,16 +37,22 @@ from sqlalchemy import Connection
 
 T = TypeVar("T")
 Sides = tuple[frozenset[Name], frozenset[Name]]
-Outcome = tuple[set[frozenset[Name]], dict[Name, Standing], set[frozenset[Name]]]
-"""The partition, the standing of each key, the pairs that are told as conflicts."""
+Outcome = tuple[set[frozenset[Name]], dict[Name, Standing], set[tuple[Name, Name, Reason]], frozenset[Name]]
+"""The partition, the standing of each key, the conflicts, and what is quarantined."""
 
 
 class OnlineWorld:
     """Sends records, decides, matches; `blocked` are values that the tenant's policy blocks from the start."""
 
     def __init__(
-        self, wiring: Wiring, secret: bytes, hot: HotKeys, blocked: frozenset[Name] = frozenset()
+        self,
+        wiring: Wiring,
+        secret: bytes,
+        hot: HotKeys,
+        blocked: frozenset[Name] = frozenset(),
+        document: Mapping[str, Any] = DOCUMENT,
     ) -> None:
+        self._document, self._policy = document, parse_policy(document)
         self._wiring, self._hot, self._vault = wiring, hot, KeyVault(secret)
         encoding, standards = ProtoEncoding(), load_standards()
         policies = PolicyBook(standards.policy)
@@ -127,11 +133,12 @@ class OnlineWorld:
             for key_id, row in rows.items():
                 groups.setdefault(row.person_id, set()).add(name_of[key_id])
             conflicts = {
-                frozenset((name_of[c.key_id], name_of[c.other_key_id]))
-                for c, _ in stores.conflicts.page(self.tenant, None, 10_000)
+                (name_of[one], name_of[other], reason)
+                for (one, other, reason), _ in stores.conflicts.page(self.tenant, None, 10_000)
             }
             standing = {name_of[key_id]: row.standing for key_id, row in rows.items()}
-            return set(map(frozenset, groups.values())), standing, conflicts
+            quarantined = (name_of[key_id] for key_id, row in rows.items() if row.marks & Mark.QUARANTINED)
+            return set(map(frozenset, groups.values())), standing, conflicts, frozenset(quarantined)
 
         return self._write(read)
 
@@ -143,7 +150,7 @@ class OnlineWorld:
             for name, key_id in ids.items()
         }
         stars = self._stars(ids, keys)
-        shared = {k for k in keys if judge_shared(keys[k], stars[k], keys, POLICY)}
+        shared = {k for k in keys if judge_shared(keys[k], stars[k], keys, self._policy)}
         verdicts = in_force(self.operations)
         probable = [
             ProbableLink(*sorted((ids[one], ids[other])), score)
@@ -153,15 +160,15 @@ class OnlineWorld:
         quarantined = {
             k
             for part in _parts(list(keys), crossed)
-            if len(part) > POLICY.max_component_keys
+            if len(part) > self._policy.max_component_keys
             for k in part - shared
         }
         tied = [(pair.low, pair.high) for pair in probable]
         for verdict in verdicts:
             if verdict.kind is VerdictKind.MUST:
                 tied += combinations(sorted(verdict.key_ids), 2)
-        links = find_links(keys, stars, POLICY)
-        seen = with_last_seen(keys, stars, POLICY)
+        links = find_links(keys, stars, self._policy)
+        seen = with_last_seen(keys, stars, self._policy)
         groups: set[frozenset[int]] = set()
         standing: dict[int, Standing] = {}
         conflicts: set[Conflict] = set()
@@ -171,7 +178,7 @@ class OnlineWorld:
                 {k: seen[k] for k in part},
                 links.neighbours,
                 shared,
-                POLICY,
+                self._policy,
                 verdicts,
                 _best(probable, part),
                 quarantined,
@@ -189,7 +196,8 @@ class OnlineWorld:
         return (
             {frozenset(name_of[k] for k in group) for group in groups},
             {name_of[k]: found for k, found in standing.items()},
-            {frozenset((name_of[a], name_of[b])) for a, b, _ in conflicts},
+            {(name_of[a], name_of[b], reason) for a, b, reason in conflicts},
+            frozenset(name_of[k] for k in quarantined),
         )
 
     def published(self) -> dict[int, person_pb2.Person]:
@@ -218,15 +226,14 @@ class OnlineWorld:
                 known = evidence[one].get(other)
                 evidence[one][other] = evidence[other][one] = known.merged(found) if known else found
         return {
-            k: {o: e for o, e in star.items() if is_live(e, keys[k], keys[o], POLICY)}
+            k: {o: e for o, e in star.items() if is_live(e, keys[k], keys[o], self._policy)}
             for k, star in evidence.items()
         }
 
     def _put_policy(self, stores: Stores) -> None:
-        document = json.loads(json.dumps(DOCUMENT))
+        document = json.loads(json.dumps(self._document))
         for item in document["namespaces"]:
             item["blocked_values"] = [_value(name) for name in self._blocked if name[0] == item["name"]]
-        assert parse_policy(document).namespaces.keys() == POLICY.namespaces.keys()
         stores.tenants.lock(self.tenant, stores.changes.head().epoch)
         stores.policies.put(self.tenant, StoredPolicy(1, json.dumps(document), "test", "", 1))
 

@@ -34,7 +34,13 @@ class GraphChange:
 
 class Region:
     """Reads while it grows. `rows` has every key that was met, `included` those whose linking is computed again,
-    `stars` the live evidence of the included; `shared` those of the included that are shared."""
+    `stars` the live evidence of the included and of the border, `whole` those of them whose star is complete;
+    `shared` those of the included that are shared.
+
+    A quarantined component is not read again while it can only grow: what touches it is quarantined with it, and
+    `border` has its keys beside what is included, whose own linking stays. It is read again when a pair of it was
+    parted, a key of it became shared or was erased, or a human's decision is met in it.
+    """
 
     def __init__(self, stores: Stores, tenant: str, change: GraphChange, policy: Policy) -> None:
         self._stores = stores
@@ -45,12 +51,15 @@ class Region:
         self.rows: dict[int, KeyRow] = dict(change.new_keys)
         self.stars: dict[int, dict[int, Evidence]] = defaultdict(dict)
         self.included: set[int] = set()
+        self.border: set[int] = set()
         self.shared: set[int] = set()
-        self.expanded: set[int] = set()
+        self.whole: set[int] = set()
+        self._expanded: set[int] = set()
         self._changes: dict[int, dict[int, Evidence]] = defaultdict(dict)
         for (low, high), edge in change.edges.items():
             self._changes[low][high] = self._changes[high][low] = edge.after
         self._open: dict[int, bool] = {}
+        self._awake = False
         self._operations: dict[int, Operation] = {}
         self.probable: set[ProbableLink] = set()
         self._looked_up: set[int] = set()
@@ -78,66 +87,135 @@ class Region:
     def grow(self, touched: Collection[int], loosened: Collection[int]) -> None:
         """Reads everything that the touched keys may reach. `loosened` are those that lost evidence, so that a shared
         one may be shared no more."""
-        seeds, beside = set(touched), set[int]()
-        while seeds or beside:
-            met = seeds | beside
-            self._know(met)
-            self._judge(met, touched, loosened)
-            reached = seeds | {key_id for key_id in beside if self._open[key_id]}
-            self.included |= reached
-            self._expand(key_id for key_id in reached if self._open[key_id])
-            closed = {key_id for key_id in reached & self.expanded if not self._open[key_id]}
-            crossed = {key_id for key_id in reached if self._open[key_id]}
-            beside = {other for key_id in crossed for other in self.stars[key_id]} - self.included
-            seeds = self._tied(reached) - self.included
-            seeds |= {
-                other
-                for key_id in closed
-                if self.rows[key_id].standing is not Standing.SHARED
-                for other in self.stars[key_id]
-            } - self.included
-            beside -= seeds
+        self._judge(touched, touched, loosened)
+        self._awake = self._rejudge or any(self._may_free(key_id, loosened) for key_id in touched)
+        if not self._spread(touched):
+            self._awake = True
+            self._spread(touched)
         self.shared = {key_id for key_id in self.included if not self._open[key_id]}
-        for key_id in self.included - self.expanded:
-            self.stars[key_id] = self._live(
-                key_id,
-                {other: seen for other, seen in self._changes[key_id].items() if other in self.included},
-            )
-        for key_id in self.included & self.expanded:
-            for other, seen in self.stars[key_id].items():
-                if other in self.included and other not in self.expanded:
-                    self.stars[other][key_id] = seen
+        self._complete_stars()
 
     def keys(self) -> dict[int, LinkKey]:
-        """The included keys as linking takes them."""
+        """The included keys and those of the border as linking takes them."""
         rows = self.rows
-        return {key_id: rows[key_id].link_key() for key_id in self.included}
+        return {key_id: rows[key_id].link_key() for key_id in self.included | self.border}
+
+    def known_quarantined(self) -> frozenset[int]:
+        """The keys that are quarantined whatever else was read."""
+        return frozenset(key_id for key_id in self.included | self.border if self._rests(key_id))
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What humans decided about the included keys."""
         return in_force(self._operations.values()) if self._operations else ()
+
+    def _spread(self, touched: Collection[int]) -> bool:
+        """Finds what is included and its border; False when a human's decision is met in what is quarantined."""
+        self.included, self.border, self._looked_up = set(), set(), set()
+        stirred = {key_id for key_id in touched if self._unique_beside(key_id, self._changes[key_id])}
+        seeds, beside = set(touched), set[int]()
+        while seeds or beside:
+            met = seeds | beside
+            self._judge(met)
+            resting = {key_id for key_id in met if self._rests(key_id)}
+            self.border |= resting - stirred
+            reached = (seeds | {key_id for key_id in beside if self._open[key_id]}) - (resting - stirred)
+            self.included |= reached
+            tied = self._tied(reached)
+            self._know(tied)
+            if any(
+                self._rests(key_id) and self.rows[key_id].marks & Mark.VERDICT for key_id in reached | tied
+            ):
+                return False
+            crossed = {key_id for key_id in reached - resting if self._open[key_id]}
+            self._expand(crossed)
+            self._expand_among_unique(reached & resting)
+            beside = {other for key_id in crossed for other in self.stars[key_id]}
+            seeds = tied | self._beside_newly_shared(reached)
+            for key_id in reached:
+                together = self._unique_beside(key_id, self.stars[key_id])
+                stirred |= together
+                seeds |= together
+            self.border -= stirred
+            seeds -= self.included | self.border
+            beside -= self.included | self.border | seeds
+        return True
+
+    def _may_free(self, key_id: int, loosened: Collection[int]) -> bool:
+        """Whether a quarantined component may have become smaller at a touched key, or cannot be told without reading
+        it."""
+        row = self.rows[key_id]
+        if row.standing is Standing.SHARED or not row.marks & Mark.QUARANTINED:
+            return False
+        decided = bool(row.marks & Mark.VERDICT) and row.namespace in self._policy.timed
+        return key_id in loosened or not self._open[key_id] or decided
+
+    def _rests(self, key_id: int) -> bool:
+        """Whether a key is of a quarantined component that is not read again."""
+        row = self.rows[key_id]
+        return bool(not self._awake and row.marks & Mark.QUARANTINED and row.standing is not Standing.SHARED)
+
+    def _unique_beside(self, key_id: int, star: Iterable[int]) -> set[int]:
+        """The keys of unique namespaces beside a key of one: what links even in quarantine."""
+        namespaces = self._policy.namespaces
+        if not namespaces[self.rows[key_id].namespace].unique:
+            return set()
+        others = list(star)
+        self._know(others)
+        return {other for other in others if namespaces[self.rows[other].namespace].unique}
+
+    def _beside_newly_shared(self, reached: Iterable[int]) -> set[int]:
+        """What a key may have held together that is shared now."""
+        return {
+            other
+            for key_id in reached
+            if key_id in self._expanded
+            and not self._open[key_id]
+            and self.rows[key_id].standing is not Standing.SHARED
+            for other in self.stars[key_id]
+        }
+
+    def _complete_stars(self) -> None:
+        """Gives keys whose star is not complete what is known of it among the keys at hand."""
+        for key_id in [key_id for key_id in self.border & self._expanded if self._outlives(key_id)]:
+            self._judge(self.stars[key_id])
+            self.whole.add(key_id)
+            self.border |= {
+                other for other in self.stars[key_id] if self._open[other] and other not in self.included
+            }
+        self.whole |= {key_id for key_id in self.included & self._expanded if not self._rests(key_id)}
+        present = self.included | self.border
+        partial = present - self.whole
+        for key_id in partial:
+            among = self.stars.get(key_id, {}) if key_id in self.included else {}
+            seen = {**among, **self._changes.get(key_id, {})}
+            self.stars[key_id] = self._live(key_id, {o: s for o, s in seen.items() if o in present})
+        for key_id in present & self.whole:
+            for other in partial.intersection(self.stars[key_id]):
+                self.stars[other][key_id] = self.stars[key_id][other]
+
+    def _outlives(self, key_id: int) -> bool:
+        """Whether the key may have had an earlier holder, which its whole star tells."""
+        return bool(self._policy.namespaces[self.rows[key_id].namespace].validity_days)
 
     def _know(self, key_ids: Iterable[int]) -> None:
         unknown = [key_id for key_id in key_ids if key_id not in self.rows]
         if unknown:
             self.rows.update(self._stores.keys.rows(self._tenant, unknown))
 
-    def _judge(self, key_ids: set[int], touched: Collection[int], loosened: Collection[int]) -> None:
+    def _judge(
+        self, key_ids: Collection[int], touched: Collection[int] = (), loosened: Collection[int] = ()
+    ) -> None:
         """Finds out which keys are shared: from their stars where that may have changed, else as it is stored."""
-        namespaces = self._policy.namespaces
+        self._know(key_ids)
         suspects: list[int] = []
         for key_id in key_ids:
             if key_id in self._open:
                 continue
             row = self.rows[key_id]
-            declared = namespaces[row.namespace]
-            is_shared = row.standing is Standing.SHARED
-            self._open[key_id] = not is_shared
-            if declared.unique:
-                self._open[key_id] = True
-            elif self._rejudge or (
-                key_id in touched
-                and (not is_shared or key_id in loosened or declared.validity_days or declared.verified_only)
+            declared = self._policy.namespaces[row.namespace]
+            self._open[key_id] = declared.unique or row.standing is not Standing.SHARED
+            if not declared.unique and (
+                self._rejudge or (key_id in touched and self._is_doubtful(row, key_id in loosened))
             ):
                 suspects.append(key_id)
         if suspects:
@@ -148,12 +226,38 @@ class Region:
                     key, self.stars[key_id], _LinkKeys(self.rows), self._policy
                 )
 
+    def _is_doubtful(self, row: KeyRow, loosened: bool) -> bool:
+        """Whether the change may have made a key shared, or a shared one not: without reading its star, which may be
+        large."""
+        declared = self._policy.namespaces[row.namespace]
+        if loosened or declared.validity_days:
+            return True
+        if row.standing is Standing.SHARED:
+            return declared.verified_only
+        if not row.marks & Mark.QUARANTINED:
+            return True
+        others = self._changes.get(row.key_id, {})
+        self._know(others)
+        namespaces = self._policy.namespaces
+        return any(namespaces[self.rows[other].namespace].limit_for(declared) is not None for other in others)
+
     def _expand(self, key_ids: Iterable[int]) -> None:
         """Reads the stars of keys and the rows of what is in them."""
-        unread = [key_id for key_id in key_ids if key_id not in self.expanded]
+        unread = [key_id for key_id in key_ids if key_id not in self._expanded]
         if not unread:
             return
-        self.expanded.update(unread)
+        self._expanded.update(unread)
+        for key_id, star in self._read_stars(unread).items():
+            self.stars[key_id] = self._live(key_id, star)
+
+    def _expand_among_unique(self, key_ids: Iterable[int]) -> None:
+        """Reads which keys of unique namespaces are beside quarantined ones."""
+        unread = [key_id for key_id in key_ids if key_id not in self._expanded]
+        for key_id, star in self._read_stars(unread).items() if unread else ():
+            together = self._unique_beside(key_id, star)
+            self.stars[key_id] = self._live(key_id, {other: star[other] for other in together})
+
+    def _read_stars(self, unread: Collection[int]) -> dict[int, dict[int, Evidence]]:
         stored = self._stores.edges.stars(
             self._tenant, [key_id for key_id in unread if key_id not in self._new_keys]
         )
@@ -162,8 +266,7 @@ class Region:
             key_id: {**stored.get(key_id, nothing), **self._changes.get(key_id, nothing)} for key_id in unread
         }
         self._know({other for star in stars.values() for other in star})
-        for key_id, star in stars.items():
-            self.stars[key_id] = self._live(key_id, star)
+        return stars
 
     def _live(self, key_id: int, star: dict[int, Evidence]) -> dict[int, Evidence]:
         if not self._policy.verified_only:

@@ -5,7 +5,7 @@ region that a change touches, not with the store; verdicts, matches and conflict
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from identity.app.region import GraphChange, Region
 from identity.domain.groups import Reason
@@ -22,7 +22,8 @@ from identity.store.rows import KeyRow
 class Relinked:
     """`before` are the region's keys as they were (new ones without a person), `rows` as they are now: whole persons
     with all their keys; `changed` those of `rows`, new keys included, that differ from the stored; `person_ids` the ids
-    whose published state may differ. Conflicts are what the store must hear of."""
+    whose published state may differ. Conflicts are what the store must hear of; `marked` are keys beside the
+    region that have their first one."""
 
     before: Mapping[int, KeyRow]
     rows: Mapping[int, KeyRow]
@@ -31,6 +32,7 @@ class Relinked:
     person_ids: frozenset[int]
     new_conflicts: tuple[Conflict, ...] = ()
     gone_conflicts: tuple[Conflict, ...] = ()
+    marked: frozenset[int] = frozenset()
 
 
 NOTHING_RELINKED = Relinked({}, {}, {}, (), frozenset())
@@ -53,9 +55,9 @@ def relink(
     }
     region.grow(touched, loosened | change.touched)
     keys = region.keys()
-    stars = {key_id: region.stars[key_id] for key_id in region.included}
-    quarantined = find_quarantined(stars, region.shared, policy)
-    links = find_links(keys, stars, policy)
+    stars = {key_id: region.stars[key_id] for key_id in keys}
+    quarantined = find_quarantined(stars, region.shared, policy, region.known_quarantined())
+    links = find_links(keys, stars, policy, region.whole)
     linking = link(
         with_last_seen(keys, stars, policy),
         links.neighbours,
@@ -66,6 +68,7 @@ def relink(
         quarantined,
         links.conflicts,
     )
+    own = replace(linking, groups=tuple(group for group in linking.groups if group.isdisjoint(region.border)))
     rows = {key_id: region.rows[key_id] for key_id in region.included}
     new_conflicts, gone_conflicts, conflicting = _conflicts(stores, tenant, region, linking, links.neighbours)
     marks = {
@@ -74,7 +77,13 @@ def relink(
         | (Mark.QUARANTINED if key_id in quarantined else 0)
         for key_id, row in rows.items()
     }
-    return settle(rows, linking, marks, policy, new_person_id, new_conflicts, gone_conflicts)
+    marked = frozenset(
+        key_id
+        for key_id in region.border.intersection(conflicting)
+        if not region.rows[key_id].marks & Mark.CONFLICT
+    )
+    relinked = settle(rows, own, marks, policy, new_person_id, new_conflicts, gone_conflicts)
+    return replace(relinked, marked=marked) if marked else relinked
 
 
 def settle(
@@ -127,32 +136,40 @@ def _conflicts(
 
     Of a pair with a key that was not read whole, what is stored stands.
     """
-    marked = [key_id for key_id in region.included if region.rows[key_id].marks & Mark.CONFLICT]
+    told_here = region.included | (region.border & region.whole)
+    marked = [key_id for key_id in told_here if region.rows[key_id].marks & Mark.CONFLICT]
     stored = {row.conflict for row in stores.conflicts.of_keys(tenant, marked)} if marked else set[Conflict]()
     if not stored and not linking.conflicts:
         return (), (), ()
-    told = {
-        pair
-        for key_id, other, reason in stored
-        if key_id not in region.expanded
-        for pair in ((key_id, other), *(((other, key_id),) if reason is Reason.EXPIRED else ()))
-    }
-    wanted = {conflict for conflict in linking.conflicts if conflict[:2] not in told}
-    linked = set(linking.conflicts)
+    linked = {conflict for conflict in linking.conflicts if not _are_one_at_the_border(conflict, region)}
     kept = {conflict for conflict in stored if conflict in linked or _stands(conflict, region, neighbours)}
+    told = {conflict for conflict in kept if conflict.key_id not in region.whole}
+    pairs = {conflict[:2] for conflict in told}
+    expired = {conflict[1::-1] for conflict in told if conflict.reason is Reason.EXPIRED}
+    wanted = {
+        conflict
+        for conflict in linked
+        if conflict[:2] not in pairs and (conflict.reason is Reason.EXPIRED or conflict[:2] not in expired)
+    }
     new = tuple(sorted(wanted - stored))
     gone = tuple(sorted(stored - kept))
     conflicting = {key_id for conflict in (*kept, *new) for key_id in conflict[:2]}
     return new, gone, conflicting
 
 
+def _are_one_at_the_border(conflict: Conflict, region: Region) -> bool:
+    """Whether a human had put two keys together whose own linking stays."""
+    key_id, other, _ = conflict
+    rows = region.rows
+    return {key_id, other} <= region.border and rows[key_id].person_id == rows[other].person_id
+
+
 def _stands(conflict: Conflict, region: Region, neighbours: Neighbours) -> bool:
     """Whether a stored conflict that linking the region did not find is still one: of a key that was not read whole,
     as long as the two are seen together."""
     key_id, other, reason = conflict
-    whole = region.expanded & region.included
-    if key_id in whole:
+    if key_id in region.whole:
         return False
-    if other in whole:
+    if other in region.whole:
         return key_id in (region.stars if reason is Reason.EXPIRED else neighbours).get(other, ())
     return reason in (Reason.SHARED, Reason.EXPIRED) or not {key_id, other} <= region.included

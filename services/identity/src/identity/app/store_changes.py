@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from identity.app.keying import EdgeChange
 from identity.app.region import GraphChange
 from identity.app.relink import Relinked
-from identity.store.linking_rows import Cause, CauseKind, ConflictRow, MergeKind, MergeRow
+from identity.store.linking_rows import Cause, CauseKind, ConflictRow, Mark, MergeKind, MergeRow
 from identity.store.ports import Pair, Stores
 from identity.store.rows import KeyRow
 
@@ -33,6 +33,7 @@ def store_relinked(
         {pair: edge.after for pair, edge in change.edges.items()},
         [pair for pair, edge in change.edges.items() if edge.before is None],
     )
+    stores.marks.add(tenant, relinked.marked, Mark.CONFLICT)
     stores.conflicts.remove(tenant, relinked.gone_conflicts)
     stores.conflicts.add(tenant, (ConflictRow(conflict, now_us) for conflict in relinked.new_conflicts))
     stores.merges.add(tenant, merge_steps(change, relinked, now_us, cause))

@@ -62,11 +62,20 @@ def judge_shared(key: LinkKey, star: Star, keys: Mapping[int, LinkKey], policy: 
     return is_shared(key, (keys[other] for other in star if other not in earlier), policy)
 
 
-def find_links(keys: Mapping[int, LinkKey], stars: Mapping[int, Star], policy: Policy) -> Links:
-    """The pairs of live stars that may link. `keys` may hold more keys than there are stars."""
+def find_links(
+    keys: Mapping[int, LinkKey],
+    stars: Mapping[int, Star],
+    policy: Policy,
+    whole: Collection[int] | None = None,
+) -> Links:
+    """The pairs of live stars that may link. `keys` may hold more keys than there are stars; earlier holders are found
+    of the keys in `whole`, those whose star is complete: by default of all."""
     if not policy.timed:
         return Links(stars, frozenset())
-    earlier = {key_id: earlier_holders(keys[key_id], star, policy) for key_id, star in stars.items()}
+    earlier = {
+        key_id: earlier_holders(keys[key_id], star, policy) if whole is None or key_id in whole else _NONE
+        for key_id, star in stars.items()
+    }
     conflicts = frozenset(
         Conflict(key_id, other, Reason.EXPIRED) for key_id, others in earlier.items() for other in others
     )
@@ -97,12 +106,18 @@ def with_last_seen(
     }
 
 
-def find_quarantined(stars: Neighbours, shared: Collection[int], policy: Policy) -> frozenset[int]:
-    """The keys of components with more than `max_component_keys` keys, shared keys not crossed."""
+def find_quarantined(
+    stars: Neighbours, shared: Collection[int], policy: Policy, known: frozenset[int] = _NONE
+) -> frozenset[int]:
+    """The keys of components with more than `max_component_keys` keys, shared keys not crossed. `known` are keys of
+    such components of which not everything is given."""
     beside = {key_id: star for key_id, star in stars.items() if key_id not in shared}
-    if len(beside) <= policy.max_component_keys:
+    most = policy.max_component_keys
+    if len(beside) <= most and not known:
         return _NONE
-    return _NONE.union(*(part for part in components(beside) if len(part) > policy.max_component_keys))
+    return _NONE.union(
+        *(part for part in components(beside) if len(part) > most or not part.isdisjoint(known))
+    )
 
 
 def partition(
