@@ -1,6 +1,7 @@
 """A quarantined component is not read again while it only grows, and still equals the full recompute."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from identity.app.hot_keys import HotKeys
 from identity.domain.evidence import LinkKind
 from identity.domain.verdicts import OperationKind
 from identity.main import Wiring
-from linking_world import DOCUMENT, KEYS, SIDES, Said
+from identity.store.sql_evidence import SqlEdges, SqlKeys
+from identity.store.sql_linking import SqlConflicts
+from linking_world import DOCUMENT, KEYS, SIDES, Name, Said
 from online_world import OnlineWorld
 
 SMALL = dict(DOCUMENT, max_component_keys=4)
@@ -56,3 +59,58 @@ def test_growth_of_what_is_quarantined_equals_the_full_recompute(
             at.pop(0)
             world.decide(*decisions[len(at)])
         assert world.stored() == world.recomputed()
+
+
+class RowsRead:
+    """Counts what linking reads of a store."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        for store, method in ((SqlEdges, "stars"), (SqlKeys, "rows"), (SqlConflicts, "of_keys")):
+            patch.setattr(store, method, self._counting(getattr(store, method)))
+
+    def _counting(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            found = read(*arguments)
+            stars = found.values() if read.__name__ == "stars" else ()
+            self.count += len(found) + sum(map(len, stars))
+            return found
+
+        return counted
+
+
+def chain(place: int) -> tuple[Name, ...]:
+    return ("device_id", place), ("device_id", place + 1)
+
+
+def hub(place: int) -> tuple[Name, ...]:
+    return ("member_id", 1), ("device_id", place)
+
+
+@pytest.mark.parametrize("shape", [chain, hub])
+def test_a_touch_of_a_large_component_reads_what_one_of_a_small_one_reads(
+    wiring: Wiring, secret: bytes, monkeypatch: pytest.MonkeyPatch, shape: Callable[[int], tuple[Name, ...]]
+) -> None:
+    world = OnlineWorld(wiring, secret, HotKeys(0, 0), document=UNTIMED)
+    read: list[int] = []
+    for start, end in ((0, 10), (10, 400)):
+        records = [Said(shape(place), LinkKind.CO_OCCURRENCE, 0, False) for place in range(start, end)]
+        world.send(records, range(start, end))
+        with monkeypatch.context() as patch:
+            rows = RowsRead(patch)
+            said = Said(shape(end), LinkKind.CO_OCCURRENCE, 0, False)
+            world.send([said], [1_000 + end])
+            read.append(rows.count)
+    assert read[0] == read[1] < 10
+    assert world.stored() == world.recomputed()
+
+
+def test_what_is_parted_again_links_again(wiring: Wiring, secret: bytes) -> None:
+    world = OnlineWorld(wiring, secret, HotKeys(), document=UNTIMED)
+    whole = [Said(chain(place), LinkKind.CO_OCCURRENCE, 0, False) for place in range(5)]
+    world.send(whole, range(5))
+    assert len(world.stored()[3]) == 6
+    world.send([Said(chain(2), LinkKind.UNBIND, 1, False)], [5])
+    assert world.stored() == world.recomputed()
+    assert not world.stored()[3]
+    assert frozenset({("device_id", place) for place in range(3)}) in world.stored()[0]
