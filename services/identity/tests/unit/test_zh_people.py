@@ -10,11 +10,14 @@ from math import comb
 from pathlib import Path
 
 import pytest
-from identity.domain.linking import LinkKey, partition
+from identity.domain.evidence import Evidence, LinkKind, sighting
+from identity.domain.groups import LinkKey
 from identity.domain.normalise import Normaliser, NormalValue
+from identity.domain.partition import partition
 from identity.standards.load import load_standards
 
 FOLDER = Path(__file__).resolve().parents[5] / "shared/data/identity"
+SEEN = sighting(LinkKind.CO_OCCURRENCE, 0, False, "crm")
 ACCOUNT = {"shop": "taobao_id", "crm": "crm_id", "wechat": "wechat_openid"}
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +38,7 @@ def test_almost_nobody_is_linked_to_somebody_else() -> None:
     standards = load_standards()
     normaliser = Normaliser(standards.policy, standards.blocked)
     ids: dict[tuple[str, str], int] = {}
-    neighbours: dict[int, set[int]] = defaultdict(set)
+    evidence: dict[int, dict[int, Evidence]] = defaultdict(dict)
     account_key: dict[str, int] = {}
     for row in rows("zh_people_records.csv.gz"):
         stated = [(ACCOUNT[row["source"]], row["source_id"])]
@@ -47,15 +50,14 @@ def test_almost_nobody_is_linked_to_somebody_else() -> None:
                 keys.append(ids.setdefault((namespace, normal.text), len(ids) + 1))
         account_key[row["source_id"]] = keys[0]
         for one, other in combinations(keys, 2):
-            neighbours[one].add(other)
-            neighbours[other].add(one)
+            evidence[one][other] = evidence[other][one] = SEEN
     link_keys = {
         key_id: LinkKey(key_id, name[0], "", blake2b(repr(name).encode(), digest_size=16).digest())
         for name, key_id in ids.items()
     }
     group_of = {
         key_id: number
-        for number, group in enumerate(partition(link_keys, neighbours, standards.policy).groups)
+        for number, group in enumerate(partition(link_keys, evidence, standards.policy).groups)
         for key_id in group
     }
     truth = {row["source_id"]: row["person_id"] for row in rows("zh_people_truth.csv.gz")}
