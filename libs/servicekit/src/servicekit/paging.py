@@ -9,7 +9,8 @@ import binascii
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -20,6 +21,8 @@ MAX_PAGE_SIZE = 1_000
 MAX_TOKEN_CHARS = 2_048
 _FORMAT = 1
 Key = Sequence[str | int]
+Request = TypeVar("Request", bound=Message)
+Page = TypeVar("Page")
 
 
 def page_size(asked: int, *, default: int = DEFAULT_PAGE_SIZE, maximum: int = MAX_PAGE_SIZE) -> int:
@@ -72,6 +75,18 @@ def read_token(token: str, bound_to: str) -> tuple[str | int, ...] | None:
     if not isinstance(key, list) or not all(map(_is_key_part, key)):
         raise PageTokenMalformed("its content is not that of a page token")
     return tuple(key)
+
+
+async def all_pages(call: Callable[[Request], Awaitable[Page]], request: Request) -> AsyncIterator[Page]:
+    """Every answer of a listing rpc, the first page first; for callers."""
+    asked: Any = type(request)()
+    asked.CopyFrom(request)
+    while True:
+        page: Any = await call(asked)
+        yield page
+        if not page.next_page_token:
+            return
+        asked.page_token = page.next_page_token
 
 
 def _is_key_part(part: object) -> bool:

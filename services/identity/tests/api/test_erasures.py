@@ -30,6 +30,7 @@ from identity.store.sql import open_stores
 from identity.store.tombstone_journal import TombstoneJournal
 from identity_records import identifiers, order, record, text
 from servicekit.clock import ManualClock
+from servicekit.paging import all_pages
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
@@ -260,6 +261,16 @@ async def test_a_redirected_id_leads_to_the_person_and_goes_with_it(server: Loca
     assert list(answer.erasure.person_ids) == [member.person_id, device.person_id]
     assert {person.state for person in (await persons(server)).values()} == {person_pb2.PERSON_STATE_ERASED}
     assert (await erase(server, member.person_id)).erasure == answer.erasure, "once"
+
+
+async def test_every_unconfirmed_erasure_is_listed_however_many(server: LocalServer) -> None:
+    sent = await send(server, *(known(f"r{n}", f"M-{n}", f"1391234560{n}") for n in range(3)))
+    for result in sent:
+        await erase(server, result.person_id)
+    stub = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("service"))
+    asked = privacy_service_pb2.ListUnconfirmedErasuresRequest(service="tagging", page_size=2)
+    pages = [page async for page in all_pages(stub.ListUnconfirmedErasures, asked)]
+    assert [[each.erasure_id for each in page.erasures] for page in pages] == [[1, 2], [3]]
 
 
 async def test_an_erasure_is_done_when_every_service_has_confirmed(

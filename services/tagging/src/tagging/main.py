@@ -244,6 +244,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             facts,
             store.manifest,
             LakeForgetting(store.lake.root),
+            flush_lake,
             readers_s=config.lake_readers_s,
         ),
         store.clock,

@@ -6,6 +6,7 @@ from huaxiang.identity.v1 import privacy_service_pb2 as pb
 from huaxiang.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.database import Database
 from servicekit.errors import UpstreamUnavailable
+from servicekit.paging import all_pages
 
 NAME = "activation"
 """The name in identity's configuration."""
@@ -23,7 +24,8 @@ class Erasures:
         """Never asks for another round at once: what is left takes time. Raises UpstreamUnavailable."""
         try:
             asked = pb.ListUnconfirmedErasuresRequest(service=NAME)
-            for erasure in (await self._privacy.ListUnconfirmedErasures(asked)).erasures:
+            answers = [answer async for answer in all_pages(self._privacy.ListUnconfirmedErasures, asked)]
+            for erasure in (each for answer in answers for each in answer.erasures):
                 done = await self._database.write(
                     self._forgetting.forget, erasure.tenant, tuple(erasure.person_ids)
                 )

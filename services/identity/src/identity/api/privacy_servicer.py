@@ -6,10 +6,11 @@ import grpc
 from huaxiang.identity.v1 import privacy_service_pb2, privacy_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField
+from servicekit.paging import make_token, page_size, read_token, request_hash
 
 from identity.api import parse_privacy, render_privacy
 from identity.api.transactions import Transactions
-from identity.app.erase_person import Erasures
+from identity.app.erase_person import MAX_UNCONFIRMED, Erasures
 from identity.app.export_person_data import ExportPersonData
 from identity.app.journal_erasures import JournalErasures
 
@@ -58,8 +59,13 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
     async def ListUnconfirmedErasures(
         self, request: privacy_service_pb2.ListUnconfirmedErasuresRequest, context: Context
     ) -> privacy_service_pb2.ListUnconfirmedErasuresResponse:
-        rows, epoch = await self._transactions.read(self._erasures.unconfirmed, request.service)
-        return render_privacy.unconfirmed(rows, self._service, epoch)
+        bound = request_hash(request, "")
+        size = page_size(request.page_size, default=MAX_UNCONFIRMED, maximum=MAX_UNCONFIRMED)
+        last = read_token(request.page_token, bound)
+        after = (str(last[0]), int(last[1])) if last else ("", 0)
+        rows, epoch = await self._transactions.read(self._erasures.unconfirmed, request.service, after, size)
+        token = make_token([rows[-1][0], rows[-1][1].erasure_id], bound) if len(rows) == size else ""
+        return render_privacy.unconfirmed(rows, self._service, epoch, token)
 
     async def ConfirmErasure(
         self, request: privacy_service_pb2.ConfirmErasureRequest, context: Context

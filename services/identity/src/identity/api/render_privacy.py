@@ -49,7 +49,7 @@ def erasure(status: ErasureStatus) -> erasure_pb2.Erasure:
 
 
 def unconfirmed(
-    rows: Sequence[tuple[str, ErasureRow]], service: str, epoch: str
+    rows: Sequence[tuple[str, ErasureRow]], service: str, epoch: str, next_page_token: str
 ) -> privacy_service_pb2.ListUnconfirmedErasuresResponse:
     """What a service has yet to remove."""
     return privacy_service_pb2.ListUnconfirmedErasuresResponse(
@@ -63,7 +63,8 @@ def unconfirmed(
                 time=timestamp(row.time_us),
             )
             for tenant, row in rows
-        ]
+        ],
+        next_page_token=next_page_token,
     )
 
 

@@ -112,10 +112,12 @@ class Erasures:
             raise ResourceNotFound(what)
         return self._status(stores, tenant, found)
 
-    def unconfirmed(self, stores: Stores, service: str) -> tuple[Sequence[tuple[str, ErasureRow]], str]:
-        """What a service has yet to remove, and the store's epoch. Raises ServiceUnknown."""
+    def unconfirmed(
+        self, stores: Stores, service: str, after: tuple[str, int], limit: int
+    ) -> tuple[Sequence[tuple[str, ErasureRow]], str]:
+        """What a service has yet to remove behind a tenant and id, and the store's epoch. Raises ServiceUnknown."""
         self._require_known(service)
-        return stores.erasures.unconfirmed(service, MAX_UNCONFIRMED), stores.changes.head().epoch
+        return stores.erasures.unconfirmed(service, after, limit), stores.changes.head().epoch
 
     def confirm(self, stores: Stores, tenant: str, erasure_id: int, service: str) -> None:
         """Raises ServiceUnknown, ResourceNotFound."""

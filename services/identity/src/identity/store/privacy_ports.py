@@ -98,8 +98,10 @@ class Erasures(Protocol):
         """When each service confirmed, by erasure; those without any are left out."""
         ...
 
-    def unconfirmed(self, service: str, limit: int) -> Sequence[tuple[str, ErasureRow]]:
-        """Erasures of all tenants that a service has not confirmed, by tenant and id."""
+    def unconfirmed(
+        self, service: str, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[str, ErasureRow]]:
+        """Erasures of all tenants that a service has not confirmed, behind a tenant and id, by tenant and id."""
         ...
 
 

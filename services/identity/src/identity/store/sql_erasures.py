@@ -94,13 +94,16 @@ class SqlErasures:
             found[row[0]][row[1]] = row[2]
         return found
 
-    def unconfirmed(self, service: str, limit: int) -> Sequence[tuple[str, ErasureRow]]:
+    def unconfirmed(
+        self, service: str, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[str, ErasureRow]]:
         rows = execute(
             self._connection,
-            f"SELECT tenant, {_COLUMNS} FROM erasures e WHERE NOT EXISTS (SELECT 1 FROM erasure_confirmations c "
+            f"SELECT tenant, {_COLUMNS} FROM erasures e WHERE (tenant, erasure_id) > (?, ?) AND NOT EXISTS "
+            "(SELECT 1 FROM erasure_confirmations c "
             "WHERE c.tenant = e.tenant AND c.erasure_id = e.erasure_id AND c.service = ?) "
             "ORDER BY tenant, erasure_id LIMIT ?",
-            (service, limit),
+            (*after, service, limit),
         )
         return [(row[0], _row(row[1:])) for row in rows]
 

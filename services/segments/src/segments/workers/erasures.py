@@ -10,6 +10,7 @@ from huaxiang.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.errors import NotReached
 from servicekit.freshness import Freshness
 from servicekit.logging import logger
+from servicekit.paging import all_pages
 from servicekit.revision import from_proto
 
 NAME = "segments"
@@ -39,7 +40,8 @@ class ErasureConfirming:
     async def look(self) -> int:
         """One look; how many erasures it confirmed. Those that have not come here yet wait for the next."""
         asked = pb.ListUnconfirmedErasuresRequest(service=NAME)
-        erasures = (await self._privacy.ListUnconfirmedErasures(asked)).erasures
+        answers = [answer async for answer in all_pages(self._privacy.ListUnconfirmedErasures, asked)]
+        erasures = [each for answer in answers for each in answer.erasures]
         confirmed = 0
         for erasure in erasures:
             told_at = from_proto(erasure.revision)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from servicekit.database import Database
 from servicekit.revision import Revision
 from sqlalchemy import Connection
+from tagging.app.flush_lake import FlushLake
 from tagging.store.ports import FactStores, Forgetting, LakeFile, Manifest
 
 READERS_S = 60.0
@@ -35,6 +36,7 @@ class ForgetPersons:
         facts: FactStores,
         manifest: Manifest,
         forgetting: Forgetting,
+        flush_lake: FlushLake,
         *,
         readers_s: float = READERS_S,
     ) -> None:
@@ -42,12 +44,19 @@ class ForgetPersons:
         self._facts = facts
         self._manifest = manifest
         self._forgetting = forgetting
+        self._flush_lake = flush_lake
         self._readers_s = readers_s
 
     async def masked(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
         """Those whom this service has masked already, having come as far as identity told of them."""
         cursor = await self._database.read(self._facts.progress.cursor)
         return [each for each in erased if cursor is not None and _covers(cursor, each.told_at)]
+
+    async def complete(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
+        """Those of whom nothing more can come: both lanes are past what identity told; events of the erased that were
+        on their way in the bulk lane are here."""
+        cursor = await self._database.read(self._facts.progress.cursor)
+        return [each for each in erased if cursor is not None and _covers(cursor, each.told_at, bulk=True)]
 
     async def forget_rows(self, erased: Sequence[ErasedPerson]) -> int:
         """Removes the rows of events; returns how many."""
@@ -57,10 +66,12 @@ class ForgetPersons:
         return removed
 
     async def forget_files(self, erased: Sequence[ErasedPerson]) -> int:
-        """Writes the lake's files anew without the events; returns how many held some."""
+        """Writes the lake's files anew without the events; returns how many held some. After `forget_rows`: a flush
+        that read rows before it names its files first."""
         count = 0
         for tenant, key_ids in _by_tenant(erased).items():
             name = f"e{max(each.erasure_id for each in erased if each.tenant == tenant)}"
+            await self._flush_lake.flush(tenant)
             files = await self._database.read(self._manifest.files, tenant)
             gone: list[str] = []
             fresh: list[LakeFile] = []
@@ -74,8 +85,9 @@ class ForgetPersons:
             named = [file for file in fresh if file.event_count]
             await self._database.write(self._manifest.replace, tenant, gone, named)
             await asyncio.sleep(self._readers_s)
-            empty = [file.path for file in fresh if not file.event_count]
-            await asyncio.to_thread(self._forgetting.remove, [*gone, *empty])
+            standing = {file.path for file in named}
+            unnamed = [path for path in (*gone, *(file.path for file in fresh)) if path not in standing]
+            await asyncio.to_thread(self._forgetting.remove, unnamed)
             count += len(gone)
         return count
 
@@ -91,8 +103,9 @@ def _by_tenant(erased: Sequence[ErasedPerson]) -> dict[str, frozenset[int]]:
     return {tenant: frozenset(key_ids) for tenant, key_ids in found.items()}
 
 
-def _covers(cursor: Revision, told_at: Revision) -> bool:
-    """A cursor of a later epoch began with an export, which tells of every erased person."""
+def _covers(cursor: Revision, told_at: Revision, *, bulk: bool = False) -> bool:
+    """A cursor of a later epoch began with an export, which tells of every erased person. Lanes share their
+    positions."""
     if cursor.epoch != told_at.epoch:
         return cursor.epoch > told_at.epoch
-    return cursor.live >= told_at.live
+    return (min(cursor.live, cursor.bulk) if bulk else cursor.live) >= told_at.live

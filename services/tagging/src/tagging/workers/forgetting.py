@@ -8,6 +8,7 @@ from huaxiang.identity.v1 import privacy_service_pb2 as pb
 from huaxiang.identity.v1.privacy_service_pb2_grpc import PrivacyServiceStub
 from servicekit.clock import Clock
 from servicekit.logging import logger
+from servicekit.paging import all_pages
 from servicekit.revision import from_proto
 from servicekit.values import moment
 from tagging.app.forget_persons import ErasedPerson, ForgetPersons
@@ -50,22 +51,25 @@ class ForgettingWorker:
 
     async def look(self) -> int:
         """One look; how many erasures it confirmed."""
-        answer = await self._privacy.ListUnconfirmedErasures(
-            pb.ListUnconfirmedErasuresRequest(service=SERVICE)
-        )
-        masked = await self._forget.masked([_erased(each) for each in answer.erasures])
+        asked = pb.ListUnconfirmedErasuresRequest(service=SERVICE)
+        answers = [answer async for answer in all_pages(self._privacy.ListUnconfirmedErasures, asked)]
+        erasures = [each for answer in answers for each in answer.erasures]
+        masked = await self._forget.masked([_erased(each) for each in erasures])
         fresh = [each for each in masked if (each.tenant, each.erasure_id) not in self._rows_gone]
         await self._forget.forget_rows(fresh)
         self._rows_gone |= {(each.tenant, each.erasure_id) for each in fresh}
-        oldest = min((moment(each.time) for each in answer.erasures), default=None)
-        if not masked or oldest is None or self._clock.now() - oldest < self._rewrite_after:
+        oldest = min((moment(each.time) for each in erasures), default=None)
+        if oldest is None or self._clock.now() - oldest < self._rewrite_after:
             return 0
-        await self._forget.forget_files(masked)
-        for each in masked:
+        complete = await self._forget.complete(masked)
+        await self._forget.forget_rows(complete)
+        await self._forget.forget_files(complete)
+        for each in complete:
             await self._privacy.ConfirmErasure(
                 pb.ConfirmErasureRequest(tenant=each.tenant, erasure_id=each.erasure_id, service=SERVICE)
             )
-        return len(masked)
+            self._rows_gone.discard((each.tenant, each.erasure_id))
+        return len(complete)
 
 
 def _erased(message: pb.UnconfirmedErasure) -> ErasedPerson:

@@ -28,7 +28,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/identity/v1/privacy_service.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"huaxiang/identity/v1/erasure.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"H\n\x12\x45rasePersonRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"s\n\x13\x45rasePersonResponse\x12.\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1d.huaxiang.identity.v1.Erasure\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\":\n\x11GetErasureRequest\x12\x12\n\nerasure_id\x18\x01 \x01(\x03\x12\x11\n\tperson_id\x18\x02 \x01(\x03\"D\n\x12GetErasureResponse\x12.\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1d.huaxiang.identity.v1.Erasure\"1\n\x1eListUnconfirmedErasuresRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"]\n\x1fListUnconfirmedErasuresResponse\x12:\n\x08\x65rasures\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.UnconfirmedErasure\"\xb5\x01\n\x12UnconfirmedErasure\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nerasure_id\x18\x02 \x01(\x03\x12\x12\n\nperson_ids\x18\x03 \x03(\x03\x12\x0f\n\x07key_ids\x18\x04 \x03(\x04\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x15\x43onfirmErasureRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nerasure_id\x18\x02 \x01(\x03\x12\x0f\n\x07service\x18\x03 \x01(\t\"\x18\n\x16\x43onfirmErasureResponse\"<\n\x17\x45xportPersonDataRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x18\x45xportPersonDataResponse\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t2\xe6\x05\n\x0ePrivacyService\x12\x82\x01\n\x0b\x45rasePerson\x12(.huaxiang.identity.v1.ErasePersonRequest\x1a).huaxiang.identity.v1.ErasePersonResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.erasures.write\x12~\n\nGetErasure\x12\'.huaxiang.identity.v1.GetErasureRequest\x1a(.huaxiang.identity.v1.GetErasureResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16identity.erasures.read\x12\xa6\x01\n\x17ListUnconfirmedErasures\x12\x34.huaxiang.identity.v1.ListUnconfirmedErasuresRequest\x1a\x35.huaxiang.identity.v1.ListUnconfirmedErasuresResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17identity.erasures.watch\x12\x8b\x01\n\x0e\x43onfirmErasure\x12+.huaxiang.identity.v1.ConfirmErasureRequest\x1a,.huaxiang.identity.v1.ConfirmErasureResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.erasures.watch\x12\x97\x01\n\x10\x45xportPersonData\x12-.huaxiang.identity.v1.ExportPersonDataRequest\x1a..huaxiang.identity.v1.ExportPersonDataResponse\"\"\x90\x02\x01\x8a\xb5\x18\x1bidentity.person_data.export0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/identity/v1/privacy_service.proto\x12\x14huaxiang.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"huaxiang/identity/v1/erasure.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"H\n\x12\x45rasePersonRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"s\n\x13\x45rasePersonResponse\x12.\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1d.huaxiang.identity.v1.Erasure\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\":\n\x11GetErasureRequest\x12\x12\n\nerasure_id\x18\x01 \x01(\x03\x12\x11\n\tperson_id\x18\x02 \x01(\x03\"D\n\x12GetErasureResponse\x12.\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1d.huaxiang.identity.v1.Erasure\"X\n\x1eListUnconfirmedErasuresRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"v\n\x1fListUnconfirmedErasuresResponse\x12:\n\x08\x65rasures\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.UnconfirmedErasure\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb5\x01\n\x12UnconfirmedErasure\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nerasure_id\x18\x02 \x01(\x03\x12\x12\n\nperson_ids\x18\x03 \x03(\x03\x12\x0f\n\x07key_ids\x18\x04 \x03(\x04\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x15\x43onfirmErasureRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\nerasure_id\x18\x02 \x01(\x03\x12\x0f\n\x07service\x18\x03 \x01(\t\"\x18\n\x16\x43onfirmErasureResponse\"<\n\x17\x45xportPersonDataRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x18\x45xportPersonDataResponse\x12\x0f\n\x07section\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t2\xe6\x05\n\x0ePrivacyService\x12\x82\x01\n\x0b\x45rasePerson\x12(.huaxiang.identity.v1.ErasePersonRequest\x1a).huaxiang.identity.v1.ErasePersonResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.erasures.write\x12~\n\nGetErasure\x12\'.huaxiang.identity.v1.GetErasureRequest\x1a(.huaxiang.identity.v1.GetErasureResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16identity.erasures.read\x12\xa6\x01\n\x17ListUnconfirmedErasures\x12\x34.huaxiang.identity.v1.ListUnconfirmedErasuresRequest\x1a\x35.huaxiang.identity.v1.ListUnconfirmedErasuresResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17identity.erasures.watch\x12\x8b\x01\n\x0e\x43onfirmErasure\x12+.huaxiang.identity.v1.ConfirmErasureRequest\x1a,.huaxiang.identity.v1.ConfirmErasureResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.erasures.watch\x12\x97\x01\n\x10\x45xportPersonData\x12-.huaxiang.identity.v1.ExportPersonDataRequest\x1a..huaxiang.identity.v1.ExportPersonDataResponse\"\"\x90\x02\x01\x8a\xb5\x18\x1bidentity.person_data.export0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,19 +54,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETERASURERESPONSE']._serialized_start=451
   _globals['_GETERASURERESPONSE']._serialized_end=519
   _globals['_LISTUNCONFIRMEDERASURESREQUEST']._serialized_start=521
-  _globals['_LISTUNCONFIRMEDERASURESREQUEST']._serialized_end=570
-  _globals['_LISTUNCONFIRMEDERASURESRESPONSE']._serialized_start=572
-  _globals['_LISTUNCONFIRMEDERASURESRESPONSE']._serialized_end=665
-  _globals['_UNCONFIRMEDERASURE']._serialized_start=668
-  _globals['_UNCONFIRMEDERASURE']._serialized_end=849
-  _globals['_CONFIRMERASUREREQUEST']._serialized_start=851
-  _globals['_CONFIRMERASUREREQUEST']._serialized_end=927
-  _globals['_CONFIRMERASURERESPONSE']._serialized_start=929
-  _globals['_CONFIRMERASURERESPONSE']._serialized_end=953
-  _globals['_EXPORTPERSONDATAREQUEST']._serialized_start=955
-  _globals['_EXPORTPERSONDATAREQUEST']._serialized_end=1015
-  _globals['_EXPORTPERSONDATARESPONSE']._serialized_start=1017
-  _globals['_EXPORTPERSONDATARESPONSE']._serialized_end=1074
-  _globals['_PRIVACYSERVICE']._serialized_start=1077
-  _globals['_PRIVACYSERVICE']._serialized_end=1819
+  _globals['_LISTUNCONFIRMEDERASURESREQUEST']._serialized_end=609
+  _globals['_LISTUNCONFIRMEDERASURESRESPONSE']._serialized_start=611
+  _globals['_LISTUNCONFIRMEDERASURESRESPONSE']._serialized_end=729
+  _globals['_UNCONFIRMEDERASURE']._serialized_start=732
+  _globals['_UNCONFIRMEDERASURE']._serialized_end=913
+  _globals['_CONFIRMERASUREREQUEST']._serialized_start=915
+  _globals['_CONFIRMERASUREREQUEST']._serialized_end=991
+  _globals['_CONFIRMERASURERESPONSE']._serialized_start=993
+  _globals['_CONFIRMERASURERESPONSE']._serialized_end=1017
+  _globals['_EXPORTPERSONDATAREQUEST']._serialized_start=1019
+  _globals['_EXPORTPERSONDATAREQUEST']._serialized_end=1079
+  _globals['_EXPORTPERSONDATARESPONSE']._serialized_start=1081
+  _globals['_EXPORTPERSONDATARESPONSE']._serialized_end=1138
+  _globals['_PRIVACYSERVICE']._serialized_start=1141
+  _globals['_PRIVACYSERVICE']._serialized_end=1883
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,141 @@
+"""What erased persons leave behind in tagging: nothing, whatever was on its way when they were erased."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from huaxiang.identity.v1 import privacy_service_pb2 as pb
+from servicekit.revision import Lane, Revision
+from sqlalchemy import text
+from tagging.app.flush_lake import FlushLake
+from tagging.app.forget_persons import ErasedPerson, ForgetPersons
+from tagging.store.lake_columns import LakeColumns
+from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_forgetting import LakeForgetting
+from tagging.store.sql_manifest import SqlManifest
+from tagging.workers import forgetting
+from tagging.workers.forgetting import REWRITE_AFTER_S, ForgettingWorker
+
+ERASED, OTHER = 1, 2
+TOLD_AT = 10
+EPOCH = "00000000000000aa"
+
+
+class Identity:
+    """PrivacyService as its stub: the person of one key was erased."""
+
+    def __init__(self, world: Any) -> None:
+        self.confirmed: list[int] = []
+        self.ListUnconfirmedErasures, self.ConfirmErasure = self._list, self._confirm
+        self._time = Timestamp()
+        self._time.FromDatetime(world.clock.now())
+
+    async def _list(self, request: pb.ListUnconfirmedErasuresRequest) -> pb.ListUnconfirmedErasuresResponse:
+        erasure = pb.UnconfirmedErasure(
+            tenant="t1",
+            erasure_id=1,
+            person_ids=[7],
+            key_ids=[ERASED],
+            revision=Revision("identity", EPOCH, live=TOLD_AT).to_proto(),
+            time=self._time,
+        )
+        return pb.ListUnconfirmedErasuresResponse(erasures=[] if self.confirmed else [erasure])
+
+    async def _confirm(self, request: pb.ConfirmErasureRequest) -> pb.ConfirmErasureResponse:
+        self.confirmed.append(request.erasure_id)
+        return pb.ConfirmErasureResponse()
+
+
+class Forgetting:
+    """The worker over one world."""
+
+    def __init__(self, world: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world, self.root, self.identity = world, root, Identity(world)
+        self.folder = LakeFolder(root, LakeColumns(world.dictionary))
+        self.manifest = SqlManifest()
+        self.flush_lake = FlushLake(world.database, self.manifest, world.facts.tenants, self.folder)
+        self.forget = ForgetPersons(
+            world.database, world.facts, self.manifest, LakeForgetting(root), self.flush_lake, readers_s=0.0
+        )
+        monkeypatch.setattr(forgetting, "PrivacyServiceStub", lambda _: self.identity)
+        channel: Any = None
+        self.worker = ForgettingWorker(channel, self.forget, world.clock)
+
+    def come(self, lane: Lane, position: int) -> None:
+        through = Revision("identity", EPOCH, live=position, bulk=position)
+        self.world.database.write_now(self.world.facts.progress.advance, lane, through)
+
+    def event(self, key: int) -> None:
+        self.world.store(self.world.event(key, "order_paid", self.world.ago(hours=1), amount=10_000))
+
+    def anchors(self) -> list[int]:
+        """Of the rows, and of what the lake's files hold."""
+        sql = text("SELECT anchor_key_id FROM event ORDER BY anchor_key_id")
+        rows = self.world.database.read_now(lambda c: list(c.execute(sql).scalars()))
+        if any(self.root.rglob("*.parquet")):
+            files = f"SELECT anchor_key_id FROM read_parquet('{self.root}/*/day=*/*.parquet')"
+            rows += [row[0] for row in duckdb.sql(files).fetchall()]
+        return sorted(rows)
+
+    def named_files_are_there(self) -> bool:
+        files = self.world.database.read_now(self.manifest.files, "t1")
+        return all((self.root / file.path).exists() for file in files)
+
+
+@pytest.fixture
+def forgetting_world(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forgetting:
+    return Forgetting(world, tmp_path / "lake", monkeypatch)
+
+
+async def test_rows_go_at_once_and_files_when_it_is_time(forgetting_world: Forgetting) -> None:
+    it = forgetting_world
+    it.event(ERASED)
+    it.event(OTHER)
+    await it.flush_lake.flush("t1")
+    it.event(ERASED)
+    assert await it.worker.look() == 0
+    assert it.anchors() == [ERASED, ERASED, ERASED, OTHER, OTHER], "not told yet"
+    for lane in Lane:
+        it.come(lane, TOLD_AT)
+    assert await it.worker.look() == 0
+    assert it.anchors() == [ERASED, OTHER, OTHER]
+    it.world.clock.advance(dt.timedelta(seconds=REWRITE_AFTER_S))
+    assert await it.worker.look() == 1
+    assert set(it.anchors()) == {OTHER}
+    assert it.identity.confirmed == [1]
+    assert it.named_files_are_there()
+
+
+async def test_what_the_bulk_lane_brings_late_goes_before_the_erasure_is_confirmed(
+    forgetting_world: Forgetting,
+) -> None:
+    it = forgetting_world
+    it.come(Lane.LIVE, TOLD_AT)
+    it.come(Lane.BULK, TOLD_AT - 1)
+    await it.worker.look()
+    it.event(ERASED)
+    it.world.clock.advance(dt.timedelta(seconds=REWRITE_AFTER_S))
+    assert await it.worker.look() == 0, "more may come"
+    it.event(ERASED)
+    await it.flush_lake.flush("t1")
+    it.event(ERASED)
+    it.come(Lane.BULK, TOLD_AT)
+    assert await it.worker.look() == 1
+    assert it.anchors() == []
+
+
+async def test_a_file_that_is_written_anew_under_its_own_name_stays(forgetting_world: Forgetting) -> None:
+    it = forgetting_world
+    for key in (ERASED, OTHER, 3):
+        it.event(key)
+    await it.flush_lake.flush("t1")
+    told_at = Revision("identity", EPOCH, live=1)
+    for keys in ((ERASED,), (ERASED, 3)):
+        erased = [ErasedPerson("t1", 1, keys, told_at)]
+        await it.forget.forget_rows(erased)
+        await it.forget.forget_files(erased)
+        assert it.named_files_are_there()
+    assert it.anchors() == [OTHER, OTHER]
