@@ -1,6 +1,6 @@
 """LinkingColumns: rows become arrays batch by batch, straight from the driver; on Postgres from its binary copy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -60,31 +60,46 @@ class SqlLinkingColumns:
         number_of: dict[Place, int] = {}
         numbers: list[Ints] = []
         hashes: list[bytes] = []
-        after = 0
-        while True:
-            rows = execute(
-                self._connection,
-                "SELECT key_id, person_id, born_person_id, standing, marks, namespace, scope, hash FROM keys "
-                "WHERE tenant = ? AND key_id > ? ORDER BY key_id LIMIT ?",
-                (tenant, after, BATCH),
-            ).all()
-            if not rows:
-                break
-            after = rows[-1][0]
-            kept = [row for row in rows if row[3] != Standing.BLOCKED or row[4] & Mark.BLOCKED]
-            flat = chain.from_iterable(
-                (*row[:5], number_of.setdefault((row[5], row[6]), len(number_of))) for row in kept
-            )
-            numbers.append(np.fromiter(flat, np.int64, len(kept) * _NUMBERS).reshape(-1, _NUMBERS))
-            hashes.append(b"".join(row[7] for row in kept))
+        for rows in self._key_rows(tenant):
+            *found, namespaces, scopes, row_hashes = zip(*rows, strict=True)
+            block = np.empty((len(rows), _NUMBERS), dtype=np.int64)
+            for at, column in enumerate(found):
+                block[:, at] = np.fromiter(column, np.int64, len(rows))
+            places = list(zip(namespaces, scopes, strict=True))
+            for place in set(places) - number_of.keys():
+                number_of[place] = len(number_of)
+            block[:, _NUMBERS - 1] = np.fromiter(map(number_of.__getitem__, places), np.int64, len(rows))
+            numbers.append(block)
+            hashes.append(b"".join(row_hashes))
         joined = np.concatenate(numbers) if numbers else np.zeros((0, _NUMBERS), dtype=np.int64)
-        return joined, np.frombuffer(b"".join(hashes), dtype="V16"), list(number_of)
+        all_hashes = np.frombuffer(b"".join(hashes), dtype="V16")
+        linkable = (joined[:, 3] != int(Standing.BLOCKED)) | (joined[:, 4] & Mark.BLOCKED != 0)
+        if linkable.all():
+            return joined, all_hashes, list(number_of)
+        return joined[linkable], all_hashes[linkable], list(number_of)
+
+    def _key_rows(self, tenant: str) -> Iterator[Sequence[Any]]:
+        """By ascending id: on SQLite from one cursor, on Postgres page by page."""
+        sql = (
+            "SELECT key_id, person_id, born_person_id, standing, marks, namespace, scope, hash FROM keys "
+            "WHERE tenant = ?"
+        )
+        if self._connection.dialect.name == "sqlite":
+            yield from _blocks(_driver(self._connection), f"{sql} ORDER BY key_id", tenant)
+            return
+        after = 0
+        while rows := execute(
+            self._connection, f"{sql} AND key_id > ? ORDER BY key_id LIMIT ?", (tenant, after, BATCH)
+        ).all():
+            after = rows[-1][0]
+            yield rows
 
     def _pairs(self, tenant: str, key_ids: Ints) -> PairColumns:
         copied = self._connection.dialect.name == "postgresql"
+        table = _position_table(key_ids)
         parts: list[PairColumns] = []
         for part in self._copied(tenant) if copied else self._fetched(tenant):
-            low, high = _positions(key_ids, part[:, 0]), _positions(key_ids, part[:, 1])
+            low, high = _positions(table, part[:, 0]), _positions(table, part[:, 1])
             columns = PairColumns(
                 low,
                 high,
@@ -98,15 +113,10 @@ class SqlLinkingColumns:
 
     def _fetched(self, tenant: str) -> Iterator[Ints]:
         """Straight from SQLite's cursor."""
-        cursor = _driver(self._connection).cursor()
-        try:
-            sql = f"SELECT {_PAIR} FROM edges WHERE tenant = ? AND key_id < other_key_id"
-            cursor.execute(sql, (tenant,))
-            while rows := cursor.fetchmany(BATCH):
-                flat = np.fromiter(chain.from_iterable(rows), np.int64, len(rows) * _NUMBERS)
-                yield flat.reshape(-1, _NUMBERS)
-        finally:
-            cursor.close()
+        sql = f"SELECT {_PAIR} FROM edges WHERE tenant = ? AND key_id < other_key_id"
+        for rows in _blocks(_driver(self._connection), sql, tenant):
+            flat = np.fromiter(chain.from_iterable(rows), np.int64, len(rows) * _NUMBERS)
+            yield flat.reshape(-1, _NUMBERS)
 
     def _copied(self, tenant: str) -> Iterator[Ints]:
         """From Postgres's binary copy: all numbers are 8 bytes, so that each row has the same length."""
@@ -135,14 +145,30 @@ def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _positions(key_ids: Ints, wanted: npt.NDArray[Any]) -> Positions:
+def _blocks(driver: Any, sql: str, tenant: str) -> Iterator[Sequence[Any]]:
+    """Straight from SQLite's cursor."""
+    cursor = driver.cursor()
+    try:
+        cursor.execute(sql, (tenant,))
+        while rows := cursor.fetchmany(BATCH):
+            yield rows
+    finally:
+        cursor.close()
+
+
+def _position_table(key_ids: Ints) -> Positions:
+    """By key id its position; -1 for one that is not there. Key ids are dense, so that the table is little longer than
+    the keys."""
+    table = np.full(int(key_ids[-1]) + 1 if len(key_ids) else 1, -1, dtype=np.int32)
+    table[key_ids] = np.arange(len(key_ids), dtype=np.int32)
+    return table
+
+
+def _positions(table: Positions, wanted: npt.NDArray[Any]) -> Positions:
     """Where the wanted keys are; -1 for one that is not there."""
-    wanted = wanted.astype(np.int64)
-    if not len(key_ids):
-        return np.full(len(wanted), -1, dtype=np.int32)
-    at = np.minimum(np.searchsorted(key_ids, wanted), len(key_ids) - 1)
-    found: Positions = np.where(key_ids[at] == wanted, at, -1).astype(np.int32)
-    return found
+    known = wanted < len(table)
+    found: Positions = table[np.where(known, wanted, 0)]
+    return np.where(known, found, np.int32(-1))
 
 
 def _joined(parts: list[PairColumns]) -> PairColumns:
