@@ -167,6 +167,7 @@ def wire(
         )
         for account in accounts.values()
     ]
+    erasures = Erasures(database, SqlForgetting(ledger, clock), neighbours.identity)
     workers: list[Worker] = [
         partial(keep_doing, "planner", planner.round),
         partial(keep_doing, "resolver", resolver.resolve, LOOK_S),
@@ -174,9 +175,7 @@ def wire(
         partial(keep_doing, "completion", resolver.advance, LOOK_S),
         partial(keep_doing, "silence", resolver.end_silence, LOOK_S),
         partial(keep_doing, "relay", relay.round),
-        partial(
-            keep_doing, "erasures", Erasures(database, SqlForgetting(), neighbours.identity).round, LOOK_S
-        ),
+        partial(keep_doing, "erasures", erasures.round, LOOK_S),
         partial(keep_trimmed, database, changelog),
     ]
     workers += [

@@ -338,9 +338,9 @@ class Forgetting(Protocol):
     """Removes what points at erased persons."""
 
     def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> bool:
-        """Removes from the persons' deliveries what leads back to an address or a provider's message, but for rows that
-        are still being sent or whose outcome is unknown; whether none of those is left. Rows stay for the counts of
-        their campaigns. Idempotent."""
+        """Cancels the persons' deliveries that are not sent yet and removes from the others what leads back to an
+        address or a provider's message, but for rows that are still being sent or whose outcome is unknown; whether
+        none of those is left. Rows stay for the counts of their campaigns. Idempotent."""
         ...
 
 

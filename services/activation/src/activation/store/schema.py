@@ -54,6 +54,7 @@ Table(
     Index("delivery_by_state", "tenant", "campaign_id", "state", "due_us"),
     Index("delivery_by_batch", "batch_id"),
     Index("delivery_by_message", "account", "message_id"),
+    Index("delivery_by_person", "tenant", "person_id"),
 )
 Table(
     "delivery_history",
