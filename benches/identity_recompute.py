@@ -57,9 +57,11 @@ def _recompute(folder: str, answer: Any) -> None:
     policy = load_standards().policy
     database = Database.open(f"sqlite:///{folder}/identity.db")
     started, cpu = time.perf_counter(), time.process_time()
-    columns = database.read_now(lambda connection: SqlLinkingColumns(connection).read(TENANT))
+    keys, pairs = database.read_now(
+        lambda connection: SqlLinkingColumns(connection).evidence(TENANT, timed=bool(policy.timed))
+    )
     read_s, read_cpu_s = time.perf_counter() - started, time.process_time() - cpu
-    linking = link_all(columns.keys, columns.pairs, policy)
+    linking = link_all(keys, pairs, policy)
     found = {
         "seconds": round(time.perf_counter() - started, 1),
         "cpu_s": round(time.process_time() - cpu, 1),

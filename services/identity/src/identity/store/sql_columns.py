@@ -14,6 +14,7 @@ from identity.domain.groups import Place
 from identity.domain.linking import Standing
 from identity.store.column_ports import StoredColumns
 from identity.store.linking_rows import Mark
+from identity.store.packed_columns import packed_keys, packed_pairs
 
 BATCH = 65_536
 """Rows that are objects at once, at most."""
@@ -50,6 +51,14 @@ class SqlLinkingColumns:
             numbers[:, 3].astype(np.int8),
             marks,
         )
+
+    def evidence(self, tenant: str, *, timed: bool) -> tuple[KeyColumns, PairColumns]:
+        if timed or self._connection.dialect.name != "sqlite":
+            stored = self.read(tenant)
+            return stored.keys, stored.pairs
+        driver = _driver(self._connection)
+        keys = packed_keys(driver, tenant)
+        return keys, packed_pairs(driver, tenant, keys.key_ids)
 
     def conflict_count(self, tenant: str) -> int:
         sql = "SELECT count(*) FROM conflicts WHERE tenant = ?"

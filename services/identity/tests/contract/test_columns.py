@@ -1,0 +1,57 @@
+"""Columns read for linking alone say what columns with everything say, on both stores."""
+
+import numpy as np
+from identity.domain.evidence import Evidence
+from identity.domain.linking import Standing
+from identity.main import Wiring
+from identity.store.linking_rows import Mark
+from identity.store.rows import KeyRow
+from identity.store.sql import open_stores
+from identity.store.sql_columns import SqlLinkingColumns
+from sqlalchemy import Connection
+
+PLACES = (("member_id", ""), ("wechat_openid", "wx_mini"), ("device_id", ""))
+KEYS = [
+    KeyRow(key_id, *PLACES[key_id % 3], key_id.to_bytes(16, "little"), marks=Mark.BLOCKED * (key_id % 5 == 0))
+    for key_id in range(1, 41)
+]
+PLACEHOLDER = KEYS[6]._replace(standing=Standing.BLOCKED)
+LIVE = {(low, high): Evidence(5, 9, 1, low % 4) for low, high in ((1, 2), (1, 40), (3, 8), (10, 11))}
+PARTED = {(2, 3): Evidence(5, 9, 1, 0, 9)}
+
+
+def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
+    def fill(connection: Connection) -> None:
+        stores = open_stores(connection, wiring.changelog)
+        rows = [PLACEHOLDER if key.key_id == PLACEHOLDER.key_id else key for key in KEYS]
+        stores.keys.add("t1", [(row, b"sealed") for row in rows])
+        stores.edges.save("t1", LIVE | PARTED, [*LIVE, *PARTED])
+
+    def read(connection: Connection) -> None:
+        columns = SqlLinkingColumns(connection)
+        stored = columns.read("t1")
+        keys, pairs = columns.evidence("t1", timed=False)
+        assert keys.key_ids.tolist() == [n for n in range(1, 41) if n != PLACEHOLDER.key_id]
+        np.testing.assert_array_equal(keys.key_ids, stored.keys.key_ids)
+        np.testing.assert_array_equal(keys.hashes, stored.keys.hashes)
+        np.testing.assert_array_equal(keys.blocked, stored.keys.blocked)
+        for found in (keys, stored.keys):
+            assert [found.places[at] for at in found.place_of] == [
+                PLACES[key_id % 3] for key_id in keys.key_ids
+            ]
+        live = pairs.where(pairs.last_us > pairs.unbound_us)
+        assert {
+            (int(keys.key_ids[low]), int(keys.key_ids[high])): int(bits)
+            for low, high, bits in zip(live.low, live.high, live.verified, strict=True)
+        } == {pair: seen.verified for pair, seen in LIVE.items()}
+
+    wiring.database.write_now(fill)
+    wiring.database.read_now(read)
+
+
+def test_a_tenant_without_evidence_has_empty_columns(wiring: Wiring) -> None:
+    def read(connection: Connection) -> None:
+        keys, pairs = SqlLinkingColumns(connection).evidence("t1", timed=False)
+        assert len(keys.key_ids) == len(pairs.low) == 0
+
+    wiring.database.read_now(read)
