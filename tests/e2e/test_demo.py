@@ -142,6 +142,17 @@ def test_one_wrong_merge_was_avoided(demo: Demo) -> None:
     assert avoided["names"][0] != avoided["names"][1]
 
 
+def test_one_wrong_merge_was_explained_and_undone(demo: Demo) -> None:
+    undone = demo.notes["undone"]
+    assert undone is not None
+    assert len(set(undone["persons"])) == 2
+    _, right, wrong = undone["tag"]
+    assert right != wrong
+    assert undone["segment"] == "recent_buyers"
+    assert undone["operation"] == 1
+    assert "member_id" in undone["identifiers"]
+
+
 def test_an_event_reaches_the_audience_within_half_a_second(found: dict[str, Any]) -> None:
     latency = found["latency"]
     assert 0 < latency["event_to_membership_ms_p50"] <= latency["event_to_membership_ms_p99"] < 500
@@ -152,6 +163,7 @@ def test_the_summary_speaks_to_people(demo: Demo, capsys: pytest.CaptureFixture[
     said = capsys.readouterr().out
     for part in (
         "Who are they?",
+        "One wrong merge undone",
         "重要价值",
         "短信召回",
         "Every delivery has ended",

@@ -84,3 +84,17 @@ class ConfirmationNeeded(StateConflict):
             persons_split=persons_split,
             persons=persons,
         )
+
+
+class PolicyForbids(StateConflict):
+    """The policy lets no person hold the identifiers of both."""
+
+    domain = DOMAIN
+    reason = "POLICY_FORBIDS"
+
+    def __init__(self, conflict: str, namespace: str = "") -> None:
+        why = f"two values of {namespace}" if namespace else "too many identifiers"
+        details = {"namespace": namespace} if namespace else {}
+        super().__init__(
+            f"together they would have {why}: split what is another's first", conflict=conflict, **details
+        )

@@ -155,13 +155,13 @@ async def test_an_undo_that_was_overtaken_is_not_undone(desk: Desk) -> None:
     )
 
 
-async def test_a_wish_that_the_policy_forbids_is_told_as_a_conflict(desk: Desk) -> None:
-    one, other = await desk.say(member_id="M1"), await desk.say(member_id="M2")
-    for attempt in range(2):
-        answer = await desk.merge(one, other)
-        assert answer.outcome.effect.persons_changed == 0
-        assert [each.reason for each in answer.outcome.conflicts] == [person_pb2.CONFLICT_REASON_UNIQUE]
-        assert id_of(answer) == attempt + 1
+async def test_what_no_person_may_be_is_refused_and_tears_nobody_apart(desk: Desk) -> None:
+    one = await desk.say({"source": "crm"}, member_id="M1", crm_id="C1", phone=PHONE)
+    other = await desk.say({"source": "crm"}, crm_id="C2", phone=OTHER_PHONE)
+    forbidden = ("POLICY_FORBIDS", {"conflict": "UNIQUE", "namespace": "crm_id"})
+    assert await refused(desk.merge(one, other)) == forbidden
+    assert await refused(desk.bind(named(phone=PHONE), named(phone=OTHER_PHONE))) == forbidden
+    assert [len((await desk.detail(each)).identifiers) for each in (one, other)] == [3, 2]
 
 
 async def test_a_repeated_request_answers_as_the_first_time(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from cli.demo import (
     suite,
     tags,
     truth,
+    wrong_merge,
 )
 from cli.demo.state import Demo
 
@@ -42,6 +43,7 @@ STEPS = (
     Step("sending", "Send", "发送", campaigns.wait_until_sent),
     Step("receipts", "Wait for receipts, clicks and answers", "等待回执与点击", campaigns.wait_for_receipts),
     Step("effects", "Compare with what really left", "核对实际发送", effects.compare),
+    Step("undo", "Explain and undo a wrong merge", "解释并撤销一次误合并", wrong_merge.merge_and_undo),
     Step("latency", "Measure from event to audience", "测量事件到人群的时延", latency.measure),
     Step("report", "Write the report", "写出报告", report.write_report),
 )

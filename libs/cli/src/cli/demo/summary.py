@@ -50,6 +50,14 @@ def _persons(demo: Demo) -> None:
             f"  One wrong merge avoided 避免的误合并: {first} and {second} share a {avoided['namespace']}, "
             f"but {avoided['reason']}."
         )
+    undone = demo.notes["undone"]
+    if undone:
+        tag_id, right, wrong = undone["tag"]
+        console.print(
+            f"  One wrong merge undone 撤销的误合并: persons {undone['persons'][0]} and {undone['persons'][1]}; "
+            f"{tag_id} had gone from {right} to {wrong} and {undone['segment']} had one member too many, as "
+            f"operation {undone['operation']} explains; both are as before."
+        )
     console.print()
 
 

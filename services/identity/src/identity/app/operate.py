@@ -16,9 +16,11 @@ from identity.app.key_refs import KeyRef, find_key
 from identity.app.policies import PolicyBook
 from identity.app.region import GraphChange
 from identity.domain.audit_chain import AuditRow
+from identity.domain.groups import Reason
 from identity.domain.linking import Standing
+from identity.domain.policy import Policy
 from identity.domain.verdicts import Operation, OperationKind, in_force
-from identity.errors import CannotLink, OperationNotInForce
+from identity.errors import CannotLink, OperationNotInForce, PolicyForbids
 from identity.store.linking_rows import Cause, CauseKind, ConflictRow, Mark, OperationRow
 from identity.store.ports import Stores, Vault
 from identity.store.rows import KeyRow
@@ -57,7 +59,8 @@ class Operate:
         self._clock = clock
 
     def merge(self, stores: Stores, by: Decider, person_id: int, other_person_id: int) -> Operated:
-        """Ties the strongest keys of two persons. Raises ResourceNotFound, PersonErased, WrongState, CannotLink."""
+        """Ties the strongest keys of two persons. Raises ResourceNotFound, PersonErased, WrongState, CannotLink,
+        PolicyForbids."""
         _lock(stores, by.tenant)
         living = [living_row(stores, by.tenant, each).person_id for each in (person_id, other_person_id)]
         if living[0] == living[1]:
@@ -66,6 +69,7 @@ class Operate:
         keys = stores.keys.of_persons(by.tenant, living)
         one, other = (self._strongest(stores, by.tenant, keys[each]) for each in living)
         _require_not_parted(stores, by.tenant, _ids(keys[living[0]]), _ids(keys[living[1]]))
+        _require_allowed(self._policies.of(stores, by.tenant), keys[living[0]], keys[living[1]])
         return self._take(stores, by, OperationKind.MERGE, (frozenset({one}), frozenset({other})), living)
 
     def split(self, stores: Stores, by: Decider, person_id: int, refs: Sequence[KeyRef]) -> Operated:
@@ -85,7 +89,7 @@ class Operate:
         return self._take(stores, by, OperationKind.SPLIT, sides, [living])
 
     def bind(self, stores: Stores, by: Decider, ref: KeyRef, other_ref: KeyRef) -> Operated:
-        """Raises ResourceNotFound, InvalidField, CannotLink."""
+        """Raises ResourceNotFound, InvalidField, CannotLink, PolicyForbids."""
         _lock(stores, by.tenant)
         one, other = self._two_keys(stores, by.tenant, ref, other_ref)
         persons = {one.person_id, other.person_id}
@@ -94,6 +98,8 @@ class Operate:
             named = {one.key_id, other.key_id}
             left, right = (_ids(keys[each.person_id]) for each in (one, other))
             _require_not_parted(stores, by.tenant, left, right, named)
+            policy = self._policies.of(stores, by.tenant)
+            _require_allowed(policy, keys[one.person_id], keys[other.person_id])
         sides = (frozenset({one.key_id}), frozenset({other.key_id}))
         return self._take(stores, by, OperationKind.BIND, sides, persons)
 
@@ -213,6 +219,16 @@ def _require_not_parted(
     for verdict in in_force(stores.operations.standing(tenant, left | right)):
         if verdict.parts(left, right) and verdict.key_ids != superseded:
             raise CannotLink(verdict.operation_id)
+
+
+def _require_allowed(policy: Policy, one: Sequence[KeyRow], other: Sequence[KeyRow]) -> None:
+    """Raises PolicyForbids when a person with the keys of both could not be: a tie would tear both apart."""
+    held = {(key.namespace, key.scope) for key in one if policy.namespaces[key.namespace].unique}
+    for key in other:
+        if (key.namespace, key.scope) in held:
+            raise PolicyForbids(Reason.UNIQUE.name, key.namespace)
+    if len(one) + len(other) > policy.max_person_keys:
+        raise PolicyForbids(Reason.OVERSIZED.name)
 
 
 def _chain(stores: Stores, tenant: str, operation_id: int) -> list[OperationRow]:

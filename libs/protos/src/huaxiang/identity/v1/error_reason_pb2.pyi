@@ -40,6 +40,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The policy would split half of all persons or more: repeat with confirm set to persons_split.
     Metadata: persons_split, persons.
     """
+    ERROR_REASON_POLICY_FORBIDS: _ErrorReason.ValueType  # 7
+    """FAILED_PRECONDITION. The policy lets no person hold the identifiers of both. Metadata: conflict (UNIQUE, OVERSIZED),
+    namespace (of UNIQUE).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "identity.huaxiang"."""
@@ -61,5 +65,9 @@ undone_by_operation_id.
 ERROR_REASON_CONFIRMATION_NEEDED: ErrorReason.ValueType  # 6
 """FAILED_PRECONDITION. The policy would split half of all persons or more: repeat with confirm set to persons_split.
 Metadata: persons_split, persons.
+"""
+ERROR_REASON_POLICY_FORBIDS: ErrorReason.ValueType  # 7
+"""FAILED_PRECONDITION. The policy lets no person hold the identifiers of both. Metadata: conflict (UNIQUE, OVERSIZED),
+namespace (of UNIQUE).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -80,7 +80,7 @@ class OperationServiceServicer:
     def Merge(self, request, context):
         """Says that two persons are one: ties their strongest identifiers. The smaller strong id remains, the other redirects.
         Errors: INVALID_FIELD, NOT_FOUND, PERSON_ERASED, STATE_CONFLICT (they are one already), CANNOT_LINK (a human keeps
-        them apart: undo that first), ALREADY_EXISTS (the request_id with another request).
+        them apart: undo that first), POLICY_FORBIDS (no person may be both), ALREADY_EXISTS (the request_id with another request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +96,7 @@ class OperationServiceServicer:
 
     def Bind(self, request, context):
         """Says that two identifiers are one person's. Supersedes an Unbind of the same two.
-        Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, ALREADY_EXISTS.
+        Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, POLICY_FORBIDS, ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,7 @@ class OperationServiceStub:
     Merge: _grpc.UnaryUnaryMultiCallable[_operation_service_pb2.MergeRequest, _operation_service_pb2.MergeResponse]
     """Says that two persons are one: ties their strongest identifiers. The smaller strong id remains, the other redirects.
     Errors: INVALID_FIELD, NOT_FOUND, PERSON_ERASED, STATE_CONFLICT (they are one already), CANNOT_LINK (a human keeps
-    them apart: undo that first), ALREADY_EXISTS (the request_id with another request).
+    them apart: undo that first), POLICY_FORBIDS (no person may be both), ALREADY_EXISTS (the request_id with another request).
     """
     Split: _grpc.UnaryUnaryMultiCallable[_operation_service_pb2.SplitRequest, _operation_service_pb2.SplitResponse]
     """Says that some identifiers of a person are another's: no person ever holds one of them and one of the rest.
@@ -48,7 +48,7 @@ class OperationServiceStub:
     """
     Bind: _grpc.UnaryUnaryMultiCallable[_operation_service_pb2.BindRequest, _operation_service_pb2.BindResponse]
     """Says that two identifiers are one person's. Supersedes an Unbind of the same two.
-    Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, ALREADY_EXISTS.
+    Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, POLICY_FORBIDS, ALREADY_EXISTS.
     """
     Unbind: _grpc.UnaryUnaryMultiCallable[_operation_service_pb2.UnbindRequest, _operation_service_pb2.UnbindResponse]
     """Says that two identifiers are not one person's. Supersedes a Bind of the same two. Identifiers between the two go with
@@ -74,7 +74,7 @@ class OperationServiceAsyncStub(OperationServiceStub):
     Merge: _aio.UnaryUnaryMultiCallable[_operation_service_pb2.MergeRequest, _operation_service_pb2.MergeResponse]  # type: ignore[assignment]
     """Says that two persons are one: ties their strongest identifiers. The smaller strong id remains, the other redirects.
     Errors: INVALID_FIELD, NOT_FOUND, PERSON_ERASED, STATE_CONFLICT (they are one already), CANNOT_LINK (a human keeps
-    them apart: undo that first), ALREADY_EXISTS (the request_id with another request).
+    them apart: undo that first), POLICY_FORBIDS (no person may be both), ALREADY_EXISTS (the request_id with another request).
     """
     Split: _aio.UnaryUnaryMultiCallable[_operation_service_pb2.SplitRequest, _operation_service_pb2.SplitResponse]  # type: ignore[assignment]
     """Says that some identifiers of a person are another's: no person ever holds one of them and one of the rest.
@@ -82,7 +82,7 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """
     Bind: _aio.UnaryUnaryMultiCallable[_operation_service_pb2.BindRequest, _operation_service_pb2.BindResponse]  # type: ignore[assignment]
     """Says that two identifiers are one person's. Supersedes an Unbind of the same two.
-    Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, ALREADY_EXISTS.
+    Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, POLICY_FORBIDS, ALREADY_EXISTS.
     """
     Unbind: _aio.UnaryUnaryMultiCallable[_operation_service_pb2.UnbindRequest, _operation_service_pb2.UnbindResponse]  # type: ignore[assignment]
     """Says that two identifiers are not one person's. Supersedes a Bind of the same two. Identifiers between the two go with
@@ -111,7 +111,7 @@ class OperationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operation_service_pb2.MergeResponse, _abc.Awaitable[_operation_service_pb2.MergeResponse]]:
         """Says that two persons are one: ties their strongest identifiers. The smaller strong id remains, the other redirects.
         Errors: INVALID_FIELD, NOT_FOUND, PERSON_ERASED, STATE_CONFLICT (they are one already), CANNOT_LINK (a human keeps
-        them apart: undo that first), ALREADY_EXISTS (the request_id with another request).
+        them apart: undo that first), POLICY_FORBIDS (no person may be both), ALREADY_EXISTS (the request_id with another request).
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +131,7 @@ class OperationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operation_service_pb2.BindResponse, _abc.Awaitable[_operation_service_pb2.BindResponse]]:
         """Says that two identifiers are one person's. Supersedes an Unbind of the same two.
-        Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, ALREADY_EXISTS.
+        Errors: INVALID_FIELD, NOT_FOUND, CANNOT_LINK, POLICY_FORBIDS, ALREADY_EXISTS.
         """
 
     @_abc_1.abstractmethod
