@@ -25,7 +25,8 @@ class Engines(NamedTuple):
 
 
 def sqlite_engines(url: URL, synchronous: str) -> Engines:
-    """WAL, foreign keys on, one writing connection that begins IMMEDIATE; readers cannot write."""
+    """WAL, foreign keys on, one writing connection that begins IMMEDIATE; readers cannot write. What is deleted is
+    overwritten, whatever this SQLite was built with: erased data must not stay in free pages."""
     if not url.database or url.database == ":memory:":
         raise ValueError("an SQLite store needs a file: sqlite:///<path>")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def sqlite_engines(url: URL, synchronous: str) -> Engines:
         event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
         return made
 
-    shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY")
+    shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
     writer = engine("BEGIN IMMEDIATE", 1, ("journal_mode=WAL", f"synchronous={synchronous}", *shared))
     reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
     snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))

@@ -1,5 +1,6 @@
 """Erasing a person over a real channel: what goes, what stays, what cannot come back."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from servicekit.clock import ManualClock
 from servicekit.paging import all_pages
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
+from servicekit.values import timestamp
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
@@ -411,3 +413,41 @@ async def test_nobody_is_erased_by_a_bad_request(server: LocalServer, person_id:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await erase(server, person_id)
     assert reason_of(refused.value).reason in ("INVALID_FIELD", "NOT_FOUND")
+
+
+async def test_the_file_of_the_store_holds_no_word_of_the_erased(server: LocalServer, wiring: Wiring) -> None:
+    """SQLite leaves what is deleted in its free pages, unless told otherwise."""
+    if wiring.database.dialect != "sqlite":
+        pytest.skip("Postgres overwrites when it vacuums")
+    word = "a form that names the person"
+    said = [
+        record_pb2.Consent(
+            purpose="marketing",
+            channel=record_pb2.CHANNEL_SMS,
+            address=PHONE,
+            granted=True,
+            evidence=word,
+            text_version=str(n),
+            time=timestamp(1_000_000 * n),
+        )
+        for n in range(1, 20)
+    ]
+    sent = [
+        record(
+            f"r{n}", identifiers(member_id="M-one", phone=PHONE), consents=said, event=order(note=text(word))
+        )
+        for n in range(20)
+    ]
+    results = await send(server, *sent)
+    file = Path(str(wiring.database.url.database))
+
+    def held() -> bool:
+        wiring.database.write_now(lambda c: c.execute(sql("SELECT 1")))
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return word.encode() in file.read_bytes()
+
+    assert held()
+    await erase(server, results[0].person_id)
+    scrub(wiring)
+    assert not held()
