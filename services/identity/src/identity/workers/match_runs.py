@@ -60,6 +60,7 @@ class MatchRuns:
         self._apply = apply
         self._clock = clock
         self._progress = ("", 0.0)
+        self._applying = False
 
     async def run(self) -> None:
         await self._transactions.write(_requeue)
@@ -95,8 +96,9 @@ class MatchRuns:
         return True
 
     async def _watched(self, tenant: str, run: RunRow, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        """Does the work, stores its progress, and stops it when somebody asks. Raises _Cancelled."""
-        self._progress = ("read", 0.0)
+        """Does the work, stores its progress, and stops it when somebody asks, but for its last transaction: that
+        commits whoever waits for it, and holds the lock that a look would need. Raises _Cancelled."""
+        self._progress, self._applying = ("read", 0.0), False
         task = asyncio.ensure_future(work)
         try:
             while True:
@@ -104,6 +106,8 @@ class MatchRuns:
                 if done:
                     return task.result()
                 step, share = self._progress
+                if self._applying:
+                    continue
                 if await self._transactions.write(_advance, tenant, run.run_id, step, share):
                     raise _Cancelled
         finally:
@@ -146,8 +150,11 @@ class MatchRuns:
         matched = await self._matcher.match(
             read.rows, specification_of(model), model.settings, bands_of(model), labelled, self._tell
         )
-        self._tell("apply", 1.0)
-        applied = await self._transactions.write(self._apply, tenant, run, by_keys(matched, read.key_ids))
+        found = by_keys(matched, read.key_ids)
+        if await self._transactions.write(_advance, tenant, run.run_id, "apply", 1.0):
+            raise _Cancelled
+        self._applying = True
+        applied = await self._transactions.write(self._apply, tenant, run, found)
         return {"rows": len(read.key_ids), "candidates": matched.candidates, **asdict(applied)}
 
     async def _read(self, tenant: str) -> MatchInput:
