@@ -32,9 +32,9 @@ def draw_conflicts(conflicts: Iterable[link_pb2.LinkConflict], empty: str) -> No
     rows = [
         [
             shown_key(each.key),
-            each.key.person_id,
+            str(each.key.person_id),
             shown_key(each.other),
-            each.other.person_id,
+            str(each.other.person_id),
             REASONS[each.reason],
         ]
         for each in conflicts

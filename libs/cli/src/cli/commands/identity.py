@@ -245,7 +245,7 @@ def _operate(
         f"{title} {effect.persons_changed:,} persons: {effect.persons_created:,} new, "
         f"{effect.persons_redirected:,} redirected."
     )
-    rows = [[each.person_id, each.keys_before, each.keys_after] for each in effect.largest]
+    rows = [[str(each.person_id), each.keys_before, each.keys_after] for each in effect.largest]
     if rows:
         table("", ["person", "identifiers before", "after"], rows)
     if outcome.conflicts:

@@ -81,6 +81,9 @@ def replay(
     if as_json:
         print_json(as_dict(answer))
         return
+    if not answer.effect.persons_before:
+        console.print(f"Policy {answer.version} is in force already.")
+        return
     said = "would be" if dry_run else "is"
     _draw(f"Policy {answer.version} {said} in force:", answer.effect)
 
