@@ -71,6 +71,7 @@ from identity.store.resealing import Reseal, sealed_parts
 from identity.store.sql import open_stores
 from identity.store.tombstone_journal import JournalDamaged, TombstoneJournal
 from identity.store.vault import KeyVault, read_secret_file
+from identity.workers.forget_request_ids import forget_request_ids
 from identity.workers.keep_sealed import keep_sealed
 from identity.workers.match_runs import MatchRuns
 from identity.workers.scrub_erased import keep_scrubbing
@@ -253,6 +254,7 @@ async def build() -> ServiceApp:
                 config.changelog_keep_s,
                 config.changelog_max_bytes,
             ),
+            partial(forget_request_ids, database),
             partial(keep_sealed, database, wiring.reseal.step),
             partial(keep_scrubbing, database, partial(open_stores, changelog=wiring.changelog), wiring.scrub),
         ),
