@@ -57,9 +57,7 @@ def _recompute(folder: str, answer: Any) -> None:
     policy = load_standards().policy
     database = Database.open(f"sqlite:///{folder}/identity.db")
     started, cpu = time.perf_counter(), time.process_time()
-    keys, pairs = database.read_now(
-        lambda connection: SqlLinkingColumns(connection).evidence(TENANT, timed=bool(policy.timed))
-    )
+    keys, pairs = database.read_now(lambda connection: SqlLinkingColumns(connection).evidence(TENANT))
     read_s, read_cpu_s = time.perf_counter() - started, time.process_time() - cpu
     linking = link_all(keys, pairs, policy)
     found = {

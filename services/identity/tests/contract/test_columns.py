@@ -30,7 +30,7 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
     def read(connection: Connection) -> None:
         columns = SqlLinkingColumns(connection)
         stored = columns.read("t1")
-        keys, pairs = columns.evidence("t1", timed=False)
+        keys, pairs = columns.evidence("t1")
         assert keys.key_ids.tolist() == [n for n in range(1, 41) if n != PLACEHOLDER.key_id]
         np.testing.assert_array_equal(keys.key_ids, stored.keys.key_ids)
         np.testing.assert_array_equal(keys.hashes, stored.keys.hashes)
@@ -44,6 +44,7 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
             (int(keys.key_ids[low]), int(keys.key_ids[high])): int(bits)
             for low, high, bits in zip(live.low, live.high, live.verified, strict=True)
         } == {pair: seen.verified for pair, seen in LIVE.items()}
+        assert set(zip(live.first_us.tolist(), live.last_us.tolist(), strict=True)) == {(5, 9)}
 
     wiring.database.write_now(fill)
     wiring.database.read_now(read)
@@ -51,7 +52,7 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
 
 def test_a_tenant_without_evidence_has_empty_columns(wiring: Wiring) -> None:
     def read(connection: Connection) -> None:
-        keys, pairs = SqlLinkingColumns(connection).evidence("t1", timed=False)
+        keys, pairs = SqlLinkingColumns(connection).evidence("t1")
         assert len(keys.key_ids) == len(pairs.low) == 0
 
     wiring.database.read_now(read)

@@ -29,9 +29,9 @@ class LinkingColumns(Protocol):
         """All keys by ascending id and all pairs, in no order."""
         ...
 
-    def evidence(self, tenant: str, *, timed: bool) -> tuple[KeyColumns, PairColumns]:
-        """The keys and pairs alone, without what is derived of them; faster. Without `timed` pairs that are parted may
-        be left out and times are not read: for a policy that looks at none."""
+    def evidence(self, tenant: str) -> tuple[KeyColumns, PairColumns]:
+        """The keys and pairs alone, without what is derived of them; faster. Parted pairs, which
+        link nothing, may be left out."""
         ...
 
     def conflict_count(self, tenant: str) -> int:

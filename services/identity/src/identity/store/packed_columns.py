@@ -47,9 +47,10 @@ def packed_keys(driver: Any, tenant: str) -> KeyColumns:
 
 
 def packed_pairs(driver: Any, tenant: str, key_ids: Ints) -> PairColumns:
-    """All live pairs of the keys in order of the lower one, without their times: for a policy that looks at none."""
+    """All live pairs of the keys in order of the lower one."""
     sql = (
-        "SELECT group_concat(key_id), group_concat(other_key_id), group_concat(verified) FROM edges "
+        "SELECT group_concat(key_id), group_concat(other_key_id), group_concat(verified), group_concat(last_us), "
+        "group_concat(last_us - first_us) FROM edges "
         "WHERE tenant = ? AND key_id >= ? AND key_id < ? AND key_id < other_key_id AND last_us > unbound_us"
     )
     position = np.full(int(key_ids[-1]) + 1 if len(key_ids) else 1, -1, dtype=np.int32)
@@ -57,18 +58,22 @@ def packed_pairs(driver: Any, tenant: str, key_ids: Ints) -> PairColumns:
     lows: list[npt.NDArray[np.int32]] = [np.zeros(0, dtype=np.int32)]
     highs: list[npt.NDArray[np.int32]] = [np.zeros(0, dtype=np.int32)]
     verified: list[npt.NDArray[np.int8]] = [np.zeros(0, dtype=np.int8)]
+    last: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    lasted: list[Ints] = [np.zeros(0, dtype=np.int64)]
     for found in _blocks(driver, "edges", sql, tenant):
         low, high = (position[np.minimum(_numbers(text), len(position) - 1)] for text in found[:2])
         known = (low >= 0) & (high >= 0)
         lows.append(low[known])
         highs.append(high[known])
         verified.append(_numbers(found[2])[known].astype(np.int8))
-    low = np.concatenate(lows)
+        last.append(_numbers(found[3])[known])
+        lasted.append(_numbers(found[4])[known])
+    low, last_us = np.concatenate(lows), np.concatenate(last)
     return PairColumns(
         low,
         np.concatenate(highs),
-        np.broadcast_to(np.int64(0), low.shape),
-        np.broadcast_to(np.int64(0), low.shape),
+        last_us - np.concatenate(lasted),
+        last_us,
         np.broadcast_to(np.int64(-1), low.shape),
         np.concatenate(verified),
     )

@@ -52,8 +52,8 @@ class SqlLinkingColumns:
             marks,
         )
 
-    def evidence(self, tenant: str, *, timed: bool) -> tuple[KeyColumns, PairColumns]:
-        if timed or self._connection.dialect.name != "sqlite":
+    def evidence(self, tenant: str) -> tuple[KeyColumns, PairColumns]:
+        if self._connection.dialect.name != "sqlite":
             stored = self.read(tenant)
             return stored.keys, stored.pairs
         driver = _driver(self._connection)
