@@ -51,6 +51,8 @@ def test_levels_are_conditions_on_columns() -> None:
         (["comparisons", 0, "levels"], [{"similar": {"name": -1}}], "comparisons.name"),
         (["blocks"], [["surname"]], "blocks"),
         (["blocks"], [["name"]] * 33, "blocks"),
+        (["blocks"], [["name"], []], "blocks"),
+        (["training", "certain"], [[]], "training"),
         (["training", "recall"], 1.5, "training.recall"),
         (["training", "recall"], "high", "specification"),
         (["training", "rounds"], [{"each": "phones"}], "training"),
