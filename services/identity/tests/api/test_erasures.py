@@ -1,5 +1,6 @@
 """Erasing a person over a real channel: what goes, what stays, what cannot come back."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,12 @@ async def test_consents_at_an_identifier_that_is_an_address_go_without_a_contact
         server, record("r1", identifiers(member_id="M-one", phone=PHONE), consents=[said, token])
     )
     assert count(wiring, "consents") == 2
+    stub = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("admin"))
+    asked = privacy_service_pb2.ExportPersonDataRequest(person_id=first.person_id, reason="request 11")
+    told = {
+        part.section: [json.loads(row) for row in part.rows] async for part in stub.ExportPersonData(asked)
+    }
+    assert [(said["address"], said["evidence"]) for said in told["consents"]] == [("+86" + PHONE, "form 7")]
     answer = await erase(server, first.person_id)
     scrub(wiring)
     assert count(wiring, "consents") == 0

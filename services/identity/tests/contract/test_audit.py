@@ -47,8 +47,8 @@ def test_rows_are_found_by_action_subject_and_person(run: Run[object]) -> None:
         return [chained.sequence for chained in run(lambda a: a.page("t", 0, 2, **wanted))]
 
     assert sequences(action="erase") == [4, 5]
-    assert sequences(person_id=1) == [1, 3]
-    assert sequences(action="erase", person_id=1) == [5]
+    assert sequences(person_ids=[1]) == [1, 3]
+    assert sequences(action="erase", person_ids=[1]) == [5]
     assert sequences(subject="nobody") == []
 
 

@@ -36,7 +36,7 @@ def list_audit(stores: Stores, question: AuditQuestion, after: int, limit: int) 
             limit,
             action=question.action,
             subject=question.subject,
-            person_id=question.person_id,
+            person_ids=[question.person_id] if question.person_id else (),
         )
     )
 

@@ -9,23 +9,18 @@ from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
 
 from identity.app.encoding import ChangeKind, Encoding
-from identity.app.keep_facts import address_of
+from identity.app.keep_facts import own_addresses
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange
 from identity.app.relink import Relinked, relink
 from identity.app.store_changes import store_relinked
-from identity.domain.consents import Address, Channel
 from identity.domain.person import Person, PersonKey, PersonState
 from identity.domain.person_ids import IdBlocks
-from identity.domain.record import StatedAddress
 from identity.store.linking_rows import Cause, CauseKind
 from identity.store.ports import Stores, Vault
 from identity.store.privacy_rows import Removed
 from identity.store.rows import KeyRow, PersonRow
-
-_CHANNEL_OF = {"phone": Channel.SMS, "email": Channel.EMAIL, "wechat_openid": Channel.WECHAT}
-"""Identifiers that are addresses too."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class EraseKeys:
         """Erases the keys `rows` and publishes `person_ids` as erased, once each, the first with `key_ids`, every key
         to mask; ids that still hold other keys are published as what is left of them."""
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
-        own = self._own_addresses(stores, tenant, rows)
+        own = own_addresses(stores, tenant, rows, self._vault).keys()
         removed = stores.forgetting.remove(tenant, rows.keys(), own)
         relinked, blocks = self._relink_rest(stores, tenant, removed.neighbours, counters.blocks, now_us)
         left = stores.keys.of_persons(tenant, person_ids)
@@ -76,21 +71,6 @@ class EraseKeys:
         hashes = {row.hash for row in rows.values()} | {address.hash for address in removed.addresses}
         marks = tuple(sorted(self._vault.tombstone(tenant, hash_) for hash_ in hashes))
         return ErasedKeys(removed, marks, tuple(row.person_id for row in others), revision)
-
-    def _own_addresses(self, stores: Stores, tenant: str, rows: Mapping[int, KeyRow]) -> set[Address]:
-        """The addresses that the identifiers themselves are."""
-        reached = {key_id: row for key_id, row in rows.items() if row.namespace in _CHANNEL_OF}
-        sealed = stores.keys.sealed(tenant, reached.keys())
-        return {
-            address_of(
-                tenant,
-                StatedAddress(
-                    _CHANNEL_OF[row.namespace], row.scope, self._vault.open(tenant, sealed[key_id], row.hash)
-                ),
-                self._vault,
-            )
-            for key_id, row in reached.items()
-        }
 
     def _relink_rest(
         self, stores: Stores, tenant: str, neighbours: Collection[int], blocks: IdBlocks, now_us: int

@@ -10,6 +10,7 @@ from servicekit.clock import Clock
 
 from identity.app.attribute_sealing import open_statement
 from identity.app.get_person import living_row
+from identity.app.keep_facts import own_addresses
 from identity.domain.audit_chain import AuditRow
 from identity.domain.consents import Address
 from identity.store.ports import Stores, Vault
@@ -56,6 +57,7 @@ class ExportPersonData:
         key_ids = [key.key_id for key in keys]
         redirected = tuple(stores.persons.redirecting_to(tenant, person.person_id))
         points = self._contact_points(stores, tenant, key_ids)
+        own = own_addresses(stores, tenant, {key.key_id: key for key in keys}, self._vault)
         sections: dict[str, Sequence[Row]] = {
             "persons": [{"person_id": person.person_id, "also": list(redirected)}],
             "identifiers": self._identifiers(stores, tenant, keys),
@@ -71,7 +73,7 @@ class ExportPersonData:
             ],
             "attributes": self._attributes(stores, tenant, key_ids),
             "contact_points": list(points.values()),
-            "consents": self._consents(stores, tenant, points),
+            "consents": self._consents(stores, tenant, own, points),
             "audit": _audited(stores, tenant, (person.person_id, *redirected)),
         }
         return PersonData((person.person_id, *redirected), sections)
@@ -129,11 +131,14 @@ class ExportPersonData:
             for point in found
         }
 
-    def _consents(self, stores: Stores, tenant: str, points: Mapping[Address, Row]) -> list[Row]:
+    def _consents(
+        self, stores: Stores, tenant: str, own: Mapping[Address, str], points: Mapping[Address, Row]
+    ) -> list[Row]:
+        texts = {**own, **{address: point["address"] for address, point in points.items()}}
         return [
             {
-                "channel": points[address]["channel"],
-                "address": points[address]["address"],
+                "channel": address.channel.name.lower(),
+                "address": texts[address],
                 "purpose": said.purpose,
                 "brand": said.brand,
                 "granted": said.granted,
@@ -142,21 +147,21 @@ class ExportPersonData:
                 "text_version": said.text_version,
                 "evidence": said.evidence,
             }
-            for address, found in sorted(stores.consents.at(tenant, points.keys()).items())
+            for address, found in sorted(stores.consents.at(tenant, texts.keys()).items())
             for said in found
         ]
 
 
 def _audited(stores: Stores, tenant: str, person_ids: Sequence[int]) -> list[Row]:
     """Who saw or changed the person's data."""
-    rows = {
-        chained.sequence: chained.row
-        for person_id in person_ids
-        for chained in stores.audit.page(tenant, 0, MAX_AUDIT_ROWS, person_id=person_id)
-    }
     return [
-        {"subject": row.subject, "action": row.action, "reason": row.reason, "time": _moment(row.time_us)}
-        for _, row in sorted(rows.items())
+        {
+            "subject": chained.row.subject,
+            "action": chained.row.action,
+            "reason": chained.row.reason,
+            "time": _moment(chained.row.time_us),
+        }
+        for chained in stores.audit.page(tenant, 0, MAX_AUDIT_ROWS, person_ids=person_ids)
     ]
 
 

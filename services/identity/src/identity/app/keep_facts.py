@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from identity.app.attribute_sealing import open_statement, seal_statement
 from identity.app.keying import KeyedRecord
 from identity.domain.attributes import AttributeStatement, later
-from identity.domain.consents import Address, Consent
+from identity.domain.consents import Address, Channel, Consent
 from identity.domain.record import StatedAddress
 from identity.store.ports import RecordKey, Stores, Vault
-from identity.store.rows import ContactPointRow
+from identity.store.rows import ContactPointRow, KeyRow
+
+_CHANNEL_OF = {"phone": Channel.SMS, "email": Channel.EMAIL, "wechat_openid": Channel.WECHAT}
+"""Identifiers that are addresses too."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +119,16 @@ def _keep_consents(stores: Stores, tenant: str, records: Sequence[KeyedRecord], 
 def address_of(tenant: str, stated: StatedAddress, vault: Vault) -> Address:
     """The address as it is stored and compared."""
     return Address(stated.channel, stated.scope, vault.address_hash(tenant, stated))
+
+
+def own_addresses(
+    stores: Stores, tenant: str, rows: Mapping[int, KeyRow], vault: Vault
+) -> dict[Address, str]:
+    """The addresses that keys are themselves, readable."""
+    reached = {key_id: row for key_id, row in rows.items() if row.namespace in _CHANNEL_OF}
+    sealed = stores.keys.sealed(tenant, reached.keys())
+    stated = [
+        StatedAddress(_CHANNEL_OF[row.namespace], row.scope, vault.open(tenant, sealed[key_id], row.hash))
+        for key_id, row in reached.items()
+    ]
+    return {address_of(tenant, each, vault): each.address for each in stated}

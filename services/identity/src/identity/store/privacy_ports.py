@@ -45,9 +45,17 @@ class Audit(Protocol):
         ...
 
     def page(
-        self, tenant: str, after: int, limit: int, *, action: str = "", subject: str = "", person_id: int = 0
+        self,
+        tenant: str,
+        after: int,
+        limit: int,
+        *,
+        action: str = "",
+        subject: str = "",
+        person_ids: Collection[int] = (),
     ) -> Sequence[ChainedRow]:
-        """Rows with a higher sequence, ascending; only those of an action, a subject and about a person when given."""
+        """Rows with a higher sequence, ascending; only those of an action, a subject and about any of some persons when
+        given: that reads the whole chain."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Audit on SQLAlchemy; contract in privacy_ports.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from servicekit.driver_sql import execute
@@ -11,7 +11,7 @@ from identity.store.batches import pack_ids, unpack_ids
 
 _COLUMNS = "sequence, subject, action, reason, details, person_ids, time_us, machine_time_us, hash"
 SCANNED_ROWS = 1_000
-"""Rows read at a time when only those about one person are asked for."""
+"""Rows read at a time when only those about some persons are asked for."""
 
 
 class SqlAudit:
@@ -54,13 +54,21 @@ class SqlAudit:
         return self._end(tenant, lock=False)
 
     def page(
-        self, tenant: str, after: int, limit: int, *, action: str = "", subject: str = "", person_id: int = 0
+        self,
+        tenant: str,
+        after: int,
+        limit: int,
+        *,
+        action: str = "",
+        subject: str = "",
+        person_ids: Collection[int] = (),
     ) -> Sequence[ChainedRow]:
         found: list[ChainedRow] = []
-        size = SCANNED_ROWS if person_id else limit
+        wanted = set(person_ids)
+        size = SCANNED_ROWS if wanted else limit
         while len(found) < limit:
             rows = self._page(tenant, after, size, action, subject)
-            found += [row for row in rows if not person_id or person_id in row.row.person_ids]
+            found += [row for row in rows if not wanted or not wanted.isdisjoint(row.row.person_ids)]
             if len(rows) < size:
                 break
             after = rows[-1].sequence
