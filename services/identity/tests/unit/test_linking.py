@@ -150,7 +150,7 @@ def test_a_key_between_two_members_by_way_of_others_is_contested(policy: Policy)
 
 
 def test_a_person_never_outgrows_the_cap(policy: Policy) -> None:
-    records = [[("member_id", 1), ("device_id", n)] for n in range(policy.max_person_keys + 50)]
+    records = [[("member_id", 1), ("wechat_openid", n)] for n in range(policy.max_person_keys + 50)]
     keys, neighbours, _ = evidence(records)
     linking = partition(keys, neighbours, policy)
     assert max(map(len, linking.groups)) == policy.max_person_keys

@@ -5,7 +5,8 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from identity.domain.policy import parse_policy
+from identity.domain.policy import Grade, PersonLimit, parse_policy
+from identity.standards.load import load_standards
 
 NAMESPACE: dict[str, Any] = {"name": "phone", "grade": "strong", "scope": "tenant", "form": "phone"}
 DOCUMENT: dict[str, Any] = {"version": 1, "max_person_keys": 10, "namespaces": [NAMESPACE]}
@@ -53,3 +54,11 @@ def test_blocked_values_and_patterns_hold_normal_forms_whole_and_without_case() 
 def test_a_hostile_pattern_costs_time_linear_in_the_value() -> None:
     policy = parse_policy(changed(blocked_patterns=["(a+)+b", "(a|a)*c"]))
     assert not policy.blocks("phone", "a" * 256)
+
+
+def test_by_default_a_silent_phone_is_given_out_again_and_a_script_has_no_owner() -> None:
+    namespaces = load_standards().policy.namespaces
+    assert namespaces["phone"].validity_days == 180
+    weak = [declared for declared in namespaces.values() if declared.grade is Grade.WEAK]
+    assert {declared.person_limit for declared in weak} == {PersonLimit(20, 30)}
+    assert all(declared.limit_for(namespaces["phone"]) == 20 for declared in weak)
