@@ -13,6 +13,7 @@ from identity.domain.groups import LinkKey
 from identity.domain.linking import Linking, ProbableLink
 from identity.domain.partition import partition
 from identity.domain.policy import Policy, parse_policy
+from identity.domain.record import StatedAddress, StatedConsent
 from identity.domain.verdicts import Verdict, VerdictKind
 
 Name = tuple[str, int]
@@ -49,6 +50,8 @@ class Said:
     kind: LinkKind
     day: int
     verified: bool
+    consents: tuple[StatedConsent, ...] = ()
+    addresses: tuple[StatedAddress, ...] = ()
 
 
 RECORDS = st.lists(

@@ -3,11 +3,12 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from itertools import combinations
 from typing import Any, TypeVar
 
 import numpy as np
-from huaxiang.identity.v1 import person_pb2
+from huaxiang.identity.v1 import change_pb2, person_pb2
 from identity.api.encoding import ProtoEncoding
 from identity.app.change_graph import Changed, ChangeGraph
 from identity.app.hot_keys import HotKeys
@@ -20,7 +21,7 @@ from identity.domain.groups import LinkKey, Reason
 from identity.domain.linking import Conflict, ProbableLink, Standing, link
 from identity.domain.partition import find_links, is_live, judge_shared, with_last_seen
 from identity.domain.policy import parse_policy
-from identity.domain.record import Arrival, Identifier, Record
+from identity.domain.record import Arrival, Event, Identifier, Record
 from identity.domain.verdicts import Operation, OperationKind, VerdictKind, in_force, standing_operations
 from identity.main import Wiring
 from identity.standards.load import load_standards
@@ -51,9 +52,10 @@ class OnlineWorld:
         hot: HotKeys,
         blocked: frozenset[Name] = frozenset(),
         document: Mapping[str, Any] = DOCUMENT,
+        vault: KeyVault | None = None,
     ) -> None:
         self._document, self._policy = document, parse_policy(document)
-        self._wiring, self._hot, self._vault = wiring, hot, KeyVault(secret)
+        self._wiring, self._hot, self._vault = wiring, hot, vault or KeyVault(secret)
         encoding, standards = ProtoEncoding(), load_standards()
         policies = PolicyBook(standards.policy)
         publish = PublishPersons(policies, standards.attributes, self._vault, encoding)
@@ -65,6 +67,15 @@ class OnlineWorld:
         self.matches: list[tuple[Name, Name, int]] = []
         self._blocked = blocked
         self._write(self._put_policy)
+
+    def another_process(self) -> "OnlineWorld":
+        """The same tenant as another process of the service sees it: nothing in memory is shared but `sent`."""
+        other = copy(self)
+        other._hot = HotKeys()
+        policies, encoding, standards = PolicyBook(load_standards().policy), ProtoEncoding(), load_standards()
+        publish = PublishPersons(policies, standards.attributes, self._vault, encoding)
+        other._ingest = IngestRecords(policies, self._vault, encoding, publish, other._hot)
+        return other
 
     def send(self, records: Sequence[Said], order: Sequence[int], lane: Lane = Lane.LIVE) -> Ingested:
         """Sends records whose ids are their places in `order`."""
@@ -209,6 +220,23 @@ class OnlineWorld:
             }
         )
 
+    def events(self) -> list[change_pb2.ResolvedEvent]:
+        """Every published event, in order."""
+        return self._write(
+            lambda stores: [
+                change_pb2.ResolvedEvent.FromString(bytes(entry.payload))
+                for entry in stores.changes.kept("event", self.tenant)
+            ]
+        )
+
+    def name_of(self, key_id: int) -> Name:
+        """The name of a key."""
+        return next(name for name, known in self._ids().items() if known == key_id)
+
+    def look(self, read: Callable[[Stores], T]) -> T:
+        """What a use case answers."""
+        return self._write(read)
+
     def rows(self) -> dict[int, KeyRow]:
         """Every key."""
         key_ids = self._ids().values()
@@ -272,10 +300,10 @@ def _record(record_id: str, said: Said) -> Record:
         time_us,
         "",
         identifiers,
-        None,
+        Event("seen", b""),
         (),
-        (),
-        (),
+        said.consents,
+        said.addresses,
         link_kind=said.kind,
     )
 
