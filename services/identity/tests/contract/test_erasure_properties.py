@@ -5,6 +5,7 @@ comes later, or again, brings anybody back.
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from identity.domain.erasure import is_about_erased
 from identity.domain.evidence import Evidence, LinkKind, sighting
 from identity.domain.groups import LinkKey
 from identity.domain.partition import partition
+from identity.domain.policy import Policy
 from identity.domain.record import Arrival, Event, Identifier, Record, StatedAddress, StatedConsent
 from identity.main import Wiring
 from identity.standards.load import load_standards
@@ -50,9 +52,17 @@ FACT_TABLES = ("keys", "sightings", "attribute_values", "contact_points")
 class ErasingIdentity:
     """One tenant of a service, with a referee that keeps the evidence which should be left."""
 
-    def __init__(self, wiring: Wiring, secret: bytes, clock: ManualClock, hot: HotKeys | None = None) -> None:
+    def __init__(
+        self,
+        wiring: Wiring,
+        secret: bytes,
+        clock: ManualClock,
+        hot: HotKeys | None = None,
+        policy: Policy = STANDARDS.policy,
+    ) -> None:
         self.vault, encoding = KeyVault(secret), ProtoEncoding()
-        policies = PolicyBook(STANDARDS.policy)
+        self.policy = policy
+        policies = PolicyBook(policy)
         publish = PublishPersons(policies, STANDARDS.attributes, self.vault, encoding)
         self._hot = hot or HotKeys()
         self._ingest = IngestRecords(policies, self.vault, encoding, publish, self._hot)
@@ -182,6 +192,20 @@ def run_history(identity: ErasingIdentity, steps: Sequence[Sequence[Name] | Name
                 identity.evidence[f"r{number}"] = set(step) - identity.erased
 
 
+def check_redirects(identity: ErasingIdentity) -> None:
+    """Every id ever born stands for one living or erased person, in one step."""
+    rows = identity.write(lambda stores: list(stores.persons.page(identity.tenant, 0, 10_000)))
+    persons = {row.person_id: person_pb2.Person.FromString(row.entry) for row in rows}
+    for person in persons.values():
+        redirected = person.state == person_pb2.PERSON_STATE_REDIRECTED
+        assert bool(person.redirect_person_id) == redirected
+        end = persons[person.redirect_person_id] if redirected else person
+        assert end.state != person_pb2.PERSON_STATE_REDIRECTED
+        assert bool(identity.write(lambda s, e=end: s.keys.of_persons(identity.tenant, [e.person_id]))) == (
+            end.state != person_pb2.PERSON_STATE_ERASED
+        )
+
+
 def recompute(identity: ErasingIdentity) -> set[frozenset[Name]]:
     """The linking of the evidence that should be left, all at once."""
     names = sorted({name for stated in identity.evidence.values() for name in stated})
@@ -192,17 +216,24 @@ def recompute(identity: ErasingIdentity) -> set[frozenset[Name]]:
         for one, other in combinations(stated, 2):
             neighbours[ids[one]][ids[other]] = neighbours[ids[other]][ids[one]] = seen
     keys = {ids[name]: LinkKey(ids[name], name[0], "", identity.hash_of(name)) for name in names}
-    groups = partition(keys, neighbours, STANDARDS.policy).groups
+    groups = partition(keys, neighbours, identity.policy).groups
     return {frozenset(names[key_id - 1] for key_id in group) for group in groups}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, scrubbed=st.booleans())
+@given(steps=STEPS, scrubbed=st.booleans(), max_component_keys=st.sampled_from([2_000, 3]))
 def test_the_rest_is_as_if_the_erased_had_never_been(
-    wiring: Wiring, secret: bytes, clock: ManualClock, steps: list[list[Name] | Name], scrubbed: bool
+    wiring: Wiring,
+    secret: bytes,
+    clock: ManualClock,
+    steps: list[list[Name] | Name],
+    scrubbed: bool,
+    max_component_keys: int,
 ) -> None:
-    identity = ErasingIdentity(wiring, secret, clock)
+    policy = replace(STANDARDS.policy, max_component_keys=max_component_keys)
+    identity = ErasingIdentity(wiring, secret, clock, policy=policy)
     run_history(identity, steps)
+    check_redirects(identity)
     left = {name for names in identity.evidence.values() for name in names}
     if scrubbed:
         identity.scrub()
