@@ -198,7 +198,9 @@ def _named(specification: Specification) -> Iterator[tuple[str, str]]:
     ):
         for block in blocks:
             if not block.columns and not block.each:
-                raise SpecificationInvalid(place, "has a block without columns: every two rows would be a pair")
+                raise SpecificationInvalid(
+                    place, "has a block without columns: every two rows would be a pair"
+                )
             for column in (*block.columns, *([block.each] if block.each else [])):
                 yield place, column
 
