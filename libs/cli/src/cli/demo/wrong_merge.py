@@ -1,7 +1,7 @@
 """One wrong merge that did happen: seen in a tag and an audience, explained, undone, and gone from both."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, product
+from itertools import cycle, islice
 from typing import Any
 
 import grpc
@@ -90,8 +90,10 @@ async def _choose(
         for member, person in members
         if person in outside
     ]
-    pairs = product([each for each in inside if each not in carded], named)
-    for other, (member, one) in islice(pairs, TRIED_PAIRS):
+    buyers = [each for each in inside if each not in carded]
+    if not buyers or not named:
+        return None
+    for other, (member, one) in islice(zip(cycle(buyers), cycle(named), strict=False), TRIED_PAIRS):
         survivor = await _survivor(demo, one, other)
         if survivor:
             return (member, one), (accounts[other], other), survivor
