@@ -138,6 +138,14 @@ def test_a_text_may_be_told_by_an_earlier_block() -> None:
     assert contents(telling.index)["nickname"] == {1: ("a",), 2: ("a",)}
 
 
+def test_texts_outlive_an_earlier_end_of_their_column_that_is_told_later() -> None:
+    telling = Telling()
+    nickname = CATALOGUE.tags["nickname"]
+    telling(Lane.BULK, block_change(20, "nickname", {1: "a"}))
+    telling(Lane.LIVE, tag_change(nickname, 5, deleted=True), tag_change(nickname, 6))
+    assert contents(telling.index)["nickname"] == {1: ("a",)}
+
+
 def test_a_text_that_nobody_told_is_an_error() -> None:
     telling = Telling()
     telling.cursors[Lane.LIVE] = 5

@@ -178,9 +178,7 @@ class TenantIndex:
             touched.spoke_of(column, (person_id,))
 
     def _block(self, arrival: PackedBlock, lane: Lane, cursors: Cursors, touched: Touched) -> None:
-        if texts := arrival.coded.texts:
-            self.texts[arrival.column] = {**self.texts.get(arrival.column, {}), **texts}
-            touched.texts.setdefault(arrival.column, {}).update(texts)
+        self._learn(arrival, touched)
         kept = self._arrivals.keep(lane, cursors, arrival)
         try:
             self._take_block(arrival, lane, cursors, touched)
@@ -189,6 +187,12 @@ class TenantIndex:
                 raise ValueError(
                     f"block {arrival.block} of column {arrival.column!r} has a text without its dictionary entry"
                 ) from None
+
+    def _learn(self, arrival: PackedBlock, touched: Touched) -> None:
+        """Takes the dictionary entries that a block brings."""
+        if texts := arrival.coded.texts:
+            self.texts[arrival.column] = {**self.texts.get(arrival.column, {}), **texts}
+            touched.texts.setdefault(arrival.column, {}).update(texts)
 
     def _take_block(self, arrival: PackedBlock, lane: Lane, cursors: Cursors, touched: Touched) -> None:
         """Raises KeyError, and changes nothing, when a text is not known."""
@@ -251,6 +255,7 @@ class TenantIndex:
         touched.anew.add(column)
         for lane, early in self._arrivals.kept(column, position):
             if isinstance(early, PackedBlock):
+                self._learn(early, touched)  # an earlier end of the column, told later, has dropped them
                 self._take_block(early, lane, cursors, touched)
             else:
                 self._take_value(early, lane, cursors, touched)
