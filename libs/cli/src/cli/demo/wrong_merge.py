@@ -1,6 +1,8 @@
 """One wrong merge that did happen: seen in a tag and an audience, explained, undone, and gone from both."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -115,16 +117,17 @@ async def _survivor(demo: Demo, one: int, other: int) -> int:
 async def _cardless(demo: Demo) -> Sequence[tuple[int, Identifier]]:
     """Persons of accounts whose people have no member id, with one identifier each."""
     found: dict[int, Identifier] = {}
+    of_source: dict[str, list[Identifier]] = defaultdict(list)
+    for source, identifier in islice(_accounts_without_card(demo), CANDIDATES):
+        of_source[source].append(identifier)
     async with demo.channel("identity") as channel:
         stub = PersonServiceStub(channel)
-        for source, identifier in _accounts_without_card(demo):
-            request = person_pb.ResolveIdentifiersRequest(identifiers=[identifier], source=source)
-            answer = await patiently(lambda request=request: stub.ResolveIdentifiers(request))  # type: ignore[misc]
-            person_id = answer.results[0].person_id
-            if person_id:
-                found.setdefault(person_id, identifier)
-            if len(found) == CANDIDATES:
-                break
+        for source, identifiers in of_source.items():
+            request = person_pb.ResolveIdentifiersRequest(identifiers=identifiers, source=source)
+            answer = await patiently(partial(stub.ResolveIdentifiers, request))
+            for identifier, result in zip(identifiers, answer.results, strict=True):
+                if result.person_id:
+                    found.setdefault(result.person_id, identifier)
     return list(found.items())
 
 
