@@ -48,7 +48,7 @@ down: setup ## Stop the suite
 	$(BIN)/huaxiang down
 
 test: $(VENV)/.test ## Run the tests (about ten minutes on two cores)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not proof"
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not proof"
 
 proof: $(VENV)/.test ## Run the tests at full counts (hours)
 	HUAXIANG_PROOF=1 $(BIN)/python -m pytest
