@@ -121,7 +121,7 @@ class Tenant:
         conflicts = self.write(lambda stores: stores.conflicts.page(self.name, None, 10_000))
         return (
             set(map(frozenset, groups.values())),
-            {name: (row.standing, row.marks & 16) for name, row in rows.items()},
+            {name: (row.standing, row.marks) for name, row in rows.items()},
             {(name_of[c.key_id], name_of[c.other_key_id], int(c.reason)) for c, _ in conflicts},
         )
 

@@ -13,7 +13,8 @@ from identity.domain.evidence import Evidence
 from identity.domain.full_columns import KeyColumns, PairColumns
 from identity.domain.full_linking import link_all
 from identity.domain.groups import LinkKey
-from identity.domain.partition import partition
+from identity.domain.linking import Standing
+from identity.domain.partition import find_quarantined, is_live, partition
 from linking_world import KEYS, MATCHES, POLICY, RECORDS, VERDICTS, Name, Said, world
 
 
@@ -70,3 +71,9 @@ def test_it_answers_what_the_referee_answers(
     assert all(smallest == min(group) for smallest, group in groups.items())
     assert found.standing.tolist() == [expected.standing[key_id] for key_id in keys.key_ids.tolist()]
     assert found.conflicts == expected.conflicts
+    stars = {
+        key_id: {o: seen for o, seen in star.items() if is_live(seen, known[key_id], known[o], POLICY)}
+        for key_id, star in made.evidence.items()
+    }
+    shared = [key_id for key_id, standing in expected.standing.items() if standing is Standing.SHARED]
+    assert set(keys.key_ids[found.quarantined].tolist()) == find_quarantined(stars, shared, POLICY)

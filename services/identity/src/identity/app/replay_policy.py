@@ -168,7 +168,7 @@ def _marks(rehearsal: Rehearsal, conflicts: set[Conflict]) -> "np.ndarray[tuple[
     marks = rehearsal.stored.marks & np.int16(~_OWN_MARKS)
     for chosen, mark in (
         (np.isin(key_ids, named), Mark.CONFLICT),
-        (rehearsal.linking.standing == Standing.QUARANTINED, Mark.QUARANTINED),
+        (rehearsal.linking.quarantined, Mark.QUARANTINED),
         (rehearsal.keys.blocked, Mark.BLOCKED),
     ):
         marks[chosen] |= np.int16(mark)

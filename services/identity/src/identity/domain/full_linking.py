@@ -21,10 +21,11 @@ from identity.domain.verdicts import Verdict, VerdictKind
 
 class FullLinking(NamedTuple):
     """`group` has, for each key, the position of the smallest key of its group; `standing` the number of each key's
-    Standing; `conflicts` are in order."""
+    Standing; `quarantined` are the keys of too large components, whatever they stand as; `conflicts` are in order."""
 
     group: Positions
     standing: npt.NDArray[np.int8]
+    quarantined: Flags
     conflicts: tuple[Conflict, ...]
 
 
@@ -111,7 +112,7 @@ class _FullLinker:
         standing = np.where(self._shared, np.int8(Standing.SHARED), np.int8(Standing.LINKING))
         told = self._link_one_by_one(labels, group, standing)
         conflicts = told | self._shared_conflicts(group, told) | self._expired_conflicts(group, earlier)
-        return FullLinking(group, standing, tuple(sorted(conflicts)))
+        return FullLinking(group, standing, self._quarantined, tuple(sorted(conflicts)))
 
     def _live(self, pairs: PairColumns) -> Flags:
         live: Flags = pairs.last_us > pairs.unbound_us
