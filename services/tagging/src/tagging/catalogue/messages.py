@@ -99,6 +99,8 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
         value_type=_type_message(definition.value_type),
         update=_UPDATES[definition.update],
         owner=definition.owner,
+        calculation=_wording_message(definition.calculation),
+        purpose=definition.purpose,
     )
     match definition.kind:
         case AttributeKind(attribute):
@@ -171,6 +173,8 @@ def from_message(message: pb.TagDefinition) -> TagDefinition:
         brand=message.brand,
         update=_named(_UPDATES, message.update, Update.STREAM),
         owner=message.owner,
+        calculation=_wording(message.calculation),
+        purpose=message.purpose,
     )
 
 

@@ -14,6 +14,8 @@ TAG_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MAX_DESCRIPTION_CHARACTERS = 2_000
 MAX_NAME_CHARACTERS = 128
 MAX_OWNER_CHARACTERS = 128
+PURPOSE = TAG_ID
+"""A purpose is written like a tag_id."""
 MAX_CATEGORY_DEPTH = 5
 MAX_OPTIONS = 1_000
 MAX_RULE_LAYERS = 100
@@ -175,6 +177,8 @@ class TagDefinition:
     brand: str = ""
     update: Update = Update.STREAM
     owner: str = ""
+    calculation: Wording = field(default_factory=Wording)
+    purpose: str = ""
 
     @property
     def meaning(self) -> tuple[TagValueType, TagKind, Update]:
@@ -208,6 +212,7 @@ def check_limits(definition: TagDefinition) -> None:
 def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
     depth = len(definition.category.split("/"))
     described = max(len(definition.description.zh), len(definition.description.en))
+    noted = max(len(definition.calculation.zh), len(definition.calculation.en))
     named = max(len(definition.name.zh), len(definition.name.en))
     return [
         (
@@ -218,6 +223,8 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
         ),
         ("name", "has neither zh nor en" if not named else _over(named, MAX_NAME_CHARACTERS)),
         ("description", _over(described, MAX_DESCRIPTION_CHARACTERS)),
+        ("calculation", _over(noted, MAX_DESCRIPTION_CHARACTERS)),
+        ("purpose", _purpose_fault(definition)),
         (
             "category",
             f"is {depth} deep, the limit is {MAX_CATEGORY_DEPTH}" if depth > MAX_CATEGORY_DEPTH else "",
@@ -234,6 +241,14 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
 
 def _over(count: int, limit: int) -> str:
     return f"has {count} characters, the limit is {limit}" if count > limit else ""
+
+
+def _purpose_fault(definition: TagDefinition) -> str:
+    if not definition.purpose:
+        return "a sensitive tag names what it is kept for" if definition.grade is Grade.SENSITIVE else ""
+    if PURPOSE.fullmatch(definition.purpose):
+        return ""
+    return "is a lower-case letter, then letters, digits and _, at most 64 characters"
 
 
 def _type_fault(value_type: TagValueType) -> str:

@@ -55,6 +55,8 @@ _FIELDS = {
     "type",
     "update",
     "owner",
+    "calculation",
+    "purpose",
     *_KINDS,
 }
 _BASES = {each.value: each for each in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME)}
@@ -76,6 +78,7 @@ def to_document(definition: TagDefinition) -> Document:
         "tag_id": definition.tag_id,
         "name": _wording_document(definition.name),
         "description": _wording_document(definition.description),
+        "calculation": _wording_document(definition.calculation),
         "category": definition.category,
         "layer": definition.layer.value,
         "grade": definition.grade.value,
@@ -83,6 +86,7 @@ def to_document(definition: TagDefinition) -> Document:
         "type": _type_document(definition.value_type),
         "update": definition.update.value,
         "owner": definition.owner,
+        "purpose": definition.purpose,
         kind_name: kind,
     }
     defaults = {"layer": Layer.BASIC.value, "grade": Grade.INTERNAL.value, "update": Update.STREAM.value}
@@ -219,6 +223,8 @@ class _Reader:
             brand=str(document.get("brand", "")),
             update=self._enum("update", document.get("update", Update.STREAM.value), Update),
             owner=str(document.get("owner", "")),
+            calculation=self._wording("calculation", document.get("calculation")),
+            purpose=str(document.get("purpose", "")),
         )
 
     def _known(self, where: str, given: object, allowed: set[str]) -> Mapping[str, Any]:

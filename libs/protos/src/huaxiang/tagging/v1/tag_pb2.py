@@ -26,49 +26,49 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhuaxiang/tagging/v1/tag.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chuaxiang/type/v1/value.proto\"\x87\x05\n\rTagDefinition\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12*\n\x04name\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x31\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12,\n\x05layer\x18\x05 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagLayer\x12,\n\x05grade\x18\x06 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\x12\r\n\x05\x62rand\x18\x07 \x01(\t\x12\x32\n\nvalue_type\x18\x08 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.ValueType\x12\x36\n\tattribute\x18\t \x01(\x0b\x32!.huaxiang.tagging.v1.AttributeTagH\x00\x12\x36\n\tstatistic\x18\n \x01(\x0b\x32!.huaxiang.tagging.v1.StatisticTagH\x00\x12;\n\x0clayered_rule\x18\x0b \x01(\x0b\x32#.huaxiang.tagging.v1.LayeredRuleTagH\x00\x12*\n\x03rfm\x18\x0c \x01(\x0b\x32\x1b.huaxiang.tagging.v1.RfmTagH\x00\x12\x36\n\tlifecycle\x18\r \x01(\x0b\x32!.huaxiang.tagging.v1.LifecycleTagH\x00\x12.\n\x06update\x18\x0e \x01(\x0e\x32\x1e.huaxiang.tagging.v1.TagUpdate\x12\r\n\x05owner\x18\x0f \x01(\tB\x06\n\x04kind\"!\n\x07TagText\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"\xb6\x01\n\tValueType\x12+\n\x04\x62\x61se\x18\x01 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x14\n\x0cmulti_valued\x18\x02 \x01(\x08\x12\x33\n\x08openness\x18\x03 \x01(\x0e\x32!.huaxiang.tagging.v1.ListOpenness\x12\x31\n\x07options\x18\x04 \x03(\x0b\x32 .huaxiang.tagging.v1.ValueOption\"X\n\x0bValueOption\x12\r\n\x05value\x18\x01 \x01(\t\x12*\n\x04name\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x0e\n\x06parent\x18\x03 \x01(\t\"!\n\x0c\x41ttributeTag\x12\x11\n\tattribute\x18\x01 \x01(\t\"\"\n\x0cStatisticTag\x12\x12\n\nexpression\x18\x01 \x01(\t\"l\n\x0eLayeredRuleTag\x12.\n\x06layers\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.RuleLayer\x12*\n\totherwise\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"@\n\tRuleLayer\x12\x0c\n\x04when\x18\x01 \x01(\t\x12%\n\x04then\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"\xb5\x01\n\x06RfmTag\x12\x30\n\x07recency\x18\x01 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x32\n\tfrequency\x18\x02 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x31\n\x08monetary\x18\x03 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x12\n\npopulation\x18\x04 \x01(\t\"_\n\nRfmMeasure\x12\x12\n\nexpression\x18\x01 \x01(\t\x12\x0e\n\x04mean\x18\x02 \x01(\x08H\x00\x12\x0f\n\x05\x66ixed\x18\x03 \x01(\x12H\x00\x12\x15\n\x0btop_percent\x18\x04 \x01(\x12H\x00\x42\x05\n\x03\x63ut\"\xa6\x01\n\x0cLifecycleTag\x12\x16\n\x0epurchase_event\x18\x01 \x01(\t\x12\x10\n\x08new_days\x18\x02 \x01(\x05\x12\x13\n\x0b\x61\x63tive_days\x18\x03 \x01(\x05\x12\x14\n\x0cwarning_days\x18\x04 \x01(\x05\x12\x14\n\x0c\x64ormant_days\x18\x05 \x01(\x05\x12\x13\n\x0bloyal_count\x18\x06 \x01(\x05\x12\x16\n\x0epotential_days\x18\x07 \x01(\x05\"\x9f\x01\n\x03Tag\x12\x36\n\ndefinition\x18\x01 \x01(\x0b\x32\".huaxiang.tagging.v1.TagDefinition\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63overage\x18\x05 \x01(\x03\"\xf8\x01\n\x08TagValue\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x33\n\x06source\x18\x03 \x01(\x0e\x32#.huaxiang.tagging.v1.TagValueSource\x12\x12\n\nconfidence\x18\x04 \x01(\x05\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nentry_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08withheld\x18\x07 \x01(\x08*i\n\x08TagLayer\x12\x19\n\x15TAG_LAYER_UNSPECIFIED\x10\x00\x12\x13\n\x0fTAG_LAYER_BASIC\x10\x01\x12\x15\n\x11TAG_LAYER_DERIVED\x10\x02\x12\x16\n\x12TAG_LAYER_BUSINESS\x10\x03*\x84\x01\n\x08TagGrade\x12\x19\n\x15TAG_GRADE_UNSPECIFIED\x10\x00\x12\x14\n\x10TAG_GRADE_PUBLIC\x10\x01\x12\x16\n\x12TAG_GRADE_INTERNAL\x10\x02\x12\x16\n\x12TAG_GRADE_PERSONAL\x10\x03\x12\x17\n\x13TAG_GRADE_SENSITIVE\x10\x04*\x8f\x01\n\x08\x42\x61seType\x12\x19\n\x15\x42\x41SE_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42\x41SE_TYPE_BOOL\x10\x01\x12\x14\n\x10\x42\x41SE_TYPE_NUMBER\x10\x02\x12\x12\n\x0e\x42\x41SE_TYPE_TEXT\x10\x03\x12\x12\n\x0e\x42\x41SE_TYPE_DATE\x10\x04\x12\x16\n\x12\x42\x41SE_TYPE_DATETIME\x10\x05*_\n\x0cListOpenness\x12\x1d\n\x19LIST_OPENNESS_UNSPECIFIED\x10\x00\x12\x16\n\x12LIST_OPENNESS_OPEN\x10\x01\x12\x18\n\x14LIST_OPENNESS_CLOSED\x10\x02*R\n\tTagUpdate\x12\x1a\n\x16TAG_UPDATE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAG_UPDATE_STREAM\x10\x01\x12\x12\n\x0eTAG_UPDATE_RUN\x10\x02*i\n\x0eTagValueSource\x12 \n\x1cTAG_VALUE_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TAG_VALUE_SOURCE_STREAM\x10\x01\x12\x18\n\x14TAG_VALUE_SOURCE_RUN\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhuaxiang/tagging/v1/tag.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xcb\x05\n\rTagDefinition\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12*\n\x04name\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x31\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12,\n\x05layer\x18\x05 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagLayer\x12,\n\x05grade\x18\x06 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\x12\r\n\x05\x62rand\x18\x07 \x01(\t\x12\x32\n\nvalue_type\x18\x08 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.ValueType\x12\x36\n\tattribute\x18\t \x01(\x0b\x32!.huaxiang.tagging.v1.AttributeTagH\x00\x12\x36\n\tstatistic\x18\n \x01(\x0b\x32!.huaxiang.tagging.v1.StatisticTagH\x00\x12;\n\x0clayered_rule\x18\x0b \x01(\x0b\x32#.huaxiang.tagging.v1.LayeredRuleTagH\x00\x12*\n\x03rfm\x18\x0c \x01(\x0b\x32\x1b.huaxiang.tagging.v1.RfmTagH\x00\x12\x36\n\tlifecycle\x18\r \x01(\x0b\x32!.huaxiang.tagging.v1.LifecycleTagH\x00\x12.\n\x06update\x18\x0e \x01(\x0e\x32\x1e.huaxiang.tagging.v1.TagUpdate\x12\r\n\x05owner\x18\x0f \x01(\t\x12\x31\n\x0b\x63\x61lculation\x18\x1e \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x0f\n\x07purpose\x18\x1f \x01(\tB\x06\n\x04kind\"!\n\x07TagText\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"\xb6\x01\n\tValueType\x12+\n\x04\x62\x61se\x18\x01 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x14\n\x0cmulti_valued\x18\x02 \x01(\x08\x12\x33\n\x08openness\x18\x03 \x01(\x0e\x32!.huaxiang.tagging.v1.ListOpenness\x12\x31\n\x07options\x18\x04 \x03(\x0b\x32 .huaxiang.tagging.v1.ValueOption\"X\n\x0bValueOption\x12\r\n\x05value\x18\x01 \x01(\t\x12*\n\x04name\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x0e\n\x06parent\x18\x03 \x01(\t\"!\n\x0c\x41ttributeTag\x12\x11\n\tattribute\x18\x01 \x01(\t\"\"\n\x0cStatisticTag\x12\x12\n\nexpression\x18\x01 \x01(\t\"l\n\x0eLayeredRuleTag\x12.\n\x06layers\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.RuleLayer\x12*\n\totherwise\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"@\n\tRuleLayer\x12\x0c\n\x04when\x18\x01 \x01(\t\x12%\n\x04then\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"\xb5\x01\n\x06RfmTag\x12\x30\n\x07recency\x18\x01 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x32\n\tfrequency\x18\x02 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x31\n\x08monetary\x18\x03 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.RfmMeasure\x12\x12\n\npopulation\x18\x04 \x01(\t\"_\n\nRfmMeasure\x12\x12\n\nexpression\x18\x01 \x01(\t\x12\x0e\n\x04mean\x18\x02 \x01(\x08H\x00\x12\x0f\n\x05\x66ixed\x18\x03 \x01(\x12H\x00\x12\x15\n\x0btop_percent\x18\x04 \x01(\x12H\x00\x42\x05\n\x03\x63ut\"\xa6\x01\n\x0cLifecycleTag\x12\x16\n\x0epurchase_event\x18\x01 \x01(\t\x12\x10\n\x08new_days\x18\x02 \x01(\x05\x12\x13\n\x0b\x61\x63tive_days\x18\x03 \x01(\x05\x12\x14\n\x0cwarning_days\x18\x04 \x01(\x05\x12\x14\n\x0c\x64ormant_days\x18\x05 \x01(\x05\x12\x13\n\x0bloyal_count\x18\x06 \x01(\x05\x12\x16\n\x0epotential_days\x18\x07 \x01(\x05\"\x9f\x01\n\x03Tag\x12\x36\n\ndefinition\x18\x01 \x01(\x0b\x32\".huaxiang.tagging.v1.TagDefinition\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63overage\x18\x05 \x01(\x03\"\xf8\x01\n\x08TagValue\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x33\n\x06source\x18\x03 \x01(\x0e\x32#.huaxiang.tagging.v1.TagValueSource\x12\x12\n\nconfidence\x18\x04 \x01(\x05\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nentry_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08withheld\x18\x07 \x01(\x08*i\n\x08TagLayer\x12\x19\n\x15TAG_LAYER_UNSPECIFIED\x10\x00\x12\x13\n\x0fTAG_LAYER_BASIC\x10\x01\x12\x15\n\x11TAG_LAYER_DERIVED\x10\x02\x12\x16\n\x12TAG_LAYER_BUSINESS\x10\x03*\x84\x01\n\x08TagGrade\x12\x19\n\x15TAG_GRADE_UNSPECIFIED\x10\x00\x12\x14\n\x10TAG_GRADE_PUBLIC\x10\x01\x12\x16\n\x12TAG_GRADE_INTERNAL\x10\x02\x12\x16\n\x12TAG_GRADE_PERSONAL\x10\x03\x12\x17\n\x13TAG_GRADE_SENSITIVE\x10\x04*\x8f\x01\n\x08\x42\x61seType\x12\x19\n\x15\x42\x41SE_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42\x41SE_TYPE_BOOL\x10\x01\x12\x14\n\x10\x42\x41SE_TYPE_NUMBER\x10\x02\x12\x12\n\x0e\x42\x41SE_TYPE_TEXT\x10\x03\x12\x12\n\x0e\x42\x41SE_TYPE_DATE\x10\x04\x12\x16\n\x12\x42\x41SE_TYPE_DATETIME\x10\x05*_\n\x0cListOpenness\x12\x1d\n\x19LIST_OPENNESS_UNSPECIFIED\x10\x00\x12\x16\n\x12LIST_OPENNESS_OPEN\x10\x01\x12\x18\n\x14LIST_OPENNESS_CLOSED\x10\x02*R\n\tTagUpdate\x12\x1a\n\x16TAG_UPDATE_UNSPECIFIED\x10\x00\x12\x15\n\x11TAG_UPDATE_STREAM\x10\x01\x12\x12\n\x0eTAG_UPDATE_RUN\x10\x02*i\n\x0eTagValueSource\x12 \n\x1cTAG_VALUE_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n\x17TAG_VALUE_SOURCE_STREAM\x10\x01\x12\x18\n\x14TAG_VALUE_SOURCE_RUN\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.tagging.v1.tag_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TAGLAYER']._serialized_start=2187
-  _globals['_TAGLAYER']._serialized_end=2292
-  _globals['_TAGGRADE']._serialized_start=2295
-  _globals['_TAGGRADE']._serialized_end=2427
-  _globals['_BASETYPE']._serialized_start=2430
-  _globals['_BASETYPE']._serialized_end=2573
-  _globals['_LISTOPENNESS']._serialized_start=2575
-  _globals['_LISTOPENNESS']._serialized_end=2670
-  _globals['_TAGUPDATE']._serialized_start=2672
-  _globals['_TAGUPDATE']._serialized_end=2754
-  _globals['_TAGVALUESOURCE']._serialized_start=2756
-  _globals['_TAGVALUESOURCE']._serialized_end=2861
+  _globals['_TAGLAYER']._serialized_start=2255
+  _globals['_TAGLAYER']._serialized_end=2360
+  _globals['_TAGGRADE']._serialized_start=2363
+  _globals['_TAGGRADE']._serialized_end=2495
+  _globals['_BASETYPE']._serialized_start=2498
+  _globals['_BASETYPE']._serialized_end=2641
+  _globals['_LISTOPENNESS']._serialized_start=2643
+  _globals['_LISTOPENNESS']._serialized_end=2738
+  _globals['_TAGUPDATE']._serialized_start=2740
+  _globals['_TAGUPDATE']._serialized_end=2822
+  _globals['_TAGVALUESOURCE']._serialized_start=2824
+  _globals['_TAGVALUESOURCE']._serialized_end=2929
   _globals['_TAGDEFINITION']._serialized_start=118
-  _globals['_TAGDEFINITION']._serialized_end=765
-  _globals['_TAGTEXT']._serialized_start=767
-  _globals['_TAGTEXT']._serialized_end=800
-  _globals['_VALUETYPE']._serialized_start=803
-  _globals['_VALUETYPE']._serialized_end=985
-  _globals['_VALUEOPTION']._serialized_start=987
-  _globals['_VALUEOPTION']._serialized_end=1075
-  _globals['_ATTRIBUTETAG']._serialized_start=1077
-  _globals['_ATTRIBUTETAG']._serialized_end=1110
-  _globals['_STATISTICTAG']._serialized_start=1112
-  _globals['_STATISTICTAG']._serialized_end=1146
-  _globals['_LAYEREDRULETAG']._serialized_start=1148
-  _globals['_LAYEREDRULETAG']._serialized_end=1256
-  _globals['_RULELAYER']._serialized_start=1258
-  _globals['_RULELAYER']._serialized_end=1322
-  _globals['_RFMTAG']._serialized_start=1325
-  _globals['_RFMTAG']._serialized_end=1506
-  _globals['_RFMMEASURE']._serialized_start=1508
-  _globals['_RFMMEASURE']._serialized_end=1603
-  _globals['_LIFECYCLETAG']._serialized_start=1606
-  _globals['_LIFECYCLETAG']._serialized_end=1772
-  _globals['_TAG']._serialized_start=1775
-  _globals['_TAG']._serialized_end=1934
-  _globals['_TAGVALUE']._serialized_start=1937
-  _globals['_TAGVALUE']._serialized_end=2185
+  _globals['_TAGDEFINITION']._serialized_end=833
+  _globals['_TAGTEXT']._serialized_start=835
+  _globals['_TAGTEXT']._serialized_end=868
+  _globals['_VALUETYPE']._serialized_start=871
+  _globals['_VALUETYPE']._serialized_end=1053
+  _globals['_VALUEOPTION']._serialized_start=1055
+  _globals['_VALUEOPTION']._serialized_end=1143
+  _globals['_ATTRIBUTETAG']._serialized_start=1145
+  _globals['_ATTRIBUTETAG']._serialized_end=1178
+  _globals['_STATISTICTAG']._serialized_start=1180
+  _globals['_STATISTICTAG']._serialized_end=1214
+  _globals['_LAYEREDRULETAG']._serialized_start=1216
+  _globals['_LAYEREDRULETAG']._serialized_end=1324
+  _globals['_RULELAYER']._serialized_start=1326
+  _globals['_RULELAYER']._serialized_end=1390
+  _globals['_RFMTAG']._serialized_start=1393
+  _globals['_RFMTAG']._serialized_end=1574
+  _globals['_RFMMEASURE']._serialized_start=1576
+  _globals['_RFMMEASURE']._serialized_end=1671
+  _globals['_LIFECYCLETAG']._serialized_start=1674
+  _globals['_LIFECYCLETAG']._serialized_end=1840
+  _globals['_TAG']._serialized_start=1843
+  _globals['_TAG']._serialized_end=2002
+  _globals['_TAGVALUE']._serialized_start=2005
+  _globals['_TAGVALUE']._serialized_end=2253
 # @@protoc_insertion_point(module_scope)

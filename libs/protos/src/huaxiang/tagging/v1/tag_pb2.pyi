@@ -210,6 +210,8 @@ class TagDefinition(_message.Message):
     LIFECYCLE_FIELD_NUMBER: _builtins.int
     UPDATE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    CALCULATION_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
     tag_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits and _; at most 64 characters."""
     category: _builtins.str
@@ -223,14 +225,18 @@ class TagDefinition(_message.Message):
     update: Global___TagUpdate.ValueType
     """When it is computed."""
     owner: _builtins.str
-    """Who answers for it; at most 128 characters."""
+    """Who answers for it; at most 128 characters. A caller whose subject this is may change it."""
+    purpose: _builtins.str
+    """What a sensitive tag is kept for, for example "health": a lower-case letter, then letters, digits and _, at most 64
+    characters. A sensitive tag names one, and a use that needs a consent of its own asks for this purpose.
+    """
     @_builtins.property
     def name(self) -> Global___TagText:
         """Names and notes people read."""
 
     @_builtins.property
     def description(self) -> Global___TagText:
-        """What it means and how it is computed; at most 2,000 characters each."""
+        """What it means, and to whom; at most 2,000 characters each."""
 
     @_builtins.property
     def value_type(self) -> Global___ValueType:
@@ -256,6 +262,10 @@ class TagDefinition(_message.Message):
     def lifecycle(self) -> Global___LifecycleTag:
         """The one stage of the customer's life."""
 
+    @_builtins.property
+    def calculation(self) -> Global___TagText:
+        """How it is computed, for people who do not read rules; at most 2,000 characters each."""
+
     def __init__(
         self,
         *,
@@ -274,10 +284,12 @@ class TagDefinition(_message.Message):
         lifecycle: Global___LifecycleTag | None = ...,
         update: Global___TagUpdate.ValueType = ...,
         owner: _builtins.str = ...,
+        calculation: Global___TagText | None = ...,
+        purpose: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "description", b"description", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "rfm", b"rfm", "statistic", b"statistic", "value_type", b"value_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "calculation", b"calculation", "description", b"description", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "rfm", b"rfm", "statistic", b"statistic", "value_type", b"value_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "brand", b"brand", "category", b"category", "description", b"description", "grade", b"grade", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "owner", b"owner", "rfm", b"rfm", "statistic", b"statistic", "tag_id", b"tag_id", "update", b"update", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "brand", b"brand", "calculation", b"calculation", "category", b"category", "description", b"description", "grade", b"grade", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "owner", b"owner", "purpose", b"purpose", "rfm", b"rfm", "statistic", b"statistic", "tag_id", b"tag_id", "update", b"update", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["attribute", "statistic", "layered_rule", "rfm", "lifecycle"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
