@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from servicekit.database import MAX_STREAMS, Database, DatabaseBusy
 from servicekit.driver_sql import execute, execute_many
 from servicekit.errors import QueueFull
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from toy import ToyStore
 
 
@@ -174,6 +175,26 @@ async def test_writes_that_deadlock_are_run_again(postgres):
     assert len(runs) >= 3, "one of the two lost and was run again"
     values = await database.read(lambda c: execute(c, "SELECT v FROM rows").all())
     assert [v for (v,) in values] == [2, 2]
+
+
+@pytest.mark.postgres
+async def test_a_write_whose_connection_is_cut_is_busy_and_the_next_has_another_connection(postgres):
+    def cut(connection):
+        execute(connection, "SELECT pg_terminate_backend(pg_backend_pid())").all()
+        execute(connection, "SELECT 42")
+
+    with pytest.raises(DatabaseBusy):
+        await postgres.write(cut)
+    assert await postgres.write(lambda c: execute(c, "SELECT 42").scalar_one()) == 42
+
+
+async def test_an_error_of_the_driver_is_sqlalchemy_s_and_tells_no_parameters(database):
+    with pytest.raises(IntegrityError) as refused:
+        await database.write(lambda c: execute_many(c, "INSERT INTO numbers (n) VALUES (?)", [(4711,)] * 2))
+    assert "4711" not in str(refused.value).split("DETAIL")[0]
+    with pytest.raises(DBAPIError, match="no_such_table"):
+        await database.read(lambda c: execute(c, "SELECT 1 FROM no_such_table").all())
+    assert await database.read(numbers) == []
 
 
 async def test_a_locked_sqlite_file_is_busy_after_the_last_try(sqlite_url, monkeypatch):
