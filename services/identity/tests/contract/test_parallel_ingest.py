@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Ingested, IngestStatus
 from identity.domain.evidence import LinkKind
-from identity.domain.record import Identifier
 from identity.main import Wiring
-from identity.store.vault import KeyVault
 from linking_world import KEYS, RECORDS, Said
-from online_world import OnlineWorld
+from online_world import OnlineWorld, TenantBlind
 from servicekit.revision import Lane
 from sqlalchemy import text
 
@@ -40,16 +38,6 @@ TABLES_OF_KEYS = {
     "sightings": ("key_id",),
     "verdict_keys": ("key_id",),
 }
-
-
-class TenantBlind(KeyVault):
-    """Gives all tenants the same hashes, so that what they hold can be compared."""
-
-    def identifier_hash(self, tenant: str, identifier: Identifier) -> bytes:
-        return super().identifier_hash("", identifier)
-
-    def birth_hash(self, tenant: str, identifier_hash: bytes) -> int:
-        return super().birth_hash("", identifier_hash)
 
 
 def call(world: OnlineWorld, records: Sequence[Said], numbers: Sequence[int]) -> Ingested:

@@ -11,6 +11,7 @@ from servicekit.calls import current_principal
 from servicekit.clock import Clock
 
 from identity.api import parse, render
+from identity.api.ingest_queue import Answer, IngestQueue
 from identity.api.parse_records import RecordParser
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
@@ -32,10 +33,9 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         hot: HotKeys,
         clock: Clock,
     ) -> None:
-        self._transactions = transactions
         self._parser = parser
         self._ingest = ingest
-        self._hot = hot
+        self._queue = IngestQueue(transactions, ingest, hot)
         self._clock = clock
         self._threads = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
 
@@ -43,23 +43,23 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         self, request: ingest_service_pb2.IngestEventsRequest, context: Context
     ) -> ingest_service_pb2.IngestEventsResponse:
         now_us = self._now_us()
-        return await self._commit(await self._prepare(request, now_us), now_us)
+        return render.ingested(await self._queue.put(await self._prepare(request, now_us), now_us))
 
     async def IngestEventStream(
         self,
         request_iterator: AsyncIterator[ingest_service_pb2.IngestEventStreamRequest],
         context: Context,
     ) -> AsyncIterator[ingest_service_pb2.IngestEventStreamResponse]:
-        """Messages are prepared side by side and committed one after the other."""
-        working: deque[asyncio.Task[ingest_service_pb2.IngestEventsResponse]] = deque()
+        """Messages are prepared side by side and queued one after the other."""
+        working: deque[asyncio.Task[Answer]] = deque()
         room = asyncio.Semaphore(MAX_MESSAGES_IN_WORK)
         more = asyncio.Event()
 
         async def read_all() -> None:
-            before: asyncio.Task[ingest_service_pb2.IngestEventsResponse] | None = None
+            before: asyncio.Task[Answer] | None = None
             async for message in request_iterator:
                 await room.acquire()
-                before = asyncio.create_task(self._commit_after(before, message.batch))
+                before = asyncio.create_task(self._queue_after(before, message.batch))
                 working.append(before)
                 more.set()
 
@@ -71,31 +71,30 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
                     await more.wait()
                     more.clear()
                     continue
-                answer = await working[0]
+                answer = await (await working[0])
                 working.popleft()
                 room.release()
-                yield ingest_service_pb2.IngestEventStreamResponse(batch=answer)
+                yield ingest_service_pb2.IngestEventStreamResponse(batch=render.ingested(answer))
             await reader
         finally:
-            for task in [reader, *working]:
-                task.cancel()
+            reader.cancel()
+            for task in working:
+                _give_up(task)
             await asyncio.gather(reader, *working, return_exceptions=True)
 
     async def close(self) -> None:
         """Lets the threads go."""
+        await self._queue.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _commit_after(
-        self,
-        before: "asyncio.Task[ingest_service_pb2.IngestEventsResponse] | None",
-        request: ingest_service_pb2.IngestEventsRequest,
-    ) -> ingest_service_pb2.IngestEventsResponse:
-        """Commits a message after the one before it; when that failed, the stream is over."""
+    async def _queue_after(
+        self, before: "asyncio.Task[Answer] | None", request: ingest_service_pb2.IngestEventsRequest
+    ) -> Answer:
+        """Queues a message after the one before it; when that was refused, the stream is over."""
         now_us = self._now_us()
         prepared = await self._prepare(request, now_us)
-        if before is not None:
-            await asyncio.shield(before)
-        return await self._commit(prepared, now_us)
+        after = None if before is None else await asyncio.shield(before)
+        return self._queue.put(prepared, now_us, after)
 
     async def _prepare(self, request: ingest_service_pb2.IngestEventsRequest, now_us: int) -> Batch:
         lane = parse.ingest_lane(request)
@@ -108,10 +107,11 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, prepare)
 
-    async def _commit(self, batch: Batch, now_us: int) -> ingest_service_pb2.IngestEventsResponse:
-        answer = await self._transactions.write(self._ingest, batch, now_us)
-        self._hot.learn(answer.learned)
-        return render.ingested(answer)
-
     def _now_us(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)
+
+
+def _give_up(task: asyncio.Task[Answer]) -> None:
+    """Nobody waits for a message any more, wherever it is."""
+    if not task.cancel() and not task.cancelled() and task.exception() is None:
+        task.result().cancel()
