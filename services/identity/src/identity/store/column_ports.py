@@ -26,12 +26,11 @@ class LinkingColumns(Protocol):
     """Reads in batches: beside the columns, memory does not grow with the tenant."""
 
     def read(self, tenant: str) -> StoredColumns:
-        """All keys by ascending id and all pairs, in no order."""
+        """All keys by ascending id and all pairs that are not parted, in no order."""
         ...
 
     def evidence(self, tenant: str) -> tuple[KeyColumns, PairColumns]:
-        """The keys and pairs alone, without what is derived of them; faster. Parted pairs, which
-        link nothing, may be left out."""
+        """The keys and pairs alone, without what is derived of them; faster."""
         ...
 
     def conflict_count(self, tenant: str) -> int:
