@@ -225,6 +225,18 @@ class Builder:
             t.Function(function.upper()), event, read, where, window or t.AllTime(), bool(net), span=span
         )
 
+    def grouped(
+        self, span: Span, function: Token, path: Token, where: Any, by: Token, decay: Any, window: Any
+    ) -> t.Grouped:
+        event, read = self._event_path(path)
+        aggregate = t.Aggregate(
+            t.Function(function.upper()), event, read, where, window or t.AllTime(), span=span
+        )
+        return t.Grouped(aggregate, self.property(span_of(by), by), decay, span=span)
+
+    def decay(self, _span: Span, days: Token) -> int:
+        return self._whole(days)
+
     def nth(self, span: Span, _nth: Token, index: Token, path: Token, where: Any, window: Any) -> t.Aggregate:
         event, read = self._event_path(path)
         index_number = self._whole(index)

@@ -19,6 +19,8 @@ MAX_WINDOW = {
 }
 MAX_WINDOW_DAYS = 3 * 366
 
+MAX_HALF_LIFE_DAYS = 366
+
 MAX_VALUES = 1_000  # of one IN or HAS
 MAX_STEPS = 10  # of one sequence
 MAX_LIMIT = 2**32 - 1  # persons

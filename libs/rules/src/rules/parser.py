@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from .builder import Builder
 from .errors import RuleSyntaxError, problem
 from .limits import FORM_SLACK, MAX_CHARACTERS, MAX_DEPTH
-from .tree import Condition, Expression, Rule, Span
+from .tree import Condition, Expression, Grouped, Rule, Span
 
 # One node of the syntax tree takes at most this many levels of lark's.
 _LEVELS_PER_NODE = 4
@@ -37,6 +37,8 @@ _WORDS = {
     "a window such as IN LAST 7 DAYS": {"_IN_WINDOW"},
     "arithmetic": {"PLUS", "MINUS", "STAR", "SLASH"},
     "a unit such as DAYS": {"UNIT", "_DAYS"},
+    "BY and a property": {"_BY"},
+    "DECAY and a number of days": {"_DECAY"},
     "'('": {"_OPEN"},
     "')'": {"_CLOSE"},
     "','": {"_COMMA"},
@@ -104,10 +106,16 @@ def parse_form(text: str) -> Expression | Condition:
     return form
 
 
+def parse_grouped(text: str) -> Grouped:
+    """An aggregate with BY: one number per value of a property. Raises RuleSyntaxError."""
+    grouped: Grouped = _read(text, "grouped", MAX_CHARACTERS)
+    return grouped
+
+
 @cache
 def _lark() -> Lark:
     grammar = files(__package__).joinpath("grammar.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", start=["rule", "form"], propagate_positions=True)
+    return Lark(grammar, parser="lalr", start=["rule", "form", "grouped"], propagate_positions=True)
 
 
 def _read(text: str, start: str, longest: int) -> Any:

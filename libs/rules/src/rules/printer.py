@@ -60,6 +60,16 @@ def print_window(window: t.Window) -> str:
             return f"DURING {_quoted(name)}"
 
 
+def print_grouped(grouped: t.Grouped) -> str:
+    """`parse_grouped` reads it back."""
+    aggregate = grouped.aggregate
+    read = ".".join([aggregate.event, *(aggregate.property.path if aggregate.property else ())])
+    by = f" BY {'.'.join(grouped.by.path)}"
+    decay = "" if grouped.half_life_days is None else f" DECAY {_counted(grouped.half_life_days, t.Unit.DAY)}"
+    text = f"{aggregate.function.value}({read}{_where(aggregate.where)}{by}{decay})"
+    return _windowed(text, aggregate.window)
+
+
 def _node(node: t.Expression | t.Condition, place: Level) -> str:
     text, level = _written(node)
     return text if level >= place else f"({text})"

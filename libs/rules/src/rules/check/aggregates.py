@@ -38,7 +38,7 @@ def check_aggregate(checker: "Checker", node: t.Aggregate) -> tuple["Expression"
     event = find_event(checker, node, node.event)
     if event is None:
         return node, None
-    read, sound = _property(checker, node, event)
+    read, sound = read_property(checker, node, event)
     lines = read.list if read else ""
     where = checker.condition(node.where, Scope(event, lines)) if node.where else None
     sound &= _details(checker, node, event, read)
@@ -57,7 +57,7 @@ def find_event(checker: "Checker", node: t.Node, name: str) -> EventType | None:
     return event
 
 
-def _property(checker: "Checker", node: t.Aggregate, event: EventType) -> tuple[Resolved | None, bool]:
+def read_property(checker: "Checker", node: t.Aggregate, event: EventType) -> tuple[Resolved | None, bool]:
     """What the aggregate reads, and whether that is sound so far."""
     findings, function = checker.findings, node.function
     if node.property is None:

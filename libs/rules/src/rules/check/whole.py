@@ -7,14 +7,15 @@ from typing import Any, get_args
 from rules import tree as t
 from rules.errors import Problem, RuleCheckError
 from rules.limits import FORM_SLACK, MAX_LIMIT
-from rules.parser import parse, parse_form
-from rules.printer import print_form, print_rule
+from rules.parser import parse, parse_form, parse_grouped
+from rules.printer import print_form, print_grouped, print_rule
 from rules.schema import Catalogue, Schema, Scope
 from rules.values import BOOL, SCALE, Kind, ValueType
 
 from .checker import Checker
 from .conditions import check_segment
 from .findings import Findings
+from .grouped import check_grouped_node
 from .sizes import check_size
 from .stretches import anchored
 from .values import tag_type
@@ -112,6 +113,31 @@ def check_form(form: str | t.Expression | t.Condition, schema: Schema) -> Checke
             kind = typed.type if typed else BOOL
     _raise(findings)
     return CheckedForm(parsed, kind, text, _mentions(findings), tuple(findings.warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedGrouped:
+    """A grouped aggregate with the type of its keys."""
+
+    grouped: t.Grouped
+    key: ValueType
+    text: str
+    mentions: Mentions
+    warnings: tuple[Problem, ...]
+
+
+def check_grouped(grouped: str | t.Grouped, schema: Schema) -> CheckedGrouped:
+    """Checks an aggregate with BY. Raises as check_rule."""
+    text = grouped if isinstance(grouped, str) else print_grouped(grouped)
+    parsed = parse_grouped(text)
+    findings = Findings(text, schema, tag_context=True)
+    key = None
+    if check_size(findings, parsed):
+        whole: Any = anchored(findings, parsed)
+        parsed, key = check_grouped_node(Checker(findings), whole)
+    _raise(findings)
+    assert key is not None  # else there is a problem
+    return CheckedGrouped(parsed, key, text, _mentions(findings), tuple(findings.warnings))
 
 
 def type_of(expression: t.Expression, schema: Schema, scope: Scope | None = None) -> ValueType:

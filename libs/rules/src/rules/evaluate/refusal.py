@@ -11,6 +11,7 @@ from rules.tree import (
     Except,
     Expression,
     Function,
+    Grouped,
     Intersect,
     Limit,
     Property,
@@ -35,7 +36,7 @@ _LATER_NODES = {
 }
 
 
-def refuse_unsupported(root: Rule | Condition | Expression, evaluator: str) -> None:
+def refuse_unsupported(root: Rule | Condition | Expression | Grouped, evaluator: str) -> None:
     """Raises UnsupportedNode for what no evaluator completes yet."""
     for node in walk(root):
         if name := _LATER_NODES.get(type(node)):

@@ -52,6 +52,13 @@ def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) 
     return found or t.Aggregate(t.Function.COUNT, maker.values.pick(maker.values.vocabulary.events).name)
 
 
+@st.composite
+def grouped(draw: Any, catalogue: Catalogue) -> t.Grouped:
+    """An aggregate with BY, that all evaluators evaluate."""
+    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable=True)))
+    return maker.grouped()
+
+
 @dataclass(frozen=True)
 class Conditions:
     values: Values
@@ -201,6 +208,26 @@ class Conditions:
         unit = self.values.pick([t.Unit.MINUTE, t.Unit.HOUR, t.Unit.DAY])
         within = t.Duration(self.values.count(1, 48), unit) if self.values.chance(50) else None
         return t.Sequence(tuple(steps), by, within, self.values.window())
+
+    def grouped(self) -> t.Grouped:
+        """Of the events or of the lines of one of their lists; WHERE reads the same rows."""
+        values, kinds = self.values, {Kind.TEXT, Kind.NUMBER, Kind.BOOL}
+        event = values.pick(values.vocabulary.events)
+        readable = [
+            each
+            for each in values.vocabulary.aggregated(event)
+            if each.type.kind in kinds and isinstance(each.expression, t.Property)
+        ]
+        by = values.pick(readable)
+        numbers = [each for each in readable if each.type.kind is Kind.NUMBER and each.lines == by.lines]
+        function = values.pick([t.Function.COUNT, t.Function.DAYS, *[t.Function.SUM] * bool(numbers)])
+        read = values.pick(numbers).expression if function is t.Function.SUM else None
+        assert isinstance(by.expression, t.Property)
+        assert read is None or isinstance(read, t.Property)
+        where = self.where(Scope(event, by.lines))
+        aggregate = t.Aggregate(function, event.name, read, where, values.window())
+        half_life = values.count(1, 40) if values.chance(50) else None
+        return t.Grouped(aggregate, by.expression, half_life)
 
     # -- sets
 

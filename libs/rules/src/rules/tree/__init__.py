@@ -53,6 +53,7 @@ from .expressions import (
     Text,
     TimeFunction,
 )
+from .grouped import Grouped
 from .node import (
     NOWHERE,
     Node,
@@ -109,6 +110,7 @@ __all__ = [
     "Expression",
     "Feature",
     "Function",
+    "Grouped",
     "Has",
     "In",
     "InSegment",

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from rules.check import check_rule
+from rules.check import check_grouped, check_rule
 from rules.errors import RuleCheckError
 from rules.parser import parse
-from rules.printer import print_rule
+from rules.printer import print_grouped, print_rule
 from rules.testing import retailer
 
 CATALOGUE = retailer()
@@ -26,6 +26,13 @@ def test_an_example_passes_the_check_and_prints_back(text: str) -> None:
     assert parse(print_rule(parse(text))) == parse(text)
 
 
+@pytest.mark.parametrize("text", examples("grouped"))
+def test_a_grouped_example_passes_the_check_and_prints_back(text: str) -> None:
+    checked = check_grouped(text, CATALOGUE)
+    assert checked.warnings == ()
+    assert print_grouped(checked.grouped) == text
+
+
 @pytest.mark.parametrize("text", examples("refused"))
 def test_an_example_of_a_mistake_is_refused(text: str) -> None:
     with pytest.raises(RuleCheckError):
@@ -35,3 +42,4 @@ def test_an_example_of_a_mistake_is_refused(text: str) -> None:
 def test_the_page_has_examples_of_both() -> None:
     assert len(examples("rule")) > 30
     assert len(examples("refused")) > 5
+    assert examples("grouped")

@@ -8,10 +8,22 @@ from rules.evaluate.meaning import Value
 from rules.evaluate.refusal import condition_of, refuse_unsupported
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
-from rules.tree import Aggregate, AnyLine, Condition, Expression, Feature, InSegment, Property, Rule, TagRef
+from rules.tree import (
+    Aggregate,
+    AnyLine,
+    Condition,
+    Expression,
+    Feature,
+    Grouped,
+    InSegment,
+    Property,
+    Rule,
+    TagRef,
+)
 
 from .aggregates import Outcome, aggregate
 from .facts import Person, ReferenceRows
+from .grouped import Group, groups
 from .interpreter import truth, value
 
 EVALUATOR = "one person"
@@ -37,6 +49,14 @@ def value_of(
     return value(form, scope) if isinstance(form, Expression) else truth(form, scope)
 
 
+def groups_of(
+    grouped: Grouped, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
+) -> tuple[Group, ...]:
+    """The groups of a checked grouped aggregate, in order of the key. Raises UnsupportedNode, NumberOverflow."""
+    refuse_unsupported(grouped, EVALUATOR)
+    return PersonScope(person, setting, tables).groups(grouped)
+
+
 class PersonScope:
     """Names read from one person. An aggregate that stands in a rule several times is computed once."""
 
@@ -47,6 +67,7 @@ class PersonScope:
         self._person = person
         self._tables = tables
         self._outcomes: dict[Aggregate, Outcome] = {}
+        self._groups: dict[Grouped, tuple[Group, ...]] = {}
 
     def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Value | None:
         match leaf:
@@ -63,6 +84,11 @@ class PersonScope:
         if node not in self._outcomes:
             self._outcomes[node] = aggregate(node, self._person.events, self._tables, self.setting)
         return self._outcomes[node]
+
+    def groups(self, node: Grouped) -> tuple[Group, ...]:
+        if node not in self._groups:
+            self._groups[node] = groups(node, self._person.events, self._tables, self.setting)
+        return self._groups[node]
 
     def at(self, as_of: dt.datetime) -> "PersonScope":
         """The same person at another moment."""

@@ -10,10 +10,22 @@ from rules.errors import UnsupportedNode
 from rules.evaluate.refusal import condition_of, refuse_unsupported
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
-from rules.tree import Aggregate, AnyLine, Condition, Expression, Feature, InSegment, Property, Rule, TagRef
+from rules.tree import (
+    Aggregate,
+    AnyLine,
+    Condition,
+    Expression,
+    Feature,
+    Grouped,
+    InSegment,
+    Property,
+    Rule,
+    TagRef,
+)
 from rules.walk import walk
 
 from .compiler import EVALUATOR, truth, value
+from .grouped import groups
 from .scans import MAX_TERMS, Pass, Recipe, Term, recipe, scan
 from .source import TableSource
 
@@ -58,6 +70,15 @@ class Tables:
             "person_id",
             **{name: _answer(body, columns) for name, body in asked.items()},
         )
+
+    def groups(self, grouped: Grouped, population: Population = Population.KNOWN) -> "ir.Table":
+        """(person_id, key, number, events): a row per person of the population and group, in no order.
+
+        number: scaled; events: how many distinct events made it."""
+        refuse_unsupported(grouped, EVALUATOR)
+        found = groups(self._source, self._setting, grouped)
+        persons = self._source.persons(population).select("person_id")
+        return found.semi_join(persons, "person_id")
 
     def _person_columns(
         self, asked: "Iterable[Condition | Expression]", population: Population

@@ -6,6 +6,7 @@ to each of its uses, so a lambda names it: nested divisions would otherwise grow
 """
 
 from functools import cache
+from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
 
 from rules.errors import NumberOverflow
@@ -32,6 +33,7 @@ CREATE OR REPLACE TEMP MACRO rules_half_even(a, b) AS list_transform(
     LAMBDA pair : rules_half_even_positive(pair.n * sign(pair.d), NULLIF(abs(pair.d), 0)))[1];
 CREATE OR REPLACE TEMP MACRO rules_add(a, b) AS rules_int64(a::HUGEINT + b::HUGEINT);
 CREATE OR REPLACE TEMP MACRO rules_subtract(a, b) AS rules_int64(a::HUGEINT - b::HUGEINT);
+CREATE OR REPLACE TEMP MACRO rules_product_128(a, b) AS a::HUGEINT * b;
 CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT * b::HUGEINT, 10000);
 CREATE OR REPLACE TEMP MACRO rules_divide(a, b) AS rules_half_even(a::HUGEINT * 10000, b);
 CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
@@ -150,6 +152,22 @@ def microseconds(moment: Any) -> Any:
 
 def moment_of(microseconds_: int) -> Any:
     return call("make_timestamptz", "timestamp('UTC', 6)", microseconds_)
+
+
+def weight(age: Any, by_age: tuple[int, ...]) -> Any:
+    """The weight of an age in whole days, 0 beyond the last."""
+    name = f"rules_weight_{blake2s(repr(by_age).encode(), digest_size=8).hexdigest()}"
+    listed = f"[{', '.join(map(str, by_age))}]"
+    definition = (
+        f"CREATE TEMP MACRO IF NOT EXISTS {name}(age_) AS "
+        f"CAST(coalesce(list_extract({listed}, greatest(age_, 0) + 1), 0) AS BIGINT)"
+    )
+    return defined_function(name, definition)(age)
+
+
+def product_128(left: Any, right: Any) -> Any:
+    """In 128 bits, although Ibis takes it for int64: only to be summed."""
+    return call("rules_product_128", "int64", left, right)
 
 
 def matches(text: Any, pattern: Any) -> Any:
