@@ -1,4 +1,4 @@
-"""Columns read for linking alone say what columns with everything say, on both stores."""
+"""Columns read for linking alone say what columns with everything say, and both what is stored, on both stores."""
 
 import numpy as np
 from identity.domain.evidence import Evidence
@@ -11,12 +11,22 @@ from identity.store.sql_columns import SqlLinkingColumns
 from sqlalchemy import Connection
 
 PLACES = (("member_id", ""), ("wechat_openid", "wx_mini"), ("device_id", ""))
+FAR = 200_001
+"""A key several blocks away."""
 KEYS = [
-    KeyRow(key_id, *PLACES[key_id % 3], key_id.to_bytes(16, "little"), marks=Mark.BLOCKED * (key_id % 5 == 0))
-    for key_id in range(1, 41)
+    KeyRow(
+        key_id,
+        *PLACES[key_id % 3],
+        key_id.to_bytes(16, "little"),
+        Standing(key_id % 4),
+        key_id // 2,
+        key_id % 7,
+        Mark.BLOCKED * (key_id % 5 == 0) | Mark.CONFLICT * (key_id % 2),
+    )
+    for key_id in (*range(1, 41), FAR)
 ]
 PLACEHOLDER = KEYS[6]._replace(standing=Standing.BLOCKED)
-LIVE = {(low, high): Evidence(5, 9, 1, low % 4) for low, high in ((1, 2), (1, 40), (3, 8), (10, 11))}
+LIVE = {(low, high): Evidence(5, 9, 1, low % 4) for low, high in ((1, 2), (1, 40), (3, 8), (10, FAR))}
 PARTED = {(2, 3): Evidence(5, 9, 1, 0, 9)}
 
 
@@ -31,7 +41,16 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
         columns = SqlLinkingColumns(connection)
         stored = columns.read("t1")
         keys, pairs = columns.evidence("t1")
-        assert keys.key_ids.tolist() == [n for n in range(1, 41) if n != PLACEHOLDER.key_id]
+        linkable = [key for key in KEYS if key.key_id != PLACEHOLDER.key_id]
+        assert keys.key_ids.tolist() == [key.key_id for key in linkable]
+        for found, name in (
+            (stored.person_ids, "person_id"),
+            (stored.born_person_ids, "born_person_id"),
+            (stored.standing, "standing"),
+            (stored.marks, "marks"),
+        ):
+            assert found.tolist() == [getattr(key, name) for key in linkable]
+        assert keys.blocked.tolist() == [bool(key.marks & Mark.BLOCKED) for key in linkable]
         np.testing.assert_array_equal(keys.key_ids, stored.keys.key_ids)
         np.testing.assert_array_equal(keys.hashes, stored.keys.hashes)
         np.testing.assert_array_equal(keys.blocked, stored.keys.blocked)
