@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from huaxiang.identity.v1 import change_pb2, record_pb2
+from huaxiang.identity.v1 import change_pb2, identifier_pb2, record_pb2
 from servicekit.values import microseconds, time_problem
 
-from identity.api.values import name_is_valid, normalise_attribute, normalise_value
+from identity.api.values import name_is_valid, normalise_attribute, normalise_kind
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release
 from identity.domain.consents import Channel
 from identity.domain.evidence import LinkKind
@@ -43,6 +43,7 @@ MAX_PROPERTIES = 64
 MAX_PROPERTIES_BYTES = 64 * 1024
 MAX_TEXT_VERSION_CHARS = 64
 MAX_EVIDENCE_CHARS = 256
+NANOS_OF_SECOND = 1_000_000_000
 ANCHORING_SOURCE = "activation"
 """The source whose records name their anchor: what comes back of a delivery."""
 _DIGEST_BYTES = 16
@@ -89,47 +90,61 @@ class RecordParser:
         return [self._arrival(message, now_us, may_anchor) for message in records]
 
     def _arrival(self, message: record_pb2.Record, now_us: int, may_anchor: bool) -> Arrival:
-        digest = hashlib.blake2b(
-            message.SerializeToString(deterministic=True), digest_size=_DIGEST_BYTES
-        ).digest()
+        """Each field is read once: a read of a message makes an object."""
+        sent = message.SerializeToString(deterministic=True)
+        digest = hashlib.blake2b(sent, digest_size=_DIGEST_BYTES).digest()
+        source, record_id, brand = message.source, message.record_id, message.brand
+        stated, link_kind = message.identifiers, message.link_kind
+        attributes, consents, contact_points = message.attributes, message.consents, message.contact_points
         refusals: list[Refusal] = []
         try:
-            _check_limits(message)
-            _check_anchor(message, may_anchor)
+            _check_place(source, record_id, brand, link_kind)
+            _limit("identifiers", len(stated), MAX_IDENTIFIERS)
+            _limit("attributes", len(attributes), MAX_ATTRIBUTES)
+            _limit("consents", len(consents), MAX_CONSENTS)
+            _limit("contact_points", len(contact_points), MAX_CONTACT_POINTS)
+            anchor_key_id = message.anchor_key_id
+            if anchor_key_id:
+                _check_anchor(message, may_anchor)
             time_us = _time_of("time", message.time if message.HasField("time") else None, now_us)
-            event = self._event(message.event) if message.HasField("event") else None
+            event = None
+            if message.HasField("event"):
+                event = self._event(message.event, len(sent))
         except _Refused as refused:
             return Arrival(None, (refused.refusal,))
-        identifiers = self._identifiers(message, refusals)
+        identifiers = self._identifiers(stated, source, refusals)
         anchored = any(not identifier.blocked for identifier in identifiers)
         record = Record(
-            message.source,
-            message.record_id,
+            source,
+            record_id,
             digest,
             time_us,
-            message.brand,
+            brand,
             identifiers,
             event,
-            self._attributes(message, time_us, identifiers, refusals) if message.attributes else (),
-            self._consents(message, time_us, now_us, refusals) if message.consents else (),
-            self._contact_points(message, anchored, refusals) if message.contact_points else (),
-            message.anchor_key_id,
-            _LINK_KINDS[message.link_kind],
+            self._attributes(message, time_us, identifiers, refusals) if attributes else (),
+            self._consents(message, time_us, now_us, refusals) if consents else (),
+            self._contact_points(message, anchored, refusals) if contact_points else (),
+            anchor_key_id,
+            _LINK_KINDS[link_kind],
         )
         return Arrival(record, tuple(refusals))
 
-    def _identifiers(self, message: record_pb2.Record, refusals: list[Refusal]) -> tuple[Identifier, ...]:
+    def _identifiers(
+        self, stated: Iterable[identifier_pb2.Identifier], source: str, refusals: list[Refusal]
+    ) -> tuple[Identifier, ...]:
         taken: list[Identifier] = []
-        for index, stated in enumerate(message.identifiers):
-            namespace, scope = stated.namespace, stated.scope
-            normal = self._normaliser.value(namespace, stated.value)
+        for index, each in enumerate(stated):
+            namespace, scope = each.namespace, each.scope
+            normal = self._normaliser.value(namespace, each.value)
             if isinstance(normal, Unusable):
                 refusals.append(Refusal(f"identifiers[{index}]", normal.problem, normal.hint))
             elif scope and not scope_is_valid(scope):
                 refusals.append(Refusal(f"identifiers[{index}].scope", Problem.FIELD_INVALID, _SCOPE_HINT))
             else:
-                scope = self._policy.scope_of(namespace, scope, message.source)
-                taken.append(Identifier(namespace, scope, normal.text, normal.blocked, stated.verified))
+                if not scope:
+                    scope = self._policy.scope_of(namespace, scope, source)
+                taken.append(Identifier(namespace, scope, normal.text, normal.blocked, each.verified))
                 if normal.blocked:
                     refusals.append(
                         Refusal(
@@ -138,22 +153,25 @@ class RecordParser:
                     )
         return tuple(taken)
 
-    def _event(self, message: record_pb2.Event) -> Event:
-        """The event with its open properties in the published encoding. Raises _Refused."""
-        if not name_is_valid(message.type):
+    def _event(self, message: record_pb2.Event, most_bytes: int) -> Event:
+        """The event with its open properties in the published encoding; it has at most `most_bytes`. Raises
+        _Refused."""
+        type_, properties = message.type, message.properties
+        if not name_is_valid(type_):
             raise _Refused("event.type", Problem.FIELD_INVALID, _NAME_HINT)
-        properties = message.properties
         _limit("event.properties", len(properties), MAX_PROPERTIES)
-        _limit_bytes(message.ByteSize())
+        if most_bytes > MAX_PROPERTIES_BYTES:
+            _limit_bytes(message.ByteSize())
         closed = self._closed_properties
         dropped: list[str] = []
         for name, value in properties.items():
             if not name_is_valid(name):
                 raise _Refused("event.properties", Problem.FIELD_INVALID, f"a name {_NAME_HINT}")
-            problem = normalise_value(value, closed)
+            kind = value.WhichOneof("kind")
+            problem = normalise_kind(value, kind, closed)
             if problem:
                 raise _Refused(f"event.properties[{name}]", Problem.FIELD_INVALID, problem)
-            if name in closed or value.WhichOneof("kind") is None:
+            if kind is None or name in closed:
                 dropped.append(name)
         for name in dropped:
             del properties[name]
@@ -161,7 +179,7 @@ class RecordParser:
         published.properties.MergeFrom(properties)
         encoded = published.SerializeToString()
         _limit_bytes(len(encoded))  # the normal form of a text may be longer than the text
-        return Event(message.type, encoded)
+        return Event(type_, encoded)
 
     def _attributes(
         self,
@@ -266,27 +284,21 @@ _SCOPE_HINT = f"is not at most {MAX_SCOPE_CHARS} characters of A-Z, a-z, 0-9 and
 _UNANCHORED_HINT = "the record has no identifier that may link: send one with it"
 
 
-def _check_limits(message: record_pb2.Record) -> None:
-    if not name_is_valid(message.source):
+def _check_place(source: str, record_id: str, brand: str, link_kind: int) -> None:
+    if not name_is_valid(source):
         raise _Refused("source", Problem.FIELD_INVALID, _NAME_HINT)
-    if not message.record_id:
+    if not record_id:
         raise _Refused("record_id", Problem.FIELD_INVALID, "is empty: send the record's id in its source")
-    _check_text("record_id", message.record_id, MAX_RECORD_ID_CHARS)
-    if not _BRAND.fullmatch(message.brand):
+    _check_text("record_id", record_id, MAX_RECORD_ID_CHARS)
+    if brand and not _BRAND.fullmatch(brand):
         raise _Refused(
             "brand", Problem.FIELD_INVALID, f"is not at most {MAX_BRAND_CHARS} of a-z, 0-9, _ and -"
         )
-    if message.link_kind not in _LINK_KINDS:
+    if link_kind not in _LINK_KINDS:
         raise _Refused("link_kind", Problem.FIELD_INVALID, "is not one of LOGIN, BIND, UNBIND")
-    _limit("identifiers", len(message.identifiers), MAX_IDENTIFIERS)
-    _limit("attributes", len(message.attributes), MAX_ATTRIBUTES)
-    _limit("consents", len(message.consents), MAX_CONSENTS)
-    _limit("contact_points", len(message.contact_points), MAX_CONTACT_POINTS)
 
 
 def _check_anchor(message: record_pb2.Record, may_anchor: bool) -> None:
-    if not message.anchor_key_id:
-        return
     problem = ""
     if not may_anchor or message.source != ANCHORING_SOURCE:
         problem = f"is for the role service and the source {ANCHORING_SOURCE}: send identifiers"
@@ -325,6 +337,9 @@ def _time_of(field: str, time: Timestamp | None, now_us: int) -> int:
     """Microseconds since 1970, clamped to now. Raises _Refused."""
     if time is None:
         raise _Refused(field, Problem.TIME_OUT_OF_RANGE, "is missing: say when it happened")
+    seconds, nanos = time.seconds, time.nanos
+    if 0 <= seconds * 1_000_000 < now_us and 0 <= nanos < NANOS_OF_SECOND:
+        return min(seconds * 1_000_000 + nanos // 1_000, now_us)
     time_us = _microseconds(field, time)
     if time_us < 0:
         raise _Refused(

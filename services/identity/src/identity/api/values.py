@@ -42,7 +42,13 @@ def _matches_name(name: str) -> bool:
 def normalise_value(value: value_pb2.Value, closed: frozenset[str] = frozenset(), depth: int = 1) -> str:
     """Brings a value's texts to NFKC, trimmed, and drops fields of records whose names are `closed` or
     that have no value; returns what is wrong with it, "" when nothing is."""
-    kind = value.WhichOneof("kind")
+    return normalise_kind(value, value.WhichOneof("kind"), closed, depth)
+
+
+def normalise_kind(
+    value: value_pb2.Value, kind: str | None, closed: frozenset[str] = frozenset(), depth: int = 1
+) -> str:
+    """`normalise_value` for a value whose kind was asked already."""
     if kind == "text_value":
         text = value.text_value
         if text.isascii() and len(text) <= MAX_TEXT_CHARS and text == text.strip() and "\0" not in text:

@@ -118,10 +118,12 @@ class Normaliser:
         return self._remembered(form, raw)
 
     def _normal(self, form: Form, raw: str) -> NormalValue | Unusable:
-        text = unicodedata.normalize("NFKC", raw).strip()
+        text = raw.strip() if raw.isascii() else unicodedata.normalize("NFKC", raw).strip()
         if not text:
             return Unusable(Problem.VALUE_MALFORMED, "is empty: leave the identifier out")
-        if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        if not (text.isascii() and text.isprintable()) and any(
+            unicodedata.category(character) in _UNPRINTABLE for character in text
+        ):
             return Unusable(
                 Problem.VALUE_MALFORMED, "holds control or invisible characters: export it as plain text"
             )
