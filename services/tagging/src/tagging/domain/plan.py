@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .definition import TagDefinition
@@ -13,12 +13,15 @@ from .document import flatten, to_document
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A definition in force. `coverage`: persons with a value when a run last computed it."""
+    """A definition in force. `coverage`: persons with a value when a run last computed it. `replacement`: what to use
+    instead of a deprecated tag."""
 
     definition: TagDefinition
     version: int
     update_time: dt.datetime
     coverage: int = 0
+    deprecated: bool = False
+    replacement: str = ""
 
     @property
     def tag_id(self) -> str:
@@ -70,32 +73,42 @@ def plan(
     now: dt.datetime,
     *,
     delete_missing: bool = False,
+    versions: Mapping[str, int] | None = None,
 ) -> tuple[Difference, ...]:
-    """One difference per tag given, and per tag deleted, in order of tag_id. `given` names each tag once."""
+    """One difference per tag given, and per tag deleted, in order of tag_id. `given` names each tag once. `versions`:
+    the latest number of tags that were in force before, which go on from there."""
     wanted = {each.tag_id: each for each in given}
-    found = [_difference(stored.get(tag_id), definition, now) for tag_id, definition in wanted.items()]
+    before = versions or {}
+    found = [
+        _difference(stored.get(tag_id), definition, now, before.get(tag_id, 0))
+        for tag_id, definition in wanted.items()
+    ]
     if delete_missing:
         found += [
-            Difference(tag_id, ChangeOfTag.DELETED, tag, _fields(tag.definition, None))
+            Difference(tag_id, ChangeOfTag.DELETED, tag, differing_fields(tag.definition, None))
             for tag_id, tag in stored.items()
             if tag_id not in wanted
         ]
     return tuple(sorted(found, key=lambda each: each.tag_id))
 
 
-def _difference(old: Tag | None, new: TagDefinition, now: dt.datetime) -> Difference:
+def _difference(old: Tag | None, new: TagDefinition, now: dt.datetime, version: int) -> Difference:
     if old is None:
-        return Difference(new.tag_id, ChangeOfTag.CREATED, Tag(new, 1, now), _fields(None, new))
+        return Difference(
+            new.tag_id, ChangeOfTag.CREATED, Tag(new, version + 1, now), differing_fields(None, new)
+        )
     if old.definition == new:
         return Difference(new.tag_id, ChangeOfTag.UNCHANGED, old)
-    fields = _fields(old.definition, new)
+    fields = differing_fields(old.definition, new)
     if old.definition.meaning == new.meaning:
-        described = Tag(new, old.version, now, old.coverage)
+        described = replace(old, definition=new, update_time=now)
         return Difference(new.tag_id, ChangeOfTag.DESCRIBED, described, fields)
-    return Difference(new.tag_id, ChangeOfTag.REDEFINED, Tag(new, old.version + 1, now), fields)
+    redefined = replace(old, definition=new, version=old.version + 1, update_time=now, coverage=0)
+    return Difference(new.tag_id, ChangeOfTag.REDEFINED, redefined, fields)
 
 
-def _fields(old: TagDefinition | None, new: TagDefinition | None) -> tuple[FieldDifference, ...]:
+def differing_fields(old: TagDefinition | None, new: TagDefinition | None) -> tuple[FieldDifference, ...]:
+    """In the document's order."""
     before = flatten(to_document(old)) if old else {}
     after = flatten(to_document(new)) if new else {}
     return tuple(

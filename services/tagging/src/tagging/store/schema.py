@@ -1,11 +1,13 @@
-"""The service's tables: the kit's, those of the facts and those of the tags."""
+"""The service's tables: the kit's, those of the facts, of the tags and of their governance."""
 
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import MetaData
 from tagging.store.schema_facts import fact_tables
+from tagging.store.schema_governance import governance_tables
 from tagging.store.schema_tags import tag_tables
 
 metadata = MetaData()
 kit_tables(metadata)
 fact_tables(metadata)
 tag_tables(metadata)
+governance_tables(metadata)

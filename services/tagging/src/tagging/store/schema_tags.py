@@ -25,6 +25,8 @@ def tag_tables(metadata: MetaData) -> None:
         Column("document", Text, nullable=False),
         Column("update_time_us", BigInteger, nullable=False),
         Column("coverage", BigInteger, nullable=False),
+        Column("deprecated", Boolean, nullable=False),
+        Column("replacement", Text, nullable=False),
         sqlite_with_rowid=False,
     )
     _values(metadata)

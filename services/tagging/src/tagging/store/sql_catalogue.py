@@ -21,11 +21,15 @@ class SqlTagCatalogue:
     def all(self, connection: Connection, tenant: str) -> dict[str, Tag]:
         rows = execute(
             connection,
-            "SELECT tag_id, version, document, update_time_us, coverage FROM tag WHERE tenant = ?",
+            "SELECT tag_id, version, document, update_time_us, coverage, deprecated, replacement "
+            "FROM tag WHERE tenant = ?",
             (tenant,),
         ).all()
         found = {
-            row[0]: Tag(from_document(json.loads(row[2])), row[1], moment_of(row[3]), row[4]) for row in rows
+            row[0]: Tag(
+                from_document(json.loads(row[2])), row[1], moment_of(row[3]), row[4], bool(row[5]), row[6]
+            )
+            for row in rows
         }
         return {tag_id: found[tag_id] for tag_id in sorted(found)}
 
@@ -40,10 +44,11 @@ class SqlTagCatalogue:
     def put(self, connection: Connection, tenant: str, tags: Collection[Tag]) -> None:
         execute_many(
             connection,
-            "INSERT INTO tag (tenant, tag_id, version, document, update_time_us, coverage) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, tag_id) DO UPDATE SET "
+            "INSERT INTO tag (tenant, tag_id, version, document, update_time_us, coverage, deprecated, "
+            "replacement) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, tag_id) DO UPDATE SET "
             "version = excluded.version, document = excluded.document, "
-            "update_time_us = excluded.update_time_us, coverage = excluded.coverage",
+            "update_time_us = excluded.update_time_us, coverage = excluded.coverage, "
+            "deprecated = excluded.deprecated, replacement = excluded.replacement",
             [
                 (
                     tenant,
@@ -52,6 +57,8 @@ class SqlTagCatalogue:
                     json.dumps(to_document(each.definition), ensure_ascii=False),
                     microseconds(each.update_time),
                     each.coverage,
+                    each.deprecated,
+                    each.replacement,
                 )
                 for each in tags
             ],
