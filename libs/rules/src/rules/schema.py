@@ -120,6 +120,14 @@ class Schema(Protocol):
 
     def has_segment(self, name: str) -> bool: ...
 
+    def retired_tag(self, name: str) -> str | None:
+        """The tag to use instead of a retired one, "" when none was named; None: no tag of this name was retired."""
+        ...
+
+    def deprecated_tag(self, name: str) -> str | None:
+        """As `retired_tag`, of tags that still have values: a rule that names one is warned."""
+        ...
+
     def has_period(self, name: str) -> bool:
         """Is there a period of this name in the tenant's calendar?"""
         ...
@@ -138,6 +146,8 @@ class Catalogue:
     tables: Mapping[str, ReferenceTable] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     periods: frozenset[str] = frozenset()
+    retired: Mapping[str, str] = field(default_factory=dict)
+    deprecated: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -147,13 +157,19 @@ class Catalogue:
         tables: Iterable[ReferenceTable] = (),
         segments: Iterable[str] = (),
         periods: Iterable[str] = (),
+        *,
+        retired: Mapping[str, str] | None = None,
+        deprecated: Mapping[str, str] | None = None,
     ) -> "Catalogue":
+        """`retired` and `deprecated`: tag -> what to use instead, "" for nothing."""
         return cls(
             tags={each.name: each for each in tags},
             events={each.name: each for each in events},
             tables={each.name: each for each in tables},
             segments=frozenset(segments),
             periods=frozenset(periods),
+            retired=retired or {},
+            deprecated=deprecated or {},
         )
 
     def tag(self, name: str) -> TagType | None:
@@ -167,6 +183,12 @@ class Catalogue:
 
     def has_segment(self, name: str) -> bool:
         return name in self.segments
+
+    def retired_tag(self, name: str) -> str | None:
+        return self.retired.get(name)
+
+    def deprecated_tag(self, name: str) -> str | None:
+        return self.deprecated.get(name)
 
     def has_period(self, name: str) -> bool:
         return name in self.periods

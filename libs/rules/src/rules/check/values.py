@@ -57,11 +57,22 @@ def tag_type(checker: "Checker", node: t.TagRef) -> Typed | None:
     schema = checker.findings.schema
     tag = schema.tag(node.name)
     if tag is None:
+        instead = schema.retired_tag(node.name)
+        if instead is not None:
+            checker.findings.error(node.span, f"the tag '{node.name}' is retired", _instead(instead))
+            return None
         message = f"there is no tag '{node.name}'"
         checker.findings.missing(node.span, message, node.name, schema.names("tag"))
         return None
+    instead = schema.deprecated_tag(node.name)
+    if instead is not None:
+        checker.findings.warn(node.span, f"the tag '{node.name}' is deprecated", _instead(instead))
     checker.findings.tags.add(node.name)
     return Typed(tag.type, tag.values)
+
+
+def _instead(replacement: str) -> str:
+    return f"use '{replacement}' instead" if replacement else ""
 
 
 def property_type(checker: "Checker", node: t.Property, scope: Scope | None) -> Typed | None:
