@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from servicekit.errors import InvalidInput, StateConflict
+from servicekit.errors import AlreadyExists, InvalidField, InvalidInput, StateConflict
 
 DOMAIN = "identity.huaxiang"
 
@@ -97,4 +97,27 @@ class PolicyForbids(StateConflict):
         details = {"namespace": namespace} if namespace else {}
         super().__init__(
             f"together they would have {why}: split what is another's first", conflict=conflict, **details
+        )
+
+
+class ImportDiffers(AlreadyExists):
+    """The import id is known with another opening."""
+
+    domain = DOMAIN
+    reason = "IMPORT_DIFFERS"
+
+    def __init__(self, import_id: str) -> None:
+        super().__init__(
+            f"import {import_id!r} was opened with other columns or another source: choose another id",
+            import_id=import_id,
+        )
+
+
+class RowsMissing(InvalidField):
+    """Rows before those of a message were never committed."""
+
+    def __init__(self, committed: int, first_row: int) -> None:
+        super().__init__(
+            "rows.first_row",
+            f"is {first_row}, but {committed} rows are committed: go on with row {committed}",
         )

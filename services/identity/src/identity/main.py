@@ -39,6 +39,7 @@ from identity.api.audit_servicer import AuditServicer
 from identity.api.change_servicer import ChangeServicer
 from identity.api.contact_point_servicer import ContactPointServicer
 from identity.api.encoding import ProtoEncoding, plain_value
+from identity.api.import_servicer import ImportServicer
 from identity.api.ingest_servicer import IngestServicer
 from identity.api.parse_records import RecordParser
 from identity.api.person_servicer import PersonServicer
@@ -61,6 +62,7 @@ from identity.app.scrub_erased import ScrubErased
 from identity.app.tenant_settings import GetTenantSettings, UpdateTenantSettings
 from identity.config import Config
 from identity.domain.normalise import Normaliser
+from identity.import_wiring import wire_imports
 from identity.match_wiring import wire_matching
 from identity.operation_wiring import wire_operations
 from identity.standards.load import load_standards
@@ -89,6 +91,7 @@ class Wiring:
     changelog: Changelog
     services: tuple[Service, ...]
     ingest: IngestServicer
+    imports: ImportServicer
     reseal: Reseal
     scrub: ScrubErased
     match_runs: MatchRuns
@@ -125,12 +128,11 @@ def wire(
     freshness = Freshness.of_store(database, changelog)
     policies = PolicyBook(policy)
     publish = PublishPersons(policies, dictionary, vault, encoding)
-    ingest = IngestServicer(
-        transactions,
-        RecordParser(policy, normaliser, dictionary, standards.closed_properties),
-        IngestRecords(policies, vault, encoding, publish, hot),
-        hot,
-        clock,
+    parser = RecordParser(policy, normaliser, dictionary, standards.closed_properties)
+    records = IngestRecords(policies, vault, encoding, publish, hot)
+    ingest = IngestServicer(transactions, parser, records, hot, clock)
+    imports = wire_imports(
+        transactions, standards, normaliser, parser, policies, vault, encoding, records, hot, clock
     )
     persons = PersonServicer(
         transactions,
@@ -180,12 +182,14 @@ def wire(
     journalling.complete(database.write_now(lambda connection: journalling.compare(opened(connection))))
     services += _privacy_services(transactions, erase_keys, journalling, vault, clock, erasers)
     matching = wire_matching(transactions, policies, dictionary, vault, encoding, publish, clock)
-    services += (matching.service,)
+    services += (matching.service, imports.service)
     services += wire_operations(
         transactions, freshness, normaliser, policies, vault, encoding, publish, clock, SERVICE
     )
     reseal = Reseal(vault, sealed_parts(standards.attributes.closed()))
-    return Wiring(database, changelog, services, ingest, reseal, ScrubErased(clock), matching.runs)
+    return Wiring(
+        database, changelog, services, ingest, imports.servicer, reseal, ScrubErased(clock), matching.runs
+    )
 
 
 def _privacy_services(
@@ -258,7 +262,7 @@ async def build() -> ServiceApp:
             partial(keep_sealed, database, wiring.reseal.step),
             partial(keep_scrubbing, database, partial(open_stores, changelog=wiring.changelog), wiring.scrub),
         ),
-        on_stop=(wiring.ingest.close, database.close),
+        on_stop=(wiring.ingest.close, wiring.imports.close, database.close),
         max_message_bytes=MAX_INGEST_MESSAGE_BYTES,
     )
 

@@ -1,6 +1,7 @@
 """From the domain to response messages."""
 
 from huaxiang.identity.v1 import (
+    bulk_import_service_pb2,
     contact_point_service_pb2,
     identifier_pb2,
     ingest_service_pb2,
@@ -13,8 +14,10 @@ from servicekit.values import timestamp
 from identity.api.render_links import link
 from identity.app.get_contact_points import ContactAnswer
 from identity.app.get_person import PersonDetail, ShownIdentifier
+from identity.app.import_persons import Imported
 from identity.app.ingest_records import Ingested
 from identity.app.resolve_identifiers import Resolution
+from identity.domain.record import Refusal
 from identity.store.rows import PersonRow
 
 
@@ -25,13 +28,37 @@ def ingested(answer: Ingested) -> ingest_service_pb2.IngestEventsResponse:
         result = response.results.add(
             status=ingest_service_pb2.IngestStatus.ValueType(outcome.status), person_id=outcome.person_id
         )
-        for refusal in outcome.refusals:
-            result.refusals.add(
-                field=refusal.field,
-                reason=ingest_service_pb2.RefusalReason.ValueType(refusal.problem.value),
-                hint=refusal.hint,
-            )
+        result.refusals.extend(map(_refusal, outcome.refusals))
     return response
+
+
+def imported(answer: Imported) -> bulk_import_service_pb2.ImportPersonsResponse:
+    """How far the import is, and what was not taken of the message."""
+    standing = answer.standing
+    return bulk_import_service_pb2.ImportPersonsResponse(
+        revision=answer.revision.to_proto(),
+        rows=standing.rows,
+        accepted=standing.accepted,
+        known=standing.known,
+        differing=standing.differing,
+        refused=standing.refused,
+        problems=[
+            bulk_import_service_pb2.ImportProblem(
+                row=problem.row,
+                status=ingest_service_pb2.IngestStatus.ValueType(problem.status),
+                refusals=map(_refusal, problem.refusals),
+            )
+            for problem in answer.problems
+        ],
+    )
+
+
+def _refusal(refusal: Refusal) -> ingest_service_pb2.Refusal:
+    return ingest_service_pb2.Refusal(
+        field=refusal.field,
+        reason=ingest_service_pb2.RefusalReason.ValueType(refusal.problem.value),
+        hint=refusal.hint,
+    )
 
 
 def resolution(answer: Resolution) -> person_service_pb2.ResolveIdentifiersResponse:

@@ -44,6 +44,20 @@ class IdBlocks:
             return following, replace(blocks, next_known=following + 1)
         return following, replace(blocks, next_anonymous=following + 1)
 
+    def take_many(self, strong: bool, count: int) -> "tuple[list[int], IdBlocks]":
+        """As many new ids as `take` would give one by one, and what is left. Raises IdsExhausted."""
+        taken: list[int] = []
+        blocks = self
+        while len(taken) < count:
+            first, blocks = blocks.take(strong)
+            more = min(count - len(taken), BLOCK_IDS - first % BLOCK_IDS, MAX_PERSON_ID + 1 - first)
+            taken += range(first, first + more)
+            following = first + more
+            blocks = (
+                replace(blocks, next_known=following) if strong else replace(blocks, next_anonymous=following)
+            )
+        return taken, blocks
+
     def above(self, person_id: int) -> "IdBlocks":
         """Blocks that hand out nothing at or below `person_id`: new ones, unless it was handed out here
         already.

@@ -11,9 +11,10 @@ from servicekit.changelog import Entry, Head, StoredEntry
 from servicekit.revision import Lane, Revision
 
 from identity.domain.attributes import AttributeStatement
-from identity.domain.consents import Address, Consent
+from identity.domain.consents import Address, Channel, Consent
 from identity.domain.evidence import Evidence
 from identity.domain.record import Identifier, StatedAddress
+from identity.store.bulk_ports import BulkRows, Imports
 from identity.store.column_ports import LinkingColumns
 from identity.store.linking_ports import Conflicts, Marks, Merges, Operations, Policies, ProbableLinks
 from identity.store.matching.ports import MatchStores
@@ -256,6 +257,8 @@ class Stores:
     erasures: Erasures
     forgetting: Forgetting
     acknowledgements: Acknowledgements
+    imports: Imports
+    bulk_rows: BulkRows
     changes: Changes
 
 
@@ -266,6 +269,18 @@ class Vault(Protocol):
 
     def identifier_hash(self, tenant: str, identifier: Identifier) -> bytes:
         """16 bytes; equal for equal namespace, scope and normal form."""
+        ...
+
+    def identifier_hashes(
+        self, tenant: str, namespace: str, scope: str, values: Sequence[str | None]
+    ) -> list[bytes | None]:
+        """`identifier_hash` of each value of a column; None for None."""
+        ...
+
+    def address_hashes(
+        self, tenant: str, channel: Channel, scope: str, addresses: Sequence[str | None]
+    ) -> list[bytes | None]:
+        """`address_hash` of each address of a column; None for None."""
         ...
 
     def address_hash(self, tenant: str, address: StatedAddress) -> bytes:

@@ -184,6 +184,21 @@ tenant_settings = Table(
 )
 """Settings as JSON; no row means the defaults."""
 
+imports = Table(
+    "imports",
+    metadata,
+    _key("tenant", Text),
+    _key("import_id", Text),
+    _value("opening_digest", LargeBinary),
+    _value("committed_rows"),
+    _value("accepted"),
+    _value("known"),
+    _value("differing"),
+    _value("refused"),
+    sqlite_with_rowid=False,
+)
+"""How far each bulk import is, and what became of its rows."""
+
 acknowledgements = Table(
     "acknowledgements",
     metadata,

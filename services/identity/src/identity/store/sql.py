@@ -7,6 +7,7 @@ from identity.store.matching.sql_matching import open_match_stores
 from identity.store.ports import Stores
 from identity.store.sql_administration import SqlAcknowledgements, SqlChanges, SqlSettings
 from identity.store.sql_audit import SqlAudit
+from identity.store.sql_bulk import SqlBulkRows, SqlImports
 from identity.store.sql_columns import SqlLinkingColumns
 from identity.store.sql_erasures import SqlErasures
 from identity.store.sql_evidence import SqlEdges, SqlKeys, SqlLedger, SqlSightings, SqlTenants
@@ -47,5 +48,7 @@ def open_stores(connection: Connection, changelog: Changelog) -> Stores:
         erasures=SqlErasures(connection),
         forgetting=SqlForgetting(connection),
         acknowledgements=SqlAcknowledgements(connection, changelog.service),
+        imports=SqlImports(connection),
+        bulk_rows=SqlBulkRows(connection),
         changes=SqlChanges(connection, changelog),
     )

@@ -10,14 +10,17 @@ before there were key ids, has none: its key is the first.
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from identity.domain.consents import Channel
 from identity.domain.record import Identifier, StatedAddress
 from identity.store.keyring import (
     FIRST_KEY_ID,
@@ -37,6 +40,7 @@ NONCE_BYTES = 12
 KEY_ID_BYTES = 2
 CACHED_KEYS = 1_024
 CACHED_HASHES = 100_000
+_SHA256_BLOCK_BYTES = 64
 _FORMAT_WITHOUT_KEY_ID = 1
 _FORMAT = 2
 _FORMATS = (bytes([_FORMAT_WITHOUT_KEY_ID]), bytes([_FORMAT]))
@@ -97,6 +101,35 @@ class KeyVault:
     def _hash_identifier(self, tenant: str, namespace: str, scope: str, value: str) -> bytes:
         message = f"{namespace}\0{scope}\0{value}".encode()
         return hmac.digest(self._key(tenant, "identifier"), message, "sha256")[:HASH_BYTES]
+
+    def identifier_hashes(
+        self, tenant: str, namespace: str, scope: str, values: Sequence[str | None]
+    ) -> list[bytes | None]:
+        return self._hash_column(tenant, "identifier", f"{namespace}\0{scope}\0", values)
+
+    def address_hashes(
+        self, tenant: str, channel: Channel, scope: str, addresses: Sequence[str | None]
+    ) -> list[bytes | None]:
+        return self._hash_column(tenant, "address", f"{int(channel)}\0{scope}\0", addresses)
+
+    def _hash_column(
+        self, tenant: str, purpose: str, before: str, values: Sequence[str | None]
+    ) -> list[bytes | None]:
+        """HMAC-SHA256 of each text behind the same beginning. The states that follow the key and that beginning are
+        made once and copied, which takes half the time of an HMAC of its own."""
+        key = self._key(tenant, purpose).ljust(_SHA256_BLOCK_BYTES, b"\0")
+        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + before.encode())
+        outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+        found: list[bytes | None] = []
+        for value in values:
+            if value is None:
+                found.append(None)
+                continue
+            first, second = inner.copy(), outer.copy()
+            first.update(value.encode())
+            second.update(first.digest())
+            found.append(second.digest()[:HASH_BYTES])
+        return found
 
     def address_hash(self, tenant: str, address: StatedAddress) -> bytes:
         message = f"{int(address.channel)}\0{address.scope}\0{address.address}".encode()

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/identity/v1/error_reason.proto\x12\x14huaxiang.identity.v1*\x9e\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_PERSON_ERASED\x10\x01\x12!\n\x1d\x45RROR_REASON_CONSUMER_UNKNOWN\x10\x02\x12 \n\x1c\x45RROR_REASON_SERVICE_UNKNOWN\x10\x03\x12\x1c\n\x18\x45RROR_REASON_CANNOT_LINK\x10\x04\x12\'\n#ERROR_REASON_OPERATION_NOT_IN_FORCE\x10\x05\x12$\n ERROR_REASON_CONFIRMATION_NEEDED\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_POLICY_FORBIDS\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/identity/v1/error_reason.proto\x12\x14huaxiang.identity.v1*\xbf\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_PERSON_ERASED\x10\x01\x12!\n\x1d\x45RROR_REASON_CONSUMER_UNKNOWN\x10\x02\x12 \n\x1c\x45RROR_REASON_SERVICE_UNKNOWN\x10\x03\x12\x1c\n\x18\x45RROR_REASON_CANNOT_LINK\x10\x04\x12\'\n#ERROR_REASON_OPERATION_NOT_IN_FORCE\x10\x05\x12$\n ERROR_REASON_CONFIRMATION_NEEDED\x10\x06\x12\x1f\n\x1b\x45RROR_REASON_POLICY_FORBIDS\x10\x07\x12\x1f\n\x1b\x45RROR_REASON_IMPORT_DIFFERS\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.identity.v1.error_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=66
-  _globals['_ERRORREASON']._serialized_end=352
+  _globals['_ERRORREASON']._serialized_end=385
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The policy lets no person hold the identifiers of both. Metadata: conflict (UNIQUE, OVERSIZED),
     namespace (of UNIQUE).
     """
+    ERROR_REASON_IMPORT_DIFFERS: _ErrorReason.ValueType  # 8
+    """ALREADY_EXISTS. The import id is known with another opening: choose another id. Metadata: import_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "identity.huaxiang"."""
@@ -70,4 +72,6 @@ ERROR_REASON_POLICY_FORBIDS: ErrorReason.ValueType  # 7
 """FAILED_PRECONDITION. The policy lets no person hold the identifiers of both. Metadata: conflict (UNIQUE, OVERSIZED),
 namespace (of UNIQUE).
 """
+ERROR_REASON_IMPORT_DIFFERS: ErrorReason.ValueType  # 8
+"""ALREADY_EXISTS. The import id is known with another opening: choose another id. Metadata: import_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,303 @@
+"""ImportPersons: a message of rows becomes records, persons and published changes, in one transaction.
+
+Most rows of a file share nothing with any other row or with the store: those are written by column (lone_persons.py).
+All others go the way of IngestEvents, in the same transaction; the two kinds have no identifier and no address in
+common, so their order does not matter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from servicekit.revision import Lane, Revision
+
+from identity.app.append_changes import append_changes
+from identity.app.encoding import Encoding
+from identity.app.hot_keys import Learned
+from identity.app.ingest_records import IngestRecords, IngestStatus
+from identity.app.keep_facts import address_of
+from identity.app.lone_persons import LoneMessage, LonePersons, NextIds, PlainHashes
+from identity.app.policies import PolicyBook
+from identity.app.tenant_settings import settings_of
+from identity.domain.attributes import AttributeDictionary
+from identity.domain.bulk_rows import Opening, ParsedRows
+from identity.domain.normalise import Problem
+from identity.domain.policy import Policy
+from identity.domain.record import Arrival, Record, Refusal
+from identity.errors import ImportDiffers, RowsMissing
+from identity.store.bulk_ports import StoredImport
+from identity.store.ports import Stores, Vault
+from identity.store.rows import Counters
+
+_DIFFERS = Refusal(
+    "record_id",
+    Problem.FIELD_INVALID,
+    "is known with other content, which stands: send a correction under an id of its own",
+)
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """A message of rows, hashed. `hashes` are the plain rows'; `others` those of all other rows, by place."""
+
+    opening: Opening
+    parsed: ParsedRows
+    hashes: PlainHashes
+    others: Mapping[int, frozenset[bytes]]
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """A row of the import, from 0, that was not taken or not whole."""
+
+    row: int
+    status: IngestStatus
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How far the import is; `learned` is for HotKeys, after the commit."""
+
+    revision: Revision
+    standing: StoredImport
+    problems: tuple[RowProblem, ...] = ()
+    learned: Learned | None = None
+
+
+@dataclass(frozen=True)
+class _Admission:
+    """Places of the plain rows (among the plain rows) that are new, of the other rows that are, and each row's status
+    by its place in the message. `twice` are those of the new plain rows whose record id another row has, too."""
+
+    plain: Sequence[int]
+    others: Sequence[int]
+    statuses: Mapping[int, IngestStatus]
+    twice: frozenset[int]
+
+
+class ImportPersons:
+    """The bulk lane of the front door. `prepare` needs no store and may run beside another message's transaction."""
+
+    def __init__(
+        self,
+        policies: PolicyBook,
+        dictionary: AttributeDictionary,
+        vault: Vault,
+        encoding: Encoding,
+        ingest: IngestRecords,
+    ) -> None:
+        self._policies = policies
+        self._vault = vault
+        self._encoding = encoding
+        self._ingest = ingest
+        self._persons = LonePersons(dictionary, vault, encoding)
+
+    def open(self, stores: Stores, tenant: str, opening: Opening) -> Imported:
+        """Where an import stands; a new one is stored. Raises ImportDiffers."""
+        head = stores.changes.head()
+        stores.tenants.lock(tenant, head.epoch)
+        stored = stores.imports.get(tenant, opening.import_id)
+        if stored is None:
+            stored = StoredImport(opening.digest)
+            stores.imports.put(tenant, opening.import_id, stored)
+        elif stored.opening_digest != opening.digest:
+            raise ImportDiffers(opening.import_id)
+        revision = stores.changes.append(Lane.BULK, [])
+        return Imported(revision.at(Lane.LIVE, head.last(Lane.LIVE)), stored)
+
+    def prepare(self, tenant: str, opening: Opening, parsed: ParsedRows) -> PreparedRows:
+        """Hashes identifiers and addresses."""
+        others = {
+            row: frozenset(self._hashes_of(tenant, arrival.record))
+            for row, _, arrival in parsed.others
+            if arrival.record is not None
+        }
+        return PreparedRows(
+            opening, parsed, PlainHashes.of(tenant, opening, parsed.plain, self._vault), others
+        )
+
+    def __call__(self, stores: Stores, tenant: str, prepared: PreparedRows, now_us: int) -> Imported:
+        """Stores and links what is new. Raises RowsMissing when rows before the message's were never committed."""
+        opening, parsed = prepared.opening, prepared.parsed
+        head = stores.changes.head()
+        counters = stores.tenants.lock(tenant, head.epoch)
+        stored = stores.imports.get(tenant, opening.import_id) or StoredImport(opening.digest)
+        if parsed.first_row > stored.rows:
+            raise RowsMissing(stored.rows, parsed.first_row)
+        policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
+        admission = self._admit(stores, tenant, opening, parsed)
+        lone = self._lone(stores, tenant, prepared, admission, policy)
+        message = LoneMessage(
+            tenant,
+            opening,
+            parsed.plain,
+            prepared.hashes,
+            policy,
+            settings_of(stores, tenant).sensitive,
+            now_us,
+        )
+        ids = NextIds(counters.next_key_id, counters.blocks)
+        written = self._persons.write(stores, message, lone, ids)
+        counters = Counters(
+            written.next_ids.key_id,
+            counters.next_ingest_sequence,
+            written.next_ids.blocks,
+            counters.policy_version,
+        )
+        stores.tenants.save(tenant, counters)
+        learned, taken = self._ingest_rest(stores, tenant, opening, parsed, admission, written.rows, now_us)
+        revision = append_changes(stores, self._encoding, tenant, Lane.BULK, written.persons)
+        problems = tuple(_problems(parsed, admission, taken))
+        statuses = {**admission.statuses, **{row: status for row, (status, _) in taken.items()}}
+        standing = _counted(stored, parsed, statuses)
+        stores.imports.put(tenant, opening.import_id, standing)
+        return Imported(revision.at(Lane.LIVE, head.last(Lane.LIVE)), standing, problems, learned)
+
+    def _hashes_of(self, tenant: str, record: Record) -> Iterator[bytes]:
+        for identifier in record.identifiers:
+            yield self._vault.identifier_hash(tenant, identifier)
+        for address in (*record.contact_points, *(consent.at for consent in record.consents)):
+            yield address_of(tenant, address, self._vault).hash
+
+    def _admit(self, stores: Stores, tenant: str, opening: Opening, parsed: ParsedRows) -> _Admission:
+        """Sorts out repeats, of the ledger and within the message."""
+        plain = parsed.plain
+        source = opening.source
+        ids = chain(plain.record_ids, (record_id for _, record_id, _ in parsed.others))
+        known = stores.ledger.known(tenant, {(source, record_id) for record_id in ids})
+        statuses: dict[int, IngestStatus] = {}
+        fresh: tuple[list[int], list[int]] = [], []
+        plain_of: dict[str, int] = {}
+        twice: set[int] = set()
+        for row, kind, at, record_id, digest in _in_order(parsed):
+            found = known.get((source, record_id))
+            if digest is None:
+                statuses[row] = IngestStatus.REFUSED
+            elif found is not None:
+                same = found.digest == digest
+                statuses[row] = IngestStatus.REPEATED if same else IngestStatus.DIFFERS
+            else:
+                statuses[row] = IngestStatus.ACCEPTED
+                fresh[kind].append(at)
+                before = plain_of.setdefault(record_id, -1 if kind else at)
+                if before != at or kind:
+                    twice.update({before, -1 if kind else at} - {-1})
+        return _Admission(fresh[0], fresh[1], statuses, frozenset(twice))
+
+    def _lone(
+        self, stores: Stores, tenant: str, prepared: PreparedRows, admission: _Admission, policy: Policy
+    ) -> list[int]:
+        """The fresh plain rows that share no identifier and no address with another row or with the store, and hold
+        nothing that is blocked or erased; as places among the plain rows."""
+        hashes = prepared.hashes
+        owners: dict[bytes, int] = {}
+        met: set[int] = set()
+        for row, found in prepared.others.items():
+            owners.update((hash_, -1 - row) for hash_ in found)
+        for column in chain(hashes.identifiers, hashes.addresses()):
+            for at in admission.plain:
+                hash_ = column[at]
+                if hash_ is not None and owners.setdefault(hash_, at) != at:
+                    met.update((at, owners[hash_]))
+        keys = {hash_ for column in hashes.identifiers for at in admission.plain if (hash_ := column[at])}
+        addresses = {
+            hash_ for column in hashes.addresses() for at in admission.plain if (hash_ := column[at])
+        }
+        known = set(stores.keys.find(tenant, keys))
+        known |= stores.bulk_rows.known_addresses(tenant, addresses)
+        if stores.erasures.last(tenant):
+            marks = {self._vault.tombstone(tenant, hash_): hash_ for hash_ in keys | addresses}
+            known.update(marks[mark] for mark in stores.erasures.tombstoned(tenant, set(marks)))
+        met.update(owners[hash_] for hash_ in known)
+        met.update(admission.twice)
+        met.update(_blocked(prepared, policy))
+        return [at for at in admission.plain if at not in met]
+
+    def _ingest_rest(
+        self,
+        stores: Stores,
+        tenant: str,
+        opening: Opening,
+        parsed: ParsedRows,
+        admission: _Admission,
+        written: frozenset[int],
+        now_us: int,
+    ) -> tuple[Learned | None, dict[int, tuple[IngestStatus, tuple[Refusal, ...]]]]:
+        """Takes the fresh rows that were not written, in their order; what became of them by place."""
+        plain = parsed.plain
+        rest = [
+            (plain.rows[at], Arrival(plain.record(opening, at), ()))
+            for at in admission.plain
+            if at not in written
+        ]
+        rest += [(parsed.others[at][0], parsed.others[at][2]) for at in admission.others]
+        if not rest:
+            return None, {}
+        rest.sort(key=lambda pair: pair[0])
+        batch = self._ingest.prepare(tenant, Lane.BULK, [arrival for _, arrival in rest])
+        answer = self._ingest(stores, batch, now_us)
+        taken = {
+            row: (outcome.status, outcome.refusals)
+            for (row, _), outcome in zip(rest, answer.outcomes, strict=True)
+        }
+        return answer.learned, taken
+
+
+def _in_order(parsed: ParsedRows) -> Iterator[tuple[int, int, int, str, bytes | None]]:
+    """All rows in order: place, 0 for a plain one and 1 for another, its place among those, record id, digest."""
+    plain = parsed.plain
+    others = [
+        (row, 1, at, record_id, None if arrival.record is None else arrival.record.digest)
+        for at, (row, record_id, arrival) in enumerate(parsed.others)
+    ]
+    every = [
+        (row, 0, at, record_id, digest)
+        for at, (row, record_id, digest) in enumerate(
+            zip(plain.rows, plain.record_ids, plain.digests, strict=True)
+        )
+    ]
+    return iter(sorted(every + others) if others else every)
+
+
+def _blocked(prepared: PreparedRows, policy: Policy) -> Iterator[int]:
+    """The plain rows with a value that the tenant's policy forbids to link."""
+    if not policy.blocking:
+        return
+    for column, values in zip(prepared.opening.identifiers, prepared.parsed.plain.identifiers, strict=True):
+        for at, value in enumerate(values):
+            if value is not None and policy.blocks(column.namespace, value):
+                yield at
+
+
+def _problems(
+    parsed: ParsedRows,
+    admission: _Admission,
+    taken: Mapping[int, tuple[IngestStatus, tuple[Refusal, ...]]],
+) -> Iterator[RowProblem]:
+    """What was not taken, in order of the rows."""
+    found: dict[int, RowProblem] = {}
+    for row, _, arrival in parsed.others:
+        if arrival.refusals:
+            found[row] = RowProblem(parsed.first_row + row, admission.statuses[row], arrival.refusals)
+    for row, status in admission.statuses.items():
+        if status is IngestStatus.DIFFERS:
+            found[row] = RowProblem(parsed.first_row + row, status, (_DIFFERS,))
+    for row, (status, refusals) in taken.items():
+        if refusals:
+            found[row] = RowProblem(parsed.first_row + row, status, refusals)
+    for row in sorted(found):
+        yield found[row]
+
+
+def _counted(stored: StoredImport, parsed: ParsedRows, statuses: Mapping[int, IngestStatus]) -> StoredImport:
+    """The import after the message; rows that were committed before are not counted again."""
+    new = [status for row, status in statuses.items() if parsed.first_row + row >= stored.rows]
+    return StoredImport(
+        stored.opening_digest,
+        max(stored.rows, parsed.first_row + parsed.count),
+        stored.accepted + new.count(IngestStatus.ACCEPTED),
+        stored.known + new.count(IngestStatus.REPEATED),
+        stored.differing + new.count(IngestStatus.DIFFERS),
+        stored.refused + new.count(IngestStatus.REFUSED),
+    )

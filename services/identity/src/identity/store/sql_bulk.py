@@ -1,0 +1,95 @@
+"""Bulk imports and the rows they add, by the fastest way of each dialect; contracts in bulk_ports.py."""
+
+from collections.abc import Collection
+from dataclasses import fields
+from itertools import chain, islice
+from typing import Any
+
+from servicekit.driver_sql import execute
+from sqlalchemy import Connection
+
+from identity.store.batches import pack_ids, select_among
+from identity.store.bulk_ports import NewRows, StoredImport, TableRow
+
+ROWS_OF_STATEMENT = 128
+"""Rows that one SQLite statement inserts: it costs less than one each, and lets other threads run seldom enough."""
+_COLUMNS = {
+    "keys": "tenant, key_id, hash, namespace, scope, sealed, standing, person_id, born_person_id, marks",
+    "edges": "tenant, key_id, other_key_id, first_us, last_us, kinds, verified, unbound_us, sources",
+    "sightings": "tenant, key_id, source, first_us, last_us, records",
+    "records": "tenant, source, record_id, digest, time_us, anchor_key_id, key_ids, link_kind, verified",
+    "attribute_values": "tenant, key_id, name, source, time_us, value, verified",
+    "contact_points": "tenant, key_id, channel, scope, address_hash, sealed, stated_us",
+}
+_IMPORT_COLUMNS = "opening_digest, committed_rows, accepted, known, differing, refused"
+
+
+class SqlImports:
+    """Imports."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, tenant: str, import_id: str) -> StoredImport | None:
+        sql = f"SELECT {_IMPORT_COLUMNS} FROM imports WHERE tenant = ? AND import_id = ?"
+        found = execute(self._connection, sql, (tenant, import_id)).one_or_none()
+        return None if found is None else StoredImport(*found)
+
+    def put(self, tenant: str, import_id: str, stored: StoredImport) -> None:
+        execute(
+            self._connection,
+            f"INSERT INTO imports (tenant, import_id, {_IMPORT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (tenant, import_id) DO UPDATE SET committed_rows = excluded.committed_rows, "
+            "accepted = excluded.accepted, known = excluded.known, differing = excluded.differing, "
+            "refused = excluded.refused",
+            (tenant, import_id, *stored),
+        )
+
+
+class SqlBulkRows:
+    """BulkRows."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, rows: NewRows) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        write = _copy if self._connection.dialect.name == "postgresql" else _insert
+        for table in fields(rows):
+            listed: list[TableRow] = getattr(rows, table.name)
+            if table.name == "records":
+                listed = [(*row[:6], pack_ids(row[6]), *row[7:]) for row in listed]
+            if listed:
+                write(driver, table.name, _COLUMNS[table.name], listed)
+
+    def known_addresses(self, tenant: str, hashes: Collection[bytes]) -> set[bytes]:
+        return {
+            bytes(row[0])
+            for table in ("contact_points", "consents")
+            for row in select_among(
+                self._connection,
+                f"SELECT address_hash FROM {table} WHERE tenant = ?",  # names
+                (tenant,),
+                "address_hash",
+                hashes,
+            )
+        }
+
+
+def _insert(driver: Any, table: str, columns: str, rows: list[TableRow]) -> None:
+    """By statements of many rows each."""
+    one = f"({','.join('?' * len(rows[0]))})"
+    head = f"INSERT INTO {table} ({columns}) VALUES "
+    many = head + ",".join([one] * ROWS_OF_STATEMENT)
+    whole = len(rows) - len(rows) % ROWS_OF_STATEMENT
+    following = chain.from_iterable(rows[:whole])
+    cells = len(rows[0]) * ROWS_OF_STATEMENT
+    for _ in range(0, whole, ROWS_OF_STATEMENT):
+        driver.execute(many, tuple(islice(following, cells)))
+    driver.executemany(head + one, rows[whole:])
+
+
+def _copy(driver: Any, table: str, columns: str, rows: list[TableRow]) -> None:
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

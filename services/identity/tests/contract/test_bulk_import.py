@@ -1,0 +1,125 @@
+"""An import leaves behind what IngestEvents would have left of the same rows."""
+
+from typing import Any
+
+import pytest
+from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from identity.app.ingest_records import IngestStatus
+from identity.errors import ImportDiffers, RowsMissing
+from identity.main import Wiring
+from import_files import NOW_US, OPENING, ROWS, TIMES, Row
+from import_world import ImportWorld
+
+POLICIES: list[dict[str, Any]] = [
+    {},
+    {"phone": {"verified_only": True}, "email": {"verified_only": True}},
+    {"wechat_openid": {"person_limit": {"count": 1, "window_days": 30}}},
+    {"phone": {"blocked_values": ["+8613900000001"]}, "device_id": {"blocked_patterns": ["device-000[12]"]}},
+    {"max_person_keys": 2},
+    {"max_component_keys": 3},
+    {"device_id": {"limits": {"strong": 1, "weak": 1}}, "member_id": {"limits": {"strong": 0}}},
+]
+"""Changes of the built-in policy that make rows of some shapes something else than one person."""
+quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@quick
+@given(ROWS, ROWS, st.sampled_from(POLICIES))
+def test_a_message_leaves_what_a_batch_leaves(
+    wiring: Wiring, secret: bytes, before: list[Row], rows: list[Row], policy: dict[str, Any]
+) -> None:
+    """Persons, births, redirects and published changes included, ids equal up to renaming."""
+    online, bulk = ImportWorld(wiring, secret, policy), ImportWorld(wiring, secret, policy)
+    bulk.open()
+    for world in (online, bulk):
+        world.send(before)
+    answer = online.send(rows)
+    if rows:
+        imported = bulk.take(0, rows)
+        told = {problem.row: (problem.status, problem.refusals) for problem in imported.problems}
+        for number, outcome in enumerate(answer.outcomes):
+            expected = (outcome.status, _in_order(outcome.refusals))
+            status, refusals = told.get(number, (outcome.status, ()))
+            assert (status, _in_order(refusals)) == expected
+        standing, statuses = imported.standing, [outcome.status for outcome in answer.outcomes]
+        assert (standing.accepted, standing.known, standing.differing, standing.refused) == tuple(
+            map(statuses.count, IngestStatus)
+        )
+        assert standing.rows == len(rows)
+    assert bulk.facts() == online.facts()
+    assert bulk.persons() == online.persons()
+
+
+@quick
+@given(ROWS.filter(bool), st.integers(1, 8), st.integers(1, 8), st.sampled_from(POLICIES))
+def test_messages_leave_the_same_facts_however_rows_are_cut(
+    wiring: Wiring, secret: bytes, rows: list[Row], one: int, other: int, policy: dict[str, Any]
+) -> None:
+    online, bulk = ImportWorld(wiring, secret, policy), ImportWorld(wiring, secret, policy)
+    bulk.open()
+    for start in range(0, len(rows), one):
+        online.send(rows[start : start + one])
+    for start in range(0, len(rows), other):
+        assert bulk.take(start, rows[start : start + other]).standing.rows == min(start + other, len(rows))
+    assert bulk.facts() == online.facts()
+
+
+@quick
+@given(ROWS.filter(lambda rows: len(rows) > 1), st.data())
+def test_rows_that_are_sent_again_change_nothing(
+    wiring: Wiring, secret: bytes, rows: list[Row], data: st.DataObject
+) -> None:
+    """An import that lost its answers goes on from an earlier row: same end, same counts, same refusals."""
+    once, again = ImportWorld(wiring, secret), ImportWorld(wiring, secret)
+    cut = data.draw(st.integers(1, len(rows) - 1))
+    back = data.draw(st.integers(0, cut))
+    for world in (once, again):
+        world.open()
+        world.take(0, rows[:cut])
+    last = once.take(cut, rows[cut:])
+    assert again.open().standing.rows == cut
+    repeated = again.take(back, rows[back:])
+    assert repeated.standing == last.standing
+    assert [problem.row for problem in repeated.problems if problem.row >= cut] == [
+        problem.row for problem in last.problems
+    ]
+    assert again.facts() == once.facts()
+    assert again.persons() == once.persons()
+
+
+def test_a_row_that_is_known_either_way_is_known(wiring: Wiring, secret: bytes) -> None:
+    world = ImportWorld(wiring, secret)
+    rows = [Row(f"r{number}", TIMES[0], f"M{number}", name="王小明") for number in range(20)]
+    world.open()
+    assert world.take(0, rows).standing.accepted == 20
+    assert {outcome.status for outcome in world.send(rows).outcomes} == {IngestStatus.REPEATED}
+    other = pb.ImportOpening()
+    other.CopyFrom(OPENING)
+    other.import_id = "summer"
+    world.open(other)
+    assert world.take(0, rows, other).standing.known == 20
+    corrected = [Row("r1", TIMES[0], "M1", name="王大明")]
+    answer = world.take(20, corrected, other)
+    assert answer.standing.differing == 1
+    assert [(problem.row, problem.status) for problem in answer.problems] == [(20, IngestStatus.DIFFERS)]
+
+
+def test_an_import_goes_on_where_it_stands(wiring: Wiring, secret: bytes) -> None:
+    world = ImportWorld(wiring, secret)
+    assert world.open().standing.rows == 0
+    world.take(0, [Row("r1", NOW_US, "M1"), Row("r2", NOW_US, "M2")])
+    assert world.open().standing[1:] == (2, 2, 0, 0, 0)
+    with pytest.raises(RowsMissing):
+        world.take(3, [Row("r4", NOW_US, "M4")])
+    changed = pb.ImportOpening()
+    changed.CopyFrom(OPENING)
+    changed.source = "shop"
+    with pytest.raises(ImportDiffers):
+        world.open(changed)
+
+
+def _in_order(refusals: Any) -> list[Any]:
+    """A map of attributes has no order."""
+    return sorted(refusals, key=lambda refusal: refusal.field)

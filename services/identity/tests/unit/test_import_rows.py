@@ -1,0 +1,172 @@
+"""Rows of an import are read as IngestEvents reads their records."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
+from hypothesis import given
+from hypothesis import strategies as st
+from identity.api.parse_import import ImportParser
+from identity.api.parse_records import RecordParser
+from identity.api.plain_columns import ColumnNormaliser
+from identity.domain.bulk_rows import ParsedRows
+from identity.domain.normalise import Normaliser, Unusable
+from identity.domain.policy import Form
+from identity.domain.record import Arrival
+from identity.standards.load import load_standards
+from import_files import CELLS, OPENING, ROWS, TIMES, Row, batch_of, message_of
+from servicekit.errors import BatchTooLarge, InvalidField
+
+NOW_US = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp() * 1_000_000)
+STANDARDS = load_standards()
+
+
+def parsers() -> tuple[ImportParser, RecordParser]:
+    normaliser = Normaliser(STANDARDS.policy, STANDARDS.blocked)
+    records = RecordParser(STANDARDS.policy, normaliser, STANDARDS.attributes, STANDARDS.closed_properties)
+    columns = ColumnNormaliser(normaliser, STANDARDS.blocked)
+    return ImportParser(STANDARDS.policy, columns, STANDARDS.attributes, records), records
+
+
+def parsed(rows: list[Row], opening: pb.ImportOpening = OPENING) -> ParsedRows:
+    parser, _ = parsers()
+    message = pb.ImportRows(first_row=0, record_batch=batch_of(rows))
+    return parser.rows(opening, parser.opening(opening), message, NOW_US)
+
+
+def arrivals(rows: ParsedRows, opening: pb.ImportOpening = OPENING) -> list[Arrival]:
+    """All rows as the front door's, in order."""
+    known = parsers()[0].opening(opening)
+    found = {row: arrival for row, _, arrival in rows.others}
+    plain = rows.plain
+    for at, row in enumerate(plain.rows):
+        found[row] = Arrival(plain.record(known, at), ())
+    return [found[row] for row in range(rows.count)]
+
+
+def in_order(arrival: Arrival) -> Arrival:
+    """With its attributes by name: a map has no order."""
+    record = arrival.record
+    if record is not None:
+        record = record._replace(attributes=tuple(sorted(record.attributes, key=lambda said: said.name)))
+    return Arrival(record, tuple(sorted(arrival.refusals, key=lambda refusal: refusal.field)))
+
+
+@given(ROWS.filter(bool))
+def test_rows_are_read_as_their_records(rows: list[Row]) -> None:
+    _, records = parsers()
+    front_door = records.parse([message_of(row) for row in rows], NOW_US)
+    assert list(map(in_order, arrivals(parsed(rows)))) == list(map(in_order, front_door))
+
+
+@given(st.lists(st.none() | CELLS | st.text(max_size=20), min_size=1), st.sampled_from(Form))
+def test_columns_are_normalised_as_their_values(cells: list[str | None], form: Form) -> None:
+    normaliser = Normaliser(STANDARDS.policy, STANDARDS.blocked)
+    found = ColumnNormaliser(normaliser, STANDARDS.blocked).column(form, pa.array(cells, type=pa.string()))
+    for row, cell in enumerate(cells):
+        if cell is None:
+            assert (found.values[row], row in found.odd) == (None, False)
+            continue
+        normal = normaliser.of_form(form, cell)
+        if isinstance(normal, Unusable) or normal.blocked:
+            assert row in found.odd
+        else:
+            assert (found.values[row], row in found.odd) == (normal.text, False)
+
+
+def test_what_is_common_is_plain() -> None:
+    """Nothing of a usual file goes the slow way."""
+    rows = [
+        Row(
+            record_id=f"r{number}",
+            member=f"M{number:08d}",
+            phone=f"138{number:08d}",
+            mailbox=f"c{number}@mail.example.cn",
+            device=f"device-{number}",
+            openid=f"o-{number:08d}",
+            name="王小明",
+            city="上海",
+            granted=True,
+        )
+        for number in range(1, 50)
+    ]
+    assert not parsed(rows).others
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"import_id": "A b"}, "opening.import_id"),
+        ({"source": ""}, "opening.source"),
+        ({"brand": "Ä"}, "opening.brand"),
+        ({"record_id_column": ""}, "opening.record_id_column"),
+        ({"time_column": ""}, "opening.time_column"),
+        (
+            {"identifiers": [pb.IdentifierColumn(column="a", namespace="b")]},
+            "opening.identifiers[0].namespace",
+        ),
+        (
+            {"identifiers": [pb.IdentifierColumn(column="a", namespace="phone", scope="?")]},
+            "opening.identifiers[0].scope",
+        ),
+        ({"attributes": [pb.AttributeColumn(column="a", attribute="b")]}, "opening.attributes[0].attribute"),
+        (
+            {"attributes": [pb.AttributeColumn(column="a", attribute="city")] * 2},
+            "opening.attributes[1].attribute",
+        ),
+        ({"contact_points": [pb.ContactPointColumn(column="a")]}, "opening.contact_points[0].channel"),
+        (
+            {"contact_points": [pb.ContactPointColumn(column="a", channel="CHANNEL_SMS", scope="x")]},
+            "opening.contact_points[0].scope",
+        ),
+        (
+            {"consents": [pb.ConsentColumn(purpose="", channel="CHANNEL_SMS", address_column="a")]},
+            "opening.consents[0].purpose",
+        ),
+    ],
+)
+def test_an_opening_that_means_nothing_is_refused(change: dict[str, Any], field: str) -> None:
+    changed = pb.ImportOpening()
+    changed.CopyFrom(OPENING)
+    for name in change:
+        changed.ClearField(name)  # type: ignore[arg-type]
+    changed.MergeFrom(pb.ImportOpening(**change))
+    with pytest.raises(InvalidField) as refused:
+        parsers()[0].opening(changed)
+    assert refused.value.metadata["field"] == field
+
+
+def test_a_message_that_is_no_batch_of_rows_is_refused() -> None:
+    good = batch_of([Row("r1", member="M1")])
+    parser, _ = parsers()
+    opening = parser.opening(OPENING)
+    for broken in (b"", b"not arrow", good[:-40], good[: len(good) // 2], batch_of([])):
+        with pytest.raises(InvalidField):
+            parser.rows(OPENING, opening, pb.ImportRows(record_batch=broken), NOW_US)
+    with pytest.raises(InvalidField):
+        parser.rows(OPENING, opening, pb.ImportRows(first_row=-1, record_batch=good), NOW_US)
+    rows = [Row(f"r{number}", member="M1") for number in range(10_001)]
+    with pytest.raises(BatchTooLarge):
+        parser.rows(OPENING, opening, pb.ImportRows(record_batch=batch_of(rows)), NOW_US)
+
+
+def test_a_column_that_is_missing_or_of_another_type_is_refused() -> None:
+    parser, _ = parsers()
+    opening = parser.opening(OPENING)
+    whole = pa.ipc.open_stream(batch_of([Row("r1", member="M1", time_us=TIMES[0])])).read_all()
+    numbers = pa.array([1], pa.int64())
+    for table in (
+        whole.drop_columns(["phone"]),
+        whole.append_column("phone", whole["phone"]),
+        whole.set_column(whole.schema.get_field_index("phone"), "phone", numbers),
+        whole.set_column(whole.schema.get_field_index("time"), "time", numbers),
+        whole.set_column(whole.schema.get_field_index("granted"), "granted", numbers),
+    ):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        message = pb.ImportRows(record_batch=sink.getvalue().to_pybytes())
+        with pytest.raises(InvalidField):
+            parser.rows(OPENING, opening, message, NOW_US)
