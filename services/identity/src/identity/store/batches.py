@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 CHUNK = 8_192
 """Keys of one statement, at most: SQLite takes 32,766 parameters."""
+_NO_PAIR = (0, 0)
+"""Ids start at 1."""
 
 
 def select_among(
@@ -25,7 +27,7 @@ def select_among(
         if connection.dialect.name == "postgresql":
             yield from execute(connection, f"{sql} AND {column} = ANY(?){end}", (*parameters, chunk)).all()
         else:
-            padded = _padded(chunk)
+            padded = _padded(chunk, chunk[-1])
             marks = ",".join("?" * len(padded))
             yield from execute(
                 connection, f"{sql} AND {column} IN ({marks}){end}", (*parameters, *padded)
@@ -40,8 +42,8 @@ def select_pairs(
     columns: tuple[str, str],
     pairs: Collection[tuple[int, int]],
 ) -> Iterator[Any]:
-    """Rows of a tenant's table whose two columns are one of `pairs`, in no order. SQLite looks each pair up: it would
-    read all of a tenant to compare two columns with a list."""
+    """Rows of a tenant's table whose two columns are one of `pairs` (no repeats), in no order. SQLite looks each pair
+    up: it would read all of a tenant to compare two columns with a list."""
     place = f"({columns[0]}, {columns[1]})"
     for chunk in _chunks(pairs):
         if connection.dialect.name == "postgresql":
@@ -52,11 +54,11 @@ def select_pairs(
             )
             yield from execute(connection, sql, (tenant, list(lows), list(highs))).all()
         else:
-            padded = _padded(chunk)
+            padded = _padded(chunk, _NO_PAIR)
             marks = ",".join(["(?,?)"] * len(padded))
             sql = (
                 f"WITH wanted (one, two) AS (VALUES {marks}) "  # noqa: S608  # names
-                f"SELECT {select} FROM (SELECT DISTINCT one, two FROM wanted) CROSS JOIN {table} "
+                f"SELECT {select} FROM wanted CROSS JOIN {table} "
                 f"ON tenant = ? AND {columns[0]} = one AND {columns[1]} = two"
             )
             flat = [number for pair in padded for number in pair]
@@ -89,8 +91,9 @@ def _chunks(values: Collection[Any]) -> Iterator[list[Any]]:
         yield listed[start : start + CHUNK]
 
 
-def _padded(chunk: list[Any]) -> list[Any]:
-    """The chunk with its last value repeated up to a power of two, so that few statement texts are
-    prepared.
+def _padded(chunk: list[Any], filling: Any) -> list[Any]:
+    """The chunk made up to a length of which there are four between a power of two and the next, so that few
+    statement texts are prepared.
     """
-    return chunk + [chunk[-1]] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
+    step = 1 << max(len(chunk).bit_length() - 3, 0)
+    return chunk + [filling] * (-len(chunk) % step)
