@@ -75,6 +75,20 @@ async def test_a_staff_phone_is_blocked_after_a_look_at_the_effect(
     assert (await desk.why(named(member_id="M1"), named(phone=PHONE))).linked
 
 
+async def test_a_repeated_request_answers_as_the_first_time(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    for number in (1, 2, 3):
+        await desk.say(member_id=f"M{number}", phone=f"1391234567{number}")
+    wanted = await document(policies, phone={"blocked_values": ["13912345671"]})
+    request = pb.ReplayPolicyRequest(document=wanted, reason="the till", request_id="till-1")
+    first = await policies.ReplayPolicy(request)
+    assert first.effect.persons_split == 1
+    assert await policies.ReplayPolicy(request) == first
+    request.document = await document(policies, phone={"blocked_values": ["13912345672"]})
+    assert (await refused(policies.ReplayPolicy(request)))[0] == "ALREADY_EXISTS"
+
+
 async def test_splitting_half_of_all_needs_the_number(
     desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
 ) -> None:

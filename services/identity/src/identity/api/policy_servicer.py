@@ -8,14 +8,16 @@ from huaxiang.identity.v1 import policy_pb2, policy_service_pb2_grpc
 from huaxiang.identity.v1 import policy_service_pb2 as pb
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField, QueueFull
+from servicekit.revision import Revision
 from servicekit.values import timestamp
 
 from identity.api.parse_operations import decider
 from identity.api.transactions import Transactions
-from identity.app.replay_policy import PolicyWish, ReplayPolicy
+from identity.app.replay_policy import PolicyWish, Replayed, ReplayPolicy
 from identity.app.simulate_policy import GetPolicy, SimulatePolicy
 from identity.domain.policy_effect import Cluster, PolicyEffect
 from identity.store.linking_rows import StoredPolicy
+from identity.store.ports import Stores
 
 Context = grpc.aio.ServicerContext[object, object]
 
@@ -57,14 +59,16 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
             request.expected_version if request.HasField("expected_version") else None,
             request.confirm,
         )
-        run = self._transactions.rehearse if request.validate_only else self._transactions.write
+
+        def answer(stores: Stores) -> bytes:
+            done = self._replay(stores, wish)
+            return _replayed(done, done.revision).SerializeToString()
+
         with self._alone():
-            answer = await run(self._replay, wish)
-        return pb.ReplayPolicyResponse(
-            version=answer.version,
-            effect=_effect(answer.effect),
-            revision=None if request.validate_only else answer.revision.to_proto(),
-        )
+            if request.validate_only:
+                return _replayed(await self._transactions.rehearse(self._replay, wish), None)
+            said = await self._transactions.write_once(wish.by.tenant, request.request_id, request, answer)
+        return pb.ReplayPolicyResponse.FromString(said)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -75,6 +79,14 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
             yield
         finally:
             self._busy = False
+
+
+def _replayed(done: Replayed, revision: Revision | None) -> pb.ReplayPolicyResponse:
+    return pb.ReplayPolicyResponse(
+        version=done.version,
+        effect=_effect(done.effect),
+        revision=None if revision is None else revision.to_proto(),
+    )
 
 
 def _policy(stored: StoredPolicy, *, in_force: bool) -> policy_pb2.LinkingPolicy:

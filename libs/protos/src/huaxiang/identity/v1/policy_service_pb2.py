@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/identity/v1/policy_service.proto\x12\x14huaxiang.identity.v1\x1a!huaxiang/identity/v1/policy.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"4\n\x10GetPolicyRequest\x12\x14\n\x07version\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"H\n\x11GetPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.huaxiang.identity.v1.LinkingPolicy\")\n\x15SimulatePolicyRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"z\n\x16SimulatePolicyResponse\x12\x32\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0b\x32\".huaxiang.identity.v1.PolicyEffect\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x93\x01\n\x13ReplayPolicyRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63onfirm\x18\x04 \x01(\x03\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x13\n\x11_expected_version\"\x89\x01\n\x14ReplayPolicyResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x32\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\".huaxiang.identity.v1.PolicyEffect\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xa5\x03\n\rPolicyService\x12{\n\tGetPolicy\x12&.huaxiang.identity.v1.GetPolicyRequest\x1a\'.huaxiang.identity.v1.GetPolicyResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16identity.policies.read\x12\x8e\x01\n\x0eSimulatePolicy\x12+.huaxiang.identity.v1.SimulatePolicyRequest\x1a,.huaxiang.identity.v1.SimulatePolicyResponse\"!\x90\x02\x01\x8a\xb5\x18\x1aidentity.policies.simulate\x12\x85\x01\n\x0cReplayPolicy\x12).huaxiang.identity.v1.ReplayPolicyRequest\x1a*.huaxiang.identity.v1.ReplayPolicyResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.policies.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/identity/v1/policy_service.proto\x12\x14huaxiang.identity.v1\x1a!huaxiang/identity/v1/policy.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"4\n\x10GetPolicyRequest\x12\x14\n\x07version\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"H\n\x11GetPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.huaxiang.identity.v1.LinkingPolicy\")\n\x15SimulatePolicyRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\"z\n\x16SimulatePolicyResponse\x12\x32\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0b\x32\".huaxiang.identity.v1.PolicyEffect\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\xa7\x01\n\x13ReplayPolicyRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x63onfirm\x18\x04 \x01(\x03\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x13\n\x11_expected_version\"\x89\x01\n\x14ReplayPolicyResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x32\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\".huaxiang.identity.v1.PolicyEffect\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xa5\x03\n\rPolicyService\x12{\n\tGetPolicy\x12&.huaxiang.identity.v1.GetPolicyRequest\x1a\'.huaxiang.identity.v1.GetPolicyResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16identity.policies.read\x12\x8e\x01\n\x0eSimulatePolicy\x12+.huaxiang.identity.v1.SimulatePolicyRequest\x1a,.huaxiang.identity.v1.SimulatePolicyResponse\"!\x90\x02\x01\x8a\xb5\x18\x1aidentity.policies.simulate\x12\x85\x01\n\x0cReplayPolicy\x12).huaxiang.identity.v1.ReplayPolicyRequest\x1a*.huaxiang.identity.v1.ReplayPolicyResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17identity.policies.writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,9 +49,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIMULATEPOLICYRESPONSE']._serialized_start=336
   _globals['_SIMULATEPOLICYRESPONSE']._serialized_end=458
   _globals['_REPLAYPOLICYREQUEST']._serialized_start=461
-  _globals['_REPLAYPOLICYREQUEST']._serialized_end=608
-  _globals['_REPLAYPOLICYRESPONSE']._serialized_start=611
-  _globals['_REPLAYPOLICYRESPONSE']._serialized_end=748
-  _globals['_POLICYSERVICE']._serialized_start=751
-  _globals['_POLICYSERVICE']._serialized_end=1172
+  _globals['_REPLAYPOLICYREQUEST']._serialized_end=628
+  _globals['_REPLAYPOLICYRESPONSE']._serialized_start=631
+  _globals['_REPLAYPOLICYRESPONSE']._serialized_end=768
+  _globals['_POLICYSERVICE']._serialized_start=771
+  _globals['_POLICYSERVICE']._serialized_end=1192
 # @@protoc_insertion_point(module_scope)

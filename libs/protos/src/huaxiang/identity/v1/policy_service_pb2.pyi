@@ -129,6 +129,7 @@ class ReplayPolicyRequest(_message.Message):
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     CONFIRM_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """The policy as JSON."""
     reason: _builtins.str
@@ -139,6 +140,8 @@ class ReplayPolicyRequest(_message.Message):
     """The simulated persons_split, where the policy would split half of all persons or more."""
     validate_only: _builtins.bool
     """Answers the effect and changes nothing."""
+    request_id: _builtins.str
+    """Chosen by the caller, at most 128 characters; without one a repeat is another call."""
     def __init__(
         self,
         *,
@@ -147,10 +150,11 @@ class ReplayPolicyRequest(_message.Message):
         expected_version: _builtins.int | None = ...,
         confirm: _builtins.int = ...,
         validate_only: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "document", b"document", "expected_version", b"expected_version", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "confirm", b"confirm", "document", b"document", "expected_version", b"expected_version", "reason", b"reason", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015

@@ -31,7 +31,9 @@ class PolicyServiceStub:
     back by applying the one before.
 
     A policy is a JSON document of at most 1,000,000 bytes. It names every namespace of the built-in one, strongest first, and
-    may not change a namespace's form and scope, by which stored values were normalised. Its word `version` is ignored.
+    may not change their form and scope, by which stored values were normalised. It may declare namespaces of the tenant's
+    own among them, at most 64 in all: identifiers of them are taken as soon as it is in force. Such a namespace may go, or
+    change its form or scope, while it has no identifiers. Its word `version` is ignored.
     """
 
     def __init__(self, channel):
@@ -63,7 +65,9 @@ class PolicyServiceServicer:
     back by applying the one before.
 
     A policy is a JSON document of at most 1,000,000 bytes. It names every namespace of the built-in one, strongest first, and
-    may not change a namespace's form and scope, by which stored values were normalised. Its word `version` is ignored.
+    may not change their form and scope, by which stored values were normalised. It may declare namespaces of the tenant's
+    own among them, at most 64 in all: identifiers of them are taken as soon as it is in force. Such a namespace may go, or
+    change its form or scope, while it has no identifiers. Its word `version` is ignored.
     """
 
     def GetPolicy(self, request, context):
@@ -76,7 +80,7 @@ class PolicyServiceServicer:
     def SimulatePolicy(self, request, context):
         """Links all stored evidence under another policy and tells what would change; changes nothing. One snapshot; takes
         seconds for millions of identifiers and memory in proportion. One at a time per process: QUEUE_FULL.
-        Errors: INVALID_FIELD, QUEUE_FULL.
+        Errors: INVALID_FIELD, STATE_CONFLICT (as ReplayPolicy), QUEUE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,10 +88,13 @@ class PolicyServiceServicer:
 
     def ReplayPolicy(self, request, context):
         """Puts a policy in force and links all stored evidence by it, in one transaction: a crash leaves all as it was, and
-        no reader sees a half of it. Other writers of the tenant wait (on SQLite all writers). A document that is in force
-        already changes nothing, so a repeat is safe. With validate_only it does all of it and takes it back.
-        Errors: INVALID_FIELD, STATE_CONFLICT (another policy came into force since expected_version), CONFIRMATION_NEEDED (it
-        would split half of all persons or more and `confirm` is not the number it would split), QUEUE_FULL.
+        no reader sees a half of it. Other writers of the tenant wait meanwhile (on SQLite all writers): docs/identity.md
+        has the seconds. It has no progress and cannot be cancelled: a call that ran out of time may still commit, so ask
+        again. A repeated request_id answers as the first time (24 hours), and a document that is in force already changes
+        nothing, so a repeat is safe. With validate_only it does all of it and takes it back.
+        Errors: INVALID_FIELD, STATE_CONFLICT (another policy came into force since expected_version; a namespace goes that
+        has identifiers, or changes its form or scope), CONFIRMATION_NEEDED (it would split half of all persons or more and
+        `confirm` is not the number it would split), ALREADY_EXISTS (the request_id with another request), QUEUE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +132,9 @@ class PolicyService:
     back by applying the one before.
 
     A policy is a JSON document of at most 1,000,000 bytes. It names every namespace of the built-in one, strongest first, and
-    may not change a namespace's form and scope, by which stored values were normalised. Its word `version` is ignored.
+    may not change their form and scope, by which stored values were normalised. It may declare namespaces of the tenant's
+    own among them, at most 64 in all: identifiers of them are taken as soon as it is in force. Such a namespace may go, or
+    change its form or scope, while it has no identifiers. Its word `version` is ignored.
     """
 
     @staticmethod
