@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @reporting
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV (UTF-8 or GB18030) or Parquet file.")],
+    file: Annotated[Path, typer.Argument(help="A CSV (UTF-8 or GB18030), Parquet or Arrow file.")],
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="YAML; by default beside the file with its name.")
     ] = None,
@@ -32,10 +32,19 @@ def import_file(
     only_check: Annotated[
         bool, typer.Option("--dry-run", help="Read and map every row, send nothing.")
     ] = False,
+    bulk: Annotated[
+        bool,
+        typer.Option(
+            "--bulk", help="Persons by the million: as columns, going on where an import broke off."
+        ),
+    ] = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Import a file. Rows that are refused go to a rejects file with line and reason; repeats change nothing."""
+    from cli.importing.bulk import BulkImport, import_id_of
+    from cli.importing.columns import ColumnPlan
+    from cli.importing.journal import Journal
     from cli.importing.mapping import load_mapping
     from cli.importing.rejects import Rejects
     from cli.importing.rows import count_rows, require_columns, require_file
@@ -46,11 +55,15 @@ def import_file(
     mapped = load_mapping(mapping)
     require_columns(file, mapped.columns(), encoding)
     rejects_file = rejects or file.with_name(file.name + ".rejects.csv")
+    plan = ColumnPlan(mapped) if bulk else None
     chosen = SuiteFolder.chosen(folder)
     if not only_check:
         running.require(chosen)
     started, result = time.monotonic(), ImportResult()
-    with Rejects(rejects_file, keep=(file, mapping)) as rejected, progress() as shown:
+    import_id = import_id_of(file, mapping, encoding) if bulk and not only_check else ""
+    journal = Journal(file.with_name(file.name + ".import.json"), import_id)
+    going_on = bool(import_id) and journal.read() is not None
+    with Rejects(rejects_file, keep=(file, mapping), going_on=going_on) as rejected, progress() as shown:
         task = shown.add_task(file.name, total=count_rows(file), rate="")
 
         def advance(rows: int) -> None:
@@ -59,6 +72,10 @@ def import_file(
 
         if only_check:
             dry_run(file, mapped, rejected, advance, encoding, result)
+        elif plan is not None:
+            run = BulkImport(plan, import_id, journal, rejected, advance, result)
+            with _told_how_far(file, result):
+                running.ask(chosen, "identity", lambda channel: run.send(channel, file, encoding))
         else:
             with _told_how_far(file, result):
                 running.ask(

@@ -11,7 +11,7 @@ from servicekit.values import put_moment
 from cli.importing.mapping import FileMapping, ValueMapping
 from cli.importing.values import BadCell, moment, put_value
 
-_CHANNELS = {
+CHANNELS = {
     "sms": record_pb2.CHANNEL_SMS,
     "wechat": record_pb2.CHANNEL_WECHAT,
     "push": record_pb2.CHANNEL_PUSH,
@@ -32,32 +32,33 @@ class BadRow(ValueError):
 def record_of(cells: Cells, mapping: FileMapping) -> record_pb2.Record:
     """The record of a row. An empty cell says nothing. Raises BadRow."""
     record = record_pb2.Record(
-        source=mapping.source, brand=mapping.brand, record_id=_record_id(cells, mapping)
+        source=mapping.source, brand=mapping.brand, record_id=record_id_of(cells, mapping)
     )
-    time = _time(cells, mapping.time, mapping)
+    time = time_of(cells, mapping.time, mapping)
     if time is None:
         raise BadRow(mapping.time, "is empty: a record needs its time")
     put_moment(record.time, time)
     for each in mapping.identifiers:
-        if (cell := _text(cells, each.column)) is not None:
+        if (cell := text_of(cells, each.column)) is not None:
             record.identifiers.add(namespace=each.namespace, value=cell, scope=each.scope)
     _put_event(record, cells, mapping)
     for name, value in mapping.attributes.items():
         if (cell := cells.get(value.column)) is not None and cell != "":
             _put(record.attributes[name], cell, value, mapping)
     for point in mapping.contact_points:
-        if (cell := _text(cells, point.column)) is not None:
-            record.contact_points.add(channel=_CHANNELS[point.channel], address=cell, scope=point.scope)
+        if (cell := text_of(cells, point.column)) is not None:
+            record.contact_points.add(channel=CHANNELS[point.channel], address=cell, scope=point.scope)
     _put_consents(record, cells, mapping)
     return record
 
 
-def _record_id(cells: Cells, mapping: FileMapping) -> str:
+def record_id_of(cells: Cells, mapping: FileMapping) -> str:
+    """A record's id. Raises BadRow."""
     parts = []
     for part in mapping.record_id:
         if part.startswith("="):
             parts.append(part[1:])
-        elif (cell := _text(cells, part)) is not None:
+        elif (cell := text_of(cells, part)) is not None:
             parts.append(cell)
         else:
             raise BadRow(part, "is empty: it is a part of the record's id")
@@ -68,7 +69,7 @@ def _put_event(record: record_pb2.Record, cells: Cells, mapping: FileMapping) ->
     event = mapping.event
     if event is None:
         return
-    type_ = event.type or _text(cells, event.type_column)
+    type_ = event.type or text_of(cells, event.type_column)
     if type_ is None:
         raise BadRow(event.type_column, "is empty: it names the event's type")
     record.event.type = type_
@@ -88,23 +89,24 @@ def _put(target: value_pb2.Value, cell: Any, value: ValueMapping, mapping: FileM
 
 def _put_consents(record: record_pb2.Record, cells: Cells, mapping: FileMapping) -> None:
     for each in mapping.consents:
-        address, granted = _text(cells, each.address_column), _text(cells, each.granted_column)
+        address, granted = text_of(cells, each.address_column), text_of(cells, each.granted_column)
         if address is None or granted is None:
             continue
         consent = record.consents.add(
             purpose=each.purpose,
-            channel=_CHANNELS[each.channel],
+            channel=CHANNELS[each.channel],
             address=address,
             scope=each.scope,
             granted=granted in each.granted_values,
             text_version=each.text_version,
         )
-        time = _time(cells, each.time_column, mapping) if each.time_column else None
+        time = time_of(cells, each.time_column, mapping) if each.time_column else None
         if time is not None:
             put_moment(consent.time, time)
 
 
-def _time(cells: Cells, column: str, mapping: FileMapping) -> dt.datetime | None:
+def time_of(cells: Cells, column: str, mapping: FileMapping) -> dt.datetime | None:
+    """A cell's moment, None for an empty one. Raises BadRow."""
     cell = cells.get(column)
     if cell is None or cell == "":
         return None
@@ -114,7 +116,8 @@ def _time(cells: Cells, column: str, mapping: FileMapping) -> dt.datetime | None
         raise BadRow(column, str(error)) from None
 
 
-def _text(cells: Cells, column: str) -> str | None:
+def text_of(cells: Cells, column: str) -> str | None:
+    """A cell's text, None for an empty one."""
     cell = cells.get(column)
     if cell is None or cell == "":
         return None

@@ -1,6 +1,7 @@
 """The rejects file: what of a file was not taken, and why."""
 
 import csv
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -17,9 +18,11 @@ class Rejects:
     when nothing was refused. Raises Refusal when it would overwrite one of `keep`.
     """
 
-    def __init__(self, path: Path, keep: tuple[Path, ...] = ()) -> None:
+    def __init__(self, path: Path, keep: tuple[Path, ...] = (), *, going_on: bool = False) -> None:
+        """`going_on`: what the file holds already stays, until `keep_first` says how much of it."""
         self.path = path
         self._keep = keep
+        self._going_on = going_on
         self._file: IO[str]
         self._writer: Any = None
 
@@ -29,7 +32,9 @@ class Rejects:
                 raise Refusal(
                     f"the rejects would overwrite {each}: name another file with --rejects", Exit.USAGE
                 )
-        self._file = self.path.open("w", encoding="utf-8-sig", newline="")
+        self._file = self.path.open("a" if self._going_on else "w", encoding="utf-8-sig", newline="")
+        if self._going_on:
+            self.keep_first(self.path.stat().st_size)
         return self
 
     def __exit__(
@@ -38,6 +43,21 @@ class Rejects:
         self._file.close()
         if self._writer is None:
             self.path.unlink()
+
+    def keep_first(self, size: int) -> None:
+        """Drops all but the first bytes; what is added follows them."""
+        self._file.close()
+        size = min(size, self.path.stat().st_size)
+        os.truncate(self.path, size)
+        self._file = self.path.open(
+            "a" if size else "w", encoding="utf-8" if size else "utf-8-sig", newline=""
+        )
+        self._writer = csv.writer(self._file) if size else None
+
+    def flush(self) -> int:
+        """Hands all over to the system; how many bytes there are."""
+        self._file.flush()
+        return self.path.stat().st_size
 
     def add(self, line: int, outcome: str, where: str, reason: str) -> None:
         if self._writer is None:

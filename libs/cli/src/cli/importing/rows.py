@@ -1,4 +1,4 @@
-"""Rows of CSV and Parquet files as mappings of column to value, with their line; broken rows as faults."""
+"""Rows of CSV, Parquet and Arrow files as mappings of column to value, with their line; broken rows as faults."""
 
 import codecs
 import csv
@@ -15,6 +15,9 @@ from cli.exits import Exit, Refusal
 
 SNIFFED_BYTES = 1_000_000
 PARQUET_BATCH_ROWS = 2_000
+PARQUET = frozenset({".parquet", ".pq"})
+ARROW = frozenset({".arrow", ".feather"})
+"""Endings of files that keep their types; Arrow's are those of its IPC file format, which is Feather's, too."""
 MAX_CELL_CHARS = 1_000_000
 ENCODINGS = ("utf-8-sig", "gb18030")
 UNREADABLE = "\ufffd"
@@ -22,7 +25,7 @@ UNREADABLE = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`line` is the line in a CSV file where the row ends, the row number in a Parquet file; both from 1."""
+    """`line` is the line in a CSV file where the row ends, the row number in a Parquet or Arrow file; both from 1."""
 
     line: int
     cells: Mapping[str, Any]
@@ -39,8 +42,8 @@ class BrokenRow:
 def read_rows(path: Path, encoding: str | None = None) -> Iterator[Row | BrokenRow]:
     """Streams a file; memory does not depend on its size. Raises Refusal when it is no such file."""
     require_file(path)
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return _parquet_rows(path)
+    if _is_typed(path):
+        return _typed_rows(path)
     return _csv_rows(path, encoding or sniff_encoding(path))
 
 
@@ -52,8 +55,8 @@ def require_file(path: Path) -> None:
 
 def read_header(path: Path, encoding: str | None = None) -> list[str]:
     """The names of the columns. Raises Refusal."""
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return list(_parquet(path).schema_arrow.names)
+    if _is_typed(path):
+        return list(_arrow(path).schema.names if _is_arrow(path) else _parquet(path).schema_arrow.names)
     with path.open(encoding=encoding or sniff_encoding(path), errors="replace", newline="") as file:
         return next(csv.reader(file), [])
 
@@ -85,7 +88,13 @@ def _require_encoding(name: str) -> None:
 
 def count_rows(path: Path) -> int | None:
     """How many rows there are, where that is known without reading them."""
-    return _parquet(path).metadata.num_rows if path.suffix.lower() in {".parquet", ".pq"} else None
+    if _is_arrow(path):
+        reader = _arrow(path)
+        return sum(int(reader.get_batch(index).num_rows) for index in range(reader.num_record_batches))
+    if not _is_typed(path):
+        return None
+    rows: int = _parquet(path).metadata.num_rows
+    return rows
 
 
 def sniff_encoding(path: Path) -> str:
@@ -131,7 +140,7 @@ def _csv_rows(path: Path, encoding: str) -> Iterator[Row | BrokenRow]:
                 yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _typed_rows(path: Path) -> Iterator[Row]:
     line = 0
     for batch in _batches(path):
         names = batch.schema.names
@@ -141,7 +150,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    batches = _parquet(path).iter_batches(PARQUET_BATCH_ROWS)
+    batches = _arrow_batches(path) if _is_arrow(path) else _parquet(path).iter_batches(PARQUET_BATCH_ROWS)
     while True:
         try:
             batch = next(batches, None)
@@ -166,3 +175,26 @@ def _parquet(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except (OSError, ValueError) as error:
         raise Refusal(f"{path} is not a Parquet file that can be read: {error}", Exit.BAD_DATA) from error
+
+
+def _is_typed(path: Path) -> bool:
+    return path.suffix.lower() in PARQUET | ARROW
+
+
+def _is_arrow(path: Path) -> bool:
+    return path.suffix.lower() in ARROW
+
+
+def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    reader = _arrow(path)
+    for index in range(reader.num_record_batches):
+        batch = reader.get_batch(index)
+        for start in range(0, batch.num_rows, PARQUET_BATCH_ROWS):
+            yield batch.slice(start, PARQUET_BATCH_ROWS)
+
+
+def _arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path)))
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{path} is not an Arrow file that can be read: {error}", Exit.BAD_DATA) from error

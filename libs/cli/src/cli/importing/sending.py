@@ -25,7 +25,7 @@ MESSAGES_IN_FLIGHT = 8
 BROKEN_WRITE = "Internal error from Core"
 """What grpc.aio says of a stream that ended while it was being written to, whatever the stream's own end was."""
 _LANES = {"live": revision_pb2.LANE_LIVE, "bulk": revision_pb2.LANE_BULK}
-_STATUS = {
+STATUS = {
     pb.INGEST_STATUS_ACCEPTED: "accepted",
     pb.INGEST_STATUS_REPEATED: "repeated",
     pb.INGEST_STATUS_DIFFERS: "differs",
@@ -198,11 +198,16 @@ def _reject(rejects: Rejects, result: ImportResult, line: int, column: str, prob
 
 def _note(answer: pb.IngestEventsResponse, lines: list[int], rejects: Rejects, result: ImportResult) -> None:
     for line, outcome in zip(lines, answer.results, strict=True):
-        status = _STATUS.get(outcome.status, "refused")
+        status = STATUS.get(outcome.status, "refused")
         setattr(result, status, getattr(result, status) + 1)
         known = status in {"accepted", "repeated"}
         for refusal in outcome.refusals:
             result.left_out += known
-            reason = pb.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_").lower()
+            reason = reason_of(refusal)
             result.count(reason)
             rejects.add(line, "left out" if known else status, refusal.field, refusal.hint or reason)
+
+
+def reason_of(refusal: pb.Refusal) -> str:
+    """Why a part was not taken, in a word."""
+    return pb.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_").lower()
