@@ -1,5 +1,6 @@
 """The service's configuration, read from the environment once, in main.py."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,14 @@ from typing import Literal
 from servicekit.config import integer, number, one_of, path, setting, text, words
 
 DEFAULT_PORT = 7101
+MAX_PREPARERS = 64
+DEFAULT_MAX_PREPARERS = 4
+
+
+def spare_cores() -> int:
+    """The cores that this process may use beside its own, at most 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores - 1, DEFAULT_MAX_PREPARERS)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Config:
         "HUAXIANG_IDENTITY_ERASERS", words, default=("tagging", "segments", "activation")
     )
     tombstones_file: Path | None = setting("HUAXIANG_IDENTITY_TOMBSTONES", path, default=None)
+    preparers: int = setting("HUAXIANG_IDENTITY_PREPARERS", integer(0, MAX_PREPARERS), factory=spare_cores)
     changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9

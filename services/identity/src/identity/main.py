@@ -13,7 +13,6 @@ from huaxiang.identity.v1 import (
     contact_point_service_pb2,
     contact_point_service_pb2_grpc,
     ingest_service_pb2,
-    ingest_service_pb2_grpc,
     person_service_pb2,
     person_service_pb2_grpc,
     privacy_service_pb2,
@@ -35,6 +34,7 @@ from servicekit.telemetry.export import tracer_from_environment
 from servicekit.telemetry.spans import install
 from servicekit.watch import Watches
 
+from identity.api import ingest_rpcs
 from identity.api.audit_servicer import AuditServicer
 from identity.api.change_servicer import ChangeServicer
 from identity.api.contact_point_servicer import ContactPointServicer
@@ -43,6 +43,7 @@ from identity.api.import_servicer import ImportServicer
 from identity.api.ingest_servicer import IngestServicer
 from identity.api.parse_records import RecordParser
 from identity.api.person_servicer import PersonServicer
+from identity.api.preparers import Preparers
 from identity.api.privacy_servicer import PrivacyServicer
 from identity.api.tenant_settings_servicer import TenantSettingsServicer
 from identity.api.transactions import Transactions
@@ -115,9 +116,11 @@ def wire(
     kms: Kms | None = None,
     erasers: tuple[str, ...] = (),
     journal: Journal | None = None,
+    preparers: Preparers | None = None,
 ) -> Wiring:
     """Joins ports and adapters; without a Kms the key of the secret seals alone, without a journal a store that is put
-    back forgets its erasures. Raises SecretUnusable, DataNewer, JournalDamaged."""
+    back forgets its erasures, without preparers messages are prepared in threads. Raises SecretUnusable, DataNewer,
+    JournalDamaged."""
     vault = KeyVault(secret, kms)
     changelog = open_store(database, vault)
     standards = load_standards()
@@ -130,7 +133,7 @@ def wire(
     publish = PublishPersons(policies, dictionary, vault, encoding)
     parser = RecordParser(policy, normaliser, dictionary, standards.closed_properties)
     records = IngestRecords(policies, vault, encoding, publish, hot)
-    ingest = IngestServicer(transactions, parser, records, hot, clock)
+    ingest = IngestServicer(transactions, parser, records, hot, clock, preparers)
     imports = wire_imports(
         transactions, standards, normaliser, parser, policies, vault, encoding, records, hot, clock
     )
@@ -152,7 +155,7 @@ def wire(
     services: tuple[Service, ...] = (
         Service(
             ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
-            ingest_service_pb2_grpc.add_IngestServiceServicer_to_server,
+            ingest_rpcs.add_to_server,
             ingest,
         ),
         Service(
@@ -238,6 +241,7 @@ async def build() -> ServiceApp:
             kms,
             config.erasers,
             TombstoneJournal(config.tombstones),
+            Preparers(config.preparers, secret) if config.preparers else None,
         )
     except (SecretUnusable, JournalDamaged, ValueError) as error:
         raise ConfigError([str(error)]) from error

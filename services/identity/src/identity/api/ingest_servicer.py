@@ -6,24 +6,29 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from huaxiang.identity.v1 import ingest_service_pb2, ingest_service_pb2_grpc
+from huaxiang.identity.v1 import ingest_service_pb2
 from servicekit.calls import current_principal
 from servicekit.clock import Clock
 
-from identity.api import parse, render
+from identity.api import render
 from identity.api.ingest_queue import Answer, IngestQueue
 from identity.api.parse_records import RecordParser
+from identity.api.preparation import Message, Preparation
+from identity.api.preparers import Preparers
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Batch, IngestRecords
 
 MAX_MESSAGES_IN_WORK = 8
-PARSE_THREADS = 2
+PREPARE_THREADS = 2
+MIN_PREPARER_BYTES = 8_192
+"""Smaller messages are prepared here: the way to another process and back takes as long."""
 Context = grpc.aio.ServicerContext[object, object]
 
 
-class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
-    """Parsing, normalising and hashing run in threads of their own beside the transactions."""
+class IngestServicer:
+    """Messages come as bytes (ingest_rpcs.py). They are parsed, normalised and hashed in threads, or in other
+    processes, beside the transactions."""
 
     def __init__(
         self,
@@ -32,23 +37,23 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         ingest: IngestRecords,
         hot: HotKeys,
         clock: Clock,
+        preparers: Preparers | None = None,
     ) -> None:
-        self._parser = parser
+        self._preparation = Preparation(parser, ingest.prepare)
+        self._preparers = preparers
         self._ingest = ingest
         self._queue = IngestQueue(transactions, ingest, hot)
         self._clock = clock
-        self._threads = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
+        self._threads = ThreadPoolExecutor(PREPARE_THREADS, thread_name_prefix="prepare")
+        asking = 1 + (preparers.count if preparers is not None else 0)  # one reads an answer, all are busy
+        self._asking = ThreadPoolExecutor(asking, thread_name_prefix="ask-preparer")
 
-    async def IngestEvents(
-        self, request: ingest_service_pb2.IngestEventsRequest, context: Context
-    ) -> ingest_service_pb2.IngestEventsResponse:
-        now_us = self._now_us()
-        return render.ingested(await self._queue.put(await self._prepare(request, now_us), now_us))
+    async def IngestEvents(self, request: bytes, context: Context) -> ingest_service_pb2.IngestEventsResponse:
+        message = self._message(request, streamed=False)
+        return render.ingested(await self._queue.put(await self._prepared(message), message.now_us))
 
     async def IngestEventStream(
-        self,
-        request_iterator: AsyncIterator[ingest_service_pb2.IngestEventStreamRequest],
-        context: Context,
+        self, request_iterator: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[ingest_service_pb2.IngestEventStreamResponse]:
         """Messages are prepared side by side and queued one after the other."""
         working: deque[asyncio.Task[Answer]] = deque()
@@ -57,9 +62,10 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
         async def read_all() -> None:
             before: asyncio.Task[Answer] | None = None
-            async for message in request_iterator:
+            async for content in request_iterator:
                 await room.acquire()
-                before = asyncio.create_task(self._queue_after(before, message.batch))
+                message = self._message(content, streamed=True)
+                before = asyncio.create_task(self._queue_after(before, message))
                 working.append(before)
                 more.set()
 
@@ -83,32 +89,31 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
             await asyncio.gather(reader, *working, return_exceptions=True)
 
     async def close(self) -> None:
-        """Lets the threads go."""
+        """Lets the threads and processes go."""
         await self._queue.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._asking):
+            threads.shutdown(wait=False, cancel_futures=True)
+        if self._preparers is not None:
+            await asyncio.to_thread(self._preparers.close)
 
-    async def _queue_after(
-        self, before: "asyncio.Task[Answer] | None", request: ingest_service_pb2.IngestEventsRequest
-    ) -> Answer:
+    async def _queue_after(self, before: "asyncio.Task[Answer] | None", message: Message) -> Answer:
         """Queues a message after the one before it; when that was refused, the stream is over."""
-        now_us = self._now_us()
-        prepared = await self._prepare(request, now_us)
+        prepared = await self._prepared(message)
         after = None if before is None else await asyncio.shield(before)
-        return self._queue.put(prepared, now_us, after)
+        return self._queue.put(prepared, message.now_us, after)
 
-    async def _prepare(self, request: ingest_service_pb2.IngestEventsRequest, now_us: int) -> Batch:
-        lane = parse.ingest_lane(request)
+    def _message(self, content: bytes, *, streamed: bool) -> Message:
         principal = current_principal()
-        tenant = principal.require_tenant()
+        now_us = int(self._clock.now().timestamp() * 1_000_000)
+        return Message(content, streamed, principal.require_tenant(), now_us, principal.is_service)
 
-        def prepare() -> Batch:
-            arrivals = self._parser.parse(request.records, now_us, may_anchor=principal.is_service)
-            return self._ingest.prepare(tenant, lane, arrivals)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, prepare)
-
-    def _now_us(self) -> int:
-        return int(self._clock.now().timestamp() * 1_000_000)
+    async def _prepared(self, message: Message) -> Batch:
+        loop = asyncio.get_running_loop()
+        if self._preparers is not None and len(message.content) >= MIN_PREPARER_BYTES:
+            batch = await loop.run_in_executor(self._asking, self._preparers.prepare, message)
+            if batch is not None:
+                return self._ingest.adopt(batch)
+        return await loop.run_in_executor(self._threads, self._preparation, message)
 
 
 def _give_up(task: asyncio.Task[Answer]) -> None:

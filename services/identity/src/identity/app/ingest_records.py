@@ -14,7 +14,7 @@ from identity.app.change_graph import IdsTaken
 from identity.app.encoding import Encoding
 from identity.app.hot_keys import HotKeys, Learned
 from identity.app.keep_facts import keep_facts
-from identity.app.keying import Keyed, KeyedRecord, find_keys, key_record
+from identity.app.keying import Keyed, KeyedRecord, find_keys, key_arrivals, key_hashed
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange
@@ -101,11 +101,19 @@ class IngestRecords:
         version, policy = self._policies.latest_known(tenant)
         return Batch(tenant, lane, arrivals, self._keyed(tenant, arrivals, policy), version)
 
-    def _keyed(self, tenant: str, arrivals: Sequence[Arrival], policy: Policy) -> list[KeyedRecord | None]:
-        return [
-            None if arrival.record is None else key_record(arrival.record, tenant, self._vault, policy)
-            for arrival in arrivals
+    def adopt(self, batch: Batch) -> Batch:
+        """A batch that another process keyed under the built-in policy, as `prepare` would have given it."""
+        version, policy = self._policies.latest_known(batch.tenant)
+        if version == batch.policy_version:
+            return batch
+        keyed = [
+            None if each is None else key_hashed(each.record, each.identifiers, policy)
+            for each in batch.keyed
         ]
+        return replace(batch, keyed=keyed, policy_version=version)
+
+    def _keyed(self, tenant: str, arrivals: Sequence[Arrival], policy: Policy) -> list[KeyedRecord | None]:
+        return key_arrivals(tenant, arrivals, self._vault, policy)
 
     def __call__(self, stores: Stores, batch: Batch, now_us: int) -> Ingested:
         """Stores and links what is new; a batch that is known already changes nothing."""

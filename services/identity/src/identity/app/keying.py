@@ -1,6 +1,6 @@
 """From a batch's identifiers to keys and to evidence of pairs of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from identity.app.hot_keys import HotKeys
 from identity.domain.evidence import DAY_US, Evidence, LinkKind, sighting
 from identity.domain.linking import Standing
 from identity.domain.policy import Policy
-from identity.domain.record import Identifier, Record
+from identity.domain.record import Arrival, Identifier, Record
 from identity.store.linking_rows import Mark
 from identity.store.ports import Edges, Keys, Pair, RecordKey, Vault
 from identity.store.rows import KeyRow
@@ -51,9 +51,24 @@ class Keyed:
         return keyed.record.anchor_key_id if keyed.anchor is None else self.key_ids[keyed.anchor]
 
 
+def key_arrivals(
+    tenant: str, arrivals: Iterable[Arrival], vault: Vault, policy: Policy
+) -> list[KeyedRecord | None]:
+    """`key_record` of each arrival, None for one that is refused as a whole."""
+    return [
+        None if arrival.record is None else key_record(arrival.record, tenant, vault, policy)
+        for arrival in arrivals
+    ]
+
+
 def key_record(record: Record, tenant: str, vault: Vault, policy: Policy) -> KeyedRecord:
     """Hashes a record's identifiers and picks its anchor."""
     identifiers = {vault.identifier_hash(tenant, identifier): identifier for identifier in record.identifiers}
+    return key_hashed(record, identifiers, policy)
+
+
+def key_hashed(record: Record, identifiers: Mapping[bytes, Identifier], policy: Policy) -> KeyedRecord:
+    """Picks the anchor of a record whose identifiers were hashed."""
     blocked: frozenset[bytes] = frozenset()
     if policy.blocking:
         blocked = frozenset(
