@@ -6,7 +6,7 @@ import datetime as dt
 from rules.values import Kind
 from tagging.catalogue.files import retail_definitions
 from tagging.domain.plan import plan
-from tagging.domain.rfm import Cuts, Threshold
+from tagging.domain.cuts import BandCuts, Baseline, RfmCuts, Threshold
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_runs import SqlComputations, SqlRuns
@@ -34,7 +34,7 @@ def test_definitions_come_back_as_they_went_in(database):
 
 def test_cuts_are_numbered_and_belong_to_a_version(database):
     store = SqlCutStore()
-    first = Cuts(Threshold(10), Threshold(20, True), Threshold(-30))
+    first = RfmCuts(Threshold(10), Threshold(20, True), Threshold(-30))
     assert database.write_now(store.add, "t1", "rfm", 1, "r1", NOW, first).number == 1
     second = dataclasses.replace(first, recency=Threshold(11))
     assert database.write_now(store.add, "t1", "rfm", 1, "r2", NOW, second).number == 2

@@ -9,8 +9,8 @@ from tagging.domain.definition import (
     LayeredRuleKind,
     RfmKind,
     StatisticKind,
-    check_limits,
 )
+from tagging.domain.definition_checks import check_limits
 from tagging.domain.document import flatten, from_document, to_document
 
 DOCUMENTS = """

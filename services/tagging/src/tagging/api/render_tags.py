@@ -9,16 +9,18 @@ from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import Explanation, PropertyValue
 from rules.printer import print_form
 from rules.tree import Expression
+from rules.values import divide_half_even
 from servicekit.values import timestamp, timestamp_of
 from tagging.app.explain import ExplainedTag, Part
 from tagging.app.read_values import ReadValue
 from tagging.catalogue.messages import BASES, to_message, value_message
+from tagging.domain.document import KINDS
 from tagging.domain.events import Event
 from tagging.domain.persons import PersonState
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
+from tagging.domain.weighted import CERTAIN, WeightedTexts
 from tagging.store.tag_ports import Feature, Run
 
-CERTAIN = 10_000
 STATE_NAMES: Mapping[PersonState, str] = {
     PersonState.ANONYMOUS: "anonymous",
     PersonState.KNOWN: "known",
@@ -40,24 +42,24 @@ def tag_message(tag: Tag) -> tag_pb2.Tag:
         etag=tag.etag,
         update_time=timestamp_of(tag.update_time),
         coverage=tag.coverage,
+        state=tag_pb2.TAG_STATE_DEPRECATED if tag.deprecated else tag_pb2.TAG_STATE_ACTIVE,
+        replacement_tag_id=tag.replacement,
     )
 
 
 def difference_message(difference: Difference) -> tag_service_pb2.TagDifference:
     fields = [
-        tag_service_pb2.FieldDifference(field=_contract_field(each.field), old=each.old, new=each.new)
+        tag_service_pb2.FieldDifference(field=contract_field(each.field), old=each.old, new=each.new)
         for each in difference.fields
     ]
     kind = _CHANGES[difference.change]
     return tag_service_pb2.TagDifference(tag_id=difference.tag_id, kind=kind, fields=fields)
 
 
-def _contract_field(field: str) -> str:
+def contract_field(field: str) -> str:
     """A path in the document as the contract's: the kinds stand below `kind`."""
     first = field.partition(".")[0].partition("[")[0]
-    return (
-        f"kind.{field}" if first in {"attribute", "statistic", "layered_rule", "rfm", "lifecycle"} else field
-    )
+    return f"kind.{field}" if first in KINDS else field
 
 
 def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
@@ -66,12 +68,22 @@ def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
         return message
     if read.stored.value is not None:
         message.value.CopyFrom(value_message(read.stored.value))
-        message.confidence = CERTAIN
+        message.confidence = _confidence(read)
+        if isinstance(read.stored.value, WeightedTexts):
+            message.weights.extend(read.stored.value.weights)
     message.source = tag_pb2.TAG_VALUE_SOURCE_RUN if read.stored.from_run else tag_pb2.TAG_VALUE_SOURCE_STREAM
     message.as_of.CopyFrom(timestamp_of(read.stored.as_of))
     if read.entry_time is not None:
         message.entry_time.CopyFrom(timestamp_of(read.entry_time))
     return message
+
+
+def _confidence(read: ReadValue) -> int:
+    """What the definition says of every value, times what its kind tells of this one."""
+    stated = read.tag.definition.confidence
+    value = read.stored.value if read.stored else None
+    of_value = value.confidence if isinstance(value, WeightedTexts) else CERTAIN
+    return divide_half_even(stated * of_value, CERTAIN)
 
 
 def run_message(run: Run, token: str) -> run_service_pb2.Run:
@@ -136,6 +148,8 @@ def explained_tag(explained: ExplainedTag) -> explanation_pb2.Explanation:
 
 def _part(part: Part) -> explanation_pb2.Explanation:
     message = explanation_message(part.explanation) if part.explanation else explanation_pb2.Explanation()
+    message.evidence.extend(_evidence(each) for each in part.evidence)
+    message.parts.extend(_part(each) for each in part.parts)
     message.text = part.text
     if part.value is not None:
         message.value.CopyFrom(value_message(part.value))

@@ -8,31 +8,32 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rules.check import Population
 from rules.evaluate.setting import Setting
-from rules.tree import Aggregate, TagRef
+from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
 from rules.values import Kind
 from rules.walk import walk
 from servicekit.database import Database
 from servicekit.logging import logger
 from sqlalchemy import Connection
+from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import attribute_value
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
+from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind
+from tagging.domain.groups import Groups
+from tagging.domain.kinds.kind import Answer, Question, vector
+from tagging.domain.moment import Moment
 from tagging.domain.persons import Person
-from tagging.domain.recipe import SEEN, Moment, Question, Recipe
-from tagging.domain.rfm import Cuts
+from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores, LakeRelations
 from tagging.store.tag_ports import TagStores
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 GROUP = 40
 """Questions of one query, at most."""
@@ -65,6 +66,7 @@ class Snapshot:
         attributes: Mapping[str, list[Any]],
         objecting: Ints,
     ) -> None:
+        """`attributes`: by column, a slot per person."""
         from rules.evaluate.tables import DuckDb
 
         self.plan = plan
@@ -72,6 +74,7 @@ class Snapshot:
         self._duck = duck
         self._engine = DuckDb(duck)
         self._attributes = attributes
+        self._stored: dict[str, Vector] = {}
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
         self.persons: Ints = rows["person_id"].to_numpy().astype(np.int64)
         self.known: Bools = rows["state"].to_numpy() > 1
@@ -94,13 +97,13 @@ class Snapshot:
         for recipe in recipes:
             if recipe.column in failures:
                 continue
-            own = answers[recipe.column]
+            own: Mapping[str, Answer] = answers[recipe.column]
             if isinstance(recipe.kind, AttributeKind):
                 own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
             if recipe.asks_for_latest:
                 own = {**own, SEEN: self._latest(recipe, moment)}
             frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
-            values = recipe.decide(own, self.known, moment, frozen)
+            values = recipe.decide(own, self.known, moment, frozen, self._stored.get(recipe.column))
             if self.plan.profiles(recipe):
                 values = Vector(values.known & self._profiled, values.data)
             found.append(Computed(recipe, moment.as_of, values, frozen))
@@ -118,16 +121,27 @@ class Snapshot:
             raise ValueError(failures["due"])
         earliest = np.full(len(self.persons), NEVER, np.int64)
         for index, trigger in enumerate(triggers):
-            due = due_times(trigger, answers["due"][str(index)], moment.as_of, moment.calendar)
+            due = due_times(trigger, vector(answers["due"], str(index)), moment.as_of, moment.calendar)
             earliest = np.minimum(earliest, due)
         return earliest
+
+    def keep(self, column: str, persons: Ints, values: Vector) -> None:
+        """What is stored of a column that keeps what was known last."""
+        places = np.searchsorted(self.persons, persons)
+        here = places < len(self.persons)
+        here[here] = self.persons[places[here]] == persons[here]
+        known = np.zeros(len(self.persons), np.bool_)
+        known[places[here]] = values.known[here]
+        data = np.zeros(len(self.persons), values.data.dtype)
+        data[places[here]] = values.data[here]
+        self._stored[column] = Vector(known, data)
 
     def register(self, tag: str, shape: Shape, persons: Ints, values: Vector) -> None:
         """Makes a tag's values readable for rules."""
         import pyarrow as pa
 
         known = values.known
-        data = pa.array(values.data[known].tolist(), _plain_type(shape)).cast(_arrow_type(shape))
+        data = arrow_array(Vector(known[known], values.data[known]), shape)
         self._duck.register(f"tag.{tag}", pa.table({"person_id": persons[known], "value": data}))
 
     def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
@@ -142,14 +156,14 @@ class Snapshot:
             "GROUP BY p.person_id ORDER BY p.person_id",
             params=[moment.as_of],
         ).to_arrow_table()
-        return _vector(rows["time"], Shape(Kind.DATETIME))
+        return arrow_vector(rows["time"], Shape(Kind.DATETIME))
 
     def _answers(
         self,
         asked: Mapping[str, Mapping[str, Question]],
         shapes: Mapping[str, Mapping[str, Shape]],
         moment: Moment,
-    ) -> tuple[dict[str, dict[str, Vector]], dict[str, str]]:
+    ) -> tuple[dict[str, dict[str, Answer]], dict[str, str]]:
         """All together; when that fails, column by column, to find who is to blame."""
         try:
             return self._ask(asked, shapes, moment), {}
@@ -157,7 +171,7 @@ class Snapshot:
             logger().warning(
                 "columns are computed one by one", cause=type(error).__name__, columns=len(asked)
             )
-        found: dict[str, dict[str, Vector]] = {}
+        found: dict[str, dict[str, Answer]] = {}
         failures: dict[str, str] = {}
         for column, questions in asked.items():
             try:
@@ -172,25 +186,31 @@ class Snapshot:
         asked: Mapping[str, Mapping[str, Question]],
         shapes: Mapping[str, Mapping[str, Shape]],
         moment: Moment,
-    ) -> dict[str, dict[str, Vector]]:
+    ) -> dict[str, dict[str, Answer]]:
         from rules.evaluate.tables import Tables
         from rules.evaluate.tables.source import NamedRelations
 
-        distinct: dict[Question, str] = {}
+        distinct: dict[Expression | Condition, str] = {}
+        groups: dict[Grouped, Groups] = {}
+        tables = Tables(NamedRelations(), Setting(self.plan.schema, moment.as_of, moment.calendar))
         for questions in asked.values():
             for question in questions.values():
-                distinct.setdefault(question, f"q{len(distinct)}")
-        answers: dict[Question, Any] = {}
-        setting = Setting(self.plan.schema, moment.as_of, moment.calendar)
-        for group in _groups(distinct):
-            relation = Tables(NamedRelations(), setting).columns(
-                {distinct[question]: question for question in group}, Population.ALL
-            )
+                if not isinstance(question, Grouped):
+                    distinct.setdefault(question, f"q{len(distinct)}")
+                elif question not in groups:
+                    relation = tables.groups(question, Population.ALL)
+                    groups[question] = arrow_groups(self._engine.collect(relation), self.persons)
+        answers: dict[Expression | Condition, Any] = {}
+        for group in _alike(distinct):
+            relation = tables.columns({distinct[question]: question for question in group}, Population.ALL)
             table = self._engine.collect(relation).sort_by("person_id")
             answers |= {question: table[distinct[question]] for question in group}
         return {
             column: {
-                name: _vector(answers[question], shapes[column][name]) for name, question in questions.items()
+                name: groups[question]
+                if isinstance(question, Grouped)
+                else arrow_vector(answers[question], shapes[column][name])
+                for name, question in questions.items()
             }
             for column, questions in asked.items()
         }
@@ -249,6 +269,9 @@ class Everybody:
             self._attributes(connection, tenant, recipes),
             self._facts.key_map.objecting(connection, tenant),
         )
+        for name in sorted(each.column for each in recipes if each.keeps):
+            if name in self._tags.values.columns(connection, tenant):
+                snapshot.keep(name, *self._tags.values.open_column(connection, tenant, name))
         inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
         for name in sorted(inputs):
             self._register_stored(connection, tenant, snapshot, name)
@@ -281,9 +304,9 @@ class Everybody:
         return found
 
 
-def _groups(questions: Iterable[Question]) -> Iterator[list[Question]]:
+def _alike(questions: Iterable[Expression | Condition]) -> Iterator[list[Expression | Condition]]:
     """Questions about the same event types and tags together: they share a scan, and no plan grows large."""
-    alike: dict[tuple[frozenset[str], frozenset[str]], list[Question]] = {}
+    alike: dict[tuple[frozenset[str], frozenset[str]], list[Expression | Condition]] = {}
     for question in questions:
         nodes = list(walk(question))
         events = frozenset(each.event for each in nodes if isinstance(each, Aggregate))
@@ -308,44 +331,3 @@ def _name_relations(duck: Any, plan: ColumnPlan) -> None:
         for name in names:
             if f"{prefix}_{name}" in present:
                 duck.execute(f'CREATE TEMP VIEW "{prefix}.{name}" AS SELECT * FROM "{prefix}_{name}"')  # noqa: S608
-
-
-def _vector(column: Any, shape: Shape) -> Vector:
-    """A column of answers, its nulls unknown."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    array = column.combine_chunks()
-    if shape.multi_valued:
-        return Vector.of([None if each is None else tuple(each) for each in array.to_pylist()], shape)
-    known = np.asarray(pc.is_valid(array))
-    if shape.base is Kind.TEXT:
-        return Vector(known, np.array(array.to_pylist(), object))
-    if shape.base is Kind.DATE:
-        array = array.cast(pa.date32()).cast(pa.int32())
-    elif shape.base is Kind.DATETIME:
-        array = array.cast(pa.timestamp("us", tz="UTC"))
-    codes = array.cast(pa.int64()).fill_null(0)
-    return Vector(known, codes.to_numpy(zero_copy_only=False).astype(np.int64))
-
-
-def _plain_type(shape: Shape) -> "pa.DataType":
-    """What a vector's codes are before they are what rules see."""
-    import pyarrow as pa
-
-    if shape.multi_valued:
-        return _arrow_type(shape)
-    return {Kind.TEXT: pa.string(), Kind.DATE: pa.int32()}.get(shape.base, pa.int64())
-
-
-def _arrow_type(shape: Shape) -> "pa.DataType":
-    import pyarrow as pa
-
-    base = {
-        Kind.BOOL: pa.bool_(),
-        Kind.NUMBER: pa.int64(),
-        Kind.TEXT: pa.string(),
-        Kind.DATE: pa.date32(),
-        Kind.DATETIME: pa.timestamp("us", tz="UTC"),
-    }[shape.base]
-    return pa.list_(base) if shape.multi_valued else base

@@ -6,26 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 from rules.errors import NumberOverflow
-from rules.evaluate.meaning import Value
+from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import Person as PersonFacts
 from rules.evaluate.person import ReferenceRows
 from rules.evaluate.person.evaluator import PersonScope
 from rules.evaluate.person.interpreter import truth, value
 from rules.evaluate.setting import Setting
 from rules.schema import Schema
-from rules.tree import Expression
+from rules.tree import Condition, Expression, Grouped
 from rules.values import Kind
 from rules.windows import TICK, CalendarSettings
 from servicekit.logging import logger
 from tagging.app.columns_in_force import ColumnPlan
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Shape, Vector, code_scalar
+from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind, kind_of
 from tagging.domain.events import Event
+from tagging.domain.groups import Groups
+from tagging.domain.kinds.kind import Answer
+from tagging.domain.moment import Moment
 from tagging.domain.persons import Person, PersonState
-from tagging.domain.recipe import SEEN, Moment, Question, Recipe
-from tagging.domain.rfm import Cuts
+from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.tenants import Tenant
+from tagging.domain.weighted import WeightedTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +83,19 @@ class PersonColumns:
     def compute(self, recipe: Recipe) -> list[Value | None]:
         """The column's value of each person, in their order."""
         if isinstance(recipe.kind, AttributeKind):
-            answers = {"value": self._attribute(recipe.kind.attribute, recipe.shape)}
+            answers: dict[str, Answer] = {"value": self._attribute(recipe.kind.attribute, recipe.shape)}
         else:
             scopes = self._scopes_of(recipe)
             answers = {
-                name: Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
+                name: Groups.of([_groups(recipe, question, each) for each in scopes])
+                if isinstance(question, Grouped)
+                else Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
                 for name, question in recipe.questions.items()
             }
         if recipe.asks_for_latest:
             answers[SEEN] = self._latest(recipe)
-        decided = recipe.decide(
-            answers, self._known, self._clocks.moment(recipe), self._cuts.get(recipe.column)
-        )
+        moment, cuts = self._clocks.moment(recipe), self._cuts.get(recipe.column)
+        decided = recipe.decide(answers, self._known, moment, cuts, self._stored(recipe))
         values = plain(decided, recipe.shape)
         for tags, found in zip(self._tags, values, strict=True):
             if found is None:
@@ -134,11 +139,25 @@ class PersonColumns:
         ]
         return Vector.of(latest, Shape(Kind.DATETIME))
 
+    def _stored(self, recipe: Recipe) -> Vector | None:
+        """What is known so far, for a column that keeps it."""
+        if not recipe.keeps:
+            return None
+        return Vector.of([tags.get(recipe.column) for tags in self._tags], recipe.shape)
+
     def _attribute(self, name: str, shape: Shape) -> Vector:
         return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)
 
 
-def _answer(recipe: Recipe, question: Question, scope: PersonScope) -> Value | None:
+def _groups(recipe: Recipe, question: Grouped, scope: PersonScope) -> list[tuple[Scalar, int, int]]:
+    try:
+        return [(each.key, each.number, each.events) for each in scope.groups(question)]
+    except NumberOverflow:
+        logger().warning("a number does not fit", column=recipe.column)
+        return []
+
+
+def _answer(recipe: Recipe, question: Expression | Condition, scope: PersonScope) -> Value | None:
     try:
         return value(question, scope) if isinstance(question, Expression) else truth(question, scope)
     except NumberOverflow:
@@ -166,5 +185,5 @@ def plain(vector: Vector, shape: Shape) -> list[Value | None]:
             scalar(each) if known else None for each, known in zip(data, vector.known.tolist(), strict=True)
         ]
     elif shape.multi_valued:
-        data = [tuple(sorted(set(each))) for each in data]
+        data = [each if isinstance(each, WeightedTexts) else tuple(sorted(set(each))) for each in data]
     return [each if known else None for each, known in zip(data, vector.known.tolist(), strict=True)]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from rules.errors import NumberOverflow, Problem
 from rules.evaluate.meaning import Value
-from rules.evaluate.person import Explanation, ReferenceRows, explain
+from rules.evaluate.person import MAX_EVIDENCE, Event, Explanation, ReferenceRows, explain, groups_of
 from rules.evaluate.person import Person as PersonFacts
 from rules.evaluate.setting import Setting
-from rules.printer import print_form
-from rules.tree import NOWHERE, Expression, IsKnown, Rule
+from rules.printer import print_form, print_grouped
+from rules.tree import NOWHERE, Condition, Expression, Grouped, IsKnown, Rule
 from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound, RightMissing
 from servicekit.revision import Revision
@@ -19,21 +19,32 @@ from tagging.app.evaluate_persons import Clocks
 from tagging.app.read_values import ReadValue, ReadValues
 from tagging.domain.compilation import RuleInvalid, checked_rule
 from tagging.domain.definition import AttributeKind, Grade, LayeredRuleKind
+from tagging.domain.groups import text_of
+from tagging.domain.kinds.kind import Question
 from tagging.domain.persons import Person
-from tagging.domain.recipe import Question, Recipe
+from tagging.domain.recipe import Recipe
 from tagging.errors import PersonUnknown, nearest
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.ports import FactStores, ReferenceTables
 from tagging.store.tag_ports import FrozenCuts, TagStores
 
+MAX_GROUPS = 100
+"""Groups of one explanation, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a definition: what it is called there, its text, and its explanation (None: an attribute)."""
+    """A part of a definition: what it is called there, its text, and its explanation (None: an attribute, or groups).
+
+    A grouped aggregate has a part per group, in order of its number, the greatest first: the key, the number, and up to
+    10 of the events that made it, the latest first.
+    """
 
     text: str
     value: Value | None
     explanation: Explanation | None = None
+    evidence: tuple[Event, ...] = ()
+    parts: "tuple[Part, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class Explain:
         setting = self._setting(connection, tenant, plan, recipe)
         tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
         parts = _attribute_parts(recipe, person) + tuple(
-            Part(_told(recipe, name), None, _explained(question, facts, setting, tables))
+            _part(_told(recipe, name), question, facts, setting, tables)
             for name, question in recipe.questions.items()
         )
         version = plan.tags[tag_id].version
@@ -143,8 +154,26 @@ class Explain:
         return Setting(plan.schema, as_of, clocks.calendar)
 
 
+def _part(text: str, question: Question, facts: PersonFacts, setting: Setting, tables: ReferenceRows) -> Part:
+    if not isinstance(question, Grouped):
+        return Part(text, None, _explained(question, facts, setting, tables))
+    try:
+        found = groups_of(question, facts, setting, tables)
+    except NumberOverflow as error:
+        raise RuleRefused((Problem(str(error), 1, 1, NOWHERE),)) from error
+    ordered = sorted(found, key=lambda each: (-each.number, text_of(each.key)))
+    return Part(
+        text,
+        None,
+        parts=tuple(
+            Part(text_of(each.key), each.number, evidence=tuple(reversed(each.evidence[-MAX_EVIDENCE:])))
+            for each in ordered[:MAX_GROUPS]
+        ),
+    )
+
+
 def _explained(
-    question: Question | Rule, facts: PersonFacts, setting: Setting, tables: ReferenceRows
+    question: Expression | Condition | Rule, facts: PersonFacts, setting: Setting, tables: ReferenceRows
 ) -> Explanation:
     """An expression is explained as what asks whether it is known, and then only its own node."""
     try:
@@ -167,7 +196,8 @@ def _told(recipe: Recipe, name: str) -> str:
     if isinstance(recipe.kind, LayeredRuleKind):
         layer = recipe.kind.layers[int(name.removeprefix("layer"))]
         return f"{layer.then}: {layer.when}"
-    return f"{name}: {print_form(recipe.questions[name])}"
+    question = recipe.questions[name]
+    return f"{name}: {print_grouped(question) if isinstance(question, Grouped) else print_form(question)}"
 
 
 def _require_grades(plan: ColumnPlan, tag_ids: Collection[str], grades: Collection[Grade]) -> None:

@@ -21,7 +21,8 @@ from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody
 from tagging.domain.columns import Coded, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
-from tagging.domain.recipe import Moment, Recipe
+from tagging.domain.moment import Moment
+from tagging.domain.recipe import Recipe
 from tagging.errors import FeatureQuota
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.ports import FactStores, ReferenceTables

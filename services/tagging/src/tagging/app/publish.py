@@ -23,8 +23,9 @@ from tagging.app.evaluate_persons import Clocks
 from tagging.app.recompute import RecomputePersons
 from tagging.domain.ageing import NEVER
 from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
-from tagging.domain.recipe import Moment, Recipe
-from tagging.domain.rfm import Cuts
+from tagging.domain.cuts import Cuts
+from tagging.domain.moment import Moment
+from tagging.domain.recipe import Recipe
 from tagging.domain.tenants import TenantSettings
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores

@@ -9,8 +9,8 @@ from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
+from tagging.domain.cuts import Cuts
 from tagging.domain.persons import Person
-from tagging.domain.rfm import Cuts
 from tagging.store.ports import FactStores, ReferenceTables
 from tagging.store.tag_ports import StoredValue, TagStores
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
 from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of
-from tagging.domain.recipe import Moment
+from tagging.domain.moment import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores

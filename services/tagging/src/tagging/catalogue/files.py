@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tagging.domain.definition import DefinitionInvalid, TagDefinition, check_limits
+from tagging.domain.definition import DefinitionInvalid, TagDefinition
+from tagging.domain.definition_checks import check_limits
 from tagging.domain.document import from_document, to_document
 
 MAX_DEFINITIONS = 2_000

@@ -6,30 +6,38 @@ from typing import TypeVar
 from huaxiang.tagging.v1 import tag_pb2 as pb
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Scalar, Value
-from rules.values import Kind, normal_text
+from rules.values import SCALE, Kind, normal_text
 from servicekit.values import NotAValue, put_scalar, scalar
+from tagging.catalogue.kind_messages import read_message, write_message
 from tagging.domain.definition import (
     AttributeKind,
     Cut,
+    Default,
     DefinitionInvalid,
     FixedCut,
     Grade,
+    HighScore,
     Layer,
     LayeredRuleKind,
     LifecycleKind,
     MeanCut,
+    NullPolicy,
     Option,
     RfmKind,
     RfmMeasure,
+    RfmResult,
     RuleLayer,
     StatisticKind,
+    Subject,
     TagDefinition,
     TagKind,
     TagValueType,
     TopCut,
+    Unknown,
     Update,
     Wording,
 )
+from tagging.domain.kinds.families import COMPUTED, Computed
 
 BASES: Mapping[Kind, "pb.BaseType.ValueType"] = {
     Kind.BOOL: pb.BASE_TYPE_BOOL,
@@ -50,6 +58,22 @@ _GRADES = {
     Grade.SENSITIVE: pb.TAG_GRADE_SENSITIVE,
 }
 _UPDATES = {Update.STREAM: pb.TAG_UPDATE_STREAM, Update.RUN: pb.TAG_UPDATE_RUN}
+_SUBJECTS = {
+    Subject.PERSON: pb.TAG_SUBJECT_PERSON,
+    Subject.ITEM: pb.TAG_SUBJECT_ITEM,
+    Subject.STORE: pb.TAG_SUBJECT_STORE,
+    Subject.HOUSEHOLD: pb.TAG_SUBJECT_HOUSEHOLD,
+    Subject.DEVICE: pb.TAG_SUBJECT_DEVICE,
+}
+_RESULTS = {
+    RfmResult.CLASS: pb.RFM_RESULT_CLASS,
+    RfmResult.SCORES: pb.RFM_RESULT_SCORES,
+    RfmResult.TOTAL: pb.RFM_RESULT_TOTAL,
+    RfmResult.RECENCY_SCORE: pb.RFM_RESULT_RECENCY_SCORE,
+    RfmResult.FREQUENCY_SCORE: pb.RFM_RESULT_FREQUENCY_SCORE,
+    RfmResult.MONETARY_SCORE: pb.RFM_RESULT_MONETARY_SCORE,
+}
+_COMPUTED: Mapping[str | None, type[Computed]] = {each.field: each for each in COMPUTED}
 Named = TypeVar("Named")
 
 _LIFECYCLE = ("new_days", "active_days", "warning_days", "dormant_days", "loyal_count", "potential_days")
@@ -101,7 +125,10 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
         owner=definition.owner,
         calculation=_wording_message(definition.calculation),
         purpose=definition.purpose,
+        subject=_SUBJECTS[definition.subject],
+        confidence=definition.confidence,
     )
+    _put_unknown(definition.unknown, message)
     match definition.kind:
         case AttributeKind(attribute):
             message.attribute.attribute = attribute
@@ -118,11 +145,22 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
             message.rfm.frequency.CopyFrom(_measure_message(rfm.frequency))
             message.rfm.monetary.CopyFrom(_measure_message(rfm.monetary))
             message.rfm.population = rfm.population
+            message.rfm.result = _RESULTS[rfm.result]
         case LifecycleKind() as lifecycle:
             message.lifecycle.purchase_event = lifecycle.purchase_event
             for name in _LIFECYCLE:
                 setattr(message.lifecycle, name, getattr(lifecycle, name))
+        case _ as computed:
+            write_message(computed, getattr(message, computed.field))
     return message
+
+
+def _put_unknown(policy: NullPolicy, message: pb.TagDefinition) -> None:
+    match policy:
+        case Default(value):
+            message.unknown.default_value.CopyFrom(value_message(value))
+        case Unknown.KEEPS:
+            message.unknown.keep_last = True
 
 
 def _wording_message(wording: Wording) -> pb.TagText:
@@ -142,17 +180,22 @@ def _type_message(value_type: TagValueType) -> pb.ValueType:
         multi_valued=value_type.multi_valued,
         openness=openness,
         options=options,
+        weighted=value_type.weighted,
     )
 
 
 def _measure_message(measure: RfmMeasure) -> pb.RfmMeasure:
+    message = pb.RfmMeasure(expression=measure.expression, score_bounds=measure.score_bounds)
     match measure.cut:
         case MeanCut():
-            return pb.RfmMeasure(expression=measure.expression, mean=True)
+            message.mean = True
         case FixedCut(number):
-            return pb.RfmMeasure(expression=measure.expression, fixed=number)
+            message.fixed = number
         case TopCut(percent):
-            return pb.RfmMeasure(expression=measure.expression, top_percent=percent)
+            message.top_percent = percent
+        case HighScore(score):
+            message.high_score = score
+    return message
 
 
 # ------------------------------------------------------------------------------------------ from a message
@@ -175,7 +218,24 @@ def from_message(message: pb.TagDefinition) -> TagDefinition:
         owner=message.owner,
         calculation=_wording(message.calculation),
         purpose=message.purpose,
+        subject=_named(_SUBJECTS, message.subject, Subject.PERSON),
+        unknown=_unknown(message),
+        confidence=message.confidence if message.HasField("confidence") else SCALE,
     )
+
+
+def _unknown(message: pb.TagDefinition) -> NullPolicy:
+    match message.unknown.WhichOneof("policy"):
+        case "default_value":
+            value = _said(message.tag_id, "unknown.default_value", message.unknown.default_value)
+            if value is None:
+                raise DefinitionInvalid(message.tag_id, "unknown.default_value", "is missing")
+            return Default(value)
+        case "keep_last":
+            if not message.unknown.keep_last:
+                raise DefinitionInvalid(message.tag_id, "unknown.keep_last", "must be true")
+            return Unknown.KEEPS
+    return Unknown.STAYS
 
 
 def _named(names: Mapping[Named, int], number: int, absent: Named) -> Named:
@@ -195,11 +255,15 @@ def _type(message: pb.TagDefinition) -> TagValueType:
         Option(normal_text(each.value), _wording(each.name), normal_text(each.parent))
         for each in said.options
     )
-    return TagValueType(base, said.multi_valued, said.openness == pb.LIST_OPENNESS_CLOSED, options)
+    closed = said.openness == pb.LIST_OPENNESS_CLOSED
+    return TagValueType(base, said.multi_valued, closed, options, said.weighted)
 
 
 def _kind(message: pb.TagDefinition) -> TagKind:
-    match message.WhichOneof("kind"):
+    which = message.WhichOneof("kind")
+    if which in _COMPUTED:
+        return read_message(_COMPUTED[which], getattr(message, str(which)))
+    match which:
         case "attribute":
             return AttributeKind(message.attribute.attribute)
         case "statistic":
@@ -213,6 +277,7 @@ def _kind(message: pb.TagDefinition) -> TagKind:
                 _measure(message.tag_id, "frequency", rfm.frequency),
                 _measure(message.tag_id, "monetary", rfm.monetary),
                 rfm.population,
+                _named(_RESULTS, rfm.result, RfmResult.CLASS),
             )
         case "lifecycle":
             said = message.lifecycle
@@ -248,8 +313,9 @@ def _measure(tag_id: str, name: str, message: pb.RfmMeasure) -> RfmMeasure:
         "mean": MeanCut,
         "fixed": lambda: FixedCut(message.fixed),
         "top_percent": lambda: TopCut(message.top_percent),
+        "high_score": lambda: HighScore(message.high_score),
     }
     which = message.WhichOneof("cut")
     if which == "mean" and not message.mean:
         raise DefinitionInvalid(tag_id, f"rfm.{name}.mean", "must be true")
-    return RfmMeasure(message.expression, cuts[which]())
+    return RfmMeasure(message.expression, cuts[which](), tuple(message.score_bounds))

@@ -46,6 +46,8 @@ def turns_at_midnight(node: t.Node) -> bool:
                 return True
             case t.TimeFunction(function, _) if function in _DAY_FUNCTIONS:
                 return True
+            case t.Grouped(half_life_days=int()):
+                return True
     return False
 
 

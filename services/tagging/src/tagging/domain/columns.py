@@ -1,7 +1,7 @@
 """Values as columns: the values of many persons as arrays, and the integer codes they are stored and sent by.
 
 Codes by base type: bool 0 or 1; number scaled by 10^4; text its code in the column's dictionary; date days
-since 1970-01-01; datetime microseconds since 1970-01-01 UTC.
+since 1970-01-01; datetime microseconds since 1970-01-01 UTC. Elements of weighted lists: see weighted.py.
 """
 
 import datetime as dt
@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from rules.evaluate.meaning import Scalar, Value
 from rules.values import Kind
+
+from . import weighted
 
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.uint16]
@@ -50,10 +52,11 @@ def day_of(number: int) -> dt.date:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a column holds: `base` is never LIST."""
+    """What a column holds: `base` is never LIST. `weighted`: its lists are WeightedTexts."""
 
     base: Kind
     multi_valued: bool = False
+    weighted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,10 @@ class Coded:
         order = np.argsort(persons, kind="stable")
         codes = _gather(np.concatenate((below.codes, above.codes)), starts[order], counts[order])
         return Coded(persons[order], counts[order], codes)
+
+    def plain(self, shape: Shape) -> "Coded":
+        """The codes of texts where those of weighted elements are."""
+        return Coded(self.persons, self.counts, weighted.text_codes(self.codes)) if shape.weighted else self
 
     def known(self) -> "Coded":
         """Without the persons whose value is unknown."""
@@ -226,6 +233,14 @@ def texts_of(vector: Vector, shape: Shape) -> set[str]:
 def encode(persons: Ints, vector: Vector, shape: Shape, codes_of_texts: Mapping[str, int]) -> Coded:
     """Codes a vector of these persons, ascending. `codes_of_texts` holds every text of the vector."""
     if shape.multi_valued:
+        if shape.weighted:
+            listed = {
+                person: weighted.codes_of(weighted.weighted(vector.data[index]), codes_of_texts)
+                if vector.known[index]
+                else []
+                for index, person in enumerate(persons.tolist())
+            }
+            return Coded.of(listed)
         code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
         rows = {
             person: [code(each) for each in vector.data[index]] if vector.known[index] else []
@@ -242,6 +257,8 @@ def decode(codes: Sequence[int], shape: Shape, texts: Mapping[int, str]) -> Valu
     """The value of one person's codes; None when there are none."""
     if not codes:
         return None
+    if shape.weighted:
+        return weighted.value_of(codes, texts)
     scalars = (
         [texts[each] for each in codes]
         if shape.base is Kind.TEXT

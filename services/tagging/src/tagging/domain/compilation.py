@@ -4,8 +4,19 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, get_args
 
-from rules.check import CheckedForm, CheckedRule, Context, Mentions, check_form, check_rule, type_of
-from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
+from rules.check import (
+    CheckedForm,
+    CheckedGrouped,
+    CheckedRule,
+    Context,
+    Mentions,
+    check_form,
+    check_grouped,
+    check_rule,
+    type_of,
+)
+from rules.check.findings import nearest
+from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode, problem
 from rules.evaluate.refusal import refuse_unsupported
 from rules.printer import print_condition
 from rules.schema import Schema
@@ -18,11 +29,14 @@ from rules.tree import (
     Condition,
     Expression,
     Function,
+    Grouped,
     Last,
     Number,
+    Rule,
     Unit,
 )
 from rules.values import SCALE, Kind, ValueType
+from rules.walk import walk
 
 from . import ageing, lifecycle, rfm
 from .ageing import Trigger
@@ -33,15 +47,18 @@ from .definition import (
     LayeredRuleKind,
     LifecycleKind,
     RfmKind,
+    RfmResult,
     StatisticKind,
     TagDefinition,
     Update,
 )
-from .recipe import RFM_MEASURES, Question, Recipe
+from .kinds.families import Computed
+from .kinds.kind import Question
+from .recipe import RFM_MEASURES, Recipe
 
 FEATURE_PREFIX = "feature:"
 _EXPRESSIONS = get_args(Expression)
-Checked = TypeVar("Checked", CheckedForm, CheckedRule)
+Checked = TypeVar("Checked", CheckedForm, CheckedRule, CheckedGrouped)
 
 
 class RuleInvalid(ValueError):
@@ -69,6 +86,7 @@ def tag_recipe(definition: TagDefinition, schema: Schema) -> Recipe:
             return compiler.rfm(kind)
         case LifecycleKind() as kind:
             return compiler.lifecycle(kind)
+    return compiler.computed(definition.kind)
 
 
 def feature_column(form: str) -> str:
@@ -103,7 +121,8 @@ class _Compiler:
     def __init__(self, definition: TagDefinition, schema: Schema) -> None:
         self._definition = definition
         self._schema = schema
-        self._shape = Shape(definition.value_type.base, definition.value_type.multi_valued)
+        value_type = definition.value_type
+        self._shape = Shape(value_type.base, value_type.multi_valued, value_type.weighted)
         self._mentions: list[Mentions] = []
         self._warnings: list[str] = []
 
@@ -134,7 +153,8 @@ class _Compiler:
             questions[name] = checked.form
         population = kind.population or _who_bought(questions["frequency"])
         questions["population"] = self._rule("rfm.population", population)
-        return self._recipe(questions, everybody=False, listed=frozenset(rfm.CLASSES))
+        listed = frozenset(rfm.CLASSES) if kind.result is RfmResult.CLASS else None
+        return self._recipe(questions, everybody=False, listed=listed)
 
     def lifecycle(self, kind: LifecycleKind) -> Recipe:
         event = kind.purchase_event
@@ -149,6 +169,41 @@ class _Compiler:
         seen = frozenset(self._schema.names("event"))
         self._mentions.append(Mentions(frozenset(), seen, frozenset(), frozenset()))
         return self._recipe(questions, everybody=False, daily=True, listed=frozenset(lifecycle.STAGES))
+
+    def computed(self, kind: Computed) -> Recipe:
+        questions = kind.questions(self)
+        return self._recipe(questions, everybody=kind.everybody, daily=kind.daily)
+
+    # --------------------------------------------------------------------------- what kinds ask (kind.Compiler)
+
+    def value(self, field: str, text: str, wanted: ValueType | None = None) -> Expression | Condition:
+        checked = self._form(field, text)
+        if wanted is not None and checked.type != wanted:
+            raise self._fail(field, f"gives a {checked.type}, a {wanted} is needed")
+        return checked.form
+
+    def of_tags(self, field: str, text: str, wanted: ValueType) -> Expression | Condition:
+        found = self.value(field, text, wanted)
+        aggregate = next((each for each in walk(found) if isinstance(each, Aggregate)), None)
+        if aggregate is not None:
+            hint = "make the aggregate a tag of its own"
+            found_here = problem(text, aggregate.span, "arithmetic is over tags, not over events", hint)
+            raise RuleInvalid(self._definition.tag_id, field, (found_here,))
+        return found
+
+    def rule(self, field: str, text: str) -> Condition:
+        return self._rule(field, text)
+
+    def grouped(self, field: str, text: str) -> Grouped:
+        checked = _checked(self._definition.tag_id, field, lambda: check_grouped(text, self._schema))
+        return self._collected(field, checked).grouped
+
+    def event(self, field: str, name: str) -> str:
+        if self._schema.event(name) is None:
+            known = nearest(name, self._schema.names("event"))
+            raise self._fail(field, f"there is no event type '{name}'" + (f": {known}" if known else ""))
+        self._mentions.append(Mentions(frozenset(), frozenset({name}), frozenset(), frozenset()))
+        return name
 
     def _recipe(
         self,
@@ -165,14 +220,14 @@ class _Compiler:
             triggers = _triggers(questions.values(), self._schema) if stream else ()
         except ageing.AgesUnseen as error:
             raise self._fail("update", str(error)) from error
-        if definition.value_type.closed and listed is None:
+        if definition.value_type.closed and definition.value_type.options:
             listed = frozenset(each.value for each in definition.value_type.options)
         return Recipe(
             column=definition.tag_id,
             shape=self._shape,
             kind=definition.kind,
             questions=questions,
-            shapes=shapes or {name: _answer_shape(each, self._schema) for name, each in questions.items()},
+            shapes=shapes or _answer_shapes(questions, self._schema),
             everybody=everybody,
             stream=stream,
             tags=frozenset().union(*(each.tags for each in self._mentions)),
@@ -181,6 +236,7 @@ class _Compiler:
             daily=daily or any(ageing.turns_at_midnight(each) for each in questions.values()),
             triggers=triggers,
             listed=listed,
+            unknown=definition.unknown,
             warnings=tuple(self._warnings),
         )
 
@@ -218,7 +274,7 @@ def checked_rule(text: str, schema: Schema) -> CheckedRule:
 def _checked(tag_id: str, field: str, check: Callable[[], Checked]) -> Checked:
     try:
         checked = check()
-        refuse_unsupported(checked.rule if isinstance(checked, CheckedRule) else checked.form, "tags")
+        refuse_unsupported(_asked(checked), "tags")
     except RuleSyntaxError as error:
         raise RuleInvalid(tag_id, field, (error.problem,)) from error
     except RuleCheckError as error:
@@ -226,6 +282,16 @@ def _checked(tag_id: str, field: str, check: Callable[[], Checked]) -> Checked:
     except UnsupportedNode as error:
         raise RuleInvalid(tag_id, field, (Problem(str(error), 1, 1, NOWHERE),)) from error
     return checked
+
+
+def _asked(checked: CheckedForm | CheckedRule | CheckedGrouped) -> Rule | Question:
+    match checked:
+        case CheckedRule():
+            return checked.rule
+        case CheckedGrouped():
+            return checked.grouped
+        case CheckedForm():
+            return checked.form
 
 
 def _who_bought(frequency: Question) -> str:
@@ -246,7 +312,14 @@ def _triggers(questions: Iterable[Question], schema: Schema) -> tuple[Trigger, .
     return tuple(dict.fromkeys(found))
 
 
-def _answer_shape(question: Question, schema: Schema) -> Shape:
+def _answer_shapes(questions: Mapping[str, Question], schema: Schema) -> dict[str, Shape]:
+    """Of those whose answers are vectors."""
+    return {
+        name: _answer_shape(each, schema) for name, each in questions.items() if not isinstance(each, Grouped)
+    }
+
+
+def _answer_shape(question: Expression | Condition, schema: Schema) -> Shape:
     if isinstance(question, _EXPRESSIONS):
         return _shape(type_of(question, schema))
     return Shape(Kind.BOOL)

@@ -10,40 +10,49 @@ Numbers are decimal texts or plain YAML numbers, dates and moments are ISO texts
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, TypeVar
 
 from rules.evaluate.meaning import Scalar, Value
-from rules.values import Kind, decimal_text, normal_text, scaled
+from rules.values import Kind, decimal_text, normal_text
 
 from .definition import (
     AttributeKind,
     Cut,
+    Default,
     DefinitionInvalid,
     FixedCut,
     Grade,
+    HighScore,
     Layer,
     LayeredRuleKind,
     LifecycleKind,
     MeanCut,
+    NullPolicy,
     Option,
     RfmKind,
     RfmMeasure,
+    RfmResult,
     RuleLayer,
     StatisticKind,
+    Subject,
     TagDefinition,
     TagKind,
     TagValueType,
     TopCut,
+    Unknown,
     Update,
     Wording,
 )
+from .kinds.families import COMPUTED, Computed
+from .kinds.fields import number, read, write
 
 Document = dict[str, Any]
 E = TypeVar("E", bound=Enum)
 
-_KINDS = ("attribute", "statistic", "layered_rule", "rfm", "lifecycle")
+_COMPUTED: dict[str, type[Computed]] = {each.field: each for each in COMPUTED}
+KINDS = ("attribute", "statistic", "layered_rule", "rfm", "lifecycle", *_COMPUTED)
+"""The fields of a document of which it has exactly one."""
 _FIELDS = {
     "tag_id",
     "name",
@@ -57,9 +66,13 @@ _FIELDS = {
     "owner",
     "calculation",
     "purpose",
-    *_KINDS,
+    "subject",
+    "unknown",
+    "confidence",
+    *KINDS,
 }
 _BASES = {each.value: each for each in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME)}
+_MEASURE_FIELDS = ("expression", "mean", "fixed", "top_percent", "high_score", "score_bounds")
 _LIFECYCLE_FIELDS = (
     "purchase_event",
     "new_days",
@@ -69,6 +82,16 @@ _LIFECYCLE_FIELDS = (
     "loyal_count",
     "potential_days",
 )
+
+
+_DEFAULTS = {
+    "layer": Layer.BASIC.value,
+    "grade": Grade.INTERNAL.value,
+    "update": Update.STREAM.value,
+    "subject": Subject.PERSON.value,
+    "unknown": Unknown.STAYS.value,
+    "confidence": "1",
+}
 
 
 def to_document(definition: TagDefinition) -> Document:
@@ -87,12 +110,14 @@ def to_document(definition: TagDefinition) -> Document:
         "update": definition.update.value,
         "owner": definition.owner,
         "purpose": definition.purpose,
-        kind_name: kind,
+        "subject": definition.subject.value,
+        "unknown": _unknown_document(definition.unknown),
+        "confidence": decimal_text(definition.confidence),
     }
-    defaults = {"layer": Layer.BASIC.value, "grade": Grade.INTERNAL.value, "update": Update.STREAM.value}
-    return {
-        name: value for name, value in found.items() if value not in ("", {}) and value != defaults.get(name)
+    said = {
+        name: value for name, value in found.items() if value not in ("", {}) and value != _DEFAULTS.get(name)
     }
+    return {**said, kind_name: kind}
 
 
 def from_document(document: Mapping[str, Any]) -> TagDefinition:
@@ -132,9 +157,15 @@ def _type_document(value_type: TagValueType) -> Any:
         found["multi_valued"] = True
     if value_type.closed:
         found["closed"] = True
+    if value_type.weighted:
+        found["weighted"] = True
     if value_type.options:
         found["options"] = [_option_document(each) for each in value_type.options]
     return found["base"] if len(found) == 1 else found
+
+
+def _unknown_document(policy: NullPolicy) -> Any:
+    return {"default": value_text(policy.value)} if isinstance(policy, Default) else policy.value
 
 
 def _option_document(option: Option) -> Document:
@@ -165,19 +196,26 @@ def _kind_document(kind: TagKind) -> tuple[str, Document]:
             }
             if kind.population:
                 found["population"] = kind.population
+            if kind.result is not RfmResult.CLASS:
+                found["result"] = kind.result.value
             return "rfm", found
         case LifecycleKind():
             return "lifecycle", {name: getattr(kind, name) for name in _LIFECYCLE_FIELDS}
+    return kind.field, write(kind)
 
 
 def _measure_document(measure: RfmMeasure) -> Document:
+    found: Document = {"expression": measure.expression}
     match measure.cut:
-        case MeanCut():
-            return {"expression": measure.expression}
         case FixedCut(number):
-            return {"expression": measure.expression, "fixed": decimal_text(number)}
+            found["fixed"] = decimal_text(number)
         case TopCut(percent):
-            return {"expression": measure.expression, "top_percent": decimal_text(percent)}
+            found["top_percent"] = decimal_text(percent)
+        case HighScore(score):
+            found["high_score"] = score
+    if measure.score_bounds:
+        found["score_bounds"] = [decimal_text(each) for each in measure.score_bounds]
+    return found
 
 
 def value_text(value: Value) -> Any:
@@ -207,9 +245,9 @@ class _Reader:
 
     def definition(self, document: Mapping[str, Any]) -> TagDefinition:
         self._known("", document, _FIELDS)
-        kinds = [name for name in _KINDS if name in document]
+        kinds = [name for name in KINDS if name in document]
         if len(kinds) != 1:
-            raise self.fail("kind", f"needs exactly one of {', '.join(_KINDS)}, has {len(kinds)}")
+            raise self.fail("kind", f"needs exactly one of {', '.join(KINDS)}, has {len(kinds)}")
         value_type = self._type(document.get("type"))
         return TagDefinition(
             tag_id=self._tag_id,
@@ -225,7 +263,16 @@ class _Reader:
             owner=str(document.get("owner", "")),
             calculation=self._wording("calculation", document.get("calculation")),
             purpose=str(document.get("purpose", "")),
+            subject=self._enum("subject", document.get("subject", Subject.PERSON.value), Subject),
+            unknown=self._unknown(document.get("unknown", Unknown.STAYS.value), value_type),
+            confidence=self._number("confidence", document.get("confidence", 1)),
         )
+
+    def _unknown(self, given: object, value_type: TagValueType) -> NullPolicy:
+        if isinstance(given, str):
+            return self._enum("unknown", given, Unknown)
+        known = self._known("unknown", given, {"default"})
+        return Default(self._value("unknown.default", known.get("default"), value_type))
 
     def _known(self, where: str, given: object, allowed: set[str]) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):
@@ -254,7 +301,7 @@ class _Reader:
         if given is None:
             raise self.fail("type", "is missing")
         whole = {"base": given} if isinstance(given, str) else given
-        known = self._known("type", whole, {"base", "multi_valued", "closed", "options"})
+        known = self._known("type", whole, {"base", "multi_valued", "closed", "options", "weighted"})
         base = _BASES.get(str(known.get("base", "")))
         if base is None:
             raise self.fail("type.base", f"is one of {', '.join(_BASES)}")
@@ -264,6 +311,7 @@ class _Reader:
             bool(known.get("multi_valued", False)),
             bool(known.get("closed", False)),
             tuple(self._option(index, each) for index, each in enumerate(options)),
+            bool(known.get("weighted", False)),
         )
 
     def _option(self, index: int, given: object) -> Option:
@@ -289,7 +337,11 @@ class _Reader:
             "rfm": self._rfm,
             "lifecycle": self._lifecycle,
         }
-        return readers[name](given, value_type)
+        if name in readers:
+            return readers[name](given, value_type)
+        if isinstance(given, str):
+            given = {"expression": given}
+        return read(_COMPUTED[name], {} if given is None else given, name, self.fail)
 
     def _attribute(self, given: Any, _: TagValueType) -> TagKind:
         if isinstance(given, str):
@@ -315,16 +367,17 @@ class _Reader:
         return LayeredRuleKind(tuple(layers), otherwise)
 
     def _rfm(self, given: Any, _: TagValueType) -> TagKind:
-        known = self._known("rfm", given, {"recency", "frequency", "monetary", "population"})
+        known = self._known("rfm", given, {"recency", "frequency", "monetary", "population", "result"})
         recency, frequency, monetary = (
             self._measure(f"rfm.{name}", known.get(name)) for name in ("recency", "frequency", "monetary")
         )
-        return RfmKind(recency, frequency, monetary, str(known.get("population", "")))
+        result = self._enum("rfm.result", known.get("result", RfmResult.CLASS.value), RfmResult)
+        return RfmKind(recency, frequency, monetary, str(known.get("population", "")), result)
 
     def _measure(self, where: str, given: object) -> RfmMeasure:
         if isinstance(given, str):
             return RfmMeasure(given)
-        known = self._known(where, given, {"expression", "mean", "fixed", "top_percent"})
+        known = self._known(where, given, set(_MEASURE_FIELDS))
         cuts: list[Cut] = []
         if known.get("mean"):
             cuts.append(MeanCut())
@@ -332,18 +385,27 @@ class _Reader:
             cuts.append(FixedCut(self._number(f"{where}.fixed", known["fixed"])))
         if "top_percent" in known:
             cuts.append(TopCut(self._number(f"{where}.top_percent", known["top_percent"])))
+        if "high_score" in known:
+            cuts.append(HighScore(self._whole(f"{where}.high_score", known["high_score"])))
         if len(cuts) > 1:
-            raise self.fail(where, "has more than one of mean, fixed, top_percent")
-        return RfmMeasure(str(known.get("expression", "")), cuts[0] if cuts else MeanCut())
+            raise self.fail(where, "has more than one of mean, fixed, top_percent, high_score")
+        bounds = self._sequence(f"{where}.score_bounds", known.get("score_bounds", ()))
+        return RfmMeasure(
+            str(known.get("expression", "")),
+            cuts[0] if cuts else MeanCut(),
+            tuple(self._number(f"{where}.score_bounds[{index}]", each) for index, each in enumerate(bounds)),
+        )
+
+    def _whole(self, field: str, given: object) -> int:
+        if not isinstance(given, int) or isinstance(given, bool):
+            raise self.fail(field, "must be a whole number")
+        return given
 
     def _lifecycle(self, given: Any, _: TagValueType) -> TagKind:
         known = self._known("lifecycle", given or {}, set(_LIFECYCLE_FIELDS))
         numbers = {}
         for name in _LIFECYCLE_FIELDS[1:]:
-            value = known.get(name, getattr(LifecycleKind(), name))
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise self.fail(f"lifecycle.{name}", "must be a whole number")
-            numbers[name] = value
+            numbers[name] = self._whole(f"lifecycle.{name}", known.get(name, getattr(LifecycleKind(), name)))
         return LifecycleKind(str(known.get("purchase_event", "order_paid")), **numbers)
 
     def _value(self, field: str, given: object, value_type: TagValueType) -> Value:
@@ -368,10 +430,7 @@ class _Reader:
         raise self.fail(field, f"is not a {base.value}: {given!r}")
 
     def _number(self, field: str, given: object) -> int:
-        try:
-            return scaled(format(Decimal(str(given)), "f"))
-        except (InvalidOperation, ValueError):
-            raise self.fail(field, f"is not a number with at most four decimals: {given!r}") from None
+        return number(given, field, self.fail)
 
     def _time(self, field: str, given: str, base: Kind) -> Scalar:
         try:

@@ -6,45 +6,47 @@ decision is the same code, so stream and batch can only differ where the evaluat
 equal.
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from rules.evaluate.meaning import Value
-from rules.tree import Condition, Expression
-from rules.windows import CalendarSettings
 
 from . import lifecycle, rfm
 from .ageing import Trigger
-from .columns import Bools, Shape, Vector
-from .definition import LayeredRuleKind, LifecycleKind, RfmKind, TagKind
+from .columns import Bools, Ints, Shape, Vector
+from .cuts import Cuts, RfmCuts
+from .definition import (
+    AttributeKind,
+    Default,
+    LayeredRuleKind,
+    LifecycleKind,
+    NullPolicy,
+    RfmKind,
+    StatisticKind,
+    TagKind,
+    Unknown,
+)
+from .kinds.kind import Answer, Question, truths, vector
 from .lifecycle import Histories
+from .moment import Moment
+from .weighted import WeightedTexts
 
-Question: TypeAlias = Expression | Condition
 RFM_MEASURES = ("recency", "frequency", "monetary")
 SEEN = "seen"
 """The answer that no question asks for: the time of the person's latest event of any type."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When values are asked for: `as_of` and the tenant's calendar."""
-
-    as_of: dt.datetime
-    calendar: CalendarSettings
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """How one column is computed.
 
-    questions  by name; their answers are vectors of the shapes in `shapes`
+    questions  by name; their answers are vectors of the shapes in `shapes`, those of grouped ones are groups
     everybody  whether anonymous persons have values too, or only known ones
     daily      whether a value may change at the tenant's midnight
     listed     the texts allowed in a closed list; others are unknown
+    unknown    what stands where the decision gives no value
     """
 
     column: str
@@ -60,6 +62,7 @@ class Recipe:
     daily: bool = False
     triggers: tuple[Trigger, ...] = ()
     listed: frozenset[str] | None = None
+    unknown: NullPolicy = Unknown.STAYS
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -69,73 +72,131 @@ class Recipe:
 
     @property
     def has_cuts(self) -> bool:
-        return isinstance(self.kind, RfmKind)
+        """Whether publishing runs freeze something of the population for it."""
+        match self.kind:
+            case RfmKind():
+                return True
+            case AttributeKind() | StatisticKind() | LayeredRuleKind() | LifecycleKind():
+                return False
+        return self.kind.has_cuts
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the decision needs the values that are stored."""
+        return self.unknown is Unknown.KEEPS
 
     def decide(
-        self, answers: Mapping[str, Vector], known: Bools, moment: Moment, cuts: rfm.Cuts | None
+        self,
+        answers: Mapping[str, Answer],
+        known: Bools,
+        moment: Moment,
+        cuts: Cuts | None,
+        stored: Vector | None = None,
     ) -> Vector:
-        """The value of each person from the answers; `known`: who is a known person, not an anonymous one."""
+        """The value of each person from the answers; `known`: who is a known person, not an anonymous one. `stored`:
+        what is known so far, of a column that keeps it."""
+        found = self._decided(answers, moment, cuts)
+        may = np.ones(len(known), np.bool_) if self.everybody else known
+        found = Vector(found.known & may, found.data)
+        if self.listed is not None:
+            found = _restricted(found, self.listed, self.shape)
+        if stored is not None and self.keeps:
+            return _filled(found, ~found.known & stored.known & may, stored.data)
+        if isinstance(self.unknown, Default):
+            default = Vector.of([self.unknown.value], self.shape)
+            lacking = ~found.known & may
+            return _filled(found, lacking, default.data[np.zeros(len(lacking), np.int64)])
+        return found
+
+    def _decided(self, answers: Mapping[str, Answer], moment: Moment, cuts: Cuts | None) -> Vector:
         match self.kind:
+            case AttributeKind() | StatisticKind():
+                return vector(answers, "value")
             case LayeredRuleKind() as layered:
-                found = _first_layer(layered, answers, self.shape)
-            case RfmKind():
-                found = _rfm_class(answers, cuts)
+                return _first_layer(layered, answers, self.shape)
+            case RfmKind() as kind:
+                return _rfm_result(kind, answers, cuts, self.shape)
             case LifecycleKind() as kind:
-                found = _stage(kind, answers, moment)
-            case _:
-                found = answers["value"]
-        has = found.known if self.everybody else found.known & known
-        if self.listed is not None and not self.shape.multi_valued:
-            has = has & np.array([each in self.listed for each in found.data.tolist()], np.bool_)
-        return Vector(has, found.data)
+                return _stage(kind, answers, moment)
+        return self.kind.decide(answers, self.shape, moment, cuts)
 
-    def freeze(self, answers: Mapping[str, Vector], known: Bools) -> rfm.Cuts | None:
-        """The cuts of an RFM tag over a whole population."""
-        assert isinstance(self.kind, RfmKind)
-        has = _rfm_population(answers) & known
-        recency, frequency, monetary = (answers[name].data[has].astype(np.int64) for name in RFM_MEASURES)
-        return rfm.freeze(self.kind, recency, frequency, monetary)
+    def freeze(self, answers: Mapping[str, Answer], known: Bools) -> Cuts | None:
+        """The cuts of a whole population; None when it is empty. Of a recipe that has any."""
+        match self.kind:
+            case RfmKind() as kind:
+                has = _rfm_population(answers) & known
+                return rfm.freeze(kind, *_measures(answers, has))
+            case AttributeKind() | StatisticKind() | LayeredRuleKind() | LifecycleKind():
+                raise AssertionError("a kind without cuts freezes nothing")
+        return self.kind.freeze(answers, known)
 
 
-def _first_layer(layered: LayeredRuleKind, answers: Mapping[str, Vector], shape: Shape) -> Vector:
+def _filled(found: Vector, lacking: Bools, data: npt.NDArray[np.object_] | npt.NDArray[np.int64]) -> Vector:
+    merged = found.data.copy()
+    merged[lacking] = data[lacking]
+    return Vector(found.known | lacking, merged)
+
+
+def _restricted(found: Vector, listed: frozenset[str], shape: Shape) -> Vector:
+    """Without the texts that the list does not have; a list without any left is unknown."""
+    if not shape.multi_valued:
+        return Vector(
+            found.known & np.array([each in listed for each in found.data.tolist()], np.bool_), found.data
+        )
+    kept: list[Value | None] = []
+    for known, each in zip(found.known.tolist(), found.data.tolist(), strict=True):
+        if not known:
+            kept.append(None)
+        elif isinstance(each, WeightedTexts):
+            kept.append(each.only(listed))
+        else:
+            kept.append(tuple(text for text in each if text in listed))
+    return Vector.of(kept, shape)
+
+
+def _measures(answers: Mapping[str, Answer], has: Bools) -> tuple[Ints, Ints, Ints]:
+    recency, frequency, monetary = (vector(answers, name).data[has].astype(np.int64) for name in RFM_MEASURES)
+    return recency, frequency, monetary
+
+
+def _first_layer(layered: LayeredRuleKind, answers: Mapping[str, Answer], shape: Shape) -> Vector:
     """The value of the first layer that holds, else the value for none."""
     outcomes: list[Value | None] = [each.then for each in layered.layers]
     outcomes.append(layered.otherwise)
-    holding = [answers[f"layer{index}"].data.astype(np.bool_) for index in range(len(layered.layers))]
+    holding = [truths(answers, f"layer{index}") for index in range(len(layered.layers))]
     chosen = np.select(holding, range(len(holding)), len(holding))
     pool = Vector.of(outcomes, shape)
     return Vector(pool.known[chosen], pool.data[chosen])
 
 
-def _rfm_population(answers: Mapping[str, Vector]) -> Bools:
+def _rfm_population(answers: Mapping[str, Answer]) -> Bools:
     """Who is asked and has all three measures."""
-    found = answers["population"].data.astype(np.bool_)
+    found = truths(answers, "population")
     for name in RFM_MEASURES:
-        found = found & answers[name].known
+        found = found & vector(answers, name).known
     return found
 
 
-def _rfm_class(answers: Mapping[str, Vector], cuts: rfm.Cuts | None) -> Vector:
-    """Before the first run has frozen cuts nobody has a class."""
+def _rfm_result(kind: RfmKind, answers: Mapping[str, Answer], cuts: Cuts | None, shape: Shape) -> Vector:
+    """Before the first run has frozen cuts nobody has a class or a score."""
     has = _rfm_population(answers)
-    found: npt.NDArray[np.object_] = np.full(len(has), "", object)
-    if cuts is None:
-        return Vector(np.zeros(len(has), np.bool_), found)
-    recency, frequency, monetary = (answers[name].data[has].astype(np.int64) for name in RFM_MEASURES)
-    found[has] = rfm.classify(cuts, recency, frequency, monetary)
+    if not isinstance(cuts, RfmCuts):
+        return Vector.unknown(len(has), shape)
+    found = Vector.unknown(len(has), shape).data
+    found[has] = rfm.results(kind, cuts, *_measures(answers, has))
     return Vector(has, found)
 
 
-def _stage(kind: LifecycleKind, answers: Mapping[str, Vector], moment: Moment) -> Vector:
-    count = len(answers["first"].known)
+def _stage(kind: LifecycleKind, answers: Mapping[str, Answer], moment: Moment) -> Vector:
+    first, last, latest = (vector(answers, name) for name in ("first", "last", SEEN))
     facts = Histories(
-        bought=answers["first"].known,
-        first=answers["first"].data,
-        last=answers["last"].data,
-        year_count=answers["year_count"].data,
-        seen=answers[SEEN].known,
-        latest=answers[SEEN].data,
+        bought=first.known,
+        first=first.data,
+        last=last.data,
+        year_count=vector(answers, "year_count").data,
+        seen=latest.known,
+        latest=latest.data,
     )
     today = moment.calendar.day_of(moment.as_of)
     since = lifecycle.thresholds(kind, [today], moment.calendar)
-    return Vector(np.ones(count, np.bool_), lifecycle.stages(kind, facts, since))
+    return Vector(np.ones(len(first.known), np.bool_), lifecycle.stages(kind, facts, since))

@@ -1,17 +1,20 @@
-"""RFM: everyone who paid is high or low in recency, frequency and monetary value: one of eight classes.
+"""RFM: everyone who paid is high or low in recency, frequency and monetary value: one of eight classes; and has a score
+from 1 to 5 in each.
 
-Where high begins is frozen by each publishing run from its population, as fixed-point numbers; the stream
-uses the latest frozen cuts, so a person's class is a function of the person's events and the cuts.
+Where high begins, and the numbers between scores, are frozen by each publishing run from its population, as fixed-point
+numbers; the stream uses the latest frozen cuts, so a person's result is a function of the person's events and the cuts.
+
+A score is 1 and one more for each of four numbers that the measure is above (for recency, below). Without stated
+numbers these are the population's fifths: the k-th worst of n, k = n / 5, 2 n / 5 ... rounded up.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from rules.values import SCALE, average
 
 from .columns import Bools, Ints
-from .definition import Cut, FixedCut, MeanCut, RfmKind, TopCut
+from .cuts import RfmCuts, Threshold
+from .definition import SCORES, Cut, FixedCut, HighScore, MeanCut, RfmKind, RfmMeasure, RfmResult, TopCut
 
 # By (recency, frequency, monetary), high or low: 4 * r + 2 * f + m.
 CLASSES = (
@@ -26,35 +29,50 @@ CLASSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """High is beyond `number` (scaled), or at it too when `inclusive`."""
-
-    number: int
-    inclusive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cuts:
-    """Frozen by a run. For recency beyond is below: fewer days are better."""
-
-    recency: Threshold
-    frequency: Threshold
-    monetary: Threshold
-
-
-def freeze(kind: RfmKind, recency: Ints, frequency: Ints, monetary: Ints) -> Cuts | None:
+def freeze(kind: RfmKind, recency: Ints, frequency: Ints, monetary: Ints) -> RfmCuts | None:
     """The cuts of a population, one slot per person, all measures known; None when it is empty."""
     if not len(recency):
         return None
-    return Cuts(
-        _threshold(kind.recency.cut, recency, low_is_best=True),
-        _threshold(kind.frequency.cut, frequency, low_is_best=False),
-        _threshold(kind.monetary.cut, monetary, low_is_best=False),
+    low = (True, False, False)
+    measured = list(zip(kind.measures, (recency, frequency, monetary), low, strict=True))
+    scales = [_scale(kind, *each) for each in measured]
+    first, second, third = (
+        _threshold(measure.cut, numbers, scale, low_is_best=low_is_best)
+        for (measure, numbers, low_is_best), scale in zip(measured, scales, strict=True)
     )
+    return RfmCuts(first, second, third, (scales[0], scales[1], scales[2]))
 
 
-def classify(cuts: Cuts, recency: Ints, frequency: Ints, monetary: Ints) -> npt.NDArray[np.object_]:
+def results(
+    kind: RfmKind, cuts: RfmCuts, recency: Ints, frequency: Ints, monetary: Ints
+) -> npt.NDArray[np.object_] | Ints:
+    """What the definition asks for of each person: texts, or numbers scaled by 10^4."""
+    if kind.result is RfmResult.CLASS:
+        return classify(cuts, recency, frequency, monetary)
+    scores = (
+        score(cuts.scales[0], recency, low_is_best=True),
+        score(cuts.scales[1], frequency, low_is_best=False),
+        score(cuts.scales[2], monetary, low_is_best=False),
+    )
+    match kind.result:
+        case RfmResult.SCORES:
+            digits = (100 * scores[0] + 10 * scores[1] + scores[2]).tolist()
+            return np.array([str(each) for each in digits], object)
+        case RfmResult.TOTAL:
+            return (scores[0] + scores[1] + scores[2]) * SCALE
+    order = (RfmResult.RECENCY_SCORE, RfmResult.FREQUENCY_SCORE, RfmResult.MONETARY_SCORE)
+    return scores[order.index(kind.result)] * SCALE
+
+
+def score(scale: tuple[int, ...], numbers: Ints, *, low_is_best: bool) -> Ints:
+    """1 to 5; `scale` from the worst to the best."""
+    found = np.ones(len(numbers), np.int64)
+    for bound in scale:
+        found += numbers < bound if low_is_best else numbers > bound
+    return found
+
+
+def classify(cuts: RfmCuts, recency: Ints, frequency: Ints, monetary: Ints) -> npt.NDArray[np.object_]:
     """The class of each person."""
     index = (
         4 * _high(cuts.recency, recency, low_is_best=True).astype(np.int64)
@@ -65,7 +83,17 @@ def classify(cuts: Cuts, recency: Ints, frequency: Ints, monetary: Ints) -> npt.
     return found
 
 
-def _threshold(cut: Cut, numbers: Ints, *, low_is_best: bool) -> Threshold:
+def _scale(kind: RfmKind, measure: RfmMeasure, numbers: Ints, low_is_best: bool) -> tuple[int, ...]:
+    """The four numbers between scores, from the worst; () when no score is asked for."""
+    if not kind.scores:
+        return ()
+    if measure.score_bounds:
+        return measure.score_bounds[::-1] if low_is_best else measure.score_bounds
+    worst = np.sort(numbers)[::-1] if low_is_best else np.sort(numbers)
+    return tuple(int(worst[-(-part * len(worst) // SCORES) - 1]) for part in range(1, SCORES))
+
+
+def _threshold(cut: Cut, numbers: Ints, scale: tuple[int, ...], *, low_is_best: bool) -> Threshold:
     match cut:
         case FixedCut(number):
             return Threshold(number)
@@ -77,6 +105,8 @@ def _threshold(cut: Cut, numbers: Ints, *, low_is_best: bool) -> Threshold:
             best = np.sort(numbers) if low_is_best else np.sort(numbers)[::-1]
             count = -(-percent * len(numbers) // (100 * SCALE))  # rounded up: somebody is always best
             return Threshold(int(best[min(max(count, 1), len(best)) - 1]), inclusive=True)
+        case HighScore(score=least):
+            return Threshold(scale[least - 2])
 
 
 def _high(threshold: Threshold, numbers: Ints, *, low_is_best: bool) -> Bools:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
 )
 
 
@@ -65,6 +66,7 @@ def _values(metadata: MetaData) -> None:
         Column("column_name", Text, primary_key=True),
         Column("base", Text, nullable=False),
         Column("multi_valued", Boolean, nullable=False),
+        Column("weighted", Boolean, nullable=False, server_default=false()),
         sqlite_with_rowid=False,
     )
     Table(

@@ -6,13 +6,12 @@ from collections.abc import Collection, Hashable
 
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
+from tagging.domain import cuts as frozen
 from tagging.domain.columns import microseconds, moment_of
+from tagging.domain.cuts import Cuts
 from tagging.domain.document import from_document, to_document
 from tagging.domain.plan import Tag
-from tagging.domain.rfm import Cuts, Threshold
 from tagging.store.tag_ports import FrozenCuts
-
-_MEASURES = ("recency", "frequency", "monetary")
 
 
 class SqlTagCatalogue:
@@ -91,7 +90,7 @@ class SqlCutStore:
         ).one_or_none()
         if row is None:
             return None
-        return FrozenCuts(row[0], row[1], row[2], moment_of(row[3]), _cuts(json.loads(row[4])))
+        return FrozenCuts(row[0], row[1], row[2], moment_of(row[3]), frozen.from_document(json.loads(row[4])))
 
     def add(
         self,
@@ -108,19 +107,14 @@ class SqlCutStore:
             "SELECT coalesce(max(number), 0) + 1 FROM cut WHERE tenant = ? AND tag_id = ?",
             (tenant, tag_id),
         ).scalar_one()
-        thresholds = {name: [getattr(cuts, name).number, getattr(cuts, name).inclusive] for name in _MEASURES}
+        document = json.dumps(frozen.to_document(cuts), ensure_ascii=False)
         execute(
             connection,
             "INSERT INTO cut (tenant, tag_id, number, version, run_id, as_of_us, thresholds) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (tenant, tag_id, number, version, run_id, microseconds(as_of), json.dumps(thresholds)),
+            (tenant, tag_id, number, version, run_id, microseconds(as_of), document),
         )
         return FrozenCuts(number, version, run_id, as_of, cuts)
 
     def drop(self, connection: Connection, tenant: str, tag_id: str) -> None:
         execute(connection, "DELETE FROM cut WHERE tenant = ? AND tag_id = ?", (tenant, tag_id))
-
-
-def _cuts(thresholds: dict[str, tuple[int, bool]]) -> Cuts:
-    recency, frequency, monetary = (Threshold(*thresholds[name]) for name in _MEASURES)
-    return Cuts(recency, frequency, monetary)

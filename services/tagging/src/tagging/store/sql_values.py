@@ -22,6 +22,7 @@ from tagging.domain.columns import (
     scalar_code,
     texts_of,
 )
+from tagging.domain.weighted import codes_of, text_code, weighted
 from tagging.store import sql_texts
 from tagging.store.block_files import Block, BlockFiles
 from tagging.store.sql_lists import pieces
@@ -51,10 +52,11 @@ class SqlTagValues:
     def columns(self, connection: Connection, tenant: str) -> dict[str, Shape]:
         rows = execute(
             connection,
-            "SELECT column_name, base, multi_valued FROM value_column WHERE tenant = ? ORDER BY column_name",
+            "SELECT column_name, base, multi_valued, weighted FROM value_column WHERE tenant = ? "
+            "ORDER BY column_name",
             (tenant,),
         )
-        return {row[0]: Shape(Kind(row[1]), bool(row[2])) for row in rows}
+        return {row[0]: Shape(Kind(row[1]), bool(row[2]), bool(row[3])) for row in rows}
 
     def declare(self, connection: Connection, tenant: str, column: str, shape: Shape) -> None:
         known = self.columns(connection, tenant).get(column)
@@ -64,8 +66,8 @@ class SqlTagValues:
             self.drop(connection, tenant, column)
         execute(
             connection,
-            "INSERT INTO value_column (tenant, column_name, base, multi_valued) VALUES (?, ?, ?, ?)",
-            (tenant, column, shape.base.value, shape.multi_valued),
+            "INSERT INTO value_column (tenant, column_name, base, multi_valued, weighted) VALUES (?, ?, ?, ?, ?)",
+            (tenant, column, shape.base.value, shape.multi_valued, shape.weighted),
         )
 
     def drop(self, connection: Connection, tenant: str, column: str) -> None:
@@ -152,7 +154,8 @@ class SqlTagValues:
         content = _block(new, {each: at for each, at in streamed.items() if each in stays})
         self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         everybody = np.union1d(current.persons, new.persons)
-        old, now = current.only(everybody), new.only(everybody)
+        # To others a weighted list is its texts: they are told when those change.
+        old, now = current.only(everybody).plain(shape), new.only(everybody).plain(shape)
         different = changed(old, now)
         old, now = old.take(different), now.take(different)
         texts: dict[int, str] = {}
@@ -173,6 +176,13 @@ class SqlTagValues:
     def read_block(
         self, connection: Connection, tenant: str, column: str, block: int
     ) -> tuple[Coded, dt.datetime | None]:
+        coded, as_of = self._read_block(connection, tenant, column, block)
+        return coded.plain(self.columns(connection, tenant)[column]), as_of
+
+    def _read_block(
+        self, connection: Connection, tenant: str, column: str, block: int
+    ) -> tuple[Coded, dt.datetime | None]:
+        """As `read_block`, with the weights of weighted lists."""
         present, delta, _ = self._present(connection, tenant, column, block)
         named = self._manifest(connection, tenant, column).get(block)
         return present.coded.overlaid(delta).known(), moment_of(named[1]) if named else None
@@ -186,7 +196,7 @@ class SqlTagValues:
         values: list[Value | None] = []
         texts = self.texts(connection, tenant, column) if shape.base is Kind.TEXT else {}
         for block in self.blocks(connection, tenant, column):
-            coded, _ = self.read_block(connection, tenant, column, block)
+            coded, _ = self._read_block(connection, tenant, column, block)
             persons.append(coded.persons)
             values += [decode(codes, shape, texts) for codes in coded.rows().values()]
         return np.concatenate(persons), Vector.of(values, shape)
@@ -339,6 +349,8 @@ class SqlTagValues:
         if shape.base is not Kind.TEXT:
             return {}
         codes = {code for each, _, _ in coded for code in each}
+        if shape.weighted:
+            codes = {text_code(each) for each in codes}
         return sql_texts.texts_of(connection, tenant, column, codes)
 
     def _encode(
@@ -356,6 +368,8 @@ class SqlTagValues:
         if shape.base is Kind.TEXT:
             texts = {str(text) for each in listed.values() for text in each}
             codes = sql_texts.codes_of(connection, tenant, column, texts)
+            if shape.weighted:
+                return Coded.of({person: codes_of(weighted(each), codes) for person, each in listed.items()})
             return Coded.of({person: [codes[str(text)] for text in each] for person, each in listed.items()})
         code = scalar_code(shape.base)
         return Coded.of({person: [code(scalar) for scalar in each] for person, each in listed.items()})

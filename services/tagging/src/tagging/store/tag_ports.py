@@ -15,8 +15,8 @@ from rules.values import Kind
 from servicekit.changelog import Entry
 from sqlalchemy import Connection
 from tagging.domain.columns import Coded, Ints, Shape, Vector
+from tagging.domain.cuts import Cuts
 from tagging.domain.plan import Tag
-from tagging.domain.rfm import Cuts
 
 # ----------------------------------------------------------------------------------------------- catalogue
 
@@ -155,7 +155,8 @@ class TagValues(Protocol):
     def read_block(
         self, connection: Connection, tenant: str, column: str, block: int
     ) -> tuple[Coded, dt.datetime | None]:
-        """The known values of a block, delta included, and the moment of its run (None: only the stream)."""
+        """The known values of a block, delta included, and the moment of its run (None: only the stream). Of a
+        weighted list the codes of its texts alone."""
         ...
 
     def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
@@ -355,7 +356,8 @@ class TagEntries(Protocol):
     def values(self, tenant: str, person_id: int, values: Mapping[str, Value | None]) -> Entry: ...
 
     def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
-        """One entry or more, each below a bounded size; none when nothing changed."""
+        """One entry or more, each below a bounded size. When no value changed, of a tag one that says that the block is
+        of another moment, of a feature none."""
         ...
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry: ...

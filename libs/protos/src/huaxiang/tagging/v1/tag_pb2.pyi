@@ -81,6 +81,42 @@ TAG_GRADE_SENSITIVE: TagGrade.ValueType  # 4
 """Named people only."""
 Global___TagGrade: _TypeAlias = TagGrade  # noqa: Y015
 
+class _TagSubject:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TagSubjectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagSubject.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAG_SUBJECT_UNSPECIFIED: _TagSubject.ValueType  # 0
+    """Not said: person."""
+    TAG_SUBJECT_PERSON: _TagSubject.ValueType  # 1
+    """A person."""
+    TAG_SUBJECT_ITEM: _TagSubject.ValueType  # 2
+    """Reserved; refused."""
+    TAG_SUBJECT_STORE: _TagSubject.ValueType  # 3
+    """Reserved; refused."""
+    TAG_SUBJECT_HOUSEHOLD: _TagSubject.ValueType  # 4
+    """Reserved; refused."""
+    TAG_SUBJECT_DEVICE: _TagSubject.ValueType  # 5
+    """Reserved; refused."""
+
+class TagSubject(_TagSubject, metaclass=_TagSubjectEnumTypeWrapper):
+    """What a tag is about."""
+
+TAG_SUBJECT_UNSPECIFIED: TagSubject.ValueType  # 0
+"""Not said: person."""
+TAG_SUBJECT_PERSON: TagSubject.ValueType  # 1
+"""A person."""
+TAG_SUBJECT_ITEM: TagSubject.ValueType  # 2
+"""Reserved; refused."""
+TAG_SUBJECT_STORE: TagSubject.ValueType  # 3
+"""Reserved; refused."""
+TAG_SUBJECT_HOUSEHOLD: TagSubject.ValueType  # 4
+"""Reserved; refused."""
+TAG_SUBJECT_DEVICE: TagSubject.ValueType  # 5
+"""Reserved; refused."""
+Global___TagSubject: _TypeAlias = TagSubject  # noqa: Y015
+
 class _BaseType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -141,6 +177,70 @@ LIST_OPENNESS_CLOSED: ListOpenness.ValueType  # 2
 """Only the options; a rule that names another value is refused."""
 Global___ListOpenness: _TypeAlias = ListOpenness  # noqa: Y015
 
+class _RfmResult:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RfmResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RfmResult.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RFM_RESULT_UNSPECIFIED: _RfmResult.ValueType  # 0
+    """Not said: the class."""
+    RFM_RESULT_CLASS: _RfmResult.ValueType  # 1
+    """One of the eight classes, a text."""
+    RFM_RESULT_SCORES: _RfmResult.ValueType  # 2
+    """The three scores as digits, recency first: the text 543."""
+    RFM_RESULT_TOTAL: _RfmResult.ValueType  # 3
+    """The sum of the three scores, a number from 3 to 15."""
+    RFM_RESULT_RECENCY_SCORE: _RfmResult.ValueType  # 4
+    """The score of recency, a number from 1 to 5; 5 is the most recent."""
+    RFM_RESULT_FREQUENCY_SCORE: _RfmResult.ValueType  # 5
+    """The score of frequency."""
+    RFM_RESULT_MONETARY_SCORE: _RfmResult.ValueType  # 6
+    """The score of monetary value."""
+
+class RfmResult(_RfmResult, metaclass=_RfmResultEnumTypeWrapper):
+    """What the value of an RFM tag is."""
+
+RFM_RESULT_UNSPECIFIED: RfmResult.ValueType  # 0
+"""Not said: the class."""
+RFM_RESULT_CLASS: RfmResult.ValueType  # 1
+"""One of the eight classes, a text."""
+RFM_RESULT_SCORES: RfmResult.ValueType  # 2
+"""The three scores as digits, recency first: the text 543."""
+RFM_RESULT_TOTAL: RfmResult.ValueType  # 3
+"""The sum of the three scores, a number from 3 to 15."""
+RFM_RESULT_RECENCY_SCORE: RfmResult.ValueType  # 4
+"""The score of recency, a number from 1 to 5; 5 is the most recent."""
+RFM_RESULT_FREQUENCY_SCORE: RfmResult.ValueType  # 5
+"""The score of frequency."""
+RFM_RESULT_MONETARY_SCORE: RfmResult.ValueType  # 6
+"""The score of monetary value."""
+Global___RfmResult: _TypeAlias = RfmResult  # noqa: Y015
+
+class _PreferenceOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PreferenceOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PreferenceOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PREFERENCE_ORDER_UNSPECIFIED: _PreferenceOrder.ValueType  # 0
+    """Not said: the share."""
+    PREFERENCE_ORDER_SHARE: _PreferenceOrder.ValueType  # 1
+    """The share of the person's total."""
+    PREFERENCE_ORDER_TGI: _PreferenceOrder.ValueType  # 2
+    """The index against the population."""
+
+class PreferenceOrder(_PreferenceOrder, metaclass=_PreferenceOrderEnumTypeWrapper):
+    """What ranks preferences."""
+
+PREFERENCE_ORDER_UNSPECIFIED: PreferenceOrder.ValueType  # 0
+"""Not said: the share."""
+PREFERENCE_ORDER_SHARE: PreferenceOrder.ValueType  # 1
+"""The share of the person's total."""
+PREFERENCE_ORDER_TGI: PreferenceOrder.ValueType  # 2
+"""The index against the population."""
+Global___PreferenceOrder: _TypeAlias = PreferenceOrder  # noqa: Y015
+
 class _TagUpdate:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -164,6 +264,50 @@ TAG_UPDATE_STREAM: TagUpdate.ValueType  # 1
 TAG_UPDATE_RUN: TagUpdate.ValueType  # 2
 """By runs only."""
 Global___TagUpdate: _TypeAlias = TagUpdate  # noqa: Y015
+
+class _TagState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TagStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAG_STATE_UNSPECIFIED: _TagState.ValueType  # 0
+    """Never sent; in filters refused."""
+    TAG_STATE_DRAFT: _TagState.ValueType  # 1
+    """Somebody writes its definition; nothing is in force."""
+    TAG_STATE_IN_REVIEW: _TagState.ValueType  # 2
+    """The definition waits for a reviewer."""
+    TAG_STATE_APPROVED: _TagState.ValueType  # 3
+    """A reviewer found it right; it waits to be activated."""
+    TAG_STATE_ACTIVE: _TagState.ValueType  # 4
+    """In force: computed, readable, allowed in rules."""
+    TAG_STATE_DEPRECATED: _TagState.ValueType  # 5
+    """In force, but on its way out."""
+    TAG_STATE_RETIRED: _TagState.ValueType  # 6
+    """Out of force: no values; a rule that names it is refused with the replacement."""
+    TAG_STATE_DELETED: _TagState.ValueType  # 7
+    """In the recycle bin for 30 days."""
+
+class TagState(_TagState, metaclass=_TagStateEnumTypeWrapper):
+    """Where a tag stands in its life."""
+
+TAG_STATE_UNSPECIFIED: TagState.ValueType  # 0
+"""Never sent; in filters refused."""
+TAG_STATE_DRAFT: TagState.ValueType  # 1
+"""Somebody writes its definition; nothing is in force."""
+TAG_STATE_IN_REVIEW: TagState.ValueType  # 2
+"""The definition waits for a reviewer."""
+TAG_STATE_APPROVED: TagState.ValueType  # 3
+"""A reviewer found it right; it waits to be activated."""
+TAG_STATE_ACTIVE: TagState.ValueType  # 4
+"""In force: computed, readable, allowed in rules."""
+TAG_STATE_DEPRECATED: TagState.ValueType  # 5
+"""In force, but on its way out."""
+TAG_STATE_RETIRED: TagState.ValueType  # 6
+"""Out of force: no values; a rule that names it is refused with the replacement."""
+TAG_STATE_DELETED: TagState.ValueType  # 7
+"""In the recycle bin for 30 days."""
+Global___TagState: _TypeAlias = TagState  # noqa: Y015
 
 class _TagValueSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -208,6 +352,17 @@ class TagDefinition(_message.Message):
     LAYERED_RULE_FIELD_NUMBER: _builtins.int
     RFM_FIELD_NUMBER: _builtins.int
     LIFECYCLE_FIELD_NUMBER: _builtins.int
+    TOP_N_FIELD_NUMBER: _builtins.int
+    BANDS_FIELD_NUMBER: _builtins.int
+    ARITHMETIC_FIELD_NUMBER: _builtins.int
+    PREFERENCE_FIELD_NUMBER: _builtins.int
+    USER_STATE_FIELD_NUMBER: _builtins.int
+    SCENE_GROUP_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    AIPL_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     UPDATE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CALCULATION_FIELD_NUMBER: _builtins.int
@@ -222,6 +377,12 @@ class TagDefinition(_message.Message):
     """Who may read it."""
     brand: _builtins.str
     """The brand it belongs to; empty is the group."""
+    subject: Global___TagSubject.ValueType
+    """What it is about; only persons so far, the others are reserved and refused."""
+    confidence: _builtins.int
+    """How certain its values are, 0 to 10,000 (1.0); 10,000 when absent. The confidence of a value is this times what
+    its kind tells of the person, half to even.
+    """
     update: Global___TagUpdate.ValueType
     """When it is computed."""
     owner: _builtins.str
@@ -263,6 +424,42 @@ class TagDefinition(_message.Message):
         """The one stage of the customer's life."""
 
     @_builtins.property
+    def top_n(self) -> Global___TopNTag:
+        """The values that a person has most of."""
+
+    @_builtins.property
+    def bands(self) -> Global___BandsTag:
+        """A number put into bands."""
+
+    @_builtins.property
+    def arithmetic(self) -> Global___ArithmeticTag:
+        """A calculation over other tags."""
+
+    @_builtins.property
+    def preference(self) -> Global___PreferenceTag:
+        """What a person turns to, often enough and more than others do."""
+
+    @_builtins.property
+    def user_state(self) -> Global___UserStateTag:
+        """How close a person is, against the person's own cycle."""
+
+    @_builtins.property
+    def scene_group(self) -> Global___SceneGroupTag:
+        """Every world that a person buys in."""
+
+    @_builtins.property
+    def score(self) -> Global___ScoreTag:
+        """A weighted sum of conditions and numbers."""
+
+    @_builtins.property
+    def aipl(self) -> Global___AiplTag:
+        """Aware, interest, purchase, loyal: a second template of the customer's life."""
+
+    @_builtins.property
+    def unknown(self) -> Global___UnknownPolicy:
+        """What stands where the kind gives no value; unknown when absent."""
+
+    @_builtins.property
     def calculation(self) -> Global___TagText:
         """How it is computed, for people who do not read rules; at most 2,000 characters each."""
 
@@ -282,17 +479,33 @@ class TagDefinition(_message.Message):
         layered_rule: Global___LayeredRuleTag | None = ...,
         rfm: Global___RfmTag | None = ...,
         lifecycle: Global___LifecycleTag | None = ...,
+        top_n: Global___TopNTag | None = ...,
+        bands: Global___BandsTag | None = ...,
+        arithmetic: Global___ArithmeticTag | None = ...,
+        preference: Global___PreferenceTag | None = ...,
+        user_state: Global___UserStateTag | None = ...,
+        scene_group: Global___SceneGroupTag | None = ...,
+        score: Global___ScoreTag | None = ...,
+        aipl: Global___AiplTag | None = ...,
+        subject: Global___TagSubject.ValueType = ...,
+        unknown: Global___UnknownPolicy | None = ...,
+        confidence: _builtins.int | None = ...,
         update: Global___TagUpdate.ValueType = ...,
         owner: _builtins.str = ...,
         calculation: Global___TagText | None = ...,
         purpose: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "calculation", b"calculation", "description", b"description", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "rfm", b"rfm", "statistic", b"statistic", "value_type", b"value_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "calculation", b"calculation", "confidence", b"confidence", "description", b"description", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "preference", b"preference", "rfm", b"rfm", "scene_group", b"scene_group", "score", b"score", "statistic", b"statistic", "top_n", b"top_n", "unknown", b"unknown", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute", "brand", b"brand", "calculation", b"calculation", "category", b"category", "description", b"description", "grade", b"grade", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "owner", b"owner", "purpose", b"purpose", "rfm", b"rfm", "statistic", b"statistic", "tag_id", b"tag_id", "update", b"update", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "brand", b"brand", "calculation", b"calculation", "category", b"category", "confidence", b"confidence", "description", b"description", "grade", b"grade", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "owner", b"owner", "preference", b"preference", "purpose", b"purpose", "rfm", b"rfm", "scene_group", b"scene_group", "score", b"score", "statistic", b"statistic", "subject", b"subject", "tag_id", b"tag_id", "top_n", b"top_n", "unknown", b"unknown", "update", b"update", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["attribute", "statistic", "layered_rule", "rfm", "lifecycle"]  # noqa: Y015
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["attribute", "statistic", "layered_rule", "rfm", "lifecycle", "top_n", "bands", "arithmetic", "preference", "user_state", "scene_group", "score", "aipl"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___TagDefinition: _TypeAlias = TagDefinition  # noqa: Y015
@@ -324,6 +537,36 @@ class TagText(_message.Message):
 Global___TagText: _TypeAlias = TagText  # noqa: Y015
 
 @_typing.final
+class UnknownPolicy(_message.Message):
+    """What stands where the kind gives no value, for everyone who may have one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    KEEP_LAST_FIELD_NUMBER: _builtins.int
+    keep_last: _builtins.bool
+    """What was known last; must be true. For attributes only: every other kind is a function of the facts."""
+    @_builtins.property
+    def default_value(self) -> _value_pb2.Value:
+        """This value, of the tag's type and list."""
+
+    def __init__(
+        self,
+        *,
+        default_value: _value_pb2.Value | None = ...,
+        keep_last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["default_value", b"default_value", "keep_last", b"keep_last", "policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_value", b"default_value", "keep_last", b"keep_last", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_policy: _TypeAlias = _typing.Literal["default_value", "keep_last"]  # noqa: Y015
+    _WhichOneofArgType_policy: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_policy) -> _WhichOneofReturnType_policy | None: ...
+
+Global___UnknownPolicy: _TypeAlias = UnknownPolicy  # noqa: Y015
+
+@_typing.final
 class ValueType(_message.Message):
     """The type of a tag's values."""
 
@@ -333,12 +576,15 @@ class ValueType(_message.Message):
     MULTI_VALUED_FIELD_NUMBER: _builtins.int
     OPENNESS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    WEIGHTED_FIELD_NUMBER: _builtins.int
     base: Global___BaseType.ValueType
     """The base type."""
     multi_valued: _builtins.bool
     """True when a person may have several values."""
     openness: Global___ListOpenness.ValueType
     """For text: whether other values than `options` are allowed."""
+    weighted: _builtins.bool
+    """Of a multi-valued text: every value carries a weight, see TagValue.weights. Kinds top_n, preference, scene_group."""
     @_builtins.property
     def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueOption]:
         """The values of a closed or tree list, in display order; at most 1,000."""
@@ -350,10 +596,11 @@ class ValueType(_message.Message):
         multi_valued: _builtins.bool = ...,
         openness: Global___ListOpenness.ValueType = ...,
         options: _abc.Iterable[Global___ValueOption] | None = ...,
+        weighted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "multi_valued", b"multi_valued", "openness", b"openness", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "multi_valued", b"multi_valued", "openness", b"openness", "options", b"options", "weighted", b"weighted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -505,8 +752,11 @@ class RfmTag(_message.Message):
     FREQUENCY_FIELD_NUMBER: _builtins.int
     MONETARY_FIELD_NUMBER: _builtins.int
     POPULATION_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
     population: _builtins.str
     """Who has a class: a rule, by default COUNT(order_paid) >= 1 in the expressions' window."""
+    result: Global___RfmResult.ValueType
+    """What the value is; the class when not said."""
     @_builtins.property
     def recency(self) -> Global___RfmMeasure:
         """Days since the last purchase, as an expression; less is higher."""
@@ -526,10 +776,11 @@ class RfmTag(_message.Message):
         frequency: Global___RfmMeasure | None = ...,
         monetary: Global___RfmMeasure | None = ...,
         population: _builtins.str = ...,
+        result: Global___RfmResult.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frequency", b"frequency", "monetary", b"monetary", "recency", b"recency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frequency", b"frequency", "monetary", b"monetary", "population", b"population", "recency", b"recency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frequency", b"frequency", "monetary", b"monetary", "population", b"population", "recency", b"recency", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -545,6 +796,8 @@ class RfmMeasure(_message.Message):
     MEAN_FIELD_NUMBER: _builtins.int
     FIXED_FIELD_NUMBER: _builtins.int
     TOP_PERCENT_FIELD_NUMBER: _builtins.int
+    HIGH_SCORE_FIELD_NUMBER: _builtins.int
+    SCORE_BOUNDS_FIELD_NUMBER: _builtins.int
     expression: _builtins.str
     """An expression of the rule language."""
     mean: _builtins.bool
@@ -553,6 +806,15 @@ class RfmMeasure(_message.Message):
     """Above this number (below, for recency), scaled by 10,000."""
     top_percent: _builtins.int
     """The best n per cent, scaled by 10,000."""
+    high_score: _builtins.int
+    """This score of the measure and better ones, 2 to 5."""
+    @_builtins.property
+    def score_bounds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Scores: four rising numbers, scaled by 10,000. A score is 1 and one more for each that the measure is above (for
+        recency: below). Without them the population's fifths, frozen by each publishing run: the k-th worst of n, k = n / 5,
+        2 n / 5 ... rounded up.
+        """
+
     def __init__(
         self,
         *,
@@ -560,12 +822,14 @@ class RfmMeasure(_message.Message):
         mean: _builtins.bool = ...,
         fixed: _builtins.int = ...,
         top_percent: _builtins.int = ...,
+        high_score: _builtins.int = ...,
+        score_bounds: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "fixed", b"fixed", "mean", b"mean", "top_percent", b"top_percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "fixed", b"fixed", "high_score", b"high_score", "mean", b"mean", "top_percent", b"top_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "expression", b"expression", "fixed", b"fixed", "mean", b"mean", "top_percent", b"top_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "expression", b"expression", "fixed", b"fixed", "high_score", b"high_score", "mean", b"mean", "score_bounds", b"score_bounds", "top_percent", b"top_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_cut: _TypeAlias = _typing.Literal["mean", "fixed", "top_percent"]  # noqa: Y015
+    _WhichOneofReturnType_cut: _TypeAlias = _typing.Literal["mean", "fixed", "top_percent", "high_score"]  # noqa: Y015
     _WhichOneofArgType_cut: _TypeAlias = _typing.Literal["cut", b"cut"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_cut) -> _WhichOneofReturnType_cut | None: ...
 
@@ -618,6 +882,426 @@ class LifecycleTag(_message.Message):
 Global___LifecycleTag: _TypeAlias = LifecycleTag  # noqa: Y015
 
 @_typing.final
+class TopNTag(_message.Message):
+    """Ranks the groups of an aggregate with BY and keeps the first. Groups whose number is not above 0 do not count; the
+    share is a group's number over the sum of the person's, half to even at four decimals. Ties go by code point.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LEAST_SHARE_FIELD_NUMBER: _builtins.int
+    SURE_EVENTS_FIELD_NUMBER: _builtins.int
+    measure: _builtins.str
+    """An aggregate with BY, for example SUM(order_paid.items.amount BY category) IN LAST 365 DAYS."""
+    count: _builtins.int
+    """So many values at most, 1 to 100; 3 when 0. A tag with one value per person has 1."""
+    least_share: _builtins.int
+    """Only values of at least this share, 0 to 10,000 (1.0)."""
+    sure_events: _builtins.int
+    """Of a weighted list: with so many events or more the value is certain, with fewer its confidence is their part of it."""
+    def __init__(
+        self,
+        *,
+        measure: _builtins.str = ...,
+        count: _builtins.int = ...,
+        least_share: _builtins.int = ...,
+        sure_events: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "least_share", b"least_share", "measure", b"measure", "sure_events", b"sure_events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TopNTag: _TypeAlias = TopNTag  # noqa: Y015
+
+@_typing.final
+class BandsTag(_message.Message):
+    """Puts a number between bounds, or between percentiles of the population. Values are texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    BOUNDS_FIELD_NUMBER: _builtins.int
+    PERCENTILES_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    POPULATION_FIELD_NUMBER: _builtins.int
+    expression: _builtins.str
+    """A number, of events or tags."""
+    population: _builtins.str
+    """Whose numbers make the percentiles: a rule; empty is every known person with a number."""
+    @_builtins.property
+    def bounds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where bands begin, rising, scaled by 10,000: a number equal to a bound is above it."""
+
+    @_builtins.property
+    def percentiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Instead of bounds: rising per cents, scaled by 10,000. The number that so many per cent of the population do not
+        exceed (nearest rank) is the last of the lower band. Frozen as a numbered cut by each publishing run; before the
+        first run nobody has a value.
+        """
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The values from the lowest band to the highest: one more than there are bounds or percentiles; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        expression: _builtins.str = ...,
+        bounds: _abc.Iterable[_builtins.int] | None = ...,
+        percentiles: _abc.Iterable[_builtins.int] | None = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        population: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounds", b"bounds", "expression", b"expression", "percentiles", b"percentiles", "population", b"population", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BandsTag: _TypeAlias = BandsTag  # noqa: Y015
+
+@_typing.final
+class ArithmeticTag(_message.Message):
+    """Calculates over other tags: + - * / and the time functions, half to even at four decimals at each step; unknown when a
+    tag is, and when a divisor is 0.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    expression: _builtins.str
+    """An expression over tags alone, for example net_amount_365d / order_count_365d."""
+    def __init__(
+        self,
+        *,
+        expression: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArithmeticTag: _TypeAlias = ArithmeticTag  # noqa: Y015
+
+@_typing.final
+class PreferenceTag(_message.Message):
+    """Keeps the groups of an aggregate with BY that matter: enough events, enough of the person's total, more than others.
+    Known persons only.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEASURE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LEAST_EVENTS_FIELD_NUMBER: _builtins.int
+    LEAST_SHARE_FIELD_NUMBER: _builtins.int
+    LEAST_TGI_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    SURE_EVENTS_FIELD_NUMBER: _builtins.int
+    measure: _builtins.str
+    """An aggregate with BY, for example COUNT(view_item BY category DECAY 30 DAYS) IN LAST 180 DAYS."""
+    count: _builtins.int
+    """So many values at most, 1 to 100; 3 when 0."""
+    least_events: _builtins.int
+    """Only values that at least so many events rest on; 1 when 0."""
+    least_share: _builtins.int
+    """Only values of at least this share of the person's total, 0 to 10,000 (1.0)."""
+    least_tgi: _builtins.int
+    """Only values with at least this index, scaled by 10,000: 100 * share / the population's share of the same value. The
+    population's shares are frozen at eight decimals as a numbered cut by each publishing run, of known persons and of
+    the 10,000 most common values; before the first run nobody has a value. 0: the population does not matter.
+    """
+    order: Global___PreferenceOrder.ValueType
+    """What ranks; the share when not said. Ties go by code point."""
+    sure_events: _builtins.int
+    """As in TopNTag."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedKeys]:
+        """Values for several keys or stretches of numbers, at most 200; the first that holds a key has it, keys without a name
+        count for the shares only. Without any, every key is a value.
+        """
+
+    def __init__(
+        self,
+        *,
+        measure: _builtins.str = ...,
+        count: _builtins.int = ...,
+        least_events: _builtins.int = ...,
+        least_share: _builtins.int = ...,
+        least_tgi: _builtins.int = ...,
+        order: Global___PreferenceOrder.ValueType = ...,
+        names: _abc.Iterable[Global___NamedKeys] | None = ...,
+        sure_events: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "least_events", b"least_events", "least_share", b"least_share", "least_tgi", b"least_tgi", "measure", b"measure", "names", b"names", "order", b"order", "sure_events", b"sure_events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreferenceTag: _TypeAlias = PreferenceTag  # noqa: Y015
+
+@_typing.final
+class NamedKeys(_message.Message):
+    """A name for keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    FROM_NUMBER_FIELD_NUMBER: _builtins.int
+    TO_NUMBER_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The value."""
+    from_number: _builtins.int
+    """And the numbers from here, scaled by 10,000,"""
+    to_number: _builtins.int
+    """up to below here; at or below the start it goes over the end: 22 to 6 is the night."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys it stands for, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        from_number: _builtins.int | None = ...,
+        to_number: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_number", b"_from_number", "_to_number", b"_to_number", "from_number", b"from_number", "to_number", b"to_number"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_number", b"_from_number", "_to_number", b"_to_number", "from_number", b"from_number", "keys", b"keys", "to_number", b"to_number", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__from_number: _TypeAlias = _typing.Literal["from_number"]  # noqa: Y015
+    _WhichOneofArgType__from_number: _TypeAlias = _typing.Literal["_from_number", b"_from_number"]  # noqa: Y015
+    _WhichOneofReturnType__to_number: _TypeAlias = _typing.Literal["to_number"]  # noqa: Y015
+    _WhichOneofArgType__to_number: _TypeAlias = _typing.Literal["_to_number", b"_to_number"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_number) -> _WhichOneofReturnType__from_number | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_number) -> _WhichOneofReturnType__to_number | None: ...
+
+Global___NamedKeys: _TypeAlias = NamedKeys  # noqa: Y015
+
+@_typing.final
+class UserStateTag(_message.Message):
+    """Tells how close a person is by the days since the last purchase against the person's own cycle, which is the days from
+    the first day with a purchase to the last over the number of such days less one. Exactly one for every known person:
+    stranger (never bought), acquainted (on too few days for a cycle), close, cooling, distant, lost.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_EVENT_FIELD_NUMBER: _builtins.int
+    LEAST_DAYS_FIELD_NUMBER: _builtins.int
+    WINDOW_DAYS_FIELD_NUMBER: _builtins.int
+    CLOSE_FIELD_NUMBER: _builtins.int
+    COOLING_FIELD_NUMBER: _builtins.int
+    DISTANT_FIELD_NUMBER: _builtins.int
+    purchase_event: _builtins.str
+    """The event that counts as a purchase; order_paid when empty."""
+    least_days: _builtins.int
+    """So many days with a purchase make a cycle, at least 2; 3 when 0."""
+    window_days: _builtins.int
+    """How far back is looked, LAST n DAYS; all time when 0."""
+    close: _builtins.int
+    """Close up to so many cycles, scaled by 10,000; 1.5 when 0."""
+    cooling: _builtins.int
+    """Cooling up to so many; 2.5 when 0."""
+    distant: _builtins.int
+    """Distant up to so many, then lost; 4 when 0."""
+    def __init__(
+        self,
+        *,
+        purchase_event: _builtins.str = ...,
+        least_days: _builtins.int = ...,
+        window_days: _builtins.int = ...,
+        close: _builtins.int = ...,
+        cooling: _builtins.int = ...,
+        distant: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close", b"close", "cooling", b"cooling", "distant", b"distant", "least_days", b"least_days", "purchase_event", b"purchase_event", "window_days", b"window_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserStateTag: _TypeAlias = UserStateTag  # noqa: Y015
+
+@_typing.final
+class SceneGroupTag(_message.Message):
+    """Every scene that a person buys in; multi-valued, known persons only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENES_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
+    LEAST_EVENTS_FIELD_NUMBER: _builtins.int
+    LEAST_NUMBER_FIELD_NUMBER: _builtins.int
+    measure: _builtins.str
+    """COUNT(order_paid BY items.category) IN LAST 365 DAYS when empty."""
+    least_events: _builtins.int
+    """Only scenes that at least so many events rest on; 1 when 0. An event in two categories of a scene counts twice."""
+    least_number: _builtins.int
+    """Only scenes that add up to at least this number, scaled by 10,000."""
+    @_builtins.property
+    def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedKeys]:
+        """The scenes and the categories each stands for, at most 200."""
+
+    def __init__(
+        self,
+        *,
+        scenes: _abc.Iterable[Global___NamedKeys] | None = ...,
+        measure: _builtins.str = ...,
+        least_events: _builtins.int = ...,
+        least_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["least_events", b"least_events", "least_number", b"least_number", "measure", b"measure", "scenes", b"scenes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SceneGroupTag: _TypeAlias = SceneGroupTag  # noqa: Y015
+
+@_typing.final
+class ScoreTag(_message.Message):
+    """Adds up parts between 0 and 1 by their weights and scales the sum: least + sum * (most - least), half to even at four
+    decimals. Every known person has a score.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    LEAST_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    least: _builtins.int
+    """The value of nothing, scaled by 10,000."""
+    most: _builtins.int
+    """The value of everything, scaled by 10,000; 100 when 0."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScorePart]:
+        """1 to 100; their weights add up to 1."""
+
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[Global___ScorePart] | None = ...,
+        least: _builtins.int = ...,
+        most: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["least", b"least", "most", b"most", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreTag: _TypeAlias = ScoreTag  # noqa: Y015
+
+@_typing.final
+class ScorePart(_message.Message):
+    """One part of a score: a rule (1 where it holds) or a number."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    ZERO_AT_FIELD_NUMBER: _builtins.int
+    FULL_AT_FIELD_NUMBER: _builtins.int
+    weight: _builtins.int
+    """Above 0, of 10,000 (1.0)."""
+    when: _builtins.str
+    """A rule."""
+    expression: _builtins.str
+    """A number, of events or tags: clipped between zero_at (0) and full_at (1), in a line between them, half to even at four
+    decimals. An unknown number is 0.
+    """
+    zero_at: _builtins.int
+    """Scaled by 10,000."""
+    full_at: _builtins.int
+    """Scaled by 10,000; below zero_at less is better."""
+    def __init__(
+        self,
+        *,
+        weight: _builtins.int = ...,
+        when: _builtins.str = ...,
+        expression: _builtins.str = ...,
+        zero_at: _builtins.int = ...,
+        full_at: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression", "full_at", b"full_at", "weight", b"weight", "when", b"when", "zero_at", b"zero_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScorePart: _TypeAlias = ScorePart  # noqa: Y015
+
+@_typing.final
+class AiplTag(_message.Message):
+    """Puts known persons into the first that holds: loyal, purchase, interest, aware; who is in none has no value. All
+    windows are LAST n DAYS.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_EVENT_FIELD_NUMBER: _builtins.int
+    PURCHASE_DAYS_FIELD_NUMBER: _builtins.int
+    LOYAL_COUNT_FIELD_NUMBER: _builtins.int
+    INTEREST_EVENTS_FIELD_NUMBER: _builtins.int
+    INTEREST_DAYS_FIELD_NUMBER: _builtins.int
+    INTEREST_COUNT_FIELD_NUMBER: _builtins.int
+    AWARE_EVENTS_FIELD_NUMBER: _builtins.int
+    AWARE_DAYS_FIELD_NUMBER: _builtins.int
+    purchase_event: _builtins.str
+    """The event that counts as a purchase; order_paid when empty."""
+    purchase_days: _builtins.int
+    """Purchases count for so many days; 365 when 0."""
+    loyal_count: _builtins.int
+    """So many of them make loyal, at least 2; 2 when 0."""
+    interest_days: _builtins.int
+    """They count for so many days; 30 when 0."""
+    interest_count: _builtins.int
+    """So many, added up, make interest; 2 when 0."""
+    aware_days: _builtins.int
+    """They count for so many days; 90 when 0."""
+    @_builtins.property
+    def interest_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The events of interest; view_item, add_to_cart, search, like, share, comment when empty."""
+
+    @_builtins.property
+    def aware_events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Any of these makes aware; page_view, view_item, message_delivered, member_joined when empty."""
+
+    def __init__(
+        self,
+        *,
+        purchase_event: _builtins.str = ...,
+        purchase_days: _builtins.int = ...,
+        loyal_count: _builtins.int = ...,
+        interest_events: _abc.Iterable[_builtins.str] | None = ...,
+        interest_days: _builtins.int = ...,
+        interest_count: _builtins.int = ...,
+        aware_events: _abc.Iterable[_builtins.str] | None = ...,
+        aware_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aware_days", b"aware_days", "aware_events", b"aware_events", "interest_count", b"interest_count", "interest_days", b"interest_days", "interest_events", b"interest_events", "loyal_count", b"loyal_count", "purchase_days", b"purchase_days", "purchase_event", b"purchase_event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AiplTag: _TypeAlias = AiplTag  # noqa: Y015
+
+@_typing.final
 class Tag(_message.Message):
     """A definition as stored."""
 
@@ -628,12 +1312,18 @@ class Tag(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REPLACEMENT_TAG_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Starts at 1 and rises with each change of meaning."""
     etag: _builtins.str
     """Changes with every change."""
     coverage: _builtins.int
     """Persons with a value when last computed by a run."""
+    state: Global___TagState.ValueType
+    """Active, or deprecated: computed still, and a rule that names it is warned."""
+    replacement_tag_id: _builtins.str
+    """The tag to use instead of a deprecated one; empty when none was named."""
     @_builtins.property
     def definition(self) -> Global___TagDefinition:
         """The definition."""
@@ -650,10 +1340,12 @@ class Tag(_message.Message):
         etag: _builtins.str = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         coverage: _builtins.int = ...,
+        state: Global___TagState.ValueType = ...,
+        replacement_tag_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "definition", b"definition", "etag", b"etag", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "definition", b"definition", "etag", b"etag", "replacement_tag_id", b"replacement_tag_id", "state", b"state", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -672,6 +1364,7 @@ class TagValue(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     ENTRY_TIME_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
     tag_id: _builtins.str
     """The tag."""
     source: Global___TagValueSource.ValueType
@@ -692,6 +1385,12 @@ class TagValue(_message.Message):
     def entry_time(self) -> _timestamp_pb2.Timestamp:
         """For a stage (lifecycle): when the person entered it."""
 
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of a weighted list: the weight of each value, in their order, 0 to 10,000 (1.0). The list is by falling weight, then
+        by code point.
+        """
+
     def __init__(
         self,
         *,
@@ -702,10 +1401,11 @@ class TagValue(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         entry_time: _timestamp_pb2.Timestamp | None = ...,
         withheld: _builtins.bool = ...,
+        weights: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "entry_time", b"entry_time", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "confidence", b"confidence", "entry_time", b"entry_time", "source", b"source", "tag_id", b"tag_id", "value", b"value", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "confidence", b"confidence", "entry_time", b"entry_time", "source", b"source", "tag_id", b"tag_id", "value", b"value", "weights", b"weights", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
