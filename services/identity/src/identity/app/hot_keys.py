@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Generic, TypeVar
 
 from identity.domain.evidence import Evidence
 from identity.store.ports import Pair
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MAX_KEYS = 200_000
 MAX_PAIRS = 400_000
@@ -31,10 +34,8 @@ class HotKeys:
     """
 
     def __init__(self, max_keys: int = MAX_KEYS, max_pairs: int = MAX_PAIRS) -> None:
-        self._max_keys = max_keys
-        self._max_pairs = max_pairs
-        self._keys: dict[tuple[str, bytes], int] = {}
-        self._pairs: dict[tuple[str, int, int], Evidence] = {}
+        self._keys: _Remembered[bytes, int] = _Remembered(max_keys)
+        self._pairs: _Remembered[Pair, Evidence] = _Remembered(max_pairs)
         self._erasures: dict[str, int] = {}
 
     def follow(self, tenant: str, erasures: int) -> None:
@@ -42,30 +43,56 @@ class HotKeys:
         if self._erasures.get(tenant, 0) == erasures:
             return
         self._erasures[tenant] = erasures
-        self._keys = {key: value for key, value in self._keys.items() if key[0] != tenant}
-        self._pairs = {pair: seen for pair, seen in self._pairs.items() if pair[0] != tenant}
+        self._keys.forget(tenant)
+        self._pairs.forget(tenant)
 
     def keys(self, tenant: str, hashes: Iterable[bytes]) -> dict[bytes, int]:
         """The key ids of those hashes that are remembered."""
-        asked = ((hash_, self._keys.get((tenant, hash_))) for hash_ in hashes)
-        return {hash_: key_id for hash_, key_id in asked if key_id is not None}
+        return self._keys.known(tenant, hashes)
 
     def pairs(self, tenant: str, pairs: Iterable[Pair]) -> dict[Pair, Evidence]:
         """What is known of those of the pairs that are remembered."""
-        asked = ((pair, self._pairs.get((tenant, *pair))) for pair in pairs)
-        return {pair: seen for pair, seen in asked if seen is not None}
+        return self._pairs.known(tenant, pairs)
 
     def learn(self, learned: Learned) -> None:
         """Remembers committed facts."""
         tenant = learned.tenant
         if learned.erasures != self._erasures.get(tenant, 0):
             return
-        self._keys.update(((tenant, hash_), key_id) for hash_, key_id in learned.keys.items())
-        self._pairs.update(((tenant, *pair), seen) for pair, seen in learned.pairs.items())
-        _forget(self._keys, self._max_keys)
-        _forget(self._pairs, self._max_pairs)
+        self._keys.learn(tenant, learned.keys)
+        self._pairs.learn(tenant, learned.pairs)
 
 
-def _forget(remembered: dict[Any, Any], limit: int) -> None:
-    for key in list(islice(remembered, max(0, len(remembered) - limit))):
-        del remembered[key]
+class _Remembered(Generic[K, V]):
+    """Facts by tenant, `limit` of all tenants at most: the oldest of the tenant that learned longest ago go first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._of_tenant: dict[str, dict[K, V]] = {}
+
+    def known(self, tenant: str, asked: Iterable[K]) -> dict[K, V]:
+        known = self._of_tenant.get(tenant)
+        if not known:
+            return {}
+        get = known.get
+        return {key: value for key in asked if (value := get(key)) is not None}
+
+    def forget(self, tenant: str) -> None:
+        self._size -= len(self._of_tenant.pop(tenant, ()))
+
+    def learn(self, tenant: str, facts: Mapping[K, V]) -> None:
+        known = self._of_tenant.pop(tenant, {})
+        self._size -= len(known)
+        known.update(facts)
+        self._size += len(known)
+        self._of_tenant[tenant] = known
+        while self._size > self._limit:
+            first = next(iter(self._of_tenant))
+            oldest = self._of_tenant[first]
+            gone = list(islice(oldest, self._size - self._limit))
+            for key in gone:
+                del oldest[key]
+            self._size -= len(gone)
+            if not oldest:
+                del self._of_tenant[first]

@@ -140,8 +140,8 @@ class IngestRecords:
             for key_id, (row, identifier) in found.new_keys.items()
         }
         store_relinked(stores, tenant, change, relinked, sealed, now_us)
-        stores.sightings.observe(tenant, _sightings(fresh, found.key_ids))
-        stores.ledger.add(tenant, (_ledger_row(keyed, found) for keyed in fresh))
+        stores.sightings.observe(tenant, _sightings(fresh, found.ids_of))
+        stores.ledger.add(tenant, map(_ledger_row, fresh, found.ids_of, map(found.anchor_of, fresh)))
         facts = keep_facts(stores, tenant, fresh, found.key_ids, self._vault)
         anchors = [_anchor_of(admission, found, keyed) for keyed in batch.keyed]
         wanted = {*anchors, *facts.key_ids} - {0}
@@ -214,15 +214,18 @@ def _admit(stores: Stores, batch: Batch) -> _Admission:
     return _Admission(tuple(statuses), known, fresh)
 
 
-def _sightings(fresh: Iterable[KeyedRecord], key_ids: Mapping[bytes, int]) -> list[Sighting]:
-    seen: dict[tuple[int, str], tuple[int, int, int]] = {}
-    for keyed in fresh:
+def _sightings(fresh: Iterable[KeyedRecord], ids_of: Iterable[tuple[int, ...]]) -> list[Sighting]:
+    seen: dict[tuple[int, str], Sighting] = {}
+    for keyed, ids in zip(fresh, ids_of, strict=True):
         source, time_us = keyed.record.source, keyed.record.time_us
-        for hash_ in keyed.identifiers:
-            place = (key_ids[hash_], source)
-            first, last, count = seen.get(place, (time_us, time_us, 0))
-            seen[place] = (min(first, time_us), max(last, time_us), count + 1)
-    return [Sighting(*place, *span) for place, span in sorted(seen.items())]
+        for key_id in ids:
+            known = seen.get((key_id, source))
+            if known is None:
+                seen[key_id, source] = Sighting(key_id, source, time_us, time_us, 1)
+            else:
+                first, last = min(known.first_us, time_us), max(known.last_us, time_us)
+                seen[key_id, source] = Sighting(key_id, source, first, last, known.records + 1)
+    return sorted(seen.values())
 
 
 def _anchor_of(admission: _Admission, found: Keyed, keyed: KeyedRecord | None) -> int:
@@ -234,18 +237,18 @@ def _anchor_of(admission: _Admission, found: Keyed, keyed: KeyedRecord | None) -
     return found.anchor_of(admission.fresh[place]) if known is None else known.anchor_key_id
 
 
-def _ledger_row(keyed: KeyedRecord, found: Keyed) -> LedgerRow:
+def _ledger_row(keyed: KeyedRecord, ids: tuple[int, ...], anchor: int) -> LedgerRow:
     record = keyed.record
-    stated = tuple(found.key_ids[hash_] for hash_ in keyed.identifiers)
+    verified = sum(identifier.verified << n for n, identifier in enumerate(keyed.identifiers.values()))
     return LedgerRow(
         record.source,
         record.record_id,
         record.digest,
         record.time_us,
-        found.anchor_of(keyed),
-        stated,
+        anchor,
+        ids,
         int(record.link_kind),
-        sum(identifier.verified << n for n, identifier in enumerate(keyed.identifiers.values())),
+        verified,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -38,10 +39,12 @@ class EdgeChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Keyed:
-    """`key_ids` has every hash of the batch; `new_keys` are in ledger order; `pairs` is what is known now of every pair
-    of the batch, `changed` those of them that the store must hear of."""
+    """`key_ids` has every hash of the batch, `ids_of` the keys of each record as it states them; `new_keys` are in
+    ledger order; `pairs` is what is known now of every pair of the batch, `changed` those of them that the store must
+    hear of."""
 
     key_ids: Mapping[bytes, int]
+    ids_of: Sequence[tuple[int, ...]]
     new_keys: Mapping[int, tuple[KeyRow, Identifier]]
     pairs: Mapping[Pair, Evidence]
     changed: Mapping[Pair, EdgeChange]
@@ -86,8 +89,10 @@ def find_keys(
     """The keys of a batch: stored ones and new ones numbered from `next_key_id` in ledger order; stores
     nothing.
     """
-    stated = {hash_: found for keyed in records for hash_, found in keyed.identifiers.items()}
-    blocked = {hash_ for keyed in records for hash_ in keyed.blocked}
+    stated: dict[bytes, Identifier] = {}
+    for keyed in records:
+        stated.update(keyed.identifiers)
+    blocked = frozenset[bytes]().union(*(keyed.blocked for keyed in records))
     key_ids = hot.keys(tenant, stated)
     key_ids |= keys.find(tenant, [hash_ for hash_ in stated if hash_ not in key_ids])
     new_keys: dict[int, tuple[KeyRow, Identifier]] = {}
@@ -98,11 +103,10 @@ def find_keys(
             marks = Mark.BLOCKED if hash_ in blocked and not identifier.blocked else 0
             row = KeyRow(key_id, identifier.namespace, identifier.scope, hash_, standing, marks=marks)
             new_keys[key_id] = (row, identifier)
-    seen = _pairs(records, key_ids)
+    ids_of = tuple(tuple(map(key_ids.__getitem__, keyed.identifiers)) for keyed in records)
+    seen = _pairs(records, ids_of)
     known = hot.pairs(tenant, seen)
-    doubtful = [
-        pair for pair in seen if pair not in known and pair[0] not in new_keys and pair[1] not in new_keys
-    ]
+    doubtful = [pair for pair in seen if pair[1] < next_key_id and pair not in known]
     moved = [pair for pair, before in known.items() if before.merged(seen[pair][0]) is not before]
     known |= edges.between(tenant, doubtful + moved)  # what is remembered may be behind the store
     changed: dict[Pair, EdgeChange] = {}
@@ -112,36 +116,37 @@ def find_keys(
         if after is not before:
             known[pair] = after
             changed[pair] = EdgeChange(before, after, cause)
-    return Keyed(key_ids, new_keys, known, changed)
+    return Keyed(key_ids, ids_of, new_keys, known, changed)
 
 
 def _pairs(
-    records: Sequence[KeyedRecord], key_ids: Mapping[bytes, int]
+    records: Sequence[KeyedRecord], ids_of: Sequence[tuple[int, ...]]
 ) -> dict[Pair, tuple[Evidence, RecordKey]]:
     """What a batch says of each pair, and the first record that says it."""
     pairs: dict[Pair, tuple[Evidence, RecordKey]] = {}
-    latest: dict[tuple[LinkKind, int, int, str], Evidence] = {}
-    for keyed in records:
+    say = lru_cache(sighting)
+    for keyed, ids in zip(records, ids_of, strict=True):
         linkable = {
-            key_ids[hash_]: found.verified for hash_, found in keyed.identifiers.items() if not found.blocked
+            key_id: found.verified
+            for key_id, found in zip(ids, keyed.identifiers.values(), strict=True)
+            if not found.blocked
         }
         if len(linkable) < 2:
             continue
         record = keyed.record
         kind, time_us, source = record.link_kind, record.time_us, record.source
+        named: Iterable[Pair]
         if kind is LinkKind.UNBIND:
             first, *others = linkable
             named = [(min(first, other), max(first, other)) for other in others]
         else:
-            named = list(combinations(sorted(linkable), 2))
+            named = combinations(sorted(linkable), 2)
             time_us -= 0 if kind is LinkKind.BIND else time_us % DAY_US
+        some_verified = any(linkable.values())
+        said, cause = say(kind, time_us, 0, source), (source, record.record_id)
         for pair in named:
-            verified = linkable[pair[0]] | linkable[pair[1]] << 1
-            said = latest.get((kind, time_us, verified, source))
-            if said is None:
-                said = latest[kind, time_us, verified, source] = sighting(kind, time_us, verified, source)
-            if pair in pairs:
-                pairs[pair] = (pairs[pair][0].merged(said), pairs[pair][1])
-            else:
-                pairs[pair] = (said, (source, record.record_id))
+            if some_verified:
+                said = say(kind, time_us, linkable[pair[0]] | linkable[pair[1]] << 1, source)
+            known = pairs.get(pair)
+            pairs[pair] = (said, cause) if known is None else (known[0].merged(said), known[1])
     return pairs

@@ -5,7 +5,7 @@ a matching model tie to it. So linking the region equals linking all evidence at
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from identity.app.keying import EdgeChange
@@ -49,6 +49,7 @@ class Region:
         self._rejudge = change.rejudge
         self._new_keys = change.new_keys
         self.rows: dict[int, KeyRow] = dict(change.new_keys)
+        self._link_keys = _LinkKeys(self.rows)
         self.stars: dict[int, dict[int, Evidence]] = defaultdict(dict)
         self.included: set[int] = set()
         self.border: set[int] = set()
@@ -97,8 +98,7 @@ class Region:
 
     def keys(self) -> dict[int, LinkKey]:
         """The included keys and those of the border as linking takes them."""
-        rows = self.rows
-        return {key_id: rows[key_id].link_key() for key_id in self.included | self.border}
+        return {key_id: self._link_keys[key_id] for key_id in self.included | self.border}
 
     def known_quarantined(self) -> frozenset[int]:
         """The keys that are quarantined whatever else was read."""
@@ -221,10 +221,8 @@ class Region:
         if suspects:
             self._expand(suspects)
             for key_id in suspects:
-                key = self.rows[key_id].link_key()
-                self._open[key_id] = not judge_shared(
-                    key, self.stars[key_id], _LinkKeys(self.rows), self._policy
-                )
+                key = self._link_keys[key_id]
+                self._open[key_id] = not judge_shared(key, self.stars[key_id], self._link_keys, self._policy)
 
     def _is_doubtful(self, row: KeyRow, loosened: bool) -> bool:
         """Whether the change may have made a key shared, or a shared one not: without reading its star, which may be
@@ -271,11 +269,11 @@ class Region:
     def _live(self, key_id: int, star: dict[int, Evidence]) -> dict[int, Evidence]:
         if not self._policy.verified_only:
             return {other: seen for other, seen in star.items() if seen.last_us > seen.unbound_us}
-        key = self.rows[key_id].link_key()
+        key = self._link_keys[key_id]
         return {
             other: seen
             for other, seen in star.items()
-            if is_live(seen, key, self.rows[other].link_key(), self._policy)
+            if is_live(seen, key, self._link_keys[other], self._policy)
         }
 
     def _tied(self, key_ids: Iterable[int]) -> set[int]:
@@ -300,17 +298,13 @@ class Region:
         return tied & self._stores.keys.rows(self._tenant, tied).keys()
 
 
-class _LinkKeys(Mapping[int, LinkKey]):
-    """Rows seen as link keys, made when asked for."""
+class _LinkKeys(dict[int, LinkKey]):
+    """Rows seen as link keys, made when first asked for."""
 
     def __init__(self, rows: Mapping[int, KeyRow]) -> None:
+        super().__init__()
         self._rows = rows
 
-    def __getitem__(self, key_id: int) -> LinkKey:
-        return self._rows[key_id].link_key()
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+    def __missing__(self, key_id: int) -> LinkKey:
+        self[key_id] = made = self._rows[key_id].link_key()
+        return made

@@ -71,12 +71,10 @@ def relink(
     own = replace(linking, groups=tuple(group for group in linking.groups if group.isdisjoint(region.border)))
     rows = {key_id: region.rows[key_id] for key_id in region.included}
     new_conflicts, gone_conflicts, conflicting = _conflicts(stores, tenant, region, linking, links.neighbours)
-    marks = {
-        key_id: row.marks & ~(Mark.CONFLICT | Mark.QUARANTINED)
-        | (Mark.CONFLICT if key_id in conflicting else 0)
-        | (Mark.QUARANTINED if key_id in quarantined else 0)
-        for key_id, row in rows.items()
-    }
+    marks = {key_id: row.marks & ~(Mark.CONFLICT | Mark.QUARANTINED) for key_id, row in rows.items()}
+    for mark, key_ids in ((Mark.CONFLICT, conflicting), (Mark.QUARANTINED, quarantined)):
+        for key_id in marks.keys() & key_ids:
+            marks[key_id] |= mark
     marked = frozenset(
         key_id
         for key_id in region.border.intersection(conflicting)
@@ -107,17 +105,17 @@ def settle(
     changed: dict[int, KeyRow] = {}
     person_ids = set(born.values())
     for key_id, row in rows.items():
-        now = row._replace(
-            standing=linking.standing[key_id],
-            person_id=assignment.person_of[key_id],
-            born_person_id=born.get(key_id, row.born_person_id),
-            marks=marks[key_id],
+        standing, person_id = linking.standing[key_id], assignment.person_of[key_id]
+        born_person_id = born.get(key_id, row.born_person_id)
+        derived = (standing, person_id, born_person_id)
+        if derived == row.derived and marks[key_id] == row.marks:
+            after[key_id] = row
+            continue
+        after[key_id] = changed[key_id] = row._replace(
+            standing=standing, person_id=person_id, born_person_id=born_person_id, marks=marks[key_id]
         )
-        after[key_id] = now
-        if now != row:
-            changed[key_id] = now
-            if now[:-1] != row[:-1]:
-                person_ids.update((row.person_id, now.person_id, now.born_person_id))
+        if derived != row.derived:
+            person_ids.update((row.person_id, person_id, born_person_id))
     return Relinked(
         rows,
         after,

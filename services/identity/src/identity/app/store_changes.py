@@ -49,9 +49,10 @@ def merge_steps(change: GraphChange, relinked: Relinked, now_us: int, cause: Cau
     if not moved:
         return []
     living = {row.person_id for row in relinked.rows.values()}
+    record_behind = {} if cause else _records_behind(change.edges, relinked.before, relinked.rows)
     steps: list[MergeRow] = []
     for (before, after), key_ids in sorted(moved.items()):
-        why = cause or _record_behind(change.edges, relinked.before, relinked.rows, {before, after})
+        why = cause or _record(change.edges, record_behind, before, after)
         if before in living:
             kind, one, other = MergeKind.SPLIT, before, after
         else:
@@ -60,21 +61,23 @@ def merge_steps(change: GraphChange, relinked: Relinked, now_us: int, cause: Cau
     return steps
 
 
-def _record_behind(
-    edges: Mapping[Pair, EdgeChange],
-    before: Mapping[int, KeyRow],
-    after: Mapping[int, KeyRow],
-    person_ids: set[int],
-) -> Cause:
+def _records_behind(
+    edges: Mapping[Pair, EdgeChange], before: Mapping[int, KeyRow], after: Mapping[int, KeyRow]
+) -> dict[int, Pair]:
+    """The lowest pair with changed evidence that touches each person, as they were and as they are."""
+    lowest: dict[int, Pair] = {}
+    for pair in sorted(edges):
+        for key_id in pair:
+            for rows in (before, after):
+                if key_id in rows:
+                    lowest.setdefault(rows[key_id].person_id, pair)
+    return lowest
+
+
+def _record(edges: Mapping[Pair, EdgeChange], lowest: Mapping[int, Pair], one: int, other: int) -> Cause:
     """The record whose evidence touched the persons: the one of the lowest pair."""
-    causes = [
-        (not (persons & person_ids), pair)
-        for pair in edges
-        for persons in [
-            {rows[key_id].person_id for rows in (before, after) for key_id in pair if key_id in rows}
-        ]
-    ]
-    if not causes:
+    pairs = [lowest[person_id] for person_id in (one, other) if person_id in lowest] or edges
+    if not pairs:
         return Cause(CauseKind.RECORD, "")
-    source, record_id = edges[min(causes)[1]].cause
+    source, record_id = edges[min(pairs)].cause
     return Cause(CauseKind.RECORD, record_id, source)

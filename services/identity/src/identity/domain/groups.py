@@ -116,9 +116,12 @@ class Groups:
                 seen[place] = sorted(seen.get(place, []) + times)
 
     def _exceeds_limit(self, roots: Iterable[int]) -> bool:
+        held = [self._seen[root] for root in roots if root in self._seen]
+        if len(held) < 2:
+            return False
         together: dict[Place, list[int]] = {}
-        for root in roots:
-            for place, times in self._seen.get(root, {}).items():
+        for seen in held:
+            for place, times in seen.items():
                 together.setdefault(place, []).extend(times)
         return any(
             _exceeds(sorted(times), self._limits[place[0]])
@@ -136,7 +139,7 @@ def _exceeds(times: list[int], limit: PersonLimit) -> bool:
 def _limited(
     keys: Mapping[int, LinkKey], policy: Policy
 ) -> tuple[dict[str, PersonLimit], dict[int, dict[Place, list[int]]]]:
-    if not policy.timed:
+    if not policy.limited:
         return {}, {}
     limits = {
         name: declared.person_limit

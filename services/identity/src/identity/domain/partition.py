@@ -95,13 +95,16 @@ def find_links(
 def with_last_seen(
     keys: Mapping[int, LinkKey], stars: Mapping[int, Star], policy: Policy
 ) -> Mapping[int, LinkKey]:
-    """The keys with `last_us`, when the policy limits how many a person holds within a window."""
-    if not policy.timed:
+    """The keys with `last_us` where the policy limits how many a person holds within a window."""
+    limited = policy.limited
+    if not limited:
         return keys
     return {
         key_id: key._replace(
             last_us=max((seen.last_us for seen in stars.get(key_id, {}).values()), default=0)
         )
+        if key.namespace in limited
+        else key
         for key_id, key in keys.items()
     }
 

@@ -115,6 +115,13 @@ class Policy:
         )
 
     @cached_property
+    def limited(self) -> frozenset[str]:
+        """The namespaces of which a person may hold so many only."""
+        return frozenset(
+            name for name, declared in self.namespaces.items() if declared.person_limit is not None
+        )
+
+    @cached_property
     def verified_only(self) -> frozenset[str]:
         """The namespaces that link only where verified."""
         return frozenset(name for name, declared in self.namespaces.items() if declared.verified_only)

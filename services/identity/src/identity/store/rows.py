@@ -58,6 +58,11 @@ class KeyRow(NamedTuple):
         """Whether it is one of the built-in placeholders: those have no evidence and no person."""
         return self.standing is Standing.BLOCKED and not self.marks & Mark.BLOCKED
 
+    @property
+    def derived(self) -> tuple[Standing, int, int]:
+        """What linking says of it, beside its marks."""
+        return self.standing, self.person_id, self.born_person_id
+
     def link_key(self) -> LinkKey:
         """What linking knows of it."""
         return LinkKey(self.key_id, self.namespace, self.scope, self.hash, bool(self.marks & Mark.BLOCKED))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from servicekit.driver_sql import execute, execute_many
@@ -182,13 +183,15 @@ class SqlEdges:
     def between(self, tenant: str, pairs: Collection[Pair]) -> Mapping[Pair, Evidence]:
         select = f"key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources"
         rows = select_pairs(self._connection, select, "edges", tenant, ("key_id", "other_key_id"), pairs)
-        return {(row[0], row[1]): _evidence(row, tuple(filter(None, row[7].split(",")))) for row in rows}
+        make = lru_cache(_evidence)
+        return {row[:2]: make(*row[2:]) for row in rows}
 
     def stars(self, tenant: str, key_ids: Collection[int]) -> Mapping[int, Mapping[int, Evidence]]:
         sql = f"SELECT key_id, other_key_id, {_EVIDENCE_COLUMNS} FROM edges WHERE tenant = ?"
         found: dict[int, dict[int, Evidence]] = defaultdict(dict)
+        make = lru_cache(_evidence)
         for row in select_among(self._connection, sql, (tenant,), "key_id", key_ids):
-            found[row[0]][row[1]] = _evidence(row, ())
+            found[row[0]][row[1]] = make(*row[2:])
         return found
 
     def save(self, tenant: str, edges: Mapping[Pair, Evidence], new: Collection[Pair]) -> None:
@@ -216,9 +219,12 @@ def _new_rows(tenant: str, low: int, high: int, seen: Evidence) -> tuple[tuple[A
     return (tenant, low, high, *seen[:5], ",".join(seen.sources)), (tenant, high, low, *seen[:5], "")
 
 
-def _evidence(row: Any, sources: tuple[str, ...]) -> Evidence:
-    """From a row whose columns 2 to 6 are the evidence."""
-    return Evidence(row[2], row[3], row[4], row[5], row[6], sources)
+def _evidence(
+    first_us: int, last_us: int, kinds: int, verified: int, unbound_us: int, sources: str = ""
+) -> Evidence:
+    """Most pairs of a batch were seen on the same few days by the same sources: callers share what is equal."""
+    named = tuple(filter(None, sources.split(",")))
+    return Evidence(first_us, last_us, kinds, verified, unbound_us, named)
 
 
 class SqlSightings:
@@ -235,7 +241,7 @@ class SqlSightings:
             "first_us = CASE WHEN excluded.first_us < s.first_us THEN excluded.first_us ELSE s.first_us END, "
             "last_us = CASE WHEN excluded.last_us > s.last_us THEN excluded.last_us ELSE s.last_us END, "
             "records = s.records + excluded.records",
-            [(tenant, s.key_id, s.source, s.first_us, s.last_us, s.records) for s in sightings],
+            [(tenant, *sighting) for sighting in sightings],
         )
 
     def of_keys(self, tenant: str, key_ids: Collection[int]) -> Sequence[Sighting]:
