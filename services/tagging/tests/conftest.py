@@ -16,7 +16,7 @@ from servicekit.migrations import migrate
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
-from tagging.app.apply_tags import Applied, ApplyTags
+from tagging.app.apply_tags import Applied
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import plain
@@ -26,7 +26,9 @@ from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.catalogue.files import parse_definitions
 from tagging.domain.definition import TagDefinition
 from tagging.domain.events import Event
+from tagging.domain.governance.people import Actor, Power
 from tagging.domain.persons import Person, PersonState
+from tagging.governance_wiring import open_governance
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.dictionary_file import standard_dictionary
@@ -47,6 +49,8 @@ from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import Run, TagStores
 
+FILES = Actor.of("files", [Power.DIRECT])
+"""Who applies definitions that live in files."""
 MIGRATIONS = Path(__file__).parents[1] / "src" / "tagging" / "migrations"
 
 
@@ -113,12 +117,21 @@ class World:
             self.recompute,
             self.clock,
         )
-        self.apply_tags = ApplyTags(self.facts, self.tags, self.changelog, self.dictionary, self.clock)
+        self.governance = open_governance(
+            self.facts,
+            self.tags,
+            self.columns,
+            self.changelog,
+            self.dictionary,
+            self.clock,
+            lambda: next(self._ids),
+        )
+        self.apply_tags = self.governance.apply_tags
         self.run_requests = RunRequests(self.tags, self.columns, lambda: next(self._ids))
         self.execute_runs = ExecuteRuns(self.database, self.tags, self.compute, self.clock)
 
     def apply(self, definitions: Iterable[TagDefinition], **options: Any) -> Applied:
-        options = {"delete_missing": False, "validate_only": False, "etag": "", **options}
+        options = {"actor": FILES, "delete_missing": False, "validate_only": False, "etag": "", **options}
         return self.database.write_now(self.apply_tags, self.tenant, list(definitions), **options)
 
     def define(self, *documents: str) -> Applied:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from rules.errors import Problem
-from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict
+from servicekit.errors import Exhausted, Forbidden, InvalidInput, NotFound, StateConflict
 
 DOMAIN = "tagging.huaxiang"
 _SUGGESTED = re.compile(r"did you mean '([^']+)'")
@@ -57,9 +57,11 @@ class TagInUse(StateConflict):
     reason = "TAG_IN_USE"
 
     def __init__(self, tag_id: str, used_by: Collection[str]) -> None:
-        users = ", ".join(sorted(used_by))
+        users = ", ".join(used_by)
         super().__init__(
-            f"tag '{tag_id}' is used by {users}: change these first", tag_id=tag_id, used_by=users
+            f"tag '{tag_id}' is used by {users}: change these first, or force it with a reason",
+            tag_id=tag_id,
+            used_by=users,
         )
 
 
@@ -92,6 +94,181 @@ class FeatureQuota(Exhausted):
 
     def __init__(self, count: int, limit: int) -> None:
         super().__init__(f"{count} features are needed, the limit is {limit}", count=count, limit=limit)
+
+
+class TagStateConflict(StateConflict):
+    """The step does not fit the state that the tag or its draft is in; `fitting` are the states that it fits."""
+
+    domain = DOMAIN
+    reason = "TAG_STATE"
+
+    def __init__(self, message: str, tag_id: str, state: str, step: str, fitting: Collection[str]) -> None:
+        super().__init__(message, tag_id=tag_id, state=state, step=step, fitting=", ".join(fitting))
+
+
+class StepForbidden(Forbidden):
+    """The step is for others."""
+
+    domain = DOMAIN
+    reason = "STEP_FORBIDDEN"
+
+    def __init__(self, message: str, tag_id: str, step: str, who: str) -> None:
+        super().__init__(message, tag_id=tag_id, step=step, who=who)
+
+
+class OwnReview(Forbidden):
+    """Nobody reviews or decides on their own; `named` is the tag's or the request's id under its field's name."""
+
+    domain = DOMAIN
+    reason = "OWN_REVIEW"
+
+    def __init__(self, message: str, step: str, because: str, **named: str) -> None:
+        super().__init__(message, step=step, because=because, **named)
+
+
+class DraftOutdated(StateConflict):
+    """What is in force changed since the draft was last written."""
+
+    domain = DOMAIN
+    reason = "DRAFT_OUTDATED"
+
+    def __init__(self, tag_id: str) -> None:
+        super().__init__(
+            f"tag '{tag_id}': what is in force has changed since the draft was written: withdraw it, compare, and "
+            "write it again",
+            tag_id=tag_id,
+        )
+
+
+class RequestClosed(StateConflict):
+    """The request is not open."""
+
+    domain = DOMAIN
+    reason = "REQUEST_STATE"
+
+    def __init__(self, tag_request_id: str, state: str) -> None:
+        super().__init__(
+            f"request '{tag_request_id}' is {state}, not open", tag_request_id=tag_request_id, state=state
+        )
+
+
+class RequestQuota(Exhausted):
+    """Too many requests are open."""
+
+    domain = DOMAIN
+    reason = "REQUEST_QUOTA"
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"{count} requests are open, the limit is {limit}: decide on some first", count=count, limit=limit
+        )
+
+
+class NamingRefused(InvalidInput):
+    """The tenant's naming rules refuse the id."""
+
+    domain = DOMAIN
+    reason = "NAMING_REFUSED"
+
+    def __init__(self, tag_id: str, problem: str, pattern: str, word: str, example: str) -> None:
+        told = {"pattern": pattern, "word": word, "example": example}
+        hint = f"; for example '{example}'" if example else ""
+        super().__init__(
+            f"tag_id '{tag_id}': {problem}{hint}",
+            tag_id=tag_id,
+            problem=problem,
+            **{name: text for name, text in told.items() if text},
+        )
+
+
+class CategoryUnknown(InvalidInput):
+    """There is no such category."""
+
+    domain = DOMAIN
+    reason = "CATEGORY_UNKNOWN"
+
+    def __init__(self, category: str, suggestion: str = "") -> None:
+        hint = f"; did you mean '{suggestion}'?" if suggestion else ": make it first"
+        details = {"suggestion": suggestion} if suggestion else {}
+        super().__init__(f"there is no category '{category}'{hint}", category=category, **details)
+
+
+class CategoryInUse(StateConflict):
+    """Categories, tags or drafts stand there."""
+
+    domain = DOMAIN
+    reason = "CATEGORY_IN_USE"
+
+    def __init__(self, category: str, used_by: Collection[str]) -> None:
+        users = ", ".join(used_by)
+        super().__init__(
+            f"category '{category}' holds {users}: move them first", category=category, used_by=users
+        )
+
+
+class CategoryQuota(Exhausted):
+    """The tree is full."""
+
+    domain = DOMAIN
+    reason = "CATEGORY_QUOTA"
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"the tree would have {count} categories, the limit is {limit}", count=count, limit=limit
+        )
+
+
+class TagRetired(StateConflict):
+    """A retired tag comes back through a draft only."""
+
+    domain = DOMAIN
+    reason = "TAG_RETIRED"
+
+    def __init__(self, tag_id: str, replacement: str) -> None:
+        instead = f"use '{replacement}' instead" if replacement else "take it out of the files"
+        super().__init__(
+            f"tag '{tag_id}' is retired: {instead}, or bring it back through a draft",
+            tag_id=tag_id,
+            **({"replacement": replacement} if replacement else {}),
+        )
+
+
+class TemplateRefused(InvalidInput):
+    """A portrait template breaks its limits."""
+
+    domain = DOMAIN
+    reason = "TEMPLATE_INVALID"
+
+    def __init__(self, template_id: str, field: str, problem: str) -> None:
+        super().__init__(
+            f"template '{template_id}', {field}: {problem}",
+            template_id=template_id,
+            field=field,
+            problem=problem,
+        )
+
+
+class TemplateForbidden(Forbidden):
+    """The caller has none of the roles that may read by the template."""
+
+    domain = DOMAIN
+    reason = "TEMPLATE_FORBIDDEN"
+
+    def __init__(self, template_id: str) -> None:
+        super().__init__(
+            f"template '{template_id}' is for other roles: read without it, or have a role added to it",
+            template_id=template_id,
+        )
+
+
+class TemplateQuota(Exhausted):
+    """The tenant has as many portrait templates as allowed."""
+
+    domain = DOMAIN
+    reason = "TEMPLATE_QUOTA"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"there are {limit} portrait templates already: delete one first", limit=limit)
 
 
 def nearest(name: str, candidates: Collection[str]) -> str:

@@ -56,7 +56,6 @@ from tagging.api.reference_table_servicer import ReferenceTableServicer
 from tagging.api.run_servicer import RunServicer
 from tagging.api.tag_servicer import TagServicer
 from tagging.app.apply_changes import ApplyChanges
-from tagging.app.apply_tags import ApplyTags
 from tagging.app.bootstrap import Bootstrap
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
@@ -75,6 +74,7 @@ from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
+from tagging.governance_wiring import Governance, open_governance, wire_governance
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.column_export import ColumnExport
@@ -124,6 +124,7 @@ class Store:
     relations: DuckLakeRelations
     columns: ColumnsInForce
     recompute: RecomputePersons
+    governance: Governance
 
     def machine_ms(self) -> int:
         """The machine's time, in milliseconds since 1970."""
@@ -181,6 +182,7 @@ def open_store(database: Database, folder: Path, clock: Clock) -> Store:
         relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary),
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
+        governance=open_governance(facts, tags, columns, changelog, dictionary, clock),
     )
 
 
@@ -295,7 +297,7 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
             TagServicer(
                 database,
                 tags.catalogue,
-                ApplyTags(facts, tags, changelog, store.dictionary, clock),
+                store.governance.apply_tags,
                 read_values,
             ),
         ),
@@ -342,9 +344,10 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
             PrivacyServicer(ExportPersonData(database, facts, read_values)),
         ),
     )
+    governing, govern = wire_governance(database, store.governance)
     database.read_now(tags.values.sweep)
     upkeep = ValueUpkeep(database, facts.tenants, tags.values, clock)
-    return Part(services, (computing.worker.run, upkeep.run))
+    return Part((*services, *governing), (computing.worker.run, upkeep.run, *govern))
 
 
 def identity_channel(target: str, key: str) -> grpc.aio.Channel:

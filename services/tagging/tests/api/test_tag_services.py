@@ -247,7 +247,7 @@ async def test_a_cycle_a_stale_etag_and_a_tag_in_use_are_refused(tagging: Taggin
     assert (code, said.reason) == ("ABORTED", "ETAG_STALE")
     code, said = await refused(tagging.apply(ORDERS, BUYER, delete_missing=True))
     assert (code, said.reason) == ("FAILED_PRECONDITION", "TAG_IN_USE")
-    assert (said.metadata["tag_id"], said.metadata["used_by"]) == ("gender", "buyer")
+    assert (said.metadata["tag_id"], said.metadata["used_by"]) == ("gender", "tag buyer")
     await tagging.apply(ORDERS, delete_missing=True)
     code, said = await refused(tagging.tags.GetTag(tag_service_pb2.GetTagRequest(tag_id="order")))
     assert (code, said.reason, said.metadata["suggestion"]) == ("NOT_FOUND", "NOT_FOUND", "orders")

@@ -9,9 +9,11 @@ from servicekit.errors import ResourceNotFound
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.revision import Revision
 from sqlalchemy import Connection
+from tagging.api.parse_governance import actor_of
 from tagging.api.parse_tags import definitions_of
 from tagging.api.render_tags import difference_message, tag_message
 from tagging.app.apply_tags import ApplyTags
+from tagging.app.governance.refusals import reason_of
 from tagging.app.read_values import ReadValues
 from tagging.domain.plan import Tag, catalogue_etag
 from tagging.errors import nearest
@@ -58,16 +60,20 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
         )
 
     async def ApplyTags(self, request: pb.ApplyTagsRequest, context: Context) -> pb.ApplyTagsResponse:
-        tenant = current_principal().require_tenant()
+        principal = current_principal()
+        tenant = principal.require_tenant()
         definitions = definitions_of(request.definitions)
         run = self._database.read if request.validate_only else self._database.write
         applied = await run(
             self._apply_tags,
             tenant,
             definitions,
+            actor=actor_of(principal),
             delete_missing=request.delete_missing,
             validate_only=request.validate_only,
             etag=request.catalogue_etag,
+            reason=reason_of(request.reason, needed=request.force),
+            force=request.force,
         )
         return pb.ApplyTagsResponse(
             differences=[difference_message(each) for each in applied.differences],

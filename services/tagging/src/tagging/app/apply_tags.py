@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 from servicekit.changelog import Changelog
 from servicekit.clock import Clock
-from servicekit.errors import EtagStale
+from servicekit.errors import EtagStale, RightMissing
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
-from tagging.app.columns_in_force import tag_schema
-from tagging.domain.columns import Shape
-from tagging.domain.compilation import RuleInvalid, tag_recipe
-from tagging.domain.definition import DefinitionInvalid, TagDefinition, check_limits
-from tagging.domain.dependencies import TagCycle, levels
-from tagging.domain.dictionary import Dictionary
-from tagging.domain.plan import ChangeOfTag, Difference, Tag, catalogue_etag, plan
-from tagging.domain.recipe import Recipe
-from tagging.errors import DefinitionRefused, TagCircle, TagInUse
-from tagging.errors import RuleInvalid as RuleRefused
+from tagging.app.governance.places import Places
+from tagging.app.governance.refusals import told
+from tagging.app.put_in_force import PutInForce
+from tagging.domain.definition import TagDefinition
+from tagging.domain.governance import life as steps
+from tagging.domain.governance.life import Moved, TagState, Taking
+from tagging.domain.governance.people import Actor, Power
+from tagging.domain.plan import ChangeOfTag, Difference, catalogue_etag, plan
+from tagging.errors import DefinitionRefused, TagRetired
+from tagging.store.governance_ports import GovernanceStores
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 
@@ -33,15 +33,25 @@ class Applied:
 
 
 class ApplyTags:
-    """All or nothing. Equal definitions change nothing."""
+    """All or nothing. Equal definitions change nothing. The way into force without a review, for those who hold the
+    right to act directly: definitions that live in a repository are reviewed there. Every tag's history says so."""
 
     def __init__(
-        self, facts: FactStores, tags: TagStores, changelog: Changelog, dictionary: Dictionary, clock: Clock
+        self,
+        facts: FactStores,
+        tags: TagStores,
+        governance: GovernanceStores,
+        put: PutInForce,
+        places: Places,
+        changelog: Changelog,
+        clock: Clock,
     ) -> None:
         self._facts = facts
         self._tags = tags
+        self._governance = governance
+        self._put = put
+        self._places = places
         self._changelog = changelog
-        self._dictionary = dictionary
         self._clock = clock
 
     def __call__(
@@ -50,80 +60,66 @@ class ApplyTags:
         tenant: str,
         definitions: Sequence[TagDefinition],
         *,
+        actor: Actor,
         delete_missing: bool,
         validate_only: bool,
         etag: str,
+        reason: str = "",
+        force: bool = False,
     ) -> Applied:
-        """Raises RuleInvalid, DefinitionRefused, TagCircle, TagInUse, EtagStale."""
+        """Raises RuleInvalid, DefinitionRefused, TagCircle, TagInUse, TagRetired, NamingRefused, CategoryQuota,
+        EtagStale, RightMissing."""
+        if Power.DIRECT not in actor.powers:
+            raise RightMissing(Power.DIRECT.value)
         if not validate_only:
             self._facts.tenants.lock(connection, tenant)
         stored = self._tags.catalogue.all(connection, tenant)
         before = catalogue_etag(stored.values())
         if etag and etag != before:
             raise EtagStale("the tag catalogue", before)
-        differences = plan(stored, _once(definitions), self._clock.now(), delete_missing=delete_missing)
-        after = _after(stored, differences)
-        gone = [each.tag.definition for each in differences if each.change is ChangeOfTag.DELETED]
-        recipes = self._compile(after, gone, {each.tag_id for each in definitions})
-        _require_unused(differences, recipes)
-        warnings = tuple(warning for tag in definitions for warning in recipes[tag.tag_id].warnings)
+        given = [each.tag_id for each in _once(definitions)]
+        lives = self._governance.lives.of(connection, tenant, {*given, *stored})
+        versions = {tag_id: life.version for tag_id, life in lives.items()}
+        now = self._clock.now()
+        differences = plan(stored, definitions, now, delete_missing=delete_missing, versions=versions)
+        taking = Taking(actor, now, reason, force)
+        moves = _moves(differences, lives, taking)
+        self._places.require_names(connection, tenant, _created(differences))
+        checked = self._put.check(connection, tenant, stored, differences, set(given), forced=force)
+        if not force:
+            self._put.require_unused(connection, tenant, stored, differences, checked)
+        warnings = checked.warnings(given)
         if validate_only:
             head = self._changelog.head(connection)
             unchanged = Revision(self._changelog.service, head.epoch).at(Lane.LIVE, head.position)
             return Applied(differences, before, unchanged, warnings)
-        revision = self._store(connection, tenant, differences, recipes)
-        return Applied(differences, catalogue_etag(after.values()), revision, warnings)
+        self._places.make(connection, tenant, [each.definition for each in checked.after.values()])
+        revision = self._put.store(connection, tenant, differences, checked, moves)
+        return Applied(differences, catalogue_etag(checked.after.values()), revision, warnings)
 
-    def _compile(
-        self, after: Mapping[str, Tag], gone: Sequence[TagDefinition], given: set[str]
-    ) -> dict[str, Recipe]:
-        """Every tag, not only those given: another's change may have taken what a stored one rests on. Those
-        that go can still be named, so that whoever names them is found."""
-        definitions = [tag.definition for tag in after.values()]
-        schema = tag_schema(self._dictionary, [*definitions, *gone])
-        recipes: dict[str, Recipe] = {}
-        for definition in definitions:
-            try:
-                if definition.tag_id in given:
-                    check_limits(definition)
-                recipes[definition.tag_id] = tag_recipe(definition, schema)
-            except DefinitionInvalid as error:
-                raise DefinitionRefused(error.tag_id, error.field, error.problem) from error
-            except RuleInvalid as error:
-                raise RuleRefused(error.problems, error.tag_id, error.field) from error
-        try:
-            levels({tag_id: recipe.tags for tag_id, recipe in recipes.items()})
-        except TagCycle as error:
-            raise TagCircle(error.path) from error
-        return recipes
 
-    def _store(
-        self,
-        connection: Connection,
-        tenant: str,
-        differences: Sequence[Difference],
-        recipes: Mapping[str, Recipe],
-    ) -> Revision:
-        entries = []
-        for each in differences:
+def _moves(
+    differences: Sequence[Difference], lives: Mapping[str, steps.TagLife], taking: Taking
+) -> dict[str, Moved]:
+    found: dict[str, Moved] = {}
+    for each in differences:
+        life = lives.get(each.tag_id)
+        if life and life.standing is TagState.RETIRED and not life.deletion:
+            raise TagRetired(each.tag_id, life.replacement)
+        with told():
             match each.change:
                 case ChangeOfTag.UNCHANGED:
                     continue
                 case ChangeOfTag.DELETED:
-                    self._tags.catalogue.delete(connection, tenant, [each.tag_id])
-                    self._tags.values.drop(connection, tenant, each.tag_id)
-                    self._tags.cuts.drop(connection, tenant, each.tag_id)
+                    assert life is not None  # every tag in force has one
+                    found[each.tag_id] = steps.delete(life, taking)
                 case _:
-                    self._tags.catalogue.put(connection, tenant, [each.tag])
-                    shape: Shape = recipes[each.tag_id].shape
-                    self._tags.values.declare(connection, tenant, each.tag_id, shape)
-            deleted = each.change is ChangeOfTag.DELETED
-            entries.append(self._tags.entries.tag(tenant, each.tag, deleted=deleted))
-        if entries and self._facts.tenants.get(connection, tenant) is None:
-            # Tags may come before facts, and exports go by tenant.
-            begun = self._facts.tenants.ensure(connection, tenant, self._clock.now())
-            entries.insert(0, self._facts.entries.day(begun))
-        return self._changelog.append(connection, Lane.LIVE, entries)
+                    found[each.tag_id] = steps.apply(life, taking, each.tag.definition, each.tag.version)
+    return found
+
+
+def _created(differences: Sequence[Difference]) -> list[TagDefinition]:
+    return [each.tag.definition for each in differences if each.change is ChangeOfTag.CREATED]
 
 
 def _once(definitions: Sequence[TagDefinition]) -> Sequence[TagDefinition]:
@@ -133,21 +129,3 @@ def _once(definitions: Sequence[TagDefinition]) -> Sequence[TagDefinition]:
             raise DefinitionRefused(each.tag_id, "tag_id", "is given twice")
         seen.add(each.tag_id)
     return definitions
-
-
-def _after(stored: Mapping[str, Tag], differences: Sequence[Difference]) -> dict[str, Tag]:
-    found = dict(stored)
-    for each in differences:
-        if each.change is ChangeOfTag.DELETED:
-            found.pop(each.tag_id)
-        else:
-            found[each.tag_id] = each.tag
-    return found
-
-
-def _require_unused(differences: Sequence[Difference], recipes: Mapping[str, Recipe]) -> None:
-    for each in differences:
-        if each.change is ChangeOfTag.DELETED:
-            users = sorted(column for column, recipe in recipes.items() if each.tag_id in recipe.tags)
-            if users:
-                raise TagInUse(each.tag_id, users)

@@ -51,10 +51,20 @@ class ColumnPlan:
         return {column for column, recipe in self.recipes.items() if recipe.stream}
 
 
-def tag_schema(dictionary: Dictionary, definitions: Collection[TagDefinition]) -> Schema:
-    """What a tag's definition may mention."""
+def tag_schema(
+    dictionary: Dictionary,
+    definitions: Collection[TagDefinition],
+    *,
+    retired: Mapping[str, str] | None = None,
+    deprecated: Mapping[str, str] | None = None,
+) -> Schema:
+    """What a tag's definition may mention; `retired` and `deprecated`: tag -> what to use instead."""
     return Catalogue.of(
-        [each.in_rules() for each in definitions], dictionary.events.values(), dictionary.tables.values()
+        [each.in_rules() for each in definitions],
+        dictionary.events.values(),
+        dictionary.tables.values(),
+        retired=retired,
+        deprecated=deprecated,
     )
 
 

@@ -58,6 +58,8 @@ def tag_message(tag: Tag) -> tag_pb2.Tag:
         etag=tag.etag,
         update_time=timestamp_of(tag.update_time),
         coverage=tag.coverage,
+        state=tag_pb2.TAG_STATE_DEPRECATED if tag.deprecated else tag_pb2.TAG_STATE_ACTIVE,
+        replacement_tag_id=tag.replacement,
     )
 
 

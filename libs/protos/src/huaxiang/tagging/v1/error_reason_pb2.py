@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huaxiang/tagging/v1/error_reason.proto\x12\x13huaxiang.tagging.v1*\x89\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45RROR_REASON_RULE_INVALID\x10\x01\x12#\n\x1f\x45RROR_REASON_DEFINITION_INVALID\x10\x02\x12\x1a\n\x16\x45RROR_REASON_TAG_CYCLE\x10\x03\x12\x1b\n\x17\x45RROR_REASON_TAG_IN_USE\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_PERSON_UNKNOWN\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_TABLE_UNKNOWN\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FEATURE_QUOTA\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huaxiang/tagging/v1/error_reason.proto\x12\x13huaxiang.tagging.v1*\xd2\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45RROR_REASON_RULE_INVALID\x10\x01\x12#\n\x1f\x45RROR_REASON_DEFINITION_INVALID\x10\x02\x12\x1a\n\x16\x45RROR_REASON_TAG_CYCLE\x10\x03\x12\x1b\n\x17\x45RROR_REASON_TAG_IN_USE\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_PERSON_UNKNOWN\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_TABLE_UNKNOWN\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FEATURE_QUOTA\x10\x07\x12\x1a\n\x16\x45RROR_REASON_TAG_STATE\x10\x14\x12\x1f\n\x1b\x45RROR_REASON_STEP_FORBIDDEN\x10\x15\x12\x1b\n\x17\x45RROR_REASON_OWN_REVIEW\x10\x16\x12\x1f\n\x1b\x45RROR_REASON_DRAFT_OUTDATED\x10\x17\x12\x1e\n\x1a\x45RROR_REASON_REQUEST_STATE\x10\x18\x12\x1e\n\x1a\x45RROR_REASON_REQUEST_QUOTA\x10\x19\x12\x1f\n\x1b\x45RROR_REASON_NAMING_REFUSED\x10\x1a\x12!\n\x1d\x45RROR_REASON_CATEGORY_UNKNOWN\x10\x1b\x12 \n\x1c\x45RROR_REASON_CATEGORY_IN_USE\x10\x1c\x12\x1f\n\x1b\x45RROR_REASON_CATEGORY_QUOTA\x10\x1d\x12\x1c\n\x18\x45RROR_REASON_TAG_RETIRED\x10\x1e\x12!\n\x1d\x45RROR_REASON_TEMPLATE_INVALID\x10(\x12#\n\x1f\x45RROR_REASON_TEMPLATE_FORBIDDEN\x10)\x12\x1f\n\x1b\x45RROR_REASON_TEMPLATE_QUOTA\x10*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.tagging.v1.error_r
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=64
-  _globals['_ERRORREASON']._serialized_end=329
+  _globals['_ERRORREASON']._serialized_end=786
 # @@protoc_insertion_point(module_scope)

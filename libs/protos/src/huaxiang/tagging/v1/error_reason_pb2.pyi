@@ -40,6 +40,40 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. There is no such reference table. Metadata: table, known."""
     ERROR_REASON_FEATURE_QUOTA: _ErrorReason.ValueType  # 7
     """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
+    ERROR_REASON_TAG_STATE: _ErrorReason.ValueType  # 20
+    """FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
+    Example: state = "draft", step = "approve", fitting = "in_review".
+    """
+    ERROR_REASON_STEP_FORBIDDEN: _ErrorReason.ValueType  # 21
+    """PERMISSION_DENIED. The step is for others: the owner, the authors, whoever holds a right. Metadata: tag_id, step, who."""
+    ERROR_REASON_OWN_REVIEW: _ErrorReason.ValueType  # 22
+    """PERMISSION_DENIED. Nobody reviews or decides on their own. Metadata: tag_id or tag_request_id, step, because."""
+    ERROR_REASON_DRAFT_OUTDATED: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION. What is in force changed since the draft was last written: read it and write the draft again.
+    Metadata: tag_id.
+    """
+    ERROR_REASON_REQUEST_STATE: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION. The request is not open. Metadata: tag_request_id, state."""
+    ERROR_REASON_REQUEST_QUOTA: _ErrorReason.ValueType  # 25
+    """RESOURCE_EXHAUSTED. Too many requests are open. Metadata: count, limit."""
+    ERROR_REASON_NAMING_REFUSED: _ErrorReason.ValueType  # 26
+    """INVALID_ARGUMENT. The tenant's naming rules refuse the id. Metadata: tag_id, problem, pattern or word, example."""
+    ERROR_REASON_CATEGORY_UNKNOWN: _ErrorReason.ValueType  # 27
+    """INVALID_ARGUMENT. There is no such category. Metadata: category, suggestion."""
+    ERROR_REASON_CATEGORY_IN_USE: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION. Categories, tags or drafts stand there. Metadata: category, used_by."""
+    ERROR_REASON_CATEGORY_QUOTA: _ErrorReason.ValueType  # 29
+    """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+    ERROR_REASON_TAG_RETIRED: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION. ApplyTags names a retired tag: take it out of the files, or bring it back through a draft. Metadata:
+    tag_id, replacement.
+    """
+    ERROR_REASON_TEMPLATE_INVALID: _ErrorReason.ValueType  # 40
+    """INVALID_ARGUMENT. A portrait template breaks its limits. Metadata: template_id, field, problem."""
+    ERROR_REASON_TEMPLATE_FORBIDDEN: _ErrorReason.ValueType  # 41
+    """PERMISSION_DENIED. The caller has none of the roles that may read by this template. Metadata: template_id."""
+    ERROR_REASON_TEMPLATE_QUOTA: _ErrorReason.ValueType  # 42
+    """RESOURCE_EXHAUSTED. The tenant has as many templates as allowed. Metadata: limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "tagging.huaxiang"."""
@@ -62,4 +96,38 @@ ERROR_REASON_TABLE_UNKNOWN: ErrorReason.ValueType  # 6
 """NOT_FOUND. There is no such reference table. Metadata: table, known."""
 ERROR_REASON_FEATURE_QUOTA: ErrorReason.ValueType  # 7
 """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
+ERROR_REASON_TAG_STATE: ErrorReason.ValueType  # 20
+"""FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
+Example: state = "draft", step = "approve", fitting = "in_review".
+"""
+ERROR_REASON_STEP_FORBIDDEN: ErrorReason.ValueType  # 21
+"""PERMISSION_DENIED. The step is for others: the owner, the authors, whoever holds a right. Metadata: tag_id, step, who."""
+ERROR_REASON_OWN_REVIEW: ErrorReason.ValueType  # 22
+"""PERMISSION_DENIED. Nobody reviews or decides on their own. Metadata: tag_id or tag_request_id, step, because."""
+ERROR_REASON_DRAFT_OUTDATED: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION. What is in force changed since the draft was last written: read it and write the draft again.
+Metadata: tag_id.
+"""
+ERROR_REASON_REQUEST_STATE: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION. The request is not open. Metadata: tag_request_id, state."""
+ERROR_REASON_REQUEST_QUOTA: ErrorReason.ValueType  # 25
+"""RESOURCE_EXHAUSTED. Too many requests are open. Metadata: count, limit."""
+ERROR_REASON_NAMING_REFUSED: ErrorReason.ValueType  # 26
+"""INVALID_ARGUMENT. The tenant's naming rules refuse the id. Metadata: tag_id, problem, pattern or word, example."""
+ERROR_REASON_CATEGORY_UNKNOWN: ErrorReason.ValueType  # 27
+"""INVALID_ARGUMENT. There is no such category. Metadata: category, suggestion."""
+ERROR_REASON_CATEGORY_IN_USE: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION. Categories, tags or drafts stand there. Metadata: category, used_by."""
+ERROR_REASON_CATEGORY_QUOTA: ErrorReason.ValueType  # 29
+"""RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+ERROR_REASON_TAG_RETIRED: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION. ApplyTags names a retired tag: take it out of the files, or bring it back through a draft. Metadata:
+tag_id, replacement.
+"""
+ERROR_REASON_TEMPLATE_INVALID: ErrorReason.ValueType  # 40
+"""INVALID_ARGUMENT. A portrait template breaks its limits. Metadata: template_id, field, problem."""
+ERROR_REASON_TEMPLATE_FORBIDDEN: ErrorReason.ValueType  # 41
+"""PERMISSION_DENIED. The caller has none of the roles that may read by this template. Metadata: template_id."""
+ERROR_REASON_TEMPLATE_QUOTA: ErrorReason.ValueType  # 42
+"""RESOURCE_EXHAUSTED. The tenant has as many templates as allowed. Metadata: limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

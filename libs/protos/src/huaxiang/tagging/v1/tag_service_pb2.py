@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/tagging/v1/tag_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x1f\n\rGetTagRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\"e\n\x0eGetTagResponse\x12%\n\x03tag\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"J\n\x0fListTagsRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x99\x01\n\x10ListTagsResponse\x12&\n\x04tags\x18\x01 \x03(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61talogue_etag\x18\x03 \x01(\t\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x92\x01\n\x10\x41pplyTagsRequest\x12\x37\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\".huaxiang.tagging.v1.TagDefinition\x12\x16\n\x0e\x64\x65lete_missing\x18\x02 \x01(\x08\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x16\n\x0e\x63\x61talogue_etag\x18\x04 \x01(\t\"\xa4\x01\n\x11\x41pplyTagsResponse\x12\x37\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\".huaxiang.tagging.v1.TagDifference\x12\x16\n\x0e\x63\x61talogue_etag\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\x87\x01\n\rTagDifference\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".huaxiang.tagging.v1.TagChangeKind\x12\x34\n\x06\x66ields\x18\x03 \x03(\x0b\x32$.huaxiang.tagging.v1.FieldDifference\":\n\x0f\x46ieldDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t*\xc7\x01\n\rTagChangeKind\x12\x1f\n\x1bTAG_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17TAG_CHANGE_KIND_CREATED\x10\x01\x12\x1d\n\x19TAG_CHANGE_KIND_REDEFINED\x10\x02\x12\x1d\n\x19TAG_CHANGE_KIND_DESCRIBED\x10\x03\x12\x1b\n\x17TAG_CHANGE_KIND_DELETED\x10\x04\x12\x1d\n\x19TAG_CHANGE_KIND_UNCHANGED\x10\x05\x32\xe3\x02\n\nTagService\x12k\n\x06GetTag\x12\".huaxiang.tagging.v1.GetTagRequest\x1a#.huaxiang.tagging.v1.GetTagResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12q\n\x08ListTags\x12$.huaxiang.tagging.v1.ListTagsRequest\x1a%.huaxiang.tagging.v1.ListTagsResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12u\n\tApplyTags\x12%.huaxiang.tagging.v1.ApplyTagsRequest\x1a&.huaxiang.tagging.v1.ApplyTagsResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.tags.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/tagging/v1/tag_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x1f\n\rGetTagRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\"e\n\x0eGetTagResponse\x12%\n\x03tag\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"J\n\x0fListTagsRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x99\x01\n\x10ListTagsResponse\x12&\n\x04tags\x18\x01 \x03(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61talogue_etag\x18\x03 \x01(\t\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\xb1\x01\n\x10\x41pplyTagsRequest\x12\x37\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\".huaxiang.tagging.v1.TagDefinition\x12\x16\n\x0e\x64\x65lete_missing\x18\x02 \x01(\x08\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x16\n\x0e\x63\x61talogue_etag\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05\x66orce\x18\x06 \x01(\x08\"\xa4\x01\n\x11\x41pplyTagsResponse\x12\x37\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\".huaxiang.tagging.v1.TagDifference\x12\x16\n\x0e\x63\x61talogue_etag\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\x04 \x03(\t\"\x87\x01\n\rTagDifference\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".huaxiang.tagging.v1.TagChangeKind\x12\x34\n\x06\x66ields\x18\x03 \x03(\x0b\x32$.huaxiang.tagging.v1.FieldDifference\":\n\x0f\x46ieldDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03old\x18\x02 \x01(\t\x12\x0b\n\x03new\x18\x03 \x01(\t*\xc7\x01\n\rTagChangeKind\x12\x1f\n\x1bTAG_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17TAG_CHANGE_KIND_CREATED\x10\x01\x12\x1d\n\x19TAG_CHANGE_KIND_REDEFINED\x10\x02\x12\x1d\n\x19TAG_CHANGE_KIND_DESCRIBED\x10\x03\x12\x1b\n\x17TAG_CHANGE_KIND_DELETED\x10\x04\x12\x1d\n\x19TAG_CHANGE_KIND_UNCHANGED\x10\x05\x32\xe3\x02\n\nTagService\x12k\n\x06GetTag\x12\".huaxiang.tagging.v1.GetTagRequest\x1a#.huaxiang.tagging.v1.GetTagResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12q\n\x08ListTags\x12$.huaxiang.tagging.v1.ListTagsRequest\x1a%.huaxiang.tagging.v1.ListTagsResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12u\n\tApplyTags\x12%.huaxiang.tagging.v1.ApplyTagsRequest\x1a&.huaxiang.tagging.v1.ApplyTagsResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.tags.writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAGSERVICE'].methods_by_name['ListTags']._serialized_options = b'\220\002\001\212\265\030\021tagging.tags.read'
   _globals['_TAGSERVICE'].methods_by_name['ApplyTags']._loaded_options = None
   _globals['_TAGSERVICE'].methods_by_name['ApplyTags']._serialized_options = b'\220\002\002\212\265\030\022tagging.tags.write'
-  _globals['_TAGCHANGEKIND']._serialized_start=1039
-  _globals['_TAGCHANGEKIND']._serialized_end=1238
+  _globals['_TAGCHANGEKIND']._serialized_start=1070
+  _globals['_TAGCHANGEKIND']._serialized_end=1269
   _globals['_GETTAGREQUEST']._serialized_start=156
   _globals['_GETTAGREQUEST']._serialized_end=187
   _globals['_GETTAGRESPONSE']._serialized_start=189
@@ -51,13 +51,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTAGSRESPONSE']._serialized_start=369
   _globals['_LISTTAGSRESPONSE']._serialized_end=522
   _globals['_APPLYTAGSREQUEST']._serialized_start=525
-  _globals['_APPLYTAGSREQUEST']._serialized_end=671
-  _globals['_APPLYTAGSRESPONSE']._serialized_start=674
-  _globals['_APPLYTAGSRESPONSE']._serialized_end=838
-  _globals['_TAGDIFFERENCE']._serialized_start=841
-  _globals['_TAGDIFFERENCE']._serialized_end=976
-  _globals['_FIELDDIFFERENCE']._serialized_start=978
-  _globals['_FIELDDIFFERENCE']._serialized_end=1036
-  _globals['_TAGSERVICE']._serialized_start=1241
-  _globals['_TAGSERVICE']._serialized_end=1596
+  _globals['_APPLYTAGSREQUEST']._serialized_end=702
+  _globals['_APPLYTAGSRESPONSE']._serialized_start=705
+  _globals['_APPLYTAGSRESPONSE']._serialized_end=869
+  _globals['_TAGDIFFERENCE']._serialized_start=872
+  _globals['_TAGDIFFERENCE']._serialized_end=1007
+  _globals['_FIELDDIFFERENCE']._serialized_start=1009
+  _globals['_FIELDDIFFERENCE']._serialized_end=1067
+  _globals['_TAGSERVICE']._serialized_start=1272
+  _globals['_TAGSERVICE']._serialized_end=1627
 # @@protoc_insertion_point(module_scope)

@@ -36,7 +36,7 @@ class _TagChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagChan
     TAG_CHANGE_KIND_DESCRIBED: _TagChangeKind.ValueType  # 3
     """Only texts, category, owner or the like change."""
     TAG_CHANGE_KIND_DELETED: _TagChangeKind.ValueType  # 4
-    """It goes, and its values with it."""
+    """It goes to the recycle bin; its values go for good."""
     TAG_CHANGE_KIND_UNCHANGED: _TagChangeKind.ValueType  # 5
     """Nothing."""
 
@@ -52,7 +52,7 @@ TAG_CHANGE_KIND_REDEFINED: TagChangeKind.ValueType  # 2
 TAG_CHANGE_KIND_DESCRIBED: TagChangeKind.ValueType  # 3
 """Only texts, category, owner or the like change."""
 TAG_CHANGE_KIND_DELETED: TagChangeKind.ValueType  # 4
-"""It goes, and its values with it."""
+"""It goes to the recycle bin; its values go for good."""
 TAG_CHANGE_KIND_UNCHANGED: TagChangeKind.ValueType  # 5
 """Nothing."""
 Global___TagChangeKind: _TypeAlias = TagChangeKind  # noqa: Y015
@@ -187,12 +187,18 @@ class ApplyTagsRequest(_message.Message):
     DELETE_MISSING_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     CATALOGUE_ETAG_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     delete_missing: _builtins.bool
     """Also deletes stored tags that are not among the definitions."""
     validate_only: _builtins.bool
     """Answer the plan and store nothing."""
     catalogue_etag: _builtins.str
     """The catalogue's etag that the plan was made for; empty skips the check."""
+    reason: _builtins.str
+    """Why, for the history of every tag that changes; at most 2,000 characters. Needed when forced."""
+    force: _builtins.bool
+    """Also when tags, segments or campaigns use what goes or changes. They break and say so by name."""
     @_builtins.property
     def definitions(self) -> _containers.RepeatedCompositeFieldContainer[_tag_pb2.TagDefinition]:
         """At most 2,000; they may refer to each other and to stored tags."""
@@ -204,10 +210,12 @@ class ApplyTagsRequest(_message.Message):
         delete_missing: _builtins.bool = ...,
         validate_only: _builtins.bool = ...,
         catalogue_etag: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_etag", b"catalogue_etag", "definitions", b"definitions", "delete_missing", b"delete_missing", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_etag", b"catalogue_etag", "definitions", b"definitions", "delete_missing", b"delete_missing", "force", b"force", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

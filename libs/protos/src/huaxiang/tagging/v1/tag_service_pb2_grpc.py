@@ -73,9 +73,14 @@ class TagServiceServicer:
     def ApplyTags(self, request, context):
         """Makes the catalogue hold these definitions and answers what changed; with validate_only it only answers what
         would change (the plan). All or nothing. Idempotent: equal definitions change nothing.
+        This puts definitions into force without a review: it is for definitions that live in a repository and are reviewed
+        there, and for whoever holds its right. Every tag's history tells who applied what, and why. It leaves drafts alone (a
+        draft written against what this replaces is outdated), makes the categories that definitions name, follows the naming
+        rules for new tags, and never brings a retired tag back. Tags that delete_missing deletes go to the recycle bin.
         A new or changed stream tag has values for everybody only after a run.
-        Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (delete_missing),
-        ETAG_STALE.
+        Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (what goes, or changes
+        its type or loses values of a closed list, is used by tags, segments or campaigns: force it with a reason),
+        NAMING_REFUSED, CATEGORY_QUOTA, TAG_RETIRED, ETAG_STALE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

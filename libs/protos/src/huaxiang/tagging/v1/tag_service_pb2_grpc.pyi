@@ -40,9 +40,14 @@ class TagServiceStub:
     ApplyTags: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.ApplyTagsRequest, _tag_service_pb2.ApplyTagsResponse]
     """Makes the catalogue hold these definitions and answers what changed; with validate_only it only answers what
     would change (the plan). All or nothing. Idempotent: equal definitions change nothing.
+    This puts definitions into force without a review: it is for definitions that live in a repository and are reviewed
+    there, and for whoever holds its right. Every tag's history tells who applied what, and why. It leaves drafts alone (a
+    draft written against what this replaces is outdated), makes the categories that definitions name, follows the naming
+    rules for new tags, and never brings a retired tag back. Tags that delete_missing deletes go to the recycle bin.
     A new or changed stream tag has values for everybody only after a run.
-    Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (delete_missing),
-    ETAG_STALE.
+    Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (what goes, or changes
+    its type or loses values of a closed list, is used by tags, segments or campaigns: force it with a reason),
+    NAMING_REFUSED, CATEGORY_QUOTA, TAG_RETIRED, ETAG_STALE.
     """
 
 @_typing.type_check_only
@@ -57,9 +62,14 @@ class TagServiceAsyncStub(TagServiceStub):
     ApplyTags: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.ApplyTagsRequest, _tag_service_pb2.ApplyTagsResponse]  # type: ignore[assignment]
     """Makes the catalogue hold these definitions and answers what changed; with validate_only it only answers what
     would change (the plan). All or nothing. Idempotent: equal definitions change nothing.
+    This puts definitions into force without a review: it is for definitions that live in a repository and are reviewed
+    there, and for whoever holds its right. Every tag's history tells who applied what, and why. It leaves drafts alone (a
+    draft written against what this replaces is outdated), makes the categories that definitions name, follows the naming
+    rules for new tags, and never brings a retired tag back. Tags that delete_missing deletes go to the recycle bin.
     A new or changed stream tag has values for everybody only after a run.
-    Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (delete_missing),
-    ETAG_STALE.
+    Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (what goes, or changes
+    its type or loses values of a closed list, is used by tags, segments or campaigns: force it with a reason),
+    NAMING_REFUSED, CATEGORY_QUOTA, TAG_RETIRED, ETAG_STALE.
     """
 
 class TagServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -89,9 +99,14 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.ApplyTagsResponse, _abc.Awaitable[_tag_service_pb2.ApplyTagsResponse]]:
         """Makes the catalogue hold these definitions and answers what changed; with validate_only it only answers what
         would change (the plan). All or nothing. Idempotent: equal definitions change nothing.
+        This puts definitions into force without a review: it is for definitions that live in a repository and are reviewed
+        there, and for whoever holds its right. Every tag's history tells who applied what, and why. It leaves drafts alone (a
+        draft written against what this replaces is outdated), makes the categories that definitions name, follows the naming
+        rules for new tags, and never brings a retired tag back. Tags that delete_missing deletes go to the recycle bin.
         A new or changed stream tag has values for everybody only after a run.
-        Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (delete_missing),
-        ETAG_STALE.
+        Errors: RULE_INVALID (with position and suggestion), DEFINITION_INVALID, TAG_CYCLE, TAG_IN_USE (what goes, or changes
+        its type or loses values of a closed list, is used by tags, segments or campaigns: force it with a reason),
+        NAMING_REFUSED, CATEGORY_QUOTA, TAG_RETIRED, ETAG_STALE.
         """
 
 def add_TagServiceServicer_to_server(servicer: TagServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

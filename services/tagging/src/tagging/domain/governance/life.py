@@ -334,6 +334,15 @@ def may_change(life: TagLife, actor: Actor) -> bool:
     )
 
 
+def require_no_draft(life: TagLife) -> None:
+    """What would be overwritten is thrown away first, on purpose. Raises StepRefused."""
+    if life.draft:
+        hint = "another draft is under way: discard it first"
+        raise StepRefused(
+            life.tag_id, life.draft.state.value, "restore a version of", ("without a draft",), hint
+        )
+
+
 def _require_hand(life: TagLife, actor: Actor, step: Step) -> None:
     if not may_change(life, actor):
         who = f"its owner {life.owner}, the authors of its draft, and holders of {Power.DIRECT.value}"
