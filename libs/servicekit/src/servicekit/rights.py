@@ -18,6 +18,17 @@ ALL_TENANTS_VERBS = frozenset({"watch", "bootstrap"})
 PERSON_DATA_NOUN = "person_data"
 """All that a service holds of a person: no pattern of a service's rights carries it, only the roles that may do all."""
 
+NAMED_RIGHTS = frozenset(
+    {
+        "tagging.naming_rules.write",
+        "tagging.reviews.write",
+        "tagging.tag_uses.write",
+        "tagging.tags.write",
+        "tagging.values.read_sensitive",
+    }
+)
+"""No pattern of a service's rights carries these: a role names them, or may do all."""
+
 RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
     SERVICE_ROLE: ("*",),
     "admin": ("*",),
@@ -30,11 +41,20 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
         "segments.*.*",
         "activation.*.read",
     ),
-    "marketer": ("tagging.*.read", "segments.*.*", "activation.*.*"),
+    "reviewer": (
+        "tagging.*.read",
+        "tagging.requests.*",
+        "tagging.reviews.write",
+        "tagging.categories.write",
+        "tagging.naming_rules.write",
+    ),
+    "sensitive_reader": ("tagging.values.read_personal", "tagging.values.read_sensitive"),
+    "marketer": ("tagging.*.read", "tagging.requests.write", "segments.*.*", "activation.*.*"),
     "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
 }
 """admin: everything of its tenant. source: a system that sends facts. app: a back end that reads portraits
-and memberships. analyst, marketer, viewer: people."""
+and memberships. analyst, marketer, viewer: people. reviewer: approves what others define as tags. sensitive_reader: an
+addition to another role, for named people."""
 
 _RIGHT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
 
@@ -90,4 +110,6 @@ def _carried(roles: frozenset[str], right: str) -> bool:
         return False
     if right.split(".")[1:2] == [PERSON_DATA_NOUN]:
         return any("*" in RIGHTS_OF_ROLE.get(role, ()) for role in roles)
+    if right in NAMED_RIGHTS:
+        return any({"*", right} & {*RIGHTS_OF_ROLE.get(role, ())} for role in roles)
     return any(fnmatchcase(right, pattern) for role in roles for pattern in RIGHTS_OF_ROLE.get(role, ()))
