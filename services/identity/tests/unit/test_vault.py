@@ -1,11 +1,13 @@
 """Keyed hashes and sealing: separate per tenant and purpose, bound to their place."""
 
 import base64
+import hmac
 from pathlib import Path
 
 import pytest
 from identity.domain.consents import Channel
 from identity.domain.record import Identifier, StatedAddress
+from identity.store.keyring import derive
 from identity.store.vault import KeyVault, SecretUnusable, VaultDamaged, read_secret_file, write_secret_file
 
 VAULT = KeyVault(b"s" * 32)
@@ -28,6 +30,14 @@ def test_hashes_depend_on_secret_tenant_namespace_scope_and_value() -> None:
     assert len(hashes) == 7
     assert {len(hash_) for hash_ in hashes} == {16}
     assert VAULT.identifier_hash("t", PHONE) == KeyVault(b"s" * 32).identifier_hash("t", PHONE)
+
+
+@pytest.mark.parametrize("value", ["", "+8613912345670", "字" * 256])
+def test_a_hash_is_the_hmac_that_rfc_2104_says(value: str) -> None:
+    key = derive(b"s" * 32, "t", "identifier")
+    expected = hmac.digest(key, f"phone\0x\0{value}".encode(), "sha256")[:16]
+    assert VAULT.identifier_hash("t", Identifier("phone", "x", value)) == expected
+    assert VAULT.identifier_hashes("t", "phone", "x", [None, value]) == [None, expected]
 
 
 def test_a_sealed_text_opens_only_in_its_place() -> None:

@@ -11,9 +11,8 @@ before there were key ids, has none: its key is the first.
 import base64
 import binascii
 import hashlib
-import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -84,6 +83,7 @@ class KeyVault:
         self._secret = secret
         self._kms = kms or KeyRing({FIRST_KEY_ID: secret})
         self._key = lru_cache(CACHED_KEYS)(self._derive)
+        self._mac = lru_cache(CACHED_KEYS)(self._make_mac)
         self._identifier_hash = lru_cache(CACHED_HASHES)(self._hash_identifier)
         self._cipher = lru_cache(CACHED_KEYS)(self._make_cipher)
 
@@ -100,7 +100,7 @@ class KeyVault:
 
     def _hash_identifier(self, tenant: str, namespace: str, scope: str, value: str) -> bytes:
         message = f"{namespace}\0{scope}\0{value}".encode()
-        return hmac.digest(self._key(tenant, "identifier"), message, "sha256")[:HASH_BYTES]
+        return self._mac(tenant, "identifier")(message)[:HASH_BYTES]
 
     def identifier_hashes(
         self, tenant: str, namespace: str, scope: str, values: Sequence[str | None]
@@ -115,31 +115,19 @@ class KeyVault:
     def _hash_column(
         self, tenant: str, purpose: str, before: str, values: Sequence[str | None]
     ) -> list[bytes | None]:
-        """HMAC-SHA256 of each text behind the same beginning. The states that follow the key and that beginning are
-        made once and copied, which takes half the time of an HMAC of its own."""
-        key = self._key(tenant, purpose).ljust(_SHA256_BLOCK_BYTES, b"\0")
-        inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + before.encode())
-        outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
-        found: list[bytes | None] = []
-        for value in values:
-            if value is None:
-                found.append(None)
-                continue
-            first, second = inner.copy(), outer.copy()
-            first.update(value.encode())
-            second.update(first.digest())
-            found.append(second.digest()[:HASH_BYTES])
-        return found
+        """The hash of each text behind the same beginning."""
+        encoded = [None if value is None else value.encode() for value in values]
+        return _Mac(self._key(tenant, purpose), before.encode()).column(encoded)
 
     def address_hash(self, tenant: str, address: StatedAddress) -> bytes:
         message = f"{int(address.channel)}\0{address.scope}\0{address.address}".encode()
-        return hmac.digest(self._key(tenant, "address"), message, "sha256")[:HASH_BYTES]
+        return self._mac(tenant, "address")(message)[:HASH_BYTES]
 
     def birth_hash(self, tenant: str, identifier_hash: bytes) -> int:
-        return int.from_bytes(hmac.digest(self._key(tenant, "birth"), identifier_hash, "sha256")[:8], "big")
+        return int.from_bytes(self._mac(tenant, "birth")(identifier_hash)[:8], "big")
 
     def tombstone(self, tenant: str, hash_: bytes) -> bytes:
-        return hmac.digest(self._key(tenant, "tombstone"), hash_, "sha256")[:HASH_BYTES]
+        return self._mac(tenant, "tombstone")(hash_)[:HASH_BYTES]
 
     def seal(self, tenant: str, text: str, bound_to: bytes) -> bytes:
         return self.seal_bytes(tenant, text.encode(), bound_to)
@@ -169,11 +157,34 @@ class KeyVault:
     def is_sealed(self, content: bytes) -> bool:
         return content[:1] in _FORMATS
 
+    def _make_mac(self, tenant: str, purpose: str) -> "_Mac":
+        return _Mac(self._key(tenant, purpose))
+
     def _make_cipher(self, key_id: int, tenant: str) -> AESGCM:
         return AESGCM(self._kms.sealing_key(key_id, tenant))
 
     def _derive(self, tenant: str, purpose: str) -> bytes:
         return derive(self._secret, tenant, purpose)
+
+
+class _Mac:
+    """HMAC-SHA256 of texts that all begin with `before`. What follows from the key and that beginning is reckoned once
+    and copied, which takes less than half the time of hmac.digest."""
+
+    def __init__(self, key: bytes, before: bytes = b"") -> None:
+        block = key.ljust(_SHA256_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + before)
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def __call__(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def column(self, messages: Iterable[bytes | None]) -> list[bytes | None]:
+        """HASH_BYTES of each; None for None."""
+        return [None if message is None else self(message)[:HASH_BYTES] for message in messages]
 
 
 def _taken_apart(sealed: bytes, bound_to: bytes) -> tuple[int, bytes, bytes]:
