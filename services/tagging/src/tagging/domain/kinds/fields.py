@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rules.values import decimal_text, scaled
 
@@ -34,7 +34,7 @@ def is_scaled(hint: Any) -> bool:
 
 def optional(hint: Any) -> tuple[Any, bool]:
     """The type without None, and whether None is allowed."""
-    if isinstance(hint, types.UnionType):
+    if get_origin(hint) in (types.UnionType, Union):
         inner = next(each for each in get_args(hint) if each is not type(None))
         return inner, True
     return hint, False
