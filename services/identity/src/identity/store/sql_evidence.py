@@ -12,12 +12,62 @@ from identity.domain.evidence import Evidence
 from identity.domain.linking import Standing
 from identity.domain.person_ids import IdBlocks
 from identity.store.batches import pack_ids, select_among, select_pairs
+from identity.store.insertions import Insertion
 from identity.store.ports import Pair, RecordKey
 from identity.store.rows import Counters, KeyRow, KnownRecord, LedgerRow, Sighting
 
 _STANDINGS = tuple(Standing)
 _EVIDENCE_COLUMNS = "first_us, last_us, kinds, verified, unbound_us"
 _KEY_COLUMNS = "key_id, namespace, scope, hash, standing, person_id, born_person_id, marks"
+_INSERT_RECORDS = Insertion(
+    "records",
+    {
+        "source": "text",
+        "record_id": "text",
+        "digest": "bytea",
+        "time_us": "bigint",
+        "anchor_key_id": "bigint",
+        "key_ids": "bytea",
+        "link_kind": "smallint",
+        "verified": "bigint",
+    },
+)
+_INSERT_KEYS = Insertion(
+    "keys",
+    {
+        "key_id": "bigint",
+        "namespace": "text",
+        "scope": "text",
+        "hash": "bytea",
+        "standing": "smallint",
+        "person_id": "bigint",
+        "born_person_id": "bigint",
+        "marks": "smallint",
+        "sealed": "bytea",
+    },
+)
+_INSERT_EDGES = Insertion(
+    "edges",
+    {
+        "key_id": "bigint",
+        "other_key_id": "bigint",
+        "first_us": "bigint",
+        "last_us": "bigint",
+        "kinds": "smallint",
+        "verified": "smallint",
+        "unbound_us": "bigint",
+        "sources": "text",
+    },
+)
+_OBSERVE = Insertion(
+    "sightings",
+    {"key_id": "bigint", "source": "text", "first_us": "bigint", "last_us": "bigint", "records": "bigint"},
+    "ON CONFLICT (tenant, key_id, source) DO UPDATE SET "
+    "first_us = CASE WHEN excluded.first_us < sightings.first_us "
+    "THEN excluded.first_us ELSE sightings.first_us END, "
+    "last_us = CASE WHEN excluded.last_us > sightings.last_us THEN excluded.last_us ELSE sightings.last_us END, "
+    "records = sightings.records + excluded.records",
+)
 
 
 class SqlTenants:
@@ -91,24 +141,8 @@ class SqlLedger:
         }
 
     def add(self, tenant: str, rows: Iterable[LedgerRow]) -> None:
-        execute_many(
-            self._connection,
-            "INSERT INTO records (tenant, source, record_id, digest, time_us, anchor_key_id, key_ids, link_kind, "
-            "verified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    tenant,
-                    row.source,
-                    row.record_id,
-                    row.digest,
-                    row.time_us,
-                    row.anchor_key_id,
-                    pack_ids(row.key_ids),
-                    row.link_kind,
-                    row.verified,
-                )
-                for row in rows
-            ],
+        _INSERT_RECORDS(
+            self._connection, tenant, ((*row[:5], pack_ids(row.key_ids), *row[6:]) for row in rows)
         )
 
 
@@ -138,24 +172,10 @@ class SqlKeys:
         return found
 
     def add(self, tenant: str, rows: Iterable[tuple[KeyRow, bytes]]) -> None:
-        execute_many(
+        _INSERT_KEYS(
             self._connection,
-            f"INSERT INTO keys (tenant, {_KEY_COLUMNS}, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    tenant,
-                    row.key_id,
-                    row.namespace,
-                    row.scope,
-                    row.hash,
-                    int(row.standing),
-                    row.person_id,
-                    row.born_person_id,
-                    row.marks,
-                    sealed,
-                )
-                for row, sealed in rows
-            ],
+            tenant,
+            ((*row[:4], int(row.standing), *row[5:], sealed) for row, sealed in rows),
         )
 
     def update(self, tenant: str, rows: Iterable[KeyRow]) -> None:
@@ -207,16 +227,15 @@ class SqlEdges:
             "WHERE tenant = ? AND key_id = ? AND other_key_id = ?",
             rows,
         )
-        execute_many(
+        _INSERT_EDGES(
             self._connection,
-            f"INSERT INTO edges (tenant, key_id, other_key_id, {_EVIDENCE_COLUMNS}, sources) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [row for low, high in new for row in _new_rows(tenant, low, high, edges[low, high])],
+            tenant,
+            (row for low, high in new for row in _new_rows(low, high, edges[low, high])),
         )
 
 
-def _new_rows(tenant: str, low: int, high: int, seen: Evidence) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    return (tenant, low, high, *seen[:5], ",".join(seen.sources)), (tenant, high, low, *seen[:5], "")
+def _new_rows(low: int, high: int, seen: Evidence) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    return (low, high, *seen[:5], ",".join(seen.sources)), (high, low, *seen[:5], "")
 
 
 def _evidence(
@@ -234,15 +253,7 @@ class SqlSightings:
         self._connection = connection
 
     def observe(self, tenant: str, sightings: Iterable[Sighting]) -> None:
-        execute_many(
-            self._connection,
-            "INSERT INTO sightings AS s (tenant, key_id, source, first_us, last_us, records) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, key_id, source) DO UPDATE SET "
-            "first_us = CASE WHEN excluded.first_us < s.first_us THEN excluded.first_us ELSE s.first_us END, "
-            "last_us = CASE WHEN excluded.last_us > s.last_us THEN excluded.last_us ELSE s.last_us END, "
-            "records = s.records + excluded.records",
-            [(tenant, *sighting) for sighting in sightings],
-        )
+        _OBSERVE(self._connection, tenant, sightings)
 
     def of_keys(self, tenant: str, key_ids: Collection[int]) -> Sequence[Sighting]:
         sql = "SELECT key_id, source, first_us, last_us, records FROM sightings WHERE tenant = ?"

@@ -10,10 +10,25 @@ from sqlalchemy import Connection
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Address, Channel, Consent
 from identity.store.batches import select_among, signed, unsigned
+from identity.store.insertions import Insertion
 from identity.store.ports import RecordKey
 from identity.store.rows import ContactPointRow, PersonRow
 
 _PERSON_COLUMNS = "person_id, birth_key_id, birth_hash, redirect_person_id, version, lane, entry"
+_SAVE_PERSONS = Insertion(
+    "persons",
+    {
+        "person_id": "bigint",
+        "birth_key_id": "bigint",
+        "birth_hash": "bigint",
+        "redirect_person_id": "bigint",
+        "version": "bigint",
+        "lane": "smallint",
+        "entry": "bytea",
+    },
+    "ON CONFLICT (tenant, person_id) DO UPDATE SET redirect_person_id = excluded.redirect_person_id, "
+    "version = excluded.version, lane = excluded.lane, entry = excluded.entry",
+)
 
 
 class SqlPersons:
@@ -28,24 +43,8 @@ class SqlPersons:
         return {row[0]: _person_row(*row) for row in rows}
 
     def save(self, tenant: str, rows: Iterable[PersonRow]) -> None:
-        execute_many(
-            self._connection,
-            f"INSERT INTO persons (tenant, {_PERSON_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (tenant, person_id) DO UPDATE SET redirect_person_id = excluded.redirect_person_id, "
-            "version = excluded.version, lane = excluded.lane, entry = excluded.entry",
-            [
-                (
-                    tenant,
-                    row.person_id,
-                    row.birth_key_id,
-                    signed(row.birth_hash),
-                    row.redirect_person_id,
-                    row.version,
-                    row.lane,
-                    row.entry,
-                )
-                for row in rows
-            ],
+        _SAVE_PERSONS(
+            self._connection, tenant, ((*row[:2], signed(row.birth_hash), *row[3:]) for row in rows)
         )
 
     def redirecting_to(self, tenant: str, person_id: int) -> Sequence[int]:
