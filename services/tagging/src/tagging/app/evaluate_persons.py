@@ -85,13 +85,7 @@ class PersonColumns:
         if isinstance(recipe.kind, AttributeKind):
             answers: dict[str, Answer] = {"value": self._attribute(recipe.kind.attribute, recipe.shape)}
         else:
-            scopes = self._scopes_of(recipe)
-            answers = {
-                name: Groups.of([_groups(recipe, question, each) for each in scopes])
-                if isinstance(question, Grouped)
-                else Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
-                for name, question in recipe.questions.items()
-            }
+            answers = answers_of(recipe, self._scopes_of(recipe))
         if recipe.asks_for_latest:
             answers[SEEN] = self._latest(recipe)
         moment, cuts = self._clocks.moment(recipe), self._cuts.get(recipe.column)
@@ -147,6 +141,16 @@ class PersonColumns:
 
     def _attribute(self, name: str, shape: Shape) -> Vector:
         return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)
+
+
+def answers_of(recipe: Recipe, scopes: Sequence[PersonScope]) -> dict[str, Answer]:
+    """The answers to the questions, a slot per person; a number that does not fit is unknown."""
+    return {
+        name: Groups.of([_groups(recipe, question, each) for each in scopes])
+        if isinstance(question, Grouped)
+        else Vector.of([_answer(recipe, question, each) for each in scopes], recipe.shapes[name])
+        for name, question in recipe.questions.items()
+    }
 
 
 def _groups(recipe: Recipe, question: Grouped, scope: PersonScope) -> list[tuple[Scalar, int, int]]:

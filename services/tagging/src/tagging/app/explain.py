@@ -7,6 +7,7 @@ from rules.errors import NumberOverflow, Problem
 from rules.evaluate.meaning import Value
 from rules.evaluate.person import MAX_EVIDENCE, Event, Explanation, ReferenceRows, explain, groups_of
 from rules.evaluate.person import Person as PersonFacts
+from rules.evaluate.person.evaluator import PersonScope
 from rules.evaluate.setting import Setting
 from rules.printer import print_form, print_grouped
 from rules.tree import NOWHERE, Condition, Expression, Grouped, IsKnown, Rule
@@ -15,7 +16,7 @@ from servicekit.errors import ResourceNotFound, RightMissing
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.evaluate_persons import Clocks
+from tagging.app.evaluate_persons import Clocks, answers_of
 from tagging.app.read_values import ReadValue, ReadValues
 from tagging.domain.compilation import RuleInvalid, checked_rule
 from tagging.domain.definition import AttributeKind, Grade, LayeredRuleKind
@@ -49,7 +50,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedTag:
-    """`parts` in the definition's order, evaluated now; `cuts` of a tag that has any."""
+    """`parts` in the definition's order, evaluated now, then remarks on what lies between them and the value; `cuts` of
+    a tag that has any."""
 
     value: ReadValue
     parts: tuple[Part, ...]
@@ -96,6 +98,9 @@ class Explain:
         )
         version = plan.tags[tag_id].version
         cuts = self._tags.cuts.latest(connection, tenant, tag_id, version) if recipe.has_cuts else None
+        found = answers_of(recipe, [PersonScope(facts, setting, tables)])
+        remarks = recipe.remarks(found, cuts.cuts if cuts else None)
+        parts += tuple(Part(each, None) for each in remarks)
         return ExplainedTag(answers[0][1][0], parts, cuts, revision)
 
     def rule(

@@ -54,7 +54,7 @@ from .definition import (
 )
 from .kinds.families import Computed
 from .kinds.kind import Question
-from .recipe import RFM_MEASURES, Recipe
+from .recipe import Recipe
 
 FEATURE_PREFIX = "feature:"
 _EXPRESSIONS = get_args(Expression)
@@ -145,7 +145,7 @@ class _Compiler:
 
     def rfm(self, kind: RfmKind) -> Recipe:
         questions: dict[str, Question] = {}
-        for name in RFM_MEASURES:
+        for name in rfm.MEASURES:
             field = f"rfm.{name}.expression"
             checked = self._form(field, getattr(kind, name).expression)
             if checked.type != ValueType(Kind.NUMBER):

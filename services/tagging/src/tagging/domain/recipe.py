@@ -33,7 +33,6 @@ from .lifecycle import Histories
 from .moment import Moment
 from .weighted import WeightedTexts
 
-RFM_MEASURES = ("recency", "frequency", "monetary")
 SEEN = "seen"
 """The answer that no question asks for: the time of the person's latest event of any type."""
 
@@ -120,6 +119,15 @@ class Recipe:
                 return _stage(kind, answers, moment)
         return self.kind.decide(answers, self.shape, moment, cuts)
 
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        """What lies between the answers and the value of the first person, in sentences for people."""
+        match self.kind:
+            case RfmKind() as kind:
+                return rfm.remarks(kind, cuts) if isinstance(cuts, RfmCuts) else (rfm.NO_CUTS,)
+            case AttributeKind() | StatisticKind() | LayeredRuleKind() | LifecycleKind():
+                return ()
+        return self.kind.remarks(answers, cuts)
+
     def freeze(self, answers: Mapping[str, Answer], known: Bools) -> Cuts | None:
         """The cuts of a whole population; None when it is empty. Of a recipe that has any."""
         match self.kind:
@@ -155,7 +163,7 @@ def _restricted(found: Vector, listed: frozenset[str], shape: Shape) -> Vector:
 
 
 def _measures(answers: Mapping[str, Answer], has: Bools) -> tuple[Ints, Ints, Ints]:
-    recency, frequency, monetary = (vector(answers, name).data[has].astype(np.int64) for name in RFM_MEASURES)
+    recency, frequency, monetary = (vector(answers, name).data[has].astype(np.int64) for name in rfm.MEASURES)
     return recency, frequency, monetary
 
 
@@ -172,7 +180,7 @@ def _first_layer(layered: LayeredRuleKind, answers: Mapping[str, Answer], shape:
 def _rfm_population(answers: Mapping[str, Answer]) -> Bools:
     """Who is asked and has all three measures."""
     found = truths(answers, "population")
-    for name in RFM_MEASURES:
+    for name in rfm.MEASURES:
         found = found & vector(answers, name).known
     return found
 

@@ -10,12 +10,14 @@ numbers these are the population's fifths: the k-th worst of n, k = n / 5, 2 n /
 
 import numpy as np
 import numpy.typing as npt
-from rules.values import SCALE, average
+from rules.values import SCALE, average, decimal_text
 
 from .columns import Bools, Ints
 from .cuts import RfmCuts, Threshold
 from .definition import SCORES, Cut, FixedCut, HighScore, MeanCut, RfmKind, RfmMeasure, RfmResult, TopCut
 
+MEASURES = ("recency", "frequency", "monetary")
+NO_CUTS = "no run has frozen where high begins yet"
 # By (recency, frequency, monetary), high or low: 4 * r + 2 * f + m.
 CLASSES = (
     "general_win_back",
@@ -62,6 +64,21 @@ def results(
             return (scores[0] + scores[1] + scores[2]) * SCALE
     order = (RfmResult.RECENCY_SCORE, RfmResult.FREQUENCY_SCORE, RfmResult.MONETARY_SCORE)
     return scores[order.index(kind.result)] * SCALE
+
+
+def remarks(kind: RfmKind, cuts: RfmCuts) -> tuple[str, ...]:
+    """Where high begins, and the scores."""
+    told = []
+    thresholds = (cuts.recency, cuts.frequency, cuts.monetary)
+    for name, threshold, scale in zip(MEASURES, thresholds, cuts.scales, strict=True):
+        beyond = "below" if name == MEASURES[0] else "above"
+        if kind.result is RfmResult.CLASS:
+            said = f"at or {beyond}" if threshold.inclusive else beyond
+            told.append(f"{name} is high {said} {decimal_text(threshold.number)}")
+        if scale:
+            bounds = ", ".join(decimal_text(each) for each in scale)
+            told.append(f"{name} scores 1, and one more {beyond} each of {bounds}")
+    return tuple(told)
 
 
 def score(scale: tuple[int, ...], numbers: Ints, *, low_is_best: bool) -> Ints:

@@ -104,3 +104,6 @@ class AiplKind(Uncut):
             none,
         )
         return Vector(chosen < none, np.array((*STAGES, ""), object)[chosen])
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        return ()

@@ -44,3 +44,6 @@ class ArithmeticKind(Uncut):
         self, answers: Mapping[str, Answer], shape: Shape, moment: Moment, cuts: Cuts | None
     ) -> Vector:
         return vector(answers, EXPRESSION)
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        return ()

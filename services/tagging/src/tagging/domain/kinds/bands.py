@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from rules.values import NUMBER, SCALE, Kind, normal_text
+from rules.values import NUMBER, SCALE, Kind, decimal_text, normal_text
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import BandCuts, Cuts
 from tagging.domain.definition_limits import MAX_BANDS
@@ -106,6 +106,18 @@ class BandsKind:
             return Vector(np.zeros(len(data), np.bool_), np.full(len(data), "", object))
         places = np.searchsorted(np.array(cuts.bounds, np.int64), data, side="left")
         return Vector(numbers.known, values[places])
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        if self.bounds:
+            pairs = zip(self.values[1:], self.bounds, strict=True)
+            return tuple(f"{value} from {decimal_text(bound)}" for value, bound in pairs)
+        if not isinstance(cuts, BandCuts):
+            return ("no run has frozen the percentiles yet",)
+        found = zip(self.values[1:], self.percentiles, cuts.bounds, strict=True)
+        return tuple(
+            f"{value} above {decimal_text(bound)}, the number of percentile {decimal_text(percent)}"
+            for value, percent, bound in found
+        )
 
 
 def percentile_cuts(percentiles: tuple[Scaled, ...], numbers: Ints) -> BandCuts | None:

@@ -78,6 +78,10 @@ class ComputedKind(Protocol):
         """The value of each person, a slot each as in the answers."""
         ...
 
+    def remarks(self, answers: Mapping[str, Answer], cuts: "Cuts | None") -> tuple[str, ...]:
+        """What lies between the answers and the value of the first person, in sentences for people."""
+        ...
+
 
 class Uncut:
     """A kind of which runs freeze nothing."""

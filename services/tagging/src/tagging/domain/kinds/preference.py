@@ -89,3 +89,7 @@ class PreferenceKind:
         found = found.take(np.asarray(kept, np.bool_))
         ranks = found.indices if self.order is PreferenceOrder.TGI else found.groups.numbers
         return ranking.values(ranking.best(found, ranks, self.count), shape, self.sure_events)
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        baseline = cuts if isinstance(cuts, Baseline) else None
+        return ranking.remarks(ranking.ranked(groups(answers, MEASURE), self.names, baseline))

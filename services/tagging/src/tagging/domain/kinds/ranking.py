@@ -9,7 +9,7 @@ Groups whose number is not above 0 do not count. Order: by what ranks, falling; 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rules.values import SCALE
+from rules.values import SCALE, decimal_text
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import Baseline
 from tagging.domain.definition_limits import MAX_BASELINE_KEYS
@@ -112,6 +112,19 @@ def values(found: Ranked, shape: Shape, sure_events: int) -> Vector:
             data[place] = tuple(sorted(texts))
         start = end
     return Vector(groups.counts > 0, data)
+
+
+def remarks(found: Ranked) -> tuple[str, ...]:
+    """Each value of the first person with what was weighed, by falling number."""
+    count = int(found.groups.counts[0])
+    told = []
+    for place in range(count):
+        said = [f"share {decimal_text(int(found.shares[place]))}", f"events {found.groups.events[place]}"]
+        if found.indices[place] != NO_INDEX:
+            said.insert(1, f"TGI {decimal_text(int(found.indices[place]))}")
+        name = found.groups.names[found.groups.keys[place]]
+        told.append((-int(found.groups.numbers[place]), str(name), ", ".join(said)))
+    return tuple(f"{name}: {said}" for _, name, said in sorted(told))
 
 
 def confidence(groups: Groups, sure_events: int) -> Ints:

@@ -56,3 +56,6 @@ class SceneGroupKind(Uncut):
         kept = (found.groups.events >= self.least_events) & (found.groups.numbers >= self.least_number)
         found = found.take(kept)
         return ranking.values(found, shape, 0)
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        return ranking.remarks(ranking.ranked(groups(answers, MEASURE), self.scenes, None))

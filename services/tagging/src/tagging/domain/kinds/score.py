@@ -77,14 +77,23 @@ class ScoreKind(Uncut):
     ) -> Vector:
         total: Ints = np.zeros(len(vector(answers, "part0").known), np.int64)
         for index, part in enumerate(self.parts):
-            name = f"part{index}"
-            if part.when:
-                total = total + truths(answers, name) * part.weight * SCALE
-            else:
-                total = total + _clipped(part, vector(answers, name)) * part.weight
+            total = total + _part(part, answers, index) * part.weight
         reach = self.most - self.least
         scaled = half_even(exact(total, 2 * reach) * reach, SCALE * SCALE).astype(np.int64)
         return Vector(np.ones(len(total), np.bool_), scaled + self.least)
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        found = [int(_part(part, answers, index)[0]) for index, part in enumerate(self.parts)]
+        return tuple(
+            f"{part.when or part.expression}: {decimal_text(each)} of weight {decimal_text(part.weight)}"
+            for part, each in zip(self.parts, found, strict=True)
+        )
+
+
+def _part(part: ScorePart, answers: Mapping[str, Answer], index: int) -> Ints:
+    """Between 0 and 1, scaled by 10^4."""
+    name = f"part{index}"
+    return truths(answers, name) * SCALE if part.when else _clipped(part, vector(answers, name))
 
 
 def _part_fault(part: ScorePart) -> str:

@@ -53,6 +53,9 @@ class TopNKind(Uncut):
         chosen = ranking.best(found, found.groups.numbers, self.count)
         return ranking.values(chosen, shape, self.sure_events)
 
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        return ranking.remarks(ranking.ranked(groups(answers, MEASURE), (), None))
+
 
 def ranked_fault(
     measure: str, count: int, least_share: int, sure_events: int, value_type: "TagValueType"

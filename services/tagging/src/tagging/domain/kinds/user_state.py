@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from rules.tree import Aggregate, AllTime, Clock, Function, Last, TimeFunction, Unit
-from rules.values import SCALE, Kind
+from rules.values import SCALE, Kind, decimal_text, divide_half_even
 from tagging.domain.columns import Bools, Shape, Vector
 from tagging.domain.cuts import Cuts
 from tagging.domain.definition_limits import MAX_DAYS
@@ -99,3 +99,11 @@ class UserStateKind(Uncut):
             len(STATES) - 1,
         )
         return Vector(np.ones(len(count), np.bool_), np.array(STATES, object)[chosen])
+
+    def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
+        days = int(vector(answers, DAYS).data[0]) // SCALE
+        if days < self.least_days:
+            return (f"a cycle needs {self.least_days} days with a purchase, there are {days}",)
+        since_first, since_last = (int(vector(answers, name).data[0]) for name in (SINCE_FIRST, SINCE_LAST))
+        cycle = decimal_text(divide_half_even(since_first - since_last, days - 1))
+        return (f"the own cycle is {cycle} days, the last purchase was {since_last // SCALE} days ago",)
