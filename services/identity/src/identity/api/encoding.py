@@ -7,7 +7,9 @@ from huaxiang.type.v1 import value_pb2
 from servicekit.changelog import StoredEntry
 from servicekit.values import date_of, moment, timestamp
 
+from identity.api import person_wire, wire
 from identity.app.encoding import ChangeKind
+from identity.domain.bulk_rows import NewPersons
 from identity.domain.person import Person
 from identity.domain.record import ResolvedEvent
 from identity.domain.settings import TenantSettings
@@ -47,8 +49,11 @@ class ProtoEncoding:
             message.attributes[name].CopyFrom(value_pb2.Value.FromString(value))
         return message.SerializeToString(deterministic=True)
 
+    def new_persons(self, persons: NewPersons) -> list[bytes]:
+        return person_wire.new_persons(persons)
+
     def versioned(self, person: bytes, version: int) -> bytes:
-        return person + person_pb2.Person(version=version).SerializeToString()
+        return person + wire.number(person_pb2.Person.VERSION_FIELD_NUMBER, version)
 
     def settings(self, settings: TenantSettings) -> bytes:
         return settings_message(settings).SerializeToString(deterministic=True)

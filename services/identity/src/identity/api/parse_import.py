@@ -9,7 +9,7 @@ from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from huaxiang.identity.v1 import record_pb2
 from servicekit.errors import BatchTooLarge, InvalidField
 
-from identity.api import plain_columns, record_wire
+from identity.api import plain_columns, record_wire, wire
 from identity.api.parse_records import (
     MAX_ATTRIBUTES,
     MAX_BRAND_CHARS,
@@ -363,7 +363,7 @@ def _consent_times(
         for record_us, time_us, found in zip(clamped, stated, known, strict=True)
     ]
     fields = [
-        b"" if time_us is None else record_wire.field(6, record_wire.moment(found))
+        b"" if time_us is None else wire.field(6, record_wire.moment(found))
         for time_us, found in zip(stated, known, strict=True)
     ]
     return said, fields

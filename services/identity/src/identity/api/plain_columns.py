@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from huaxiang.type.v1 import value_pb2
 
-from identity.api import record_wire
+from identity.api import record_wire, wire
 from identity.api.values import MAX_TEXT_CHARS, normalise_attribute
 from identity.domain.attributes import AttributeDefinition
 from identity.domain.normalise import BlockedValues, Normaliser, Unusable
@@ -50,6 +50,8 @@ class ColumnNormaliser:
 
     def column(self, form: Form, cells: pa.StringArray) -> NormalColumn:
         """A column of values of one form."""
+        if form not in _PLAIN:
+            return self._each(form, cells)
         plain = _matches(cells, _PLAIN[form], _MAX_PLAIN_BYTES)
         if form is not Form.EMAIL:
             plain = pc.and_not(plain, _matches(cells, _ROUNDED))
@@ -68,6 +70,14 @@ class ColumnNormaliser:
                 values.append(self._by_itself(form, value, row, odd))
         if form is Form.PHONE:
             return NormalColumn(_with_country(values), odd)
+        return NormalColumn(values, odd)
+
+    def _each(self, form: Form, cells: pa.StringArray) -> NormalColumn:
+        odd: set[int] = set()
+        values = [
+            None if value is None else self._by_itself(form, value, row, odd)
+            for row, value in enumerate(cells.to_pylist())
+        ]
         return NormalColumn(values, odd)
 
     def _by_itself(self, form: Form, value: str, row: int, odd: set[int]) -> str | None:
@@ -150,7 +160,7 @@ def _texts(
     odd: set[int] = set()
     allowed = definition.allowed
     for row, (cell, is_plain) in enumerate(zip(cells.to_pylist(), plain, strict=True)):
-        encoded = None if cell is None else record_wire.field(_TEXT_VALUE, cell.encode())
+        encoded = None if cell is None else wire.field(_TEXT_VALUE, cell.encode())
         sent.append(encoded)
         if cell is None or (is_plain and (not allowed or cell in allowed)):
             normal.append(encoded)

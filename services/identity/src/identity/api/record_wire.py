@@ -7,48 +7,14 @@ IngestEvents with the same content are one and the same.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
+from identity.api.wire import NOTHING, entries, field, number, text, varint
+
 MAX_RECORD_ID_CHARS = 128
 DIGEST_BYTES = 16
 """As those of parse_records.py."""
 Cells = Sequence[str | None]
 Chunks = list[bytes]
 """What each row adds, in the order of the fields; b"" where it says nothing."""
-_NOTHING = b""
-
-
-def varint(number: int) -> bytes:
-    """An unsigned number."""
-    if number < 0x80:
-        return _SMALL[number]
-    parts = bytearray()
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
-_SMALL = [bytes([number]) for number in range(0x80)]
-
-
-def text(tag: int, value: str) -> bytes:
-    """A text field below 16; nothing for an empty text."""
-    return field(tag, value.encode()) if value else _NOTHING
-
-
-def field(tag: int, content: bytes) -> bytes:
-    """A field of bytes, a text or a message."""
-    return bytes([tag << 3 | 2]) + varint(len(content)) + content
-
-
-def number(tag: int, value: int) -> bytes:
-    """A field of an unsigned number, an enum or a bool; nothing for 0."""
-    return bytes([tag << 3]) + varint(value) if value else _NOTHING
-
-
-def zigzag(value: int) -> bytes:
-    """A signed number of sint32 or sint64."""
-    return varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
 def moment(time_us: int) -> bytes:
@@ -70,7 +36,7 @@ def contact_points(cells: Cells, channel: int, scope: str) -> Chunks:
 def attributes(values: Iterable[bytes | None], name: str) -> Chunks:
     """Record.attributes of a column of encoded values; a map's entries stand in order of their names."""
     key = text(1, name)
-    return [_NOTHING if value is None else field(7, key + field(2, value)) for value in values]
+    return entries(7, key, values)
 
 
 def consents(
@@ -86,7 +52,7 @@ def consents(
     before = text(1, purpose) + number(2, channel)
     scope_field, version = text(4, scope), text(8, text_version)
     return [
-        _NOTHING
+        NOTHING
         if address is None
         else field(8, before + text(3, address) + scope_field + number(5, bool(given)) + time + version)
         for address, given, time in zip(addresses, granted, times, strict=True)
@@ -111,7 +77,7 @@ def digests(
     blake2b = hashlib.blake2b
     brands = [[text(5, brand)] * len(heads)] if brand else []
     return [
-        blake2b(_NOTHING.join(chunks), digest_size=DIGEST_BYTES).digest()
+        blake2b(NOTHING.join(chunks), digest_size=DIGEST_BYTES).digest()
         for chunks in zip(heads, *before, *brands, *after, strict=True)
     ]
 
@@ -123,7 +89,7 @@ def _messages(tag: int, before: bytes, text_tag: int, cells: Cells, after: bytes
     chunks: Chunks = []
     for cell in cells:
         if cell is None:
-            chunks.append(_NOTHING)
+            chunks.append(NOTHING)
             continue
         content = cell.encode()
         size = len(content)
@@ -138,7 +104,7 @@ def _head_of(tag: int, before: bytes, text_tag: int, after: bytes) -> Callable[[
     """What stands before a text of a given size."""
 
     def head(size: int) -> bytes:
-        inside = before + (bytes([text_tag << 3 | 2]) + varint(size) if size else _NOTHING)
+        inside = before + (bytes([text_tag << 3 | 2]) + varint(size) if size else NOTHING)
         return bytes([tag << 3 | 2]) + varint(len(inside) + size + len(after)) + inside
 
     return head

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
+from identity.domain.bulk_rows import NewPersons
 from identity.domain.person import Person
 from identity.domain.record import ResolvedEvent
 from identity.domain.settings import TenantSettings
@@ -25,6 +26,10 @@ class Encoding(Protocol):
 
     def person(self, person: Person) -> bytes:
         """The payload of a person without its version."""
+        ...
+
+    def new_persons(self, persons: NewPersons) -> list[bytes]:
+        """`person` of each of many persons of one shape."""
         ...
 
     def versioned(self, person: bytes, version: int) -> bytes:

@@ -3,53 +3,61 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
-from typing import NamedTuple
+from itertools import chain, permutations
+from typing import NamedTuple, TypeVar
 
-from identity.app.attribute_sealing import seal_statement
 from identity.app.encoding import Encoding
-from identity.domain.attributes import AttributeDictionary, Release
-from identity.domain.bulk_rows import Opening, PlainRows, Texts
+from identity.domain.attributes import AttributeDictionary, Release, sealing_place
+from identity.domain.bulk_rows import NewPersons, Opening, PlainRows
 from identity.domain.consents import Address, Channel, Consent, permitted_purposes
+from identity.domain.evidence import DAY_US
 from identity.domain.linking import Standing
 from identity.domain.lone_rows import RowShape, seen_together, shape_of
-from identity.domain.person import Person, PersonKey, ReachableChannel
+from identity.domain.person import ReachableChannel
 from identity.domain.person_ids import IdBlocks
 from identity.domain.policy import Policy
-from identity.store.bulk_ports import NewRows
+from identity.store.bulk_ports import NewRows, TableRow
 from identity.store.ports import RecordKey, Stores, Vault
-from identity.store.rows import PersonRow
 
+T = TypeVar("T")
 Hashes = Sequence[bytes | None]
 
 
 @dataclass(frozen=True)
 class PlainHashes:
-    """The keyed hashes of plain rows, by column."""
+    """The keyed hashes of plain rows, by column, and what is sealed of them."""
 
     identifiers: Sequence[Hashes]
     contact_points: Sequence[Hashes]
     consents: Sequence[Hashes]
+    sealed_identifiers: Sequence[Hashes]
+    sealed_contact_points: Sequence[Hashes]
 
     @classmethod
     def of(cls, tenant: str, opening: Opening, plain: PlainRows, vault: Vault) -> "PlainHashes":
-        """Hashes every column."""
-
-        def of_addresses(channel: Channel, scope: str, values: Texts) -> Hashes:
-            return vault.address_hashes(tenant, channel, scope, values)
-
+        """Hashes and seals every column."""
+        identifiers = [
+            vault.identifier_hashes(tenant, column.namespace, column.scope, values)
+            for column, values in zip(opening.identifiers, plain.identifiers, strict=True)
+        ]
+        contact_points = [
+            vault.address_hashes(tenant, column.channel, column.scope, values)
+            for column, values in zip(opening.contact_points, plain.contact_points, strict=True)
+        ]
         return cls(
+            identifiers,
+            contact_points,
             [
-                vault.identifier_hashes(tenant, column.namespace, column.scope, values)
-                for column, values in zip(opening.identifiers, plain.identifiers, strict=True)
-            ],
-            [
-                of_addresses(column.channel, column.scope, values)
-                for column, values in zip(opening.contact_points, plain.contact_points, strict=True)
-            ],
-            [
-                of_addresses(column.at.channel, column.at.scope, cells.addresses)
+                vault.address_hashes(tenant, column.at.channel, column.at.scope, cells.addresses)
                 for column, cells in zip(opening.consents, plain.consents, strict=True)
+            ],
+            [
+                vault.seal_column(tenant, values, hashes)
+                for values, hashes in zip(plain.identifiers, identifiers, strict=True)
+            ],
+            [
+                vault.seal_column(tenant, values, hashes)
+                for values, hashes in zip(plain.contact_points, contact_points, strict=True)
             ],
         )
 
@@ -79,12 +87,21 @@ class NextIds(NamedTuple):
     blocks: IdBlocks
 
 
+class LonePerson(NamedTuple):
+    """A person who was born and is to be published."""
+
+    person_id: int
+    birth_key_id: int
+    birth_hash: int
+    entry: bytes
+
+
 @dataclass(frozen=True)
 class Written:
     """`rows` are the places of the rows that were written; `persons` are to be published."""
 
     rows: frozenset[int]
-    persons: list[PersonRow]
+    persons: list[LonePerson]
     next_ids: NextIds
 
 
@@ -97,7 +114,22 @@ class _Work:
     blocks: IdBlocks
     new: NewRows = field(default_factory=NewRows)
     consents: list[tuple[RecordKey, Consent]] = field(default_factory=list)
-    persons: list[PersonRow] = field(default_factory=list)
+    persons: list[LonePerson] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a message that have one shape; what is new of each, in their order."""
+
+    message: LoneMessage
+    shape: RowShape
+    rows: Sequence[int]
+    person_ids: Sequence[int]
+    first_key_ids: Sequence[int]
+
+    def of(self, column: Sequence[T]) -> Sequence[T]:
+        """The rows' cells of a column."""
+        return column if len(self.rows) == len(column) else [column[at] for at in self.rows]
 
 
 class LonePersons:
@@ -126,116 +158,191 @@ class LonePersons:
         return Written(frozenset(written), work.persons, NextIds(work.next_key_id, work.blocks))
 
     def _add(self, work: _Work, shape: RowShape, rows: Sequence[int]) -> None:
+        """Adds the persons of rows of one shape; the keys of each follow one another."""
+        message = work.message
         person_ids, work.blocks = work.blocks.take_many(shape.strong, len(rows))
         width = len(shape.places)
-        for at, person_id in zip(rows, person_ids, strict=True):
-            key_ids = range(work.next_key_id, work.next_key_id + width)
-            work.next_key_id += width
-            anchor = self._add_keys(work, shape, at, person_id, key_ids)
-            self._add_facts(work, at, anchor)
-            self._add_person(work, shape, at, person_id, key_ids)
+        first_key_ids = range(work.next_key_id, work.next_key_id + width * len(rows), width)
+        work.next_key_id = first_key_ids.stop
+        part = _Part(message, shape, rows, person_ids, first_key_ids)
+        new = work.new
+        new.keys += _keys(part)
+        new.sightings += _sightings(part)
+        new.edges += _edges(part)
+        anchors = _anchors(part)
+        new.records += _records(part, anchors)
+        new.attribute_values += self._attribute_values(part, anchors)
+        new.contact_points += _contact_points(part, anchors)
+        if message.opening.consents:
+            source, ids = message.opening.source, message.plain.record_ids
+            work.consents += [((source, ids[at]), said) for at in rows for said in _consents(message, at)]
+        self._add_persons(work, part)
 
-    def _add_keys(self, work: _Work, shape: RowShape, at: int, person_id: int, key_ids: Sequence[int]) -> int:
-        """The keys of a row with what was seen of them; answers the anchor's id."""
-        tenant, source, plain, new = (
-            work.message.tenant,
-            work.message.opening.source,
-            work.message.plain,
-            work.new,
-        )
-        time_us = plain.times_us[at]
-        key_of: dict[int, int] = dict(zip(shape.places, key_ids, strict=True))
-        verified = 0
-        for n, place in enumerate(shape.places):
-            column, key_id = work.message.opening.identifiers[place], key_ids[n]
-            hash_, value = work.message.hashes.identifiers[place][at], plain.identifiers[place][at]
-            assert hash_ is not None
-            assert value is not None
-            sealed = self._vault.seal(tenant, value, hash_)
-            born = person_id if place == shape.birth else 0
-            new.keys.append(
-                (
-                    tenant,
-                    key_id,
-                    hash_,
-                    column.namespace,
-                    column.scope,
-                    sealed,
-                    int(Standing.LINKING),
-                    person_id,
-                    born,
-                    0,
-                )
-            )
-            new.sightings.append((tenant, key_id, source, time_us, time_us, 1))
-            verified |= column.verified << n
-        for one, other in combinations(shape.places, 2):
-            columns = work.message.opening.identifiers[one], work.message.opening.identifiers[other]
-            seen = seen_together(columns, time_us, source)[:5]
-            new.edges.append((tenant, key_of[one], key_of[other], *seen, source))
-            new.edges.append((tenant, key_of[other], key_of[one], *seen, ""))
-        anchor = min(shape.anchors, key=lambda place: work.message.hashes.identifiers[place][at] or b"")
-        new.records.append(
-            (
-                tenant,
-                source,
-                plain.record_ids[at],
-                plain.digests[at],
-                time_us,
-                key_of[anchor],
-                tuple(key_ids),
-                0,
-                verified,
-            )
-        )
-        return key_of[anchor]
-
-    def _add_facts(self, work: _Work, at: int, anchor: int) -> None:
-        """What the row says at its anchor and at addresses."""
-        tenant, opening, plain, new = work.message.tenant, work.message.opening, work.message.plain, work.new
-        for statement in sorted(plain.statements(opening, at), key=lambda said: said.name):
-            kept = seal_statement(self._vault, tenant, anchor, statement)
-            new.attribute_values.append(
-                (tenant, anchor, kept.name, kept.source, kept.time_us, kept.value, int(kept.verified))
-            )
-        for point, addresses, hashes in zip(
-            opening.contact_points, plain.contact_points, work.message.hashes.contact_points, strict=True
+    def _attribute_values(self, part: _Part, anchors: Sequence[int]) -> Iterator[TableRow]:
+        """What rows say about their persons, in order of the anchors and names."""
+        message = part.message
+        tenant, source, plain = message.tenant, message.opening.source, message.plain
+        columns: list[list[TableRow | None]] = []
+        for column, values in sorted(
+            zip(message.opening.attributes, plain.attributes, strict=True), key=lambda pair: pair[0].name
         ):
-            address, hash_ = addresses[at], hashes[at]
-            if address is not None and hash_ is not None:
-                sealed = self._vault.seal(tenant, address, hash_)
-                new.contact_points.append(
-                    (tenant, anchor, int(point.channel), point.scope, hash_, sealed, plain.times_us[at])
-                )
-        record = opening.source, plain.record_ids[at]
-        work.consents += [(record, consent) for consent in _consents(work, at)]
+            name = column.name
+            said = part.of(values)
+            if column.closed:
+                said = [
+                    value if value is None else self._sealed(tenant, anchor, name, source, value)
+                    for anchor, value in zip(anchors, said, strict=True)
+                ]
+            columns.append(
+                [
+                    None if value is None else (tenant, anchor, name, source, time_us, value, int(verified))
+                    for anchor, value, time_us, verified in zip(
+                        anchors, said, part.of(plain.times_us), part.of(plain.verified), strict=True
+                    )
+                ]
+            )
+        return (row for rows in zip(*columns, strict=True) for row in rows if row is not None)
 
-    def _add_person(
-        self, work: _Work, shape: RowShape, at: int, person_id: int, key_ids: Sequence[int]
-    ) -> None:
-        born = shape.places.index(shape.birth)
-        birth_hash = self._vault.birth_hash(
-            work.message.tenant, work.message.hashes.identifiers[shape.birth][at] or b""
+    def _sealed(self, tenant: str, key_id: int, name: str, source: str, value: bytes) -> bytes:
+        return self._vault.seal_bytes(tenant, value, sealing_place(key_id, name, source))
+
+    def _add_persons(self, work: _Work, part: _Part) -> None:
+        message, shape = part.message, part.shape
+        birth = shape.places.index(shape.birth)
+        hashes = [hash_ or b"" for hash_ in part.of(message.hashes.identifiers[shape.birth])]
+        birth_hashes = self._vault.birth_hashes(message.tenant, hashes)
+        entries = self._encoding.new_persons(
+            NewPersons(
+                part.person_ids,
+                shape.state,
+                [message.opening.identifiers[place].namespace for place in shape.places],
+                part.first_key_ids,
+                birth_hashes,
+                [
+                    (column.name, part.of(values))
+                    for column, values in sorted(
+                        zip(message.opening.attributes, message.plain.attributes, strict=True),
+                        key=lambda pair: pair[0].name,
+                    )
+                    if column.name in self._open
+                ],
+                _channels(message, part.rows),
+            )
         )
-        person = Person(
-            person_id,
-            shape.state,
-            birth_hash,
-            keys=tuple(
-                PersonKey(key_id, work.message.opening.identifiers[place].namespace)
-                for key_id, place in zip(key_ids, shape.places, strict=True)
-            ),
-            attributes={
-                column.name: value
-                for column, values in zip(
-                    work.message.opening.attributes, work.message.plain.attributes, strict=True
+        work.persons += [
+            LonePerson(person_id, first + birth, birth_hash, entry)
+            for person_id, first, birth_hash, entry in zip(
+                part.person_ids, part.first_key_ids, birth_hashes, entries, strict=True
+            )
+        ]
+
+
+def _keys(part: _Part) -> Iterator[TableRow]:
+    """Key after key, person after person."""
+    message, shape = part.message, part.shape
+    tenant, linking = message.tenant, int(Standing.LINKING)
+    columns: list[list[TableRow]] = []
+    for n, place in enumerate(shape.places):
+        column = message.opening.identifiers[place]
+        namespace, scope = column.namespace, column.scope
+        born = part.person_ids if place == shape.birth else [0] * len(part.rows)
+        columns.append(
+            [
+                (tenant, first + n, hash_, namespace, scope, sealed, linking, person_id, born_id, 0)
+                for first, hash_, sealed, person_id, born_id in zip(
+                    part.first_key_ids,
+                    part.of(message.hashes.identifiers[place]),
+                    part.of(message.hashes.sealed_identifiers[place]),
+                    part.person_ids,
+                    born,
+                    strict=True,
                 )
-                if (value := values[at]) is not None and column.name in self._open
-            },
-            channels=_channels(work, at),
+            ]
         )
-        entry = self._encoding.person(person)
-        work.persons.append(PersonRow(person_id, key_ids[born], birth_hash, 0, 0, 0, entry))
+    return chain.from_iterable(zip(*columns, strict=True))
+
+
+def _sightings(part: _Part) -> list[TableRow]:
+    tenant, source = part.message.tenant, part.message.opening.source
+    width = range(len(part.shape.places))
+    return [
+        (tenant, first + n, source, time_us, time_us, 1)
+        for first, time_us in zip(part.first_key_ids, part.of(part.message.plain.times_us), strict=True)
+        for n in width
+    ]
+
+
+def _edges(part: _Part) -> Iterator[TableRow]:
+    """Both directions of each pair, by the one key and then the other."""
+    message, places = part.message, part.shape.places
+    tenant, source = message.tenant, message.opening.source
+    days = [time_us - time_us % DAY_US for time_us in part.of(message.plain.times_us)]
+    columns: list[list[TableRow]] = []
+    for one, other in permutations(range(len(places)), 2):
+        low, high = sorted((one, other))
+        pair = message.opening.identifiers[places[low]], message.opening.identifiers[places[high]]
+        seen = {day: seen_together(pair, day, source)[:5] for day in set(days)}
+        sources = source if one < other else ""
+        columns.append(
+            [
+                (tenant, first + one, first + other, *seen[day], sources)
+                for first, day in zip(part.first_key_ids, days, strict=True)
+            ]
+        )
+    return chain.from_iterable(zip(*columns, strict=True))
+
+
+def _anchors(part: _Part) -> list[int]:
+    """The key at which each row is kept: of those of highest priority the one with the lowest hash."""
+    places = part.shape.places
+    if len(part.shape.anchors) == 1:
+        offset = places.index(part.shape.anchors[0])
+        return [first + offset for first in part.first_key_ids]
+    hashes = part.message.hashes.identifiers
+    return [
+        first + places.index(min(part.shape.anchors, key=lambda place, at=at: hashes[place][at] or b""))  # type: ignore[misc]
+        for first, at in zip(part.first_key_ids, part.rows, strict=True)
+    ]
+
+
+def _records(part: _Part, anchors: Sequence[int]) -> list[TableRow]:
+    message, plain = part.message, part.message.plain
+    tenant, source, width = message.tenant, message.opening.source, len(part.shape.places)
+    verified = sum(
+        message.opening.identifiers[place].verified << n for n, place in enumerate(part.shape.places)
+    )
+    return [
+        (tenant, source, record_id, digest, time_us, anchor, range(first, first + width), 0, verified)
+        for record_id, digest, time_us, anchor, first in zip(
+            part.of(plain.record_ids),
+            part.of(plain.digests),
+            part.of(plain.times_us),
+            anchors,
+            part.first_key_ids,
+            strict=True,
+        )
+    ]
+
+
+def _contact_points(part: _Part, anchors: Sequence[int]) -> list[TableRow]:
+    message = part.message
+    return [
+        (message.tenant, anchor, int(point.channel), point.scope, hash_, sealed, time_us)
+        for point, hashes, sealed_column in zip(
+            message.opening.contact_points,
+            message.hashes.contact_points,
+            message.hashes.sealed_contact_points,
+            strict=True,
+        )
+        for anchor, hash_, sealed, time_us in zip(
+            anchors,
+            part.of(hashes),
+            part.of(sealed_column),
+            part.of(message.plain.times_us),
+            strict=True,
+        )
+        if hash_ is not None
+    ]
 
 
 def _by_places(plain: PlainRows, lone: Collection[int]) -> Mapping[tuple[int, ...], list[int]]:
@@ -247,10 +354,11 @@ def _by_places(plain: PlainRows, lone: Collection[int]) -> Mapping[tuple[int, ..
     return found
 
 
-def _consents(work: _Work, at: int) -> Iterator[Consent]:
-    opening = work.message.opening
+def _consents(message: LoneMessage, at: int) -> Iterator[Consent]:
+    """What a row says of permissions."""
+    opening = message.opening
     for column, cells, hashes in zip(
-        opening.consents, work.message.plain.consents, work.message.hashes.consents, strict=True
+        opening.consents, message.plain.consents, message.hashes.consents, strict=True
     ):
         hash_ = hashes[at]
         if hash_ is not None:
@@ -266,22 +374,21 @@ def _consents(work: _Work, at: int) -> Iterator[Consent]:
             )
 
 
-def _channels(work: _Work, at: int) -> tuple[ReachableChannel, ...]:
-    """The channels with an address of the row, and what its consents permit there."""
-    if not work.message.opening.contact_points:
-        return ()
-    consents = list(_consents(work, at))
+def _channels(message: LoneMessage, rows: Sequence[int]) -> list[tuple[ReachableChannel, ...]]:
+    """The channels with an address of each row, and what its consents permit there."""
+    if not message.opening.contact_points:
+        return [()] * len(rows)
+    return [_channels_of(message, at) for at in rows]
+
+
+def _channels_of(message: LoneMessage, at: int) -> tuple[ReachableChannel, ...]:
+    consents = list(_consents(message, at))
     purposes: dict[Channel, set[str]] = defaultdict(set)
-    for column, hashes in zip(
-        work.message.opening.contact_points, work.message.hashes.contact_points, strict=True
-    ):
+    for column, hashes in zip(message.opening.contact_points, message.hashes.contact_points, strict=True):
         hash_ = hashes[at]
         if hash_ is not None:
-            address = Address(column.channel, column.scope, hash_)
-            said = [consent for consent in consents if consent.address == address]
-            purposes[column.channel].update(
-                permitted_purposes(said, work.message.now_us, work.message.sensitive)
-            )
+            said = [consent for consent in consents if consent.address.hash == hash_]
+            purposes[column.channel].update(permitted_purposes(said, message.now_us, message.sensitive))
     return tuple(
         ReachableChannel(channel, tuple(sorted(found))) for channel, found in sorted(purposes.items())
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from identity.domain.attributes import AttributeStatement
 from identity.domain.consents import Channel
+from identity.domain.person import PersonState, ReachableChannel
 from identity.domain.record import Arrival, Identifier, Record, StatedAddress, StatedConsent
 
 T = TypeVar("T")
@@ -159,6 +160,20 @@ class PlainRows:
                 yield AttributeStatement(
                     column.name, opening.source, self.times_us[at], value, column.closed, self.verified[at]
                 )
+
+
+@dataclass(frozen=True)
+class NewPersons:
+    """Persons who have keys of the same namespaces, by column: the keys of each follow one another from
+    `first_key_ids`. `attributes` are columns of the open ones, encoded, in order of their names."""
+
+    person_ids: Sequence[int]
+    state: PersonState
+    namespaces: Sequence[str]
+    first_key_ids: Sequence[int]
+    birth_hashes: Sequence[int]
+    attributes: Sequence[tuple[str, Sequence[bytes | None]]]
+    channels: Sequence[tuple[ReachableChannel, ...]]
 
 
 @dataclass(frozen=True)

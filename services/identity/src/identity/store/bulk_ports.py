@@ -28,6 +28,7 @@ class NewRows:
     records: tenant, source, record_id, digest, time_us, anchor_key_id, key_ids (a tuple), link_kind, verified
     attribute_values: tenant, key_id, name, source, time_us, value, verified
     contact_points: tenant, key_id, channel, scope, address_hash, sealed, stated_us
+    persons: tenant, person_id, birth_key_id, birth_hash, redirect_person_id, version, lane, entry
     """
 
     keys: list[TableRow] = field(default_factory=list)
@@ -36,6 +37,7 @@ class NewRows:
     records: list[TableRow] = field(default_factory=list)
     attribute_values: list[TableRow] = field(default_factory=list)
     contact_points: list[TableRow] = field(default_factory=list)
+    persons: list[TableRow] = field(default_factory=list)
 
 
 class Imports(Protocol):

@@ -291,6 +291,16 @@ class Vault(Protocol):
         """64 bits, unsigned."""
         ...
 
+    def birth_hashes(self, tenant: str, identifier_hashes: Sequence[bytes]) -> list[int]:
+        """`birth_hash` of each hash of a column."""
+        ...
+
+    def seal_column(
+        self, tenant: str, texts: Sequence[str | None], bound_to: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        """`seal` of each text of a column; None where either is None."""
+        ...
+
     def seal(self, tenant: str, text: str, bound_to: bytes) -> bytes:
         """An authenticated ciphertext that opens only with the same `bound_to`."""
         ...

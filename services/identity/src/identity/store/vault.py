@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -112,12 +113,21 @@ class KeyVault:
     ) -> list[bytes | None]:
         return self._hash_column(tenant, "address", f"{int(channel)}\0{scope}\0", addresses)
 
+    def birth_hashes(self, tenant: str, identifier_hashes: Sequence[bytes]) -> list[int]:
+        found = self._hash_bytes(tenant, "birth", b"", identifier_hashes)
+        return [0 if hash_ is None else int.from_bytes(hash_[:8], "big") for hash_ in found]
+
     def _hash_column(
         self, tenant: str, purpose: str, before: str, values: Sequence[str | None]
     ) -> list[bytes | None]:
         """The hash of each text behind the same beginning."""
         encoded = [None if value is None else value.encode() for value in values]
-        return _Mac(self._key(tenant, purpose), before.encode()).column(encoded)
+        return self._hash_bytes(tenant, purpose, before.encode(), encoded)
+
+    def _hash_bytes(
+        self, tenant: str, purpose: str, before: bytes, values: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        return _Mac(self._key(tenant, purpose), before).column(values)
 
     def address_hash(self, tenant: str, address: StatedAddress) -> bytes:
         message = f"{int(address.channel)}\0{address.scope}\0{address.address}".encode()
@@ -137,6 +147,22 @@ class KeyVault:
         nonce = os.urandom(NONCE_BYTES)
         header = bytes([_FORMAT]) + key_id.to_bytes(KEY_ID_BYTES, "big")
         return header + nonce + self._cipher(key_id, tenant).encrypt(nonce, content, header + bound_to)
+
+    def seal_column(
+        self, tenant: str, texts: Sequence[str | None], bound_to: Sequence[bytes | None]
+    ) -> list[bytes | None]:
+        key_id = self._kms.newest
+        header = bytes([_FORMAT]) + key_id.to_bytes(KEY_ID_BYTES, "big")
+        encrypt = self._cipher(key_id, tenant).encrypt
+        nonces = os.urandom(NONCE_BYTES * len(texts))
+        found: list[bytes | None] = []
+        for start, text, bound in zip(count(0, NONCE_BYTES), texts, bound_to, strict=False):
+            if text is None or bound is None:
+                found.append(None)
+                continue
+            nonce = nonces[start : start + NONCE_BYTES]
+            found.append(header + nonce + encrypt(nonce, text.encode(), header + bound))
+        return found
 
     def open(self, tenant: str, sealed: bytes, bound_to: bytes) -> str:
         return self.open_bytes(tenant, sealed, bound_to).decode()
