@@ -7,6 +7,7 @@ import pytest
 from tagging.app.apply_changes import StoreFacts
 from tagging.catalogue.files import retail_definitions
 from tagging.domain.persons import Person, PersonState
+from tagging.domain.run_failures import OVERFLOW, OVERTAKEN
 from tagging.store.tag_ports import RunState
 
 ORDERS = "{tag_id: orders, name: x, type: number, statistic: COUNT(order_paid)}"
@@ -121,8 +122,11 @@ def test_a_failing_tag_stops_no_other(world):
     shop(world)
     run = world.run()
     assert run.state is RunState.FAILED
-    assert run.failures.keys() == {"huge"}
+    assert run.failures == {"huge": OVERFLOW}
     assert run.coverage == {"orders": 3}
+    assert run.costs.keys() == {"orders"}
+    assert run.costs["orders"].rows_read == 4 + 3  # orders and persons
+    assert run.rows_read >= 4 + 3
 
 
 def test_rfm_has_classes_only_after_a_run_froze_the_means(world):
@@ -327,5 +331,5 @@ def test_a_run_of_a_tag_that_was_made_anew_meanwhile_is_overtaken(world, monkeyp
 
     monkeypatch.setattr(world.compute, "_publish", made_anew)
     run = world.run()
-    assert run.failures.keys() == {"orders"}
+    assert run.failures == {"orders": OVERTAKEN}
     assert world.values("orders") == {"orders": {}}

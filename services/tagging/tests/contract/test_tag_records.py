@@ -5,12 +5,14 @@ import datetime as dt
 
 from rules.values import Kind
 from tagging.catalogue.files import retail_definitions
+from tagging.domain.cuts import RfmCuts, Threshold
 from tagging.domain.plan import plan
-from tagging.domain.cuts import BandCuts, Baseline, RfmCuts, Threshold
+from tagging.domain.run_failures import Failure, FailureReason
+from tagging.domain.schedule import Cause
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_runs import SqlComputations, SqlRuns
-from tagging.store.tag_ports import Feature, FeatureState, RunState
+from tagging.store.tag_ports import Cost, Feature, FeatureState, RunState
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
@@ -49,7 +51,8 @@ def test_cuts_are_numbered_and_belong_to_a_version(database):
 def test_runs_are_resources(database):
     runs = SqlRuns()
     first = database.write_now(runs.add, "t1", "r1", "q1", ["a", "b"])
-    second = database.write_now(runs.add, "t1", "r2", "q2", [])
+    second = database.write_now(runs.add, "t1", "r2", "q2", [], Cause.EVENT, "order_paid")
+    assert (first.cause, second.cause, second.because) == (Cause.REQUEST, Cause.EVENT, "order_paid")
     assert (first.sequence, second.sequence, first.tag_ids) == (1, 2, ("a", "b"))
     assert database.read_now(runs.of_request, "t1", "q1") == first
     assert database.read_now(runs.get, "t1", "r3") is None
@@ -63,7 +66,10 @@ def test_runs_are_resources(database):
         started_ms=1,
         ended_ms=2,
         coverage={"a": 3},
-        failures={"b": "x"},
+        failures={"b": Failure(FailureReason.SQL_TIMED_OUT, "x")},
+        cpu_ms=70,
+        rows_read=900,
+        costs={"a": Cost(12, 450)},
     )
     database.write_now(runs.put, "t1", done)
     assert database.read_now(runs.get, "t1", "r1") == dataclasses.replace(done, cancel=True)

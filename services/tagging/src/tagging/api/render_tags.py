@@ -18,6 +18,7 @@ from tagging.domain.document import KINDS
 from tagging.domain.events import Event
 from tagging.domain.persons import PersonState
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
+from tagging.domain.schedule import Cause
 from tagging.domain.weighted import CERTAIN, WeightedTexts
 from tagging.store.tag_ports import Feature, Run
 
@@ -32,6 +33,13 @@ _CHANGES = {
     ChangeOfTag.DESCRIBED: tag_service_pb2.TAG_CHANGE_KIND_DESCRIBED,
     ChangeOfTag.DELETED: tag_service_pb2.TAG_CHANGE_KIND_DELETED,
     ChangeOfTag.UNCHANGED: tag_service_pb2.TAG_CHANGE_KIND_UNCHANGED,
+}
+
+_CAUSES = {
+    Cause.REQUEST: run_service_pb2.RUN_CAUSE_REQUEST,
+    Cause.SCHEDULE: run_service_pb2.RUN_CAUSE_SCHEDULE,
+    Cause.EVENT: run_service_pb2.RUN_CAUSE_EVENT,
+    Cause.TAG: run_service_pb2.RUN_CAUSE_TAG,
 }
 
 
@@ -97,11 +105,24 @@ def run_message(run: Run, token: str) -> run_service_pb2.Run:
         tag_count=run.tag_count,
         done_count=len(run.coverage),
         coverage=run.coverage,
-        failures=run.failures,
+        failures={tag: each.detail for tag, each in run.failures.items()},
+        failure_reasons={tag: int(each.reason) for tag, each in run.failures.items()},  # type: ignore[misc]
+        cause=_CAUSES[run.cause],
+        because=run.because,
+        cost=run_service_pb2.RunCost(wall_ms=_wall_ms(run), cpu_ms=run.cpu_ms, rows_read=run.rows_read),
+        tag_costs={
+            tag: run_service_pb2.RunCost(wall_ms=each.milliseconds, rows_read=each.rows_read)
+            for tag, each in run.costs.items()
+        },
     )
     if token:
         message.revision.token = token
     return message
+
+
+def _wall_ms(run: Run) -> int:
+    """Until the end; a run under way does not say."""
+    return run.ended_ms - run.started_ms if run.ended_ms and run.started_ms else 0
 
 
 def _of_ms(machine_ms: int | None) -> Timestamp | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from rules.check import Population
+from rules.errors import NumberOverflow
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
 from rules.values import Kind
@@ -31,6 +32,7 @@ from tagging.domain.kinds.kind import Answer, Question, vector
 from tagging.domain.moment import Moment
 from tagging.domain.persons import Person
 from tagging.domain.recipe import SEEN, Recipe
+from tagging.domain.run_failures import OVERFLOW, UNEXPECTED, ColumnFailed, Failure
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores, LakeRelations
 from tagging.store.tag_ports import TagStores
@@ -56,6 +58,7 @@ class Snapshot:
 
     persons    the living, ascending; `known` says who of them is not anonymous
     objecting  those who object to profiling: nothing is derived of them
+    rows_read  rows of events and persons that queries went over so far
     """
 
     def __init__(
@@ -75,6 +78,8 @@ class Snapshot:
         self._engine = DuckDb(duck)
         self._attributes = attributes
         self._stored: dict[str, Vector] = {}
+        self._rows: dict[str, int] = {}
+        self.rows_read = 0
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
         self.persons: Ints = rows["person_id"].to_numpy().astype(np.int64)
         self.known: Bools = rows["state"].to_numpy() > 1
@@ -83,7 +88,7 @@ class Snapshot:
 
     def compute(
         self, recipes: Sequence[Recipe], moment: Moment, cuts: Mapping[str, Cuts | None], *, freeze: bool
-    ) -> tuple[list[Computed], dict[str, str]]:
+    ) -> tuple[list[Computed], dict[str, Failure]]:
         """The columns of one step, and why columns failed. `freeze`: new cuts of this population, not those given.
 
         What was computed is what later steps see.
@@ -97,19 +102,34 @@ class Snapshot:
         for recipe in recipes:
             if recipe.column in failures:
                 continue
-            own: Mapping[str, Answer] = answers[recipe.column]
-            if isinstance(recipe.kind, AttributeKind):
-                own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
-            if recipe.asks_for_latest:
-                own = {**own, SEEN: self._latest(recipe, moment)}
-            frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
-            values = recipe.decide(own, self.known, moment, frozen, self._stored.get(recipe.column))
-            if self.plan.profiles(recipe):
-                values = Vector(values.known & self._profiled, values.data)
-            found.append(Computed(recipe, moment.as_of, values, frozen))
-            if recipe.column in self.plan.tags:
-                self.register(recipe.column, recipe.shape, self.persons, values)
+            try:
+                found.append(self._decided(recipe, answers[recipe.column], moment, cuts, freeze=freeze))
+            except Exception as error:
+                failures[recipe.column] = _failure(recipe.column, error)
         return found, failures
+
+    def _decided(
+        self,
+        recipe: Recipe,
+        answers: Mapping[str, Answer],
+        moment: Moment,
+        cuts: Mapping[str, Cuts | None],
+        *,
+        freeze: bool,
+    ) -> Computed:
+        """One column from the answers to its questions."""
+        own = answers
+        if isinstance(recipe.kind, AttributeKind):
+            own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
+        if recipe.asks_for_latest:
+            own = {**own, SEEN: self._latest(recipe, moment)}
+        frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
+        values = recipe.decide(own, self.known, moment, frozen, self._stored.get(recipe.column))
+        if self.plan.profiles(recipe):
+            values = Vector(values.known & self._profiled, values.data)
+        if recipe.column in self.plan.tags:
+            self.register(recipe.column, recipe.shape, self.persons, values)
+        return Computed(recipe, moment.as_of, values, frozen)
 
     def due(self, recipes: Collection[Recipe], moment: Moment) -> Ints:
         """When each person's columns change next by themselves, in microseconds; NEVER for most."""
@@ -118,12 +138,16 @@ class Snapshot:
         shapes = {str(index): Shape(each.kind) for index, each in enumerate(triggers)}
         answers, failures = self._answers({"due": questions}, {"due": shapes}, moment)
         if failures:
-            raise ValueError(failures["due"])
+            raise ValueError(str(failures["due"]))
         earliest = np.full(len(self.persons), NEVER, np.int64)
         for index, trigger in enumerate(triggers):
             due = due_times(trigger, vector(answers["due"], str(index)), moment.as_of, moment.calendar)
             earliest = np.minimum(earliest, due)
         return earliest
+
+    def rows_of(self, recipe: Recipe) -> int:
+        """The rows of events and persons that a column rests on."""
+        return sum(map(self._event_rows, recipe.events)) + len(self.persons)
 
     def keep(self, column: str, persons: Ints, values: Vector) -> None:
         """What is stored of a column that keeps what was known last."""
@@ -144,6 +168,17 @@ class Snapshot:
         data = arrow_array(Vector(known[known], values.data[known]), shape)
         self._duck.register(f"tag.{tag}", pa.table({"person_id": persons[known], "value": data}))
 
+    def _event_rows(self, event_type: str) -> int:
+        if event_type not in self._rows:
+            counted = self._duck.sql(f'SELECT count(*) FROM "events.{event_type}"').fetchall()  # noqa: S608
+            self._rows[event_type] = counted[0][0]
+        return self._rows[event_type]
+
+    def _count(self, questions: Iterable[Question]) -> None:
+        """One query over all of them reads their events once."""
+        events = {node.event for each in questions for node in walk(each) if isinstance(node, Aggregate)}
+        self.rows_read += sum(map(self._event_rows, events)) + len(self.persons)
+
     def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
         """When each person did anything last, up to the moment."""
         everything = " UNION ALL ".join(
@@ -163,7 +198,7 @@ class Snapshot:
         asked: Mapping[str, Mapping[str, Question]],
         shapes: Mapping[str, Mapping[str, Shape]],
         moment: Moment,
-    ) -> tuple[dict[str, dict[str, Answer]], dict[str, str]]:
+    ) -> tuple[dict[str, dict[str, Answer]], dict[str, Failure]]:
         """All together; when that fails, column by column, to find who is to blame."""
         try:
             return self._ask(asked, shapes, moment), {}
@@ -172,13 +207,12 @@ class Snapshot:
                 "columns are computed one by one", cause=type(error).__name__, columns=len(asked)
             )
         found: dict[str, dict[str, Answer]] = {}
-        failures: dict[str, str] = {}
+        failures: dict[str, Failure] = {}
         for column, questions in asked.items():
             try:
                 found |= self._ask({column: questions}, shapes, moment)
             except Exception as error:
-                failures[column] = str(error)
-                logger().warning("a column failed", column=column, cause=type(error).__name__)
+                failures[column] = _failure(column, error)
         return found, failures
 
     def _ask(
@@ -198,10 +232,12 @@ class Snapshot:
                 if not isinstance(question, Grouped):
                     distinct.setdefault(question, f"q{len(distinct)}")
                 elif question not in groups:
+                    self._count([question])
                     relation = tables.groups(question, Population.ALL)
                     groups[question] = arrow_groups(self._engine.collect(relation), self.persons)
         answers: dict[Expression | Condition, Any] = {}
         for group in _alike(distinct):
+            self._count(group)
             relation = tables.columns({distinct[question]: question for question in group}, Population.ALL)
             table = self._engine.collect(relation).sort_by("person_id")
             answers |= {question: table[distinct[question]] for question in group}
@@ -302,6 +338,18 @@ class Everybody:
                 name = recipe.kind.attribute
                 found[recipe.column] += [attribute_value(each, name, recipe.shape) for each in living]
         return found
+
+
+def _failure(column: str, error: Exception) -> Failure:
+    """What an engine says may name data: it goes nowhere but into its type's name in the log."""
+    logger().warning("a column failed", column=column, cause=type(error).__name__)
+    match error:
+        case ColumnFailed():
+            return error.failure
+        case NumberOverflow():
+            return OVERFLOW
+        case _:
+            return UNEXPECTED
 
 
 def _alike(questions: Iterable[Expression | Condition]) -> Iterator[list[Expression | Condition]]:

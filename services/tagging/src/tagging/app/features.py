@@ -23,10 +23,11 @@ from tagging.domain.columns import Coded, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
 from tagging.domain.moment import Moment
 from tagging.domain.recipe import Recipe
+from tagging.domain.run_failures import Failure
 from tagging.errors import FeatureQuota
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.ports import FactStores, ReferenceTables
-from tagging.store.tag_ports import Feature, FeatureState, TagStores
+from tagging.store.tag_ports import Cost, Feature, FeatureState, TagStores
 
 MAX_FEATURES = 2_000
 """Features of a tenant, at most; those that nobody needs any more make room."""
@@ -168,7 +169,7 @@ class _FeatureWatcher:
 
     def begun(self, as_of: datetime, columns: Collection[str]) -> None: ...
 
-    def published(self, column: str, known_count: int) -> None:
+    def published(self, column: str, known_count: int, cost: Cost) -> None:
         self._turn(
             column,
             lambda each: replace(
@@ -176,9 +177,9 @@ class _FeatureWatcher:
             ),
         )
 
-    def failed(self, column: str, reason: str) -> None:
+    def failed(self, column: str, failure: Failure) -> None:
         logger().warning("a feature failed", column=column)
-        self._turn(column, lambda each: replace(each, state=FeatureState.FAILED, failure=reason))
+        self._turn(column, lambda each: replace(each, state=FeatureState.FAILED, failure=failure.detail))
 
     def stops(self) -> bool:
         return False
@@ -264,8 +265,8 @@ class EvaluateFeature:
         with self._everybody.snapshot(tenant, (), [recipe]) as snapshot:
             moment = Moment(as_of, snapshot.tenant.settings.calendar)
             computed, failures = snapshot.compute([recipe], moment, {}, freeze=False)
-            for reason in failures.values():
-                raise RuleRefused((Problem(reason, 1, 1, NOWHERE),))
+            for failure in failures.values():
+                raise RuleRefused((Problem(failure.detail, 1, 1, NOWHERE),))
             values = computed[0].values
             texts = {text: code for code, text in enumerate(sorted(texts_of(values, recipe.shape)))}
             return encode(snapshot.persons, values, recipe.shape, texts).known(), texts

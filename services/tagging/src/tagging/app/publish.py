@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
@@ -26,9 +27,10 @@ from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
 from tagging.domain.cuts import Cuts
 from tagging.domain.moment import Moment
 from tagging.domain.recipe import Recipe
+from tagging.domain.run_failures import OVERTAKEN, Failure, broken
 from tagging.domain.tenants import TenantSettings
 from tagging.store.ports import FactStores
-from tagging.store.tag_ports import TagStores
+from tagging.store.tag_ports import Cost, TagStores
 
 CHUNK = 500
 """Touched persons of one transaction."""
@@ -42,11 +44,11 @@ class Watcher(Protocol):
         """These columns are computed, at this moment."""
         ...
 
-    def published(self, column: str, known_count: int) -> None:
-        """A column stands."""
+    def published(self, column: str, known_count: int, cost: Cost) -> None:
+        """A column stands, and what it took."""
         ...
 
-    def failed(self, column: str, reason: str) -> None: ...
+    def failed(self, column: str, failure: Failure) -> None: ...
 
     def stops(self) -> bool:
         """Whether to stop before the next column."""
@@ -58,9 +60,9 @@ class _Silence:
 
     def begun(self, as_of: dt.datetime, columns: Collection[str]) -> None: ...
 
-    def published(self, column: str, known_count: int) -> None: ...
+    def published(self, column: str, known_count: int, cost: Cost) -> None: ...
 
-    def failed(self, column: str, reason: str) -> None: ...
+    def failed(self, column: str, failure: Failure) -> None: ...
 
     def stops(self) -> bool:
         return False
@@ -86,9 +88,10 @@ class Outcome:
     """`revision` covers everything published; None when nothing changed."""
 
     coverage: dict[str, int] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
     revision: Revision | None = None
     stopped: bool = False
+    rows_read: int = 0
 
 
 class ComputeEverybody:
@@ -140,11 +143,12 @@ class ComputeEverybody:
             watcher.begun(task.as_of, chosen)
             wanted = chosen & plan.recipes.keys()
             for column in sorted(chosen & plan.broken.keys()):
-                self._fail(outcome, watcher, column, plan.broken[column])
+                self._fail(outcome, watcher, column, broken(plan.broken[column]))
             with self._everybody.snapshot(tenant, wanted | ageing(plan)) as snapshot:
                 self._compute(task, snapshot, wanted, outcome, watcher)
                 if not outcome.stopped:
                     self.store_due(task, snapshot, ageing(plan))
+                outcome.rows_read = snapshot.rows_read
             self.settle_touched(task, outcome)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._database.write_now(self._forget_stale, tenant, seen)
@@ -166,21 +170,31 @@ class ComputeEverybody:
             if watcher.stops():
                 outcome.stopped = True
                 return
+            started = perf_counter()
             computed, failures = snapshot.compute(step, moment, cuts, freeze=bool(task.run_id))
-            for column, reason in failures.items():
-                self._fail(outcome, watcher, column, reason)
+            share_s = (perf_counter() - started) / len(step)
+            for column, failure in failures.items():
+                self._fail(outcome, watcher, column, failure)
             for each in computed:
                 if self._stopping.is_set():
                     raise Interrupted("the service stops")
                 if watcher.stops():
                     outcome.stopped = True
                     return
-                self._publish(task, snapshot, each, outcome, watcher)
+                self._publish(task, snapshot, each, outcome, watcher, share_s)
 
     def _publish(
-        self, task: Task, snapshot: Snapshot, computed: Computed, outcome: Outcome, watcher: Watcher
+        self,
+        task: Task,
+        snapshot: Snapshot,
+        computed: Computed,
+        outcome: Outcome,
+        watcher: Watcher,
+        share_s: float,
     ) -> None:
+        """`share_s`: what computing took of the step that it was computed in."""
         column = computed.recipe.column
+        started = perf_counter()
         try:
             present = self._database.read_now(self._tags.values.blocks, task.tenant, column)
             for number, block in enumerate(blocks_of(snapshot, present) or [0]):
@@ -189,11 +203,12 @@ class ComputeEverybody:
                 )
                 outcome.revision = _later(outcome.revision, done)
             known = self._database.write_now(self._set_coverage, task.tenant, column)
-        except Overtaken as error:
-            self._fail(outcome, watcher, column, str(error))
+        except Overtaken:
+            self._fail(outcome, watcher, column, OVERTAKEN)
             return
         outcome.coverage[column] = known
-        watcher.published(column, known)
+        milliseconds = round((share_s + perf_counter() - started) * 1_000)
+        watcher.published(column, known, Cost(milliseconds, snapshot.rows_of(computed.recipe)))
 
     def latest_cuts(self, tenant: str, plan: ColumnPlan, columns: Collection[str]) -> dict[str, Cuts | None]:
         """The cuts in force of the columns that have any."""
@@ -244,7 +259,7 @@ class ComputeEverybody:
         before, after = plan.tags.get(recipe.column), now.tags.get(recipe.column)
         version_before, version_after = (each.version if each else 0 for each in (before, after))
         if now.recipes.get(recipe.column) != recipe or version_before != version_after:
-            raise Overtaken("its definition changed while it was computed: run it again")
+            raise Overtaken(recipe.column)
 
     def _freeze(
         self, connection: Connection, task: Task, plan: ColumnPlan, recipe: Recipe, cuts: Cuts
@@ -301,9 +316,9 @@ class ComputeEverybody:
             self._facts.progress.remove_stale(connection, tenant, None)
 
     @staticmethod
-    def _fail(outcome: Outcome, watcher: Watcher, column: str, reason: str) -> None:
-        outcome.failures[column] = reason
-        watcher.failed(column, reason)
+    def _fail(outcome: Outcome, watcher: Watcher, column: str, failure: Failure) -> None:
+        outcome.failures[column] = failure
+        watcher.failed(column, failure)
 
 
 class Interrupted(Exception):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
+from time import process_time
 
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -12,11 +13,13 @@ from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.domain.columns import microseconds
 from tagging.domain.compilation import FEATURE_PREFIX
+from tagging.domain.run_failures import UNEXPECTED, Failure
 from tagging.errors import nearest
-from tagging.store.tag_ports import Run, Runs, RunState, TagStores
+from tagging.store.tag_ports import Cost, Run, Runs, RunState, TagStores
 
 MAX_WAITING_RUNS = 20
 """Unfinished runs of a tenant, at most."""
+NOTHING = Cost()
 
 
 class RunRequests:
@@ -84,6 +87,7 @@ class ExecuteRuns:
     def execute(self, tenant: str, run: Run) -> Run:
         """Blocks until the run has ended."""
         watcher = _RunWatcher(self._database, self._tags.runs, tenant, run.run_id, self._machine_ms)
+        processor_s = process_time()
 
         def columns(plan: ColumnPlan) -> Collection[str]:
             asked = run.tag_ids or (*plan.tags, *plan.recipes)
@@ -95,12 +99,14 @@ class ExecuteRuns:
             outcome = self._compute(tenant, f"run-{run.run_id}", columns, watcher, run_id=run.run_id)
         except Interrupted:
             raise
-        except Exception as error:
-            watcher.ended(RunState.FAILED, "", {"*": f"{type(error).__name__}: {error}"})
+        except Exception:
+            watcher.ended(RunState.FAILED, "", {"*": UNEXPECTED})
             raise
         state = RunState.FAILED if outcome.failures else RunState.SUCCEEDED
         revision = outcome.revision.token() if outcome.revision else ""
-        return watcher.ended(RunState.CANCELLED if outcome.stopped else state, revision, {})
+        state = RunState.CANCELLED if outcome.stopped else state
+        cpu_ms = round((process_time() - processor_s) * 1_000)
+        return watcher.ended(state, revision, {}, Cost(cpu_ms, outcome.rows_read))
 
     def _machine_ms(self) -> int:
         return microseconds(self._clock.machine_now()) // 1_000
@@ -129,20 +135,29 @@ class _RunWatcher:
                 tag_count=len(tags),
                 coverage={},
                 failures={},
+                costs={},
             )
         )
 
-    def published(self, column: str, known_count: int) -> None:
+    def published(self, column: str, known_count: int, cost: Cost) -> None:
         if not column.startswith(FEATURE_PREFIX):  # all columns are computed together, a run is about tags
-            self._change(lambda run: replace(run, coverage={**run.coverage, column: known_count}))
+            self._change(
+                lambda run: replace(
+                    run,
+                    coverage={**run.coverage, column: known_count},
+                    costs={**run.costs, column: cost},
+                )
+            )
 
-    def failed(self, column: str, reason: str) -> None:
-        self._change(lambda run: replace(run, failures={**run.failures, column: reason}))
+    def failed(self, column: str, failure: Failure) -> None:
+        self._change(lambda run: replace(run, failures={**run.failures, column: failure}))
 
     def stops(self) -> bool:
         return self._read().cancel
 
-    def ended(self, state: RunState, revision: str, failures: dict[str, str]) -> Run:
+    def ended(
+        self, state: RunState, revision: str, failures: dict[str, Failure], processor: Cost = NOTHING
+    ) -> Run:
         self._change(
             lambda run: replace(
                 run,
@@ -150,6 +165,8 @@ class _RunWatcher:
                 ended_ms=self._machine_ms(),
                 revision=revision,
                 failures={**run.failures, **failures},
+                cpu_ms=processor.milliseconds,
+                rows_read=processor.rows_read,
             )
         )
         return self._read()

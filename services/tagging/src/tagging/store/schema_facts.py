@@ -1,6 +1,17 @@
 """Tables of the facts: events, the key map, tenants, the lake's manifest, reference rows, progress."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 
 def fact_tables(metadata: MetaData) -> None:
@@ -97,6 +108,13 @@ def _persons(metadata: MetaData) -> None:
         Column("key_ids", LargeBinary, nullable=False),
         Column("attributes", Text, nullable=False),
         Index("person_by_state", "tenant", "state", "person_id"),
+        Index(
+            "person_by_redirect",
+            "tenant",
+            "redirect_person_id",
+            sqlite_where=text("redirect_person_id > 0"),
+            postgresql_where=text("redirect_person_id > 0"),
+        ),
     )
     Table(
         "key_owner",

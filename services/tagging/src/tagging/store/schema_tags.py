@@ -13,10 +13,12 @@ from sqlalchemy import (
     Text,
     false,
 )
+from tagging.store.schema_values import value_tables
 
 
 def tag_tables(metadata: MetaData) -> None:
-    """Adds the tables of the tags to the service's metadata."""
+    """Adds the tables of the tags to the service's metadata, those beside their values included."""
+    value_tables(metadata)
     Table(
         "tag",
         metadata,
@@ -114,7 +116,8 @@ def _values(metadata: MetaData) -> None:
 
 def _runs(metadata: MetaData) -> None:
     """A computation under way, of a run or of anything else that computes everybody, keeps who was touched
-    since it began: their stream value is newer."""
+    since it began: their stream value is newer. `run.cause` is a `Cause`, `because` what it names; `failures` are
+    [reason, detail] by tag, `costs` [milliseconds, rows read] by tag."""
     Table(
         "run",
         metadata,
@@ -132,6 +135,11 @@ def _runs(metadata: MetaData) -> None:
         Column("failures", Text, nullable=False),
         Column("cancel", Boolean, nullable=False),
         Column("revision", Text, nullable=False),
+        Column("cause", Text, nullable=False),
+        Column("because", Text, nullable=False),
+        Column("cpu_ms", BigInteger, nullable=False),
+        Column("rows_read", BigInteger, nullable=False),
+        Column("costs", Text, nullable=False),
         Index("run_by_request", "tenant", "request_id", unique=True),
         Index("run_by_sequence", "tenant", "sequence", unique=True),
         Index("run_by_state", "state", "tenant", "sequence"),

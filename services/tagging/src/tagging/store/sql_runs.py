@@ -8,11 +8,13 @@ import numpy as np
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.columns import Ints, microseconds, moment_of
-from tagging.store.tag_ports import Run, RunState
+from tagging.domain.run_failures import UNEXPECTED, Failure, FailureReason
+from tagging.domain.schedule import Cause
+from tagging.store.tag_ports import Cost, Run, RunState
 
 _COLUMNS = (
     "run_id, sequence, request_id, tag_ids, state, as_of_us, started_ms, ended_ms, tag_count, coverage, "
-    "failures, cancel, revision"
+    "failures, cancel, revision, cause, because, cpu_ms, rows_read, costs"
 )
 
 
@@ -34,15 +36,24 @@ class SqlRuns:
         return [_run(row) for row in rows]
 
     def add(
-        self, connection: Connection, tenant: str, run_id: str, request_id: str, tag_ids: Collection[str]
+        self,
+        connection: Connection,
+        tenant: str,
+        run_id: str,
+        request_id: str,
+        tag_ids: Collection[str],
+        cause: Cause = Cause.REQUEST,
+        because: str = "",
     ) -> Run:
         sequence = execute(
             connection, "SELECT coalesce(max(sequence), 0) + 1 FROM run WHERE tenant = ?", (tenant,)
         ).scalar_one()
-        run = Run(run_id, sequence, request_id, tuple(tag_ids))
+        run = Run(run_id, sequence, request_id, tuple(tag_ids), cause=cause, because=because)
         execute(
             connection,
-            f"INSERT INTO run (tenant, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO run (tenant, run_id, sequence, request_id, tag_ids, state, tag_count, coverage, failures, "
+            "cancel, revision, cause, because, cpu_ms, rows_read, costs) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, '{}', '{}', ?, '', ?, ?, 0, 0, '{}')",
             (
                 tenant,
                 run_id,
@@ -50,14 +61,9 @@ class SqlRuns:
                 request_id,
                 json.dumps(list(tag_ids)),
                 int(run.state),
-                None,
-                None,
-                None,
-                0,
-                "{}",
-                "{}",
                 False,
-                "",
+                cause.value,
+                because,
             ),
         )
         return run
@@ -66,7 +72,8 @@ class SqlRuns:
         execute(
             connection,
             "UPDATE run SET state = ?, as_of_us = ?, started_ms = ?, ended_ms = ?, tag_count = ?, "
-            "coverage = ?, failures = ?, revision = ? WHERE tenant = ? AND run_id = ?",
+            "coverage = ?, failures = ?, revision = ?, cpu_ms = ?, rows_read = ?, costs = ? "
+            "WHERE tenant = ? AND run_id = ?",
             (
                 int(run.state),
                 None if run.as_of is None else microseconds(run.as_of),
@@ -74,8 +81,14 @@ class SqlRuns:
                 run.ended_ms,
                 run.tag_count,
                 json.dumps(dict(run.coverage)),
-                json.dumps(dict(run.failures), ensure_ascii=False),
+                json.dumps(
+                    {tag: [int(each.reason), each.detail] for tag, each in run.failures.items()},
+                    ensure_ascii=False,
+                ),
                 run.revision,
+                run.cpu_ms,
+                run.rows_read,
+                json.dumps({tag: [each.milliseconds, each.rows_read] for tag, each in run.costs.items()}),
                 tenant,
                 run.run_id,
             ),
@@ -157,7 +170,17 @@ def _run(row: Sequence[Any]) -> Run:
         ended_ms=row[7],
         tag_count=row[8],
         coverage=json.loads(row[9]),
-        failures=json.loads(row[10]),
+        failures={tag: _failure(each) for tag, each in json.loads(row[10]).items()},
         cancel=bool(row[11]),
         revision=row[12],
+        cause=Cause(row[13]),
+        because=row[14],
+        cpu_ms=row[15],
+        rows_read=row[16],
+        costs={tag: Cost(*each) for tag, each in json.loads(row[17]).items()},
     )
+
+
+def _failure(stored: list[Any] | str) -> Failure:
+    """Runs of earlier releases kept what an engine said: it is not told."""
+    return UNEXPECTED if isinstance(stored, str) else Failure(FailureReason(stored[0]), stored[1])

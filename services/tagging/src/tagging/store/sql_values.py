@@ -25,6 +25,7 @@ from tagging.domain.columns import (
 from tagging.domain.weighted import codes_of, text_code, weighted
 from tagging.store import sql_texts
 from tagging.store.block_files import Block, BlockFiles
+from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_lists import pieces
 from tagging.store.tag_ports import BlockChange, StoredValue
 
@@ -46,6 +47,7 @@ class SqlTagValues:
     def __init__(self, files: BlockFiles, machine_ms: Callable[[], int]) -> None:
         self._files = files
         self._machine_ms = machine_ms
+        self._recorder = HistoryRecorder()
 
     # ------------------------------------------------------------------------------------------- columns
 
@@ -78,6 +80,7 @@ class SqlTagValues:
                 f"DELETE FROM {table} WHERE tenant = ? AND column_name = ?",
                 (tenant, column),
             )
+        self._recorder.drop(connection, tenant, column)
 
     # ------------------------------------------------------------------------------------- single persons
 
@@ -86,21 +89,8 @@ class SqlTagValues:
     ) -> dict[str, dict[int, StoredValue]]:
         shapes = self.columns(connection, tenant)
         asked = [each for each in columns if each in shapes]
-        above = self._delta_of(connection, tenant, person_ids)
-        blocks = sorted({block_of(each) for each in person_ids})
-        below = self._blocks_of(connection, tenant, blocks)
         found: dict[str, dict[int, StoredValue]] = {}
-        for column in asked:
-            coded: dict[int, tuple[tuple[int, ...], int, bool]] = {}
-            for person in person_ids:
-                entry = above.get((column, person))
-                if entry is not None:
-                    coded[person] = (*entry, False)
-                elif (named := below.get((column, block_of(person)))) is not None:
-                    block = self._files.read(named[0])
-                    streamed_at = block.streamed_at(person)
-                    as_of = named[1] if streamed_at is None else streamed_at
-                    coded[person] = (block.codes_of(person), as_of, streamed_at is None)
+        for column, coded in self._coded_of(connection, tenant, asked, person_ids).items():
             texts = self._texts_for(connection, tenant, column, shapes[column], coded.values())
             found[column] = {
                 person: StoredValue(decode(codes, shapes[column], texts), moment_of(as_of), from_run)
@@ -116,9 +106,12 @@ class SqlTagValues:
         as_of: dt.datetime,
     ) -> None:
         shapes = self.columns(connection, tenant)
+        kept = self._recorder.columns(connection, tenant)
         rows = []
         for column, by_person in values.items():
             coded = self._encode(connection, tenant, column, shapes[column], by_person)
+            if column in kept:
+                self._record(connection, tenant, column, coded, microseconds(as_of))
             rows += [
                 (tenant, person, column, block_of(person), _packed(codes), microseconds(as_of))
                 for person, codes in coded.rows().items()
@@ -154,6 +147,10 @@ class SqlTagValues:
         content = _block(new, {each: at for each, at in streamed.items() if each in stays})
         self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         everybody = np.union1d(current.persons, new.persons)
+        if column in self._recorder.columns(connection, tenant):
+            before = current.only(everybody)
+            before = before.take(changed(before, new.only(everybody)))
+            self._recorder.record(connection, tenant, column, block, before, microseconds(as_of))
         # To others a weighted list is its texts: they are told when those change.
         old, now = current.only(everybody).plain(shape), new.only(everybody).plain(shape)
         different = changed(old, now)
@@ -323,6 +320,36 @@ class SqlTagValues:
             )
             found |= {(row[0], row[1]): (row[2], row[3]) for row in rows}
         return found
+
+    def _coded_of(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, tuple[tuple[int, ...], int, bool]]]:
+        """column -> person -> (codes, moment, whether a run's), of those of whom anything was ever stored."""
+        above = self._delta_of(connection, tenant, person_ids)
+        blocks = sorted({block_of(each) for each in person_ids})
+        below = self._blocks_of(connection, tenant, blocks)
+        found: dict[str, dict[int, tuple[tuple[int, ...], int, bool]]] = {}
+        for column in columns:
+            coded: dict[int, tuple[tuple[int, ...], int, bool]] = {}
+            for person in person_ids:
+                entry = above.get((column, person))
+                if entry is not None:
+                    coded[person] = (*entry, False)
+                elif (named := below.get((column, block_of(person)))) is not None:
+                    block = self._files.read(named[0])
+                    streamed_at = block.streamed_at(person)
+                    as_of = named[1] if streamed_at is None else streamed_at
+                    coded[person] = (block.codes_of(person), as_of, streamed_at is None)
+            found[column] = coded
+        return found
+
+    def _record(self, connection: Connection, tenant: str, column: str, new: Coded, as_of_us: int) -> None:
+        """What these persons had, where they get something else."""
+        persons = new.persons.tolist()
+        present = self._coded_of(connection, tenant, [column], persons)[column]
+        old = Coded.of({person: present[person][0] if person in present else () for person in persons})
+        for block, part in old.take(changed(old, new)).blocks():
+            self._recorder.record(connection, tenant, column, block, part, as_of_us)
 
     def _delta_of(
         self, connection: Connection, tenant: str, person_ids: Collection[int]

@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from tagging.domain.columns import Coded, Ints, Shape, Vector
 from tagging.domain.cuts import Cuts
 from tagging.domain.plan import Tag
+from tagging.domain.run_failures import Failure
+from tagging.domain.schedule import Cause
 
 # ----------------------------------------------------------------------------------------------- catalogue
 
@@ -228,8 +230,25 @@ class RunState(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What computing took: machine time of its own, and rows of events and persons that its queries went over."""
+
+    milliseconds: int = 0
+    rows_read: int = 0
+
+    def plus(self, other: "Cost") -> "Cost":
+        return Cost(self.milliseconds + other.milliseconds, self.rows_read + other.rows_read)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A run. `tag_ids` as asked for, () is all; `sequence` rises by tenant; machine times in milliseconds."""
+    """A run. `tag_ids` as asked for, () is all; `sequence` rises by tenant; machine times in milliseconds.
+
+    cause, because   why it started, and what that names: the tags' schedules, the event type, the other tag
+    cpu_ms           processor time of the process meanwhile, all its threads
+    rows_read        rows of events and persons that its queries went over
+    costs            by tag
+    """
 
     run_id: str
     sequence: int
@@ -241,9 +260,14 @@ class Run:
     ended_ms: int | None = None
     tag_count: int = 0
     coverage: Mapping[str, int] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
     cancel: bool = False
     revision: str = ""
+    cause: Cause = Cause.REQUEST
+    because: str = ""
+    cpu_ms: int = 0
+    rows_read: int = 0
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
 
 class Runs(Protocol):
@@ -258,7 +282,14 @@ class Runs(Protocol):
         ...
 
     def add(
-        self, connection: Connection, tenant: str, run_id: str, request_id: str, tag_ids: Collection[str]
+        self,
+        connection: Connection,
+        tenant: str,
+        run_id: str,
+        request_id: str,
+        tag_ids: Collection[str],
+        cause: Cause = Cause.REQUEST,
+        because: str = "",
     ) -> Run:
         """A pending run of the next sequence."""
         ...

@@ -21,6 +21,106 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RunCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_CAUSE_UNSPECIFIED: _RunCause.ValueType  # 0
+    """Never sent."""
+    RUN_CAUSE_REQUEST: _RunCause.ValueType  # 1
+    """Somebody asked."""
+    RUN_CAUSE_SCHEDULE: _RunCause.ValueType  # 2
+    """Schedules of its tags were due."""
+    RUN_CAUSE_EVENT: _RunCause.ValueType  # 3
+    """Events of a type arrived that a tag is computed on."""
+    RUN_CAUSE_TAG: _RunCause.ValueType  # 4
+    """Values of another tag changed that a tag is computed on."""
+
+class RunCause(_RunCause, metaclass=_RunCauseEnumTypeWrapper):
+    """Why a run started."""
+
+RUN_CAUSE_UNSPECIFIED: RunCause.ValueType  # 0
+"""Never sent."""
+RUN_CAUSE_REQUEST: RunCause.ValueType  # 1
+"""Somebody asked."""
+RUN_CAUSE_SCHEDULE: RunCause.ValueType  # 2
+"""Schedules of its tags were due."""
+RUN_CAUSE_EVENT: RunCause.ValueType  # 3
+"""Events of a type arrived that a tag is computed on."""
+RUN_CAUSE_TAG: RunCause.ValueType  # 4
+"""Values of another tag changed that a tag is computed on."""
+Global___RunCause: _TypeAlias = RunCause  # noqa: Y015
+
+class _RunFailureReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunFailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunFailureReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_FAILURE_REASON_UNSPECIFIED: _RunFailureReason.ValueType  # 0
+    """Never sent."""
+    RUN_FAILURE_REASON_COMPUTATION_FAILED: _RunFailureReason.ValueType  # 1
+    """The evaluator could not compute it; the service's log names the cause."""
+    RUN_FAILURE_REASON_DEFINITION_BROKEN: _RunFailureReason.ValueType  # 2
+    """Its definition names something that is gone."""
+    RUN_FAILURE_REASON_DEFINITION_CHANGED: _RunFailureReason.ValueType  # 3
+    """Its definition changed while it was computed: run it again."""
+    RUN_FAILURE_REASON_NUMBER_OVERFLOW: _RunFailureReason.ValueType  # 4
+    """A number does not fit into 64 bits with four decimals."""
+    RUN_FAILURE_REASON_SQL_MALFORMED: _RunFailureReason.ValueType  # 10
+    """SQL: it is not exactly one SELECT that the parser understands."""
+    RUN_FAILURE_REASON_SQL_FORBIDDEN: _RunFailureReason.ValueType  # 11
+    """SQL: it writes, changes settings, or reads files, addresses, the clock or chance."""
+    RUN_FAILURE_REASON_SQL_INPUT_UNKNOWN: _RunFailureReason.ValueType  # 12
+    """SQL: it names a table, column or function that there is not."""
+    RUN_FAILURE_REASON_SQL_TIMED_OUT: _RunFailureReason.ValueType  # 13
+    """SQL: it ran longer than allowed and was stopped."""
+    RUN_FAILURE_REASON_SQL_MEMORY_EXCEEDED: _RunFailureReason.ValueType  # 14
+    """SQL: it needed more memory than allowed."""
+    RUN_FAILURE_REASON_SQL_RESULT_MALFORMED: _RunFailureReason.ValueType  # 15
+    """SQL: it does not give exactly person_id and value, of the tag's type."""
+    RUN_FAILURE_REASON_SQL_PERSON_REPEATED: _RunFailureReason.ValueType  # 16
+    """SQL: it gives a person more than once."""
+    RUN_FAILURE_REASON_SQL_PERSON_UNKNOWN: _RunFailureReason.ValueType  # 17
+    """SQL: it gives an id that no person has."""
+    RUN_FAILURE_REASON_SQL_FAILED: _RunFailureReason.ValueType  # 18
+    """SQL: it failed over the data, for example by a division or a cast."""
+
+class RunFailureReason(_RunFailureReason, metaclass=_RunFailureReasonEnumTypeWrapper):
+    """Why a tag of a run has no new values; those before stand."""
+
+RUN_FAILURE_REASON_UNSPECIFIED: RunFailureReason.ValueType  # 0
+"""Never sent."""
+RUN_FAILURE_REASON_COMPUTATION_FAILED: RunFailureReason.ValueType  # 1
+"""The evaluator could not compute it; the service's log names the cause."""
+RUN_FAILURE_REASON_DEFINITION_BROKEN: RunFailureReason.ValueType  # 2
+"""Its definition names something that is gone."""
+RUN_FAILURE_REASON_DEFINITION_CHANGED: RunFailureReason.ValueType  # 3
+"""Its definition changed while it was computed: run it again."""
+RUN_FAILURE_REASON_NUMBER_OVERFLOW: RunFailureReason.ValueType  # 4
+"""A number does not fit into 64 bits with four decimals."""
+RUN_FAILURE_REASON_SQL_MALFORMED: RunFailureReason.ValueType  # 10
+"""SQL: it is not exactly one SELECT that the parser understands."""
+RUN_FAILURE_REASON_SQL_FORBIDDEN: RunFailureReason.ValueType  # 11
+"""SQL: it writes, changes settings, or reads files, addresses, the clock or chance."""
+RUN_FAILURE_REASON_SQL_INPUT_UNKNOWN: RunFailureReason.ValueType  # 12
+"""SQL: it names a table, column or function that there is not."""
+RUN_FAILURE_REASON_SQL_TIMED_OUT: RunFailureReason.ValueType  # 13
+"""SQL: it ran longer than allowed and was stopped."""
+RUN_FAILURE_REASON_SQL_MEMORY_EXCEEDED: RunFailureReason.ValueType  # 14
+"""SQL: it needed more memory than allowed."""
+RUN_FAILURE_REASON_SQL_RESULT_MALFORMED: RunFailureReason.ValueType  # 15
+"""SQL: it does not give exactly person_id and value, of the tag's type."""
+RUN_FAILURE_REASON_SQL_PERSON_REPEATED: RunFailureReason.ValueType  # 16
+"""SQL: it gives a person more than once."""
+RUN_FAILURE_REASON_SQL_PERSON_UNKNOWN: RunFailureReason.ValueType  # 17
+"""SQL: it gives an id that no person has."""
+RUN_FAILURE_REASON_SQL_FAILED: RunFailureReason.ValueType  # 18
+"""SQL: it failed over the data, for example by a division or a cast."""
+Global___RunFailureReason: _TypeAlias = RunFailureReason  # noqa: Y015
+
 class _RunState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -307,6 +407,47 @@ class Run(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class FailureReasonsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: Global___RunFailureReason.ValueType
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___RunFailureReason.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class TagCostsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___RunCost: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___RunCost | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
@@ -317,6 +458,11 @@ class Run(_message.Message):
     COVERAGE_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    FAILURE_REASONS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    TAG_COSTS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Given by the service."""
     state: Global___RunState.ValueType
@@ -325,6 +471,10 @@ class Run(_message.Message):
     """Tags to compute."""
     done_count: _builtins.int
     """Tags published so far."""
+    cause: Global___RunCause.ValueType
+    """Why it started."""
+    because: _builtins.str
+    """What the cause names: the due moment of the schedules, the event type, the other tag. Empty for a request."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """The moment that the values hold for, on the suite's clock."""
@@ -343,11 +493,25 @@ class Run(_message.Message):
 
     @_builtins.property
     def failures(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Tags that failed, with the reason; the others stand."""
+        """Tags that failed, with words about what is wrong and how to mend it; the others stand. "*" is the whole run. Words
+        name columns, types and limits, never a value of the data.
+        """
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """Covers everything the run published; set when it has ended."""
+
+    @_builtins.property
+    def failure_reasons(self) -> _containers.ScalarMap[_builtins.str, Global___RunFailureReason.ValueType]:
+        """The same tags as in failures, with reasons that programs can rely on."""
+
+    @_builtins.property
+    def cost(self) -> Global___RunCost:
+        """What it took so far."""
+
+    @_builtins.property
+    def tag_costs(self) -> _containers.MessageMap[_builtins.str, Global___RunCost]:
+        """By tag: its own publishing, and its share of what it was computed with."""
 
     def __init__(
         self,
@@ -362,11 +526,46 @@ class Run(_message.Message):
         coverage: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         failures: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        failure_reasons: _abc.Mapping[_builtins.str, Global___RunFailureReason.ValueType] | None = ...,
+        cause: Global___RunCause.ValueType = ...,
+        because: _builtins.str = ...,
+        cost: Global___RunCost | None = ...,
+        tag_costs: _abc.Mapping[_builtins.str, Global___RunCost] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "end_time", b"end_time", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cost", b"cost", "end_time", b"end_time", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "coverage", b"coverage", "done_count", b"done_count", "end_time", b"end_time", "failures", b"failures", "revision", b"revision", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "tag_count", b"tag_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "because", b"because", "cause", b"cause", "cost", b"cost", "coverage", b"coverage", "done_count", b"done_count", "end_time", b"end_time", "failure_reasons", b"failure_reasons", "failures", b"failures", "revision", b"revision", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "tag_costs", b"tag_costs", "tag_count", b"tag_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class RunCost(_message.Message):
+    """What computing took."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WALL_MS_FIELD_NUMBER: _builtins.int
+    CPU_MS_FIELD_NUMBER: _builtins.int
+    ROWS_READ_FIELD_NUMBER: _builtins.int
+    wall_ms: _builtins.int
+    """Machine time from start to end, milliseconds."""
+    cpu_ms: _builtins.int
+    """Processor time of the service meanwhile, all its threads, milliseconds; of a tag 0, it is not known apart."""
+    rows_read: _builtins.int
+    """Rows of events and persons that its queries went over; of a tag, those that it rests on."""
+    def __init__(
+        self,
+        *,
+        wall_ms: _builtins.int = ...,
+        cpu_ms: _builtins.int = ...,
+        rows_read: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_ms", b"cpu_ms", "rows_read", b"rows_read", "wall_ms", b"wall_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunCost: _TypeAlias = RunCost  # noqa: Y015

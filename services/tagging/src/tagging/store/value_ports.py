@@ -1,0 +1,123 @@
+"""What is kept beside the values themselves: statements of persons, versions of values, and when schedules were seen.
+
+The conventions are those of ports.py; writers hold the tenant's lock.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
+
+from rules.evaluate.meaning import Value
+from sqlalchemy import Connection
+from tagging.domain.history import Difference, Keeping
+from tagging.domain.stated import Statement
+
+
+class StatedValues(Protocol):
+    """Statements by tag and person id, the one that holds of each; a person's is the fold over the ids that stand for
+    it."""
+
+    def put(
+        self,
+        connection: Connection,
+        tenant: str,
+        tag_id: str,
+        statements: Collection[Statement],
+        now: dt.datetime,
+    ) -> frozenset[int]:
+        """Keeps what supersedes what is kept, at the ids named, each once; the ids of which something changed."""
+        ...
+
+    def of_persons(
+        self, connection: Connection, tenant: str, tag_ids: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, Statement]]:
+        """tag -> living person -> the statement that holds, lapsed or not; an entry for every tag asked for."""
+        ...
+
+    def of_everybody(self, connection: Connection, tenant: str, tag_id: str) -> dict[int, Statement]:
+        """Living person -> the statement that holds, lapsed or not."""
+        ...
+
+    def turning(
+        self, connection: Connection, now: dt.datetime, limit: int
+    ) -> dict[str, dict[str, list[int]]]:
+        """tenant -> tag -> ids whose statement has lapsed since it was last seen to stand, or stands again because the
+        clock was set back; at most `limit` of each sort."""
+        ...
+
+    def turn(
+        self, connection: Connection, tenant: str, tag_id: str, person_ids: Collection[int], now: dt.datetime
+    ) -> None:
+        """These have been seen at this moment."""
+        ...
+
+    def drop(self, connection: Connection, tenant: str, tag_id: str) -> None: ...
+
+    def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> int:
+        """Removes what names these ids; how many statements."""
+        ...
+
+
+class ValueHistory(Protocol):
+    """Versions of values, of the columns that keep them. `TagValues` records what changes by itself."""
+
+    def keep(
+        self, connection: Connection, tenant: str, column: str, keep_days: int, now: dt.datetime
+    ) -> None:
+        """From now on; 0 keeps nothing and forgets what was kept. Idempotent."""
+        ...
+
+    def kept(self, connection: Connection, tenant: str) -> dict[str, Keeping]:
+        """The columns that keep versions."""
+        ...
+
+    def values_at(
+        self,
+        connection: Connection,
+        tenant: str,
+        columns: Collection[str],
+        person_ids: Collection[int],
+        moment: dt.datetime,
+    ) -> dict[str, dict[int, Value | None]]:
+        """column -> person -> the value at a moment within the column's reach, of those alone whose value changed
+        since: the others have what they have now. An entry for every column asked for. A moment that passed twice,
+        because the clock was set back, is answered as it was the first time."""
+        ...
+
+    def differences(
+        self, connection: Connection, tenant: str, column: str, start: dt.datetime, end: dt.datetime
+    ) -> Iterator[Difference]:
+        """Between two moments, block by block, ascending; blocks without any are left out."""
+        ...
+
+    def decoded(
+        self, connection: Connection, tenant: str, column: str, difference: Difference
+    ) -> list[tuple[int, Value | None, Value | None]]:
+        """(person, value before, value after) of a difference, ascending."""
+        ...
+
+    def fold(self, connection: Connection, tenant: str) -> int:
+        """Packs small records of a day together; how many went into others."""
+        ...
+
+    def trim(self, connection: Connection, now: dt.datetime) -> int:
+        """Removes records that are out of reach; how many."""
+        ...
+
+    def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> int:
+        """Removes what was recorded of these ids; how many records were rewritten."""
+        ...
+
+
+class SeenSchedules(Protocol):
+    """What was last seen of every scheduled tag."""
+
+    def all(self, connection: Connection, tenant: str) -> Mapping[str, tuple[str, int]]:
+        """tag -> (its schedule as text, the mark last seen): microseconds of a due moment, or a position."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, seen: Mapping[str, tuple[str, int]]) -> None:
+        """Stores marks of tags."""
+        ...
+
+    def drop(self, connection: Connection, tenant: str, tag_ids: Collection[str]) -> None: ...
