@@ -1,4 +1,4 @@
-"""Why a person has a value: the questions of every kind with their evidence, and what lies between them and the value."""
+"""Why a person has a value: every kind's questions with their evidence, and what lies between them and the value."""
 
 import pytest
 from rules.evaluate.person import Explanation

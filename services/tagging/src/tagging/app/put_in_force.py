@@ -9,6 +9,7 @@ from servicekit.clock import Clock
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce, tag_schema
+from tagging.app.leaving_values import leaving_values
 from tagging.domain.columns import Shape
 from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
 from tagging.domain.definition import DefinitionInvalid, TagDefinition
@@ -28,14 +29,21 @@ from tagging.store.tag_ports import TagStores
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What would be in force. `broken`: tags that would not hold any more, or do not now, with the problem."""
+    """What would be in force. `broken`: tags that would not hold any more, or do not now, with the problem.
+    `leaving`: what values persons have that a shorter list does not hold."""
 
     after: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
     broken: Mapping[str, str] = field(default_factory=dict)
+    leaving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def warnings(self, tag_ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(warning for tag_id in tag_ids for warning in self.recipes[tag_id].warnings)
+        """What the check found dubious, and what values leave their list."""
+        return tuple(
+            warning
+            for tag_id in tag_ids
+            for warning in (*self.recipes[tag_id].warnings, *self.leaving.get(tag_id, ()))
+        )
 
 
 class PutInForce:
@@ -105,7 +113,16 @@ class PutInForce:
             levels({tag_id: recipe.tags for tag_id, recipe in recipes.items()})
         except TagCycle as error:
             raise TagCircle(error.path) from error
-        return Checked(after, recipes, broken)
+        gone_from_lists = {
+            each.tag_id: tuple(
+                leaving_values(
+                    self._tags.values, connection, tenant, stored[each.tag_id].definition, each.tag.definition
+                )
+            )
+            for each in differences
+            if each.change is ChangeOfTag.REDEFINED and each.tag_id in stored
+        }
+        return Checked(after, recipes, broken, gone_from_lists)
 
     def require_unused(
         self,

@@ -140,7 +140,7 @@ class Drafts:
             {life.tag_id: draft.reviewer},
         )
         self._fulfil(connection, tenant, moved.life)
-        return Stepped(moved.life, revision, checked.recipes[life.tag_id].warnings)
+        return Stepped(moved.life, revision, checked.warnings([life.tag_id]))
 
     def restore_version(self, connection: Connection, tenant: str, request: Request, version: int) -> Stepped:
         """An earlier definition as a new draft. Raises ResourceNotFound, and what `write` does."""
