@@ -1,6 +1,10 @@
 """People at their desks: every stub of tagging's governance, with the key of a role."""
 
-from collections.abc import Awaitable
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -21,10 +25,17 @@ from huaxiang.tagging.v1 import (
     tag_version_service_pb2_grpc,
 )
 from huaxiang.tagging.v1.tag_life_pb2 import LifeStep
+from huaxiang.type.v1 import value_pb2
+from servicekit.clock import ManualClock
+from servicekit.database import Database
 from servicekit.status import reason_of
-from servicekit.testing.servers import LocalServer
+from servicekit.testing.servers import LocalServer, serving
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
+from tagging.main import Store, open_store, wire_tags
+from tagging.workers.recycle_bin import RecycleBin
+
+NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 
 
 class Desk:
@@ -105,3 +116,39 @@ async def refused(call: Awaitable[Any]) -> tuple[str, str, dict[str, str]]:
         await call
     told = reason_of(error.value)
     return error.value.code().name, told.reason, dict(told.metadata)
+
+
+class NoNames:
+    """Identity releases nothing."""
+
+    async def of(self, tenant: str, person_id: int) -> dict[str, value_pb2.Value]:
+        return {}
+
+
+@dataclass
+class Office:
+    """Tagging served to one person of each role."""
+
+    store: Store
+    clock: ManualClock
+    bin: RecycleBin
+    marketer: Desk
+    analyst: Desk
+    reviewer: Desk
+    admin: Desk
+    service: Desk
+    reader: Desk
+
+
+@asynccontextmanager
+async def opened(database_url: str, folder: Path) -> AsyncIterator[Office]:
+    """Over an empty store, on a clock that stands."""
+    database = Database.open(database_url, synchronous="NORMAL")
+    clock = ManualClock(NOW)
+    store = open_store(database, folder / "tagging", clock)
+    part = wire_tags(store, NoNames())
+    async with serving(part.services, folder) as server:
+        roles = ("marketer", "analyst", "reviewer", "admin", "service", "sensitive_reader")
+        desks = [Desk(server, role) for role in roles]
+        yield Office(store, clock, RecycleBin(database, store.governance.empty_bin), *desks)
+    await database.close()

@@ -10,6 +10,7 @@ from servicekit.testing.servers import serving
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripted_identity import ScriptedIdentity, Start, running
+from tag_desk import Office, opened
 
 
 @pytest.fixture
@@ -28,3 +29,10 @@ async def identity(tmp_path: Path) -> AsyncIterator[ScriptedIdentity]:
 def start(database_url: str, tmp_path: Path, identity: ScriptedIdentity) -> Start:
     """Starts tagging on its store; the context's end stops it, and it may be started again."""
     return lambda: running(database_url, tmp_path / "tagging", identity.target)
+
+
+@pytest.fixture
+async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+    """Tagging's catalogue and governance, and somebody of each role."""
+    async with opened(database_url, tmp_path) as served:
+        yield served

@@ -1,11 +1,5 @@
 """One tag through its whole life, from request to retired, with every refusal on the way."""
 
-import datetime as dt
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
 from huaxiang.tagging.v1 import (
     category_service_pb2,
     naming_rule_service_pb2,
@@ -13,14 +7,8 @@ from huaxiang.tagging.v1 import (
     tag_use_service_pb2,
     tag_version_service_pb2,
 )
-from huaxiang.type.v1 import value_pb2
-from servicekit.clock import ManualClock
-from servicekit.database import Database
-from servicekit.testing.servers import serving
-from tag_desk import Desk, refused
-from tagging.main import Store, open_store, wire_tags
+from tag_desk import Office, refused
 
-NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 TEXTS = """name: {zh: 常客, en: Regular}, description: {zh: 常来的人, en: Comes often},
     calculation: {zh: 近90天三单及以上, en: Three orders in 90 days or more}"""
 RULE = "layered_rule: {layers: [{when: orders >= 3, then: true}], otherwise: false}"
@@ -31,34 +19,6 @@ FREQUENT = (
     "{tag_id: frequent, name: x, type: bool, layered_rule: {layers: [{when: orders >= 5, then: true}]}}"
 )
 VIP = "{tag_id: vip, name: x, type: bool, layered_rule: {layers: [{when: regular = true, then: true}]}}"
-
-
-class NoNames:
-    """Identity releases nothing."""
-
-    async def of(self, tenant: str, person_id: int) -> dict[str, value_pb2.Value]:
-        return {}
-
-
-@dataclass
-class Office:
-    store: Store
-    marketer: Desk
-    analyst: Desk
-    reviewer: Desk
-    admin: Desk
-    service: Desk
-
-
-@pytest.fixture
-async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
-    database = Database.open(database_url, synchronous="NORMAL")
-    store = open_store(database, tmp_path / "tagging", ManualClock(NOW))
-    part = wire_tags(store, NoNames())
-    async with serving(part.services, tmp_path) as server:
-        desks = [Desk(server, role) for role in ("marketer", "analyst", "reviewer", "admin", "service")]
-        yield Office(store, *desks)
-    await database.close()
 
 
 async def asked(office: Office) -> str:
