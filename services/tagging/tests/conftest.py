@@ -192,7 +192,7 @@ class World:
         return self.database.read_now(read)
 
     def changes(self, lane: Lane | None = None, after: int = 0) -> list[change_pb2.Change]:
-        """The changelog's entries, in order of position."""
+        """The changelog's entries as a Watch tells them by default, in order of position."""
         entries = [
             entry
             for each in ([lane] if lane else LANES)
@@ -204,7 +204,8 @@ class World:
         for entry in sorted(entries, key=lambda each: each.position):
             change = change_pb2.Change.FromString(entry.payload)
             change.position = entry.position
-            found.append(change)
+            if not change.HasField("touched"):
+                found.append(change)
         return found
 
     @property

@@ -6,7 +6,18 @@ from typing import Literal
 
 from servicekit.config import integer, number, one_of, path, setting, text
 
+HOT_COPIES = ("memory", "redis://", "rediss://", "unix://")
+
 DEFAULT_PORT = 7102
+
+
+def _hot_copies(raw: str) -> str:
+    """Where copies of portraits are kept: "memory", or the URL of a Redis."""
+    if raw != HOT_COPIES[0] and not raw.startswith(HOT_COPIES[1:]):
+        raise ValueError(
+            f"is none of {', '.join(f'{each}...' if '/' in each else each for each in HOT_COPIES)}"
+        )
+    return raw
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class Config:
     synchronous: Literal["FULL", "NORMAL"] = setting(
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
     )
+    hot_copies: str = setting("HUAXIANG_HOT_COPIES", _hot_copies, default="memory")
     lake_flush_bytes: int = setting("HUAXIANG_LAKE_FLUSH_BYTES", integer(1, 10**10), default=64 * 1024**2)
     lake_flush_after_s: float = setting("HUAXIANG_LAKE_FLUSH_AFTER_S", number(1, 10**6), default=300.0)
     erase_files_after_s: float = setting(

@@ -19,8 +19,6 @@ from huaxiang.tagging.v1 import (
     feature_service_pb2_grpc,
     lake_service_pb2,
     lake_service_pb2_grpc,
-    portrait_service_pb2,
-    portrait_service_pb2_grpc,
     reference_table_service_pb2,
     reference_table_service_pb2_grpc,
     run_service_pb2,
@@ -50,7 +48,7 @@ from tagging.api.change_servicer import ChangeServicer
 from tagging.api.event_type_servicer import EventTypeServicer
 from tagging.api.feature_servicer import FeatureServicer
 from tagging.api.lake_servicer import LakeServicer
-from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes, PortraitServicer
+from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes
 from tagging.api.privacy_servicer import PrivacyServicer
 from tagging.api.reference_table_servicer import ReferenceTableServicer
 from tagging.api.run_servicer import RunServicer
@@ -75,6 +73,7 @@ from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.governance_wiring import Governance, open_governance, wire_governance
+from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.column_export import ColumnExport
@@ -142,6 +141,7 @@ class Part:
     services: tuple[Service, ...]
     workers: tuple[Worker, ...]
     consumers: tuple[ConsumerState, ...] = ()
+    on_stop: tuple[Worker, ...] = ()
 
 
 def open_store(database: Database, folder: Path, clock: Clock) -> Store:
@@ -284,7 +284,7 @@ def open_computing(store: Store) -> Computing:
     return Computing(everybody, compute, worker)
 
 
-def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
+def wire_tags(store: Store, attributes: PersonAttributes, hot_copies: str = IN_MEMORY) -> Part:
     """The tags half: catalogue, runs, features, portraits, and what keeps values current."""
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
@@ -324,20 +324,22 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
                 clock,
             ),
         ),
-        Service(
-            portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
-            portrait_service_pb2_grpc.add_PortraitServiceServicer_to_server,
-            PortraitServicer(
-                database,
-                Freshness.of_store(database, changelog),
-                read_values,
-                Explain(facts, store.references, tags, columns, read_values, clock),
-                attributes,
-            ),
-        ),
+    )
+    portraits = wire_portraits(
+        database,
+        changelog,
+        (facts, tags),
+        columns,
+        computing.everybody,
+        read_values,
+        Explain(facts, store.references, tags, columns, read_values, clock),
+        attributes,
+        clock,
+        hot_copies,
     )
     services = (
         *services,
+        *portraits.services,
         Service(
             own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
             own_privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server,
@@ -347,7 +349,8 @@ def wire_tags(store: Store, attributes: PersonAttributes) -> Part:
     governing, govern = wire_governance(database, store.governance)
     database.read_now(tags.values.sweep)
     upkeep = ValueUpkeep(database, facts.tenants, tags.values, clock)
-    return Part((*services, *governing), (computing.worker.run, upkeep.run, *govern))
+    workers = (computing.worker.run, upkeep.run, *govern, *portraits.workers)
+    return Part((*services, *governing), workers, on_stop=(portraits.close,))
 
 
 def identity_channel(target: str, key: str) -> grpc.aio.Channel:
@@ -377,7 +380,7 @@ async def build() -> ServiceApp:
     store = open_store(database, config.folder, clock_from(config.clock))
     identity = identity_channel(config.identity_target, key)
     facts = wire_facts(store, identity, config)
-    tags = wire_tags(store, IdentityAttributes(identity))
+    tags = wire_tags(store, IdentityAttributes(identity), config.hot_copies)
 
     async def trim() -> None:
         await keep_trimmed(
@@ -392,7 +395,7 @@ async def build() -> ServiceApp:
         host=config.host,
         workers=(*facts.workers, *tags.workers, trim),
         consumers=facts.consumers,
-        on_stop=(identity.close, database.close),
+        on_stop=(*tags.on_stop, identity.close, database.close),
     )
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Changelog, Entry
@@ -60,12 +61,29 @@ class Applied:
         return 0 if promised is None else promised.position(lane)
 
     def entries(self, lane: Lane) -> list[tuple[str, int]]:
-        """(kind, state of the person) in order."""
+        """(kind, state of the person) in order, without what is sent only to who names it."""
         found = []
         for entry in self.database.read_now(self.changelog.page, lane, 0).entries:
             change = change_pb2.Change.FromString(entry.payload)
-            found.append((entry.kind, change.person.state))
+            if not change.HasField("touched"):
+                found.append((entry.kind, change.person.state))
         return found
+
+    def touched(self, lane: Lane) -> list[list[int]]:
+        """Who was touched, entry by entry."""
+        found = []
+        for entry in self.database.read_now(self.changelog.page, lane, 0, kinds=["touched"]).entries:
+            change = change_pb2.Change.FromString(entry.payload)
+            found.append(np.frombuffer(change.touched.person_ids, "<i8").tolist())
+        return found
+
+
+def test_whoever_facts_touch_is_told_whether_a_value_changes_or_not(applied: Applied) -> None:
+    applied.apply(Lane.LIVE, known(1, 1, 1), known(2, 2, 2))
+    applied.apply(Lane.BULK, paid(3, 1, 2))
+    applied.apply(Lane.BULK, paid(3, 1, 2))
+    assert applied.touched(Lane.LIVE) == [[1, 2]]
+    assert applied.touched(Lane.BULK) == [[2]]
 
 
 def known(position: int, person_id: int, *keys: int, state: PersonState = PersonState.KNOWN) -> Fact:

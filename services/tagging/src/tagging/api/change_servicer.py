@@ -20,7 +20,9 @@ _KINDS = {
     change_pb2.CHANGE_KIND_TAG: ChangeKind.TAG,
     change_pb2.CHANGE_KIND_FEATURE: ChangeKind.FEATURE,
     change_pb2.CHANGE_KIND_DAY: ChangeKind.DAY,
+    change_pb2.CHANGE_KIND_TOUCHED: ChangeKind.TOUCHED,
 }
+_ALL_BUT_TOUCHED = tuple(each for each in ChangeKind if each is not ChangeKind.TOUCHED)
 Context = grpc.aio.ServicerContext
 
 
@@ -37,12 +39,12 @@ class ChangeServicer(change_service_pb2_grpc.ChangeServiceServicer):
     ) -> AsyncIterator[change_service_pb2.WatchResponse]:
         if unknown := set(request.kinds) - _KINDS.keys():
             raise InvalidField(
-                "kinds", f"holds {len(unknown)} that are none of VALUES, PERSON, TAG, FEATURE, DAY"
+                "kinds", f"holds {len(unknown)} that are none of VALUES, PERSON, TAG, FEATURE, DAY, TOUCHED"
             )
         batches = self._watches.watch(
             from_proto(request.after),
             lanes=_lanes(request.lane),
-            kinds=[_KINDS[kind] for kind in request.kinds],
+            kinds=[_KINDS[kind] for kind in request.kinds] or _ALL_BUT_TOUCHED,
         )
         async for batch in batches:
             yield change_service_pb2.WatchResponse(

@@ -1,6 +1,8 @@
 """PortraitService: what is known of persons."""
 
-from typing import Protocol
+import asyncio
+from contextlib import nullcontext
+from typing import Protocol, cast
 
 import grpc
 from huaxiang.identity.v1 import person_service_pb2
@@ -9,23 +11,37 @@ from huaxiang.tagging.v1 import portrait_service_pb2 as pb
 from huaxiang.tagging.v1 import portrait_service_pb2_grpc
 from huaxiang.type.v1 import value_pb2
 from servicekit.calls import current_principal
+from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.errors import UpstreamUnavailable
 from servicekit.freshness import Freshness
+from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.principal import TENANT_KEY
+from servicekit.revision import Revision
 from servicekit.rights import may
 from servicekit.values import timestamp_of
-from tagging.api.parse_tags import MAX_PERSONS, MAX_PORTRAIT_TAGS, MAX_TAGS, at_most, readable_grades
-from tagging.api.render_tags import (
-    STATE_NAMES,
-    explained_tag,
-    explanation_message,
-    timeline_event,
-    value_of_tag,
+from tagging.api.encoded_answers import adding_encoded
+from tagging.api.parse_portraits import (
+    MAX_EVENT_TYPES,
+    MAX_PORTRAITS,
+    MAX_TIMELINE_PAGE,
+    TIMELINE_PAGE,
+    look_of,
 )
+from tagging.api.parse_tags import MAX_PERSONS, MAX_TAGS, at_most, readable_grades
+from tagging.api.render_portraits import timeline_entry
+from tagging.api.render_tags import explained_tag, explanation_message, value_of_tag
 from tagging.app.explain import Explain
+from tagging.app.portraits.hot import HotPortraits
+from tagging.app.portraits.timeline import ReadTimeline
 from tagging.app.read_values import ReadValues
+from tagging.store.ports import Place
 
+ASKED_AT_ONCE = 16
+"""Calls of identity that one batch makes at a time."""
+add_portraits = adding_encoded(
+    portrait_service_pb2_grpc.add_PortraitServiceServicer_to_server, ("GetPortrait",)
+)
 READ_PERSONS = "identity.persons.read"
 Context = grpc.aio.ServicerContext[object, object]
 
@@ -56,41 +72,107 @@ class IdentityAttributes:
 
 
 class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
-    """Acts on the caller's tenant; `values` waits until what follows from facts is stored."""
+    """Acts on the caller's tenant; `freshness` waits until what follows from facts is stored and followed.
+
+    GetPortrait answers encoded: `add_portraits` adds it so.
+    """
 
     def __init__(
         self,
         database: Database,
         freshness: Freshness,
+        hot: HotPortraits,
+        timeline: ReadTimeline,
         read: ReadValues,
         explain: Explain,
         attributes: PersonAttributes,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._freshness = freshness
+        self._hot = hot
+        self._timeline = timeline
         self._read = read
         self._explain = explain
         self._attributes = attributes
+        self._clock = clock
+        self._encoded_revision: tuple[Revision | None, bytes] = (None, b"")
 
     async def GetPortrait(self, request: pb.GetPortraitRequest, context: Context) -> pb.GetPortraitResponse:
         principal = current_principal()
         tenant = principal.require_tenant()
-        at_most("tag_ids", request.tag_ids, MAX_PORTRAIT_TAGS)
+        look = look_of(principal, request)
+        if request.HasField("consistency"):
+            await self._freshness.ensure(request.consistency)
+        answer = await self._hot.one(tenant, request.person_id, look)
+        encoded = answer.payload + self._moment(answer.revision)
+        if may(principal, READ_PERSONS):
+            encoded += await self._attributes_of(tenant, answer.payload)
+        return cast(pb.GetPortraitResponse, encoded)
+
+    async def BatchGetPortraits(
+        self, request: pb.BatchGetPortraitsRequest, context: Context
+    ) -> pb.BatchGetPortraitsResponse:
+        principal = current_principal()
+        tenant = principal.require_tenant()
+        at_most("person_ids", request.person_ids, MAX_PORTRAITS, least=1)
+        look = look_of(principal, request)
         await self._freshness.ensure(request.consistency)
-        portrait = await self._database.read(
-            self._read.portrait, tenant, request.person_id, tuple(request.tag_ids), readable_grades(principal)
+        payloads, revision = await self._hot.several(tenant, tuple(request.person_ids), look)
+        more: list[bytes] = [b""] * len(payloads)
+        if may(principal, READ_PERSONS):
+            asked = asyncio.Semaphore(ASKED_AT_ONCE)
+            more = await asyncio.gather(*(self._attributes_of(tenant, each, asked) for each in payloads))
+        moment = self._moment(revision)
+        portraits = [
+            pb.GetPortraitResponse()
+            if payload is None
+            else pb.GetPortraitResponse.FromString(payload + moment + attributes)
+            for payload, attributes in zip(payloads, more, strict=True)
+        ]
+        return pb.BatchGetPortraitsResponse(portraits=portraits, revision=revision.to_proto())
+
+    async def GetTimeline(self, request: pb.GetTimelineRequest, context: Context) -> pb.GetTimelineResponse:
+        tenant = current_principal().require_tenant()
+        at_most("event_types", request.event_types, MAX_EVENT_TYPES)
+        size = page_size(request.page_size, default=TIMELINE_PAGE, maximum=MAX_TIMELINE_PAGE)
+        bound = request_hash(request, tenant, ignore=("page_token", "page_size", "consistency"))
+        before = read_token(request.page_token, bound)
+        await self._freshness.ensure(request.consistency)
+        page = await self._database.read(
+            self._timeline,
+            tenant,
+            request.person_id,
+            tuple(request.event_types),
+            None if before is None else Place(int(before[0]), int(before[1])),
+            size,
         )
-        person_id = portrait.person.person_id
-        attributes = await self._attributes.of(tenant, person_id) if may(principal, READ_PERSONS) else {}
-        return pb.GetPortraitResponse(
-            person_id=person_id,
-            state=STATE_NAMES[portrait.person.state],
-            values=[value_of_tag(each) for each in portrait.values],
-            attributes=attributes,
-            timeline=[timeline_event(each) for each in portrait.timeline],
-            as_of=timestamp_of(portrait.as_of),
-            revision=portrait.revision.to_proto(),
+        return pb.GetTimelineResponse(
+            person_id=page.person_id,
+            entries=[timeline_entry(each) for each in page.events],
+            next_page_token=make_token(page.next, bound) if page.next else "",
+            revision=page.revision.to_proto(),
         )
+
+    def _moment(self, revision: Revision) -> bytes:
+        """The encoded as_of and revision of an answer; fields of a message may follow each other in any order."""
+        known, encoded = self._encoded_revision
+        if known is not revision:
+            encoded = pb.GetPortraitResponse(revision=revision.to_proto()).SerializeToString()
+            self._encoded_revision = (revision, encoded)
+        as_of = pb.GetPortraitResponse(as_of=timestamp_of(self._clock.now()))
+        return as_of.SerializeToString() + encoded
+
+    async def _attributes_of(
+        self, tenant: str, payload: bytes | None, asked: asyncio.Semaphore | None = None
+    ) -> bytes:
+        """The encoded attributes of a portrait's person."""
+        if payload is None:
+            return b""
+        person_id = pb.GetPortraitResponse.FromString(payload).person_id
+        async with asked or nullcontext():
+            attributes = await self._attributes.of(tenant, person_id)
+        return pb.GetPortraitResponse(attributes=attributes).SerializeToString()
 
     async def BatchGetTagValues(
         self, request: pb.BatchGetTagValuesRequest, context: Context

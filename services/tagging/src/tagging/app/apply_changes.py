@@ -60,7 +60,10 @@ class StoreFacts:
         anchors = appended.left_keys | {event.anchor_key_id for event in appended.events}
         overtaken = frozenset(person.person_id for person in delta.overtaken)
         owners = stores.key_map.owners(connection, tenant, anchors).values()
-        return Stored(tuple(entries), delta.touched | overtaken | set(owners), overtaken, everybody)
+        touched = delta.touched | overtaken | set(owners)
+        if touched:
+            entries.append(stores.entries.touched(tenant, touched))
+        return Stored(tuple(entries), touched, overtaken, everybody)
 
     def _store_settings(
         self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]

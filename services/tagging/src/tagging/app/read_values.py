@@ -74,7 +74,7 @@ class ReadValues:
             raise PersonUnknown(person_id)
         plan = self._columns.of(connection, tenant)
         asked = self._asked(plan, tag_ids or list(plan.tags))
-        found = self._values(connection, tenant, [person.person_id], asked, grades)[person.person_id]
+        found = self.values(connection, tenant, [person.person_id], asked, grades)[person.person_id]
         kept = [each for each in found if tag_ids or (each.stored and each.stored.value is not None)]
         kept.sort(key=lambda each: (each.tag.definition.category, each.tag.tag_id))
         timeline = self._facts.events.latest(connection, tenant, person.person_id, TIMELINE_EVENTS)
@@ -93,7 +93,7 @@ class ReadValues:
         asked = self._asked(plan, tag_ids)
         living = self._facts.key_map.living(connection, tenant, person_ids)
         ids = sorted({each.person_id for each in living.values()})
-        found = self._values(connection, tenant, ids, asked, grades)
+        found = self.values(connection, tenant, ids, asked, grades)
         nothing = [ReadValue(tag, None) for tag in asked]
         answers = []
         for person_id in person_ids:
@@ -112,7 +112,7 @@ class ReadValues:
                 raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, plan.tags))
         return [plan.tags[each] for each in tag_ids]
 
-    def _values(
+    def values(
         self,
         connection: Connection,
         tenant: str,
@@ -120,6 +120,7 @@ class ReadValues:
         tags: Sequence[Tag],
         grades: Collection[Grade],
     ) -> dict[int, list[ReadValue]]:
+        """living person -> a value per tag, in the order of the tags."""
         readable = [each for each in tags if each.definition.grade in grades]
         stored = self._tags.values.get(connection, tenant, [each.tag_id for each in readable], person_ids)
         entered = self._entry_times(connection, tenant, person_ids, readable, stored)

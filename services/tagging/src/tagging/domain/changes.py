@@ -4,10 +4,12 @@ from enum import StrEnum
 
 
 class ChangeKind(StrEnum):
-    """VALUES: of one person, or packed of one column and block. The others are one field of Change each."""
+    """VALUES: of one person, or packed of one column and block. The others are one field of Change each. TOUCHED is
+    sent only to who names it."""
 
     VALUES = "values"
     PERSON = "person"
     TAG = "tag"
     FEATURE = "feature"
     DAY = "day"
+    TOUCHED = "touched"

@@ -11,7 +11,7 @@ import numpy as np
 from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
-from .columns import Ints, Shape, Vector, code_scalar
+from .columns import Bools, Ints, Shape, Vector, code_scalar, scalar_code
 
 _ORDERED = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME})
 
@@ -38,10 +38,10 @@ class TypicalValue:
 class ClassProfile:
     """`values` in the order of the template, without tags that no member has a value of.
 
-    template_etag  of the template that it was made for
+    made_for  the digest of the class and the tags that it was made for (`class_digest`)
     """
 
-    template_etag: str
+    made_for: str
     run_id: str
     as_of: dt.datetime
     member_count: int
@@ -69,3 +69,16 @@ def typical_value(
     if shape.base is Kind.BOOL:
         value = bool(value)
     return TypicalValue(tag_id, value, Typical.MOST_FREQUENT, len(mine), most)
+
+
+def holding(values: Vector, shape: Shape, wanted: Scalar) -> Bools:
+    """Where a known value is this one, or holds it among others."""
+    data = values.data.tolist()
+    if shape.multi_valued:
+        found = [wanted in each for each in data]
+    elif shape.base is Kind.TEXT:
+        found = [each == wanted for each in data]
+    else:
+        code = scalar_code(shape.base)(wanted)
+        found = [each == code for each in data]
+    return values.known & np.array(found, np.bool_)

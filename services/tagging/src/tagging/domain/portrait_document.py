@@ -39,6 +39,12 @@ def etag_of(template: PortraitTemplate) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def class_digest(template: PortraitTemplate) -> str:
+    """Changes when the class or the tags do: what is typical is to be found anew."""
+    text = json.dumps([_class_document(template.member_class), sorted(template.tag_ids)], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def to_document(template: PortraitTemplate) -> Document:
     """Without what is empty; `from_document` reads it back."""
     found: Document = {
@@ -89,6 +95,11 @@ def scalar_document(value: Scalar) -> Any:
             return {"datetime": value.isoformat()}
         case dt.date():
             return {"date": value.isoformat()}
+
+
+def scalar_from_document(given: Any) -> Scalar:
+    """What `scalar_document` wrote. Raises TemplateInvalid for anything else."""
+    return _Reader("").scalar("value", given)
 
 
 def _class_document(member_class: MemberClass | None) -> Document:
@@ -158,12 +169,12 @@ class _Reader:
         if not isinstance(tag, Mapping) or len(tag) != 1:
             raise self.fail("member_class.tag", "names one tag and its value: {lifecycle_stage: loyal}")
         ((tag_id, value),) = tag.items()
-        return MemberClass(name, TagCondition(str(tag_id), self._scalar("member_class.tag", value)))
+        return MemberClass(name, TagCondition(str(tag_id), self.scalar("member_class.tag", value)))
 
     def _phrase(self, where: str, given: object) -> Phrase:
         known = self._known(where, given, {"zh", "en", "word", "equals", "at_least", "below"})
         bounds = {
-            name: self._scalar(f"{where}.{name}", known[name])
+            name: self.scalar(f"{where}.{name}", known[name])
             for name in ("equals", "at_least", "below")
             if name in known
         }
@@ -180,7 +191,7 @@ class _Reader:
             raise self.fail(where, "is not a text")
         return Wording(normal_text(texts["zh"]), normal_text(texts["en"]))
 
-    def _scalar(self, where: str, given: object) -> Scalar:
+    def scalar(self, where: str, given: object) -> Scalar:
         match given:
             case bool():
                 return given
@@ -199,7 +210,7 @@ class _Reader:
             case {"date": str() as date}:
                 return self._parsed(where, dt.date.fromisoformat, date)
             case {"datetime": str() as moment}:
-                return self._scalar(where, self._parsed(where, dt.datetime.fromisoformat, moment))
+                return self.scalar(where, self._parsed(where, dt.datetime.fromisoformat, moment))
         raise self.fail(where, f"is not a value: {given!r}")
 
     def _number(self, where: str, given: object) -> int:

@@ -1,5 +1,8 @@
 """Entries of the changelog about facts, as the contract renders them."""
 
+from collections.abc import Collection, Sequence
+
+import numpy as np
 from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Entry
 from tagging.domain.changes import ChangeKind
@@ -18,6 +21,18 @@ class ContractFactEntries:
     def day(self, tenant: Tenant) -> Entry:
         change = change_pb2.Change(day=day_rolled(tenant))
         return Entry(ChangeKind.DAY, tenant.name, change.SerializeToString())
+
+    def touched(self, tenant: str, person_ids: Collection[int] = (), *, everybody: bool = False) -> Entry:
+        return touched_entry(tenant, person_ids=person_ids, everybody=everybody)
+
+
+def touched_entry(
+    tenant: str, *, person_ids: Collection[int] = (), blocks: Sequence[int] = (), everybody: bool = False
+) -> Entry:
+    """Persons of whom something moved that portraits show."""
+    ids = np.array(sorted(person_ids), "<i8").tobytes()
+    said = change_pb2.Touched(person_ids=ids, blocks=blocks, everybody=everybody)
+    return Entry(ChangeKind.TOUCHED, tenant, change_pb2.Change(touched=said).SerializeToString())
 
 
 def person_change(person: Person) -> change_pb2.PersonChange:

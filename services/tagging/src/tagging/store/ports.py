@@ -51,6 +51,13 @@ class Appended(NamedTuple):
     left_keys: frozenset[int] = frozenset()
 
 
+class Place(NamedTuple):
+    """Where an event stands in the order of time."""
+
+    time_us: int
+    ingest_sequence: int
+
+
 class EventStore(Protocol):
     """Every event as a row: point reads by person and by time. (tenant, ingest_sequence) and
     (tenant, source, event_id) are unique for ever."""
@@ -78,8 +85,18 @@ class EventStore(Protocol):
         order. Reads no properties."""
         ...
 
-    def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
-        """A person's latest events, newest first."""
+    def latest(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_id: int,
+        limit: int,
+        *,
+        types: Collection[str] | None = None,
+        before: Place | None = None,
+    ) -> list[Event]:
+        """A person's latest events, newest first, of one moment the last to arrive first. `types` None is all types;
+        `before` leaves out what stands at this place or after it."""
         ...
 
     def persons_active(
@@ -386,6 +403,10 @@ class FactEntries(Protocol):
     def person(self, tenant: str, person: Person) -> Entry: ...
 
     def day(self, tenant: Tenant) -> Entry: ...
+
+    def touched(self, tenant: str, person_ids: Collection[int] = (), *, everybody: bool = False) -> Entry:
+        """Something moved that portraits of these persons show, or those of everybody: copies of them are old."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.events import Event
-from tagging.store.ports import Appended, Highest, PersonIds
+from tagging.store.ports import Appended, Highest, PersonIds, Place
 from tagging.store.property_json import decode, encode
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
@@ -102,15 +102,32 @@ class SqlEventStore:
             found += [(owners[key], type_, time_us) for key, type_, time_us in rows]
         return found
 
-    def latest(self, connection: Connection, tenant: str, person_id: int, limit: int) -> list[Event]:
+    def latest(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_id: int,
+        limit: int,
+        *,
+        types: Collection[str] | None = None,
+        before: Place | None = None,
+    ) -> list[Event]:
         found: list[Event] = []
+        if types is not None and not types:
+            return found
+        listed = sorted(types) if types is not None else []
+        condition = f" AND type IN ({', '.join('?' * len(listed))})" if types is not None else ""
+        bounds: list[int] = []
+        if before is not None:
+            condition += " AND time_us <= ? AND (time_us < ? OR ingest_sequence < ?)"
+            bounds = [before.time_us, before.time_us, before.ingest_sequence]
         for piece, marks in pieces(keys_of_persons(connection, tenant, [person_id])):
             rows = execute(
                 connection,
                 f"SELECT {EVENT_COLUMNS} FROM event "
-                f"WHERE tenant = ? AND anchor_key_id IN ({marks}) "
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}){condition} "
                 "ORDER BY time_us DESC, ingest_sequence DESC LIMIT ?",
-                [tenant, *piece, limit],
+                [tenant, *piece, *listed, *bounds, limit],
             )
             found += map(event_of, rows)
         found.sort(key=lambda event: (event.time, event.ingest_sequence), reverse=True)

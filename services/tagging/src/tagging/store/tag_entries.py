@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from tagging.catalogue.messages import BASES, to_message, value_message
 from tagging.domain.changes import ChangeKind
 from tagging.domain.columns import BLOCK_PERSONS, Coded
+from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.domain.plan import Tag
+from tagging.store.change_entries import touched_entry
 from tagging.store.tag_ports import BlockChange, Feature, TagValues
 
 ENTRY_PERSONS = 16_384
@@ -41,6 +43,8 @@ class ContractTagEntries:
             message.old_codes = old.codes.astype("<i8").tobytes()
             message.as_of.CopyFrom(timestamp_of(change.as_of))
             entries.append(_entry(ChangeKind.VALUES, tenant, change_pb2.Change(block=message)))
+        if not entries and not change.column.startswith(FEATURE_PREFIX):
+            entries.append(touched_entry(tenant, blocks=[change.block]))
         return entries
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry:

@@ -40,6 +40,8 @@ class _ChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeKind
     """Change.feature."""
     CHANGE_KIND_DAY: _ChangeKind.ValueType  # 5
     """Change.day."""
+    CHANGE_KIND_TOUCHED: _ChangeKind.ValueType  # 6
+    """Change.touched; sent only to who names it."""
 
 class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
     """The kinds of change, for filters."""
@@ -56,6 +58,8 @@ CHANGE_KIND_FEATURE: ChangeKind.ValueType  # 4
 """Change.feature."""
 CHANGE_KIND_DAY: ChangeKind.ValueType  # 5
 """Change.day."""
+CHANGE_KIND_TOUCHED: ChangeKind.ValueType  # 6
+"""Change.touched; sent only to who names it."""
 Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
 
 class _UniverseState:
@@ -141,6 +145,7 @@ class Change(_message.Message):
     TAG_FIELD_NUMBER: _builtins.int
     FEATURE_FIELD_NUMBER: _builtins.int
     DAY_FIELD_NUMBER: _builtins.int
+    TOUCHED_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Whose."""
     position: _builtins.int
@@ -171,6 +176,10 @@ class Change(_message.Message):
     def day(self) -> Global___DayRolled:
         """The tenant's day and calendar; day windows of all columns stand at this day from here on."""
 
+    @_builtins.property
+    def touched(self) -> Global___Touched:
+        """Persons of whom something moved that portraits show, whether a value changed or not."""
+
     def __init__(
         self,
         *,
@@ -183,16 +192,51 @@ class Change(_message.Message):
         tag: Global___TagChange | None = ...,
         feature: Global___FeatureStatus | None = ...,
         day: Global___DayRolled | None = ...,
+        touched: Global___Touched | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "tag", b"tag", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "tag", b"tag", "touched", b"touched", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "position", b"position", "tag", b"tag", "tenant", b"tenant", "traceparent", b"traceparent", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "position", b"position", "tag", b"tag", "tenant", b"tenant", "touched", b"touched", "traceparent", b"traceparent", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["values", "block", "person", "tag", "feature", "day"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["values", "block", "person", "tag", "feature", "day", "touched"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
 Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class Touched(_message.Message):
+    """Persons of whom something moved that portraits show: events, keys, state, the moment that values are of. A copy of a
+    portrait is right as long as nothing touched its person, no value of it changed, and no tag or day of its tenant.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_IDS_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    EVERYBODY_FIELD_NUMBER: _builtins.int
+    person_ids: _builtins.bytes
+    """Packed int64, little-endian, ascending."""
+    everybody: _builtins.bool
+    """Everybody of the tenant."""
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Blocks of 65,536 person ids, everybody of which is touched."""
+
+    def __init__(
+        self,
+        *,
+        person_ids: _builtins.bytes = ...,
+        blocks: _abc.Iterable[_builtins.int] | None = ...,
+        everybody: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "everybody", b"everybody", "person_ids", b"person_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Touched: _TypeAlias = Touched  # noqa: Y015
 
 @_typing.final
 class PersonValues(_message.Message):

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from huaxiang.tagging.v1 import portrait_template_pb2 as huaxiang_dot_tagging_dot_v1_dot_portrait__template__pb2
 from huaxiang.tagging.v1 import tag_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__pb2
 from huaxiang.type.v1 import explanation_pb2 as huaxiang_dot_type_dot_v1_dot_explanation__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
@@ -30,7 +31,7 @@ from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/tagging/v1/portrait_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\"huaxiang/type/v1/explanation.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/value.proto\"l\n\x12GetPortraitRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x8c\x03\n\x13GetPortraitResponse\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\r\n\x05state\x18\x02 \x01(\t\x12-\n\x06values\x18\x03 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\x12L\n\nattributes\x18\x04 \x03(\x0b\x32\x38.huaxiang.tagging.v1.GetPortraitResponse.AttributesEntry\x12\x31\n\x08timeline\x18\x05 \x03(\x0b\x32\x1f.huaxiang.type.v1.EvidenceEvent\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x07 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"s\n\x18\x42\x61tchGetTagValuesRequest\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x80\x01\n\x19\x42\x61tchGetTagValuesResponse\x12\x35\n\x07persons\x18\x01 \x03(\x0b\x32$.huaxiang.tagging.v1.PersonTagValues\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"S\n\x0fPersonTagValues\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12-\n\x06values\x18\x02 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\"j\n\x11\x45xplainTagRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06tag_id\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc5\x01\n\x12\x45xplainTagResponse\x12,\n\x05value\x18\x01 \x01(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\x12\x32\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Explanation\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"i\n\x12\x45xplainRuleRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"w\n\x13\x45xplainRuleResponse\x12\x32\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x1d.huaxiang.type.v1.Explanation\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\x99\x04\n\x0fPortraitService\x12|\n\x0bGetPortrait\x12\'.huaxiang.tagging.v1.GetPortraitRequest\x1a(.huaxiang.tagging.v1.GetPortraitResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12\x8e\x01\n\x11\x42\x61tchGetTagValues\x12-.huaxiang.tagging.v1.BatchGetTagValuesRequest\x1a..huaxiang.tagging.v1.BatchGetTagValuesResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12y\n\nExplainTag\x12&.huaxiang.tagging.v1.ExplainTagRequest\x1a\'.huaxiang.tagging.v1.ExplainTagResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12|\n\x0b\x45xplainRule\x12\'.huaxiang.tagging.v1.ExplainRuleRequest\x1a(.huaxiang.tagging.v1.ExplainRuleResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/tagging/v1/portrait_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+huaxiang/tagging/v1/portrait_template.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\"huaxiang/type/v1/explanation.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xcc\x01\n\x12GetPortraitRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x13\n\x0btemplate_id\x18\x04 \x01(\t\x12/\n\x08language\x18\x05 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.Language\x12\x18\n\x10without_timeline\x18\x06 \x01(\x08\"\xb9\x04\n\x13GetPortraitResponse\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\r\n\x05state\x18\x02 \x01(\t\x12-\n\x06values\x18\x03 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\x12L\n\nattributes\x18\x04 \x03(\x0b\x32\x38.huaxiang.tagging.v1.GetPortraitResponse.AttributesEntry\x12\x31\n\x08timeline\x18\x05 \x03(\x0b\x32\x1f.huaxiang.type.v1.EvidenceEvent\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x07 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12:\n\x06groups\x18\x08 \x03(\x0b\x32*.huaxiang.tagging.v1.PortraitTemplateGroup\x12\x38\n\ncomparison\x18\t \x01(\x0b\x32$.huaxiang.tagging.v1.ClassComparison\x12\x35\n\x0b\x64\x65scription\x18\n \x01(\x0b\x32 .huaxiang.tagging.v1.Description\x1aJ\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"\x97\x01\n\x0f\x43lassComparison\x12*\n\x04name\x18\x01 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x16\n\tis_member\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x32\n\x07profile\x18\x03 \x01(\x0b\x32!.huaxiang.tagging.v1.ClassProfileB\x0c\n\n_is_member\"\x81\x01\n\x0b\x44\x65scription\x12/\n\x08language\x18\x01 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.Language\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x33\n\x05parts\x18\x03 \x03(\x0b\x32$.huaxiang.tagging.v1.DescriptionPart\"@\n\x0f\x44\x65scriptionPart\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xd3\x01\n\x18\x42\x61tchGetPortraitsRequest\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x13\n\x0btemplate_id\x18\x04 \x01(\t\x12/\n\x08language\x18\x05 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.Language\x12\x18\n\x10without_timeline\x18\x06 \x01(\x08\"\x86\x01\n\x19\x42\x61tchGetPortraitsResponse\x12;\n\tportraits\x18\x01 \x03(\x0b\x32(.huaxiang.tagging.v1.GetPortraitResponse\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x97\x01\n\x12GetTimelineRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xa4\x01\n\x13GetTimelineResponse\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x33\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\".huaxiang.tagging.v1.TimelineEntry\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"s\n\rTimelineEntry\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x1f.huaxiang.type.v1.EvidenceEventH\x00\x42\x06\n\x04what\"s\n\x18\x42\x61tchGetTagValuesRequest\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x80\x01\n\x19\x42\x61tchGetTagValuesResponse\x12\x35\n\x07persons\x18\x01 \x03(\x0b\x32$.huaxiang.tagging.v1.PersonTagValues\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"S\n\x0fPersonTagValues\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12-\n\x06values\x18\x02 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\"j\n\x11\x45xplainTagRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0e\n\x06tag_id\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc5\x01\n\x12\x45xplainTagResponse\x12,\n\x05value\x18\x01 \x01(\x0b\x32\x1d.huaxiang.tagging.v1.TagValue\x12\x32\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Explanation\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"i\n\x12\x45xplainRuleRequest\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"w\n\x13\x45xplainRuleResponse\x12\x32\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x1d.huaxiang.type.v1.Explanation\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision*F\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLANGUAGE_ZH\x10\x01\x12\x0f\n\x0bLANGUAGE_EN\x10\x02\x32\xa8\x06\n\x0fPortraitService\x12|\n\x0bGetPortrait\x12\'.huaxiang.tagging.v1.GetPortraitRequest\x1a(.huaxiang.tagging.v1.GetPortraitResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12\x8e\x01\n\x11\x42\x61tchGetPortraits\x12-.huaxiang.tagging.v1.BatchGetPortraitsRequest\x1a..huaxiang.tagging.v1.BatchGetPortraitsResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12|\n\x0bGetTimeline\x12\'.huaxiang.tagging.v1.GetTimelineRequest\x1a(.huaxiang.tagging.v1.GetTimelineResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12\x8e\x01\n\x11\x42\x61tchGetTagValues\x12-.huaxiang.tagging.v1.BatchGetTagValuesRequest\x1a..huaxiang.tagging.v1.BatchGetTagValuesResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12y\n\nExplainTag\x12&.huaxiang.tagging.v1.ExplainTagRequest\x1a\'.huaxiang.tagging.v1.ExplainTagResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.read\x12|\n\x0b\x45xplainRule\x12\'.huaxiang.tagging.v1.ExplainRuleRequest\x1a(.huaxiang.tagging.v1.ExplainRuleResponse\"\x1a\x90\x02\x01\x8a\xb5\x18\x13tagging.values.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,32 +42,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPORTRAITRESPONSE_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_PORTRAITSERVICE'].methods_by_name['GetPortrait']._loaded_options = None
   _globals['_PORTRAITSERVICE'].methods_by_name['GetPortrait']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
+  _globals['_PORTRAITSERVICE'].methods_by_name['BatchGetPortraits']._loaded_options = None
+  _globals['_PORTRAITSERVICE'].methods_by_name['BatchGetPortraits']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
+  _globals['_PORTRAITSERVICE'].methods_by_name['GetTimeline']._loaded_options = None
+  _globals['_PORTRAITSERVICE'].methods_by_name['GetTimeline']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
   _globals['_PORTRAITSERVICE'].methods_by_name['BatchGetTagValues']._loaded_options = None
   _globals['_PORTRAITSERVICE'].methods_by_name['BatchGetTagValues']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
   _globals['_PORTRAITSERVICE'].methods_by_name['ExplainTag']._loaded_options = None
   _globals['_PORTRAITSERVICE'].methods_by_name['ExplainTag']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
   _globals['_PORTRAITSERVICE'].methods_by_name['ExplainRule']._loaded_options = None
   _globals['_PORTRAITSERVICE'].methods_by_name['ExplainRule']._serialized_options = b'\220\002\001\212\265\030\023tagging.values.read'
-  _globals['_GETPORTRAITREQUEST']._serialized_start=260
-  _globals['_GETPORTRAITREQUEST']._serialized_end=368
-  _globals['_GETPORTRAITRESPONSE']._serialized_start=371
-  _globals['_GETPORTRAITRESPONSE']._serialized_end=767
-  _globals['_GETPORTRAITRESPONSE_ATTRIBUTESENTRY']._serialized_start=693
-  _globals['_GETPORTRAITRESPONSE_ATTRIBUTESENTRY']._serialized_end=767
-  _globals['_BATCHGETTAGVALUESREQUEST']._serialized_start=769
-  _globals['_BATCHGETTAGVALUESREQUEST']._serialized_end=884
-  _globals['_BATCHGETTAGVALUESRESPONSE']._serialized_start=887
-  _globals['_BATCHGETTAGVALUESRESPONSE']._serialized_end=1015
-  _globals['_PERSONTAGVALUES']._serialized_start=1017
-  _globals['_PERSONTAGVALUES']._serialized_end=1100
-  _globals['_EXPLAINTAGREQUEST']._serialized_start=1102
-  _globals['_EXPLAINTAGREQUEST']._serialized_end=1208
-  _globals['_EXPLAINTAGRESPONSE']._serialized_start=1211
-  _globals['_EXPLAINTAGRESPONSE']._serialized_end=1408
-  _globals['_EXPLAINRULEREQUEST']._serialized_start=1410
-  _globals['_EXPLAINRULEREQUEST']._serialized_end=1515
-  _globals['_EXPLAINRULERESPONSE']._serialized_start=1517
-  _globals['_EXPLAINRULERESPONSE']._serialized_end=1636
-  _globals['_PORTRAITSERVICE']._serialized_start=1639
-  _globals['_PORTRAITSERVICE']._serialized_end=2176
+  _globals['_LANGUAGE']._serialized_start=3094
+  _globals['_LANGUAGE']._serialized_end=3164
+  _globals['_GETPORTRAITREQUEST']._serialized_start=306
+  _globals['_GETPORTRAITREQUEST']._serialized_end=510
+  _globals['_GETPORTRAITRESPONSE']._serialized_start=513
+  _globals['_GETPORTRAITRESPONSE']._serialized_end=1082
+  _globals['_GETPORTRAITRESPONSE_ATTRIBUTESENTRY']._serialized_start=1008
+  _globals['_GETPORTRAITRESPONSE_ATTRIBUTESENTRY']._serialized_end=1082
+  _globals['_CLASSCOMPARISON']._serialized_start=1085
+  _globals['_CLASSCOMPARISON']._serialized_end=1236
+  _globals['_DESCRIPTION']._serialized_start=1239
+  _globals['_DESCRIPTION']._serialized_end=1368
+  _globals['_DESCRIPTIONPART']._serialized_start=1370
+  _globals['_DESCRIPTIONPART']._serialized_end=1434
+  _globals['_BATCHGETPORTRAITSREQUEST']._serialized_start=1437
+  _globals['_BATCHGETPORTRAITSREQUEST']._serialized_end=1648
+  _globals['_BATCHGETPORTRAITSRESPONSE']._serialized_start=1651
+  _globals['_BATCHGETPORTRAITSRESPONSE']._serialized_end=1785
+  _globals['_GETTIMELINEREQUEST']._serialized_start=1788
+  _globals['_GETTIMELINEREQUEST']._serialized_end=1939
+  _globals['_GETTIMELINERESPONSE']._serialized_start=1942
+  _globals['_GETTIMELINERESPONSE']._serialized_end=2106
+  _globals['_TIMELINEENTRY']._serialized_start=2108
+  _globals['_TIMELINEENTRY']._serialized_end=2223
+  _globals['_BATCHGETTAGVALUESREQUEST']._serialized_start=2225
+  _globals['_BATCHGETTAGVALUESREQUEST']._serialized_end=2340
+  _globals['_BATCHGETTAGVALUESRESPONSE']._serialized_start=2343
+  _globals['_BATCHGETTAGVALUESRESPONSE']._serialized_end=2471
+  _globals['_PERSONTAGVALUES']._serialized_start=2473
+  _globals['_PERSONTAGVALUES']._serialized_end=2556
+  _globals['_EXPLAINTAGREQUEST']._serialized_start=2558
+  _globals['_EXPLAINTAGREQUEST']._serialized_end=2664
+  _globals['_EXPLAINTAGRESPONSE']._serialized_start=2667
+  _globals['_EXPLAINTAGRESPONSE']._serialized_end=2864
+  _globals['_EXPLAINRULEREQUEST']._serialized_start=2866
+  _globals['_EXPLAINRULEREQUEST']._serialized_end=2971
+  _globals['_EXPLAINRULERESPONSE']._serialized_start=2973
+  _globals['_EXPLAINRULERESPONSE']._serialized_end=3092
+  _globals['_PORTRAITSERVICE']._serialized_start=3167
+  _globals['_PORTRAITSERVICE']._serialized_end=3975
 # @@protoc_insertion_point(module_scope)

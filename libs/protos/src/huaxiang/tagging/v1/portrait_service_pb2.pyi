@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from huaxiang.tagging.v1 import portrait_template_pb2 as _portrait_template_pb2
 from huaxiang.tagging.v1 import tag_pb2 as _tag_pb2
 from huaxiang.type.v1 import explanation_pb2 as _explanation_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
@@ -23,6 +25,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Language:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LanguageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Language.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LANGUAGE_UNSPECIFIED: _Language.ValueType  # 0
+    """None."""
+    LANGUAGE_ZH: _Language.ValueType  # 1
+    """Chinese."""
+    LANGUAGE_EN: _Language.ValueType  # 2
+    """English."""
+
+class Language(_Language, metaclass=_LanguageEnumTypeWrapper):
+    """A language of the suite."""
+
+LANGUAGE_UNSPECIFIED: Language.ValueType  # 0
+"""None."""
+LANGUAGE_ZH: Language.ValueType  # 1
+"""Chinese."""
+LANGUAGE_EN: Language.ValueType  # 2
+"""English."""
+Global___Language: _TypeAlias = Language  # noqa: Y015
+
 @_typing.final
 class GetPortraitRequest(_message.Message):
     """Whose portrait."""
@@ -32,11 +58,22 @@ class GetPortraitRequest(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    WITHOUT_TIMELINE_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """A person id; redirected ids are followed."""
+    template_id: _builtins.str
+    """Arranges the portrait: its tags, in its order, against its class."""
+    language: Global___Language.ValueType
+    """Describes the person in words of this language; no description when unspecified."""
+    without_timeline: _builtins.bool
+    """Leaves the timeline out."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these tags; all that have a value when empty; at most 1,000."""
+        """Only these tags, in this order; all that have a value when empty, beside those withheld; at most 1,000. Not together
+        with template_id.
+        """
 
     @_builtins.property
     def consistency(self) -> _revision_pb2.Consistency:
@@ -48,10 +85,13 @@ class GetPortraitRequest(_message.Message):
         person_id: _builtins.int = ...,
         tag_ids: _abc.Iterable[_builtins.str] | None = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        template_id: _builtins.str = ...,
+        language: Global___Language.ValueType = ...,
+        without_timeline: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "person_id", b"person_id", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "language", b"language", "person_id", b"person_id", "tag_ids", b"tag_ids", "template_id", b"template_id", "without_timeline", b"without_timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -91,13 +131,16 @@ class GetPortraitResponse(_message.Message):
     TIMELINE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """The living person."""
     state: _builtins.str
     """anonymous, known or member."""
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_tag_pb2.TagValue]:
-        """In order of category, then tag_id."""
+        """In the order asked for, or of the template; otherwise of category, then tag_id."""
 
     @_builtins.property
     def attributes(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:
@@ -115,6 +158,18 @@ class GetPortraitResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """What the answer was read at."""
 
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_portrait_template_pb2.PortraitTemplateGroup]:
+        """The template's groups; the values are those above."""
+
+    @_builtins.property
+    def comparison(self) -> Global___ClassComparison:
+        """The person against the template's class; absent when the template has none."""
+
+    @_builtins.property
+    def description(self) -> Global___Description:
+        """The person in words; absent unless a language was asked for."""
+
     def __init__(
         self,
         *,
@@ -125,14 +180,309 @@ class GetPortraitResponse(_message.Message):
         timeline: _abc.Iterable[_explanation_pb2.EvidenceEvent] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        groups: _abc.Iterable[_portrait_template_pb2.PortraitTemplateGroup] | None = ...,
+        comparison: Global___ClassComparison | None = ...,
+        description: Global___Description | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "revision", b"revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "comparison", b"comparison", "description", b"description", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "attributes", b"attributes", "person_id", b"person_id", "revision", b"revision", "state", b"state", "timeline", b"timeline", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "attributes", b"attributes", "comparison", b"comparison", "description", b"description", "groups", b"groups", "person_id", b"person_id", "revision", b"revision", "state", b"state", "timeline", b"timeline", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPortraitResponse: _TypeAlias = GetPortraitResponse  # noqa: Y015
+
+@_typing.final
+class ClassComparison(_message.Message):
+    """A person against a class of persons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_MEMBER_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    is_member: _builtins.bool
+    """Whether the person belongs to it now; absent when what decides it may not be read."""
+    @_builtins.property
+    def name(self) -> _tag_pb2.TagText:
+        """What the class is called."""
+
+    @_builtins.property
+    def profile(self) -> _portrait_template_pb2.ClassProfile:
+        """What is typical of it; absent before a run."""
+
+    def __init__(
+        self,
+        *,
+        name: _tag_pb2.TagText | None = ...,
+        is_member: _builtins.bool | None = ...,
+        profile: _portrait_template_pb2.ClassProfile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_member", b"_is_member", "is_member", b"is_member", "name", b"name", "profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_member", b"_is_member", "is_member", b"is_member", "name", b"name", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_member: _TypeAlias = _typing.Literal["is_member"]  # noqa: Y015
+    _WhichOneofArgType__is_member: _TypeAlias = _typing.Literal["_is_member", b"_is_member"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_member) -> _WhichOneofReturnType__is_member | None: ...
+
+Global___ClassComparison: _TypeAlias = ClassComparison  # noqa: Y015
+
+@_typing.final
+class Description(_message.Message):
+    """A person in words: "25-34, Shanghai, buys skin care monthly, last seen 3 days ago"."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    language: Global___Language.ValueType
+    """The language."""
+    text: _builtins.str
+    """All parts together; empty when nothing is known."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DescriptionPart]:
+        """The parts with their reasons, in the order of the text; at most 20."""
+
+    def __init__(
+        self,
+        *,
+        language: Global___Language.ValueType = ...,
+        text: _builtins.str = ...,
+        parts: _abc.Iterable[Global___DescriptionPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "parts", b"parts", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Description: _TypeAlias = Description  # noqa: Y015
+
+@_typing.final
+class DescriptionPart(_message.Message):
+    """A part of a description."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TAG_IDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Its words."""
+    reason: _builtins.str
+    """Why it is said: each tag's name and value, how it is computed, and the day it is of."""
+    @_builtins.property
+    def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tags that it says, the first one before all."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        tag_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "tag_ids", b"tag_ids", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescriptionPart: _TypeAlias = DescriptionPart  # noqa: Y015
+
+@_typing.final
+class BatchGetPortraitsRequest(_message.Message):
+    """Whose portraits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_IDS_FIELD_NUMBER: _builtins.int
+    TAG_IDS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    WITHOUT_TIMELINE_FIELD_NUMBER: _builtins.int
+    template_id: _builtins.str
+    """As in GetPortraitRequest."""
+    language: Global___Language.ValueType
+    """As in GetPortraitRequest."""
+    without_timeline: _builtins.bool
+    """As in GetPortraitRequest."""
+    @_builtins.property
+    def person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """1 to 100; redirected ids are followed."""
+
+    @_builtins.property
+    def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in GetPortraitRequest."""
+
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        person_ids: _abc.Iterable[_builtins.int] | None = ...,
+        tag_ids: _abc.Iterable[_builtins.str] | None = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
+        template_id: _builtins.str = ...,
+        language: Global___Language.ValueType = ...,
+        without_timeline: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "language", b"language", "person_ids", b"person_ids", "tag_ids", b"tag_ids", "template_id", b"template_id", "without_timeline", b"without_timeline"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetPortraitsRequest: _TypeAlias = BatchGetPortraitsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetPortraitsResponse(_message.Message):
+    """The portraits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTRAITS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def portraits(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetPortraitResponse]:
+        """One per id, in the same order; person_id is 0 when nobody has it."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """What all were read at."""
+
+    def __init__(
+        self,
+        *,
+        portraits: _abc.Iterable[Global___GetPortraitResponse] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["portraits", b"portraits", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetPortraitsResponse: _TypeAlias = BatchGetPortraitsResponse  # noqa: Y015
+
+@_typing.final
+class GetTimelineRequest(_message.Message):
+    """Whose timeline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.int
+    """A person id; redirected ids are followed."""
+    page_size: _builtins.int
+    """1 to 500; 50 when 0."""
+    page_token: _builtins.str
+    """From the previous answer."""
+    @_builtins.property
+    def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only events of these types; all when empty; at most 100."""
+
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.int = ...,
+        event_types: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "event_types", b"event_types", "page_size", b"page_size", "page_token", b"page_token", "person_id", b"person_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTimelineRequest: _TypeAlias = GetTimelineRequest  # noqa: Y015
+
+@_typing.final
+class GetTimelineResponse(_message.Message):
+    """A page of a timeline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.int
+    """The living person."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]:
+        """Newest first; of one moment the last to arrive first. An event that arrives late stands at its own time, so pages
+        read before may miss it.
+        """
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """What the answer was read at."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.int = ...,
+        entries: _abc.Iterable[Global___TimelineEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "person_id", b"person_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTimelineResponse: _TypeAlias = GetTimelineResponse  # noqa: Y015
+
+@_typing.final
+class TimelineEntry(_message.Message):
+    """Something that happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def event(self) -> _explanation_pb2.EvidenceEvent:
+        """An event, with the properties that the event dictionary declares; what it does not declare is not released."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        event: _explanation_pb2.EvidenceEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
+
+Global___TimelineEntry: _TypeAlias = TimelineEntry  # noqa: Y015
 
 @_typing.final
 class BatchGetTagValuesRequest(_message.Message):

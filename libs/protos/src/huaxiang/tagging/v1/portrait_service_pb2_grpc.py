@@ -40,6 +40,16 @@ class PortraitServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitResponse.FromString,
                 _registered_method=True)
+        self.BatchGetPortraits = channel.unary_unary(
+                '/huaxiang.tagging.v1.PortraitService/BatchGetPortraits',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsResponse.FromString,
+                _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/huaxiang.tagging.v1.PortraitService/GetTimeline',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
         self.BatchGetTagValues = channel.unary_unary(
                 '/huaxiang.tagging.v1.PortraitService/BatchGetTagValues',
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetTagValuesRequest.SerializeToString,
@@ -63,7 +73,27 @@ class PortraitServiceServicer:
 
     def GetPortrait(self, request, context):
         """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
-        Follows redirects. Errors: PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
+        Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
+        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
+        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetPortraits(self, request, context):
+        """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
+        answers, an id that stands for nobody with person_id 0. Errors: as GetPortrait, without PERSON_UNKNOWN, and
+        BATCH_TOO_LARGE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTimeline(self, request, context):
+        """Lists what happened to a person, newest first: events with the properties that are released.
+        Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,6 +130,16 @@ def add_PortraitServiceServicer_to_server(servicer, server):
                     servicer.GetPortrait,
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitResponse.SerializeToString,
+            ),
+            'BatchGetPortraits': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetPortraits,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineResponse.SerializeToString,
             ),
             'BatchGetTagValues': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetTagValues,
@@ -145,6 +185,60 @@ class PortraitService:
             '/huaxiang.tagging.v1.PortraitService/GetPortrait',
             huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetPortraitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetPortraits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.PortraitService/BatchGetPortraits',
+            huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.BatchGetPortraitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.PortraitService/GetTimeline',
+            huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_portrait__service__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,7 +35,19 @@ class PortraitServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PortraitServiceAsyncStub: ...
     GetPortrait: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.GetPortraitRequest, _portrait_service_pb2.GetPortraitResponse]
     """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
-    Follows redirects. Errors: PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
+    Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
+    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    """
+    BatchGetPortraits: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetPortraitsRequest, _portrait_service_pb2.BatchGetPortraitsResponse]
+    """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
+    answers, an id that stands for nobody with person_id 0. Errors: as GetPortrait, without PERSON_UNKNOWN, and
+    BATCH_TOO_LARGE.
+    """
+    GetTimeline: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.GetTimelineRequest, _portrait_service_pb2.GetTimelineResponse]
+    """Lists what happened to a person, newest first: events with the properties that are released.
+    Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
     """
     BatchGetTagValues: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetTagValuesRequest, _portrait_service_pb2.BatchGetTagValuesResponse]
     """Reads values of several persons, in the same order as requested.
@@ -57,7 +69,19 @@ class PortraitServiceAsyncStub(PortraitServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPortrait: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.GetPortraitRequest, _portrait_service_pb2.GetPortraitResponse]  # type: ignore[assignment]
     """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
-    Follows redirects. Errors: PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
+    Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
+    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    """
+    BatchGetPortraits: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetPortraitsRequest, _portrait_service_pb2.BatchGetPortraitsResponse]  # type: ignore[assignment]
+    """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
+    answers, an id that stands for nobody with person_id 0. Errors: as GetPortrait, without PERSON_UNKNOWN, and
+    BATCH_TOO_LARGE.
+    """
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.GetTimelineRequest, _portrait_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """Lists what happened to a person, newest first: events with the properties that are released.
+    Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
     """
     BatchGetTagValues: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetTagValuesRequest, _portrait_service_pb2.BatchGetTagValuesResponse]  # type: ignore[assignment]
     """Reads values of several persons, in the same order as requested.
@@ -82,7 +106,31 @@ class PortraitServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_portrait_service_pb2.GetPortraitResponse, _abc.Awaitable[_portrait_service_pb2.GetPortraitResponse]]:
         """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
-        Follows redirects. Errors: PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
+        Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
+        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
+        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetPortraits(
+        self,
+        request: _portrait_service_pb2.BatchGetPortraitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_portrait_service_pb2.BatchGetPortraitsResponse, _abc.Awaitable[_portrait_service_pb2.BatchGetPortraitsResponse]]:
+        """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
+        answers, an id that stands for nobody with person_id 0. Errors: as GetPortrait, without PERSON_UNKNOWN, and
+        BATCH_TOO_LARGE.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTimeline(
+        self,
+        request: _portrait_service_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_portrait_service_pb2.GetTimelineResponse, _abc.Awaitable[_portrait_service_pb2.GetTimelineResponse]]:
+        """Lists what happened to a person, newest first: events with the properties that are released.
+        Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
         """
 
     @_abc_1.abstractmethod
