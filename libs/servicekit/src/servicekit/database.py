@@ -22,6 +22,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from servicekit.checkpoints import Checkpoints
 from servicekit.commits import Commits
 from servicekit.engines import (
     MAX_STREAMS,
@@ -58,13 +59,20 @@ class Database:
     threads."""
 
     def __init__(
-        self, engines: Engines, writers: int, readers: int, queued_writes: int, hold: Hold | None = None
+        self,
+        engines: Engines,
+        writers: int,
+        readers: int,
+        queued_writes: int,
+        hold: Hold | None = None,
+        checkpoints: Callable[[Commits], Checkpoints] | None = None,
     ) -> None:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if engines.writer.dialect.name == "sqlite" else "postgresql"
         )
         self.commits = Commits()
         self._hold = hold
+        self._checkpoints = None if checkpoints is None else checkpoints(self.commits)
         self._writer = engines.writer
         self._reader = engines.reader
         self._snapshots = engines.snapshots
@@ -98,8 +106,10 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             engines = sqlite_engines(parsed, synchronous)
-            hold = Hold(Path(engines.writer.url.database or "")) if alone else None
-            return cls(engines, 1, SQLITE_READERS, queued_writes, hold)
+            store = Path(engines.writer.url.database or "")
+            hold = Hold(store) if alone else None
+            checkpoints = functools.partial(Checkpoints, store, synchronous)
+            return cls(engines, 1, SQLITE_READERS, queued_writes, hold, checkpoints)
         if parsed.get_backend_name() == "postgresql":
             engines = postgres_engines(parsed, statement_timeout_ms)
             return cls(engines, POSTGRES_CONNECTIONS, POSTGRES_CONNECTIONS, queued_writes)
@@ -216,6 +226,8 @@ class Database:
         self._write_threads.shutdown(wait=True, cancel_futures=True)
         self._read_threads.shutdown(wait=True, cancel_futures=True)
         self._stream_threads.shutdown(wait=True, cancel_futures=True)
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         for engine in (self._snapshots, self._reader, self._writer):
             engine.dispose()
         if self._hold is not None:

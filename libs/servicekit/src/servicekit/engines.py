@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from servicekit.checkpoints import LOG_PAGES
+
 BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S = 30.0
@@ -62,7 +64,9 @@ def sqlite_engines(url: URL, synchronous: str) -> Engines:
 
     shared = (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
     cache = f"cache_size=-{SQLITE_WRITER_CACHE_KIB}"
-    writer = engine("BEGIN IMMEDIATE", 1, ("journal_mode=WAL", f"synchronous={synchronous}", cache, *shared))
+    log = f"wal_autocheckpoint={LOG_PAGES}"
+    journal = ("journal_mode=WAL", f"synchronous={synchronous}", log)
+    writer = engine("BEGIN IMMEDIATE", 1, (*journal, cache, *shared))
     reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
     snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))
     return Engines(writer, reader, snapshots)
