@@ -1,7 +1,7 @@
 """What every adapter of the ports does, on SQLite and Postgres; app behaviour is tested through the rpcs."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from identity.domain.attributes import AttributeStatement
@@ -196,3 +196,43 @@ def test_kept_changes_come_in_order_of_position_across_lanes(run: Run[object]) -
         run(lambda s, lane=lane, entries=entries: s.changes.append(lane, entries))
     kept = run(lambda s: list(s.changes.kept("event", "t")))
     assert [entry.payload for entry in kept] == [b"0", b"1", b"2", b"3"]
+
+
+LOOKS_UP: dict[str, Callable[[Stores], object]] = {
+    "keys by hash": lambda s: s.keys.find("t", [bytes(16), bytes([1] * 16)]),
+    "keys by id": lambda s: s.keys.rows("t", [1, 2]),
+    "keys by person": lambda s: s.keys.of_persons("t", [1, 2]),
+    "pairs": lambda s: s.edges.between("t", [(1, 2), (1, 3)]),
+    "stars": lambda s: s.edges.stars("t", [1, 2]),
+    "records": lambda s: s.ledger.known("t", [("shop", "r1"), ("shop", "r2")]),
+    "persons": lambda s: s.persons.rows("t", [1, 2]),
+    "redirects": lambda s: s.persons.redirecting_to("t", 1),
+    "contact points by key": lambda s: s.contact_points.of_keys("t", [1, 2]),
+    "contact points by address": lambda s: s.contact_points.keys_at("t", [PHONE, MAIL]),
+    "consents": lambda s: s.consents.at("t", [PHONE, MAIL]),
+    "conflicts": lambda s: s.conflicts.of_keys("t", [1, 2]),
+    "probable links": lambda s: s.probable_links.of_keys("t", [1, 2]),
+    "operations": lambda s: s.operations.standing("t", [1, 2]),
+    "merges": lambda s: s.merges.page("t", [1, 2], 0, 10),
+    "tombstones": lambda s: s.erasures.tombstoned("t", [bytes(16), bytes([1] * 16)]),
+}
+PHONE, MAIL = Address(Channel.SMS, "", b"p" * 16), Address(Channel.EMAIL, "", b"m" * 16)
+
+
+@pytest.mark.parametrize("name", LOOKS_UP)
+def test_a_look_up_never_reads_all_of_a_tenant_on_sqlite(name: str, wiring: Wiring) -> None:
+    if wiring.database.dialect != "sqlite":
+        pytest.skip("Postgres has statistics and decides by them")
+    statements: list[str] = []
+
+    def plans(connection: Connection) -> list[str]:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(statements.append)
+        LOOKS_UP[name](open_stores(connection, wiring.changelog))
+        driver.set_trace_callback(None)
+        selects = [statement for statement in statements if statement.startswith(("SELECT", "WITH"))]
+        return [row[3] for sql in selects for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    steps = wiring.database.write_now(plans)
+    assert steps
+    assert not [step for step in steps if step.endswith("(tenant=?)") or step.startswith("SCAN keys")]

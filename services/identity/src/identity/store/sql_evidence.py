@@ -165,7 +165,9 @@ class SqlKeys:
     def of_persons(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[KeyRow]]:
         sql = f"SELECT {_KEY_COLUMNS} FROM keys WHERE tenant = ?"
         found: dict[int, list[KeyRow]] = defaultdict(list)
-        for row in select_among(self._connection, sql, (tenant,), "person_id", person_ids):
+        for row in select_among(
+            self._connection, sql, (tenant,), "person_id", person_ids, index="keys_by_person"
+        ):
             found[row[5]].append(_key_row(row))
         for rows in found.values():
             rows.sort(key=lambda row: row.key_id)

@@ -145,7 +145,9 @@ class SqlOperations:
         sides: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
         sql = "SELECT operation_id, side, key_id FROM verdict_keys WHERE tenant = ?"
         ids = [row[0] for row in rows]
-        for operation_id, side, key_id in select_among(self._connection, sql, (tenant,), "operation_id", ids):
+        for operation_id, side, key_id in select_among(
+            self._connection, sql, (tenant,), "operation_id", ids, index="verdict_keys_by_operation"
+        ):
             sides[operation_id][side].add(key_id)
         return [
             OperationRow(
@@ -171,8 +173,8 @@ class SqlProbableLinks:
         sql = "SELECT low, high, score FROM probable_links WHERE tenant = ?"
         found = {
             ProbableLink(*row)
-            for column in ("low", "high")
-            for row in select_among(self._connection, sql, (tenant,), column, key_ids)
+            for column, index in (("low", ""), ("high", "probable_links_by_high"))
+            for row in select_among(self._connection, sql, (tenant,), column, key_ids, index=index)
         }
         return sorted(found)
 
@@ -214,8 +216,8 @@ class SqlConflicts:
         end = "" if limit is None else f" ORDER BY key_id, other_key_id, reason LIMIT {int(limit)}"
         found = {
             _conflict_row(row)
-            for column in ("key_id", "other_key_id")
-            for row in select_among(self._connection, sql, (tenant,), column, key_ids, end)
+            for column, index in (("key_id", ""), ("other_key_id", "conflicts_by_other"))
+            for row in select_among(self._connection, sql, (tenant,), column, key_ids, end, index)
         }
         return sorted(found)[:limit]
 
@@ -285,8 +287,8 @@ class SqlMerges:
             return [_merge_row(row) for row in execute(self._connection, sql, (*parameters, limit))]
         found = {
             row[0]: row
-            for column in ("person_id", "other_person_id")
-            for row in select_among(self._connection, sql, parameters, column, person_ids)
+            for column, index in (("person_id", "merges_by_person"), ("other_person_id", "merges_by_other"))
+            for row in select_among(self._connection, sql, parameters, column, person_ids, index=index)
         }
         return [_merge_row(found[sequence]) for sequence in sorted(found, reverse=True)[:limit]]
 
