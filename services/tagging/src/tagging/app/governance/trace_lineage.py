@@ -52,7 +52,8 @@ class TraceLineage:
         known = self._columns.of(connection, tenant)
         life = self._governance.lives.get(connection, tenant, tag_id)
         if life is None or life.draft is None:
-            raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, known.tags))
+            names = self._governance.lives.names(connection, tenant)
+            raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, names))
         others = [each.definition for each in known.tags.values() if each.tag_id != tag_id]
         schema = tag_schema(self._dictionary, [*others, life.draft.definition])
         return compiled(life.draft.definition, schema, limited=False)
