@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from identity.api.encoding import ProtoEncoding
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import IngestRecords
+from identity.app.ingest_records import Batch, IngestRecords, Outcome
 from identity.app.operate import Decider
 from identity.app.policies import PolicyBook
 from identity.app.policy_lab import PolicyLab
@@ -18,6 +18,7 @@ from identity.app.publish_persons import PublishPersons
 from identity.app.replay_policy import PolicyWish, Replayed, ReplayPolicy
 from identity.app.simulate_policy import SimulatePolicy
 from identity.domain.evidence import DAY_US
+from identity.domain.policy import Policy
 from identity.domain.policy_effect import PolicyEffect
 from identity.domain.record import Arrival, Identifier, Record
 from identity.errors import ConfirmationNeeded
@@ -70,10 +71,13 @@ class SameHashes(KeyVault):
 class Tenant:
     """A tenant that is fed and given policies."""
 
-    def __init__(self, database: Database, secret: bytes, clock: Clock, name: str = "") -> None:
+    def __init__(
+        self, database: Database, secret: bytes, clock: Clock, name: str = "", built_in: Policy = POLICY
+    ) -> None:
         self._database, self._changelog, self._vault = database, Changelog(SERVICE), SameHashes(secret)
         encoding, dictionary = ProtoEncoding(), load_standards().attributes
-        policies, lab = PolicyBook(POLICY), PolicyLab(POLICY, self._vault)
+        self._policies = policies = PolicyBook(built_in)
+        lab = PolicyLab(built_in, self._vault)
         publish = PublishPersons(policies, dictionary, self._vault, encoding)
         self._hot = HotKeys()
         self._ingest = IngestRecords(policies, self._vault, encoding, publish, self._hot)
@@ -83,18 +87,29 @@ class Tenant:
         self.names: set[Name] = set()
 
     def send(self, records: Sequence[tuple[int, Said]]) -> None:
-        arrivals = [Arrival(_record(number, said), ()) for number, said in records]
-        prepared = self._ingest.prepare(self.name, Lane.LIVE, arrivals)
-        self._hot.learn(self.write(lambda stores: self._ingest(stores, prepared, 1)).learned)
+        self.commit(self.prepare(records))
+
+    def prepare(self, records: Sequence[tuple[int, Said]]) -> Batch:
         self.names.update(name for _, said in records for name in said.names)
+        arrivals = [Arrival(_record(number, said), ()) for number, said in records]
+        return self._ingest.prepare(self.name, Lane.LIVE, arrivals)
+
+    def commit(self, prepared: Batch) -> Sequence[Outcome]:
+        ingested = self.write(lambda stores: self._ingest(stores, prepared, 1))
+        self._hot.learn(ingested.learned)
+        return ingested.outcomes
 
     def replay(self, document: dict[str, Any], **wish: Any) -> Replayed:
         asked = PolicyWish(Decider(self.name, "tester", "a test"), json.dumps(document), **wish)
         try:
-            return self.write(lambda stores: self.use_case(stores, asked))
+            return self.write(lambda stores: self._in_force(stores, self.use_case(stores, asked)))
         except ConfirmationNeeded as needed:
             assert not wish
             return self.replay(document, confirm=int(needed.metadata["persons_split"]))
+
+    def _in_force(self, stores: Stores, done: Replayed) -> Replayed:
+        self._policies.of(stores, self.name)
+        return done
 
     def simulate(self, document: dict[str, Any]) -> PolicyEffect:
         return self.write(lambda stores: self._simulate(stores, self.name, json.dumps(document))).effect

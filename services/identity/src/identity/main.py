@@ -45,6 +45,7 @@ from identity.api.parse_records import RecordParser
 from identity.api.person_servicer import PersonServicer
 from identity.api.preparers import Preparers
 from identity.api.privacy_servicer import PrivacyServicer
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.tenant_settings_servicer import TenantSettingsServicer
 from identity.api.transactions import Transactions
 from identity.app.acknowledge_changes import AcknowledgeChanges
@@ -133,14 +134,15 @@ def wire(
     publish = PublishPersons(policies, dictionary, vault, encoding)
     parser = RecordParser(policy, normaliser, dictionary, standards.closed_properties)
     records = IngestRecords(policies, vault, encoding, publish, hot)
-    ingest = IngestServicer(transactions, parser, records, hot, clock, preparers)
+    known = TenantPolicies(transactions, policies)
+    ingest = IngestServicer(transactions, parser, known, records, hot, clock, preparers)
     imports = wire_imports(
         transactions, standards, normaliser, parser, policies, vault, encoding, records, hot, clock
     )
     persons = PersonServicer(
         transactions,
         freshness,
-        policy,
+        known,
         normaliser,
         ResolveIdentifiers(vault, SERVICE),
         GetPerson(policies, dictionary, vault, clock, SERVICE),

@@ -16,6 +16,7 @@ from identity.api.explain_servicer import ExplainServicer
 from identity.api.operation_servicer import OperationServicer
 from identity.api.parse_operations import OperationParser
 from identity.api.policy_servicer import PolicyServicer
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.change_graph import ChangeGraph
 from identity.app.encoding import Encoding
@@ -46,13 +47,15 @@ def wire_operations(
     """OperationService, ExplainService and PolicyService."""
     parser = OperationParser(policies.built_in, normaliser)
     change = ChangeGraph(policies, publish, encoding)
-    operations = OperationServicer(transactions, parser, Operate(change, policies, vault, clock))
+    known = TenantPolicies(transactions, policies)
+    operations = OperationServicer(transactions, parser, known, Operate(change, policies, vault, clock))
     explanations = ExplainServicer(
-        transactions, freshness, parser, ExplainLink(policies, vault, service), ListConflicts(vault)
+        transactions, freshness, parser, known, ExplainLink(policies, vault, service), ListConflicts(vault)
     )
     lab = PolicyLab(policies.built_in, vault)
     linking_policies = PolicyServicer(
         transactions,
+        known,
         GetPolicy(policy_document()),
         SimulatePolicy(policies, lab, service),
         ReplayPolicy(policies, lab, publish, encoding, clock, service),

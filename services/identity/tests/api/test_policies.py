@@ -1,15 +1,26 @@
 """PolicyService over a real channel: read, simulate, replay, refuse."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from huaxiang.identity.v1 import person_pb2, policy_pb2, policy_service_pb2_grpc
+from huaxiang.identity.v1 import (
+    identifier_pb2,
+    ingest_service_pb2,
+    person_pb2,
+    person_service_pb2,
+    policy_pb2,
+    policy_service_pb2_grpc,
+)
 from huaxiang.identity.v1 import policy_service_pb2 as pb
+from identity.main import Wiring, wire
 from identity_desk import Desk, named
+from identity_records import identifiers, record
+from servicekit.clock import ManualClock
 from servicekit.status import reason_of
-from servicekit.testing.servers import LocalServer
+from servicekit.testing.servers import LocalServer, serving
 
 PHONE = "13912345670"
 
@@ -123,7 +134,7 @@ async def test_a_grade_changes_states(
         ),
         ({"phone": {"form": "text"}}, "form"),
         ({"crm_id": {"scope": "tenant"}}, "scope"),
-        ({"phone": {"name": "fax"}}, "namespaces"),
+        ({"phone": {"name": "fax"}}, "add phone"),
         ({"phone": {"blocked_patterns": ["("]}}, "RE2"),
         ({"phone": {"grade": "heavy"}}, "heavy"),
         ({"phone": {"limits": {"fax": 1}}}, "fax"),
@@ -142,6 +153,91 @@ async def test_bad_policies_are_refused(
         reason, details = await refused(call(request))
         assert reason == "INVALID_FIELD"
         assert said in details
+
+
+LOYALTY = {
+    "name": "loyalty_no",
+    "grade": "strong",
+    "scope": "tenant",
+    "form": "id",
+    "pattern": "[A-Z]{2}[0-9]{6}",
+    "max_length": 8,
+    "limits": {"strong": 1, "weak": 1},
+}
+
+
+async def declared(policies: policy_service_pb2_grpc.PolicyServiceStub, **words: Any) -> str:
+    """The policy in force with a namespace of the tenant's own in the third place."""
+    found = json.loads((await policies.GetPolicy(pb.GetPolicyRequest())).policy.document)
+    found["namespaces"].insert(2, LOYALTY | words)
+    return json.dumps(found)
+
+
+async def test_a_namespace_of_the_tenants_own(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    before = record("before", identifiers(loyalty_no="AB123456", phone=PHONE))
+    sent = ingest_service_pb2.IngestEventsRequest(records=[before])
+    (refusal,) = (await desk.ingest.IngestEvents(sent)).results[0].refusals
+    assert (refusal.field, refusal.reason) == (
+        "identifiers[0]",
+        ingest_service_pb2.REFUSAL_REASON_NAMESPACE_UNKNOWN,
+    )
+    await policies.ReplayPolicy(
+        pb.ReplayPolicyRequest(document=await declared(policies), reason="the old loyalty programme")
+    )
+    person = await desk.say(loyalty_no=" AB123456 ", phone=PHONE)
+    assert (await desk.why(named(loyalty_no="AB123456"), named(phone=PHONE))).linked
+    asked = person_service_pb2.ResolveIdentifiersRequest(
+        identifiers=[
+            identifier_pb2.Identifier(namespace="loyalty_no", value=value) for value in ("AB123456", "ab1")
+        ]
+    )
+    found, misshapen = (await desk.persons.ResolveIdentifiers(asked)).results
+    assert (found.person_id, found.problem) == (person, "")
+    assert "at most 8 characters that match [A-Z]{2}[0-9]{6}" in misshapen.problem
+    assert await desk.say(member_id="M7", loyalty_no="AB123456") == person
+    await desk.unbind(named(loyalty_no="AB123456"), named(phone=PHONE))
+    assert not (await desk.why(named(loyalty_no="AB123456"), named(phone=PHONE))).linked
+    built_in = (await policies.GetPolicy(pb.GetPolicyRequest(version=0))).policy.document
+    reason, details = await refused(
+        policies.ReplayPolicy(pb.ReplayPolicyRequest(document=built_in, reason="back"))
+    )
+    assert reason == "STATE_CONFLICT"
+    assert "loyalty_no is the one of 1 identifiers" in details
+
+
+async def test_a_restarted_service_takes_it_at_once(
+    server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
+) -> None:
+    policies = policy_service_pb2_grpc.PolicyServiceStub(server.connect("admin"))
+    request = pb.ReplayPolicyRequest(document=await declared(policies), reason="the old loyalty programme")
+    await policies.ReplayPolicy(request)
+    again = wire(wiring.database, secret, clock, ("tagging",))
+    async with serving(again.services, tmp_path / "again", name="identity") as restarted:
+        assert await Desk(restarted).say(loyalty_no="AB123456") > 0
+    await again.ingest.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"form": "text"}, "are for the form id"),
+        ({"name": "Loyalty"}, "its name is not 2 to 32"),
+        ({"name": "x" * 33}, "its name is not 2 to 32"),
+        ({"pattern": "("}, "RE2"),
+        ({"pattern": "a" * 257}, "256"),
+        ({"max_length": 129}, "max_length"),
+    ],
+    ids=str,
+)
+async def test_bad_namespaces_of_the_tenants_own_are_refused(
+    policies: policy_service_pb2_grpc.PolicyServiceStub, words: dict[str, Any], said: str
+) -> None:
+    wanted = await declared(policies, **words)
+    reason, details = await refused(policies.SimulatePolicy(pb.SimulatePolicyRequest(document=wanted)))
+    assert reason == "INVALID_FIELD"
+    assert said in details
 
 
 async def test_unknown_versions_are_refused(policies: policy_service_pb2_grpc.PolicyServiceStub) -> None:

@@ -9,6 +9,7 @@ from servicekit.paging import make_token, page_size, read_token, request_hash
 
 from identity.api import parse_operations, render_links
 from identity.api.parse_operations import OperationParser
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.explain_link import ExplainLink
 from identity.app.link_history import ListConflicts, list_merge_history
@@ -24,18 +25,21 @@ class ExplainServicer(explain_service_pb2_grpc.ExplainServiceServicer):
         transactions: Transactions,
         freshness: Freshness,
         parser: OperationParser,
+        policies: TenantPolicies,
         explain: ExplainLink,
         conflicts: ListConflicts,
     ) -> None:
         self._transactions = transactions
         self._freshness = freshness
         self._parser = parser
+        self._policies = policies
         self._explain = explain
         self._conflicts = conflicts
 
     async def ExplainLink(self, request: pb.ExplainLinkRequest, context: Context) -> pb.ExplainLinkResponse:
         tenant = current_principal().require_tenant()
-        key, other = self._parser.key_ref("key", request.key), self._parser.key_ref("other", request.other)
+        parser = self._parser.under(await self._policies.of(tenant))
+        key, other = parser.key_ref("key", request.key), parser.key_ref("other", request.other)
         await self._freshness.ensure(request.consistency)
         return render_links.explanation(await self._transactions.read(self._explain, tenant, key, other))
 

@@ -15,6 +15,7 @@ from identity.api.ingest_queue import Answer, IngestQueue
 from identity.api.parse_records import RecordParser
 from identity.api.preparation import Message, Preparation
 from identity.api.preparers import Preparers
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Batch, IngestRecords
@@ -34,12 +35,14 @@ class IngestServicer:
         self,
         transactions: Transactions,
         parser: RecordParser,
+        policies: TenantPolicies,
         ingest: IngestRecords,
         hot: HotKeys,
         clock: Clock,
         preparers: Preparers | None = None,
     ) -> None:
         self._preparation = Preparation(parser, ingest.prepare)
+        self._policies = policies
         self._preparers = preparers
         self._ingest = ingest
         self._queue = IngestQueue(transactions, ingest, hot)
@@ -109,11 +112,13 @@ class IngestServicer:
 
     async def _prepared(self, message: Message) -> Batch:
         loop = asyncio.get_running_loop()
-        if self._preparers is not None and len(message.content) >= MIN_PREPARER_BYTES:
+        preparation = self._preparation.under(await self._policies.of(message.tenant))
+        able = self._preparers is not None and preparation is self._preparation
+        if self._preparers is not None and able and len(message.content) >= MIN_PREPARER_BYTES:
             batch = await loop.run_in_executor(self._asking, self._preparers.prepare, message)
             if batch is not None:
                 return self._ingest.adopt(batch)
-        return await loop.run_in_executor(self._threads, self._preparation, message)
+        return await loop.run_in_executor(self._threads, preparation, message)
 
 
 def _give_up(task: asyncio.Task[Answer]) -> None:

@@ -11,6 +11,7 @@ from servicekit.paging import make_token, page_size, read_token, request_hash
 
 from identity.api import parse_operations, render_links
 from identity.api.parse_operations import OperationParser
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.operate import Decider, Operate, Operated, list_operations
 from identity.store.ports import Stores
@@ -30,9 +31,16 @@ Response = TypeVar(
 class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
     """Takes humans' decisions and takes them back."""
 
-    def __init__(self, transactions: Transactions, parser: OperationParser, operate: Operate) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        parser: OperationParser,
+        policies: TenantPolicies,
+        operate: Operate,
+    ) -> None:
         self._transactions = transactions
         self._parser = parser
+        self._policies = policies
         self._operate = operate
 
     async def Merge(self, request: pb.MergeRequest, context: Context) -> pb.MergeResponse:
@@ -42,7 +50,8 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         )
 
     async def Split(self, request: pb.SplitRequest, context: Context) -> pb.SplitResponse:
-        by, keys = self._decider(request), self._parser.split_keys(request)
+        by = self._decider(request)
+        keys = (await self._parser_of(by)).split_keys(request)
         person_id = parse_operations.person_id("person_id", request.person_id)
         return await self._run(
             request, lambda stores: self._operate.split(stores, by, person_id, keys), pb.SplitResponse
@@ -50,14 +59,16 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
 
     async def Bind(self, request: pb.BindRequest, context: Context) -> pb.BindResponse:
         by = self._decider(request)
-        key, other = self._parser.key_ref("key", request.key), self._parser.key_ref("other", request.other)
+        parser = await self._parser_of(by)
+        key, other = parser.key_ref("key", request.key), parser.key_ref("other", request.other)
         return await self._run(
             request, lambda stores: self._operate.bind(stores, by, key, other), pb.BindResponse
         )
 
     async def Unbind(self, request: pb.UnbindRequest, context: Context) -> pb.UnbindResponse:
         by = self._decider(request)
-        key, other = self._parser.key_ref("key", request.key), self._parser.key_ref("other", request.other)
+        parser = await self._parser_of(by)
+        key, other = parser.key_ref("key", request.key), parser.key_ref("other", request.other)
         return await self._run(
             request, lambda stores: self._operate.unbind(stores, by, key, other), pb.UnbindResponse
         )
@@ -83,6 +94,9 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         return pb.ListOperationsResponse(
             operations=[render_links.operation(row) for row in rows], next_page_token=token
         )
+
+    async def _parser_of(self, by: Decider) -> OperationParser:
+        return self._parser.under(await self._policies.of(by.tenant))
 
     def _decider(self, request: Request) -> Decider:
         return parse_operations.decider(request.reason, current_principal())

@@ -23,11 +23,15 @@ MAX_REASON_CHARS = 500
 
 
 class OperationParser:
-    """Parses under the built-in policy, whose namespaces and scopes every tenant's has."""
+    """Parses under one policy."""
 
     def __init__(self, policy: Policy, normaliser: Normaliser) -> None:
         self._policy = policy
         self._normaliser = normaliser
+
+    def under(self, policy: Policy) -> "OperationParser":
+        """A parser under another policy."""
+        return OperationParser(policy, self._normaliser.under(policy))
 
     def key_ref(self, field: str, ref: link_pb2.KeyRef) -> KeyRef:
         """A named key. Raises InvalidField."""

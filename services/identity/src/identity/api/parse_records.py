@@ -82,6 +82,12 @@ class RecordParser:
         self._dictionary = dictionary
         self._closed_properties = closed_properties
 
+    def under(self, policy: Policy) -> "RecordParser":
+        """A parser that takes the policy's own namespaces, too; itself where it has none."""
+        if policy.namespaces.keys() == self._policy.namespaces.keys():
+            return self
+        return RecordParser(policy, self._normaliser.under(policy), self._dictionary, self._closed_properties)
+
     def parse(
         self, records: Iterable[record_pb2.Record], now_us: int, *, may_anchor: bool = False
     ) -> list[Arrival]:

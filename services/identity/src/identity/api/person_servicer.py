@@ -8,11 +8,11 @@ from servicekit.freshness import Freshness
 from servicekit.rights import may
 
 from identity.api import parse, render
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.get_person import GetPerson, PersonQuestion
 from identity.app.resolve_identifiers import ResolveIdentifiers
 from identity.domain.normalise import Normaliser
-from identity.domain.policy import Policy
 
 SHOW_VALUES_RIGHT = "identity.identifiers.read"
 Context = grpc.aio.ServicerContext[object, object]
@@ -25,14 +25,14 @@ class PersonServicer(person_service_pb2_grpc.PersonServiceServicer):
         self,
         transactions: Transactions,
         freshness: Freshness,
-        policy: Policy,
+        policies: TenantPolicies,
         normaliser: Normaliser,
         resolve: ResolveIdentifiers,
         get_person: GetPerson,
     ) -> None:
         self._transactions = transactions
         self._freshness = freshness
-        self._policy = policy
+        self._policies = policies
         self._normaliser = normaliser
         self._resolve = resolve
         self._get_person = get_person
@@ -41,7 +41,8 @@ class PersonServicer(person_service_pb2_grpc.PersonServiceServicer):
         self, request: person_service_pb2.ResolveIdentifiersRequest, context: Context
     ) -> person_service_pb2.ResolveIdentifiersResponse:
         tenant = current_principal().require_tenant()
-        lookups = parse.lookups(request, self._policy, self._normaliser)
+        policy = await self._policies.of(tenant)
+        lookups = parse.lookups(request, policy, self._normaliser.under(policy))
         await self._freshness.ensure(request.consistency)
         return render.resolution(await self._transactions.read(self._resolve, tenant, lookups))
 

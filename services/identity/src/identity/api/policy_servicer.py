@@ -12,6 +12,7 @@ from servicekit.revision import Revision
 from servicekit.values import timestamp
 
 from identity.api.parse_operations import decider
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.replay_policy import PolicyWish, Replayed, ReplayPolicy
 from identity.app.simulate_policy import GetPolicy, SimulatePolicy
@@ -26,9 +27,15 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     """One simulation or replay at a time: each holds a tenant's evidence in memory."""
 
     def __init__(
-        self, transactions: Transactions, get: GetPolicy, simulate: SimulatePolicy, replay: ReplayPolicy
+        self,
+        transactions: Transactions,
+        policies: TenantPolicies,
+        get: GetPolicy,
+        simulate: SimulatePolicy,
+        replay: ReplayPolicy,
     ) -> None:
         self._transactions = transactions
+        self._policies = policies
         self._get = get
         self._simulate = simulate
         self._replay = replay
@@ -68,6 +75,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
             if request.validate_only:
                 return _replayed(await self._transactions.rehearse(self._replay, wish), None)
             said = await self._transactions.write_once(wish.by.tenant, request.request_id, request, answer)
+            await self._policies.read(wish.by.tenant)
         return pb.ReplayPolicyResponse.FromString(said)
 
     @contextmanager

@@ -11,6 +11,7 @@ from servicekit.revision import Lane
 from identity.api import parse
 from identity.api.parse_records import RecordParser
 from identity.app.ingest_records import Batch
+from identity.domain.policy import Policy
 from identity.domain.record import Arrival
 
 
@@ -30,6 +31,11 @@ class Preparation:
     def __init__(self, parser: RecordParser, key: Callable[[str, Lane, list[Arrival]], Batch]) -> None:
         self._parser = parser
         self._key = key
+
+    def under(self, policy: Policy) -> "Preparation":
+        """Preparation that takes the policy's own namespaces, too; itself where it has none."""
+        parser = self._parser.under(policy)
+        return self if parser is self._parser else Preparation(parser, self._key)
 
     def __call__(self, message: Message) -> Batch:
         """Raises InvalidField, BatchTooLarge."""

@@ -38,6 +38,11 @@ _DIFFERS = Refusal(
 _ANCHOR_UNKNOWN = Refusal("anchor_key_id", Problem.FIELD_INVALID, UNKNOWN_ANCHOR)
 
 
+_UNDECLARED = Refusal(
+    "identifiers", Problem.NAMESPACE_UNKNOWN, "name a namespace that the policy has no more"
+)
+
+
 class IngestStatus(IntEnum):
     """What became of a record; the numbers are those of huaxiang.identity.v1.IngestStatus."""
 
@@ -99,6 +104,8 @@ class IngestRecords:
     def prepare(self, tenant: str, lane: Lane, arrivals: Sequence[Arrival]) -> Batch:
         """Hashes the identifiers of what is taken."""
         version, policy = self._policies.latest_known(tenant)
+        if version:
+            arrivals = [_without_undeclared(arrival, policy) for arrival in arrivals]
         return Batch(tenant, lane, arrivals, self._keyed(tenant, arrivals, policy), version)
 
     def adopt(self, batch: Batch) -> Batch:
@@ -121,7 +128,9 @@ class IngestRecords:
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
         policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
         if batch.policy_version != counters.policy_version:
-            batch = replace(batch, keyed=self._keyed(tenant, batch.arrivals, policy))
+            arrivals = [_without_undeclared(arrival, policy) for arrival in batch.arrivals]
+            keyed = self._keyed(tenant, arrivals, policy)
+            batch = replace(batch, arrivals=arrivals, keyed=keyed)
         erasures = stores.erasures.last(tenant)
         self._hot.follow(tenant, erasures)
         batch = _with_known_anchors(stores, batch)
@@ -172,6 +181,15 @@ class IngestRecords:
             for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
         )
         return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs, erasures))
+
+
+def _without_undeclared(arrival: Arrival, policy: Policy) -> Arrival:
+    """The arrival without identifiers of namespaces that went since it was parsed."""
+    record = arrival.record
+    if record is None or all(each.namespace in policy.namespaces for each in record.identifiers):
+        return arrival
+    kept = tuple(each for each in record.identifiers if each.namespace in policy.namespaces)
+    return Arrival(record._replace(identifiers=kept), (*arrival.refusals, _UNDECLARED))
 
 
 def _with_known_anchors(stores: Stores, batch: Batch) -> Batch:

@@ -24,20 +24,28 @@ class PolicyBook:
 
     def of_version(self, policies: Policies, tenant: str, version: int) -> Policy:
         """A stored version; 0 is the built-in policy."""
-        if not version:
-            return self.built_in
         known = self._parsed.get(tenant)
         if known is not None and known[0] == version:
             return known[1]
-        stored = policies.get(tenant, version)
-        if stored is None:
-            raise LookupError(f"the linking policy {version} of a tenant is missing from the store")
-        parsed = parse_policy(json.loads(stored.document))
-        if len(self._parsed) >= MAX_REMEMBERED:
-            self._parsed.pop(next(iter(self._parsed)))
-        self._parsed[tenant] = (version, parsed)
+        parsed = self.built_in
+        if version:
+            stored = policies.get(tenant, version)
+            if stored is None:
+                raise LookupError(f"the linking policy {version} of a tenant is missing from the store")
+            parsed = parse_policy(json.loads(stored.document))
+        if known is None or version > known[0]:  # a reader may see an earlier version than a writer did
+            self._remember(tenant, version, parsed)
         return parsed
+
+    def is_known(self, tenant: str) -> bool:
+        """Whether the tenant was ever asked for, so that `latest_known` says what is in force."""
+        return tenant in self._parsed
 
     def latest_known(self, tenant: str) -> tuple[int, Policy]:
         """What was in force when the tenant was asked for last, without a look at the store."""
         return self._parsed.get(tenant, (0, self.built_in))
+
+    def _remember(self, tenant: str, version: int, policy: Policy) -> None:
+        if len(self._parsed) >= MAX_REMEMBERED:
+            self._parsed.pop(next(iter(self._parsed)))
+        self._parsed[tenant] = (version, policy)

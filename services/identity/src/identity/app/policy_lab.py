@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from servicekit.errors import InvalidField
+from servicekit.errors import InvalidField, WrongState
 
 from identity.domain.full_columns import Flags, Ints, KeyColumns
 from identity.domain.full_linking import FullLinking, link_all
 from identity.domain.linking import ProbableLink
-from identity.domain.policy import Grade, Policy, parse_policy
+from identity.domain.policy import Form, Grade, NamespacePolicy, Policy, own_namespaces, parse_policy
 from identity.domain.policy_effect import PolicyEffect, effect_of_policy, ids_after, strong_keys
 from identity.domain.verdicts import Operation, in_force
 from identity.store.column_ports import StoredColumns
@@ -58,11 +58,13 @@ class PolicyLab:
             raise InvalidField(_FIELD, str(error)) from error
         except (TypeError, AttributeError, KeyError):
             raise InvalidField(_FIELD, "has a word with a value of the wrong kind") from None
-        self._require_same_namespaces(policy)
+        self._require_built_in(policy)
         return policy, json.dumps(parsed, ensure_ascii=False, separators=(",", ":"))
 
     def rehearse(self, stores: Stores, tenant: str, current: Policy, policy: Policy) -> Rehearsal:
-        """What the policy makes of the evidence that this transaction sees; `current` is the one in force."""
+        """What the policy makes of the evidence that this transaction sees; `current` is the one in force. Raises
+        WrongState where a namespace may not go or change."""
+        _require_kept(stores, tenant, current, policy)
         stored = stores.columns.read(tenant)
         keys = self._blocking(stores, tenant, stored, current, policy)
         verdicts = in_force(_operations(stores, tenant))
@@ -103,18 +105,38 @@ class PolicyLab:
                 value = self._vault.open(tenant, sealed[int(keys.key_ids[at])], keys.hashes[at].tobytes())
                 blocked[at] = policy.blocks(keys.places[keys.place_of[at]][0], value)
 
-    def _require_same_namespaces(self, policy: Policy) -> None:
+    def _require_built_in(self, policy: Policy) -> None:
+        """Every built-in namespace as it is, and those of the tenant as they may be."""
         ours, theirs = self._built_in.namespaces, policy.namespaces
-        if ours.keys() != theirs.keys():
-            missing, unknown = sorted(ours.keys() - theirs.keys()), sorted(theirs.keys() - ours.keys())
-            listed = ", ".join(
-                [f"{name} is missing" for name in missing] + [f"{name} is unknown" for name in unknown]
-            )
-            raise InvalidField(_FIELD, f"does not name the namespaces of the built-in policy: {listed}")
-        for name, declared in theirs.items():
-            if (declared.form, declared.scoped_by_source) != (ours[name].form, ours[name].scoped_by_source):
+        missing = sorted(ours.keys() - theirs.keys())
+        if missing:
+            problem = f"does not name every namespace of the built-in policy: add {', '.join(missing)}"
+            raise InvalidField(_FIELD, problem)
+        for name, declared in ours.items():
+            if _normalising(declared) != _normalising(theirs[name]):
                 problem = f"changes the form or the scope of {name}, by which stored values were normalised"
                 raise InvalidField(_FIELD, problem)
+        try:
+            own_namespaces(policy, self._built_in)
+        except ValueError as error:
+            raise InvalidField(_FIELD, str(error)) from error
+
+
+def _require_kept(stores: Stores, tenant: str, current: Policy, policy: Policy) -> None:
+    """Namespaces that go, or whose values were normalised otherwise, have no identifiers. Raises WrongState."""
+    moved = [
+        name
+        for name, declared in current.namespaces.items()
+        if name not in policy.namespaces or _normalising(declared) != _normalising(policy.namespaces[name])
+    ]
+    for name, count in sorted(stores.columns.key_counts(tenant, moved).items()) if moved else ():
+        problem = "it cannot go or change its scope: declare it as before, with blocked_patterns ['.*'] to link nothing"
+        raise WrongState(f"the namespace {name}", f"the one of {count} identifiers", problem)
+
+
+def _normalising(declared: NamespacePolicy) -> tuple[Form, bool]:
+    """What the normal form and the place of a value depend on."""
+    return declared.form, declared.scoped_by_source
 
 
 def _operations(stores: Stores, tenant: str) -> Iterable[Operation]:

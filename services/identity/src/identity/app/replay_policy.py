@@ -100,8 +100,9 @@ class ReplayPolicy:
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
         take = IdsTaken(counters.blocks)
         regraded = any(
-            declared.grade is not current.namespaces[name].grade
-            for name, declared in policy.namespaces.items()
+            declared.grade is not policy.namespaces[name].grade
+            for name, declared in current.namespaces.items()
+            if name in policy.namespaces
         )
         relinked = _relinked(stores, tenant, policy, rehearsal, take, regraded=regraded)
         cause = Cause(CauseKind.POLICY, str(policy.version))

@@ -48,18 +48,17 @@ def blocked_list(values: Sequence[str], patterns: Sequence[str]) -> BlockedList 
     for pattern in patterns:
         if not 0 < len(pattern) <= MAX_PATTERN_CHARS:
             raise ValueError(f"has a blocked pattern that is not 1 to {MAX_PATTERN_CHARS} characters long")
-        _compiled(pattern)
-    matcher = _compiled("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+        compiled(pattern)
+    matcher = compiled("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
     return BlockedList(frozenset(value.lower() for value in values), tuple(patterns), matcher)
 
 
-def _compiled(pattern: str) -> Any:
+def compiled(pattern: str) -> Any:
+    """An RE2 expression. Raises ValueError."""
     options = re2.Options()
     options.max_mem = MAX_PATTERN_MEMORY_BYTES
     options.log_errors = False
     try:
         return re2.compile(pattern, options=options)
     except re2.error as error:
-        raise ValueError(
-            f"has a blocked pattern that is not an RE2 expression: {pattern!r}: {error}"
-        ) from error
+        raise ValueError(f"has a pattern that is not an RE2 expression: {pattern!r}: {error}") from error

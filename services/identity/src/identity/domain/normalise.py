@@ -5,13 +5,14 @@ usable.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 from identity.domain import phone
-from identity.domain.policy import Form, Policy
+from identity.domain.policy import Form, IdShape, Policy
 
 MAX_VALUE_CHARS = 256
 MAX_SCOPE_CHARS = 64
@@ -107,7 +108,16 @@ class Normaliser:
         if declared is None:
             known = ", ".join(self._policy.namespaces)
             return Unusable(Problem.NAMESPACE_UNKNOWN, f"is not a declared namespace: use one of {known}")
-        return self.of_form(declared.form, raw)
+        normal = self.of_form(declared.form, raw)
+        if declared.shape is not None and isinstance(normal, NormalValue) and not normal.blocked:
+            return normal if declared.shape.fits(normal.text) else _misshapen(declared.shape)
+        return normal
+
+    def under(self, policy: Policy) -> "Normaliser":
+        """The same memory under another policy."""
+        found = copy(self)
+        found._policy = policy
+        return found
 
     def of_form(self, form: Form, raw: str) -> NormalValue | Unusable:
         """The normal form of a value of a form: an identifier's or an address's."""
@@ -140,6 +150,13 @@ class Normaliser:
                 Problem.VALUE_MASKED, "is masked and identifies nobody: send the full value or leave it out"
             )
         return _OF_FORM[form](text)
+
+
+def _misshapen(shape: IdShape) -> Unusable:
+    matching = f" that match {shape.pattern}" if shape.pattern else ""
+    return Unusable(
+        Problem.VALUE_MALFORMED, f"is not at most {shape.max_length} characters{matching}, as declared"
+    )
 
 
 def scope_is_valid(scope: str) -> bool:
@@ -193,4 +210,5 @@ _OF_FORM: Mapping[Form, Callable[[str], NormalValue | Unusable]] = {
     Form.TOKEN: _token,
     Form.DEVICE: _device,
     Form.TEXT: NormalValue,
+    Form.ID: NormalValue,
 }

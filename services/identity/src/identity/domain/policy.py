@@ -1,16 +1,19 @@
 """The linking policy: which namespaces there are, how strong they are, and when a key links nothing."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from identity.domain.blocking import BlockedList, blocked_list
+from identity.domain.blocking import MAX_PATTERN_CHARS, BlockedList, blocked_list, compiled
 
 MAX_NAMESPACES = 64
 MAX_DAYS = 3_650
 MAX_LIMIT = 100_000
+MAX_ID_CHARS = 128
+_OWN_NAME = re.compile(r"[a-z][a-z0-9_]{1,31}")
 _WORDS_OF_POLICY = frozenset({"version", "max_person_keys", "max_component_keys", "namespaces"})
 _WORDS_OF_NAMESPACE = frozenset(
     {
@@ -25,6 +28,8 @@ _WORDS_OF_NAMESPACE = frozenset(
         "person_limit",
         "blocked_values",
         "blocked_patterns",
+        "pattern",
+        "max_length",
     }
 )
 
@@ -44,6 +49,7 @@ class Form(StrEnum):
     TEXT = "text"
     TOKEN = "token"  # noqa: S105  # a word of the policy
     DEVICE = "device"
+    ID = "id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,22 @@ class PersonLimit:
     window_days: int
 
 
+@dataclass(frozen=True)
+class IdShape:
+    """What the values of a tenant's own namespace look like: at most `max_length` characters that the pattern (RE2),
+    if there is one, matches as a whole."""
+
+    pattern: str
+    max_length: int
+    _matcher: Any = field(compare=False, repr=False)
+
+    def fits(self, value: str) -> bool:
+        """Whether a value in normal form looks so."""
+        return len(value) <= self.max_length and (
+            self._matcher is None or self._matcher.fullmatch(value) is not None
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class NamespacePolicy:
     """One namespace. `priority` 0 is the strongest.
@@ -61,7 +83,8 @@ class NamespacePolicy:
     `limits` says with how many values of this namespace and scope another, non-unique key may be seen before it
     counts as shared: by the other key's namespace, else by its grade; without either it is not judged.
     `verified_only`: a key links only where one record says that it was verified. `validity_days`: what was seen with
-    a non-unique key before a silence of that length was another holder's and links nothing; 0 is for ever.
+    a non-unique key before a silence of that length was another holder's and links nothing; 0 is for ever. `shape` is
+    of the form ID alone, which the namespaces of a tenant have.
     """
 
     name: str
@@ -75,6 +98,7 @@ class NamespacePolicy:
     validity_days: int = 0
     person_limit: PersonLimit | None = None
     blocked: BlockedList | None = None
+    shape: IdShape | None = None
 
     def limit_for(self, judged: "NamespacePolicy") -> int | None:
         """How many values of this namespace a key of `judged` may be seen with; None is any number."""
@@ -169,9 +193,33 @@ def _parse_namespace(item: Mapping[str, Any], priority: int, names: set[str]) ->
                 [str(value) for value in item.get("blocked_values", ())],
                 [str(pattern) for pattern in item.get("blocked_patterns", ())],
             ),
+            _shape(item),
         )
     except ValueError as error:
         raise ValueError(f"namespace {name}: {error}") from error
+
+
+def own_namespaces(policy: Policy, built_in: Policy) -> dict[str, NamespacePolicy]:
+    """The namespaces that a tenant adds to the built-in ones. Raises ValueError where one is not allowed."""
+    own = {name: each for name, each in policy.namespaces.items() if name not in built_in.namespaces}
+    for name, declared in own.items():
+        if not _OWN_NAME.fullmatch(name):
+            raise ValueError(f"namespace {name}: its name is not 2 to 32 of a-z, 0-9 and _, a letter first")
+        if declared.form is not Form.ID:
+            raise ValueError(f"namespace {name}: a namespace of your own has the form id")
+    return own
+
+
+def _shape(item: Mapping[str, Any]) -> IdShape | None:
+    if item.get("form") != Form.ID:
+        if "pattern" in item or "max_length" in item:
+            raise ValueError("pattern and max_length are for the form id")
+        return None
+    pattern = item.get("pattern", "")
+    if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN_CHARS:
+        raise ValueError(f"pattern is not at most {MAX_PATTERN_CHARS} characters")
+    max_length = _number(item, "max_length", 1, MAX_ID_CHARS, MAX_ID_CHARS)
+    return IdShape(pattern, max_length, compiled(pattern) if pattern else None)
 
 
 def _person_limit(item: Mapping[str, Any] | None) -> PersonLimit | None:

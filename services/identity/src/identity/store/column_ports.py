@@ -1,5 +1,6 @@
 """What linking everything at once needs of a store: all keys and pairs of a tenant as columns."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +32,10 @@ class LinkingColumns(Protocol):
 
     def evidence(self, tenant: str) -> tuple[KeyColumns, PairColumns]:
         """The keys and pairs alone, without what is derived of them; faster."""
+        ...
+
+    def key_counts(self, tenant: str, namespaces: Collection[str]) -> Mapping[str, int]:
+        """How many keys each of the namespaces has, placeholders included; those without any are left out."""
         ...
 
     def conflict_count(self, tenant: str) -> int:
