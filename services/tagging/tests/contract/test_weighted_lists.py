@@ -65,7 +65,7 @@ def test_runs_files_and_folds_keep_them(world):
     assert stored(world) == (("茶", "酒"), (6_000, 4_000), 6_250)
 
 
-def test_others_are_told_when_texts_change_not_when_weights_do(world):
+def test_others_are_told_texts_and_of_changed_weights_the_same_texts(world):
     world.define(FAVOURITES)
     world.store(world.person(1, 1))
     view(world, "茶")
@@ -75,7 +75,9 @@ def test_others_are_told_when_texts_change_not_when_weights_do(world):
     before = world.position
     assert world.run().state is RunState.SUCCEEDED
     assert stored(world)[1] == (6_667, 3_333)
-    assert told(world, before) == {}
+    assert told(world, before) == {1: {"茶", "酒"}}
+    (block,) = [each.block for each in world.changes(after=before) if each.HasField("block")]
+    assert block.codes == block.old_codes
     world.store(world.event(1, "view_item", world.clock.now(), category="糖"))
     changed = [each.values for each in world.changes(after=before) if each.HasField("values")]
     assert [each.text_value for each in changed[-1].values[0].value.list_value.values] == ["糖", "茶", "酒"]

@@ -151,10 +151,10 @@ class SqlTagValues:
             before = current.only(everybody)
             before = before.take(changed(before, new.only(everybody)))
             self._recorder.record(connection, tenant, column, block, before, microseconds(as_of))
-        # To others a weighted list is its texts: they are told when those change.
-        old, now = current.only(everybody).plain(shape), new.only(everybody).plain(shape)
+        old, now = current.only(everybody), new.only(everybody)
         different = changed(old, now)
-        old, now = old.take(different), now.take(different)
+        # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
+        old, now = old.take(different).plain(shape), now.take(different).plain(shape)
         texts: dict[int, str] = {}
         if shape.base is Kind.TEXT and len(old.persons):
             told = {*old.codes.tolist(), *now.codes.tolist()}
