@@ -3,6 +3,9 @@
 import os
 import secrets
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +29,7 @@ SECRET = secrets.token_bytes(32)
 NOW_US = int(NOW.timestamp() * 1_000_000)
 Stub = ingest_service_pb2_grpc.IngestServiceStub
 ACCEPTED = ingest.INGEST_STATUS_ACCEPTED
+END_S = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +149,32 @@ def test_no_process_outlives_its_owner(preparers: Preparers) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, 0)
     assert preparers.prepare(Message(b"", False, "t1", NOW_US, False)) is None
+
+
+OWNER = """
+import sys
+from identity.api.preparers import Preparers
+print(*Preparers(2, bytes(32)).process_ids, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_no_process_outlives_an_owner_that_is_killed() -> None:
+    command = [sys.executable, "-c", OWNER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        process_ids = [int(word) for word in owner.stdout.readline().split()]
+        assert all(map(_runs, process_ids))
+        owner.kill()
+    until = time.monotonic() + END_S
+    while any(map(_runs, process_ids)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # nobody may be there to reap it

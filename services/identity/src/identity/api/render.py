@@ -15,20 +15,22 @@ from identity.api.render_links import link
 from identity.app.get_contact_points import ContactAnswer
 from identity.app.get_person import PersonDetail, ShownIdentifier
 from identity.app.import_persons import Imported
-from identity.app.ingest_records import Ingested
+from identity.app.ingest_records import Ingested, IngestStatus
 from identity.app.resolve_identifiers import Resolution
 from identity.domain.record import Refusal
 from identity.store.rows import PersonRow
+
+_STATUSES = {status: ingest_service_pb2.IngestStatus.ValueType(status) for status in IngestStatus}
 
 
 def ingested(answer: Ingested) -> ingest_service_pb2.IngestEventsResponse:
     """One result per record."""
     response = ingest_service_pb2.IngestEventsResponse(revision=answer.revision.to_proto())
-    for outcome in answer.outcomes:
-        result = response.results.add(
-            status=ingest_service_pb2.IngestStatus.ValueType(outcome.status), person_id=outcome.person_id
-        )
-        result.refusals.extend(map(_refusal, outcome.refusals))
+    add = response.results.add
+    for status, person_id, refusals in answer.outcomes:
+        result = add(status=_STATUSES[status], person_id=person_id)
+        if refusals:
+            result.refusals.extend(map(_refusal, refusals))
     return response
 
 
