@@ -8,6 +8,7 @@ from cli.commands import (
     demo,
     identity,
     importing,
+    keys,
     lake,
     portrait,
     privacy,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("init")(suite.init)
+app.command("key")(keys.key)
 app.command("up")(suite.up)
 app.command("down")(suite.down)
 app.command("status")(suite.status)

@@ -47,10 +47,16 @@ async def apply(
     *,
     delete_missing: bool = False,
     only_plan: bool = False,
+    reason: str = "",
+    force: bool = False,
 ) -> tag_service_pb2.ApplyTagsResponse:
     """Makes the catalogue hold the definitions, or says what that would change."""
     request = tag_service_pb2.ApplyTagsRequest(
-        definitions=wanted, delete_missing=delete_missing, validate_only=only_plan
+        definitions=wanted,
+        delete_missing=delete_missing,
+        validate_only=only_plan,
+        reason=reason,
+        force=force,
     )
     stub = TagServiceStub(channel)
     return await patiently(lambda: stub.ApplyTags(request, timeout=APPLY_WITHIN_S))

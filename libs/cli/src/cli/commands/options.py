@@ -25,3 +25,13 @@ Who = Annotated[
     str | None,
     typer.Argument(help="A person id, or an identifier: phone=13800000001, member_id=M1, taobao_id=shop:7."),
 ]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        envvar="HUAXIANG_KEY_FILE",
+        help="A file with the key to act with; the admin's by default (see: huaxiang key).",
+        exists=True,
+        dir_okay=False,
+    ),
+]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands import tag_places, tag_requests, tag_steps, tag_views
 from cli.commands.options import AsJson, Folder
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, print_json, progress, table
@@ -14,13 +15,26 @@ from cli.suite.running import ask
 if TYPE_CHECKING:
     from huaxiang.tagging.v1 import run_service_pb2, tag_service_pb2
 
-app = typer.Typer(no_args_is_help=True, help="Tag definitions as code, their values for everybody.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Tag definitions as code or by review, their lives, their values for everybody.",
+)
+for module in (tag_requests, tag_steps, tag_views):
+    for name in module.COMMANDS:
+        app.command(name.replace("_", "-"))(getattr(module, name))
+app.command("categories")(tag_places.categories)
+app.add_typer(tag_places.category, name="category")
+app.add_typer(tag_places.naming, name="naming")
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(help="YAML files or folders; the retail catalogue of the suite when none is named."),
 ]
 DeleteMissing = Annotated[
     bool, typer.Option("--delete-missing", help="Also delete the stored tags that the files do not hold.")
+]
+Reason = Annotated[str, typer.Option(help="Why, for the history of every tag that changes.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also when segments or campaigns use what goes; needs a reason.")
 ]
 UNCHANGED = "unchanged"
 
@@ -37,10 +51,23 @@ def plan(
 @app.command()
 @reporting
 def apply(
-    paths: Paths = None, delete_missing: DeleteMissing = False, folder: Folder = None, as_json: AsJson = False
+    paths: Paths = None,
+    delete_missing: DeleteMissing = False,
+    reason: Reason = "",
+    force: Force = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Make the catalogue hold these definitions, all or nothing."""
-    _apply(paths, delete_missing=delete_missing, only_plan=False, folder=folder, as_json=as_json)
+    """Make the catalogue hold these definitions, all or nothing, without a review."""
+    _apply(
+        paths,
+        delete_missing=delete_missing,
+        only_plan=False,
+        folder=folder,
+        as_json=as_json,
+        reason=reason,
+        force=force,
+    )
 
 
 @app.command("list")
@@ -131,7 +158,14 @@ def run(
 
 
 def _apply(
-    paths: list[Path] | None, *, delete_missing: bool, only_plan: bool, folder: Path | None, as_json: bool
+    paths: list[Path] | None,
+    *,
+    delete_missing: bool,
+    only_plan: bool,
+    folder: Path | None,
+    as_json: bool,
+    reason: str = "",
+    force: bool = False,
 ) -> None:
     from cli.calls import tags as calls
 
@@ -139,7 +173,14 @@ def _apply(
     answer = ask(
         SuiteFolder.chosen(folder),
         "tagging",
-        lambda channel: calls.apply(channel, wanted, delete_missing=delete_missing, only_plan=only_plan),
+        lambda channel: calls.apply(
+            channel,
+            wanted,
+            delete_missing=delete_missing,
+            only_plan=only_plan,
+            reason=reason,
+            force=force,
+        ),
     )
     if as_json:
         print_json(as_dict(answer))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from servicekit.hold import Hold, InUse
@@ -38,11 +39,14 @@ class RunningSuite:
             raise Refusal(f"this suite runs no {name}; it runs {', '.join(self.processes)}", Exit.NOT_REACHED)
         return int(self.processes[name]["port"])
 
-    def channel(self, service: str, *services: Any, tenant: str | None = None) -> "grpc.aio.Channel":
-        """A channel with the admin's key. `services` are descriptors whose idempotent rpcs are retried."""
+    def channel(
+        self, service: str, *services: Any, tenant: str | None = None, key_file: Path | None = None
+    ) -> "grpc.aio.Channel":
+        """A channel with the key in a file, by default the admin's. `services` are descriptors whose idempotent rpcs
+        are retried."""
         from servicekit.client import connect
 
-        key = read_secret(self.folder.admin_key)
+        key = read_secret(key_file or self.folder.admin_key)
         return connect(f"127.0.0.1:{self.port(service)}", key=key, tenant=tenant, services=services)
 
     def service_channel(self, service: str, *services: Any) -> "grpc.aio.Channel":
@@ -53,12 +57,18 @@ class RunningSuite:
         return connect(f"127.0.0.1:{self.port(service)}", key=key, tenant=DEFAULT_TENANT, services=services)
 
 
-def ask(folder: SuiteFolder, service: str, work: Callable[["grpc.aio.Channel"], Awaitable[T]]) -> T:
-    """Runs `work` with a channel to a service of the suite in a folder. Raises Refusal when none runs there."""
+def ask(
+    folder: SuiteFolder,
+    service: str,
+    work: Callable[["grpc.aio.Channel"], Awaitable[T]],
+    key_file: Path | None = None,
+) -> T:
+    """Runs `work` with a channel to a service of the suite in a folder, as whose key it is, the admin by default.
+    Raises Refusal when no suite runs there."""
     suite = require(folder)
 
     async def asked() -> T:
-        async with suite.channel(service) as channel:
+        async with suite.channel(service, key_file=key_file) as channel:
             return await work(channel)
 
     return asyncio.run(asked())
