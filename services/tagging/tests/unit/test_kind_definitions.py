@@ -65,6 +65,16 @@ KINDS = """
   attribute: city
   unknown: keeps
   confidence: 0.8
+- {tag_id: level, name: x, type: text, imported: {sources: [crm], expire_days: 365}}
+- {tag_id: vip, name: x, type: bool, manual: {expire_days: 30}, keep_days: 90}
+- tag_id: stores
+  name: x
+  type: number
+  update: run
+  schedule: {weekly: {day: monday, at: "02:30"}}
+  sql:
+    query: SELECT person_id, count(DISTINCT store_id) AS value FROM events.order_paid GROUP BY 1
+    timeout_seconds: 60
 """
 DEFINITIONS = {each.tag_id: each for each in parse_definitions(KINDS, "here")}
 SCHEMA = tag_schema(standard_dictionary(), DEFINITIONS.values())

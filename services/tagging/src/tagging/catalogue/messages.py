@@ -9,6 +9,7 @@ from rules.evaluate.meaning import Scalar, Value
 from rules.values import SCALE, Kind, normal_text
 from servicekit.values import NotAValue, put_scalar, scalar
 from tagging.catalogue.kind_messages import read_message, write_message
+from tagging.catalogue.schedule_messages import schedule_message, schedule_of
 from tagging.domain.definition import (
     AttributeKind,
     Cut,
@@ -38,6 +39,7 @@ from tagging.domain.definition import (
     Wording,
 )
 from tagging.domain.kinds.families import COMPUTED, Computed
+from tagging.domain.schedule import Schedule, ScheduleInvalid
 
 BASES: Mapping[Kind, "pb.BaseType.ValueType"] = {
     Kind.BOOL: pb.BASE_TYPE_BOOL,
@@ -127,6 +129,8 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
         purpose=definition.purpose,
         subject=_SUBJECTS[definition.subject],
         confidence=definition.confidence,
+        schedule=schedule_message(definition.schedule) if definition.schedule else None,
+        keep_days=definition.keep_days,
     )
     _put_unknown(definition.unknown, message)
     match definition.kind:
@@ -221,7 +225,16 @@ def from_message(message: pb.TagDefinition) -> TagDefinition:
         subject=_named(_SUBJECTS, message.subject, Subject.PERSON),
         unknown=_unknown(message),
         confidence=message.confidence if message.HasField("confidence") else SCALE,
+        schedule=_schedule(message),
+        keep_days=message.keep_days,
     )
+
+
+def _schedule(message: pb.TagDefinition) -> Schedule | None:
+    try:
+        return schedule_of(message.schedule) if message.HasField("schedule") else None
+    except ScheduleInvalid as error:
+        raise DefinitionInvalid(message.tag_id, "schedule", str(error)) from error
 
 
 def _unknown(message: pb.TagDefinition) -> NullPolicy:

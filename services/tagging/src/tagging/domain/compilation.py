@@ -55,6 +55,7 @@ from .definition import (
 from .kinds.families import Computed
 from .kinds.kind import Question
 from .recipe import Recipe
+from .schedule import OnEvent, OnTag
 
 FEATURE_PREFIX = "feature:"
 _EXPRESSIONS = get_args(Expression)
@@ -216,6 +217,7 @@ class _Compiler:
     ) -> Recipe:
         definition = self._definition
         stream = definition.update is Update.STREAM
+        waits_for = self._waits_for()
         try:
             triggers = _triggers(questions.values(), self._schema) if stream else ()
         except ageing.AgesUnseen as error:
@@ -230,7 +232,7 @@ class _Compiler:
             shapes=shapes or _answer_shapes(questions, self._schema),
             everybody=everybody,
             stream=stream,
-            tags=frozenset().union(*(each.tags for each in self._mentions)),
+            tags=waits_for.union(*(each.tags for each in self._mentions)),
             events=frozenset().union(*(each.events for each in self._mentions)),
             tables=frozenset().union(*(each.tables for each in self._mentions)),
             daily=daily or any(ageing.turns_at_midnight(each) for each in questions.values()),
@@ -239,6 +241,17 @@ class _Compiler:
             unknown=definition.unknown,
             warnings=tuple(self._warnings),
         )
+
+    def _waits_for(self) -> frozenset[str]:
+        """The tag that the schedule names: it is computed before this one, and tags do not wait for each other."""
+        match self._definition.schedule:
+            case OnEvent(name) if self._schema.event(name) is None:
+                raise self._fail("schedule.on_event", f"there is no event type '{name}'")
+            case OnTag(name) if self._schema.tag(name) is None:
+                raise self._fail("schedule.on_tag", f"there is no tag '{name}'")
+            case OnTag(name):
+                return frozenset({name})
+        return frozenset()
 
     def _form(self, field: str, text: str) -> CheckedForm:
         return self._collected(field, checked_form(self._definition.tag_id, field, text, self._schema))

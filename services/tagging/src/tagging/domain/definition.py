@@ -12,6 +12,7 @@ from rules.values import SCALE, Kind, ValueType
 
 from .kinds.families import Computed
 from .kinds.kind import Scaled
+from .schedule import Schedule
 
 TAG_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MAX_DESCRIPTION_CHARACTERS = 2_000
@@ -257,6 +258,8 @@ class TagDefinition:
     subject: Subject = Subject.PERSON
     unknown: NullPolicy = Unknown.STAYS
     confidence: Scaled = SCALE
+    schedule: Schedule | None = None
+    keep_days: int = 0
 
     @property
     def meaning(self) -> tuple[object, ...]:

@@ -30,9 +30,14 @@ from .definition import (
     TagValueType,
     TopCut,
     Unknown,
+    Update,
     kind_of,
 )
-from .kinds.families import WEIGHTED, Computed
+from .history import MAX_KEEP_DAYS
+from .kinds.families import TOLD, WEIGHTED, Computed
+from .kinds.sql import SqlKind
+from .kinds.told import ImportedKind, ManualKind
+from .schedule import OnTag, ScheduleInvalid, check_schedule
 
 
 def check_limits(definition: TagDefinition) -> None:
@@ -76,8 +81,38 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
         ("confidence", "" if 0 <= definition.confidence <= SCALE else "is between 0 and 1"),
         ("value_type", _type_fault(definition.value_type)),
         ("unknown", _unknown_fault(definition)),
+        ("update", _update_fault(definition)),
+        ("schedule", _schedule_fault(definition)),
+        (
+            "keep_days",
+            "" if 0 <= definition.keep_days <= MAX_KEEP_DAYS else f"is between 0 and {MAX_KEEP_DAYS}",
+        ),
         ("kind", _kind_fault(definition)),
     ]
+
+
+def _update_fault(definition: TagDefinition) -> str:
+    match definition.kind, definition.update:
+        case SqlKind(), Update.STREAM:
+            return "SQL is computed by runs alone: say run"
+        case ((ImportedKind() | ManualKind()), Update.RUN):
+            return "values that are told hold at once: say stream"
+    return ""
+
+
+def _schedule_fault(definition: TagDefinition) -> str:
+    schedule = definition.schedule
+    if schedule is None:
+        return ""
+    if isinstance(definition.kind, TOLD):
+        return "values that are told are not computed"
+    if schedule == OnTag(definition.tag_id):
+        return "on_tag: a tag does not wait for itself"
+    try:
+        check_schedule(schedule)
+    except ScheduleInvalid as error:
+        return str(error)
+    return ""
 
 
 def _over(count: int, limit: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from rules.evaluate.meaning import Scalar, Value
 from rules.values import Kind, decimal_text, normal_text
 
+from . import schedule_document
 from .definition import (
     AttributeKind,
     Cut,
@@ -46,6 +47,7 @@ from .definition import (
 )
 from .kinds.families import COMPUTED, Computed
 from .kinds.fields import number, read, write
+from .schedule import Schedule, ScheduleInvalid
 
 Document = dict[str, Any]
 E = TypeVar("E", bound=Enum)
@@ -69,6 +71,8 @@ _FIELDS = {
     "subject",
     "unknown",
     "confidence",
+    "schedule",
+    "keep_days",
     *KINDS,
 }
 _BASES = {each.value: each for each in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME)}
@@ -91,6 +95,7 @@ _DEFAULTS = {
     "subject": Subject.PERSON.value,
     "unknown": Unknown.STAYS.value,
     "confidence": "1",
+    "keep_days": 0,
 }
 
 
@@ -113,6 +118,8 @@ def to_document(definition: TagDefinition) -> Document:
         "subject": definition.subject.value,
         "unknown": _unknown_document(definition.unknown),
         "confidence": decimal_text(definition.confidence),
+        "schedule": schedule_document.to_document(definition.schedule) if definition.schedule else "",
+        "keep_days": definition.keep_days,
     }
     said = {
         name: value for name, value in found.items() if value not in ("", {}) and value != _DEFAULTS.get(name)
@@ -266,6 +273,8 @@ class _Reader:
             subject=self._enum("subject", document.get("subject", Subject.PERSON.value), Subject),
             unknown=self._unknown(document.get("unknown", Unknown.STAYS.value), value_type),
             confidence=self._number("confidence", document.get("confidence", 1)),
+            schedule=self._schedule(document.get("schedule")),
+            keep_days=self._days("keep_days", document.get("keep_days", 0)),
         )
 
     def _unknown(self, given: object, value_type: TagValueType) -> NullPolicy:
@@ -273,6 +282,17 @@ class _Reader:
             return self._enum("unknown", given, Unknown)
         known = self._known("unknown", given, {"default"})
         return Default(self._value("unknown.default", known.get("default"), value_type))
+
+    def _schedule(self, given: object) -> Schedule | None:
+        try:
+            return None if given is None else schedule_document.from_document(given)
+        except ScheduleInvalid as error:
+            raise self.fail("schedule", str(error)) from error
+
+    def _days(self, field: str, given: object) -> int:
+        if not isinstance(given, int) or isinstance(given, bool):
+            raise self.fail(field, "must be a whole number of days")
+        return given
 
     def _known(self, where: str, given: object, allowed: set[str]) -> Mapping[str, Any]:
         if not isinstance(given, Mapping):

@@ -74,6 +74,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. The caller has none of the roles that may read by this template. Metadata: template_id."""
     ERROR_REASON_TEMPLATE_QUOTA: _ErrorReason.ValueType  # 42
     """RESOURCE_EXHAUSTED. The tenant has as many templates as allowed. Metadata: limit."""
+    ERROR_REASON_TAG_NOT_STATED: _ErrorReason.ValueType  # 60
+    """FAILED_PRECONDITION. Values of this tag are computed: only imported and manual tags take them. Metadata: tag_id, kind."""
+    ERROR_REASON_VERSIONS_NOT_KEPT: _ErrorReason.ValueType  # 61
+    """FAILED_PRECONDITION. Versions of the tag's values do not reach back so far. Metadata: tag_id, kept_since (RFC 3339, empty
+    when none are kept).
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "tagging.huaxiang"."""
@@ -130,4 +136,10 @@ ERROR_REASON_TEMPLATE_FORBIDDEN: ErrorReason.ValueType  # 41
 """PERMISSION_DENIED. The caller has none of the roles that may read by this template. Metadata: template_id."""
 ERROR_REASON_TEMPLATE_QUOTA: ErrorReason.ValueType  # 42
 """RESOURCE_EXHAUSTED. The tenant has as many templates as allowed. Metadata: limit."""
+ERROR_REASON_TAG_NOT_STATED: ErrorReason.ValueType  # 60
+"""FAILED_PRECONDITION. Values of this tag are computed: only imported and manual tags take them. Metadata: tag_id, kind."""
+ERROR_REASON_VERSIONS_NOT_KEPT: ErrorReason.ValueType  # 61
+"""FAILED_PRECONDITION. Versions of the tag's values do not reach back so far. Metadata: tag_id, kept_since (RFC 3339, empty
+when none are kept).
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -321,6 +321,10 @@ class _TagValueSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagVal
     """The stream."""
     TAG_VALUE_SOURCE_RUN: _TagValueSource.ValueType  # 2
     """A run."""
+    TAG_VALUE_SOURCE_IMPORTED: _TagValueSource.ValueType  # 3
+    """A system said it: PutTagValues of an imported tag."""
+    TAG_VALUE_SOURCE_MANUAL: _TagValueSource.ValueType  # 4
+    """Somebody set it: PutTagValues of a manual tag."""
 
 class TagValueSource(_TagValueSource, metaclass=_TagValueSourceEnumTypeWrapper):
     """Where a value comes from."""
@@ -331,6 +335,10 @@ TAG_VALUE_SOURCE_STREAM: TagValueSource.ValueType  # 1
 """The stream."""
 TAG_VALUE_SOURCE_RUN: TagValueSource.ValueType  # 2
 """A run."""
+TAG_VALUE_SOURCE_IMPORTED: TagValueSource.ValueType  # 3
+"""A system said it: PutTagValues of an imported tag."""
+TAG_VALUE_SOURCE_MANUAL: TagValueSource.ValueType  # 4
+"""Somebody set it: PutTagValues of a manual tag."""
 Global___TagValueSource: _TypeAlias = TagValueSource  # noqa: Y015
 
 @_typing.final
@@ -360,10 +368,15 @@ class TagDefinition(_message.Message):
     SCENE_GROUP_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     AIPL_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
+    MANUAL_FIELD_NUMBER: _builtins.int
+    SQL_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     UNKNOWN_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     UPDATE_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    KEEP_DAYS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CALCULATION_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
@@ -385,6 +398,10 @@ class TagDefinition(_message.Message):
     """
     update: Global___TagUpdate.ValueType
     """When it is computed."""
+    keep_days: _builtins.int
+    """For how many days versions of its values are kept, 0 to 1,098; none when 0. GetPortrait(as_of) and ListValueChanges
+    reach back so far, and not behind the day that this was first set.
+    """
     owner: _builtins.str
     """Who answers for it; at most 128 characters. A caller whose subject this is may change it."""
     purpose: _builtins.str
@@ -456,8 +473,24 @@ class TagDefinition(_message.Message):
         """Aware, interest, purchase, loyal: a second template of the customer's life."""
 
     @_builtins.property
+    def imported(self) -> Global___ImportedTag:
+        """What systems say of persons."""
+
+    @_builtins.property
+    def manual(self) -> Global___ManualTag:
+        """What people set by hand."""
+
+    @_builtins.property
+    def sql(self) -> Global___SqlTag:
+        """SQL over the lake."""
+
+    @_builtins.property
     def unknown(self) -> Global___UnknownPolicy:
         """What stands where the kind gives no value; unknown when absent."""
+
+    @_builtins.property
+    def schedule(self) -> Global___TagSchedule:
+        """When runs compute it, beside those that somebody asks for; none when absent. A tag of the stream may have one, too."""
 
     @_builtins.property
     def calculation(self) -> Global___TagText:
@@ -487,21 +520,26 @@ class TagDefinition(_message.Message):
         scene_group: Global___SceneGroupTag | None = ...,
         score: Global___ScoreTag | None = ...,
         aipl: Global___AiplTag | None = ...,
+        imported: Global___ImportedTag | None = ...,
+        manual: Global___ManualTag | None = ...,
+        sql: Global___SqlTag | None = ...,
         subject: Global___TagSubject.ValueType = ...,
         unknown: Global___UnknownPolicy | None = ...,
         confidence: _builtins.int | None = ...,
         update: Global___TagUpdate.ValueType = ...,
+        schedule: Global___TagSchedule | None = ...,
+        keep_days: _builtins.int = ...,
         owner: _builtins.str = ...,
         calculation: Global___TagText | None = ...,
         purpose: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "calculation", b"calculation", "confidence", b"confidence", "description", b"description", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "preference", b"preference", "rfm", b"rfm", "scene_group", b"scene_group", "score", b"score", "statistic", b"statistic", "top_n", b"top_n", "unknown", b"unknown", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "calculation", b"calculation", "confidence", b"confidence", "description", b"description", "imported", b"imported", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "preference", b"preference", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "top_n", b"top_n", "unknown", b"unknown", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "brand", b"brand", "calculation", b"calculation", "category", b"category", "confidence", b"confidence", "description", b"description", "grade", b"grade", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "name", b"name", "owner", b"owner", "preference", b"preference", "purpose", b"purpose", "rfm", b"rfm", "scene_group", b"scene_group", "score", b"score", "statistic", b"statistic", "subject", b"subject", "tag_id", b"tag_id", "top_n", b"top_n", "unknown", b"unknown", "update", b"update", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "brand", b"brand", "calculation", b"calculation", "category", b"category", "confidence", b"confidence", "description", b"description", "grade", b"grade", "imported", b"imported", "keep_days", b"keep_days", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "owner", b"owner", "preference", b"preference", "purpose", b"purpose", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "subject", b"subject", "tag_id", b"tag_id", "top_n", b"top_n", "unknown", b"unknown", "update", b"update", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["attribute", "statistic", "layered_rule", "rfm", "lifecycle", "top_n", "bands", "arithmetic", "preference", "user_state", "scene_group", "score", "aipl"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["attribute", "statistic", "layered_rule", "rfm", "lifecycle", "top_n", "bands", "arithmetic", "preference", "user_state", "scene_group", "score", "aipl", "imported", "manual", "sql"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
@@ -1302,6 +1340,271 @@ class AiplTag(_message.Message):
 Global___AiplTag: _TypeAlias = AiplTag  # noqa: Y015
 
 @_typing.final
+class ImportedTag(_message.Message):
+    """What systems say of persons, by PutTagValues; its update is the stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    EXPIRE_DAYS_FIELD_NUMBER: _builtins.int
+    expire_days: _builtins.int
+    """For how many days a value without expire_time stands, 0 to 1,098; for good when 0."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which sources may say it; any when empty; at most 20."""
+
+    def __init__(
+        self,
+        *,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        expire_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_days", b"expire_days", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedTag: _TypeAlias = ImportedTag  # noqa: Y015
+
+@_typing.final
+class ManualTag(_message.Message):
+    """What people set by hand, by PutTagValues; the source is whoever sets it, the update is the stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPIRE_DAYS_FIELD_NUMBER: _builtins.int
+    expire_days: _builtins.int
+    """For how many days a value without expire_time stands, 0 to 1,098; for good when 0."""
+    def __init__(
+        self,
+        *,
+        expire_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_days", b"expire_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ManualTag: _TypeAlias = ManualTag  # noqa: Y015
+
+@_typing.final
+class SqlTag(_message.Message):
+    """Computes a value by SQL, in a process of its own that can read nothing but what the query may name, write nothing, and
+    is stopped beyond its limits. Its update is a run. The query reads
+      events.<type>      person_id, time and the properties of the event; numbers are DECIMAL(19,4)
+      tags.<tag_id>      person_id, value
+      reference.<table>  key and the columns of the table
+      persons            person_id, state (anonymous, known, member)
+      moment             as_of, day: one row, instead of now() and today()
+    and gives exactly (person_id BIGINT, value), a person at most once; value is BOOLEAN, DECIMAL with at most four decimals or
+    a whole number, VARCHAR, DATE or TIMESTAMPTZ, or a list of these. NULL is unknown.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_MEGABYTES_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """One SELECT; at most 10,000 characters."""
+    timeout_seconds: _builtins.int
+    """1 to 900; 120 when 0."""
+    memory_megabytes: _builtins.int
+    """64 to 4,096; 512 when 0."""
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        timeout_seconds: _builtins.int = ...,
+        memory_megabytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_megabytes", b"memory_megabytes", "query", b"query", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SqlTag: _TypeAlias = SqlTag  # noqa: Y015
+
+@_typing.final
+class TagSchedule(_message.Message):
+    """When runs compute a tag, in the tenant's time zone, on the suite's clock. Moments that passed while the service was down
+    are made good once. A time of day that the clock leaves out comes as much later; one that it repeats comes once.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERY_MINUTES_FIELD_NUMBER: _builtins.int
+    HOURLY_MINUTE_FIELD_NUMBER: _builtins.int
+    DAILY_FIELD_NUMBER: _builtins.int
+    WEEKLY_FIELD_NUMBER: _builtins.int
+    MONTHLY_FIELD_NUMBER: _builtins.int
+    QUARTERLY_FIELD_NUMBER: _builtins.int
+    ON_EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    ON_TAG_ID_FIELD_NUMBER: _builtins.int
+    every_minutes: _builtins.int
+    """Every so many minutes, 1 to 1,440."""
+    hourly_minute: _builtins.int
+    """At a minute of every hour, 0 to 59."""
+    on_event_type: _builtins.str
+    """After events of this type arrived; those of one minute together."""
+    on_tag_id: _builtins.str
+    """After values of this tag changed; those of one minute together. Tags do not wait for each other in a circle."""
+    @_builtins.property
+    def daily(self) -> Global___TimeOfDay:
+        """Every day."""
+
+    @_builtins.property
+    def weekly(self) -> Global___WeeklySchedule:
+        """One day of the week."""
+
+    @_builtins.property
+    def monthly(self) -> Global___MonthlySchedule:
+        """One day of the month."""
+
+    @_builtins.property
+    def quarterly(self) -> Global___QuarterlySchedule:
+        """One day of the quarter."""
+
+    def __init__(
+        self,
+        *,
+        every_minutes: _builtins.int = ...,
+        hourly_minute: _builtins.int = ...,
+        daily: Global___TimeOfDay | None = ...,
+        weekly: Global___WeeklySchedule | None = ...,
+        monthly: Global___MonthlySchedule | None = ...,
+        quarterly: Global___QuarterlySchedule | None = ...,
+        on_event_type: _builtins.str = ...,
+        on_tag_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["daily", b"daily", "every_minutes", b"every_minutes", "hourly_minute", b"hourly_minute", "monthly", b"monthly", "on_event_type", b"on_event_type", "on_tag_id", b"on_tag_id", "quarterly", b"quarterly", "weekly", b"weekly", "when", b"when"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daily", b"daily", "every_minutes", b"every_minutes", "hourly_minute", b"hourly_minute", "monthly", b"monthly", "on_event_type", b"on_event_type", "on_tag_id", b"on_tag_id", "quarterly", b"quarterly", "weekly", b"weekly", "when", b"when"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_when: _TypeAlias = _typing.Literal["every_minutes", "hourly_minute", "daily", "weekly", "monthly", "quarterly", "on_event_type", "on_tag_id"]  # noqa: Y015
+    _WhichOneofArgType_when: _TypeAlias = _typing.Literal["when", b"when"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_when) -> _WhichOneofReturnType_when | None: ...
+
+Global___TagSchedule: _TypeAlias = TagSchedule  # noqa: Y015
+
+@_typing.final
+class TimeOfDay(_message.Message):
+    """A time of day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOUR_FIELD_NUMBER: _builtins.int
+    MINUTE_FIELD_NUMBER: _builtins.int
+    hour: _builtins.int
+    """0 to 23."""
+    minute: _builtins.int
+    """0 to 59."""
+    def __init__(
+        self,
+        *,
+        hour: _builtins.int = ...,
+        minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hour", b"hour", "minute", b"minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeOfDay: _TypeAlias = TimeOfDay  # noqa: Y015
+
+@_typing.final
+class WeeklySchedule(_message.Message):
+    """One day of the week."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    day: _builtins.int
+    """1 is Monday, 7 Sunday."""
+    @_builtins.property
+    def at(self) -> Global___TimeOfDay:
+        """When on that day."""
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.int = ...,
+        at: Global___TimeOfDay | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WeeklySchedule: _TypeAlias = WeeklySchedule  # noqa: Y015
+
+@_typing.final
+class MonthlySchedule(_message.Message):
+    """One day of the month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    day: _builtins.int
+    """1 to 31; a shorter month's last day stands for those it has not."""
+    @_builtins.property
+    def at(self) -> Global___TimeOfDay:
+        """When on that day."""
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.int = ...,
+        at: Global___TimeOfDay | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MonthlySchedule: _TypeAlias = MonthlySchedule  # noqa: Y015
+
+@_typing.final
+class QuarterlySchedule(_message.Message):
+    """One day of the quarter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    month: _builtins.int
+    """1 to 3."""
+    day: _builtins.int
+    """1 to 31, as in MonthlySchedule."""
+    @_builtins.property
+    def at(self) -> Global___TimeOfDay:
+        """When on that day."""
+
+    def __init__(
+        self,
+        *,
+        month: _builtins.int = ...,
+        day: _builtins.int = ...,
+        at: Global___TimeOfDay | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "day", b"day", "month", b"month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarterlySchedule: _TypeAlias = QuarterlySchedule  # noqa: Y015
+
+@_typing.final
 class Tag(_message.Message):
     """A definition as stored."""
 
@@ -1365,6 +1668,8 @@ class TagValue(_message.Message):
     ENTRY_TIME_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
+    STATED_BY_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     tag_id: _builtins.str
     """The tag."""
     source: Global___TagValueSource.ValueType
@@ -1373,6 +1678,8 @@ class TagValue(_message.Message):
     """0 to 10,000 (1.0)."""
     withheld: _builtins.bool
     """True when the caller may not read it; the value is absent then."""
+    stated_by: _builtins.str
+    """Of an imported or manual tag: the system or person that said it."""
     @_builtins.property
     def value(self) -> _value_pb2.Value:
         """The value; absent when unknown."""
@@ -1391,6 +1698,10 @@ class TagValue(_message.Message):
         by code point.
         """
 
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Of an imported or manual tag: from then on nothing is known; absent when it stands for good."""
+
     def __init__(
         self,
         *,
@@ -1402,10 +1713,12 @@ class TagValue(_message.Message):
         entry_time: _timestamp_pb2.Timestamp | None = ...,
         withheld: _builtins.bool = ...,
         weights: _abc.Iterable[_builtins.int] | None = ...,
+        stated_by: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "entry_time", b"entry_time", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "entry_time", b"entry_time", "expire_time", b"expire_time", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "confidence", b"confidence", "entry_time", b"entry_time", "source", b"source", "tag_id", b"tag_id", "value", b"value", "weights", b"weights", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "confidence", b"confidence", "entry_time", b"entry_time", "expire_time", b"expire_time", "source", b"source", "stated_by", b"stated_by", "tag_id", b"tag_id", "value", b"value", "weights", b"weights", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,8 @@ from .bands import BandsKind
 from .preference import PreferenceKind
 from .scene_group import SceneGroupKind
 from .score import ScoreKind
+from .sql import SqlKind
+from .told import ImportedKind, ManualKind
 from .top_n import TopNKind
 from .user_state import UserStateKind
 
@@ -20,6 +22,9 @@ Computed: TypeAlias = (
     | SceneGroupKind
     | ScoreKind
     | AiplKind
+    | ImportedKind
+    | ManualKind
+    | SqlKind
 )
 COMPUTED: tuple[type[Computed], ...] = (
     TopNKind,
@@ -30,6 +35,12 @@ COMPUTED: tuple[type[Computed], ...] = (
     SceneGroupKind,
     ScoreKind,
     AiplKind,
+    ImportedKind,
+    ManualKind,
+    SqlKind,
 )
 WEIGHTED = (TopNKind, PreferenceKind, SceneGroupKind)
 """Those whose lists may carry weights."""
+Told: TypeAlias = ImportedKind | ManualKind
+TOLD = (ImportedKind, ManualKind)
+"""Those whose values somebody states."""
