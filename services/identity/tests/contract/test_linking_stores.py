@@ -70,6 +70,9 @@ def test_a_matching_run_replaces_the_one_before(wiring: Wiring) -> None:
         assert stores.probable_links.of_keys("t", [1]) == []
         assert [row.score for row in stores.probable_links.all("t")] == [8, 9]
         assert stores.probable_links.all("u") == []
+        stores.probable_links.remove("t", [(2, 3), (4, 9)])
+        stores.probable_links.add("t", [ProbableRow(2, 4, 3, "r2", "m1")])
+        assert [row[:3] for row in stores.probable_links.all("t")] == [(2, 4, 3), (2, 5, 9)]
 
     in_stores(wiring, work)
 

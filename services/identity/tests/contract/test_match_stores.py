@@ -97,8 +97,20 @@ def test_statements_come_key_by_key(run: Run[object]) -> None:
 
 
 def test_clusters_are_replaced(run: Run[object]) -> None:
-    run(lambda s: s.matching.keys.replace_clusters("t", {1: 5, 2: 5}))
+    run(lambda s: s.matching.keys.put_clusters("t", {1: 5, 2: 5}))
     assert run(lambda s: s.matching.keys.clusters("t", {2, 9})) == {2: 5}
-    run(lambda s: s.matching.keys.replace_clusters("t", {2: 6}))
+    run(lambda s: s.matching.keys.put_clusters("t", {1: 0, 2: 6}))
     assert run(lambda s: s.matching.keys.clusters("t")) == {2: 6}
     assert run(lambda s: s.matching.keys.clusters("u")) == {}
+
+
+def test_what_a_run_found_waits_in_order(run: Run[object]) -> None:
+    assert run(lambda s: s.matching.found.parts("t", 1)) == []
+    run(lambda s: s.matching.found.put("t", 1, ["a", "b"]))
+    run(lambda s: s.matching.found.put("u", 1, ["z"]))
+    assert run(lambda s: s.matching.found.parts("t", 1)) == ["a", "b"]
+    run(lambda s: s.matching.found.put("t", 2, ["c"]))
+    assert run(lambda s: s.matching.found.parts("t", 1)) == []
+    run(lambda s: s.matching.found.remove("t", 2))
+    assert run(lambda s: s.matching.found.parts("t", 2)) == []
+    assert run(lambda s: s.matching.found.parts("u", 1)) == ["z"]

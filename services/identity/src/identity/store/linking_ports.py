@@ -71,6 +71,14 @@ class ProbableLinks(Protocol):
         """Every pair, by low and high."""
         ...
 
+    def add(self, tenant: str, rows: Iterable[ProbableRow]) -> None:
+        """Adds pairs that are not stored. The caller marks their keys with Mark.PROBABLE."""
+        ...
+
+    def remove(self, tenant: str, pairs: Iterable[tuple[int, int]]) -> None:
+        """Removes pairs, those that are stored."""
+        ...
+
     def replace(self, tenant: str, rows: Iterable[ProbableRow]) -> None:
         """Puts these in the place of all that is stored. The caller marks their keys with Mark.PROBABLE."""
         ...

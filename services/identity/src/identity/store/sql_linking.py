@@ -195,6 +195,13 @@ class SqlProbableLinks:
 
     def replace(self, tenant: str, rows: Iterable[ProbableRow]) -> None:
         execute(self._connection, "DELETE FROM probable_links WHERE tenant = ?", (tenant,))
+        self.add(tenant, rows)
+
+    def remove(self, tenant: str, pairs: Iterable[tuple[int, int]]) -> None:
+        sql = "DELETE FROM probable_links WHERE tenant = ? AND low = ? AND high = ?"
+        execute_many(self._connection, sql, [(tenant, *pair) for pair in pairs])
+
+    def add(self, tenant: str, rows: Iterable[ProbableRow]) -> None:
         execute_many(
             self._connection,
             "INSERT INTO probable_links (tenant, low, high, score, run_id, model_version) "

@@ -4,13 +4,13 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from servicekit.clock import Clock
 from servicekit.logging import logger
 
-from identity.app.matching.apply_matches import ApplyMatches, by_keys
+from identity.app.matching.apply_matches import ApplyMatches, Portion
+from identity.app.matching.found import Found, by_keys
 from identity.app.matching.models import bands_of, known_model, specification_of
 from identity.app.matching.read_rows import MatchInput, ReadRows
 from identity.app.policies import PolicyBook
@@ -22,7 +22,10 @@ PAUSE_S = 0.5
 """Between two looks for work, and between two looks at a running one; machine time."""
 FAILURE_PAUSE_S = 5.0
 SEED = 20_260_101
+_CHANGED = "changed_persons"
 T = TypeVar("T")
+Finish = Callable[[Stores], dict[str, Any]]
+"""The last of a run's work, in the transaction that ends it; answers its outcome."""
 
 
 class Transactions(Protocol):
@@ -42,7 +45,8 @@ class _Cancelled(Exception):
 
 
 class MatchRuns:
-    """Runs until cancelled. A run that a stopped process left behind starts over; one that fails says why."""
+    """Runs until cancelled. A run that a stopped process left behind starts over, or goes on storing what it found; one
+    that fails says why."""
 
     def __init__(
         self,
@@ -82,22 +86,23 @@ class MatchRuns:
         tenant, run = claimed
         work = self._train if run.kind is RunKind.TRAIN else self._match
         try:
-            outcome = await self._watched(tenant, run, work(tenant, run))
+            finish = await self._watched(tenant, run, work(tenant, run))
+            await self._transactions.write(_succeed, tenant, run, finish, self._now_us())
         except _Cancelled:
-            await self._transactions.write(_end, tenant, run, RunState.CANCELLED, {}, "", self._now_us())
+            await self._transactions.write(_end, tenant, run, RunState.CANCELLED, None, "", self._now_us())
         except MatcherFailed as error:
-            await self._transactions.write(_end, tenant, run, RunState.FAILED, {}, str(error), self._now_us())
+            await self._transactions.write(
+                _end, tenant, run, RunState.FAILED, None, str(error), self._now_us()
+            )
         except Exception as error:
             failure = f"{type(error).__name__}: the log has the cause"
-            await self._transactions.write(_end, tenant, run, RunState.FAILED, {}, failure, self._now_us())
+            await self._transactions.write(_end, tenant, run, RunState.FAILED, None, failure, self._now_us())
             raise
-        else:
-            await self._transactions.write(_end, tenant, run, RunState.SUCCEEDED, outcome, "", self._now_us())
         return True
 
-    async def _watched(self, tenant: str, run: RunRow, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        """Does the work, stores its progress, and stops it when somebody asks, but for its last transaction: that
-        commits whoever waits for it, and holds the lock that a look would need. Raises _Cancelled."""
+    async def _watched(self, tenant: str, run: RunRow, work: Awaitable[Finish]) -> Finish:
+        """Does the work, stores its progress, and stops it when somebody asks, but for the end of it, when all links
+        are stored. Raises _Cancelled."""
         self._progress, self._applying = ("read", 0.0), False
         task = asyncio.ensure_future(work)
         try:
@@ -115,7 +120,7 @@ class MatchRuns:
                 task.cancel()
                 await asyncio.wait([task])
 
-    async def _train(self, tenant: str, run: RunRow) -> dict[str, Any]:
+    async def _train(self, tenant: str, run: RunRow) -> Finish:
         model = await self._transactions.read(known_model, tenant, run.model_version)
         read = await self._read(tenant)
         started = time.monotonic()
@@ -134,10 +139,46 @@ class MatchRuns:
             data_hash=data_hash,
             metrics=json.dumps(metrics, sort_keys=True),
         )
-        await self._transactions.write(lambda stores: stores.matching.models.save(tenant, row))
-        return {"rows": len(read.key_ids)}
 
-    async def _match(self, tenant: str, run: RunRow) -> dict[str, Any]:
+        def finish(stores: Stores) -> dict[str, Any]:
+            stores.matching.models.save(tenant, row)
+            return {"rows": len(read.key_ids)}
+
+        return finish
+
+    async def _match(self, tenant: str, run: RunRow) -> Finish:
+        """Stores what was found in portions. Who asks the run to stop meanwhile keeps those that are stored."""
+        found = await self._transactions.read(self._apply.staged, tenant, run)
+        if found is None:
+            found = await self._found(tenant, run)
+            await self._transactions.write(self._apply.stage, tenant, run, found)
+        matched = found
+        self._tell("apply", 0.0)
+        changed = int(json.loads(run.outcome).get(_CHANGED, 0))
+        portions = await self._transactions.read(self._apply.link_portions, tenant, run, matched)
+        for number, portion in enumerate(portions, 1):
+            more = await self._transactions.write(self._store_links, tenant, run, portion, changed)
+            if more is None:
+                raise _Cancelled
+            changed += more
+            self._tell("apply", number / len(portions))
+        self._applying = True
+        for clusters in await self._transactions.read(self._apply.cluster_portions, tenant, matched):
+            await self._transactions.write(self._apply.store_clusters, tenant, clusters)
+        return lambda stores: {**self._apply.finish(stores, tenant, run, matched), _CHANGED: changed}
+
+    def _store_links(
+        self, stores: Stores, tenant: str, run: RunRow, portion: Portion, changed: int
+    ) -> int | None:
+        """How many persons it changed; None when the run is to stop. `changed` were changed before."""
+        stores.tenants.lock(tenant, stores.changes.head().epoch)
+        stored = stores.matching.runs.get(tenant, run.run_id)
+        if stored is None or stored.cancelling:
+            return None
+        stores.matching.runs.save(tenant, stored._replace(outcome=json.dumps({_CHANGED: changed})))
+        return self._apply.store_links(stores, tenant, run, portion)
+
+    async def _found(self, tenant: str, run: RunRow) -> Found:
         model = await self._transactions.read(known_model, tenant, run.model_version)
         read = await self._read(tenant)
         row_of = {key_id: row for row, key_id in enumerate(read.key_ids)}
@@ -150,12 +191,7 @@ class MatchRuns:
         matched = await self._matcher.match(
             read.rows, specification_of(model), model.settings, bands_of(model), labelled, self._tell
         )
-        found = by_keys(matched, read.key_ids)
-        if await self._transactions.write(_advance, tenant, run.run_id, "apply", 1.0):
-            raise _Cancelled
-        self._applying = True
-        applied = await self._transactions.write(self._apply, tenant, run, found)
-        return {"rows": len(read.key_ids), "candidates": matched.candidates, **asdict(applied)}
+        return by_keys(matched, read.key_ids)
 
     async def _read(self, tenant: str) -> MatchInput:
         def read(stores: Stores) -> MatchInput:
@@ -198,12 +234,17 @@ def _advance(stores: Stores, tenant: str, run_id: int, step: str, share: float) 
     return False
 
 
+def _succeed(stores: Stores, tenant: str, run: RunRow, finish: Finish, now_us: int) -> None:
+    stores.tenants.lock(tenant, stores.changes.head().epoch)
+    _end(stores, tenant, run, RunState.SUCCEEDED, finish(stores), "", now_us)
+
+
 def _end(
     stores: Stores,
     tenant: str,
     run: RunRow,
     state: RunState,
-    outcome: dict[str, Any],
+    outcome: dict[str, Any] | None,
     failure: str,
     now_us: int,
 ) -> None:
@@ -215,7 +256,8 @@ def _end(
         step="",
         done_parts=parts,
         end_us=now_us,
-        outcome=json.dumps(outcome, sort_keys=True),
+        outcome=json.dumps({**json.loads(stored.outcome), **(outcome or {})}, sort_keys=True),
         failure=failure,
     )
     stores.matching.runs.save(tenant, ended)
+    stores.matching.found.remove(tenant, run.run_id)

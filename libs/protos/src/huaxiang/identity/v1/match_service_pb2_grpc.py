@@ -119,8 +119,9 @@ class MatchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RunMatching(self, request, context):
-        """Starts a run that links with a trained model. All links of the last run are replaced in one transaction, so a run
-        that fails or is cancelled changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
+        """Starts a run that links with a trained model. What it found is stored whole, then replaces the links of the last run in
+        portions of at most 2,000 pairs, each a transaction: a crash goes on where it stopped. A run that fails or is
+        cancelled before that changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,7 +142,9 @@ class MatchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelMatchRun(self, request, context):
-        """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
+        """Asks a run to stop. One that replaces links stops between two portions: those that are stored stay until the next run,
+        tasks stay those of the run before; one that has replaced them all ends as succeeded. Idempotent.
+        Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,15 +47,19 @@ class MatchServiceStub:
     run. Runs are carried out one at a time. Errors: INVALID_FIELD, NOT_FOUND, ALREADY_EXISTS, QUEUE_FULL (10 wait).
     """
     RunMatching: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.RunMatchingRequest, _match_service_pb2.RunMatchingResponse]
-    """Starts a run that links with a trained model. All links of the last run are replaced in one transaction, so a run
-    that fails or is cancelled changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
+    """Starts a run that links with a trained model. What it found is stored whole, then replaces the links of the last run in
+    portions of at most 2,000 pairs, each a transaction: a crash goes on where it stopped. A run that fails or is
+    cancelled before that changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
     """
     GetMatchRun: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.GetMatchRunRequest, _match_service_pb2.GetMatchRunResponse]
     """Reads a run. Errors: NOT_FOUND."""
     ListMatchRuns: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.ListMatchRunsRequest, _match_service_pb2.ListMatchRunsResponse]
     """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelMatchRun: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.CancelMatchRunRequest, _match_service_pb2.CancelMatchRunResponse]
-    """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended)."""
+    """Asks a run to stop. One that replaces links stops between two portions: those that are stored stay until the next run,
+    tasks stay those of the run before; one that has replaced them all ends as succeeded. Idempotent.
+    Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
+    """
     ListReviewTasks: _grpc.UnaryUnaryMultiCallable[_match_service_pb2.ListReviewTasksRequest, _match_service_pb2.ListReviewTasksResponse]
     """Lists the pairs of the latest run that wait for a human, those nearest to linking first; at most 10,000 wait.
     Errors: PAGE_TOKEN_MALFORMED.
@@ -90,15 +94,19 @@ class MatchServiceAsyncStub(MatchServiceStub):
     run. Runs are carried out one at a time. Errors: INVALID_FIELD, NOT_FOUND, ALREADY_EXISTS, QUEUE_FULL (10 wait).
     """
     RunMatching: _aio.UnaryUnaryMultiCallable[_match_service_pb2.RunMatchingRequest, _match_service_pb2.RunMatchingResponse]  # type: ignore[assignment]
-    """Starts a run that links with a trained model. All links of the last run are replaced in one transaction, so a run
-    that fails or is cancelled changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
+    """Starts a run that links with a trained model. What it found is stored whole, then replaces the links of the last run in
+    portions of at most 2,000 pairs, each a transaction: a crash goes on where it stopped. A run that fails or is
+    cancelled before that changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
     """
     GetMatchRun: _aio.UnaryUnaryMultiCallable[_match_service_pb2.GetMatchRunRequest, _match_service_pb2.GetMatchRunResponse]  # type: ignore[assignment]
     """Reads a run. Errors: NOT_FOUND."""
     ListMatchRuns: _aio.UnaryUnaryMultiCallable[_match_service_pb2.ListMatchRunsRequest, _match_service_pb2.ListMatchRunsResponse]  # type: ignore[assignment]
     """Lists runs, the latest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelMatchRun: _aio.UnaryUnaryMultiCallable[_match_service_pb2.CancelMatchRunRequest, _match_service_pb2.CancelMatchRunResponse]  # type: ignore[assignment]
-    """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended)."""
+    """Asks a run to stop. One that replaces links stops between two portions: those that are stored stay until the next run,
+    tasks stay those of the run before; one that has replaced them all ends as succeeded. Idempotent.
+    Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
+    """
     ListReviewTasks: _aio.UnaryUnaryMultiCallable[_match_service_pb2.ListReviewTasksRequest, _match_service_pb2.ListReviewTasksResponse]  # type: ignore[assignment]
     """Lists the pairs of the latest run that wait for a human, those nearest to linking first; at most 10,000 wait.
     Errors: PAGE_TOKEN_MALFORMED.
@@ -154,8 +162,9 @@ class MatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _match_service_pb2.RunMatchingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_match_service_pb2.RunMatchingResponse, _abc.Awaitable[_match_service_pb2.RunMatchingResponse]]:
-        """Starts a run that links with a trained model. All links of the last run are replaced in one transaction, so a run
-        that fails or is cancelled changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
+        """Starts a run that links with a trained model. What it found is stored whole, then replaces the links of the last run in
+        portions of at most 2,000 pairs, each a transaction: a crash goes on where it stopped. A run that fails or is
+        cancelled before that changes nothing. Errors: as TrainModel; STATE_CONFLICT (untrained).
         """
 
     @_abc_1.abstractmethod
@@ -180,7 +189,10 @@ class MatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _match_service_pb2.CancelMatchRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_match_service_pb2.CancelMatchRunResponse, _abc.Awaitable[_match_service_pb2.CancelMatchRunResponse]]:
-        """Asks a run to stop. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT (it has ended)."""
+        """Asks a run to stop. One that replaces links stops between two portions: those that are stored stay until the next run,
+        tasks stay those of the run before; one that has replaced them all ends as succeeded. Idempotent.
+        Errors: NOT_FOUND, STATE_CONFLICT (it has ended).
+        """
 
     @_abc_1.abstractmethod
     def ListReviewTasks(

@@ -69,5 +69,6 @@ class CancelRun:
         run = run._replace(cancelling=True)
         if run.state is RunState.PENDING:
             run = run._replace(state=RunState.CANCELLED)
+            stores.matching.found.remove(tenant, run_id)
         stores.matching.runs.save(tenant, run)
         return run

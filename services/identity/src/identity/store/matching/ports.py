@@ -123,8 +123,24 @@ class MatchedKeys(Protocol):
         """The cluster id of each key that is in one; of those keys only, when given."""
         ...
 
-    def replace_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:
-        """Puts these in the place of all."""
+    def put_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:
+        """Stores the cluster of each of these keys; of 0 for none."""
+        ...
+
+
+class FoundParts(Protocol):
+    """What a run found, kept until it is in force: texts in order."""
+
+    def put(self, tenant: str, run_id: int, parts: Iterable[str]) -> None:
+        """Puts these in the place of all that the tenant has."""
+        ...
+
+    def parts(self, tenant: str, run_id: int) -> Sequence[str]:
+        """The run's; none when it has not put any."""
+        ...
+
+    def remove(self, tenant: str, run_id: int) -> None:
+        """Removes the run's."""
         ...
 
 
@@ -136,6 +152,7 @@ class MatchStores:
     runs: Runs
     tasks: Tasks
     keys: MatchedKeys
+    found: FoundParts
 
 
 Progress = Callable[[str, float], None]

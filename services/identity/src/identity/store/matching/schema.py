@@ -19,7 +19,8 @@ def matching_tables(metadata: MetaData) -> None:
     `match_models`: the registry; documents are JSON, `settings` the engine's, empty until trained. `match_runs`:
     training and matching as resources. `match_tasks`: pairs that a human is asked about; those of a run that nobody
     decided go with the next run. `match_labels`: what humans decided, one per pair, with the weight that the latest run
-    gave it. `match_clusters`: the stable cluster id of each key that the latest run grouped.
+    gave it. `match_clusters`: the stable cluster id of each key that the latest run grouped. `match_found`: what a run
+    found, until all of it is in force.
     """
     Table(
         "match_models",
@@ -94,5 +95,14 @@ def matching_tables(metadata: MetaData) -> None:
         _key("tenant", Text),
         _key("key_id"),
         _value("cluster_id"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        "match_found",
+        metadata,
+        _key("tenant", Text),
+        _key("run_id"),
+        _key("part"),
+        _value("content", Text),
         sqlite_with_rowid=False,
     )

@@ -27,7 +27,11 @@ _STATEMENTS = "SELECT key_id, name, source, time_us, value, verified FROM attrib
 def open_match_stores(connection: Connection) -> MatchStores:
     """The ports of the transaction that runs on `connection`."""
     return MatchStores(
-        SqlModels(connection), SqlRuns(connection), SqlTasks(connection), SqlMatchedKeys(connection)
+        SqlModels(connection),
+        SqlRuns(connection),
+        SqlTasks(connection),
+        SqlMatchedKeys(connection),
+        SqlFoundParts(connection),
     )
 
 
@@ -199,9 +203,34 @@ class SqlMatchedKeys:
             return dict(map(tuple, execute(self._connection, sql, (tenant,))))
         return dict(map(tuple, select_among(self._connection, sql, (tenant,), "key_id", key_ids)))
 
-    def replace_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:
-        execute(self._connection, "DELETE FROM match_clusters WHERE tenant = ?", (tenant,))
-        _insert(self._connection, "match_clusters", "key_id, cluster_id", tenant, sorted(clusters.items()))
+    def put_clusters(self, tenant: str, clusters: Mapping[int, int]) -> None:
+        execute_many(
+            self._connection,
+            "DELETE FROM match_clusters WHERE tenant = ? AND key_id = ?",
+            [(tenant, key_id) for key_id in sorted(clusters)],
+        )
+        rows = [(key_id, cluster) for key_id, cluster in sorted(clusters.items()) if cluster]
+        _insert(self._connection, "match_clusters", "key_id, cluster_id", tenant, rows)
+
+
+class SqlFoundParts:
+    """FoundParts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, tenant: str, run_id: int, parts: Iterable[str]) -> None:
+        execute(self._connection, "DELETE FROM match_found WHERE tenant = ?", (tenant,))
+        rows = [(run_id, part, content) for part, content in enumerate(parts)]
+        _insert(self._connection, "match_found", "run_id, part, content", tenant, rows)
+
+    def parts(self, tenant: str, run_id: int) -> Sequence[str]:
+        sql = "SELECT content FROM match_found WHERE tenant = ? AND run_id = ? ORDER BY part"
+        return [row[0] for row in execute(self._connection, sql, (tenant, run_id))]
+
+    def remove(self, tenant: str, run_id: int) -> None:
+        sql = "DELETE FROM match_found WHERE tenant = ? AND run_id = ?"
+        execute(self._connection, sql, (tenant, run_id))
 
 
 _END = 2**62
