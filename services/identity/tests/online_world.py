@@ -12,8 +12,9 @@ from huaxiang.identity.v1 import change_pb2, person_pb2
 from identity.api.encoding import ProtoEncoding
 from identity.app.change_graph import Changed, ChangeGraph
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Ingested, IngestRecords
+from identity.app.ingest_records import Batch, Ingested, IngestRecords
 from identity.app.joined_batches import joined, parted
+from identity.app.keying import key_arrivals
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange
@@ -113,6 +114,13 @@ class OnlineWorld:
         self._hot.learn(ingested.learned)
         self.sent += [said for records, _ in calls for said in records]
         return parted(ingested, batches)
+
+    def prepared(self, records: Sequence[Said]) -> tuple[Batch, Batch]:
+        """A batch as it is prepared here, and as it is adopted when another process keyed it."""
+        arrivals = [Arrival(_record(f"r{n}", said), ()) for n, said in enumerate(records)]
+        keyed = key_arrivals(self.tenant, arrivals, self._vault, load_standards().policy)
+        elsewhere = Batch(self.tenant, Lane.LIVE, arrivals, keyed)
+        return self._ingest.prepare(self.tenant, Lane.LIVE, arrivals), self._ingest.adopt(elsewhere)
 
     def decide(self, kind: OperationKind, sides: Sides) -> Changed | None:
         """Takes an operation about those of the keys that are known; None when a side has none."""

@@ -13,6 +13,7 @@ from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import Batch, Ingested, IngestRecords, IngestStatus
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
+from identity.domain.evidence import LinkKind
 from identity.domain.record import Arrival, Event, Identifier, Record
 from identity.main import Wiring
 from identity.standards.load import load_standards
@@ -188,3 +189,17 @@ def test_joined_batches_answer_as_single_ones(wiring: Wiring, secret: bytes, rec
     assert len({part.revision for part in together}) <= 1
     if records:
         assert shared.stored() == single.stored() == shared.recomputed()
+
+
+def test_a_batch_of_another_process_is_keyed_under_the_tenants_policy(wiring: Wiring, secret: bytes) -> None:
+    """Which blocks a member id, unlike the built-in one."""
+    names = ("member_id", 1), ("phone", 1), ("email", 1)
+    said = Said(names, LinkKind.CO_OCCURRENCE, 5, True)
+    world = OnlineWorld(wiring, secret, HotKeys(), blocked=frozenset({names[0]}))
+    world.send([said], [0])
+    here, adopted = world.prepared([said, said])
+    assert here == adopted
+    assert adopted.policy_version == 1
+    assert [len(keyed.blocked) for keyed in adopted.keyed if keyed is not None] == [1, 1]
+    _, left = world.prepared([Said((("wechat_unionid", 1),), LinkKind.CO_OCCURRENCE, 5, True)])
+    assert left.policy_version == 0  # a namespace that this policy does not have

@@ -109,9 +109,15 @@ class IngestRecords:
         return Batch(tenant, lane, arrivals, self._keyed(tenant, arrivals, policy), version)
 
     def adopt(self, batch: Batch) -> Batch:
-        """A batch that another process keyed under the built-in policy, as `prepare` would have given it."""
+        """A batch that another process keyed under the built-in policy, as `prepare` would have given it; as it is when
+        namespaces went meanwhile: then its transaction keys it."""
         version, policy = self._policies.latest_known(batch.tenant)
         if version == batch.policy_version:
+            return batch
+        named = {
+            identifier.namespace for each in batch.keyed if each for identifier in each.record.identifiers
+        }
+        if named - policy.namespaces.keys():
             return batch
         keyed = [
             None if each is None else key_hashed(each.record, each.identifiers, policy)
