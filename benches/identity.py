@@ -17,6 +17,7 @@ SECTIONS = {
     "recompute": "benches.identity_recompute",
     "online": "benches.identity_online",
     "ingest": "benches.identity_ingest",
+    "import": "benches.identity_import",
 }
 """Modules with `measure(seed)`, which answers figures and sizes."""
 

@@ -38,7 +38,7 @@ class IdentityStore:
         self.hot = HotKeys()
         policies, encoding = PolicyBook(self.standards.policy), ProtoEncoding()
         publish = PublishPersons(policies, self.standards.attributes, self.vault, encoding)
-        self._ingest = IngestRecords(policies, self.vault, encoding, publish, self.hot)
+        self.records = IngestRecords(policies, self.vault, encoding, publish, self.hot)
 
     @classmethod
     @contextmanager
@@ -59,10 +59,10 @@ class IdentityStore:
 
     def ingest(self, tenant: str, records: Sequence[Record], lane: Lane = Lane.LIVE) -> Ingested:
         """One batch, one transaction."""
-        batch = self._ingest.prepare(tenant, lane, [Arrival(record, ()) for record in records])
+        batch = self.records.prepare(tenant, lane, [Arrival(record, ()) for record in records])
 
         def run(connection: Connection) -> Ingested:
-            return self._ingest(open_stores(connection, self.wiring.changelog), batch, NOW_US)
+            return self.records(open_stores(connection, self.wiring.changelog), batch, NOW_US)
 
         ingested = self.database.write_now(run)
         self.hot.learn(ingested.learned)
