@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from huaxiang.tagging.v1 import change_pb2, tag_life_pb2, tag_pb2
 from huaxiang.tagging.v1 import change_service_pb2 as changes
 from huaxiang.tagging.v1 import change_service_pb2_grpc as changes_grpc
 from huaxiang.tagging.v1 import event_type_service_pb2 as events
@@ -16,8 +16,12 @@ from huaxiang.tagging.v1 import feature_service_pb2 as features
 from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
 from huaxiang.tagging.v1 import portrait_service_pb2 as portraits
 from huaxiang.tagging.v1 import portrait_service_pb2_grpc as portraits_grpc
+from huaxiang.tagging.v1 import tag_life_service_pb2 as lives
+from huaxiang.tagging.v1 import tag_life_service_pb2_grpc as lives_grpc
 from huaxiang.tagging.v1 import tag_service_pb2 as tags
 from huaxiang.tagging.v1 import tag_service_pb2_grpc as tags_grpc
+from huaxiang.tagging.v1 import tag_use_service_pb2 as uses
+from huaxiang.tagging.v1 import tag_use_service_pb2_grpc as uses_grpc
 from huaxiang.type.v1 import explanation_pb2, value_pb2
 from segments.domain.packing import Coded
 from segments_changes import block_change
@@ -53,6 +57,8 @@ class FakeTagging(
     events_grpc.EventTypeServiceServicer,
     portraits_grpc.PortraitServiceServicer,
     tags_grpc.TagServiceServicer,
+    lives_grpc.TagLifeServiceServicer,
+    uses_grpc.TagUseServiceServicer,
 ):
     """While `flowing` is not set, what it tells does not arrive. `quota` is how many forms it takes. `columns` are
     what EvaluateFeature answers, by form."""
@@ -69,6 +75,8 @@ class FakeTagging(
         self.required: dict[str, list[str]] = {}
         self.columns: dict[str, dict[int, Any]] = {}
         self.evaluated: list[str] = []
+        self.retired: dict[str, str] = {}
+        self.used: dict[str, list[tuple[str, list[str], list[str]]]] = {}
         self.explained: list[portraits.ExplainRuleRequest] = []
         self.event_types: list[events.EventType] = []
         self.identity = dict.fromkeys(LANES, 0)
@@ -84,6 +92,8 @@ class FakeTagging(
             "EventTypeService": (events, events_grpc),
             "PortraitService": (portraits, portraits_grpc),
             "TagService": (tags, tags_grpc),
+            "TagLifeService": (lives, lives_grpc),
+            "TagUseService": (uses, uses_grpc),
         }
         return [
             Service(
@@ -209,6 +219,24 @@ class FakeTagging(
         revision = Revision("tagging", head.epoch, head.live_position, head.bulk_position)
         return tags.ListTagsResponse(revision=revision.to_proto())
 
+    async def ListTagLives(
+        self, request: lives.ListTagLivesRequest, context: object
+    ) -> lives.ListTagLivesResponse:
+        assert list(request.states) == [tag_pb2.TAG_STATE_RETIRED]
+        found = [
+            tag_life_pb2.TagLife(tag_id=tag_id, state=tag_pb2.TAG_STATE_RETIRED, replacement_tag_id=instead)
+            for tag_id, instead in self.retired.items()
+        ]
+        return lives.ListTagLivesResponse(lives=found)
+
+    async def ReportTagUse(
+        self, request: uses.ReportTagUseRequest, context: object
+    ) -> uses.ReportTagUseResponse:
+        assert request.consumer == "segments"
+        told = [(each.name, list(each.tag_ids), list(each.segments)) for each in request.uses]
+        self.used[current_principal().require_tenant()] = told
+        return uses.ReportTagUseResponse()
+
     async def ExplainRule(
         self, request: portraits.ExplainRuleRequest, context: object
     ) -> portraits.ExplainRuleResponse:
@@ -291,6 +319,7 @@ def tag_told(
     multi_valued: bool = False,
     by_runs: bool = False,
     deleted: bool = False,
+    grade: int = tag_pb2.TAG_GRADE_UNSPECIFIED,
 ) -> change_pb2.Change:
     definition = tag_pb2.TagDefinition(
         tag_id=tag_id,
@@ -301,6 +330,7 @@ def tag_told(
             options=[tag_pb2.ValueOption(value=option) for option in options],
         ),
         update=tag_pb2.TAG_UPDATE_RUN if by_runs else tag_pb2.TAG_UPDATE_STREAM,
+        grade=grade,  # type: ignore[arg-type]
     )
     return change_pb2.Change(
         tag=change_pb2.TagChange(tag=tag_pb2.Tag(definition=definition), deleted=deleted)

@@ -26,7 +26,9 @@ from huaxiang.tagging.v1 import (
     event_type_service_pb2,
     feature_service_pb2,
     portrait_service_pb2,
+    tag_life_service_pb2,
     tag_service_pb2,
+    tag_use_service_pb2,
 )
 from servicekit.changelog import Changelog
 from servicekit.client import connect
@@ -71,6 +73,7 @@ from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
 from segments.workers.erasures import ErasureConfirming
+from segments.workers.tag_use import TagUse
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.upkeep import upkeep
@@ -82,6 +85,8 @@ CALLED = (
     event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
     portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
     tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
+    tag_life_service_pb2.DESCRIPTOR.services_by_name["TagLifeService"],
+    tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],
 )
 """What is called of tagging beside its Watch."""
 
@@ -142,6 +147,7 @@ async def wire(
         workers=(
             consumer.run,
             definitions.run,
+            TagUse(board, channel).run,
             trim,
             *confirming,
             *upkeep(

@@ -58,7 +58,9 @@ class MembershipServicer(MembershipServiceServicer):
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)
         version = self._board.current
-        placed = self._membership.place(version, tenant, request.person_id, request.segment_id)
+        placed = self._membership.place(
+            version, tenant, request.person_id, request.segment_id, parse.grades_of(current_principal())
+        )
         explanation = await self._explain(tenant, placed.person_id, placed.rule, version.upstream("tagging"))
         notes = render.freshness(placed.freshness)
         if explanation.holds != placed.member and placed.in_population:

@@ -1,6 +1,6 @@
 """Requests and tagging's messages as domain values; limits are checked here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from huaxiang.segments.v1 import segment_pb2
@@ -25,7 +25,9 @@ from segments.domain.dictionary import Dictionary
 from segments.domain.packing import Coded, damage_of
 from segments.domain.segment import Draft
 from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane
+from servicekit.rights import may
 from servicekit.values import date_of, scalar
 
 _POPULATIONS: Mapping[int, Population] = {
@@ -41,6 +43,11 @@ _KINDS: Mapping[int, Kind] = {
     tag_pb2.BASE_TYPE_DATE: Kind.DATE,
     tag_pb2.BASE_TYPE_DATETIME: Kind.DATETIME,
 }
+
+
+def grades_of(principal: Principal) -> Callable[[str], bool]:
+    """Whether the caller may read tags of a grade: whoever may use segments reads public and internal ones."""
+    return lambda grade: grade in ("public", "internal") or may(principal, f"tagging.values.read_{grade}")
 
 
 def draft(message: segment_pb2.Segment) -> Draft:
@@ -151,6 +158,14 @@ def person(tenant: str, position: int, message: change_pb2.PersonChange) -> Pers
     )
 
 
+_GRADES: Mapping[int, str] = {
+    tag_pb2.TAG_GRADE_PUBLIC: "public",
+    tag_pb2.TAG_GRADE_INTERNAL: "internal",
+    tag_pb2.TAG_GRADE_PERSONAL: "personal",
+    tag_pb2.TAG_GRADE_SENSITIVE: "sensitive",
+}
+
+
 def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> TagChange:
     """A tag as rules see it."""
     definition = message.definition
@@ -162,6 +177,7 @@ def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> T
         tag=TagType(definition.tag_id, type_, _value_list(definition.value_type, kind)),
         run_only=definition.update == tag_pb2.TAG_UPDATE_RUN,
         deleted=deleted,
+        grade=_GRADES.get(definition.grade, "internal"),
     )
 
 

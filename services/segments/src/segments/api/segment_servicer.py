@@ -27,7 +27,9 @@ class SegmentServicer(SegmentServiceServicer):
         self, request: pb.CreateSegmentRequest, context: object
     ) -> pb.CreateSegmentResponse:
         tenant = current_principal().require_tenant()
-        stored, revision = await self._segments.create(tenant, parse.draft(request.segment))
+        stored, revision = await self._segments.create(
+            tenant, parse.draft(request.segment), parse.grades_of(current_principal())
+        )
         return pb.CreateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 
     async def UpdateSegment(
@@ -35,7 +37,9 @@ class SegmentServicer(SegmentServiceServicer):
     ) -> pb.UpdateSegmentResponse:
         tenant = current_principal().require_tenant()
         draft = parse.draft(request.segment)
-        stored, revision = await self._segments.update(tenant, draft, request.segment.etag)
+        stored, revision = await self._segments.update(
+            tenant, draft, request.segment.etag, parse.grades_of(current_principal())
+        )
         return pb.UpdateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 
     async def DeleteSegment(
@@ -82,7 +86,9 @@ class SegmentServicer(SegmentServiceServicer):
             raise InvalidField("sample_size", f"is {request.sample_size}, the limits are 0 and {MAX_SAMPLE}")
         await self._freshness.ensure(request.consistency)
         population = parse.population(request.population)
-        found = await self._preview(tenant, request.rule, population, request.sample_size)
+        found = await self._preview(
+            tenant, request.rule, population, request.sample_size, parse.grades_of(current_principal())
+        )
         return pb.PreviewSegmentResponse(
             count=found.count,
             sample_person_ids=found.sample,

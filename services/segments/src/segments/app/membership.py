@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
+from segments.app.readable import MayRead, require_explainable
 from segments.app.rule_expansion import expanded
 from segments.app.standing import Standing, TenantSegments
 from segments.app.version import Version
@@ -51,11 +52,15 @@ class Membership:
         rules = [each.rule for each in standing if each.rule is not None]
         return checked, freshness_of(segments, rules, self._now())
 
-    def place(self, version: Version, tenant: str, person_id: int, segment_id: str) -> Placed:
-        """Where a person stands to a segment. Raises ResourceNotFound, SegmentNotLive, PersonUnknown."""
+    def place(
+        self, version: Version, tenant: str, person_id: int, segment_id: str, may_read: MayRead
+    ) -> Placed:
+        """Where a person stands to a segment, to be explained. Raises ResourceNotFound, SegmentNotLive, PersonUnknown,
+        RightMissing."""
         segments = version.tenant(tenant)
         standing = live_segment(segments, segment_id)
         assert standing.rule is not None
+        require_explainable(segments, standing.rule, may_read)
         living = segments.index.living(person_id)
         if living == 0:
             raise PersonUnknown(person_id)

@@ -15,6 +15,7 @@ from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.membership import live_segment
+from segments.app.readable import MayRead
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import OVERFLOW
 from segments.app.unknown_names import UpToDate, read_up_to_date
@@ -70,11 +71,13 @@ class Preview:
         self._now = now
         self._cached: OrderedDict[tuple[object, ...], Column] = OrderedDict()
 
-    async def __call__(self, tenant: str, rule: str, population: Population, sample: int) -> Previewed:
-        """Evaluates over one version of the index. Raises RuleInvalid, NodeUnsupported, SegmentNotLive,
+    async def __call__(
+        self, tenant: str, rule: str, population: Population, sample: int, may_read: MayRead
+    ) -> Previewed:
+        """Evaluates over one version of the index. Raises RuleInvalid, NodeUnsupported, SegmentNotLive, RightMissing,
         UpstreamUnavailable."""
         draft = Draft("", "", "", rule, population, "")
-        read = await read_up_to_date(self._board, self._up_to_date, tenant, draft)
+        read = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         version = self._board.current
         for name in sorted(read.segments):
             live_segment(version.tenant(tenant), name)

@@ -47,10 +47,11 @@ def read_rule(
     tags: Mapping[str, TagType],
     dictionary: Dictionary,
     segments: Iterable[str],
+    retired: Mapping[str, str] | None = None,
 ) -> ReadRule:
-    """Reads a rule. Raises RuleInvalid with every problem and its place, NodeUnsupported for what no evaluator
-    completes yet."""
-    schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments)
+    """Reads a rule. `retired`: tag -> what to use instead. Raises RuleInvalid with every problem and its place,
+    NodeUnsupported for what no evaluator completes yet."""
+    schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments, retired=retired)
     try:
         checked = check_rule(text, schema, population)
         condition_of(checked.rule, EVALUATOR)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
+from segments.app.readable import MayRead
 from segments.app.record import record
 from segments.app.rule_reading import ReadRule
 from segments.app.unknown_names import UpToDate, read_up_to_date
@@ -54,20 +55,22 @@ class Segments:
         self._up_to_date = up_to_date
         self._now = now
 
-    async def create(self, tenant: str, draft: Draft) -> tuple[Segment, Revision]:
+    async def create(self, tenant: str, draft: Draft, may_read: MayRead) -> tuple[Segment, Revision]:
         """Stores a new segment. Raises InvalidField, RuleInvalid, NodeUnsupported, ResourceExists, FeatureQuota,
-        SegmentCycle, UpstreamUnavailable; then nothing has changed."""
+        SegmentCycle, RightMissing, UpstreamUnavailable; then nothing has changed."""
         _require_valid(draft)
         async with self._board.defining():
             version = self._board.current
             known = version.tenant(tenant).get(draft.segment_id)
             if known is None:
-                return await self._store(tenant, draft, None)
+                return await self._store(tenant, draft, None, may_read)
             if known.segment.draft != draft:
                 raise ResourceExists(f"segment {draft.segment_id!r}")
             return known.segment, version.revision
 
-    async def update(self, tenant: str, draft: Draft, etag: str) -> tuple[Segment, Revision]:
+    async def update(
+        self, tenant: str, draft: Draft, etag: str, may_read: MayRead
+    ) -> tuple[Segment, Revision]:
         """Replaces a segment; with equal content it changes nothing, whatever the etag. Raises as create,
         ResourceNotFound, EtagStale."""
         _require_valid(draft)
@@ -78,7 +81,7 @@ class Segments:
                 return known, version.revision
             if etag and etag != known.etag:
                 raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
-            return await self._store(tenant, draft, known)
+            return await self._store(tenant, draft, known, may_read)
 
     async def delete(self, tenant: str, segment_id: str, etag: str) -> Revision:
         """Deletes a segment; none is fine. Its features are given up by the next statement of what is needed. Raises
@@ -118,9 +121,11 @@ class Segments:
 
     # -------------------------------------------------------------------------------------------- parts
 
-    async def _store(self, tenant: str, draft: Draft, known: Segment | None) -> tuple[Segment, Revision]:
+    async def _store(
+        self, tenant: str, draft: Draft, known: Segment | None, may_read: MayRead
+    ) -> tuple[Segment, Revision]:
         """Everything that can be wrong is found, and tagging asked, before anything is stored."""
-        rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft)
+        rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         now = self._now()
         segment = Segment(
             draft=draft,

@@ -1,7 +1,9 @@
 """A name is only unknown when tagging does not know it either: what was defined a moment ago may be on its way."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from segments.app.readable import MayRead, require_selectable
 from segments.app.rule_reading import ReadRule
 from segments.app.version import Board
 from segments.domain.segment import Draft
@@ -22,10 +24,23 @@ class UpToDate(Protocol):
         UpstreamUnavailable."""
         ...
 
+    async def retired(self, tenant: str) -> Mapping[str, str]:
+        """Tag -> what to use instead, of the tags that are out of force; empty while tagging does not tell."""
+        ...
 
-async def read_up_to_date(board: Board, up_to_date: UpToDate, tenant: str, draft: Draft) -> ReadRule:
+
+async def read_up_to_date(
+    board: Board, up_to_date: UpToDate, tenant: str, draft: Draft, may_read: MayRead
+) -> ReadRule:
     """A rule against what is known, and once more after catching up when it does not fit. Raises RuleInvalid,
-    NodeUnsupported, CatchingUp, and UpstreamUnavailable when tagging is away before its names could be learned."""
+    NodeUnsupported, CatchingUp, RightMissing for a sensitive tag that the caller may not read, and UpstreamUnavailable
+    when tagging is away before its names could be learned."""
+    rule = await _read(board, up_to_date, tenant, draft)
+    require_selectable(board.current.tenant(tenant), rule, may_read)
+    return rule
+
+
+async def _read(board: Board, up_to_date: UpToDate, tenant: str, draft: Draft) -> ReadRule:
     try:
         return board.current.read(tenant, draft)
     except RuleInvalid as error:
@@ -43,4 +58,4 @@ async def read_up_to_date(board: Board, up_to_date: UpToDate, tenant: str, draft
             return board.current.read(tenant, draft)
         except RuleInvalid:
             raise behind from None
-    return board.current.read(tenant, draft)
+    return board.current.read(tenant, draft, await up_to_date.retired(tenant))

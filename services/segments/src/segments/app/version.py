@@ -56,11 +56,13 @@ class Version:
         self.tenants[name] = segments
         self.own.add(name)
 
-    def read(self, tenant: str, draft: Draft) -> ReadRule:
-        """A draft's rule against what the tenant has. Raises RuleInvalid, NodeUnsupported."""
+    def read(self, tenant: str, draft: Draft, retired: Mapping[str, str] | None = None) -> ReadRule:
+        """A draft's rule against what the tenant has; `retired`: tag -> what to use instead. Raises RuleInvalid,
+        NodeUnsupported."""
         segments = self.tenant(tenant)
         names = segments.names()
-        return read_rule(draft.rule, draft.population, segments.index.tag_types(), self.dictionary, names)
+        tags = segments.index.tag_types()
+        return read_rule(draft.rule, draft.population, tags, self.dictionary, names, retired)
 
     def reread(self, tenant: str, tags: Mapping[str, object] | None) -> None:
         """Reads a draft's rules again after these tags have changed; None: whatever they look at."""

@@ -66,13 +66,15 @@ class PersonChange:
 
 @dataclass(frozen=True, slots=True)
 class TagChange:
-    """A tag that came into force or went. `run_only`: only runs compute it."""
+    """A tag that came into force or went. `run_only`: only runs compute it; `grade`: who may read it needs the right
+    tagging.values.read_<grade>."""
 
     tenant: str
     position: int
     tag: TagType
     run_only: bool
     deleted: bool
+    grade: str = "internal"
 
 
 class FeatureState(Enum):

@@ -234,6 +234,7 @@ def _put_tag(connection: Connection, change: TagChange, born: int) -> None:
         "openness": None if tag.values is None else tag.values.openness.value,
         "parents": None if tag.values is None else dict(tag.values.parents),
         "run_only": change.run_only,
+        "grade": change.grade,
     }
     execute(
         connection,
@@ -330,7 +331,10 @@ def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, An
     values = None
     if stored["values"] is not None:
         values = ValueList(frozenset(stored["values"]), Openness(stored["openness"]), stored["parents"])
-    return TagChange(tenant, position, TagType(tag_id, type_, values), stored["run_only"], deleted=False)
+    tag = TagType(tag_id, type_, values)
+    return TagChange(
+        tenant, position, tag, stored["run_only"], deleted=False, grade=stored.get("grade", "internal")
+    )
 
 
 def _load_columns(connection: Connection, into: Mapping[str, TenantIndex]) -> None:

@@ -1,10 +1,12 @@
 """Tagging's definitions here, and the features that segments need there: kept equal from time to time and on demand."""
 
 import asyncio
+from collections.abc import Mapping
 
 import grpc
-from huaxiang.tagging.v1 import event_type_service_pb2, tag_service_pb2
+from huaxiang.tagging.v1 import event_type_service_pb2, tag_life_service_pb2, tag_pb2, tag_service_pb2
 from huaxiang.tagging.v1.event_type_service_pb2_grpc import EventTypeServiceStub
+from huaxiang.tagging.v1.tag_life_service_pb2_grpc import TagLifeServiceStub
 from huaxiang.tagging.v1.tag_service_pb2_grpc import TagServiceStub
 from segments.api import parse
 from segments.app.learn import LearnDictionary
@@ -25,6 +27,8 @@ CATCH_UP_S = 2.0
 CALL_S = 5.0
 LOGGED_EACH = 30
 """Of failures in a row the first is logged, and then each so many."""
+RETIRED_TOLD = 1_000
+"""Retired tags that refusals of rules know, at most."""
 ASKED_TENANT = "default"
 """The dictionary is one for all tenants; it is asked on behalf of some tenant."""
 
@@ -49,6 +53,7 @@ class Definitions:
         self._caught_up = False
         self._events = EventTypeServiceStub(channel)
         self._tags = TagServiceStub(channel)
+        self._lives = TagLifeServiceStub(channel)
         self._stated: dict[str, list[str]] = {}
 
     async def run(self) -> None:
@@ -99,6 +104,16 @@ class Definitions:
         except (NotReached, RevisionForeign) as error:
             raise CatchingUp(SERVICE) from error
         self._caught_up = True
+
+    async def retired(self, tenant: str) -> Mapping[str, str]:
+        request = tag_life_service_pb2.ListTagLivesRequest(
+            states=[tag_pb2.TAG_STATE_RETIRED], page_size=RETIRED_TOLD
+        )
+        try:
+            found = await self._lives.ListTagLives(request, metadata=((TENANT_KEY, tenant),), timeout=CALL_S)
+        except grpc.aio.AioRpcError:
+            return {}
+        return {each.tag_id: each.replacement_tag_id for each in found.lives}
 
     async def _learn_events(self) -> None:
         answer = await self._events.ListEventTypes(

@@ -1,0 +1,44 @@
+"""Which grades of tags a caller must be allowed to read to select by them, and to see why somebody is selected.
+
+Whom a rule selects tells something of the tags in it, but of many at once: only sensitive tags are kept from those who
+may not read them. An explanation tells one person's values: every grade counts there, as in a portrait.
+"""
+
+from collections.abc import Callable
+
+from segments.app.rule_reading import ReadRule
+from segments.app.standing import TenantSegments
+from servicekit.errors import RightMissing
+
+MayRead = Callable[[str], bool]
+"""Whether the caller may read tags of a grade."""
+SENSITIVE = "sensitive"
+
+
+def require_selectable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
+    """Of the tags that the rule itself names. Raises RightMissing."""
+    if SENSITIVE in _grades(segments, rule) and not may_read(SENSITIVE):
+        raise _missing(SENSITIVE)
+
+
+def require_explainable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
+    """Of the rule and of every segment that it refers to, which an explanation shows, too. Raises RightMissing."""
+    waiting = [rule]  # segments never refer to each other in a circle
+    while waiting:
+        here = waiting.pop()
+        for grade in sorted(_grades(segments, here)):
+            if not may_read(grade):
+                raise _missing(grade)
+        for name in here.segments:
+            inner = segments.get(name)
+            if inner is not None and inner.rule is not None:
+                waiting.append(inner.rule)
+
+
+def _grades(segments: TenantSegments, rule: ReadRule) -> set[str]:
+    known = segments.index.tags
+    return {known[tag_id].grade for tag_id in rule.tags if tag_id in known}
+
+
+def _missing(grade: str) -> RightMissing:
+    return RightMissing(f"tagging.values.read_{grade}")

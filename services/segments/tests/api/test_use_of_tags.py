@@ -1,0 +1,95 @@
+"""What segments tells tagging of the tags it uses, what it is told of tags out of force, and who may use which."""
+
+from typing import Any
+
+import grpc
+import pytest
+from huaxiang.segments.v1 import membership_service_pb2, segment_pb2
+from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.tagging.v1 import tag_pb2
+from segments_tagging import tag_told, values_told
+from servicekit.status import reason_of
+
+
+async def refused(call: Any) -> tuple[str, dict[str, str]]:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    told = reason_of(error.value)
+    return told.reason, dict(told.metadata)
+
+
+async def test_every_segment_is_told_with_its_tags(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    await suite.create("rich", "points > 5 AND IN SEGMENT 'women' AND COUNT(order_paid) >= 1")
+    await suite.until(lambda: len(suite.tagging.used.get("t1", [])) == 2)
+    assert suite.tagging.used["t1"] == [("rich", ["points"], ["women"]), ("women", ["gender"], [])]
+    update = segment_pb2.Segment(segment_id="rich", rule="level = 'gold'")
+    await suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=update))
+    await suite.until(lambda: ("rich", ["level"], []) in suite.tagging.used["t1"])
+    await suite.segments().DeleteSegment(pb.DeleteSegmentRequest(segment_id="rich"))
+    await suite.until(lambda: suite.tagging.used["t1"] == [("women", ["gender"], [])])
+    suite.tagging.used.clear()
+    await suite.restart()
+    await suite.until(lambda: suite.tagging.used.get("t1") == [("women", ["gender"], [])])
+
+
+async def test_a_segment_whose_tag_is_gone_still_names_it(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    told = suite.tagging.tell(tag_told("gender", tag_pb2.BASE_TYPE_TEXT, "female", deleted=True))
+    await suite.until(lambda: suite.wiring.board.current.upstream("tagging").live >= told.live)
+    suite.tagging.used.clear()
+    await suite.restart()
+    await suite.until(lambda: suite.tagging.used.get("t1") == [("women", ["gender"], [])])
+
+
+async def test_a_retired_tag_is_refused_by_name_with_what_to_use_instead(suite: Any) -> None:
+    suite.tagging.retired = {"sex": "gender"}
+    reason, metadata = await refused(suite.create("women", "sex = 'female'"))
+    assert (reason, metadata["problem"], metadata["suggestion"]) == (
+        "RULE_INVALID",
+        "the tag 'sex' is retired",
+        "use 'gender' instead",
+    )
+    assert (await refused(suite.create("women", "sexe = 'female'")))[1]["problem"] == "there is no tag 'sexe'"
+
+
+async def test_a_sensitive_tag_selects_for_those_only_who_may_read_it(suite: Any) -> None:
+    sensitive, personal = tag_pb2.TAG_GRADE_SENSITIVE, tag_pb2.TAG_GRADE_PERSONAL
+    told = suite.tagging.tell(
+        tag_told("illness", tag_pb2.BASE_TYPE_TEXT, "none", "some", grade=sensitive),
+        tag_told("age_band", tag_pb2.BASE_TYPE_TEXT, "young", "old", grade=personal),
+        values_told(1, illness="some", age_band="old"),
+    )
+    await suite.until(lambda: suite.wiring.board.current.upstream("tagging").live >= told.live)
+    for role, right in (
+        ("analyst", "tagging.values.read_sensitive"),
+        ("marketer", "tagging.values.read_sensitive"),
+    ):
+        desk = suite.segments(role)
+        ill = segment_pb2.Segment(segment_id="ill", rule="illness = 'some'")
+        for call in (
+            desk.CreateSegment(pb.CreateSegmentRequest(segment=ill)),
+            desk.PreviewSegment(pb.PreviewSegmentRequest(rule=ill.rule)),
+        ):
+            assert await refused(call) == ("RIGHT_MISSING", {"right": right})
+    old = segment_pb2.Segment(segment_id="old", rule="age_band = 'old'")
+    await suite.segments("marketer").CreateSegment(pb.CreateSegmentRequest(segment=old))
+    await suite.create("ill", "illness = 'some'")
+    await suite.create("both", "IN SEGMENT 'ill' AND IN SEGMENT 'old'")
+    stolen = segment_pb2.Segment(segment_id="old", rule="illness = 'some'")
+    update = suite.segments("analyst").UpdateSegment(pb.UpdateSegmentRequest(segment=stolen))
+    assert (await refused(update))[0] == "RIGHT_MISSING"
+
+    async def explained(role: str, segment_id: str) -> Any:
+        request = membership_service_pb2.ExplainMembershipRequest(person_id=1, segment_id=segment_id)
+        return await suite.memberships(role).ExplainMembership(request)
+
+    assert (await refused(explained("marketer", "old")))[1] == {"right": "tagging.values.read_personal"}
+    assert (await explained("analyst", "old")).member
+    for segment_id in ("ill", "both"):
+        assert (await refused(explained("analyst", segment_id)))[1] == {
+            "right": "tagging.values.read_sensitive"
+        }
+        assert (await explained("admin", segment_id)).member
+    await suite.restart()
+    assert (await refused(explained("analyst", "ill")))[0] == "RIGHT_MISSING"
