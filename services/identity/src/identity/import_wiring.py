@@ -10,6 +10,7 @@ from identity.api.import_servicer import ImportServicer
 from identity.api.parse_import import ImportParser
 from identity.api.parse_records import RecordParser
 from identity.api.plain_columns import ColumnNormaliser
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.encoding import Encoding
 from identity.app.hot_keys import HotKeys
@@ -44,6 +45,7 @@ def wire_imports(
     columns = ColumnNormaliser(normaliser, standards.blocked)
     servicer = ImportServicer(
         transactions,
+        TenantPolicies(transactions, policies),
         ImportParser(standards.policy, columns, standards.attributes, records),
         ImportPersons(policies, standards.attributes, vault, encoding, ingest),
         hot,

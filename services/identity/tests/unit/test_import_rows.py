@@ -1,5 +1,6 @@
 """Rows of an import are read as IngestEvents reads their records."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,9 @@ from identity.api.parse_records import RecordParser
 from identity.api.plain_columns import ColumnNormaliser
 from identity.domain.bulk_rows import ParsedRows
 from identity.domain.normalise import Normaliser, Unusable
-from identity.domain.policy import Form
+from identity.domain.policy import Form, parse_policy
 from identity.domain.record import Arrival
-from identity.standards.load import load_standards
+from identity.standards.load import load_standards, policy_document
 from import_files import CELLS, OPENING, ROWS, TIMES, Row, batch_of, message_of
 from servicekit.errors import BatchTooLarge, InvalidField
 
@@ -74,6 +75,25 @@ def test_columns_are_normalised_as_their_values(cells: list[str | None], form: F
             assert row in found.odd
         else:
             assert (found.values[row], row in found.odd) == (normal.text, False)
+
+
+@given(st.lists(st.sampled_from(["0001", "１２３４", "12345", "", "null", "0000", "x*y"]), min_size=1))
+def test_a_tenants_own_namespace_is_read_as_in_records(values: list[str]) -> None:
+    document = json.loads(policy_document())
+    own = {"name": "vip_no", "grade": "strong", "form": "id", "pattern": "[0-9]{4}", "scope": "source"}
+    policy = parse_policy({**document, "namespaces": [own, *document["namespaces"]]})
+    opening = pb.ImportOpening()
+    opening.CopyFrom(OPENING)
+    opening.identifiers[0].namespace = "vip_no"
+    rows = [Row(f"r{number}", member=value, city="上海") for number, value in enumerate(values)]
+    parser, records = (each.under(policy) for each in parsers())
+    known = parser.opening(opening)
+    found = parser.rows(opening, known, pb.ImportRows(record_batch=batch_of(rows)), NOW_US)
+    arrivals = {row: arrival for row, _, arrival in found.others}
+    arrivals |= {row: Arrival(found.plain.record(known, at), ()) for at, row in enumerate(found.plain.rows)}
+    assert [arrivals[row] for row in range(len(rows))] == records.parse(
+        [message_of(row, opening) for row in rows], NOW_US
+    )
 
 
 def test_what_is_common_is_plain() -> None:

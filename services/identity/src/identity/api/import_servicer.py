@@ -14,6 +14,7 @@ from servicekit.errors import InvalidField
 
 from identity.api import render
 from identity.api.parse_import import ImportParser
+from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
 from identity.app.import_persons import ImportPersons, PreparedRows
@@ -29,12 +30,14 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
     def __init__(
         self,
         transactions: Transactions,
+        policies: TenantPolicies,
         parser: ImportParser,
         imports: ImportPersons,
         hot: HotKeys,
         clock: Clock,
     ) -> None:
         self._transactions = transactions
+        self._policies = policies
         self._parser = parser
         self._imports = imports
         self._hot = hot
@@ -45,8 +48,9 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         self, request_iterator: AsyncIterator[pb.ImportPersonsRequest], context: Context
     ) -> AsyncIterator[pb.ImportPersonsResponse]:
         tenant = current_principal().require_tenant()
+        parser = self._parser.under(await self._policies.of(tenant))
         message = await _opening_of(request_iterator)
-        opening = self._parser.opening(message)
+        opening = parser.opening(message)
         yield render.imported(await self._transactions.write(self._imports.open, tenant, opening))
         working: deque[asyncio.Task[pb.ImportPersonsResponse]] = deque()
         try:
@@ -55,7 +59,7 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
                     raise InvalidField("part", "is not rows: the opening comes once, and first")
                 before = working[-1] if working else None
                 working.append(
-                    asyncio.create_task(self._take(before, tenant, message, opening, request.rows))
+                    asyncio.create_task(self._take(before, tenant, parser, message, opening, request.rows))
                 )
                 if len(working) == MAX_MESSAGES_IN_WORK:
                     yield await working[0]
@@ -76,6 +80,7 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         self,
         before: "asyncio.Task[pb.ImportPersonsResponse] | None",
         tenant: str,
+        parser: ImportParser,
         message: pb.ImportOpening,
         opening: Opening,
         rows: pb.ImportRows,
@@ -84,7 +89,7 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         now_us = int(self._clock.now().timestamp() * 1_000_000)
 
         def prepare() -> PreparedRows:
-            return self._imports.prepare(tenant, opening, self._parser.rows(message, opening, rows, now_us))
+            return self._imports.prepare(tenant, opening, parser.rows(message, opening, rows, now_us))
 
         prepared = await asyncio.get_running_loop().run_in_executor(self._threads, prepare)
         if before is not None:

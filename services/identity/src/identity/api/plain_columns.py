@@ -2,8 +2,9 @@
 so that each answer is the Normaliser's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +13,8 @@ from huaxiang.type.v1 import value_pb2
 from identity.api import record_wire, wire
 from identity.api.values import MAX_TEXT_CHARS, normalise_attribute
 from identity.domain.attributes import AttributeDefinition
-from identity.domain.normalise import BlockedValues, Normaliser, Unusable
-from identity.domain.policy import Form
+from identity.domain.normalise import BlockedValues, Normaliser, NormalValue, Unusable
+from identity.domain.policy import Form, NamespacePolicy, Policy
 
 _MAX_PLAIN_BYTES = 200
 _PLAIN: Mapping[Form, str] = {
@@ -48,10 +49,20 @@ class ColumnNormaliser:
         self._normaliser = normaliser
         self._blocked = blocked
 
+    def under(self, policy: Policy) -> "ColumnNormaliser":
+        """The same under another policy."""
+        return ColumnNormaliser(self._normaliser.under(policy), self._blocked)
+
+    def identifiers(self, declared: NamespacePolicy, cells: pa.StringArray) -> NormalColumn:
+        """A column of identifiers of a namespace."""
+        if declared.shape is None:
+            return self.column(declared.form, cells)
+        return self._each(cells, partial(self._normaliser.value, declared.name))
+
     def column(self, form: Form, cells: pa.StringArray) -> NormalColumn:
         """A column of values of one form."""
         if form not in _PLAIN:
-            return self._each(form, cells)
+            return self._each(cells, partial(self._normaliser.of_form, form))
         plain = _matches(cells, _PLAIN[form], _MAX_PLAIN_BYTES)
         if form is not Form.EMAIL:
             plain = pc.and_not(plain, _matches(cells, _ROUNDED))
@@ -67,25 +78,19 @@ class ColumnNormaliser:
             elif is_plain and low not in listed and not is_pattern(low):
                 values.append(low if form is Form.DEVICE else value)
             else:
-                values.append(self._by_itself(form, value, row, odd))
+                values.append(_taken(self._normaliser.of_form(form, value), row, odd))
         if form is Form.PHONE:
             return NormalColumn(_with_country(values), odd)
         return NormalColumn(values, odd)
 
-    def _each(self, form: Form, cells: pa.StringArray) -> NormalColumn:
+    @staticmethod
+    def _each(cells: pa.StringArray, normal: Callable[[str], NormalValue | Unusable]) -> NormalColumn:
         odd: set[int] = set()
         values = [
-            None if value is None else self._by_itself(form, value, row, odd)
+            None if value is None else _taken(normal(value), row, odd)
             for row, value in enumerate(cells.to_pylist())
         ]
         return NormalColumn(values, odd)
-
-    def _by_itself(self, form: Form, value: str, row: int, odd: set[int]) -> str | None:
-        normal = self._normaliser.of_form(form, value)
-        if isinstance(normal, Unusable) or normal.blocked:
-            odd.add(row)
-            return None
-        return normal.text
 
     def _listed(self, form: Form) -> frozenset[str]:
         """The placeholders that a plain value of the form may be."""
@@ -93,6 +98,13 @@ class ColumnNormaliser:
         if form is Form.PHONE:
             return blocked.values | blocked.phones
         return blocked.values | blocked.emails if form is Form.EMAIL else blocked.values
+
+
+def _taken(normal: NormalValue | Unusable, row: int, odd: set[int]) -> str | None:
+    if isinstance(normal, Unusable) or normal.blocked:
+        odd.add(row)
+        return None
+    return normal.text
 
 
 def record_ids(cells: pa.StringArray) -> NormalColumn:

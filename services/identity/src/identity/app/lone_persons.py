@@ -1,7 +1,7 @@
 """The persons of lone rows, written by column: each row is one person with keys of its own."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, permutations
 from typing import NamedTuple, TypeVar
@@ -112,7 +112,6 @@ class _Work:
     message: LoneMessage
     next_key_id: int
     blocks: IdBlocks
-    new: NewRows = field(default_factory=NewRows)
     consents: list[tuple[RecordKey, Consent]] = field(default_factory=list)
     persons: list[LonePerson] = field(default_factory=list)
 
@@ -148,16 +147,16 @@ class LonePersons:
         work = _Work(message, ids.key_id, ids.blocks)
         plain, opening, policy = message.plain, message.opening, message.policy
         written: list[int] = []
-        for places, rows in _by_places(plain, lone).items():
-            shape = shape_of(places, opening.identifiers, policy)
-            if shape is not None:
-                self._add(work, shape, rows)
-                written += rows
-        stores.bulk_rows.add(work.new)
+        with stores.bulk_rows.adding() as add:
+            for places, rows in _by_places(plain, lone).items():
+                shape = shape_of(places, opening.identifiers, policy)
+                if shape is not None:
+                    self._add(work, shape, rows, add)
+                    written += rows
         stores.consents.add(message.tenant, work.consents)
         return Written(frozenset(written), work.persons, NextIds(work.next_key_id, work.blocks))
 
-    def _add(self, work: _Work, shape: RowShape, rows: Sequence[int]) -> None:
+    def _add(self, work: _Work, shape: RowShape, rows: Sequence[int], add: Callable[[NewRows], None]) -> None:
         """Adds the persons of rows of one shape; the keys of each follow one another."""
         message = work.message
         person_ids, work.blocks = work.blocks.take_many(shape.strong, len(rows))
@@ -165,14 +164,12 @@ class LonePersons:
         first_key_ids = range(work.next_key_id, work.next_key_id + width * len(rows), width)
         work.next_key_id = first_key_ids.stop
         part = _Part(message, shape, rows, person_ids, first_key_ids)
-        new = work.new
-        new.keys += _keys(part)
-        new.sightings += _sightings(part)
-        new.edges += _edges(part)
         anchors = _anchors(part)
-        new.records += _records(part, anchors)
-        new.attribute_values += self._attribute_values(part, anchors)
-        new.contact_points += _contact_points(part, anchors)
+        add(NewRows(keys=list(_keys(part))))
+        add(NewRows(edges=list(_edges(part))))
+        add(NewRows(sightings=_sightings(part), records=_records(part, anchors)))
+        add(NewRows(attribute_values=list(self._attribute_values(part, anchors))))
+        add(NewRows(contact_points=_contact_points(part, anchors)))
         if message.opening.consents:
             source, ids = message.opening.source, message.plain.record_ids
             work.consents += [((source, ids[at]), said) for at in rows for said in _consents(message, at)]

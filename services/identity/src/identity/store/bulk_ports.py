@@ -1,7 +1,8 @@
 """What bulk imports need of a store; the rules of ports.py hold."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 TableRow = tuple[Any, ...]
@@ -18,7 +19,7 @@ class StoredImport(NamedTuple):
     refused: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class NewRows:
     """Rows of tables that hold none of their keys yet, as those tables have them (schema.py). Columns:
 
@@ -31,13 +32,13 @@ class NewRows:
     persons: tenant, person_id, birth_key_id, birth_hash, redirect_person_id, version, lane, entry
     """
 
-    keys: list[TableRow] = field(default_factory=list)
-    edges: list[TableRow] = field(default_factory=list)
-    sightings: list[TableRow] = field(default_factory=list)
-    records: list[TableRow] = field(default_factory=list)
-    attribute_values: list[TableRow] = field(default_factory=list)
-    contact_points: list[TableRow] = field(default_factory=list)
-    persons: list[TableRow] = field(default_factory=list)
+    keys: Iterable[TableRow] = ()
+    edges: Iterable[TableRow] = ()
+    sightings: Iterable[TableRow] = ()
+    records: Iterable[TableRow] = ()
+    attribute_values: Iterable[TableRow] = ()
+    contact_points: Iterable[TableRow] = ()
+    persons: Iterable[TableRow] = ()
 
 
 class Imports(Protocol):
@@ -57,6 +58,11 @@ class BulkRows(Protocol):
 
     def add(self, rows: NewRows) -> None:
         """Adds rows; in order of their keys they are added faster. The caller holds the tenant's lock."""
+        ...
+
+    def adding(self) -> AbstractContextManager[Callable[[NewRows], None]]:
+        """`add` beside the caller: what is handed over is added when the context ends, which raises what adding raised.
+        Within it the caller asks nothing of the store."""
         ...
 
     def known_addresses(self, tenant: str, hashes: Collection[bytes]) -> set[bytes]:

@@ -1,8 +1,11 @@
 """Bulk imports and the rows they add, by the fastest way of each dialect; contracts in bulk_ports.py."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import fields
-from itertools import chain, islice
+from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -12,8 +15,9 @@ from sqlalchemy import Connection
 from identity.store.batches import pack_ids, select_among, signed
 from identity.store.bulk_ports import NewRows, StoredImport, TableRow
 
-ROWS_OF_STATEMENT = 1_000
-"""Rows that one SQLite statement inserts: it costs less than one each, and while it runs other threads do."""
+ROWS_OF_STATEMENT = (2_048, 256, 32)
+"""Rows that one SQLite statement inserts: many cost less than one by one, and while they are inserted other threads
+run. A statement may have 32,766 cells."""
 _COLUMNS = {
     "keys": "tenant, key_id, hash, namespace, scope, sealed, standing, person_id, born_person_id, marks",
     "edges": "tenant, key_id, other_key_id, first_us, last_us, kinds, verified, unbound_us, sources",
@@ -56,18 +60,20 @@ class SqlBulkRows:
         self._connection = connection
 
     def add(self, rows: NewRows) -> None:
+        with self.adding() as add:
+            add(rows)
+
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[NewRows], None]]:
         driver: Any = self._connection.connection.driver_connection
-        write = _copy if self._connection.dialect.name == "postgresql" else _insert
-        for table in fields(rows):
-            listed: list[TableRow] = getattr(rows, table.name)
-            if table.name == "keys":
-                listed = sorted(listed, key=itemgetter(_HASH))  # the index by hash is the largest, and random
-            elif table.name == "records":
-                listed = [(*row[:6], pack_ids(row[6]), *row[7:]) for row in listed]
-            elif table.name == "persons":
-                listed = [(*row[:3], signed(row[3]), *row[4:]) for row in listed]
-            if listed:
-                write(driver, table.name, _COLUMNS[table.name], listed)
+        if self._connection.dialect.name == "postgresql":
+            yield partial(_write, _copy, driver)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="bulk-rows") as beside:
+            working: list[Future[None]] = []
+            yield lambda rows: working.append(beside.submit(_write, _insert, driver, rows))
+            for each in working:
+                each.result()
 
     def known_addresses(self, tenant: str, hashes: Collection[bytes]) -> set[bytes]:
         return {
@@ -83,17 +89,30 @@ class SqlBulkRows:
         }
 
 
+def _write(write: Callable[..., None], driver: Any, rows: NewRows) -> None:
+    for table in fields(rows):
+        listed = list(getattr(rows, table.name))
+        if table.name == "keys":
+            listed.sort(key=itemgetter(_HASH))  # the index by hash is the largest, and random
+        elif table.name == "records":
+            listed = [(*row[:6], pack_ids(row[6]), *row[7:]) for row in listed]
+        elif table.name == "persons":
+            listed = [(*row[:3], signed(row[3]), *row[4:]) for row in listed]
+        if listed:
+            write(driver, table.name, _COLUMNS[table.name], listed)
+
+
 def _insert(driver: Any, table: str, columns: str, rows: list[TableRow]) -> None:
     """By statements of many rows each."""
     one = f"({','.join('?' * len(rows[0]))})"
     head = f"INSERT INTO {table} ({columns}) VALUES "
-    many = head + ",".join([one] * ROWS_OF_STATEMENT)
-    whole = len(rows) - len(rows) % ROWS_OF_STATEMENT
-    following = chain.from_iterable(rows[:whole])
-    cells = len(rows[0]) * ROWS_OF_STATEMENT
-    for _ in range(0, whole, ROWS_OF_STATEMENT):
-        driver.execute(many, tuple(islice(following, cells)))
-    driver.executemany(head + one, rows[whole:])
+    start = 0
+    for size in ROWS_OF_STATEMENT:
+        many = head + ",".join([one] * size)
+        while len(rows) - start >= size:
+            driver.execute(many, tuple(chain.from_iterable(rows[start : start + size])))
+            start += size
+    driver.executemany(head + one, rows[start:])
 
 
 def _copy(driver: Any, table: str, columns: str, rows: list[TableRow]) -> None:
