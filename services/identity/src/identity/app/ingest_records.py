@@ -140,10 +140,13 @@ class IngestRecords:
         erasures = stores.erasures.last(tenant)
         self._hot.follow(tenant, erasures)
         batch = _with_known_anchors(stores, batch)
-        kept = without_erased(
-            stores, tenant, list(zip(batch.arrivals, batch.keyed, strict=True)), self._vault, policy
-        )
-        batch = replace(batch, arrivals=[arrival for arrival, _ in kept], keyed=[keyed for _, keyed in kept])
+        if erasures:
+            kept = without_erased(
+                stores, tenant, list(zip(batch.arrivals, batch.keyed, strict=True)), self._vault, policy
+            )
+            batch = replace(
+                batch, arrivals=[arrival for arrival, _ in kept], keyed=[keyed for _, keyed in kept]
+            )
         admission = _admit(stores, batch)
         fresh = tuple(admission.fresh.values())
         found = find_keys(tenant, fresh, stores.keys, stores.edges, self._hot, counters.next_key_id)

@@ -32,9 +32,7 @@ def without_erased(
     vault: Vault,
     policy: Policy,
 ) -> list[tuple[Arrival, KeyedRecord | None]]:
-    """The batch without what was erased; as it is while nobody was."""
-    if not stores.erasures.last(tenant):
-        return list(batch)
+    """The batch without what was erased. Needless while nobody was."""
     erased = _find(stores, tenant, [keyed for _, keyed in batch if keyed is not None], vault)
     if not erased.hashes and not erased.addresses:
         return list(batch)

@@ -73,9 +73,10 @@ class Groups:
             return Reason.CANNOT_LINK
         if self._seen and self._exceeds_limit(roots):
             return Reason.LIMIT
-        if sum(len(self._members[root]) for root in roots) > self._max_keys:
+        sizes = [len(self._members[root]) for root in roots]
+        if sum(sizes) > self._max_keys:
             return Reason.OVERSIZED
-        largest = max(roots, key=lambda root: len(self._members[root]))
+        largest = roots[sizes.index(max(sizes))]
         for root in roots:
             if root != largest:
                 self._join(root, largest)

@@ -72,18 +72,17 @@ class Linking:
 def is_shared(key: LinkKey, seen_with: Iterable[LinkKey], policy: Policy) -> bool:
     """Whether a key is shared, from the keys it was seen with directly (no repeats; those that the tenant blocks
     count)."""
-    declared = policy.namespaces[key.namespace]
-    if declared.unique:
+    if policy.namespaces[key.namespace].unique:
         return False
+    limits = policy.limits_on[key.namespace]
+    own = (key.namespace, key.scope)
     counts: dict[tuple[str, str], int] = {}
     for other in seen_with:
-        limit = policy.namespaces[other.namespace].limit_for(declared)
-        if limit is None or (other.namespace, other.scope) == (key.namespace, key.scope):
-            continue
         place = (other.namespace, other.scope)
-        counts[place] = counts.get(place, 0) + 1
-        if counts[place] > limit:
-            return True
+        if other.namespace in limits and place != own:
+            counts[place] = counts.get(place, 0) + 1
+            if counts[place] > limits[other.namespace]:
+                return True
     return False
 
 

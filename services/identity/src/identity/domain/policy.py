@@ -130,6 +130,17 @@ class Policy:
         return any(declared.blocked is not None for declared in self.namespaces.values())
 
     @cached_property
+    def limits_on(self) -> Mapping[str, Mapping[str, int]]:
+        """By namespace, how many values of each other one a key of it may be seen with, where that is limited."""
+        namespaces = self.namespaces.values()
+        return {
+            judged.name: {
+                other.name: limit for other in namespaces if (limit := other.limit_for(judged)) is not None
+            }
+            for judged in namespaces
+        }
+
+    @cached_property
     def timed(self) -> frozenset[str]:
         """The namespaces whose linking depends on when a pair was seen, and not only on whether."""
         return frozenset(

@@ -77,20 +77,23 @@ class SqlTenants:
         self._connection = connection
 
     def lock(self, tenant: str, epoch: str) -> Counters:
-        execute(
-            self._connection,
-            "INSERT INTO tenants (tenant, epoch, next_key_id, next_ingest_sequence, "
-            "next_block, next_known, next_anonymous, policy_version) VALUES (?, ?, 1, 1, 0, 0, 0, 0) "
-            "ON CONFLICT (tenant) DO NOTHING",
-            (tenant, epoch),
-        )
         select = (
             "SELECT epoch, policy_version, next_key_id, next_ingest_sequence, next_block, next_known, next_anonymous "
             "FROM tenants WHERE tenant = ?"
         )
         if self._connection.dialect.name == "postgresql":
             select += " FOR UPDATE"
-        stored_epoch, version, key_id, sequence, *blocks = execute(self._connection, select, (tenant,)).one()
+        row = execute(self._connection, select, (tenant,)).one_or_none()
+        if row is None:
+            execute(
+                self._connection,
+                "INSERT INTO tenants (tenant, epoch, next_key_id, next_ingest_sequence, "
+                "next_block, next_known, next_anonymous, policy_version) VALUES (?, ?, 1, 1, 0, 0, 0, 0) "
+                "ON CONFLICT (tenant) DO NOTHING",
+                (tenant, epoch),
+            )
+            row = execute(self._connection, select, (tenant,)).one()
+        stored_epoch, version, key_id, sequence, *blocks = row
         counters = Counters(key_id, sequence, IdBlocks(*blocks), version)
         if stored_epoch == epoch:
             return counters
