@@ -38,6 +38,7 @@ class Config:
     )
     identity_target: str = setting("HUAXIANG_IDENTITY_TARGET", text, default="127.0.0.1:7101")
     segments_target: str = setting("HUAXIANG_SEGMENTS_TARGET", text, default="127.0.0.1:7103")
+    tagging_target: str = setting("HUAXIANG_TAGGING_TARGET", text, default="127.0.0.1:7102")
     clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)
     synchronous: Literal["FULL", "NORMAL"] = setting(
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"

@@ -19,6 +19,7 @@ from huaxiang.activation.v1 import privacy_service_pb2 as own_privacy_service_pb
 from huaxiang.activation.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2, privacy_service_pb2
 from huaxiang.segments.v1 import snapshot_service_pb2
+from huaxiang.tagging.v1 import tag_use_service_pb2
 from servicekit.changelog import Changelog
 from servicekit.client import connect
 from servicekit.clock import Clock, clock_from
@@ -74,6 +75,8 @@ from activation.workers.relay import Relay
 from activation.workers.resolver import Resolver
 from activation.workers.sender import Sender
 from activation.workers.snapshots import SegmentsSnapshots
+from activation.workers.tag_use import LOOK_S as TAG_USE_LOOK_S
+from activation.workers.tag_use import TagUse
 from activation.workers.turns import Turns
 
 SERVICE = "activation"
@@ -85,14 +88,18 @@ Worker = Callable[[], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Channels to the services on the left, with the key of the role service."""
+    """Channels to the services on the left, with the key of the role service. Without one to tagging nobody is told
+    which segments campaigns use."""
 
     identity: grpc.aio.Channel
     segments: grpc.aio.Channel
+    tagging: grpc.aio.Channel | None = None
 
     async def close(self) -> None:
         await self.identity.close()
         await self.segments.close()
+        if self.tagging is not None:
+            await self.tagging.close()
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,9 @@ def wire(
         partial(keep_doing, "erasures", erasures.round, LOOK_S),
         partial(keep_trimmed, database, changelog),
     ]
+    if neighbours.tagging is not None:
+        tag_use = TagUse(database, store, neighbours.segments, neighbours.tagging)
+        workers.append(partial(keep_doing, "tag use", tag_use.round, TAG_USE_LOOK_S))
     workers += [
         partial(keep_doing, f"sender {name}", sender.round)
         for name, sender in zip(accounts, senders, strict=True)
@@ -286,9 +296,11 @@ def _neighbours(config: Config, key: str) -> Neighbours:
         privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     )
     segments = (snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],)
+    tagging = (tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],)
     return Neighbours(
         identity=connect(config.identity_target, key=key, services=identity),
         segments=connect(config.segments_target, key=key, services=segments),
+        tagging=connect(config.tagging_target, key=key, services=tagging),
     )
 
 

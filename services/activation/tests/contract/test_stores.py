@@ -48,6 +48,7 @@ def test_campaigns_are_listed_by_state_account_and_key(do: Do, campaign: Campaig
     assert [each.tenant for each in do(store.sending, "push")] == ["t0", "t1"]
     assert do(store.sending, "sms") == []
     assert do(store.tenants, "push") == ["t0", "t1"]
+    assert do(store.every_tenant) == sorted({each.tenant for each in do(store.in_state, set(State))})
     assert [each.campaign_id for each in do(store.in_state, [State.DRAFT])] == ["c2"]
     assert len(do(store.under_way)) == 2
     do(store.destroy_key, "t1", "c1")

@@ -53,6 +53,10 @@ class CampaignStore(Protocol):
         """Every tenant that has a campaign on the account."""
         ...
 
+    def every_tenant(self, connection: Connection) -> list[str]:
+        """Every tenant that ever had a campaign, in order."""
+        ...
+
     def destroy_key(self, connection: Connection, tenant: str, campaign_id: str) -> None:
         """Makes every request built for the campaign unreadable for good, and drops them."""
         ...

@@ -110,6 +110,10 @@ class SqlCampaignStore:
         )
         return [row[0] for row in rows]
 
+    def every_tenant(self, connection: Connection) -> list[str]:
+        rows = execute(connection, "SELECT DISTINCT tenant FROM campaign ORDER BY tenant", ())
+        return [row[0] for row in rows]
+
     def destroy_key(self, connection: Connection, tenant: str, campaign_id: str) -> None:
         key = (tenant, campaign_id)
         execute(connection, "UPDATE campaign SET sealed_key = NULL WHERE tenant = ? AND campaign_id = ?", key)
