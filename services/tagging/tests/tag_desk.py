@@ -13,6 +13,7 @@ from huaxiang.tagging.v1 import (
     category_service_pb2_grpc,
     draft_service_pb2,
     draft_service_pb2_grpc,
+    feature_service_pb2_grpc,
     naming_rule_service_pb2_grpc,
     tag_life_service_pb2,
     tag_life_service_pb2_grpc,
@@ -51,6 +52,7 @@ class Desk:
         self.versions = tag_version_service_pb2_grpc.TagVersionServiceStub(channel)
         self.uses = tag_use_service_pb2_grpc.TagUseServiceStub(channel)
         self.categories = category_service_pb2_grpc.CategoryServiceStub(channel)
+        self.features = feature_service_pb2_grpc.FeatureServiceStub(channel)
         self.naming = naming_rule_service_pb2_grpc.NamingRuleServiceStub(channel)
 
     async def ask(self, **wish: Any) -> Any:

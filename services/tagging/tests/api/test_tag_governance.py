@@ -8,6 +8,7 @@ import pytest
 from huaxiang.tagging.v1 import (
     category_service_pb2,
     draft_service_pb2,
+    feature_service_pb2,
     naming_rule_service_pb2,
     tag_life_service_pb2,
     tag_pb2,
@@ -394,3 +395,19 @@ async def test_a_sensitive_tag_names_its_purpose(office: Office, purpose: str) -
     put.definition.purpose = "health"
     life = (await office.analyst.drafts.PutDraft(put)).life
     assert life.draft.definition.purpose == "health"
+
+
+async def test_a_form_over_a_sensitive_tag_is_for_those_who_may_read_it(office: Office) -> None:
+    await office.admin.apply(ORDERS.replace("name: x", "name: x, grade: sensitive, purpose: health"))
+
+    async def evaluate(desk: Desk) -> None:
+        request = feature_service_pb2.EvaluateFeatureRequest(form="orders * 2")
+        async for _ in desk.features.EvaluateFeature(request):
+            pass
+
+    assert await refused(evaluate(office.analyst)) == (
+        "PERMISSION_DENIED",
+        "RIGHT_MISSING",
+        {"right": "tagging.values.read_sensitive"},
+    )
+    await evaluate(office.admin)

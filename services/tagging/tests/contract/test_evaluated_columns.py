@@ -7,6 +7,7 @@ from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from tagging.app.apply_changes import ApplyChanges
 from tagging.app.features import EvaluateFeature
+from tagging.domain.definition import Grade
 from tagging.domain.facts import Fact
 
 SEARCHES = "COUNT(search)"
@@ -47,7 +48,7 @@ def progress(position):
 
 
 def counts(evaluate, form):
-    coded = evaluate("t1", form, None).coded
+    coded = evaluate("t1", form, None, Grade).coded
     return dict(zip(coded.persons.tolist(), coded.codes.tolist(), strict=True))
 
 
@@ -86,7 +87,7 @@ def test_the_present_is_not_before_the_facts_that_are_read(world, tell, evaluate
         return read_now(*args)
 
     read_now, world.database.read_now = world.database.read_now, told_while_it_waited
-    found = evaluate("t1", SEARCHES, None)
+    found = evaluate("t1", SEARCHES, None, Grade)
     assert found.as_of == world.clock.now()
     assert found.coded.codes.tolist() == [10_000]
     assert counts(evaluate, SEARCHES) == {1: 10_000}

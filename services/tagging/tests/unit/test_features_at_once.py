@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from huaxiang.tagging.v1 import feature_service_pb2 as pb
 from servicekit.clock import ManualClock
+from servicekit.principal import Principal
 from servicekit.revision import Revision
 from tagging.api.feature_servicer import COMPUTED_AT_ONCE, FeatureServicer
 from tagging.app.features import Evaluated
@@ -36,7 +37,7 @@ class Slow:
 
 
 async def test_few_columns_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    principal = SimpleNamespace(require_tenant=lambda: "t1")
+    principal = Principal("t1", "app", frozenset({"app"}))
     monkeypatch.setattr("tagging.api.feature_servicer.current_principal", lambda: principal)
     slow, unused = Slow(), None
 

@@ -17,6 +17,7 @@ from tagging.api.parse_tags import (
     MAX_FORM_CHARACTERS,
     MAX_FORMS,
     named,
+    readable_grades,
 )
 from tagging.api.render_tags import feature_message
 from tagging.app.features import EvaluateFeature, SetRequiredFeatures
@@ -64,7 +65,8 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
     async def EvaluateFeature(
         self, request: pb.EvaluateFeatureRequest, context: Context
     ) -> AsyncIterator[pb.EvaluateFeatureResponse]:
-        tenant = current_principal().require_tenant()
+        principal = current_principal()
+        tenant = principal.require_tenant()
         named("form", request.form, MAX_FORM_CHARACTERS)
         now = self._clock.now()
         if problem := time_problem(request.as_of):
@@ -74,7 +76,9 @@ class FeatureServicer(feature_service_pb2_grpc.FeatureServiceServicer):
             raise InvalidField("as_of", "lies in the future")
         await self._facts.ensure(request.consistency)
         async with self._computing:
-            found = await asyncio.to_thread(self._evaluate, tenant, request.form, as_of)
+            found = await asyncio.to_thread(
+                self._evaluate, tenant, request.form, as_of, readable_grades(principal)
+            )
         first = pb.EvaluateFeatureResponse(
             as_of=timestamp_of(found.as_of), revision=found.revision.to_proto()
         )

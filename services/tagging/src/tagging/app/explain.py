@@ -86,7 +86,7 @@ class Explain:
         if tag_id not in plan.recipes or tag_id not in plan.tags:
             raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, plan.tags))
         recipe = plan.recipes[tag_id]
-        _require_grades(plan, {tag_id, *recipe.tags}, grades)
+        require_grades(plan, {tag_id, *recipe.tags}, grades)
         answers, revision = self._values.batch(connection, tenant, [person_id], [tag_id], grades)
         person = self._living(connection, tenant, person_id)
         facts = self._person_facts(connection, tenant, person, recipe.tags, recipe.events)
@@ -112,7 +112,7 @@ class Explain:
             checked = checked_rule(text, plan.schema)
         except RuleInvalid as error:
             raise RuleRefused(error.problems) from error
-        _require_grades(plan, checked.mentions.tags, grades)
+        require_grades(plan, checked.mentions.tags, grades)
         person = self._living(connection, tenant, person_id)
         facts = self._person_facts(connection, tenant, person, checked.mentions.tags, checked.mentions.events)
         tables = (
@@ -205,7 +205,8 @@ def _told(recipe: Recipe, name: str) -> str:
     return f"{name}: {print_grouped(question) if isinstance(question, Grouped) else print_form(question)}"
 
 
-def _require_grades(plan: ColumnPlan, tag_ids: Collection[str], grades: Collection[Grade]) -> None:
+def require_grades(plan: ColumnPlan, tag_ids: Collection[str], grades: Collection[Grade]) -> None:
+    """Raises RightMissing of the first tag that may not be read."""
     for tag_id in sorted(tag_ids):
         grade = plan.tags[tag_id].definition.grade
         if grade not in grades:

@@ -18,9 +18,11 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
+from tagging.app.explain import require_grades
 from tagging.app.publish import ComputeEverybody
 from tagging.domain.columns import Coded, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
+from tagging.domain.definition import Grade
 from tagging.domain.moment import Moment
 from tagging.domain.recipe import Recipe
 from tagging.domain.run_failures import Failure
@@ -230,11 +232,14 @@ class EvaluateFeature:
         self._kept: OrderedDict[tuple[str, str, object, object], tuple[Coded, dict[str, int]]] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(self, tenant: str, form: str, as_of: datetime | None) -> Evaluated:
+    def __call__(
+        self, tenant: str, form: str, as_of: datetime | None, grades: Collection[Grade]
+    ) -> Evaluated:
         """None is the present, when only forms that age differ from one moment to the next; it is not before the
-        facts that are read. Blocks. Raises RuleInvalid."""
+        facts that are read. `grades`: those that the caller may read. Blocks. Raises RuleInvalid, RightMissing."""
         plan, revision, watermark = self._database.read_now(self._read, tenant)
         recipe, text = _recipe(form, "form", plan.schema)
+        require_grades(plan, recipe.tags, grades)
         moment = self._clock.now() if as_of is None else as_of
         key = (tenant, text, _kept_for(recipe, moment) if as_of is None else as_of, (revision, watermark))
         with self._lock:
