@@ -39,11 +39,14 @@ from tagging.store.ports import FactStores
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
+from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_progress import SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
+from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
 from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
@@ -87,14 +90,18 @@ class World:
             SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(self.changelog), ContractFactEntries()
         )
         self.files = BlockFiles(self.folder / "values", lambda: next(self._ids), synced=False)
+        values = SqlTagValues(self.files, lambda: 0)
         self.tags = TagStores(
             SqlTagCatalogue(),
             SqlCutStore(),
-            SqlTagValues(self.files, lambda: 0),
+            values,
             SqlComputations(),
             SqlRuns(),
             SqlFeatures(),
             SqlDuePersons(),
+            SqlStatedValues(),
+            SqlValueHistory(values),
+            SqlSeenSchedules(),
             ContractTagEntries(),
         )
         self.columns = ColumnsInForce(self.dictionary, self.tags)

@@ -25,6 +25,7 @@ NAMED_RIGHTS = frozenset(
         "tagging.tag_uses.write",
         "tagging.tags.write",
         "tagging.values.read_sensitive",
+        "tagging.values.write_sensitive",
     }
 )
 """No pattern of a service's rights carries these: a role names them, or may do all."""

@@ -271,6 +271,31 @@ class TemplateQuota(Exhausted):
         super().__init__(f"there are {limit} portrait templates already: delete one first", limit=limit)
 
 
+class TagNotStated(StateConflict):
+    """Values of the tag are computed, nobody states them."""
+
+    domain = DOMAIN
+    reason = "TAG_NOT_STATED"
+
+    def __init__(self, tag_id: str, kind: str) -> None:
+        super().__init__(
+            f"values of tag '{tag_id}' are computed ({kind}): only imported and manual tags take values",
+            tag_id=tag_id,
+            kind=kind,
+        )
+
+
+class VersionsNotKept(StateConflict):
+    """Versions of the tag's values do not reach back so far; `kept_since` is "" when none are kept."""
+
+    domain = DOMAIN
+    reason = "VERSIONS_NOT_KEPT"
+
+    def __init__(self, tag_id: str, kept_since: str) -> None:
+        reach = f"reach back to {kept_since}" if kept_since else "are not kept: give the tag keep_days"
+        super().__init__(f"versions of tag '{tag_id}' {reach}", tag_id=tag_id, kept_since=kept_since)
+
+
 def nearest(name: str, candidates: Collection[str]) -> str:
     """The nearest candidate, "" when none is near."""
     found = get_close_matches(name, candidates, n=1)

@@ -63,6 +63,7 @@ from tagging.app.export_person_data import ExportPersonData
 from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ForgetPersons
+from tagging.app.forget_values import ForgetValues
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody
 from tagging.app.put_reference_rows import PutReferenceRows
@@ -86,21 +87,24 @@ from tagging.store.ports import FactStores
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
+from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
+from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
 from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import TagStores
+from tagging.value_wiring import wire_values
 from tagging.workers.acknowledge import Acknowledge
 from tagging.workers.computations import ComputationWorker
 from tagging.workers.forgetting import ForgettingWorker
 from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
 from tagging.workers.lake_flush import LakeFlushing
-from tagging.workers.value_upkeep import ValueUpkeep
 
 SERVICE = "tagging"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -153,17 +157,21 @@ def open_store(database: Database, folder: Path, clock: Clock) -> Store:
     facts = FactStores(
         SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(changelog), ContractFactEntries()
     )
+    values = SqlTagValues(
+        BlockFiles(folder / "values", lambda: uuid.uuid4().hex),
+        lambda: int(clock.machine_now().timestamp() * 1000),
+    )
     tags = TagStores(
         SqlTagCatalogue(),
         SqlCutStore(),
-        SqlTagValues(
-            BlockFiles(folder / "values", lambda: uuid.uuid4().hex),
-            lambda: int(clock.machine_now().timestamp() * 1000),
-        ),
+        values,
         SqlComputations(),
         SqlRuns(),
         SqlFeatures(),
         SqlDuePersons(),
+        SqlStatedValues(),
+        SqlValueHistory(values),
+        SqlSeenSchedules(),
         ContractTagEntries(),
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
@@ -248,6 +256,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             LakeForgetting(store.lake.root),
             flush_lake,
             readers_s=config.lake_readers_s,
+            beside=ForgetValues(facts, store.tags),
         ),
         store.clock,
         rewrite_after_s=config.erase_files_after_s,
@@ -348,9 +357,9 @@ def wire_tags(store: Store, attributes: PersonAttributes, hot_copies: str = IN_M
     )
     governing, govern = wire_governance(database, store.governance)
     database.read_now(tags.values.sweep)
-    upkeep = ValueUpkeep(database, facts.tenants, tags.values, clock)
-    workers = (computing.worker.run, upkeep.run, *govern, *portraits.workers)
-    return Part((*services, *governing), workers, on_stop=(portraits.close,))
+    values, keep_values = wire_values(database, changelog, (facts, tags), columns, store.recompute, clock)
+    workers = (computing.worker.run, *keep_values, *govern, *portraits.workers)
+    return Part((*services, values, *governing), workers, on_stop=(portraits.close,))
 
 
 def identity_channel(target: str, key: str) -> grpc.aio.Channel:

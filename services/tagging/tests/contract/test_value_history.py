@@ -15,7 +15,7 @@ from servicekit.database import Database
 from tagging.domain.columns import Shape, Vector
 from tagging.domain.history import Keeping
 from tagging.store.block_files import BlockFiles
-from tagging.store.sql_history import HistoryRecorder, SqlValueHistory
+from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_values import SqlTagValues
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -35,7 +35,7 @@ class Histories:
         self.database = database
         ids = itertools.count()
         self.values = SqlTagValues(BlockFiles(folder, lambda: f"id{next(ids)}", synced=False), lambda: 0)
-        self.history = SqlValueHistory(self.values, HistoryRecorder())
+        self.history = SqlValueHistory(self.values)
         self.database.write_now(self.values.declare, "t1", "city", TEXT)
 
     def keep(self, keep_days: int, now: dt.datetime = NOW) -> None:

@@ -16,6 +16,7 @@ from tagging.app.read_values import ReadValue
 from tagging.catalogue.messages import BASES, to_message, value_message
 from tagging.domain.document import KINDS
 from tagging.domain.events import Event
+from tagging.domain.kinds.told import ImportedKind, ManualKind
 from tagging.domain.persons import PersonState
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
 from tagging.domain.schedule import Cause
@@ -79,7 +80,11 @@ def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
         message.confidence = _confidence(read)
         if isinstance(read.stored.value, WeightedTexts):
             message.weights.extend(read.stored.value.weights)
-    message.source = tag_pb2.TAG_VALUE_SOURCE_RUN if read.stored.from_run else tag_pb2.TAG_VALUE_SOURCE_STREAM
+    message.source = _source(read, from_run=read.stored.from_run)
+    if read.statement is not None and read.stored.value is not None:
+        message.stated_by = read.statement.source
+        if read.statement.expires_at is not None:
+            message.expire_time.CopyFrom(timestamp_of(read.statement.expires_at))
     message.as_of.CopyFrom(timestamp_of(read.stored.as_of))
     if read.entry_time is not None:
         message.entry_time.CopyFrom(timestamp_of(read.entry_time))
@@ -91,7 +96,18 @@ def _confidence(read: ReadValue) -> int:
     stated = read.tag.definition.confidence
     value = read.stored.value if read.stored else None
     of_value = value.confidence if isinstance(value, WeightedTexts) else CERTAIN
+    if read.statement is not None:
+        of_value = read.statement.confidence
     return divide_half_even(stated * of_value, CERTAIN)
+
+
+def _source(read: ReadValue, *, from_run: bool) -> "tag_pb2.TagValueSource.ValueType":
+    match read.tag.definition.kind:
+        case ImportedKind():
+            return tag_pb2.TAG_VALUE_SOURCE_IMPORTED
+        case ManualKind():
+            return tag_pb2.TAG_VALUE_SOURCE_MANUAL
+    return tag_pb2.TAG_VALUE_SOURCE_RUN if from_run else tag_pb2.TAG_VALUE_SOURCE_STREAM
 
 
 def run_message(run: Run, token: str) -> run_service_pb2.Run:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from rules.check import Population
 from rules.errors import NumberOverflow
+from rules.evaluate.meaning import Value
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
 from rules.values import Kind
@@ -22,17 +23,20 @@ from servicekit.logging import logger
 from sqlalchemy import Connection
 from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.evaluate_persons import attribute_value
+from tagging.app.evaluate_persons import attribute_value, told_value
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind
 from tagging.domain.groups import Groups
+from tagging.domain.kinds.families import TOLD
 from tagging.domain.kinds.kind import Answer, Question, vector
+from tagging.domain.kinds.told import TOLD as TOLD_ANSWER
 from tagging.domain.moment import Moment
 from tagging.domain.persons import Person
 from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.run_failures import OVERFLOW, UNEXPECTED, ColumnFailed, Failure
+from tagging.domain.stated import Statement
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores, LakeRelations
 from tagging.store.tag_ports import TagStores
@@ -78,6 +82,7 @@ class Snapshot:
         self._engine = DuckDb(duck)
         self._attributes = attributes
         self._stored: dict[str, Vector] = {}
+        self._stated: dict[str, Mapping[int, Statement]] = {}
         self._rows: dict[str, int] = {}
         self.rows_read = 0
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
@@ -121,6 +126,8 @@ class Snapshot:
         own = answers
         if isinstance(recipe.kind, AttributeKind):
             own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
+        if isinstance(recipe.kind, TOLD):
+            own = {TOLD_ANSWER: self._told(recipe, moment)}
         if recipe.asks_for_latest:
             own = {**own, SEEN: self._latest(recipe, moment)}
         frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
@@ -159,6 +166,19 @@ class Snapshot:
         data = np.zeros(len(self.persons), values.data.dtype)
         data[places[here]] = values.data[here]
         self._stored[column] = Vector(known, data)
+
+    def tell(self, column: str, statements: Mapping[int, Statement]) -> None:
+        """What is stated of persons, of a column that holds it."""
+        self._stated[column] = statements
+
+    def _told(self, recipe: Recipe, moment: Moment) -> Vector:
+        stated = self._stated.get(recipe.column, {})
+        values: list[Value | None] = [None] * len(self.persons)
+        places = {person: place for place, person in enumerate(self.persons.tolist())} if stated else {}
+        for person, statement in stated.items():
+            if person in places:
+                values[places[person]] = told_value(statement, recipe.shape, moment.as_of)
+        return Vector.of(values, recipe.shape)
 
     def register(self, tag: str, shape: Shape, persons: Ints, values: Vector) -> None:
         """Makes a tag's values readable for rules."""
@@ -308,6 +328,10 @@ class Everybody:
         for name in sorted(each.column for each in recipes if each.keeps):
             if name in self._tags.values.columns(connection, tenant):
                 snapshot.keep(name, *self._tags.values.open_column(connection, tenant, name))
+        for recipe in recipes:
+            if isinstance(recipe.kind, TOLD):
+                found = self._tags.stated.of_everybody(connection, tenant, recipe.column)
+                snapshot.tell(recipe.column, found)
         inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
         for name in sorted(inputs):
             self._register_stored(connection, tenant, snapshot, name)

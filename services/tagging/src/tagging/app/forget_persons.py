@@ -4,7 +4,7 @@ lake's files when it is time to write them anew.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from servicekit.database import Database
@@ -39,13 +39,16 @@ class ForgetPersons:
         flush_lake: FlushLake,
         *,
         readers_s: float = READERS_S,
+        beside: Callable[[Connection, str], object] | None = None,
     ) -> None:
+        """`beside`: removes what else is kept of a tenant's erased persons."""
         self._database = database
         self._facts = facts
         self._manifest = manifest
         self._forgetting = forgetting
         self._flush_lake = flush_lake
         self._readers_s = readers_s
+        self._beside = beside
 
     async def masked(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
         """Those whom this service has masked already, having come as far as identity told of them."""
@@ -93,6 +96,8 @@ class ForgetPersons:
 
     def _rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         self._facts.tenants.lock(connection, tenant)
+        if self._beside is not None:
+            self._beside(connection, tenant)
         return self._forgetting.rows(connection, tenant, key_ids)
 
 

@@ -168,10 +168,14 @@ class PutInForce:
                     self._tags.catalogue.delete(connection, tenant, [each.tag_id])
                     self._tags.values.drop(connection, tenant, each.tag_id)
                     self._tags.cuts.drop(connection, tenant, each.tag_id)
+                    self._tags.schedules.drop(connection, tenant, [each.tag_id])
                 case _:
                     self._tags.catalogue.put(connection, tenant, [each.tag])
                     shape: Shape = checked.recipes[each.tag_id].shape
                     self._tags.values.declare(connection, tenant, each.tag_id, shape)
+                    self._tags.history.keep(
+                        connection, tenant, each.tag_id, each.tag.definition.keep_days, self._clock.now()
+                    )
                     subject = moves[each.tag_id].entry.subject
                     reviewer = (reviewers or {}).get(each.tag_id, "")
                     self._governance.versions.put(connection, tenant, _version(each.tag, subject, reviewer))

@@ -133,6 +133,11 @@ def from_document(document: Mapping[str, Any]) -> TagDefinition:
     return _Reader(tag_id).definition(document)
 
 
+def kind_name(kind: TagKind) -> str:
+    """The field that a kind stands in: statistic, rfm, imported ..."""
+    return _kind_document(kind)[0]
+
+
 def flatten(document: Document) -> dict[str, str]:
     """The document as field path -> text: `rfm.recency.expression`, `layered_rule.layers[0].when`."""
     found: dict[str, str] = {}

@@ -101,9 +101,8 @@ class Difference:
         """Who has another value."""
         return len(self.old.persons) - self.entered - self.left
 
-    def of(self, persons: Ints) -> "Difference":
-        """Of those alone who are among these, ascending."""
-        chosen = np.isin(self.old.persons, persons, assume_unique=True)
+    def where(self, chosen: Bools) -> "Difference":
+        """Of those alone where it is true."""
         return Difference(self.old.take(chosen), self.new.take(chosen))
 
 

@@ -148,6 +148,10 @@ class KeyMap(Protocol):
         """The living who object to profiling, ascending."""
         ...
 
+    def erased(self, connection: Connection, tenant: str) -> list[int]:
+        """The ids of the erased, and those that stood for them; ascending."""
+        ...
+
     def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
         """Up to `limit` person ids above `after`, redirected and erased ones included, ascending."""
         ...

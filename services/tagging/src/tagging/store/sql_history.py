@@ -69,9 +69,9 @@ class HistoryRecorder:
 class SqlValueHistory:
     """ValueHistory beside the values that it is of."""
 
-    def __init__(self, values: TagValues, recorder: HistoryRecorder) -> None:
+    def __init__(self, values: TagValues) -> None:
         self._values = values
-        self._recorder = recorder
+        self._recorder = HistoryRecorder()
 
     def keep(
         self, connection: Connection, tenant: str, column: str, keep_days: int, now: dt.datetime
@@ -118,14 +118,20 @@ class SqlValueHistory:
         return found
 
     def differences(
-        self, connection: Connection, tenant: str, column: str, start: dt.datetime, end: dt.datetime
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        start: dt.datetime,
+        end: dt.datetime,
+        after: int = 0,
     ) -> Iterator[Difference]:
         start_us, end_us = microseconds(start), microseconds(end)
         rows = execute(
             connection,
             "SELECT DISTINCT block FROM value_history "
-            "WHERE tenant = ? AND column_name = ? AND last_us > ? AND first_us <= ? ORDER BY block",
-            (tenant, column, start_us, end_us),
+            "WHERE tenant = ? AND column_name = ? AND block >= ? AND last_us > ? AND first_us <= ? ORDER BY block",
+            (tenant, column, block_of(after), start_us, end_us),
         ).all()
         for (block,) in rows:
             recorded = self._recorded(connection, tenant, column, block, start_us)

@@ -133,6 +133,17 @@ class SqlKeyMap:
         found = (person.person_id for person in map(_person, rows) if person.objects)
         return np.sort(np.fromiter(found, dtype=np.int64))
 
+    def erased(self, connection: Connection, tenant: str) -> list[int]:
+        rows = execute(
+            connection,
+            "SELECT person_id FROM person WHERE tenant = ? AND state = ? UNION "
+            "SELECT r.person_id FROM person r JOIN person e ON e.tenant = r.tenant "
+            "AND e.person_id = r.redirect_person_id "
+            "WHERE r.tenant = ? AND r.redirect_person_id > 0 AND e.state = ? ORDER BY 1",
+            (tenant, int(PersonState.ERASED), tenant, int(PersonState.ERASED)),
+        )
+        return [row[0] for row in rows]
+
     def universe(self, connection: Connection, tenant: str, after: int, limit: int) -> list[Person]:
         rows = execute(
             connection,

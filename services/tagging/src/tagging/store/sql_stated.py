@@ -45,6 +45,12 @@ class SqlStatedValues:
     def of_persons(
         self, connection: Connection, tenant: str, tag_ids: Collection[str], person_ids: Collection[int]
     ) -> dict[str, dict[int, Statement]]:
+        found = self.each_of_persons(connection, tenant, tag_ids, person_ids)
+        return {tag_id: _folded(by_person) for tag_id, by_person in found.items()}
+
+    def each_of_persons(
+        self, connection: Connection, tenant: str, tag_ids: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, list[Statement]]]:
         stands_for = {person: person for person in person_ids}
         for piece, marks in pieces(person_ids) if tag_ids else ():
             rows = execute(
@@ -57,7 +63,7 @@ class SqlStatedValues:
         found: dict[str, dict[int, list[Statement]]] = {each: {} for each in tag_ids}
         for tag_id, each in self._of_ids(connection, tenant, tag_ids, stands_for):
             found[tag_id].setdefault(stands_for[each.person_id], []).append(each)
-        return {tag_id: _folded(by_person) for tag_id, by_person in found.items()}
+        return found
 
     def of_everybody(self, connection: Connection, tenant: str, tag_id: str) -> dict[int, Statement]:
         rows = execute(

@@ -19,6 +19,7 @@ from tagging.domain.cuts import Cuts
 from tagging.domain.plan import Tag
 from tagging.domain.run_failures import Failure
 from tagging.domain.schedule import Cause
+from tagging.store.value_ports import SeenSchedules, StatedValues, ValueHistory
 
 # ----------------------------------------------------------------------------------------------- catalogue
 
@@ -407,4 +408,7 @@ class TagStores:
     runs: Runs
     features: Features
     due: DuePersons
+    stated: StatedValues
+    history: ValueHistory
+    schedules: SeenSchedules
     entries: TagEntries

@@ -34,6 +34,12 @@ class StatedValues(Protocol):
         """tag -> living person -> the statement that holds, lapsed or not; an entry for every tag asked for."""
         ...
 
+    def each_of_persons(
+        self, connection: Connection, tenant: str, tag_ids: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, list[Statement]]]:
+        """tag -> living person -> what is kept at every id that stands for it; an entry for every tag asked for."""
+        ...
+
     def of_everybody(self, connection: Connection, tenant: str, tag_id: str) -> dict[int, Statement]:
         """Living person -> the statement that holds, lapsed or not."""
         ...
@@ -85,9 +91,16 @@ class ValueHistory(Protocol):
         ...
 
     def differences(
-        self, connection: Connection, tenant: str, column: str, start: dt.datetime, end: dt.datetime
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        start: dt.datetime,
+        end: dt.datetime,
+        after: int = 0,
     ) -> Iterator[Difference]:
-        """Between two moments, block by block, ascending; blocks without any are left out."""
+        """Between two moments, block by block, ascending, from the block of the person `after`; blocks without any are
+        left out."""
         ...
 
     def decoded(

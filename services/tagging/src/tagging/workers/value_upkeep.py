@@ -1,4 +1,5 @@
-"""Folds deltas of values into blocks, and removes files that nothing names any more."""
+"""Folds deltas of values into blocks and small records of their versions into large ones; removes files that nothing
+names any more, and versions that are out of reach."""
 
 import asyncio
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from tagging.domain.columns import microseconds
 from tagging.store.ports import Tenants
 from tagging.store.tag_ports import TagValues
+from tagging.store.value_ports import ValueHistory
 
 INTERVAL_S = 10.0
 FOLDED_ROWS = 2_000
@@ -20,10 +22,13 @@ KEEP_FILES_MS = 10 * 60 * 1_000
 class ValueUpkeep:
     """Runs until cancelled."""
 
-    def __init__(self, database: Database, tenants: Tenants, values: TagValues, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, tenants: Tenants, values: TagValues, history: ValueHistory, clock: Clock
+    ) -> None:
         self._database = database
         self._tenants = tenants
         self._values = values
+        self._history = history
         self._clock = clock
 
     async def run(self) -> None:
@@ -40,7 +45,9 @@ class ValueUpkeep:
         before = microseconds(self._clock.machine_now()) // 1_000 - KEEP_FILES_MS
         files = await self._database.write(self._values.retire, before)
         await asyncio.to_thread(self._values.remove, files)
+        await self._database.write(self._history.trim, self._clock.now())
 
     def _fold(self, connection: Connection, tenant: str) -> None:
         self._tenants.lock(connection, tenant)
         self._values.fold(connection, tenant, FOLDED_ROWS)
+        self._history.fold(connection, tenant)
