@@ -41,17 +41,24 @@ events = st.one_of(
     ),
     st.tuples(st.sampled_from(["search", "page_view", "message_clicked"]), st.just({})),
 )
-steps = st.one_of(
-    st.tuples(st.just("event"), st.sampled_from(KEYS), events, times),
-    st.tuples(st.just("again"), st.integers(0, 30)),
-    st.tuples(st.just("persons"), st.lists(st.sampled_from(PERSONS), min_size=len(KEYS), max_size=len(KEYS))),
-    st.tuples(
-        st.just("attributes"),
-        st.sampled_from(PERSONS),
-        st.sampled_from(["male", "female", "unsaid"]),
-        st.booleans(),
-    ),
+keys = st.sampled_from(KEYS)
+single = st.tuples(st.just("events"), keys, st.lists(st.tuples(events, times), min_size=1, max_size=1))
+again = st.tuples(st.just("again"), st.integers(0, 30))
+owners = st.tuples(
+    st.just("persons"), st.lists(st.sampled_from(PERSONS), min_size=len(KEYS), max_size=len(KEYS))
 )
+attributes = st.tuples(
+    st.just("attributes"),
+    st.sampled_from(PERSONS),
+    st.sampled_from(["male", "female", "unsaid"]),
+    st.booleans(),
+)
+steps = st.one_of(single, again, owners, attributes)
+bursts = st.tuples(
+    st.just("events"), st.sampled_from(KEYS[:3]), st.lists(st.tuples(events, times), min_size=3, max_size=8)
+)
+busy_steps = st.one_of(bursts, bursts, bursts, again, owners, attributes)
+"""Many events of few keys: several groups per person, on several days."""
 
 
 class History:
@@ -87,10 +94,13 @@ class History:
 
     def play(self, step):
         match step:
-            case ("event", key, (kind, properties), back):
-                time = self.world.clock.now() - back
-                self.events.append(self.world.event(key, kind, time, **properties))
-                self.world.store(self.events[-1])
+            case ("events", key, said):
+                now = self.world.clock.now()
+                told = [
+                    self.world.event(key, kind, now - back, **properties) for (kind, properties), back in said
+                ]
+                self.events += told
+                self.world.store(*told)
             case ("again", index) if self.events:
                 self.world.store(self.events[index % len(self.events)])
             case ("persons", owners):

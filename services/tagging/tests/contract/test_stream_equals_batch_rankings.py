@@ -1,7 +1,7 @@
 """Whatever happens in whatever order, runs give what the stream gave: top values, preferences, scenes, and what rests
 on them."""
 
-from histories import check_stream_is_batch, kept_statements, steps
+from histories import busy_steps, check_stream_is_batch, kept_statements
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tagging.catalogue.files import parse_definitions
@@ -43,7 +43,7 @@ DEFINITIONS = parse_definitions(
 )
 
 
-@given(before=st.lists(steps, max_size=8), after=st.lists(steps, max_size=12))
+@given(before=st.lists(busy_steps, max_size=5), after=st.lists(busy_steps, max_size=7))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_stream_values_are_run_values(small_world, monkeypatch, before, after):
     kept_statements(monkeypatch)

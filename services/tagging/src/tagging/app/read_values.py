@@ -11,14 +11,14 @@ from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.domain.aipl_entry import aipl_entry_times
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.definition import Grade, LifecycleKind
 from tagging.domain.events import Event
-from tagging.domain.kinds.families import TOLD
+from tagging.domain.kinds.aipl import AiplKind
 from tagging.domain.persons import Person
 from tagging.domain.plan import Tag
 from tagging.domain.stage_entry import Happenings, entry_times
-from tagging.domain.stated import Statement
 from tagging.domain.tenants import TenantSettings
 from tagging.errors import PersonUnknown, nearest
 from tagging.store.ports import FactStores
@@ -31,14 +31,12 @@ BEFORE_ALL = -(2**62)
 
 @dataclass(frozen=True, slots=True)
 class ReadValue:
-    """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it.
-    `statement`: what the value was told by, of a tag whose values are."""
+    """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it."""
 
     tag: Tag
     stored: StoredValue | None
     entry_time: dt.datetime | None = None
     withheld: bool = False
-    statement: Statement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,6 @@ class ReadValues:
         readable = [each for each in tags if each.definition.grade in grades]
         stored = self._tags.values.get(connection, tenant, [each.tag_id for each in readable], person_ids)
         entered = self._entry_times(connection, tenant, person_ids, readable, stored)
-        told = [each.tag_id for each in readable if isinstance(each.definition.kind, TOLD)]
-        stated = self._tags.stated.of_persons(connection, tenant, told, person_ids)
         found: dict[int, list[ReadValue]] = {}
         for person in person_ids:
             values = []
@@ -138,9 +134,7 @@ class ReadValues:
                     values.append(ReadValue(tag, None, withheld=True))
                     continue
                 value = stored.get(tag.tag_id, {}).get(person)
-                entry = entered.get((tag.tag_id, person))
-                statement = stated.get(tag.tag_id, {}).get(person)
-                values.append(ReadValue(tag, value, entry, statement=statement))
+                values.append(ReadValue(tag, value, entered.get((tag.tag_id, person))))
             found[person] = values
         return found
 
@@ -153,7 +147,7 @@ class ReadValues:
         stored: dict[str, dict[int, StoredValue]],
     ) -> dict[tuple[str, int], dt.datetime | None]:
         """Of stages: a function of the person's events and the value's moment."""
-        staged = [each for each in tags if isinstance(each.definition.kind, LifecycleKind)]
+        staged = [each for each in tags if isinstance(each.definition.kind, LifecycleKind | AiplKind)]
         if not staged:
             return {}
         told = self._facts.events.times(connection, tenant, person_ids)
@@ -166,13 +160,16 @@ class ReadValues:
         found: dict[tuple[str, int], dt.datetime | None] = {}
         for tag in staged:
             kind = tag.definition.kind
-            assert isinstance(kind, LifecycleKind)
             values = stored.get(tag.tag_id, {})
             known = [each for each in person_ids if each in values and values[each].value is not None]
             as_of = np.full(len(person_ids), BEFORE_ALL, np.int64)
             as_of[[places[each] for each in known]] = [microseconds(values[each].as_of) for each in known]
-            happened = Happenings(persons, times, types == kind.purchase_event)
-            entered = entry_times(kind, happened, as_of, calendar)
+            if isinstance(kind, AiplKind):
+                entered = aipl_entry_times(kind, persons, times, types, as_of, calendar)
+            else:
+                assert isinstance(kind, LifecycleKind)
+                happened = Happenings(persons, times, types == kind.purchase_event)
+                entered = entry_times(kind, happened, as_of, calendar)
             for person in known:
                 entry = entered[places[person]]
                 found[tag.tag_id, person] = None if entry is None else moment_of(entry)

@@ -4,9 +4,11 @@ The stage of a person changes only at turning points: an event, and a midnight a
 turning points of all persons are decided at once; the entry is the first of a person's last run of equal stages.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from rules.evaluate.tables.local_time import DAY_US
 from rules.values import SCALE
 from rules.windows import CalendarSettings
@@ -47,14 +49,19 @@ def entry_times(
     days = LocalDays(calendar, int(happened.times.min()) - past, int(as_of.max()))
     persons, moments = _turning_points(kind, happened, as_of, days)
     course = stages(kind, *_standing(kind, happened, persons, moments, days))
+    for person, entry in last_entries(persons, moments, course):
+        found[person] = entry
+    return found
+
+
+def last_entries(persons: Ints, moments: Ints, course: npt.NDArray[np.object_]) -> Iterator[tuple[int, int]]:
+    """(person, the first moment of the last run of equal stages), of turning points ascending by person and moment."""
     ends = np.flatnonzero(np.append(persons[1:] != persons[:-1], True))
     starts = np.append(0, ends[:-1] + 1)
     last = np.repeat(course[ends], ends - starts + 1)
     other = np.where(course != last, np.arange(len(course)), np.repeat(starts - 1, ends - starts + 1))
     entries = moments[np.maximum.reduceat(other, starts) + 1]
-    for person, entry in zip(persons[ends].tolist(), entries.tolist(), strict=True):
-        found[person] = entry
-    return found
+    yield from zip(persons[ends].tolist(), entries.tolist(), strict=True)
 
 
 def _limits(kind: LifecycleKind) -> tuple[int, ...]:
@@ -83,6 +90,11 @@ def _turning_points(
             *[days.midnights(bought_on + age + 1) for age in ages],
         ]
     )
+    return in_order(persons, moments, as_of)
+
+
+def in_order(persons: Ints, moments: Ints, as_of: Ints) -> tuple[Ints, Ints]:
+    """The turning points up to each person's moment, ascending, distinct; there is at least one."""
     reached = moments <= as_of[persons]
     persons, moments = persons[reached], moments[reached]
     order = np.lexsort((moments, persons))
@@ -95,8 +107,8 @@ def _standing(
     kind: LifecycleKind, happened: Happenings, persons: Ints, moments: Ints, days: LocalDays
 ) -> tuple[Histories, Thresholds]:
     """What stages rest on, at each turning point."""
-    seen = _Counted(happened.persons, happened.times)
-    bought = _Counted(happened.persons[happened.purchases], happened.times[happened.purchases])
+    seen = Counted(happened.persons, happened.times)
+    bought = Counted(happened.persons[happened.purchases], happened.times[happened.purchases])
     today = days.days(moments)
     so_far = bought.count(persons, moments, "right")
     this_year = so_far - bought.count(persons, days.midnights(today - (YEAR_DAYS - 1)), "left")
@@ -123,7 +135,7 @@ def _standing(
     return histories, since
 
 
-class _Counted:
+class Counted:
     """Times of persons, to be counted up to a moment."""
 
     def __init__(self, persons: Ints, times: Ints) -> None:

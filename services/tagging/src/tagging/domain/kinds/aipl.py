@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from rules.tree import Aggregate, Function, Last, Unit
 from rules.values import SCALE, Kind
 from tagging.domain.columns import Ints, Shape, Vector
@@ -92,6 +93,11 @@ class AiplKind(Uncut):
         purchases = vector(answers, PURCHASES).data.astype(np.int64)
         interest = counted("interest", self.interest_events)
         aware = counted("aware", self.aware_events)
+        found = self.stages(purchases, interest, aware)
+        return Vector(np.not_equal(found, ""), found)
+
+    def stages(self, purchases: Ints, interest: Ints, aware: Ints) -> npt.NDArray[np.object_]:
+        """The stage of each slot, "" for none, from the counts in their windows, scaled by 10^4."""
         none = len(STAGES)
         chosen = np.select(
             [
@@ -103,7 +109,8 @@ class AiplKind(Uncut):
             range(none),
             none,
         )
-        return Vector(chosen < none, np.array((*STAGES, ""), object)[chosen])
+        found: npt.NDArray[np.object_] = np.array((*STAGES, ""), object)[chosen]
+        return found
 
     def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
         return ()
