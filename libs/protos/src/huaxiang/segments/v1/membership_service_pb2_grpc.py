@@ -62,7 +62,8 @@ class MembershipServiceServicer:
 
     def ExplainMembership(self, request, context):
         """Tells why a person is in a segment or not: the rule's tree with values, evidence and what would flip it.
-        Errors: NOT_FOUND, PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Errors: NOT_FOUND, PERSON_UNKNOWN, RIGHT_MISSING (a tag of the rule, or of a segment in it, is of a grade that the
+        caller may not read), REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

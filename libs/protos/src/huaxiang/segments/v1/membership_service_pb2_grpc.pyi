@@ -40,7 +40,8 @@ class MembershipServiceStub:
     """
     ExplainMembership: _grpc.UnaryUnaryMultiCallable[_membership_service_pb2.ExplainMembershipRequest, _membership_service_pb2.ExplainMembershipResponse]
     """Tells why a person is in a segment or not: the rule's tree with values, evidence and what would flip it.
-    Errors: NOT_FOUND, PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Errors: NOT_FOUND, PERSON_UNKNOWN, RIGHT_MISSING (a tag of the rule, or of a segment in it, is of a grade that the
+    caller may not read), REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -55,7 +56,8 @@ class MembershipServiceAsyncStub(MembershipServiceStub):
     """
     ExplainMembership: _aio.UnaryUnaryMultiCallable[_membership_service_pb2.ExplainMembershipRequest, _membership_service_pb2.ExplainMembershipResponse]  # type: ignore[assignment]
     """Tells why a person is in a segment or not: the rule's tree with values, evidence and what would flip it.
-    Errors: NOT_FOUND, PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    Errors: NOT_FOUND, PERSON_UNKNOWN, RIGHT_MISSING (a tag of the rule, or of a segment in it, is of a grade that the
+    caller may not read), REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
     """
 
 class MembershipServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -79,7 +81,8 @@ class MembershipServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_membership_service_pb2.ExplainMembershipResponse, _abc.Awaitable[_membership_service_pb2.ExplainMembershipResponse]]:
         """Tells why a person is in a segment or not: the rule's tree with values, evidence and what would flip it.
-        Errors: NOT_FOUND, PERSON_UNKNOWN, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        Errors: NOT_FOUND, PERSON_UNKNOWN, RIGHT_MISSING (a tag of the rule, or of a segment in it, is of a grade that the
+        caller may not read), REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
         """
 
 def add_MembershipServiceServicer_to_server(servicer: MembershipServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -74,15 +74,16 @@ class SegmentServiceServicer:
     def CreateSegment(self, request, context):
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
-        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
+        caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSegment(self, request, context):
-        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID, CATCHING_UP.
+        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,8 +112,8 @@ class SegmentServiceServicer:
 
     def PreviewSegment(self, request, context):
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
-        UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

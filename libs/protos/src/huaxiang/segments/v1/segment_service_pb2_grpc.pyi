@@ -36,11 +36,12 @@ class SegmentServiceStub:
     CreateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
-    INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
+    caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]
-    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID, CATCHING_UP."""
+    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
     DeleteSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]
     """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE."""
     GetSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]
@@ -49,8 +50,8 @@ class SegmentServiceStub:
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
     PreviewSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
-    UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
 @_typing.type_check_only
@@ -61,11 +62,12 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     CreateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]  # type: ignore[assignment]
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
-    INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
+    caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]  # type: ignore[assignment]
-    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID, CATCHING_UP."""
+    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
     DeleteSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]  # type: ignore[assignment]
     """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE."""
     GetSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]  # type: ignore[assignment]
@@ -74,8 +76,8 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
     PreviewSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]  # type: ignore[assignment]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
-    UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
 class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -89,8 +91,9 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_segment_service_pb2.CreateSegmentResponse, _abc.Awaitable[_segment_service_pb2.CreateSegmentResponse]]:
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion), UNSUPPORTED_NODE, SEGMENT_CYCLE, ALREADY_EXISTS,
-        INVALID_FIELD, FEATURE_QUOTA, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
+        caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 
     @_abc_1.abstractmethod
@@ -99,7 +102,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.UpdateSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.UpdateSegmentResponse, _abc.Awaitable[_segment_service_pb2.UpdateSegmentResponse]]:
-        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, RULE_INVALID, CATCHING_UP."""
+        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
 
     @_abc_1.abstractmethod
     def DeleteSegment(
@@ -132,8 +135,8 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.PreviewSegmentResponse, _abc.Awaitable[_segment_service_pb2.PreviewSegmentResponse]]:
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, REVISION_FOREIGN, REVISION_NOT_REACHED,
-        UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 
 def add_SegmentServiceServicer_to_server(servicer: SegmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

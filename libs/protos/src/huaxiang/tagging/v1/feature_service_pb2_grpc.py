@@ -64,7 +64,7 @@ class FeatureServiceServicer:
 
     def EvaluateFeature(self, request, context):
         """Computes one form for everybody at a moment and streams its values; registers nothing. Answers are cached by
-        form and event watermark. Order: block ascending. Errors: RULE_INVALID.
+        form and event watermark. Order: block ascending. Errors: RULE_INVALID, RIGHT_MISSING (a tag in the form).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class FeatureServiceStub:
     """
     EvaluateFeature: _grpc.UnaryStreamMultiCallable[_feature_service_pb2.EvaluateFeatureRequest, _feature_service_pb2.EvaluateFeatureResponse]
     """Computes one form for everybody at a moment and streams its values; registers nothing. Answers are cached by
-    form and event watermark. Order: block ascending. Errors: RULE_INVALID.
+    form and event watermark. Order: block ascending. Errors: RULE_INVALID, RIGHT_MISSING (a tag in the form).
     """
 
 @_typing.type_check_only
@@ -59,7 +59,7 @@ class FeatureServiceAsyncStub(FeatureServiceStub):
     """
     EvaluateFeature: _aio.UnaryStreamMultiCallable[_feature_service_pb2.EvaluateFeatureRequest, _feature_service_pb2.EvaluateFeatureResponse]  # type: ignore[assignment]
     """Computes one form for everybody at a moment and streams its values; registers nothing. Answers are cached by
-    form and event watermark. Order: block ascending. Errors: RULE_INVALID.
+    form and event watermark. Order: block ascending. Errors: RULE_INVALID, RIGHT_MISSING (a tag in the form).
     """
 
 class FeatureServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +85,7 @@ class FeatureServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_feature_service_pb2.EvaluateFeatureResponse], _abc.AsyncIterator[_feature_service_pb2.EvaluateFeatureResponse]]:
         """Computes one form for everybody at a moment and streams its values; registers nothing. Answers are cached by
-        form and event watermark. Order: block ascending. Errors: RULE_INVALID.
+        form and event watermark. Order: block ascending. Errors: RULE_INVALID, RIGHT_MISSING (a tag in the form).
         """
 
 def add_FeatureServiceServicer_to_server(servicer: FeatureServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
