@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from rules.errors import NumberOverflow
@@ -24,10 +24,12 @@ from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind, kind_of
 from tagging.domain.events import Event
 from tagging.domain.groups import Groups
+from tagging.domain.kinds.families import TOLD
 from tagging.domain.kinds.kind import Answer
 from tagging.domain.moment import Moment
 from tagging.domain.persons import Person, PersonState
 from tagging.domain.recipe import SEEN, Recipe
+from tagging.domain.stated import Statement
 from tagging.domain.tenants import Tenant
 from tagging.domain.weighted import WeightedTexts
 
@@ -52,12 +54,14 @@ class Clocks:
 
 @dataclass(frozen=True)
 class PersonsToCompute:
-    """Living persons with their events, and the values of tags that are not computed anew here."""
+    """Living persons with their events, the values of tags that are not computed anew here, and what is stated of the
+    persons by tag."""
 
     persons: Sequence[Person]
     events: Mapping[int, Sequence[Event]]
     tags: Mapping[int, Mapping[str, Value]]
     tables: ReferenceRows
+    stated: Mapping[str, Mapping[int, Statement]] = field(default_factory=dict)
 
 
 class PersonColumns:
@@ -86,6 +90,8 @@ class PersonColumns:
         """The column's value of each person, in their order."""
         if isinstance(recipe.kind, AttributeKind):
             answers: dict[str, Answer] = {"value": self._attribute(recipe.kind.attribute, recipe.shape)}
+        elif isinstance(recipe.kind, TOLD):
+            answers = {"value": self._told(recipe)}
         else:
             answers = answers_of(recipe, self._scopes_of(recipe))
         if recipe.asks_for_latest:
@@ -143,6 +149,11 @@ class PersonColumns:
             return None
         return Vector.of([tags.get(recipe.column) for tags in self._tags], recipe.shape)
 
+    def _told(self, recipe: Recipe) -> Vector:
+        stated, now = self._given.stated.get(recipe.column, {}), self._clocks.now
+        found = (stated.get(each.person_id) for each in self._given.persons)
+        return Vector.of([told_value(each, recipe.shape, now) for each in found], recipe.shape)
+
     def _attribute(self, name: str, shape: Shape) -> Vector:
         return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)
 
@@ -175,7 +186,15 @@ def _answer(recipe: Recipe, question: Expression | Condition, scope: PersonScope
 
 def attribute_value(person: Person, name: str, shape: Shape) -> Value | None:
     """The attribute when it is of the tag's type; a single value stands for a list of one."""
-    found = person.attributes.get(name)
+    return _of_shape(person.attributes.get(name), shape)
+
+
+def told_value(statement: Statement | None, shape: Shape, now: dt.datetime) -> Value | None:
+    """What stands of a statement at a moment, when it is of the tag's type."""
+    return None if statement is None else _of_shape(statement.standing(now), shape)
+
+
+def _of_shape(found: Value | None, shape: Shape) -> Value | None:
     if found is None:
         return None
     if shape.multi_valued:

@@ -16,9 +16,11 @@ from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.definition import Grade, LifecycleKind
 from tagging.domain.events import Event
 from tagging.domain.kinds.aipl import AiplKind
+from tagging.domain.kinds.families import TOLD
 from tagging.domain.persons import Person
 from tagging.domain.plan import Tag
 from tagging.domain.stage_entry import Happenings, entry_times
+from tagging.domain.stated import Statement
 from tagging.domain.tenants import TenantSettings
 from tagging.errors import PersonUnknown, nearest
 from tagging.store.ports import FactStores
@@ -31,12 +33,14 @@ BEFORE_ALL = -(2**62)
 
 @dataclass(frozen=True, slots=True)
 class ReadValue:
-    """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it."""
+    """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it.
+    `statement`: what the value was told by, of a tag whose values are."""
 
     tag: Tag
     stored: StoredValue | None
     entry_time: dt.datetime | None = None
     withheld: bool = False
+    statement: Statement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class ReadValues:
         readable = [each for each in tags if each.definition.grade in grades]
         stored = self._tags.values.get(connection, tenant, [each.tag_id for each in readable], person_ids)
         entered = self._entry_times(connection, tenant, person_ids, readable, stored)
+        told = [each.tag_id for each in readable if isinstance(each.definition.kind, TOLD)]
+        stated = self._tags.stated.of_persons(connection, tenant, told, person_ids)
         found: dict[int, list[ReadValue]] = {}
         for person in person_ids:
             values = []
@@ -134,7 +140,9 @@ class ReadValues:
                     values.append(ReadValue(tag, None, withheld=True))
                     continue
                 value = stored.get(tag.tag_id, {}).get(person)
-                values.append(ReadValue(tag, value, entered.get((tag.tag_id, person))))
+                entry = entered.get((tag.tag_id, person))
+                statement = stated.get(tag.tag_id, {}).get(person)
+                values.append(ReadValue(tag, value, entry, statement=statement))
             found[person] = values
         return found
 

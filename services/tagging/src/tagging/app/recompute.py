@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
 from tagging.domain.cuts import Cuts
+from tagging.domain.kinds.families import TOLD
 from tagging.domain.persons import Person
+from tagging.domain.recipe import Recipe
 from tagging.store.ports import FactStores, ReferenceTables
 from tagging.store.tag_ports import StoredValue, TagStores
 
@@ -80,7 +82,7 @@ class RecomputePersons:
         gone = set(ordered) - {each.person_id for each in living}
         changes = self._changes(stored, found, gone)
         self._store(connection, tenant, plan, changes, clocks)
-        if any(recipe.triggers for recipe in plan.recipes.values() if recipe.stream):
+        if _ages(plan, columns):
             due = computing.due([each for each in plan.recipes.values() if each.stream])
             self._tags.due.put(connection, tenant, {**due, **dict.fromkeys(gone)})
         return self._entries(tenant, stored, changes, found, whole)
@@ -96,7 +98,7 @@ class RecomputePersons:
         clocks: Clocks,
     ) -> PersonColumns:
         ids = [each.person_id for each in living]
-        types = {name for recipe in plan.recipes.values() if recipe.stream for name in recipe.events}
+        types = {name for recipe in self._read_for(plan, columns) for name in recipe.events}
         tables = {name for recipe in plan.recipes.values() for name in recipe.tables}
         tags: dict[int, dict[str, Value]] = {each: {} for each in ids}
         for column, values in stored.items():
@@ -108,8 +110,16 @@ class RecomputePersons:
             events=self._facts.events.of_persons(connection, tenant, ids, types),
             tags=tags,
             tables=self._references.rows(connection, tenant, tables) if tables else {},
+            stated=self._tags.stated.of_persons(connection, tenant, _told(plan, columns), ids),
         )
         return PersonColumns(plan, given, clocks, self.cuts(connection, tenant, plan, columns))
+
+    @staticmethod
+    def _read_for(plan: ColumnPlan, columns: Collection[str]) -> list[Recipe]:
+        """The columns whose events are read: when any of those to compute ages, all that say when persons are due."""
+        if _ages(plan, columns):
+            return [each for each in plan.recipes.values() if each.stream]
+        return [plan.recipes[each] for each in columns if each in plan.recipes]
 
     def cuts(
         self, connection: Connection, tenant: str, plan: ColumnPlan, columns: Collection[str]
@@ -184,3 +194,12 @@ class RecomputePersons:
             for person, value in changes.get(column, {}).items():
                 told.setdefault(person, {})[column] = value
         return [self._tags.entries.values(tenant, person, told[person]) for person in sorted(told)]
+
+
+def _ages(plan: ColumnPlan, columns: Collection[str]) -> bool:
+    """Whether computing these columns can change when somebody is due."""
+    return any(plan.recipes[each].triggers for each in columns if each in plan.recipes)
+
+
+def _told(plan: ColumnPlan, columns: Collection[str]) -> list[str]:
+    return [each for each in columns if each in plan.recipes and isinstance(plan.recipes[each].kind, TOLD)]
