@@ -9,6 +9,7 @@ import numpy.typing as npt
 from identity.domain.full_columns import Flags, Ints, Positions
 
 MAX_LARGEST = 20
+_GROUP_BITS = 32
 NEW_PERSON = 0
 """The id of a person that would get a new one."""
 
@@ -65,16 +66,16 @@ def effect_of_policy(
     """`person_ids` and `ids` are each key's person before and after, `conflicts` their numbers."""
     if not len(group):
         return PolicyEffect(conflicts_before=conflicts[0], conflicts_after=conflicts[1])
-    persons, person_sizes = np.unique(person_ids, return_counts=True)
+    persons, number, person_sizes = np.unique(person_ids, return_inverse=True, return_counts=True)
     groups, firsts, group_sizes = np.unique(group, return_index=True, return_counts=True)
-    met = np.unique(np.stack([person_ids, group.astype(np.int64)], axis=1), axis=0)
-    groups_of_person = np.unique(met[:, 0], return_counts=True)[1]
-    groups_met, persons_of_group = np.unique(met[:, 1], return_counts=True)
-    mixed = np.isin(met[:, 1], groups_met[persons_of_group > 1])
+    met = np.unique(number << _GROUP_BITS | group)
+    met_number, met_group = met >> _GROUP_BITS, met & (1 << _GROUP_BITS) - 1
+    groups_of_person = np.bincount(met_number)
+    mixed = np.bincount(met_group)[met_group] > 1
     return PolicyEffect(
         len(persons),
         len(groups),
-        len(np.unique(met[mixed, 0])),
+        len(np.unique(met_number[mixed])),
         int(np.count_nonzero(groups_of_person > 1)),
         int(np.count_nonzero(person_ids != ids)),
         conflicts[0],
