@@ -33,6 +33,8 @@ class Row:
     objects: bool | None = None
     granted: bool | None = None
     said_us: int | None = None
+    second_device: str | None = None
+    second_phone: str | None = None
 
 
 OPENING = pb.ImportOpening(
@@ -46,6 +48,7 @@ OPENING = pb.ImportOpening(
         pb.IdentifierColumn(column="phone", namespace="phone", verified=True),
         pb.IdentifierColumn(column="mailbox", namespace="email"),
         pb.IdentifierColumn(column="device", namespace="device_id"),
+        pb.IdentifierColumn(column="second_device", namespace="device_id"),
         pb.IdentifierColumn(column="openid", namespace="wechat_openid", scope="wx_mini"),
         pb.IdentifierColumn(column="other_openid", namespace="wechat_openid", scope="wx_other"),
     ],
@@ -59,6 +62,7 @@ OPENING = pb.ImportOpening(
     contact_points=[
         pb.ContactPointColumn(column="phone", channel="CHANNEL_SMS"),
         pb.ContactPointColumn(column="openid", channel="CHANNEL_WECHAT", scope="wx_mini"),
+        pb.ContactPointColumn(column="second_phone", channel="CHANNEL_SMS"),
     ],
     consents=[
         pb.ConsentColumn(
@@ -84,6 +88,8 @@ _SCHEMA = pa.schema(
         ("objects", pa.bool_()),
         ("granted", pa.bool_()),
         ("said", pa.timestamp("us", tz="UTC")),
+        ("second_device", pa.string()),
+        ("second_phone", pa.string()),
     ]
 )
 
@@ -173,6 +179,8 @@ def _plain(draw: st.DrawFn) -> Row:
         draw(st.sampled_from([None, None, True, False])),
         draw(st.sampled_from([None, True, False])),
         draw(st.sampled_from([None, TIMES[0]])),
+        draw(st.sampled_from([None, None, None, f"device-1{number:04d}", f"device-2{number:04d}"])),
+        draw(st.sampled_from([None, None, None, f"1370000{number:04d}", f"1370001{number:04d}"])),
     )
 
 

@@ -3,16 +3,24 @@
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
-from huaxiang.identity.v1 import ingest_service_pb2, person_service_pb2, person_service_pb2_grpc
+from huaxiang.identity.v1 import (
+    ingest_service_pb2,
+    ingest_service_pb2_grpc,
+    person_service_pb2,
+    person_service_pb2_grpc,
+    privacy_service_pb2,
+    privacy_service_pb2_grpc,
+)
 from huaxiang.identity.v1.bulk_import_service_pb2_grpc import BulkImportServiceStub
 from identity_process import Process
 from identity_records import identifiers
-from import_files import OPENING, PHONES, TIMES, Row, batch_of
+from import_files import OPENING, PHONES, TIMES, Row, batch_of, message_of
 from servicekit.testing.servers import LocalServer
 
 MESSAGES, ROWS = 40, 25
@@ -132,6 +140,44 @@ async def test_importing_needs_the_right_to_write(server: LocalServer) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         [answer async for answer in one_by_one(stub, requests(MESSAGES))]
     assert failed.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("twice", [False, True])
+async def test_what_was_erased_does_not_come_back(server: LocalServer, twice: bool) -> None:
+    """A row about somebody who was erased is refused, and of one that names an erased address that is left out, as
+    IngestEvents does with their records."""
+    stub = BulkImportServiceStub(server.connect("source"))
+    first = [Row("r1", TIMES[0], "M1", "13700000001"), Row("r2", TIMES[0], "M2", "13700000002", granted=True)]
+    asked = pb.ImportPersonsRequest(opening=OPENING)
+    [_ async for _ in one_by_one(stub, iter([asked, rows_message(0, first)]))]
+    persons = person_service_pb2_grpc.PersonServiceStub(server.connect("admin"))
+    resolve = person_service_pb2.ResolveIdentifiersRequest(identifiers=identifiers(member_id="M1"))
+    person_id = (await persons.ResolveIdentifiers(resolve)).results[0].person_id
+    privacy = privacy_service_pb2_grpc.PrivacyServiceStub(server.connect("admin"))
+    await privacy.ErasePerson(privacy_service_pb2.ErasePersonRequest(person_id=person_id, reason="asked"))
+    rows = [
+        Row("r3", TIMES[1], "M1", "13700000003"),
+        Row("r4", TIMES[1], "M4", "13700000001", granted=True),
+        Row("r5", TIMES[1], "M5", "13700000005"),
+    ]
+    if twice:
+        rows.append(rows[0])
+    ingest = ingest_service_pb2_grpc.IngestServiceStub(server.connect("source"))
+    singly = await ingest.IngestEvents(
+        ingest_service_pb2.IngestEventsRequest(
+            records=[message_of(replace(row, record_id=f"x{row.record_id}")) for row in rows[:2]]
+        )
+    )
+    answers = [answer async for answer in one_by_one(stub, iter([asked, rows_message(2, rows)]))]
+    told = {problem.row - 2: problem for problem in answers[-1].problems}
+    assert told.keys() == {0, 1} | ({3} if twice else set())
+    for number, result in enumerate(singly.results):
+        assert told[number].status == result.status
+        assert list(told[number].refusals) == list(result.refusals)
+    assert told[0].status == ingest_service_pb2.INGEST_STATUS_REFUSED
+    assert answers[-1].refused == 1 + twice
+    found = await persons.ResolveIdentifiers(resolve)
+    assert found.results[0].person_id == 0
 
 
 @pytest.fixture

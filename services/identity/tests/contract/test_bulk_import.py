@@ -123,3 +123,17 @@ def test_an_import_goes_on_where_it_stands(wiring: Wiring, secret: bytes) -> Non
 def _in_order(refusals: Any) -> list[Any]:
     """A map of attributes has no order."""
     return sorted(refusals, key=lambda refusal: refusal.field)
+
+
+def test_a_row_may_name_one_thing_in_two_columns(wiring: Wiring, secret: bytes) -> None:
+    rows = [
+        Row("r1", TIMES[0], "M1", device="device-1", second_device="device-1"),
+        Row("r2", TIMES[0], "M2", phone="13700000002", second_phone="13700000002", granted=True),
+        Row("r3", TIMES[0], "M3", device="device-3", second_device="device-4", second_phone="13700000003"),
+    ]
+    online, bulk = ImportWorld(wiring, secret), ImportWorld(wiring, secret)
+    bulk.open()
+    online.send(rows)
+    assert bulk.take(0, rows).standing.accepted == 3
+    assert bulk.facts() == online.facts()
+    assert bulk.persons() == online.persons()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, combinations
 
 from servicekit.changelog import Entry
 from servicekit.revision import Lane, Revision
@@ -19,7 +19,7 @@ from identity.app.encoding import ChangeKind, Encoding
 from identity.app.hot_keys import Learned
 from identity.app.ingest_records import IngestRecords, IngestStatus
 from identity.app.keep_facts import address_of
-from identity.app.lone_persons import LoneMessage, LonePerson, LonePersons, NextIds, PlainHashes
+from identity.app.lone_persons import Hashes, LoneMessage, LonePerson, LonePersons, NextIds, PlainHashes
 from identity.app.policies import PolicyBook
 from identity.app.tenant_settings import settings_of
 from identity.domain.attributes import AttributeDictionary
@@ -234,6 +234,10 @@ class ImportPersons:
             known.update(marks[mark] for mark in stores.erasures.tombstoned(tenant, set(marks)))
         met.update(owners[hash_] for hash_ in known)
         met.update(admission.twice)
+        met.update(_repeated([column[1:3] for column in prepared.opening.identifiers], hashes.identifiers))
+        met.update(
+            _repeated([column[1:] for column in prepared.opening.contact_points], hashes.contact_points)
+        )
         met.update(_blocked(prepared, policy))
         return [at for at in admission.plain if at not in met]
 
@@ -294,6 +298,15 @@ def _in_order(parsed: ParsedRows) -> Iterator[tuple[int, int, int, str, bytes | 
         )
     ]
     return iter(sorted(every + others) if others else every)
+
+
+def _repeated(places: Sequence[tuple[object, ...]], columns: Sequence[Hashes]) -> Iterator[int]:
+    """The rows that name one identifier, or one address, in two columns."""
+    for (place, column), (other_place, other) in combinations(zip(places, columns, strict=True), 2):
+        if place == other_place:
+            for at, (one, same) in enumerate(zip(column, other, strict=True)):
+                if one is not None and one == same:
+                    yield at
 
 
 def _blocked(prepared: PreparedRows, policy: Policy) -> Iterator[int]:

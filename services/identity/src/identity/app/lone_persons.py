@@ -372,10 +372,33 @@ def _consents(message: LoneMessage, at: int) -> Iterator[Consent]:
 
 
 def _channels(message: LoneMessage, rows: Sequence[int]) -> list[tuple[ReachableChannel, ...]]:
-    """The channels with an address of each row, and what its consents permit there."""
-    if not message.opening.contact_points:
+    """The channels with an address of each row, and what its consents permit there.
+
+    Rows that say the same of each purpose at their addresses are alike: their times only matter where two columns speak
+    of one purpose.
+    """
+    opening, hashes = message.opening, message.hashes
+    if not opening.contact_points:
         return [()] * len(rows)
-    return [_channels_of(message, at) for at in rows]
+    purposes = {column.purpose for column in opening.consents}
+    if len(purposes) < len(opening.consents):
+        return [_channels_of(message, at) for at in rows]
+    said = list(zip(hashes.consents, [cells.granted for cells in message.plain.consents], strict=True))
+    known: dict[tuple[tuple[bool | None, ...] | None, ...], tuple[ReachableChannel, ...]] = {}
+    found: list[tuple[ReachableChannel, ...]] = []
+    for at in rows:
+        alike = tuple(
+            [
+                None
+                if (hash_ := points[at]) is None
+                else tuple([granted[at] if addresses[at] == hash_ else None for addresses, granted in said])
+                for points in hashes.contact_points
+            ]
+        )
+        if alike not in known:
+            known[alike] = _channels_of(message, at)
+        found.append(known[alike])
+    return found
 
 
 def _channels_of(message: LoneMessage, at: int) -> tuple[ReachableChannel, ...]:
