@@ -1,5 +1,6 @@
-"""Joins what takes values and tells their changes: use cases, servicer, and the worker that ends values."""
+"""Joins what takes values and tells their changes, ends values, and starts runs by schedule."""
 
+import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,10 +14,13 @@ from tagging.api.value_servicer import ValueServicer
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.put_values import PutValues
 from tagging.app.recompute import RecomputePersons
+from tagging.app.run_schedules import RunSchedules
 from tagging.app.turn_statements import TurnStatements
 from tagging.app.value_changes import ReadValueChanges
 from tagging.store.ports import FactStores
+from tagging.store.sql_news import SqlTagNews
 from tagging.store.tag_ports import TagStores
+from tagging.workers.schedules import Schedules
 from tagging.workers.told_values import ToldValues
 from tagging.workers.value_upkeep import ValueUpkeep
 
@@ -44,4 +48,6 @@ def wire_values(
     )
     told = ToldValues(database, TurnStatements(facts, tags, columns, recompute, changelog, clock))
     upkeep = ValueUpkeep(database, facts.tenants, tags.values, tags.history, clock)
-    return service, (told.run, upkeep.run)
+    news = SqlTagNews(changelog)
+    schedules = RunSchedules(facts, tags, columns, news, clock, lambda: uuid.uuid4().hex)
+    return service, (told.run, upkeep.run, Schedules(database, schedules).run)

@@ -28,8 +28,14 @@ class ColumnPlan:
     def uses(self) -> dict[str, frozenset[str]]:
         return {column: recipe.tags for column, recipe in self.recipes.items()}
 
-    def with_what_they_rest_on(self, columns: Collection[str]) -> set[str]:
-        return closure(columns, self.uses)
+    def with_what_they_rest_on(
+        self, columns: Collection[str], among: Collection[str] | None = None
+    ) -> set[str]:
+        """`among`: only through these columns, all when None."""
+        uses = self.uses
+        if among is not None:
+            uses = {column: tags & frozenset(among) for column, tags in uses.items()}
+        return closure(columns, uses)
 
     def with_what_rests_on_them(self, columns: Collection[str]) -> set[str]:
         return dependents(columns, self.uses)

@@ -14,6 +14,7 @@ from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.domain.columns import microseconds
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.domain.run_failures import UNEXPECTED, Failure
+from tagging.domain.schedule import Cause
 from tagging.errors import nearest
 from tagging.store.tag_ports import Cost, Run, Runs, RunState, TagStores
 
@@ -92,6 +93,8 @@ class ExecuteRuns:
         def columns(plan: ColumnPlan) -> Collection[str]:
             asked = run.tag_ids or (*plan.tags, *plan.recipes)
             computed = plan.with_what_they_rest_on(asked)
+            if run.cause is not Cause.REQUEST:
+                computed = set(asked) | plan.with_what_they_rest_on(asked, _without_schedule(plan))
             derived = plan.with_what_rests_on_them(computed) & plan.stream()
             return computed | derived | (set(asked) & plan.broken.keys())
 
@@ -110,6 +113,11 @@ class ExecuteRuns:
 
     def _machine_ms(self) -> int:
         return microseconds(self._clock.machine_now()) // 1_000
+
+
+def _without_schedule(plan: ColumnPlan) -> set[str]:
+    """The tags whose values no schedule of their own keeps: a scheduled run computes those that it rests on, too."""
+    return {tag_id for tag_id, tag in plan.tags.items() if tag.definition.schedule is None}
 
 
 class _RunWatcher:

@@ -134,3 +134,20 @@ class SeenSchedules(Protocol):
         ...
 
     def drop(self, connection: Connection, tenant: str, tag_ids: Collection[str]) -> None: ...
+
+
+class TagNews(Protocol):
+    """What happened that tags are computed on. Places in the news only rise."""
+
+    def heads(self, connection: Connection, tenant: str) -> tuple[int, int]:
+        """Where events and values have come to."""
+        ...
+
+    def types_since(self, connection: Connection, tenant: str, arrival: int) -> frozenset[str]:
+        """The types of events that arrived after a place."""
+        ...
+
+    def columns_since(self, connection: Connection, tenant: str, position: int) -> frozenset[str]:
+        """The columns of which values changed after a place, in whatever lane; all there are when that cannot be
+        told any more."""
+        ...
