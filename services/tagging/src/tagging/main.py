@@ -73,7 +73,7 @@ from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
-from tagging.governance_wiring import Governance, open_governance, wire_governance
+from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
@@ -176,7 +176,7 @@ def open_store(database: Database, folder: Path, clock: Clock) -> Store:
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary))
-    columns = ColumnsInForce(dictionary, tags)
+    columns = ColumnsInForce(dictionary, tags, governance_stores().lives.retired)
     return Store(
         database=database,
         changelog=changelog,

@@ -206,6 +206,8 @@ async def test_what_was_broken_by_force_does_not_hold_up_the_rest(office: Office
         "the tag 'orders' is retired",
         "use 'spent' instead",
     )
+    plan = office.store.database.read_now(office.store.columns.of, "t1")
+    assert "the tag 'orders' is retired" in plan.broken["tier"]
     await office.admin.apply(TIER.replace("orders >= 5", "spent >= 500"))
 
 

@@ -109,6 +109,7 @@ def list_tags(
 def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show one tag as it is stored."""
     from cli.calls import tags as calls
+    from cli.calls.governance import state_name
 
     tag = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.one_tag(channel, tag_id))
     if as_json:
@@ -119,7 +120,10 @@ def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
     from tagging.catalogue.messages import from_message
 
     console.print(write_definitions([from_message(tag.definition)]).rstrip(), markup=False)
-    console.print(yaml.safe_dump({"version": tag.version, "people": tag.coverage}).rstrip(), markup=False)
+    found = {"version": tag.version, "people": tag.coverage, "state": state_name(tag.state)}
+    if tag.replacement_tag_id:
+        found["use_instead"] = tag.replacement_tag_id
+    console.print(yaml.safe_dump(found, sort_keys=False).rstrip(), markup=False)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The columns that a tenant's definitions and features ask for, compiled and in the order to compute them."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -74,12 +74,18 @@ def tag_schema(
     )
 
 
+Retired = Callable[[Connection, str], Mapping[str, str]]
+"""(connection, tenant) -> the retired tags with what to use instead."""
+
+
 class ColumnsInForce:
     """Compiles once per change of the catalogue or of the features. Safe for threads."""
 
-    def __init__(self, dictionary: Dictionary, stores: TagStores) -> None:
+    def __init__(self, dictionary: Dictionary, stores: TagStores, retired: Retired | None = None) -> None:
+        """`retired` helps to say why a definition does not hold."""
         self._dictionary = dictionary
         self._stores = stores
+        self._retired = retired
         self._known: dict[str, tuple[tuple[Hashable, Hashable], ColumnPlan]] = {}
         self._lock = Lock()
 
@@ -103,7 +109,11 @@ class ColumnsInForce:
         schema = (
             before.schema
             if before
-            else tag_schema(self._dictionary, [each.definition for each in tags.values()])
+            else tag_schema(
+                self._dictionary,
+                [each.definition for each in tags.values()],
+                retired=self._retired(connection, tenant) if self._retired else None,
+            )
         )
         compiled = before.recipes if before else {}
         recipes: dict[str, Recipe] = {}
