@@ -37,6 +37,9 @@ FORMS = tuple(
         "COUNT(order_paid) IN LAST 7 DAYS",
         "AVG(order_paid.weekday) IN LAST 3 MONTHS",
         "ELAPSED DAYS(birthday) - AGE(birthday)",
+        "GAP(order_paid)",
+        "STREAK(order_paid) - STREAK(order_paid BY WEEK) + STREAK(order_paid BY MONTH)",
+        "NTH(2, order_paid.amount)",
     )
 )
 RULES = tuple(

@@ -213,7 +213,11 @@ BAD = [
         {"suggestion": "female"},
     ),
     ("{tag_id: t, name: x, type: bool, statistic: IN SEGMENT 'vip'}", "RULE_INVALID", {"problem": ""}),
-    ("{tag_id: t, name: x, type: number, statistic: GAP(order_paid)}", "RULE_INVALID", {"problem": "GAP"}),
+    (
+        "{tag_id: t, name: x, type: bool, statistic: SEQUENCE(view_item THEN order_paid)}",
+        "RULE_INVALID",
+        {"problem": "SEQUENCE"},
+    ),
     (
         "{tag_id: t, name: x, type: text, statistic: COUNT(order_paid)}",
         "DEFINITION_INVALID",

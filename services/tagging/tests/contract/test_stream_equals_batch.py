@@ -19,6 +19,8 @@ OTHERS = parse_definitions(
   name: x
   type: number
   statistic: COUNT(order_paid WHERE ANY(items, category = '茶' AND quantity >= 2))
+- {tag_id: t_gap, name: x, type: number, statistic: GAP(order_paid) IN LAST 30 DAYS + STREAK(view_item BY WEEK)}
+- {tag_id: t_second, name: x, type: datetime, statistic: "NTH(2, view_item)"}
 - {tag_id: t_first, name: x, type: datetime, statistic: FIRST(view_item) IN LAST 20 DAYS}
 - tag_id: t_kind
   name: x

@@ -9,7 +9,7 @@ import re2  # type: ignore[import-untyped]  # it has no stubs
 
 from rules import values
 from rules.patterns import portable
-from rules.tree import Clock, Comparison, Literal, Moment, Operator, Quantifier, TextOperator
+from rules.tree import Clock, Comparison, Literal, Moment, Operator, Quantifier, TextOperator, Unit
 from rules.values import SCALE
 
 from .setting import Setting
@@ -32,6 +32,7 @@ _COMPARISON = {
     Comparison.GE: operator.ge,
 }
 _DAY = dt.timedelta(days=1)
+_EPOCH = dt.date(1970, 1, 1)
 _DAYS_OF_A_LEAP_YEAR = 366
 
 
@@ -90,6 +91,18 @@ def clock(function: Clock, operand: dt.date | dt.datetime, setting: Setting) -> 
             return (setting.as_of - start) // _DAY * SCALE
         case Clock.AGE:
             return age(day(operand, setting), setting.today) * SCALE
+
+
+def stretch_of(on: dt.date, unit: Unit | None, setting: Setting) -> int:
+    """The number of the day, of the tenant's week or of the month that a day is in: those that follow each other differ
+    by 1. STREAK counts them."""
+    match unit:
+        case Unit.WEEK:  # 1970-01-01 was a Thursday
+            return ((on - _EPOCH).days + 4 - setting.calendar.week_start) // 7
+        case Unit.MONTH:
+            return on.year * 12 + on.month
+        case _:
+            return (on - _EPOCH).days
 
 
 def age(birth: dt.date, today: dt.date) -> int:

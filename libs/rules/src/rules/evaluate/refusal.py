@@ -5,12 +5,10 @@ A branch that is never reached would otherwise hide a node that another evaluato
 
 from rules.errors import UnsupportedNode
 from rules.tree import (
-    Aggregate,
     Condition,
     During,
     Except,
     Expression,
-    Function,
     Grouped,
     Intersect,
     Limit,
@@ -23,7 +21,6 @@ from rules.tree import (
 )
 from rules.walk import walk
 
-_LATER_FUNCTIONS = {Function.GAP, Function.STREAK, Function.NTH}
 _LATER_NODES = {
     Sequence: "SEQUENCE",
     During: "DURING",
@@ -41,8 +38,6 @@ def refuse_unsupported(root: Rule | Condition | Expression | Grouped, evaluator:
     for node in walk(root):
         if name := _LATER_NODES.get(type(node)):
             raise UnsupportedNode(name, evaluator)
-        if isinstance(node, Aggregate) and node.function in _LATER_FUNCTIONS:
-            raise UnsupportedNode(node.function.value, evaluator)
         if isinstance(node, Property) and node.path[-1] == "is_workday":
             raise UnsupportedNode("is_workday", evaluator)
 

@@ -86,15 +86,14 @@ class Values:
         numbers = [each for each in readable if each.type.kind is Kind.NUMBER]
         makers: list[Callable[[], t.Aggregate | None]] = []
         if Kind.NUMBER in kinds:
-            plain = [F.COUNT, F.COUNT, F.DAYS, *([] if self.only_evaluable else [F.GAP])]
+            plain = [F.COUNT, F.COUNT, F.DAYS, F.GAP]
             makers += [lambda: self._over_event(self.pick(plain), event, where)] * 2
             makers.append(lambda: self._reading(F.SUM, event, numbers, where))
             makers.append(lambda: self._reading(F.AVG, event, numbers, where))
             scalars = [each for each in readable if each.type.kind is not Kind.LIST]
             makers.append(lambda: self._reading(F.DISTINCT, event, scalars, where))
             makers.append(lambda: self._net(event, numbers, where))
-            if not self.only_evaluable:
-                makers.append(lambda: self._streak(event, where))
+            makers.append(lambda: self._streak(event, where))
         extremes = [each for each in readable if each.type.kind in kinds and each.type.kind in _ORDERED]
         if extremes:
             makers.append(lambda: self._reading(self.pick([F.MIN, F.MAX]), event, extremes, where))
@@ -103,7 +102,7 @@ class Values:
             for each in readable
             if each.type.kind in kinds and each.type.kind is not Kind.LIST and not each.lines
         ]
-        picks = [F.FIRST, F.LAST, *([] if self.only_evaluable else [F.NTH])]
+        picks = [F.FIRST, F.LAST, F.NTH]
         if single:
             makers.append(lambda: self._reading(self.pick(picks), event, single, where))
         if Kind.DATETIME in kinds:

@@ -1,6 +1,7 @@
 """The referee, by examples worked out by hand."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from rules.check import check_form, check_rule
@@ -120,6 +121,53 @@ def test_days_are_the_tenants_across_a_change_of_the_clock() -> None:
     assert value("COUNT(view_item) IN LAST 2 DAYS", person, setting) == SCALE
 
 
+def at(*moments: str) -> Person:
+    """Views at these moments, of Shanghai."""
+    zone = ZoneInfo("Asia/Shanghai")
+    times = [dt.datetime.fromisoformat(each).replace(tzinfo=zone) for each in moments]
+    return Person(events=tuple(Event("view_item", each, place) for place, each in enumerate(times)))
+
+
+@pytest.mark.parametrize(
+    ("form", "moments", "expected"),
+    [
+        ("GAP(view_item)", ["2026-03-01T00:00"], None),
+        ("GAP(view_item)", ["2026-03-01T00:00", "2026-03-02T12:00"], 15_000),
+        (
+            "GAP(view_item)",
+            ["2026-03-01T00:00", "2026-03-01T00:00", "2026-03-02T00:00", "2026-03-03T00:00"],
+            6_667,
+        ),
+        ("STREAK(view_item)", [], 0),
+        (
+            "STREAK(view_item)",
+            ["2026-03-01T01:00", "2026-03-01T23:00", "2026-03-02T01:00", "2026-03-04T01:00"],
+            2 * SCALE,
+        ),
+        # Sunday and Monday are of two weeks that follow each other
+        (
+            "STREAK(view_item BY WEEK)",
+            ["2026-03-01T01:00", "2026-03-02T01:00", "2026-03-16T01:00"],
+            2 * SCALE,
+        ),
+        (
+            "STREAK(view_item BY MONTH)",
+            ["2025-11-30T01:00", "2025-12-31T01:00", "2026-01-01T01:00"],
+            3 * SCALE,
+        ),
+        ("NTH(3, view_item)", ["2026-03-01T01:00", "2026-03-02T01:00"], None),
+    ],
+)
+def test_gaps_streaks_and_the_nth(form: str, moments: list[str], expected: int | None) -> None:
+    assert value(form, at(*moments)) == expected
+
+
+def test_the_nth_counts_events_that_have_the_property() -> None:
+    known = [Event("view_item", NOON, seq, {"category": each}) for seq, each in ((2, "面膜"), (3, "零食"))]
+    events = (Event("view_item", NOON, 1), *known)
+    assert value("NTH(2, view_item.category)", Person(events=events)) == "零食"
+
+
 def test_a_sum_that_does_not_fit_is_an_error() -> None:
     huge = Event("order_paid", NOON, 1, {"amount": INT64_MAX})
     with pytest.raises(NumberOverflow):
@@ -130,9 +178,6 @@ def test_a_sum_that_does_not_fit_is_an_error() -> None:
     ("rule", "name"),
     [
         ("FALSE AND SEQUENCE(view_item THEN order_paid)", "SEQUENCE"),
-        ("GAP(order_paid) > 1", "GAP"),
-        ("STREAK(order_paid BY DAY) > 1", "STREAK"),
-        ("NTH(2, order_paid) > 2026-01-01", "NTH"),
         ("DID order_paid DURING '618-2026'", "DURING"),
         ("DID (order_paid WHERE is_workday)", "is_workday"),
         ("city = 'a' LIMIT 5 BY points", "LIMIT"),

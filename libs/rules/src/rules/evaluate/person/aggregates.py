@@ -1,10 +1,11 @@
 """Aggregates over one person's events, with the events that made them."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from rules import values
-from rules.evaluate.meaning import Value
+from rules.evaluate.meaning import Value, stretch_of
 from rules.evaluate.reversal import reversals
 from rules.evaluate.setting import Setting
 from rules.schema import EventType
@@ -15,6 +16,10 @@ from rules.windows import interval
 from .facts import Event, ReferenceRows
 from .interpreter import truth
 from .scopes import EventScope
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+_DAY_US = dt.timedelta(days=1) // _MICROSECOND
+_OF_EVENTS = {Function.COUNT, Function.DAYS, Function.GAP, Function.STREAK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,31 @@ class Outcome:
 def aggregate(node: Aggregate, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting) -> Outcome:
     """The aggregate of a person's events, which are in order of (time, ingest_seq). Raises NumberOverflow."""
     found = _matches(node, _event_type(setting, node.event), events, tables, setting)
-    evidence = tuple(match.event for match in found)
-    match node.function:
-        case Function.COUNT:
-            return Outcome(len(found) * SCALE, evidence)
-        case Function.DAYS:
-            return Outcome(len({setting.calendar.day_of(each.time) for each in evidence}) * SCALE, evidence)
+    if node.function in _OF_EVENTS:
+        return _of_events(node, tuple(match.event for match in found), setting)
     if node.net:
         return _net(node, found, events, tables, setting)
-    known = _known(found)
+    return _of_values(node, _known(found))
+
+
+def _of_events(node: Aggregate, events: tuple[Event, ...], setting: Setting) -> Outcome:
+    """What counts the events themselves."""
+    days = {setting.calendar.day_of(each.time) for each in events}
+    match node.function:
+        case Function.COUNT:
+            return Outcome(len(events) * SCALE, events)
+        case Function.DAYS:
+            return Outcome(len(days) * SCALE, events)
+        case Function.GAP:
+            return Outcome(_gap(events), events)
+        case _:
+            return Outcome(
+                _longest_run({stretch_of(each, node.unit, setting) for each in days}) * SCALE, events
+            )
+
+
+def _of_values(node: Aggregate, known: list[Match]) -> Outcome:
+    """What reads the events' property or time."""
     match node.function:
         case Function.SUM:
             return Outcome(values.total(_numbers(known)), _events(known))
@@ -57,12 +78,15 @@ def aggregate(node: Aggregate, events: tuple[Event, ...], tables: ReferenceRows,
             return _one(known[:1])
         case Function.LAST:
             return _one(known[-1:])
+        case Function.NTH:
+            index = node.index or 1
+            return _one(known[index - 1 : index])
         case Function.MIN:
             return _one(sorted(known, key=_by_value)[:1])
         case Function.MAX:
             return _one(sorted(known, key=_by_value)[-1:])
         case _:
-            raise AssertionError(f"{node.function} is refused before")
+            raise AssertionError(f"{node.function} reads no value")
 
 
 def _net(
@@ -110,6 +134,24 @@ def _matches(
             if node.where is None or truth(node.where, each):
                 found.append(Match(event, each.read(Property(path[1:] if of_lines else path))))
     return found
+
+
+def _gap(events: tuple[Event, ...]) -> int | None:
+    """Mean days of 24 hours from one event to the next, half to even."""
+    if len(events) < 2:
+        return None
+    elapsed = (events[-1].time - events[0].time) // _MICROSECOND
+    return values.divide_half_even(elapsed * SCALE, (len(events) - 1) * _DAY_US)
+
+
+def _longest_run(numbers: set[int]) -> int:
+    """How many whole numbers follow each other, at most."""
+    longest = run = 0
+    before: int | None = None
+    for each in sorted(numbers):
+        run = run + 1 if before is not None and each == before + 1 else 1
+        longest, before = max(longest, run), each
+    return longest
 
 
 def _known(matches: list[Match]) -> list[Match]:

@@ -36,6 +36,8 @@ CREATE OR REPLACE TEMP MACRO rules_subtract(a, b) AS rules_int64(a::HUGEINT - b:
 CREATE OR REPLACE TEMP MACRO rules_product_128(a, b) AS a::HUGEINT * b;
 CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT * b::HUGEINT, 10000);
 CREATE OR REPLACE TEMP MACRO rules_divide(a, b) AS rules_half_even(a::HUGEINT * 10000, b);
+CREATE OR REPLACE TEMP MACRO rules_longest_run(numbers) AS CAST(list_max(map_values(list_aggregate(
+    list_transform(list_sort(list_distinct(numbers)), LAMBDA x, i : x - i), 'histogram'))) AS BIGINT);
 CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
 CREATE OR REPLACE TEMP MACRO rules_day(number) AS DATE '1970-01-01' + number::INTEGER;
 """
@@ -168,6 +170,16 @@ def weight(age: Any, by_age: tuple[int, ...]) -> Any:
 def product_128(left: Any, right: Any) -> Any:
     """In 128 bits, although Ibis takes it for int64: only to be summed."""
     return call("rules_product_128", "int64", left, right)
+
+
+def element(ordered: Any, index: int) -> Any:
+    """Of a list, counted from 1; unknown beyond its end."""
+    return call("list_extract", str(ordered.type().value_type), ordered, index)
+
+
+def longest_run(numbers: Any) -> Any:
+    """How many whole numbers of a list follow each other, at most; unknown of none."""
+    return call("rules_longest_run", "int64", numbers)
 
 
 def matches(text: Any, pattern: Any) -> Any:

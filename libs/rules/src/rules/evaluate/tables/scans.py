@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rules.evaluate.reversal import reversals
 from rules.evaluate.setting import Setting
 from rules.schema import EventType
-from rules.tree import Aggregate, Condition, Function, Property
+from rules.tree import Aggregate, Condition, Function, Property, Unit
 from rules.values import SCALE
 from rules.windows import Interval, interval
 
@@ -33,6 +33,8 @@ class Measure(Enum):
     DISTINCT = auto()
     FIRST = auto()
     LAST = auto()
+    NTH = auto()
+    STREAK = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Pass:
 class Term:
     """One aggregate column of a pass: a measure of the rows that satisfy `where` in `within`.
 
-    path: of the value, within the row; () is the event's time.
+    path: of the value, within the row; () is the event's time. index: of NTH; unit: of STREAK.
     """
 
     scan: Pass
@@ -55,6 +57,8 @@ class Term:
     path: tuple[str, ...]
     where: Condition | None
     within: Interval
+    index: int = 0
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,20 @@ def recipe(node: Aggregate, setting: Setting) -> Recipe:
             return Recipe((term(Measure.SUM), term(Measure.KNOWN)), exact.half_even)
         case Function.MIN | Function.MAX | Function.FIRST | Function.LAST:
             return Recipe((term(Measure[node.function.name]),), lambda found: found)
-        case _:
-            raise AssertionError(f"{node.function} is refused before")
+        case Function.NTH:
+            return Recipe((replace(term(Measure.NTH), index=node.index or 1),), lambda found: found)
+        case Function.STREAK:
+            return Recipe(
+                (replace(term(Measure.STREAK), unit=node.unit),), lambda count: _or_zero(count) * SCALE
+            )
+        case Function.GAP:
+            return Recipe((term(Measure.MIN), term(Measure.MAX), term(Measure.ROWS)), _gap)
+
+
+def _gap(first: Any, last: Any, count: Any) -> Any:
+    """Mean days of 24 hours from one event to the next; unknown of fewer than two."""
+    elapsed = exact.product_128(exact.microseconds(last) - exact.microseconds(first), SCALE)
+    return exact.half_even(elapsed, (count - 1) * local_time.DAY_US)
 
 
 def _or_zero(number: Any) -> Any:
@@ -123,7 +139,7 @@ def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Se
     type_ = _event_type(setting, first.event)
     conditions = list(dict.fromkeys(each.where for each in terms if each.where is not None))
     paths = list(dict.fromkeys(each.path for each in terms))
-    days = any(each.measure is Measure.DAYS for each in terms)
+    days = any(each.measure in (Measure.DAYS, Measure.STREAK) for each in terms)
     rows = EventRows(source, setting, type_, first.walked).columns(conditions, paths, _hull(terms), days=days)
     wheres = {each: f"$where.{number}" for number, each in enumerate(conditions)}
     windows = {each: f"$within.{n}" for n, each in enumerate(dict.fromkeys(t.within for t in terms))}
@@ -140,7 +156,7 @@ def scan(source: TableSource, setting: Setting, terms: Sequence[Term], names: Se
     columns = {}
     for name, term in zip(names, terms, strict=True):
         chosen = [flat[windows[term.within]]] + ([flat[wheres[term.where]]] if term.where is not None else [])
-        columns[name] = _column(term, flat, flat[values[term.path]], balanced(_and, chosen))
+        columns[name] = _column(term, flat, flat[values[term.path]], balanced(_and, chosen), setting)
     return flat.group_by("person_id").agg(**columns)
 
 
@@ -159,7 +175,7 @@ def _value(path: tuple[str, ...], rows: EventColumns) -> Any:
     return rows.read(Property(path)) if path else rows.rows.time
 
 
-def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any) -> Any:
+def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any, setting: Setting) -> Any:
     known = chosen & value.notnull()
     match term.measure:
         case Measure.ROWS:
@@ -180,6 +196,23 @@ def _column(term: Term, flat: "ir.Table", value: Any, chosen: Any) -> Any:
             return value.argmin(_order(flat), where=known)
         case Measure.LAST:
             return value.argmax(_order(flat), where=known)
+        case Measure.NTH:
+            ordered = value.collect(where=known, order_by=[flat.time, flat.ingest_seq])
+            return exact.element(ordered, term.index)
+        case Measure.STREAK:
+            return exact.longest_run(_stretch(flat["$day"], term.unit, setting).collect(where=chosen))
+
+
+def _stretch(day: Any, unit: Unit | None, setting: Setting) -> Any:
+    """As `meaning.stretch_of`, of days since 1970-01-01."""
+    match unit:
+        case Unit.WEEK:
+            return exact.floor_divide(day + (4 - setting.calendar.week_start), 7)
+        case Unit.MONTH:
+            date = exact.day_of_number(day)
+            return date.year().cast("int64") * 12 + date.month().cast("int64")
+        case _:
+            return day
 
 
 def _order(flat: "ir.Table") -> Any:
