@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("identity", "matching", "rules")
+BENCHES = ("identity", "matching", "rules", "tagging")
 
 
 def main() -> int:

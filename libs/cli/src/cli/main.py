@@ -18,6 +18,7 @@ from cli.commands import (
     simulate,
     suite,
     tags,
+    templates,
 )
 from cli.exits import HELP, Exit, leave
 from cli.output import say_what_can_be_said
@@ -44,6 +45,7 @@ app.add_typer(tags.app, name="tags")
 app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)
 app.add_typer(portrait.explain, name="explain")
+app.add_typer(templates.app, name="templates")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(privacy.app, name="privacy")

@@ -110,10 +110,18 @@ def wire_portraits(
         ),
     )
 
+    told: dict[str, float] = {}
+
     def readings() -> Iterable[Reading]:
-        yield Reading(HITS, "portraits", hot.hits)
-        yield Reading(MISSES, "portraits", hot.misses)
-        yield from copies.readings()
+        """Those that have moved."""
+        for each in (
+            Reading(HITS, "portraits", hot.hits),
+            Reading(MISSES, "portraits", hot.misses),
+            *copies.readings(),
+        ):
+            if told.get(each.metric.name, 0) != each.value:
+                told[each.metric.name] = each.value
+                yield each
 
     async def tell() -> None:
         await report((readings,))

@@ -13,6 +13,7 @@ from cli.calls.values import plain
 from cli.exits import Exit, Refusal
 from cli.suite.running import RunningSuite
 
+LANGUAGES = {"zh": portrait_pb.LANGUAGE_ZH, "en": portrait_pb.LANGUAGE_EN}
 MAX_PERSON_ID = 2**63 - 1
 MAX_ID_DIGITS = len(str(MAX_PERSON_ID))
 
@@ -43,9 +44,13 @@ async def person_id_of(suite: RunningSuite, who: str) -> int:
     return int(found.person_id)
 
 
-async def portrait(channel: grpc.aio.Channel, person_id: int) -> portrait_pb.GetPortraitResponse:
-    """All that is known of a person."""
-    request = portrait_pb.GetPortraitRequest(person_id=person_id)
+async def portrait(
+    channel: grpc.aio.Channel, person_id: int, *, template: str = "", lang: str = ""
+) -> portrait_pb.GetPortraitResponse:
+    """All that is known of a person; `lang` is a key of LANGUAGES, or "" for no description."""
+    request = portrait_pb.GetPortraitRequest(person_id=person_id, template_id=template)
+    if lang:
+        request.language = LANGUAGES[lang]
     return await PortraitServiceStub(channel).GetPortrait(request)
 
 
@@ -57,6 +62,9 @@ def portrait_document(answer: portrait_pb.GetPortraitResponse) -> dict[str, Any]
         "as_of": answer.as_of.ToJsonString(),
         "attributes": {name: plain(value) for name, value in sorted(answer.attributes.items())},
         "tags": {each.tag_id: plain(each.value) for each in answer.values if not each.withheld},
+        "description": answer.description.text,
+        "reasons": {each.text: each.reason for each in answer.description.parts},
+        "typical": {each.tag_id: plain(each.value) for each in answer.comparison.profile.values},
         "withheld": [each.tag_id for each in answer.values if each.withheld],
         "timeline": [
             {

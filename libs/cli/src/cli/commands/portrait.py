@@ -1,6 +1,7 @@
 """portrait and explain: what is known of a person, and why."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,10 @@ def portrait(
     identifier: Annotated[
         str | None, typer.Option(help="namespace=value, for example phone=13800000001.")
     ] = None,
+    template: Annotated[str, typer.Option(help="Arrange it by this portrait template.")] = "",
+    lang: Annotated[
+        str, typer.Option(help="Describe the person in words of this language, too: zh or en.")
+    ] = "",
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,13 +39,15 @@ def portrait(
 
     if (who is None) == (identifier is None):
         raise Refusal("name a person, in one way: an id, or --identifier phone=13800000001", Exit.USAGE)
+    if lang not in ("", *people.LANGUAGES):
+        raise Refusal(f"--lang is zh or en, not {lang}", Exit.USAGE)
     asked = who or identifier or ""
     suite = require(SuiteFolder.chosen(folder))
 
     async def ask() -> "portrait_service_pb2.GetPortraitResponse":
         person_id = await people.person_id_of(suite, asked)
         async with suite.channel("tagging") as channel:
-            return await people.portrait(channel, person_id)
+            return await people.portrait(channel, person_id, template=template, lang=lang)
 
     answer = asyncio.run(ask())
     if as_json:
@@ -121,15 +128,56 @@ def _draw(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
 
     as_of = answer.as_of.ToDatetime().strftime("%Y-%m-%d %H:%M")
     console.print(f"person {answer.person_id} ({answer.state}), as of {as_of} UTC", style="bold")
+    if answer.HasField("description"):
+        console.print(answer.description.text or "nothing to say", markup=False)
+        for part in answer.description.parts:
+            console.print(f"  {part.text}: {part.reason}", style="dim", markup=False)
     table(
         "",
         ["attribute", "value"],
         [[name, shown(value)] for name, value in sorted(answer.attributes.items())],
     )
-    rows = [[each.tag_id, "(withheld)" if each.withheld else shown(each.value)] for each in answer.values]
-    table("", ["tag", "value"], rows, empty="no tag has a value")
+    _draw_values(answer)
     events = [
         [event.time.ToDatetime().strftime("%Y-%m-%d %H:%M"), event.type, event.source]
         for event in answer.timeline[:SHOWN_EVENTS]
     ]
     table("", ["time (UTC)", "event", "source"], events, empty="no events")
+
+
+def _draw_values(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
+    """By groups when a template has any, and beside what is typical of its class."""
+    from cli.calls.values import shown
+
+    said = {
+        each.tag_id: "(withheld)" if each.withheld else shown(each.value) if each.HasField("value") else ""
+        for each in answer.values
+    }
+    comparison = answer.comparison
+    typical = {
+        each.tag_id: "(withheld)" if each.withheld else shown(each.value)
+        for each in comparison.profile.values
+    }
+    titles = ["tag", "value", *(["typical"] if typical else [])]
+
+    def rows(tag_ids: Iterable[str]) -> list[list[str]]:
+        return [
+            [each, said[each], *([typical.get(each, "")] if typical else [])]
+            for each in tag_ids
+            if each in said
+        ]
+
+    for group in answer.groups:
+        table(f"{group.name.zh} {group.name.en}".strip(), titles, rows(group.tag_ids))
+    if not answer.groups:
+        table("", titles, rows(said), empty="no tag has a value")
+    if answer.HasField("comparison"):
+        belongs = "may not be told whether"
+        if comparison.HasField("is_member"):
+            belongs = "belongs" if comparison.is_member else "does not belong"
+        name = f"{comparison.name.zh} {comparison.name.en}".strip() or "the class"
+        told = f"{name}: {belongs} to it"
+        if comparison.HasField("profile"):
+            as_of = comparison.profile.as_of.ToDatetime().strftime("%Y-%m-%d %H:%M")
+            told += f"; typical of {comparison.profile.member_count} people, as of {as_of} UTC"
+        console.print(told, markup=False)

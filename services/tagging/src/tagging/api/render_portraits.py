@@ -13,7 +13,7 @@ from tagging.domain.events import Event
 from tagging.domain.portrait_description import Description, Language
 from tagging.domain.portrait_document import class_digest, etag_of
 from tagging.domain.portrait_phrases import Phrase, TagPhrases
-from tagging.domain.portrait_template import MemberClass, TagCondition, TemplateGroup
+from tagging.domain.portrait_template import MemberClass, PortraitTemplate, TagCondition, TemplateGroup
 from tagging.store.portrait_ports import StoredTemplate
 
 LANGUAGES = {Language.ZH: pb.LANGUAGE_ZH, Language.EN: pb.LANGUAGE_EN}
@@ -42,19 +42,25 @@ def timeline_entry(event: Event) -> pb.TimelineEntry:
 def template_message(stored: StoredTemplate, withheld: frozenset[str]) -> template_pb.PortraitTemplate:
     """`withheld`: tags that the caller may not read."""
     template, profile = stored.template, stored.profile
+    message = definition_message(template)
+    message.etag = etag_of(template)
+    message.update_time.CopyFrom(timestamp_of(stored.update_time))
+    if profile is not None and profile.made_for == class_digest(template):
+        message.class_profile.CopyFrom(_profile(profile, withheld))
+    return message
+
+
+def definition_message(template: PortraitTemplate) -> template_pb.PortraitTemplate:
+    """What people wrote, without what the service says of it."""
     message = template_pb.PortraitTemplate(
         template_id=template.template_id,
         name=_wording(template.name),
         groups=[_group(each) for each in template.groups],
         roles=template.roles,
         phrases=[_phrases(each) for each in template.phrases],
-        etag=etag_of(template),
-        update_time=timestamp_of(stored.update_time),
     )
     if template.member_class is not None:
         message.member_class.CopyFrom(_member_class(template.member_class))
-    if profile is not None and profile.made_for == class_digest(template):
-        message.class_profile.CopyFrom(_profile(profile, withheld))
     return message
 
 

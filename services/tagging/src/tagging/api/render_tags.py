@@ -73,15 +73,14 @@ def contract_field(field: str) -> str:
 
 def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
     message = tag_pb2.TagValue(tag_id=read.tag.tag_id, withheld=read.withheld)
-    if read.stored is None:
-        return message
-    if read.stored.value is not None:
-        message.value.CopyFrom(value_message(read.stored.value))
-        message.confidence = _confidence(read)
-        if isinstance(read.stored.value, WeightedTexts):
-            message.weights.extend(read.stored.value.weights)
+    if read.stored is None or read.stored.value is None:
+        return message  # what is not known is of no moment and from nowhere
+    message.value.CopyFrom(value_message(read.stored.value))
+    message.confidence = _confidence(read)
+    if isinstance(read.stored.value, WeightedTexts):
+        message.weights.extend(read.stored.value.weights)
     message.source = _source(read, from_run=read.stored.from_run)
-    if read.statement is not None and read.stored.value is not None:
+    if read.statement is not None:
         message.stated_by = read.statement.source
         if read.statement.expires_at is not None:
             message.expire_time.CopyFrom(timestamp_of(read.statement.expires_at))

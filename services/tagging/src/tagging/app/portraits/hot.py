@@ -1,6 +1,6 @@
 """Answers portraits from hot copies where these are right, and from the store otherwise; both say the same."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from servicekit.database import Database
@@ -63,30 +63,39 @@ class HotPortraits:
     ) -> tuple[list[bytes | None], Revision]:
         """In the order of the ids, None for one that stands for nobody; all of one moment. Raises as `one` but
         PersonUnknown."""
-        movements = self._movements
-        if await movements.catch_up():
-            wanted = set(person_ids)
-            copies = await self._copies.get(tenant, wanted, look.shape)
-            right = {
-                person_id: copy.payload
-                for person_id, copy in copies.items()
-                if movements.holds(tenant, person_id, copy.version)
-            }
-            if right.keys() >= wanted:
-                self.hits += len(person_ids)
-                return [right[each] for each in person_ids], movements.revision
+        right: dict[int, HotCopy] = {}
+        if await self._movements.catch_up():
+            copies = await self._copies.get(tenant, set(person_ids), look.shape)
+            right = {each: copy for each, copy in copies.items() if self._holds(tenant, each, copy)}
+        missing = [each for each in dict.fromkeys(person_ids) if each not in right]
+        if not missing:
+            self.hits += len(person_ids)
+            return [right[each].payload for each in person_ids], self._movements.revision
+        payloads, revision = await self._from_store(tenant, missing, look)
+        if right:  # they must be right at the moment of the others, too
+            await self._movements.look()
+            if not all(self._holds(tenant, each, copy) for each, copy in right.items()):
+                payloads, revision = await self._from_store(tenant, list(dict.fromkeys(person_ids)), look)
+                right = {}
+        self.hits += len(right)
+        payloads |= {each: copy.payload for each, copy in right.items()}
+        return [payloads.get(each) for each in person_ids], revision
+
+    def _holds(self, tenant: str, person_id: int, copy: HotCopy) -> bool:
+        return self._movements.holds(tenant, person_id, copy.version)
+
+    async def _from_store(
+        self, tenant: str, person_ids: Sequence[int], look: Look
+    ) -> tuple[dict[int, bytes], Revision]:
+        """What the store says, by the id asked for; copies of it are kept."""
         self.misses += len(person_ids)
         payloads, revision, fresh = await self._database.read(self._read, tenant, person_ids, look)
         await self._copies.put(tenant, look.shape, fresh)
-        return [payloads.get(each) for each in person_ids], revision
-
-    async def forget(self, tenant: str, person_ids: Collection[int]) -> None:
-        """Of persons who are gone no copy is kept."""
-        await self._copies.drop(tenant, person_ids)
+        return payloads, revision
 
     def _read(
         self, connection: Connection, tenant: str, person_ids: Sequence[int], look: Look
-    ) -> tuple[Mapping[int, bytes], Revision, Mapping[int, HotCopy]]:
+    ) -> tuple[dict[int, bytes], Revision, Mapping[int, HotCopy]]:
         composed = self._compose(connection, tenant, person_ids, look)
         encoded = {
             portrait.person.person_id: self._encode(portrait) for portrait in composed.portraits.values()
