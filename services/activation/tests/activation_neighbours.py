@@ -38,6 +38,8 @@ class Identity(
     """(person, channel) -> address"""
     statuses: dict[int, int] = field(default_factory=dict)
     """Persons who may not be reached."""
+    sensitive: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Purpose -> person -> status, of those who have not consented to a sensitive purpose."""
     records: dict[tuple[str, str], record_pb2.Record] = field(default_factory=dict)
     repeated: int = 0
     down: bool = False
@@ -51,11 +53,12 @@ class Identity(
         if self.refuses:
             raise InvalidField("brand", self.refuses)
         self.asked.append(request)
-        results = [self._point(person, request.channel) for person in request.person_ids]
+        further = self.sensitive.get(request.purpose, {})
+        results = [self._point(person, request.channel, further.get(person)) for person in request.person_ids]
         return contact_point_service_pb2.GetContactPointsResponse(results=results)
 
-    def _point(self, person: int, channel: int):
-        status = self.statuses.get(person, PERMITTED)
+    def _point(self, person: int, channel: int, otherwise: int | None = None):
+        status = otherwise or self.statuses.get(person, PERMITTED)
         address = self.addresses.get((person, channel), "")
         if status == PERMITTED and not address:
             status = NO_ADDRESS
@@ -63,6 +66,7 @@ class Identity(
             person_id=0 if status == NO_PERSON else person,
             status=status,
             address=address if status == PERMITTED else "",
+            address_hash=person if status == PERMITTED else 0,
             birth_key_id=0 if status == NO_PERSON else BIRTH_KEY + person,
         )
 
@@ -86,13 +90,16 @@ class Segments(snapshot_service_pb2_grpc.SnapshotServiceServicer):
     """Snapshots by id; members with a birth hash that is a function of the person."""
 
     snapshots: dict[str, list[int]] = field(default_factory=dict)
+    purposes: list[str] = field(default_factory=list)
+    """What the sensitive tags behind every snapshot are kept for."""
     breaks_after: int | None = None
     """Streams end with UNAVAILABLE before persons with a higher id."""
 
     async def GetSnapshot(self, request, context):
         if request.snapshot_id not in self.snapshots:
             raise ResourceNotFound(f"snapshot {request.snapshot_id!r}")
-        return snapshot_service_pb2.GetSnapshotResponse()
+        snapshot = snapshot_service_pb2.Snapshot(sensitive_purposes=self.purposes)
+        return snapshot_service_pb2.GetSnapshotResponse(snapshot=snapshot)
 
     async def ExportMembers(self, request, context) -> AsyncIterator[object]:
         if request.snapshot_id not in self.snapshots:

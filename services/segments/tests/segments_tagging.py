@@ -320,6 +320,7 @@ def tag_told(
     by_runs: bool = False,
     deleted: bool = False,
     grade: int = tag_pb2.TAG_GRADE_UNSPECIFIED,
+    purpose: str = "",
 ) -> change_pb2.Change:
     definition = tag_pb2.TagDefinition(
         tag_id=tag_id,
@@ -331,6 +332,7 @@ def tag_told(
         ),
         update=tag_pb2.TAG_UPDATE_RUN if by_runs else tag_pb2.TAG_UPDATE_STREAM,
         grade=grade,  # type: ignore[arg-type]
+        purpose=purpose,
     )
     return change_pb2.Change(
         tag=change_pb2.TagChange(tag=tag_pb2.Tag(definition=definition), deleted=deleted)

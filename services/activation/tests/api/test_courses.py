@@ -90,6 +90,31 @@ async def test_identity_is_asked_for_the_purpose_of_the_message(world: World) ->
     assert asked == {("campaign c1", "marketing", "north"), ("campaign c2", "service", "")}
 
 
+async def test_marketing_over_sensitive_tags_needs_each_of_their_consents(world: World) -> None:
+    persons = world.audience(6, SMS)
+    world.segments.purposes = ["health", "minors"]
+    world.identity.statuses[1] = NO_CONSENT
+    world.identity.sensitive = {
+        "health": {2: NO_CONSENT, 3: WITHDRAWN},
+        "minors": {3: NO_CONSENT, 4: NO_CONSENT},
+    }
+    template = campaign_pb2.MessageTemplate(
+        template_id="SMS_2", sign_name="华象", parameters={"thing": "夏装"}
+    )
+    marketing = campaign(SMS, message_class=campaign_pb2.MESSAGE_CLASS_MARKETING)
+    marketing.template.CopyFrom(template)
+    await world.create(marketing)
+    await world.campaigns().StartCampaign(StartCampaignRequest(campaign_id="c1"))
+    report = await world.completed()
+    assert dict(report.suppressed) == {"no_consent": 3, "withdrawn": 1}
+    assert (report.planned, report.delivered) == (len(persons), 2)
+    assert {each.purpose for each in world.identity.asked} == {"marketing", "health", "minors"}
+    world.identity.asked.clear()
+    await world.run(SMS, "c2")
+    await world.completed("c2")
+    assert {each.purpose for each in world.identity.asked} == {"service"}
+
+
 async def test_clicks_are_counted_by_person(world: World) -> None:
     persons = world.audience(20, PUSH)
     for person in persons[:5]:

@@ -31,7 +31,9 @@ def test_a_campaign_comes_back_as_it_was_stored(do: Do, campaign: Campaign) -> N
     assert do(store.add, campaign, b"key")
     assert not do(store.add, replace(campaign, epoch=7), b"other")
     assert do(store.get, "t1", "c1") == campaign
-    changed = replace(campaign.at(State.PAUSED, "why", fence=True), planned_through=5, traceparent="t")
+    changed = replace(
+        campaign.at(State.PAUSED, "why", fence=True), planned_through=5, traceparent="t", purposes=("health",)
+    )
     do(store.put, changed)
     found = do(store.get, "t1", "c1", lock=True)
     assert found == changed

@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from huaxiang.segments.v1 import membership_service_pb2, segment_pb2
+from huaxiang.segments.v1 import membership_service_pb2, segment_pb2, snapshot_service_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.tagging.v1 import tag_pb2
 from segments_tagging import tag_told, values_told
@@ -93,3 +93,29 @@ async def test_a_sensitive_tag_selects_for_those_only_who_may_read_it(suite: Any
         assert (await explained("admin", segment_id)).member
     await suite.restart()
     assert (await refused(explained("analyst", "ill")))[0] == "RIGHT_MISSING"
+
+
+async def test_a_snapshot_tells_what_the_sensitive_tags_behind_it_are_kept_for(suite: Any) -> None:
+    told = suite.tagging.tell(
+        tag_told(
+            "illness",
+            tag_pb2.BASE_TYPE_TEXT,
+            "none",
+            "some",
+            grade=tag_pb2.TAG_GRADE_SENSITIVE,
+            purpose="health",
+        ),
+        tag_told(
+            "child", tag_pb2.BASE_TYPE_TEXT, "no", "yes", grade=tag_pb2.TAG_GRADE_SENSITIVE, purpose="minors"
+        ),
+    )
+    await suite.until(lambda: suite.wiring.board.current.upstream("tagging").live >= told.live)
+    await suite.create("ill", "illness = 'some'")
+    await suite.create("all", "IN SEGMENT 'ill' OR child = 'yes' OR gender = 'male'")
+    await suite.create("men", "gender = 'male'")
+    for segment_id, purposes in (("all", ["health", "minors"]), ("ill", ["health"]), ("men", [])):
+        create = snapshot_service_pb2.CreateSnapshotRequest(segment_id=segment_id, request_id=segment_id)
+        made = (await suite.snapshots().CreateSnapshot(create)).snapshot
+        get = snapshot_service_pb2.GetSnapshotRequest(snapshot_id=made.snapshot_id)
+        stored = (await suite.snapshots().GetSnapshot(get)).snapshot
+        assert list(made.sensitive_purposes) == list(stored.sensitive_purposes) == purposes

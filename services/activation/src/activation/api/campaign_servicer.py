@@ -45,11 +45,12 @@ class CampaignServicer(CampaignServiceServicer):
     ) -> pb.StartCampaignResponse:
         tenant = current_principal().require_tenant()
         known = await self._database.read(self._campaigns.find, tenant, request.campaign_id)
+        purposes: tuple[str, ...] = ()
         if known.state is State.DRAFT:
-            await self._snapshots.require(tenant, known.draft.snapshot_id)
+            purposes = await self._snapshots.require(tenant, known.draft.snapshot_id)
         trace = current_trace()
         stored, revision = await self._database.write(
-            self._campaigns.start, tenant, request.campaign_id, trace.traceparent() if trace else ""
+            self._campaigns.start, tenant, request.campaign_id, purposes, trace.traceparent() if trace else ""
         )
         return pb.StartCampaignResponse(campaign=render.campaign(stored), revision=revision.to_proto())
 

@@ -53,14 +53,22 @@ class Campaigns:
         return known, self._changes.none(connection)
 
     def start(
-        self, connection: Connection, tenant: str, campaign_id: str, traceparent: str = ""
+        self,
+        connection: Connection,
+        tenant: str,
+        campaign_id: str,
+        purposes: tuple[str, ...] = (),
+        traceparent: str = "",
     ) -> tuple[Campaign, Revision]:
-        """Begins to plan; one that goes or is paused is answered as it is. Raises ResourceNotFound, WrongState when it
-        was cancelled or has failed."""
+        """Begins to plan; one that goes or is paused is answered as it is. `purposes`: what the sensitive tags behind
+        the snapshot are kept for. Raises ResourceNotFound, WrongState when it was cancelled or has failed."""
         campaign = self._locked(connection, tenant, campaign_id)
         if campaign.state is State.DRAFT:
             campaign = replace(
-                campaign.at(State.PLANNING), start_time=self._clock.now(), traceparent=traceparent
+                campaign.at(State.PLANNING),
+                start_time=self._clock.now(),
+                traceparent=traceparent,
+                purposes=purposes,
             )
             return campaign, self._changes.put(connection, campaign)
         if campaign.state in ENDED - {State.COMPLETED}:

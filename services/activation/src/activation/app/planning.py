@@ -20,8 +20,8 @@ class Snapshots(Protocol):
     """Frozen audiences, where they are kept. Raises SnapshotUnknown when there is none with the id that the tenant may
     read, UpstreamUnavailable when nobody answers."""
 
-    async def require(self, tenant: str, snapshot_id: str) -> None:
-        """Returns when the snapshot exists."""
+    async def require(self, tenant: str, snapshot_id: str) -> tuple[str, ...]:
+        """What the sensitive tags behind the snapshot are kept for, in order, when it exists."""
         ...
 
     def members(self, tenant: str, snapshot_id: str, after_person_id: int) -> AsyncIterator[Sequence[Member]]:

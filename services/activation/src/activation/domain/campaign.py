@@ -74,7 +74,8 @@ class Campaign:
     """A campaign as stored. `epoch` rises with every pause, resume and cancel: who began before may not send after.
 
     `planned_through` is the last person id whose row is written, `plan_done` that all are; `traceparent` is the trace
-    of the call that started it.
+    of the call that started it. `purposes` are those of the sensitive tags behind the snapshot: marketing needs the
+    consent to each, too.
     """
 
     tenant: str
@@ -87,6 +88,7 @@ class Campaign:
     planned_through: int = 0
     plan_done: bool = False
     traceparent: str = ""
+    purposes: tuple[str, ...] = ()
 
     @property
     def campaign_id(self) -> str:

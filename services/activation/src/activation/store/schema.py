@@ -22,6 +22,7 @@ Table(
     Column("planned_through", BigInteger, nullable=False),
     Column("plan_done", SmallInteger, nullable=False),
     Column("traceparent", Text, nullable=False),
+    Column("purposes", Text, nullable=False),
     Column("sealed_key", LargeBinary),
     Index("campaign_by_state", "state"),
 )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 _COLUMNS = (
     "tenant, draft, state, note, epoch, create_time_us, start_time_us, planned_through, plan_done, "
-    "traceparent"
+    "traceparent, purposes"
 )
 
 
@@ -55,8 +55,8 @@ class SqlCampaignStore:
         added = execute(
             connection,
             "INSERT INTO campaign (tenant, campaign_id, draft, state, note, epoch, account, create_time_us, "
-            "start_time_us, expire_time_us, planned_through, plan_done, traceparent, sealed_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "start_time_us, expire_time_us, planned_through, plan_done, traceparent, purposes, sealed_key) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (tenant, campaign_id) DO NOTHING",
             (
                 campaign.tenant,
@@ -72,6 +72,7 @@ class SqlCampaignStore:
                 campaign.planned_through,
                 int(campaign.plan_done),
                 campaign.traceparent,
+                json.dumps(campaign.purposes),
                 sealed_key,
             ),
         )
@@ -81,7 +82,7 @@ class SqlCampaignStore:
         execute(
             connection,
             "UPDATE campaign SET state = ?, note = ?, epoch = ?, start_time_us = ?, expire_time_us = ?, "
-            "planned_through = ?, plan_done = ?, traceparent = ? WHERE tenant = ? AND campaign_id = ?",
+            "planned_through = ?, plan_done = ?, traceparent = ?, purposes = ? WHERE tenant = ? AND campaign_id = ?",
             (
                 campaign.state.value,
                 campaign.note,
@@ -91,6 +92,7 @@ class SqlCampaignStore:
                 campaign.planned_through,
                 int(campaign.plan_done),
                 campaign.traceparent,
+                json.dumps(campaign.purposes),
                 campaign.tenant,
                 campaign.campaign_id,
             ),
@@ -155,4 +157,5 @@ def _campaign(row: tuple[Any, ...]) -> Campaign:
         planned_through=row[7],
         plan_done=bool(row[8]),
         traceparent=row[9],
+        purposes=tuple(json.loads(row[10])),
     )

@@ -25,6 +25,9 @@ _PERMISSIONS = {
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
 
 
+MARKETING = "marketing"
+
+
 class AddressesRefused(Exception):
     """Identity does not take the question: nobody of the campaign can be reached until it is mended."""
 
@@ -36,11 +39,29 @@ class ContactPoints:
         self._stub = ContactPointServiceStub(identity)
 
     async def of(self, account: Account, claimed: Claimed) -> dict[int, Reached]:
-        """By person id. Raises UpstreamUnavailable, AddressesRefused."""
+        """By person id. Marketing over sensitive tags needs the person's consent to each of their purposes, at the same
+        address; whoever lacks one is left out like anyone without consent. Raises UpstreamUnavailable,
+        AddressesRefused."""
+        campaign = claimed.campaign
+        found = await self._asked(account, claimed, campaign.draft.purpose)
+        further = campaign.purposes if campaign.draft.purpose == MARKETING else ()
+        for purpose in further:
+            allowed = await self._asked(account, claimed, purpose)
+            found = {person_id: _narrowed(answer, allowed[person_id]) for person_id, answer in found.items()}
+        return {
+            person_id: Reached(
+                _PERMISSIONS.get(answer.status, Permission.NO_PERSON), answer.address, answer.birth_key_id
+            )
+            for person_id, answer in found.items()
+        }
+
+    async def _asked(
+        self, account: Account, claimed: Claimed, purpose: str
+    ) -> dict[int, pb.PersonContactPoint]:
         draft = claimed.campaign.draft
         request = pb.GetContactPointsRequest(
             person_ids=[claim.person_id for claim in claimed.claims],
-            purpose=draft.purpose,
+            purpose=purpose,
             channel=_CHANNELS[account.caps.contact_channel],
             scope=account.scope,
             brand=draft.brand,
@@ -54,9 +75,15 @@ class ContactPoints:
             if error.code() in _REFUSED:
                 raise AddressesRefused(describe(error)) from error
             raise UpstreamUnavailable("identity") from error
-        return {
-            claim.person_id: Reached(
-                _PERMISSIONS.get(found.status, Permission.NO_PERSON), found.address, found.birth_key_id
-            )
-            for claim, found in zip(claimed.claims, answer.results, strict=True)
-        }
+        return {claim.person_id: found for claim, found in zip(claimed.claims, answer.results, strict=True)}
+
+
+def _narrowed(found: pb.PersonContactPoint, allowed: pb.PersonContactPoint) -> pb.PersonContactPoint:
+    """What is left of a permission when one more purpose is asked for."""
+    permitted = pb.CONTACT_POINT_STATUS_PERMITTED
+    if found.status != permitted:
+        return found
+    if allowed.status == permitted and allowed.address_hash == found.address_hash:
+        return found
+    status = pb.CONTACT_POINT_STATUS_NO_CONSENT if allowed.status == permitted else allowed.status
+    return pb.PersonContactPoint(person_id=found.person_id, status=status, birth_key_id=found.birth_key_id)

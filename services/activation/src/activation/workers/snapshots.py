@@ -25,12 +25,13 @@ class SegmentsSnapshots:
     def __init__(self, segments: grpc.aio.Channel) -> None:
         self._stub = SnapshotServiceStub(segments)
 
-    async def require(self, tenant: str, snapshot_id: str) -> None:
+    async def require(self, tenant: str, snapshot_id: str) -> tuple[str, ...]:
         request = pb.GetSnapshotRequest(snapshot_id=snapshot_id)
         try:
-            await self._stub.GetSnapshot(request, metadata=((TENANT_KEY, tenant),))
+            answer = await self._stub.GetSnapshot(request, metadata=((TENANT_KEY, tenant),))
         except grpc.aio.AioRpcError as error:
             raise _translated(error, snapshot_id) from error
+        return tuple(answer.snapshot.sensitive_purposes)
 
     async def members(
         self, tenant: str, snapshot_id: str, after_person_id: int

@@ -178,6 +178,7 @@ def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> T
         run_only=definition.update == tag_pb2.TAG_UPDATE_RUN,
         deleted=deleted,
         grade=_GRADES.get(definition.grade, "internal"),
+        purpose=definition.purpose,
     )
 
 

@@ -63,6 +63,7 @@ def snapshot(stored: Snapshot) -> snapshot_service_pb2.Snapshot:
             as_of=timestamp_of(stored.as_of), population_count=stored.population_count
         ),
         revision=revision_pb2.Revision(token=stored.revision_token),
+        sensitive_purposes=stored.purposes,
     )
 
 

@@ -4,7 +4,7 @@ Whom a rule selects tells something of the tags in it, but of many at once: only
 may not read them. An explanation tells one person's values: every grade counts there, as in a portrait.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import TenantSegments
@@ -23,12 +23,27 @@ def require_selectable(segments: TenantSegments, rule: ReadRule, may_read: MayRe
 
 def require_explainable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
     """Of the rule and of every segment that it refers to, which an explanation shows, too. Raises RightMissing."""
-    waiting = [rule]  # segments never refer to each other in a circle
-    while waiting:
-        here = waiting.pop()
-        for grade in sorted(_grades(segments, here)):
+    for each in _with_inner(segments, rule):
+        for grade in sorted(_grades(segments, each)):
             if not may_read(grade):
                 raise _missing(grade)
+
+
+def purposes_of(segments: TenantSegments, rule: ReadRule) -> tuple[str, ...]:
+    """What the sensitive tags of the rule, and of every segment that it refers to, are kept for, in order."""
+    found: set[str] = set()
+    for each in _with_inner(segments, rule):
+        known = (segments.index.tags.get(tag_id) for tag_id in each.tags)
+        found |= {tag.purpose for tag in known if tag is not None and tag.grade == SENSITIVE and tag.purpose}
+    return tuple(sorted(found))
+
+
+def _with_inner(segments: TenantSegments, rule: ReadRule) -> Iterator[ReadRule]:
+    """Segments never refer to each other in a circle."""
+    waiting = [rule]
+    while waiting:
+        here = waiting.pop()
+        yield here
         for name in here.segments:
             inner = segments.get(name)
             if inner is not None and inner.rule is not None:

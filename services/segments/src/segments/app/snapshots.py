@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 from segments.app.freshness_notes import freshness_of
 from segments.app.membership import live_segment
+from segments.app.readable import purposes_of
 from segments.app.version import Version
 from segments.domain.segment import Snapshot
 from segments.store.ports import SnapshotStore
@@ -29,6 +30,7 @@ class Frozen:
     population_count: int
     as_of: dt.datetime
     read_at: Revision
+    purposes: tuple[str, ...]
 
 
 class Snapshots:
@@ -54,6 +56,7 @@ class Snapshots:
             freshness.population_count,
             freshness.as_of,
             version.revision,
+            purposes_of(segments, standing.rule),
         )
 
     def add(self, connection: Connection, tenant: str, frozen: Frozen) -> Snapshot:
@@ -68,6 +71,7 @@ class Snapshots:
             as_of=frozen.as_of,
             revision_token=frozen.read_at.token(),
             members=frozen.members.serialize(),
+            purposes=frozen.purposes,
         )
         self._store.add(connection, tenant, snapshot)
         return snapshot

@@ -67,7 +67,7 @@ class PersonChange:
 @dataclass(frozen=True, slots=True)
 class TagChange:
     """A tag that came into force or went. `run_only`: only runs compute it; `grade`: who may read it needs the right
-    tagging.values.read_<grade>."""
+    tagging.values.read_<grade>; `purpose`: what a sensitive tag is kept for."""
 
     tenant: str
     position: int
@@ -75,6 +75,7 @@ class TagChange:
     run_only: bool
     deleted: bool
     grade: str = "internal"
+    purpose: str = ""
 
 
 class FeatureState(Enum):

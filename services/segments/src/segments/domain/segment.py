@@ -58,7 +58,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Members of a segment, frozen. `members` is a portable roaring bitmap of person ids."""
+    """Members of a segment, frozen. `members` is a portable roaring bitmap of person ids; `purposes` what the sensitive
+    tags of its rule are kept for, in order."""
 
     snapshot_id: str
     segment_id: str
@@ -69,6 +70,7 @@ class Snapshot:
     as_of: dt.datetime
     revision_token: str
     members: bytes
+    purposes: tuple[str, ...] = ()
 
 
 def etag_of(draft: Draft) -> str:

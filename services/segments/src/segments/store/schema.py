@@ -44,6 +44,7 @@ Table(
     Column("as_of_us", BigInteger, nullable=False),
     Column("revision_token", Text, nullable=False),
     Column("members", LargeBinary, nullable=False),
+    Column("purposes", Text, nullable=False),
     Index("snapshot_by_create_time", "create_time_us"),
 )
 Table(

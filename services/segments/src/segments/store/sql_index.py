@@ -235,6 +235,7 @@ def _put_tag(connection: Connection, change: TagChange, born: int) -> None:
         "parents": None if tag.values is None else dict(tag.values.parents),
         "run_only": change.run_only,
         "grade": change.grade,
+        "purpose": change.purpose,
     }
     execute(
         connection,
@@ -333,7 +334,13 @@ def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, An
         values = ValueList(frozenset(stored["values"]), Openness(stored["openness"]), stored["parents"])
     tag = TagType(tag_id, type_, values)
     return TagChange(
-        tenant, position, tag, stored["run_only"], deleted=False, grade=stored.get("grade", "internal")
+        tenant,
+        position,
+        tag,
+        stored["run_only"],
+        deleted=False,
+        grade=stored.get("grade", "internal"),
+        purpose=stored.get("purpose", ""),
     )
 
 

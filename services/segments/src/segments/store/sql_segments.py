@@ -1,6 +1,7 @@
 """SegmentStore and SnapshotStore on SQLite and PostgreSQL."""
 
 import datetime as dt
+import json
 from typing import Any
 
 from rules.check import Population
@@ -15,7 +16,7 @@ _SEGMENT_COLUMNS = (
 )
 _SNAPSHOT_COLUMNS = (
     "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
-    "revision_token, members"
+    "revision_token, members, purposes"
 )
 
 
@@ -100,12 +101,13 @@ class SqlSnapshotStore:
             as_of=moment_of(row[6]),
             revision_token=row[7],
             members=bytes(row[8]),
+            purposes=tuple(json.loads(row[9])),
         )
 
     def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
         execute(
             connection,
-            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 10)})",
+            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 11)})",
             (
                 tenant,
                 snapshot.snapshot_id,
@@ -117,6 +119,7 @@ class SqlSnapshotStore:
                 microseconds(snapshot.as_of),
                 snapshot.revision_token,
                 snapshot.members,
+                json.dumps(snapshot.purposes),
             ),
         )
 

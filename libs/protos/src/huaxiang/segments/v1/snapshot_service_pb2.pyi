@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from huaxiang.segments.v1 import segment_pb2 as _segment_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
@@ -140,6 +142,7 @@ class Snapshot(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    SENSITIVE_PURPOSES_FIELD_NUMBER: _builtins.int
     snapshot_id: _builtins.str
     """Given by the service."""
     segment_id: _builtins.str
@@ -160,6 +163,12 @@ class Snapshot(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """The revision the members were read at."""
 
+    @_builtins.property
+    def sensitive_purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the sensitive tags of the rule, and of the segments in it, are kept for, in order: whoever uses the members for
+        marketing needs the consent of each for these purposes, too.
+        """
+
     def __init__(
         self,
         *,
@@ -170,10 +179,11 @@ class Snapshot(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         freshness: _segment_pb2.Freshness | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "freshness", b"freshness", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canonical_rule", b"canonical_rule", "count", b"count", "create_time", b"create_time", "freshness", b"freshness", "revision", b"revision", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canonical_rule", b"canonical_rule", "count", b"count", "create_time", b"create_time", "freshness", b"freshness", "revision", b"revision", "segment_id", b"segment_id", "sensitive_purposes", b"sensitive_purposes", "snapshot_id", b"snapshot_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
