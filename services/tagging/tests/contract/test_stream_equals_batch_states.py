@@ -1,5 +1,4 @@
-"""Whatever happens in whatever order, runs give what the stream gave: bands, arithmetic, scores, user states, AIPL,
-RFM's scores, and values that stand for unknown ones."""
+"""Whatever happens in whatever order, runs give what the stream gave: user states, AIPL, RFM by scores."""
 
 from histories import busy_steps, check_stream_is_batch, kept_statements
 from hypothesis import HealthCheck, given, settings
@@ -8,31 +7,9 @@ from tagging.catalogue.files import parse_definitions
 
 DEFINITIONS = parse_definitions(
     """
-- {tag_id: t_spent, name: x, type: number, statistic: SUM(order_paid.amount)}
-- {tag_id: t_orders, name: x, type: number, statistic: COUNT(order_paid) IN LAST 30 DAYS}
-- {tag_id: t_average, name: x, type: number, arithmetic: t_spent / t_orders}
-- {tag_id: t_lifted, name: x, type: number, arithmetic: t_average * 2 - 1, unknown: {default: -1}}
-- {tag_id: t_fixed, name: x, type: text, bands: {expression: t_average, values: [a, b, c], bounds: [1000, 2500]}}
-- tag_id: t_ranked
-  name: x
-  type: text
-  bands: {expression: t_spent, values: [a, b, c], percentiles: [50, 75], population: t_orders > 0}
 - {tag_id: t_close, name: x, layer: derived, type: text, user_state: {least_days: 2, close: 1, cooling: 2, distant: 3}}
-- tag_id: t_score
-  name: x
-  type: number
-  score:
-    parts:
-      - {weight: 0.25, when: t_close = 'close' OR gender = 'male'}
-      - {weight: 0.5, expression: t_spent, zero_at: 100, full_at: 7000}
-      - {weight: 0.25, expression: DAYS SINCE(LAST(view_item)), zero_at: 30, full_at: 0}
+- {tag_id: t_lost, name: x, type: bool, statistic: "t_close IN ('distant', 'lost')"}
 - {tag_id: t_aipl, name: x, type: text, aipl: {purchase_days: 20, interest_days: 10, aware_days: 30}}
-- {tag_id: gender, name: x, type: text, attribute: gender}
-- tag_id: t_gender
-  name: x
-  type: {base: text, closed: true, options: [male, female]}
-  attribute: gender
-  unknown: keeps
 - tag_id: t_rfm
   name: x
   type: text

@@ -233,20 +233,15 @@ def texts_of(vector: Vector, shape: Shape) -> set[str]:
 def encode(persons: Ints, vector: Vector, shape: Shape, codes_of_texts: Mapping[str, int]) -> Coded:
     """Codes a vector of these persons, ascending. `codes_of_texts` holds every text of the vector."""
     if shape.multi_valued:
+        known = zip(persons[vector.known].tolist(), vector.data[vector.known].tolist(), strict=True)
         if shape.weighted:
-            listed = {
-                person: weighted.codes_of(weighted.weighted(vector.data[index]), codes_of_texts)
-                if vector.known[index]
-                else []
-                for index, person in enumerate(persons.tolist())
+            rows = {
+                person: weighted.codes_of(weighted.weighted(each), codes_of_texts) for person, each in known
             }
-            return Coded.of(listed)
-        code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
-        rows = {
-            person: [code(each) for each in vector.data[index]] if vector.known[index] else []
-            for index, person in enumerate(persons.tolist())
-        }
-        return Coded.of(rows)
+        else:
+            code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
+            rows = {person: [code(element) for element in each] for person, each in known}
+        return Coded.of(rows).only(persons)
     present = vector.data[vector.known]
     if shape.base is Kind.TEXT:
         present = np.array([codes_of_texts[each] for each in present.tolist()], np.int64)

@@ -96,22 +96,25 @@ def values(found: Ranked, shape: Shape, sure_events: int) -> Vector:
     """One text per person (the first), or all of them with their shares as weights."""
     groups = found.groups
     names = [str(each) for each in groups.names]
-    ends = np.cumsum(groups.counts).tolist()
     keys, weights = groups.keys.tolist(), found.shares.tolist()
-    confidences = confidence(groups, sure_events).tolist()
-    data = np.empty(len(groups.counts), object)
-    start = 0
-    for place, end in enumerate(ends):
+    nothing = np.empty(1, object)
+    nothing[0] = () if shape.multi_valued else ""
+    data = nothing[np.zeros(len(groups.counts), np.int64)]
+    has = groups.counts > 0
+    places = np.flatnonzero(has)
+    ends = np.cumsum(groups.counts)[places]
+    starts, confidences = ends - groups.counts[places], confidence(groups, sure_events)[places]
+    for place, start, end, sure in zip(
+        places.tolist(), starts.tolist(), ends.tolist(), confidences.tolist(), strict=True
+    ):
         texts = [names[key] for key in keys[start:end]]
         if not shape.multi_valued:
-            data[place] = texts[0] if texts else ""
+            data[place] = texts[0]
         elif shape.weighted:
-            weighed = dict(zip(texts, weights[start:end], strict=True))
-            data[place] = WeightedTexts.of(weighed, confidences[place])
+            data[place] = WeightedTexts.of(dict(zip(texts, weights[start:end], strict=True)), sure)
         else:
             data[place] = tuple(sorted(texts))
-        start = end
-    return Vector(groups.counts > 0, data)
+    return Vector(has, data)
 
 
 def remarks(found: Ranked) -> tuple[str, ...]:
