@@ -36,6 +36,7 @@ from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import FactStores
+from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
@@ -113,7 +114,8 @@ class World:
             self.references,
             self.dictionary,
         )
-        self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns)
+        queries = QueryProcesses(self.folder / "queries")
+        self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns, queries)
         self.compute = ComputeEverybody(
             self.database,
             self.changelog,

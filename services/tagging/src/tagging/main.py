@@ -17,8 +17,6 @@ from huaxiang.tagging.v1 import (
     event_type_service_pb2_grpc,
     feature_service_pb2,
     feature_service_pb2_grpc,
-    lake_service_pb2,
-    lake_service_pb2_grpc,
     reference_table_service_pb2,
     reference_table_service_pb2_grpc,
     run_service_pb2,
@@ -47,7 +45,6 @@ from servicekit.watch import Watches
 from tagging.api.change_servicer import ChangeServicer
 from tagging.api.event_type_servicer import EventTypeServicer
 from tagging.api.feature_servicer import FeatureServicer
-from tagging.api.lake_servicer import LakeServicer
 from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes
 from tagging.api.privacy_servicer import PrivacyServicer
 from tagging.api.reference_table_servicer import ReferenceTableServicer
@@ -61,8 +58,6 @@ from tagging.app.explain import Explain
 from tagging.app.export_index import ExportIndex
 from tagging.app.export_person_data import ExportPersonData
 from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
-from tagging.app.flush_lake import FlushLake
-from tagging.app.forget_persons import ForgetPersons
 from tagging.app.forget_values import ForgetValues
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody
@@ -74,6 +69,7 @@ from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
+from tagging.lake_wiring import LakeParts, wire_lake
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
@@ -81,9 +77,9 @@ from tagging.store.column_export import ColumnExport
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
-from tagging.store.lake_forgetting import LakeForgetting
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import FactStores
+from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
@@ -102,9 +98,7 @@ from tagging.store.tag_ports import TagStores
 from tagging.value_wiring import wire_values
 from tagging.workers.acknowledge import Acknowledge
 from tagging.workers.computations import ComputationWorker
-from tagging.workers.forgetting import ForgettingWorker
 from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
-from tagging.workers.lake_flush import LakeFlushing
 
 SERVICE = "tagging"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -115,6 +109,7 @@ Worker = Callable[[], Coroutine[Any, Any, None]]
 class Store:
     """An open store with every adapter over it."""
 
+    folder: Path
     database: Database
     changelog: Changelog
     clock: Clock
@@ -178,6 +173,7 @@ def open_store(database: Database, folder: Path, clock: Clock) -> Store:
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary))
     columns = ColumnsInForce(dictionary, tags, governance_stores().lives.retired)
     return Store(
+        folder=folder,
         database=database,
         changelog=changelog,
         clock=clock,
@@ -208,17 +204,13 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
     acknowledge = Acknowledge(
         database, facts.progress, facts.events, identity, lambda: consumer.state.applied
     )
-    flush_lake = FlushLake(database, store.manifest, facts.tenants, store.lake)
-    flushing = LakeFlushing(
-        database,
-        store.manifest,
-        facts.tenants,
-        store.lake,
-        flush_lake,
-        flush_bytes=config.lake_flush_bytes,
-        flush_after_s=config.lake_flush_after_s,
+    lake, keep_lake = wire_lake(
+        LakeParts(database, facts, store.manifest, store.lake, store.clock),
+        store.facts_freshness(),
+        identity,
+        config,
+        ForgetValues(facts, store.tags),
     )
-    flushing.sweep()
     export_index = ExportIndex(facts, store.tags, store.changelog, ColumnExport(store.tags.values))
     services = (
         Service(
@@ -241,27 +233,9 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
                 store.dictionary,
             ),
         ),
-        Service(
-            lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
-            lake_service_pb2_grpc.add_LakeServiceServicer_to_server,
-            LakeServicer(database, store.facts_freshness(), flush_lake, store.manifest),
-        ),
+        lake,
     )
-    forgetting = ForgettingWorker(
-        identity,
-        ForgetPersons(
-            database,
-            facts,
-            store.manifest,
-            LakeForgetting(store.lake.root),
-            flush_lake,
-            readers_s=config.lake_readers_s,
-            beside=ForgetValues(facts, store.tags),
-        ),
-        store.clock,
-        rewrite_after_s=config.erase_files_after_s,
-    )
-    workers = (consumer.run, acknowledge.run, flushing.run, forgetting.run)
+    workers = (consumer.run, acknowledge.run, *keep_lake)
     return Part(services, workers, (consumer.state,))
 
 
@@ -278,7 +252,9 @@ def open_computing(store: Store) -> Computing:
     """The use cases behind runs, backfills, rolled days and ageing, and the worker that drives them."""
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
-    everybody = Everybody(database, facts, store.relations, tags, columns)
+    queries = QueryProcesses(store.folder / "queries")
+    queries.sweep()
+    everybody = Everybody(database, facts, store.relations, tags, columns, queries)
     compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute, clock)
     worker = ComputationWorker(
         database,

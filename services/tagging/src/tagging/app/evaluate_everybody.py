@@ -5,7 +5,7 @@ Only DuckDB, Ibis and Arrow know how, and they are imported when first needed.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,8 @@ from tagging.domain.definition import AttributeKind
 from tagging.domain.groups import Groups
 from tagging.domain.kinds.families import TOLD
 from tagging.domain.kinds.kind import Answer, Question, vector
+from tagging.domain.kinds.sql import FOUND as SQL_ANSWER
+from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.kinds.told import TOLD as TOLD_ANSWER
 from tagging.domain.moment import Moment
 from tagging.domain.persons import Person
@@ -39,6 +41,7 @@ from tagging.domain.run_failures import OVERFLOW, UNEXPECTED, ColumnFailed, Fail
 from tagging.domain.stated import Statement
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores, LakeRelations
+from tagging.store.query_ports import LakeQueries, LakeQuery
 from tagging.store.tag_ports import TagStores
 
 GROUP = 40
@@ -63,6 +66,7 @@ class Snapshot:
     persons    the living, ascending; `known` says who of them is not anonymous
     objecting  those who object to profiling: nothing is derived of them
     rows_read  rows of events and persons that queries went over so far
+    stops      whether what computes for long gives up
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Snapshot:
         tenant: Tenant,
         attributes: Mapping[str, list[Any]],
         objecting: Ints,
+        queries: LakeQueries,
     ) -> None:
         """`attributes`: by column, a slot per person."""
         from rules.evaluate.tables import DuckDb
@@ -83,6 +88,8 @@ class Snapshot:
         self._attributes = attributes
         self._stored: dict[str, Vector] = {}
         self._stated: dict[str, Mapping[int, Statement]] = {}
+        self._queries = queries
+        self.stops: Callable[[], bool] = lambda: False
         self._rows: dict[str, int] = {}
         self.rows_read = 0
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
@@ -128,6 +135,8 @@ class Snapshot:
             own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
         if isinstance(recipe.kind, TOLD):
             own = {TOLD_ANSWER: self._told(recipe, moment)}
+        if isinstance(recipe.kind, SqlKind):
+            own = {SQL_ANSWER: self._queried(recipe, recipe.kind, moment)}
         if recipe.asks_for_latest:
             own = {**own, SEEN: self._latest(recipe, moment)}
         frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
@@ -158,6 +167,10 @@ class Snapshot:
 
     def keep(self, column: str, persons: Ints, values: Vector) -> None:
         """What is stored of a column that keeps what was known last."""
+        self._stored[column] = self._placed(persons, values)
+
+    def _placed(self, persons: Ints, values: Vector) -> Vector:
+        """Values of some persons, ascending, with a slot for each."""
         places = np.searchsorted(self.persons, persons)
         here = places < len(self.persons)
         here[here] = self.persons[places[here]] == persons[here]
@@ -165,7 +178,7 @@ class Snapshot:
         known[places[here]] = values.known[here]
         data = np.zeros(len(self.persons), values.data.dtype)
         data[places[here]] = values.data[here]
-        self._stored[column] = Vector(known, data)
+        return Vector(known, data)
 
     def tell(self, column: str, statements: Mapping[int, Statement]) -> None:
         """What is stated of persons, of a column that holds it."""
@@ -179,6 +192,15 @@ class Snapshot:
             if person in places:
                 values[places[person]] = told_value(statement, recipe.shape, moment.as_of)
         return Vector.of(values, recipe.shape)
+
+    def _queried(self, recipe: Recipe, kind: SqlKind, moment: Moment) -> Vector:
+        asked = LakeQuery(
+            kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
+        )
+        schema = self.plan.schema
+        self.rows_read += self.rows_of(recipe)
+        persons, values = self._queries.run(self._duck, asked, schema, moment, self.persons, self.stops)
+        return self._placed(persons, values)
 
     def register(self, tag: str, shape: Shape, persons: Ints, values: Vector) -> None:
         """Makes a tag's values readable for rules."""
@@ -282,7 +304,9 @@ class Everybody:
         lake: LakeRelations,
         tags: TagStores,
         columns: ColumnsInForce,
+        queries: LakeQueries,
     ) -> None:
+        self._queries = queries
         self._database = database
         self._facts = facts
         self._lake = lake
@@ -324,6 +348,7 @@ class Everybody:
             state,
             self._attributes(connection, tenant, recipes),
             self._facts.key_map.objecting(connection, tenant),
+            self._queries,
         )
         for name in sorted(each.column for each in recipes if each.keeps):
             if name in self._tags.values.columns(connection, tenant):

@@ -166,6 +166,7 @@ class ComputeEverybody:
     ) -> None:
         clocks = Clocks.of(snapshot.tenant, task.as_of)
         cuts = self.latest_cuts(task.tenant, snapshot.plan, wanted)
+        snapshot.stops = lambda: self._stopping.is_set() or watcher.stops()
         for moment, step in _at_moments(clocks, snapshot.plan.in_order(wanted)):
             if watcher.stops():
                 outcome.stopped = True

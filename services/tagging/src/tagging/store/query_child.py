@@ -1,0 +1,193 @@
+"""The process that runs one query: `python -m tagging.store.query_child`, a job on its standard input, the answer on
+its standard output. It ends with whoever started it.
+
+The job is JSON: path, query, tables, zone, base, multi_valued, memory_megabytes, timeout_seconds, persons. The answer
+is a line of JSON, {"reason", "detail"} or {}, and without a reason an Arrow stream of person_id and value after it.
+"""
+
+import ctypes
+import json
+import re
+import resource
+import signal
+import sys
+from typing import Any
+
+from tagging.domain.run_failures import ColumnFailed, Failure, FailureReason
+from tagging.store.query_rules import require_allowed
+
+SURROUNDING_MEGABYTES = 1_536
+"""Address space of the interpreter and its libraries, beside what the query may use."""
+PARENT_DEATH_SIGNAL = 1
+INTEGERS = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+)
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
+_TYPES = {
+    "bool": ("BOOLEAN", "BOOLEAN"),
+    "number": (
+        "DECIMAL(18, 4)",
+        "a whole number or DECIMAL with at most four decimals: round it by CAST(... AS DECIMAL(18, 4))",
+    ),
+    "text": ("VARCHAR", "VARCHAR"),
+    "date": ("DATE", "DATE"),
+    "datetime": ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"),
+}
+_REASONS = {
+    "OutOfMemoryException": (
+        FailureReason.SQL_MEMORY_EXCEEDED,
+        "it needs more memory than memory_megabytes allows",
+    ),
+    "PermissionException": (FailureReason.SQL_FORBIDDEN, "it reaches for what is not its own"),
+    "ParserException": (FailureReason.SQL_MALFORMED, "the parser does not understand it"),
+    "SyntaxException": (FailureReason.SQL_MALFORMED, "the parser does not understand it"),
+    "BinderException": (
+        FailureReason.SQL_INPUT_UNKNOWN,
+        "it names a column or function that there is not, or uses one with types that do not fit",
+    ),
+    "CatalogException": (
+        FailureReason.SQL_INPUT_UNKNOWN,
+        "it names a table, function or type that there is not",
+    ),
+    "ConversionException": (FailureReason.SQL_FAILED, "a value does not fit a cast: use TRY_CAST"),
+    "OutOfRangeException": (
+        FailureReason.SQL_FAILED,
+        "a number leaves the range of its type: widen it by a CAST",
+    ),
+}
+
+
+def main() -> int:
+    job = json.loads(sys.stdin.buffer.read())
+    _confine(job)
+    out = sys.stdout.buffer
+    try:
+        table = _answer(job)
+    except ColumnFailed as error:
+        _say(error.failure)
+        return 0
+    except MemoryError:
+        _say(Failure(*_REASONS["OutOfMemoryException"]))
+        return 0
+    except Exception as error:
+        _say(_told(error))
+        return 0
+    import pyarrow as pa
+
+    out.write(b"{}\n")
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    out.flush()
+    return 0
+
+
+def _answer(job: Any) -> Any:
+    import duckdb
+
+    duck = duckdb.connect(
+        job["path"],
+        read_only=True,
+        config={
+            "threads": "1",
+            "memory_limit": f"{job['memory_megabytes']}MB",
+            "temp_directory": "",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    duck.execute(f"SET TimeZone = '{job['zone']}'")
+    duck.execute("SET enable_external_access = false")
+    duck.execute("SET lock_configuration = true")
+    tree = json.loads(_one(duck, "SELECT json_serialize_sql(?)", job["query"]))
+    if tree.get("error"):
+        raise _unparsed(tree)
+    require_allowed(tree, {(schema, name) for schema, name in job["tables"]})
+    plain = _one(duck, "SELECT json_deserialize_sql(?)", json.dumps(tree))
+    described = duck.execute(f"DESCRIBE {plain}").fetchall()
+    _require_columns([(row[0], row[1]) for row in described], job["base"], multi_valued=job["multi_valued"])
+    value = _converted(job["base"], multi_valued=job["multi_valued"])
+    wrapped = (
+        f"SELECT CAST(person_id AS BIGINT) AS person_id, {value} AS value "  # noqa: S608  # checked above
+        f"FROM ({plain.rstrip(';')}) LIMIT {job['persons'] + 1}"
+    )
+    return duck.execute(wrapped).to_arrow_table()
+
+
+def _one(duck: Any, sql: str, parameter: str) -> str:
+    ((found,),) = duck.execute(sql, [parameter]).fetchall()
+    return str(found)
+
+
+def _unparsed(tree: Any) -> ColumnFailed:
+    if tree.get("error_type") == "not implemented":
+        detail = "it is no SELECT: what writes, attaches, copies, installs or sets is refused"
+        return ColumnFailed(FailureReason.SQL_FORBIDDEN, detail)
+    position = str(tree.get("position", ""))
+    where = f" at character {int(position) + 1}" if position.isdigit() else ""
+    return ColumnFailed(FailureReason.SQL_MALFORMED, f"the parser does not understand it{where}")
+
+
+def _require_columns(columns: list[tuple[str, str]], base: str, *, multi_valued: bool) -> None:
+    names = [name for name, _ in columns]
+    if names != ["person_id", "value"]:
+        raise _malformed(f"it gives the columns {', '.join(names)[:200]}: say exactly person_id and value")
+    given = dict(columns)
+    if given["person_id"] not in INTEGERS:
+        raise _malformed(f"person_id is {given['person_id'][:100]}, it must be a whole number")
+    element = given["value"]
+    wanted, told = _TYPES[base]
+    if multi_valued != element.endswith("[]"):
+        raise _malformed(f"value is {'not ' if multi_valued else ''}a list")
+    element = element.removesuffix("[]")
+    decimal = _DECIMAL.fullmatch(element)
+    fits = element == wanted
+    if base == "number":
+        fits = element in INTEGERS or (decimal is not None and int(decimal[2]) <= 4)
+    if not fits:
+        raise _malformed(f"value is {element[:100]}, the tag needs {told}")
+
+
+def _converted(base: str, *, multi_valued: bool) -> str:
+    """Numbers as 64-bit integers scaled by 10^4, exact."""
+    if base != "number":
+        return "value"
+    if multi_valued:
+        return f"[{_scaled('x')} FOR x IN value]"
+    return _scaled("value")
+
+
+def _scaled(place: str) -> str:
+    return f"CAST(CAST({place} AS DECIMAL(19, 4)) * CAST(10000 AS DECIMAL(5, 0)) AS BIGINT)"
+
+
+def _malformed(detail: str) -> ColumnFailed:
+    return ColumnFailed(FailureReason.SQL_RESULT_MALFORMED, detail)
+
+
+def _told(error: Exception) -> Failure:
+    """What the engine says may name data: it is not told."""
+    reason, detail = _REASONS.get(
+        type(error).__name__, (FailureReason.SQL_FAILED, f"it failed over the data ({type(error).__name__})")
+    )
+    return Failure(reason, detail)
+
+
+def _say(failure: Failure) -> None:
+    line = json.dumps({"reason": int(failure.reason), "detail": failure.detail})
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _confine(job: Any) -> None:
+    """No file can grow, no core is left, time and address space are bounded, and it dies with its parent."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    seconds = job["timeout_seconds"] + 5
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    space = (job["memory_megabytes"] + SURROUNDING_MEGABYTES) * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

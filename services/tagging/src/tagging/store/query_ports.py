@@ -1,0 +1,40 @@
+"""What runs need to compute tags by SQL."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rules.schema import Schema
+from tagging.domain.columns import Ints, Shape, Vector
+from tagging.domain.moment import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class LakeQuery:
+    """A query, what it names (events, tags or reference; name), its limits, and the shape of its values."""
+
+    query: str
+    inputs: Sequence[tuple[str, str]]
+    timeout_seconds: int
+    memory_megabytes: int
+    shape: Shape
+
+
+class LakeQueries(Protocol):
+    """Runs queries apart: in a process that reads nothing but copies of what the query names."""
+
+    def run(
+        self,
+        duck: Any,
+        asked: LakeQuery,
+        schema: Schema,
+        moment: Moment,
+        persons: Ints,
+        stops: Callable[[], bool],
+    ) -> tuple[Ints, Vector]:
+        """The persons that have a value, ascending, and their values. `duck` holds the relations "events.<type>",
+        "tag.<tag_id>", "reference.<table>" and persons (person_id, state); `persons` are the living, ascending.
+
+        Blocks. Raises ColumnFailed for whatever the query does that it may not, and when `stops` says so.
+        """
+        ...

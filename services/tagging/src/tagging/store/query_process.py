@@ -1,0 +1,135 @@
+"""Runs queries of tags in a process of their own, over a copy of what they name."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from rules.schema import Schema
+from rules.values import Kind, normal_text
+from tagging.domain.columns import Ints, Shape, Vector
+from tagging.domain.moment import Moment
+from tagging.domain.run_failures import ColumnFailed, FailureReason
+from tagging.store.query_inputs import copy_inputs
+from tagging.store.query_ports import LakeQuery
+
+LOOK_S = 0.25
+"""Between two looks whether to stop."""
+CHILD = (sys.executable, "-I", "-B", "-m", "tagging.store.query_child")
+
+
+class QueryProcesses:
+    """LakeQueries. `folder`: where copies are made; they are gone when the query has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sweep(self) -> None:
+        """At start-up: removes the copies that a crash left."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(
+        self,
+        duck: Any,
+        asked: LakeQuery,
+        schema: Schema,
+        moment: Moment,
+        persons: Ints,
+        stops: Callable[[], bool],
+    ) -> tuple[Ints, Vector]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as place:
+            path = str(Path(place) / "inputs.duckdb")
+            job = {
+                "path": path,
+                "query": asked.query,
+                "tables": copy_inputs(duck, path, asked.inputs, schema, moment),
+                "zone": moment.calendar.time_zone,
+                "base": asked.shape.base.value,
+                "multi_valued": asked.shape.multi_valued,
+                "memory_megabytes": asked.memory_megabytes,
+                "timeout_seconds": asked.timeout_seconds,
+                "persons": len(persons),
+            }
+            answer = _talked(json.dumps(job).encode(), place, asked.timeout_seconds, stops)
+        return _read(answer, asked.shape, persons)
+
+
+def _talked(job: bytes, folder: str, timeout_s: float, stops: Callable[[], bool]) -> bytes:
+    """What the process says; it is killed when it takes too long, and always at the end."""
+    until = monotonic() + timeout_s
+    with subprocess.Popen(  # noqa: S603  # a module of our own, without the environment
+        CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env={}
+    ) as child:
+        given: bytes | None = job
+        try:
+            while True:
+                try:
+                    answer, _ = child.communicate(given, timeout=LOOK_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    given = None
+                if stops():
+                    raise ColumnFailed(FailureReason.SQL_FAILED, "the run was stopped while it computed")
+                if monotonic() > until:
+                    raise ColumnFailed(
+                        FailureReason.SQL_TIMED_OUT, f"it ran longer than {timeout_s:g} s and was stopped"
+                    )
+        finally:
+            child.kill()
+    if b"\n" not in answer:  # nothing but memory and processor time ends it before it has said anything
+        raise ColumnFailed(
+            FailureReason.SQL_MEMORY_EXCEEDED, "it was ended by the machine: it needs less memory or time"
+        )
+    return answer
+
+
+def _read(answer: bytes, shape: Shape, persons: Ints) -> tuple[Ints, Vector]:
+    import pyarrow as pa
+
+    head, _, rest = answer.partition(b"\n")
+    said = json.loads(head)
+    if "reason" in said:
+        raise ColumnFailed(FailureReason(said["reason"]), said["detail"])
+    table = pa.ipc.open_stream(io.BytesIO(rest)).read_all()
+    if table["person_id"].null_count:
+        raise ColumnFailed(FailureReason.SQL_PERSON_UNKNOWN, "it gives a row whose person_id is NULL")
+    table = table.filter(table["value"].is_valid()).sort_by("person_id")
+    found: Ints = table["person_id"].to_numpy().astype(np.int64)
+    if len(np.unique(found)) < len(found):
+        raise ColumnFailed(
+            FailureReason.SQL_PERSON_REPEATED, "it gives a person more than once: GROUP BY person_id"
+        )
+    if not np.isin(found, persons, assume_unique=True).all():
+        raise ColumnFailed(
+            FailureReason.SQL_PERSON_UNKNOWN, "it gives an id that no person has: join with the table persons"
+        )
+    return found, _vector(table["value"], shape)
+
+
+def _vector(column: Any, shape: Shape) -> Vector:
+    import pyarrow as pa
+
+    if shape.multi_valued or shape.base is Kind.TEXT:
+        values = [_normal(each) for each in column.to_pylist()]
+        return Vector.of(values, shape)
+    if shape.base is Kind.DATE:
+        column = column.cast(pa.int32())
+    elif shape.base is Kind.DATETIME:
+        column = column.cast(pa.timestamp("us", tz="UTC"))
+    codes: Ints = column.cast(pa.int64()).to_numpy().astype(np.int64)
+    return Vector(np.ones(len(codes), np.bool_), codes)
+
+
+def _normal(value: Any) -> Any:
+    """Texts in normal form; a list without its nulls."""
+    if isinstance(value, list):
+        return tuple(_normal(each) for each in value if each is not None)
+    return normal_text(value) if isinstance(value, str) else value
