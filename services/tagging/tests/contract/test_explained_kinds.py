@@ -111,9 +111,9 @@ def test_a_score_tells_its_parts(explained):
     assert texts(found)[2:] == ["spent > 5: 1 of weight 0.5", "spent: 0.5 of weight 0.5"]
 
 
-def test_aipl_tells_its_counts_with_evidence(explained):
+def test_aipl_tells_its_counts_with_evidence_and_since_when(explained, world):
     value, found = explained("aipl")
-    assert value == "loyal"
+    assert (value, found.value.entry_time) == ("loyal", world.ago(days=10))  # the second purchase
     assert found.parts[0].text == "purchases: COUNT(order_paid) IN LAST 365 DAYS"
     assert len(found.parts[0].explanation.evidence) == 2
 
