@@ -155,15 +155,17 @@ async def served_portraits(
     database = Database.open(database_url, synchronous="NORMAL")
     store = open_store(database, folder / "tagging", ManualClock(NOW))
     part = wire_tags(store, Names(), hot_copies)
-    async with serving(part.services, folder) as server:
-        workers = [asyncio.ensure_future(worker()) for worker in part.workers]
-        yield ServedPortraits(store, server)
+    workers = [asyncio.ensure_future(worker()) for worker in part.workers]
+    try:
+        async with serving(part.services, folder) as server:
+            yield ServedPortraits(store, server)
+    finally:
         for each in workers:
             each.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    for close in part.on_stop:
-        await close()
-    await database.close()
+        for close in part.on_stop:
+            await close()
+        await database.close()
 
 
 def without_moment(message: Message) -> Message:

@@ -96,9 +96,8 @@ def wire_portraits(
     compose = ComposePortraits(facts, templates, columns, read_values, classes, standard_phrases(), clock)
     hot = HotPortraits(database, compose, movements, copies.near, copies.all, portrait_bytes)
     freshness = Freshness(changelog, movements.look, database.commits, HeadPoll(database, changelog))
-    servicer = PortraitServicer(
-        database, freshness, hot, ReadTimeline(facts, read_values), read_values, explain, attributes, clock
-    )
+    timeline = ReadTimeline(facts, tags, columns, read_values)
+    servicer = PortraitServicer(database, freshness, hot, timeline, read_values, explain, attributes, clock)
     keep = KeepTemplates(facts, templates, columns, classes, changelog, clock)
     freeze = FreezeProfiles(database, changelog, facts, tags, templates, columns, everybody, classes, clock)
     services = (

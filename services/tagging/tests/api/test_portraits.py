@@ -13,8 +13,9 @@ from huaxiang.tagging.v1 import portrait_template_pb2 as template_pb
 from huaxiang.tagging.v1 import portrait_template_service_pb2 as service_pb
 from huaxiang.tagging.v1 import run_service_pb2, tag_pb2
 from huaxiang.type.v1 import value_pb2
-from served_portraits import ServedPortraits, served_portraits
+from served_portraits import TAGS, ServedPortraits, served_portraits
 from servicekit.status import reason_of
+from tagging.domain.persons import PersonState
 
 
 @pytest.fixture
@@ -342,3 +343,45 @@ async def test_a_timeline_shows_what_the_dictionary_declares(served: ServedPortr
     (entry,) = page.entries
     assert (entry.event.type, entry.event.properties["amount"].number_value) == ("order_paid", 100_000)
     assert entry.time == entry.event.time
+
+
+async def test_a_timeline_tells_changes_of_tags_that_keep_versions(served: ServedPortraits) -> None:
+    served.store.clock.advance(dt.timedelta(minutes=1))
+    await served.define(
+        TAGS[0].replace("category: b", "category: b, keep_days: 30"),
+        TAGS[2].replace("purpose: beauty", "purpose: beauty, keep_days: 30"),
+    )
+    for skin in ("oily", "dry"):
+        served.store.clock.advance(dt.timedelta(minutes=1))
+        said = {"gender": "female", "city": "上海", "skin": skin}
+        await served.facts(served.person(1, 1, state=PersonState.MEMBER, attributes=said), served.order(1, 0))
+
+    async def told(size: int, **asked: Any) -> list[Any]:
+        found: list[Any] = []
+        token = ""
+        while True:
+            request = pb.GetTimelineRequest(person_id=1, page_size=size, page_token=token, **asked)
+            page = await served.portraits.GetTimeline(request)
+            for each in page.entries:
+                change = each.change
+                found.append(
+                    each.event.type
+                    if each.HasField("event")
+                    else (change.tag_id, values_of(change.old), values_of(change.new))
+                )
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def values_of(value: value_pb2.Value) -> Any:
+        kind = value.WhichOneof("kind")
+        return getattr(value, kind) if kind else None
+
+    order = "order_paid"
+    expected = [("skin", "oily", "dry"), ("orders", 40_000, 50_000), order]
+    expected += [("skin", "dry", "oily"), ("orders", 30_000, 40_000), order]
+    for size in (1, 2, 3, 4, 50):
+        assert await told(size) == [*expected, order, order, order]
+    assert await told(2, without_changes=True) == [order] * 5
+    served.use("viewer")  # of the skin nothing is told, not even that it is known
+    assert await told(50) == [each for each in [*expected, order, order, order] if each[0] != "skin"]

@@ -27,6 +27,7 @@ from tagging.api.parse_portraits import (
     MAX_TIMELINE_PAGE,
     TIMELINE_PAGE,
     look_of,
+    position,
 )
 from tagging.api.parse_tags import MAX_PERSONS, MAX_TAGS, at_most, readable_grades
 from tagging.api.render_portraits import timeline_entry
@@ -35,7 +36,6 @@ from tagging.app.explain import Explain
 from tagging.app.portraits.hot import HotPortraits
 from tagging.app.portraits.timeline import ReadTimeline
 from tagging.app.read_values import ReadValues
-from tagging.store.ports import Place
 
 ASKED_AT_ONCE = 16
 """Calls of identity that one batch makes at a time."""
@@ -133,23 +133,26 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         return pb.BatchGetPortraitsResponse(portraits=portraits, revision=revision.to_proto())
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Context) -> pb.GetTimelineResponse:
-        tenant = current_principal().require_tenant()
+        principal = current_principal()
+        tenant = principal.require_tenant()
         at_most("event_types", request.event_types, MAX_EVENT_TYPES)
         size = page_size(request.page_size, default=TIMELINE_PAGE, maximum=MAX_TIMELINE_PAGE)
         bound = request_hash(request, tenant, ignore=("page_token", "page_size", "consistency"))
         before = read_token(request.page_token, bound)
+        grades = None if request.without_changes else readable_grades(principal)
         await self._freshness.ensure(request.consistency)
         page = await self._database.read(
             self._timeline,
             tenant,
             request.person_id,
             tuple(request.event_types),
-            None if before is None else Place(int(before[0]), int(before[1])),
+            grades,
+            None if before is None else position(before),
             size,
         )
         return pb.GetTimelineResponse(
             person_id=page.person_id,
-            entries=[timeline_entry(each) for each in page.events],
+            entries=[timeline_entry(each) for each in page.entries],
             next_page_token=make_token(page.next, bound) if page.next else "",
             revision=page.revision.to_proto(),
         )

@@ -6,6 +6,7 @@ from huaxiang.tagging.v1 import tag_pb2
 from servicekit.values import timestamp_of
 from tagging.api.render_tags import STATE_NAMES, timeline_event, value_of_tag
 from tagging.app.portraits.compose import Comparison, ComposedPortrait
+from tagging.app.portraits.timeline import TagChange
 from tagging.catalogue.messages import value_message
 from tagging.domain.class_profile import ClassProfile
 from tagging.domain.definition import Wording
@@ -35,8 +36,18 @@ def portrait_bytes(portrait: ComposedPortrait) -> bytes:
     return message.SerializeToString()
 
 
-def timeline_entry(event: Event) -> pb.TimelineEntry:
-    return pb.TimelineEntry(time=timestamp_of(event.time), event=timeline_event(event))
+def timeline_entry(entry: Event | TagChange) -> pb.TimelineEntry:
+    time = timestamp_of(entry.time)
+    match entry:
+        case Event():
+            return pb.TimelineEntry(time=time, event=timeline_event(entry))
+        case TagChange(tag_id, _, old, new):
+            change = pb.TagValueChange(tag_id=tag_id)
+            if old is not None:
+                change.old.CopyFrom(value_message(old))
+            if new is not None:
+                change.new.CopyFrom(value_message(new))
+            return pb.TimelineEntry(time=time, change=change)
 
 
 def template_message(stored: StoredTemplate, withheld: frozenset[str]) -> template_pb.PortraitTemplate:

@@ -2,6 +2,7 @@
 fail."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from servicekit.logging import logger
@@ -71,7 +72,8 @@ class BrokenCircuit:
         await self._try(lambda: self._inner.drop(tenant, person_ids), None)
 
     async def close(self) -> None:
-        await self._try(self._inner.close, None)
+        with suppress(CopiesUnavailable):
+            await self._inner.close()
 
     async def _try(self, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
         if self.is_open:

@@ -117,6 +117,21 @@ class SqlValueHistory:
             found[column] = values
         return found
 
+    def of_person(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_id: int
+    ) -> dict[str, list[tuple[dt.datetime, Value | None]]]:
+        shapes = self._values.columns(connection, tenant)
+        found: dict[str, list[tuple[dt.datetime, Value | None]]] = {column: [] for column in columns}
+        for column in found.keys() & shapes.keys():
+            recorded = self._recorded(connection, tenant, column, block_of(person_id), 0)
+            starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(recorded.counts, dtype=np.int64)))
+            for index in np.flatnonzero(recorded.persons == person_id).tolist():
+                codes = recorded.codes[starts[index] : starts[index + 1]].tolist()
+                old = self._plain(connection, tenant, column, shapes[column], Coded.of({person_id: codes}))
+                found[column].append((moment_of(int(recorded.times_us[index])), old[person_id]))
+            found[column].sort(key=lambda each: each[0])
+        return found
+
     def differences(
         self,
         connection: Connection,

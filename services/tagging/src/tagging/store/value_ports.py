@@ -90,6 +90,13 @@ class ValueHistory(Protocol):
         because the clock was set back, is answered as it was the first time."""
         ...
 
+    def of_person(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_id: int
+    ) -> dict[str, list[tuple[dt.datetime, Value | None]]]:
+        """column -> (the moment of a change, the value before it) of all that is recorded of this id, oldest first; an
+        entry for every column asked for. Reads every record of the person's block."""
+        ...
+
     def differences(
         self,
         connection: Connection,

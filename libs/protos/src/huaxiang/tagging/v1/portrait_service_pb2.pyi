@@ -381,12 +381,15 @@ class GetTimelineRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    WITHOUT_CHANGES_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """A person id; redirected ids are followed."""
     page_size: _builtins.int
     """1 to 500; 50 when 0."""
     page_token: _builtins.str
     """From the previous answer."""
+    without_changes: _builtins.bool
+    """Leaves changes of values out."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only events of these types; all when empty; at most 100."""
@@ -403,10 +406,11 @@ class GetTimelineRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        without_changes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "event_types", b"event_types", "page_size", b"page_size", "page_token", b"page_token", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "event_types", b"event_types", "page_size", b"page_size", "page_token", b"page_token", "person_id", b"person_id", "without_changes", b"without_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -428,7 +432,7 @@ class GetTimelineResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]:
-        """Newest first; of one moment the last to arrive first. An event that arrives late stands at its own time, so pages
+        """Newest first; of one moment changes before events, and of these the last to arrive first. An event that arrives late stands at its own time, so pages
         read before may miss it.
         """
 
@@ -460,6 +464,7 @@ class TimelineEntry(_message.Message):
 
     TIME_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -468,21 +473,60 @@ class TimelineEntry(_message.Message):
     def event(self) -> _explanation_pb2.EvidenceEvent:
         """An event, with the properties that the event dictionary declares; what it does not declare is not released."""
 
+    @_builtins.property
+    def change(self) -> Global___TagValueChange:
+        """A change of a value."""
+
     def __init__(
         self,
         *,
         time: _timestamp_pb2.Timestamp | None = ...,
         event: _explanation_pb2.EvidenceEvent | None = ...,
+        change: Global___TagValueChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "event", b"event", "time", b"time", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["event", "change"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
 
 Global___TimelineEntry: _TypeAlias = TimelineEntry  # noqa: Y015
+
+@_typing.final
+class TagValueChange(_message.Message):
+    """A value of a tag that changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_ID_FIELD_NUMBER: _builtins.int
+    OLD_FIELD_NUMBER: _builtins.int
+    NEW_FIELD_NUMBER: _builtins.int
+    tag_id: _builtins.str
+    """The tag."""
+    @_builtins.property
+    def old(self) -> _value_pb2.Value:
+        """Before; absent when unknown."""
+
+    @_builtins.property
+    def new(self) -> _value_pb2.Value:
+        """After; absent when unknown."""
+
+    def __init__(
+        self,
+        *,
+        tag_id: _builtins.str = ...,
+        old: _value_pb2.Value | None = ...,
+        new: _value_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["new", b"new", "old", b"old"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new", b"new", "old", b"old", "tag_id", b"tag_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TagValueChange: _TypeAlias = TagValueChange  # noqa: Y015
 
 @_typing.final
 class BatchGetTagValuesRequest(_message.Message):

@@ -92,7 +92,9 @@ class PortraitServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTimeline(self, request, context):
-        """Lists what happened to a person, newest first: events with the properties that are released.
+        """Lists what happened to a person, newest first: events with the properties that are released, and changes of values of
+        tags that keep versions and that the caller may read. Changes are kept of a person's own id: those of ids that were
+        merged into it are not listed.
         Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

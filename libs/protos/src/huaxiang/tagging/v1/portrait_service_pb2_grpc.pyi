@@ -46,7 +46,9 @@ class PortraitServiceStub:
     BATCH_TOO_LARGE.
     """
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.GetTimelineRequest, _portrait_service_pb2.GetTimelineResponse]
-    """Lists what happened to a person, newest first: events with the properties that are released.
+    """Lists what happened to a person, newest first: events with the properties that are released, and changes of values of
+    tags that keep versions and that the caller may read. Changes are kept of a person's own id: those of ids that were
+    merged into it are not listed.
     Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
     """
     BatchGetTagValues: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetTagValuesRequest, _portrait_service_pb2.BatchGetTagValuesResponse]
@@ -80,7 +82,9 @@ class PortraitServiceAsyncStub(PortraitServiceStub):
     BATCH_TOO_LARGE.
     """
     GetTimeline: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.GetTimelineRequest, _portrait_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
-    """Lists what happened to a person, newest first: events with the properties that are released.
+    """Lists what happened to a person, newest first: events with the properties that are released, and changes of values of
+    tags that keep versions and that the caller may read. Changes are kept of a person's own id: those of ids that were
+    merged into it are not listed.
     Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
     """
     BatchGetTagValues: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetTagValuesRequest, _portrait_service_pb2.BatchGetTagValuesResponse]  # type: ignore[assignment]
@@ -129,7 +133,9 @@ class PortraitServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _portrait_service_pb2.GetTimelineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_portrait_service_pb2.GetTimelineResponse, _abc.Awaitable[_portrait_service_pb2.GetTimelineResponse]]:
-        """Lists what happened to a person, newest first: events with the properties that are released.
+        """Lists what happened to a person, newest first: events with the properties that are released, and changes of values of
+        tags that keep versions and that the caller may read. Changes are kept of a person's own id: those of ids that were
+        merged into it are not listed.
         Errors: PERSON_UNKNOWN, PAGE_TOKEN_MALFORMED, REVISION_FOREIGN, REVISION_NOT_REACHED.
         """
 
