@@ -37,7 +37,7 @@ class IdentityStore:
         self.vault = KeyVault(secret)
         self.hot = HotKeys()
         policies, encoding = PolicyBook(self.standards.policy), ProtoEncoding()
-        publish = PublishPersons(policies, self.standards.attributes, self.vault, encoding)
+        publish = PublishPersons(self.standards.attributes, self.vault, encoding)
         self.records = IngestRecords(policies, self.vault, encoding, publish, self.hot)
 
     @classmethod

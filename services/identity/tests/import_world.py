@@ -54,7 +54,7 @@ class ImportWorld:
         columns = ColumnNormaliser(normaliser, standards.blocked)
         self._parser = ImportParser(standards.policy, columns, standards.attributes, self._records)
         policies = PolicyBook(standards.policy)
-        publish = PublishPersons(policies, standards.attributes, self.vault, encoding)
+        publish = PublishPersons(standards.attributes, self.vault, encoding)
         self._ingest = IngestRecords(policies, self.vault, encoding, publish, self._hot)
         self._import = ImportPersons(policies, standards.attributes, self.vault, encoding, self._ingest)
         self.tenant = f"t{uuid.uuid4().hex}"

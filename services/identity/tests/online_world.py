@@ -70,7 +70,7 @@ class OnlineWorld:
         self._wiring, self._hot, self._vault = wiring, hot, vault or KeyVault(secret)
         encoding, standards = ProtoEncoding(), load_standards()
         policies = PolicyBook(standards.policy)
-        publish = PublishPersons(policies, standards.attributes, self._vault, encoding)
+        publish = PublishPersons(standards.attributes, self._vault, encoding)
         self._ingest = IngestRecords(policies, self._vault, encoding, publish, hot)
         self._change = ChangeGraph(policies, publish, encoding)
         self.tenant = f"t{uuid.uuid4().hex}"
@@ -85,7 +85,7 @@ class OnlineWorld:
         other = copy(self)
         other._hot = HotKeys()
         policies, encoding, standards = PolicyBook(load_standards().policy), ProtoEncoding(), load_standards()
-        publish = PublishPersons(policies, standards.attributes, self._vault, encoding)
+        publish = PublishPersons(standards.attributes, self._vault, encoding)
         other._ingest = IngestRecords(policies, self._vault, encoding, publish, other._hot)
         return other
 

@@ -78,7 +78,7 @@ class Tenant:
         encoding, dictionary = ProtoEncoding(), load_standards().attributes
         self._policies = policies = PolicyBook(built_in)
         lab = PolicyLab(built_in, self._vault)
-        publish = PublishPersons(policies, dictionary, self._vault, encoding)
+        publish = PublishPersons(dictionary, self._vault, encoding)
         self._hot = HotKeys()
         self._ingest = IngestRecords(policies, self._vault, encoding, publish, self._hot)
         self.use_case = ReplayPolicy(policies, lab, publish, encoding, clock, SERVICE)

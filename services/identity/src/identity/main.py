@@ -131,7 +131,7 @@ def wire(
     transactions = Transactions(database, partial(open_stores, changelog=changelog))
     freshness = Freshness.of_store(database, changelog)
     policies = PolicyBook(policy)
-    publish = PublishPersons(policies, dictionary, vault, encoding)
+    publish = PublishPersons(dictionary, vault, encoding)
     parser = RecordParser(policy, normaliser, dictionary, standards.closed_properties)
     records = IngestRecords(policies, vault, encoding, publish, hot)
     known = TenantPolicies(transactions, policies)

@@ -100,6 +100,24 @@ async def test_a_repeated_request_answers_as_the_first_time(
     assert (await refused(policies.ReplayPolicy(request)))[0] == "ALREADY_EXISTS"
 
 
+async def test_a_policy_that_was_only_tried_is_forgotten(
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+) -> None:
+    for number in (1, 2, 3):
+        await desk.say(member_id=f"M{number}", phone=f"1391234567{number}")
+    old, one, other = "13912345671", "13912345678", "13912345679"
+    tried = await document(policies, phone={"blocked_values": [old, one]})
+    taken = await document(policies, phone={"blocked_values": [old, other]})
+    request = pb.ReplayPolicyRequest(document=tried, reason="the till", validate_only=True)
+    assert (await policies.ReplayPolicy(request)).version == 1
+    request = pb.ReplayPolicyRequest(document=taken, reason="the other till")
+    assert (await policies.ReplayPolicy(request)).version == 1
+    await desk.say(member_id="M4", phone=one)
+    await desk.say(member_id="M5", phone=other)
+    assert (await desk.why(named(member_id="M4"), named(phone=one))).linked
+    assert not (await desk.why(named(member_id="M5"), named(phone=other))).linked
+
+
 async def test_splitting_half_of_all_needs_the_number(
     desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
 ) -> None:

@@ -63,7 +63,7 @@ class ErasingIdentity:
         self.vault, encoding = KeyVault(secret), ProtoEncoding()
         self.policy = policy
         policies = PolicyBook(policy)
-        publish = PublishPersons(policies, STANDARDS.attributes, self.vault, encoding)
+        publish = PublishPersons(STANDARDS.attributes, self.vault, encoding)
         self._hot = hot or HotKeys()
         self._ingest = IngestRecords(policies, self.vault, encoding, publish, self._hot)
         self._erasures = Erasures(

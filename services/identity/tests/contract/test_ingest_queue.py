@@ -38,7 +38,7 @@ class Counting(IngestRecords):
     def __init__(self, secret: bytes) -> None:
         standards, encoding, vault = load_standards(), ProtoEncoding(), KeyVault(secret)
         policies = PolicyBook(standards.policy)
-        publish = PublishPersons(policies, standards.attributes, vault, encoding)
+        publish = PublishPersons(standards.attributes, vault, encoding)
         self.hot = HotKeys()
         super().__init__(policies, vault, encoding, publish, self.hot)
         self.transactions: list[list[str]] = []

@@ -37,7 +37,7 @@ SAID = [Said((("member_id", n), ("phone", n)), LinkKind.LOGIN, 1, False) for n i
 
 def applying(secret: bytes, clock: ManualClock, pairs: int) -> ApplyMatches:
     vault, encoding, policies = SameHashes(secret), ProtoEncoding(), PolicyBook(POLICY)
-    publish = PublishPersons(policies, load_standards().attributes, vault, encoding)
+    publish = PublishPersons(load_standards().attributes, vault, encoding)
     return ApplyMatches(ChangeGraph(policies, publish, encoding), clock, pairs, pairs)
 
 

@@ -41,7 +41,7 @@ class OnlineIdentity:
     def __init__(self, wiring: Wiring, secret: bytes, hot: HotKeys) -> None:
         vault, encoding = KeyVault(secret), ProtoEncoding()
         policies = PolicyBook(STANDARDS.policy)
-        publish = PublishPersons(policies, STANDARDS.attributes, vault, encoding)
+        publish = PublishPersons(STANDARDS.attributes, vault, encoding)
         self._ingest = IngestRecords(policies, vault, encoding, publish, hot)
         self._wiring = wiring
         self._hot = hot

@@ -65,7 +65,7 @@ class ChangeGraph:
         policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
         relinked = relink(stores, tenant, change, policy, take)
         store_relinked(stores, tenant, change, relinked, {}, now_us, cause)
-        persons = self._publish.changed(stores, tenant, relinked.person_ids, relinked, now_us)
+        persons = self._publish.changed(stores, tenant, relinked.person_ids, relinked, policy, now_us)
         stores.tenants.save(tenant, replace(counters, blocks=take.left))
         revision = append_changes(stores, self._encoding, tenant, lane, persons)
         return Changed(revision, effect_of(relinked), relinked)

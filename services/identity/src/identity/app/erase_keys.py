@@ -17,6 +17,7 @@ from identity.app.relink import Relinked, relink
 from identity.app.store_changes import store_relinked
 from identity.domain.person import Person, PersonKey, PersonState
 from identity.domain.person_ids import IdBlocks
+from identity.domain.policy import Policy
 from identity.store.linking_rows import Cause, CauseKind
 from identity.store.ports import Stores, Vault
 from identity.store.privacy_rows import Removed
@@ -59,12 +60,15 @@ class EraseKeys:
         counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
         own = own_addresses(stores, tenant, rows, self._vault).keys()
         removed = stores.forgetting.remove(tenant, rows.keys(), own)
-        relinked, blocks = self._relink_rest(stores, tenant, removed.neighbours, counters.blocks, now_us)
+        policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
+        relinked, blocks = self._relink_rest(
+            stores, tenant, removed.neighbours, policy, counters.blocks, now_us
+        )
         left = stores.keys.of_persons(tenant, person_ids)
         emptied = [person_id for person_id in person_ids if person_id not in left]
         stores.forgetting.clear_persons(tenant, emptied)
         touched = relinked.person_ids | {row.person_id for row in relinked.rows.values()} | left.keys()
-        others = self._publish.changed(stores, tenant, touched - set(emptied) - {0}, relinked, now_us)
+        others = self._publish.changed(stores, tenant, touched - set(emptied) - {0}, relinked, policy, now_us)
         gone = self._gone(stores, tenant, emptied, key_ids)
         stores.tenants.save(tenant, replace(counters, blocks=blocks))
         revision = self._append(stores, tenant, [*gone, *others])
@@ -73,13 +77,19 @@ class EraseKeys:
         return ErasedKeys(removed, marks, tuple(row.person_id for row in others), revision)
 
     def _relink_rest(
-        self, stores: Stores, tenant: str, neighbours: Collection[int], blocks: IdBlocks, now_us: int
+        self,
+        stores: Stores,
+        tenant: str,
+        neighbours: Collection[int],
+        policy: Policy,
+        blocks: IdBlocks,
+        now_us: int,
     ) -> tuple[Relinked, IdBlocks]:
         """Links what was seen with the erased keys, judged anew: what was shared for them may not be any
         more."""
         taking = _Taking(blocks)
         change = GraphChange(touched=frozenset(neighbours))
-        relinked = relink(stores, tenant, change, self._policies.of(stores, tenant), taking.take)
+        relinked = relink(stores, tenant, change, policy, taking.take)
         store_relinked(stores, tenant, change, relinked, {}, now_us, Cause(CauseKind.ERASURE, ""))
         return relinked, taking.left
 

@@ -169,6 +169,7 @@ class IngestRecords:
             tenant,
             relinked.person_ids | {rows[key_id].person_id for key_id in facts.key_ids},
             relinked,
+            policy,
             now_us,
         )
         events = _events(fresh, found, counters.next_ingest_sequence)

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from identity.app.encoding import Encoding
-from identity.app.policies import PolicyBook
 from identity.app.relink import Relinked
 from identity.app.tenant_settings import settings_of
 from identity.domain.attributes import AttributeDictionary, AttributeStatement, Release, survivors
@@ -30,18 +29,22 @@ class _Facts:
 class PublishPersons:
     """Finds the persons whose published state differs from what was published last."""
 
-    def __init__(
-        self, policies: PolicyBook, dictionary: AttributeDictionary, vault: Vault, encoding: Encoding
-    ) -> None:
-        self._policies = policies
+    def __init__(self, dictionary: AttributeDictionary, vault: Vault, encoding: Encoding) -> None:
         self._dictionary = dictionary
         self._vault = vault
         self._encoding = encoding
 
     def changed(
-        self, stores: Stores, tenant: str, person_ids: Collection[int], relinked: Relinked, now_us: int
+        self,
+        stores: Stores,
+        tenant: str,
+        person_ids: Collection[int],
+        relinked: Relinked,
+        policy: Policy,
+        now_us: int,
     ) -> list[PersonRow]:
-        """The rows to publish among the given ids, by id, with `entry` renewed and `version` 0.
+        """The rows to publish among the given ids, by id, with `entry` renewed and `version` 0; `policy` is the one
+        that this transaction links by.
 
         Reads the state that this transaction has written, but for what `relinked` tells already.
         """
@@ -51,7 +54,6 @@ class PublishPersons:
         person_of = _current_persons(stores, tenant, rows.values(), relinked)
         living = [person_id for person_id, current in person_of.items() if current == person_id]
         facts = _read_facts(stores, tenant, living, relinked)
-        policy = self._policies.of(stores, tenant)
         changed: list[PersonRow] = []
         for person_id in sorted(rows):
             row = rows[person_id]

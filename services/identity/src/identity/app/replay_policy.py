@@ -107,7 +107,7 @@ class ReplayPolicy:
         relinked = _relinked(stores, tenant, policy, rehearsal, take, regraded=regraded)
         cause = Cause(CauseKind.POLICY, str(policy.version))
         store_relinked(stores, tenant, GraphChange(), relinked, {}, now_us, cause)
-        persons = self._publish.changed(stores, tenant, relinked.person_ids, relinked, now_us)
+        persons = self._publish.changed(stores, tenant, relinked.person_ids, relinked, policy, now_us)
         stores.tenants.save(tenant, replace(counters, blocks=take.left))
         return append_changes(stores, self._encoding, tenant, Lane.LIVE, persons)
 
