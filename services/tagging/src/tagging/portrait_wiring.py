@@ -26,6 +26,7 @@ from tagging.app.portraits.compose import ComposePortraits
 from tagging.app.portraits.hot import HotPortraits
 from tagging.app.portraits.member_classes import MemberClasses
 from tagging.app.portraits.movements import Movements
+from tagging.app.portraits.past import ReadPastPortraits
 from tagging.app.portraits.profiles import FreezeProfiles
 from tagging.app.portraits.templates import KeepTemplates
 from tagging.app.portraits.timeline import ReadTimeline
@@ -97,7 +98,10 @@ def wire_portraits(
     hot = HotPortraits(database, compose, movements, copies.near, copies.all, portrait_bytes)
     freshness = Freshness(changelog, movements.look, database.commits, HeadPoll(database, changelog))
     timeline = ReadTimeline(facts, tags, columns, read_values)
-    servicer = PortraitServicer(database, freshness, hot, timeline, read_values, explain, attributes, clock)
+    past = ReadPastPortraits(facts, tags, columns, read_values, clock)
+    servicer = PortraitServicer(
+        database, freshness, hot, timeline, read_values, explain, attributes, past, clock
+    )
     keep = KeepTemplates(facts, templates, columns, classes, changelog, clock)
     freeze = FreezeProfiles(database, changelog, facts, tags, templates, columns, everybody, classes, clock)
     services = (

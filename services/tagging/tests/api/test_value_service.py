@@ -170,6 +170,29 @@ async def test_changes_are_listed_in_pages(served: Served) -> None:
     ]
 
 
+async def test_a_portrait_as_it_was(served: Served) -> None:
+    clock = served.store.clock
+    assert isinstance(clock, ManualClock)
+    await served.put("level", (1, text("gold")))
+    clock.advance(dt.timedelta(hours=2))
+    await served.put("level", (1, text("silver")), request_id="q2")
+
+    async def at(hours: int, **rest: Any) -> portrait_service_pb2.GetPortraitResponse:
+        as_of = timestamp_of(NOW + dt.timedelta(hours=hours))
+        request = portrait_service_pb2.GetPortraitRequest(person_id=9, as_of=as_of, **rest)
+        return await served.portraits.GetPortrait(request)
+
+    past = await at(1)
+    assert (past.person_id, past.as_of) == (1, timestamp_of(NOW + dt.timedelta(hours=1)))
+    assert [(each.tag_id, each.value.text_value) for each in past.values] == [("level", "gold")]
+    assert (await at(2, tag_ids=["level"])).values[0].value.text_value == "silver"
+    assert await refused(at(-1, tag_ids=["level"])) == ("FAILED_PRECONDITION", "VERSIONS_NOT_KEPT")
+    assert await refused(at(1, tag_ids=["orders"])) == ("FAILED_PRECONDITION", "VERSIONS_NOT_KEPT")
+    assert (await at(-1)).values == []
+    assert (await refused(at(3)))[0] == "INVALID_ARGUMENT"
+    assert (await refused(at(1, language=portrait_service_pb2.LANGUAGE_EN)))[0] == "INVALID_ARGUMENT"
+
+
 async def test_what_cannot_be_listed(served: Served) -> None:
     def asked(tag_id: str, start: dt.datetime, **rest: Any) -> Any:
         request = pb.ListValueChangesRequest(tag_id=tag_id, start_time=timestamp_of(start), **rest)

@@ -13,13 +13,13 @@ from huaxiang.type.v1 import value_pb2
 from servicekit.calls import current_principal
 from servicekit.clock import Clock
 from servicekit.database import Database
-from servicekit.errors import UpstreamUnavailable
+from servicekit.errors import InvalidField, UpstreamUnavailable
 from servicekit.freshness import Freshness
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.principal import TENANT_KEY
 from servicekit.revision import Revision
 from servicekit.rights import may
-from servicekit.values import timestamp_of
+from servicekit.values import NotAValue, moment, timestamp_of
 from tagging.api.encoded_answers import adding_encoded
 from tagging.api.parse_portraits import (
     MAX_EVENT_TYPES,
@@ -30,10 +30,12 @@ from tagging.api.parse_portraits import (
     position,
 )
 from tagging.api.parse_tags import MAX_PERSONS, MAX_TAGS, at_most, readable_grades
-from tagging.api.render_portraits import timeline_entry
+from tagging.api.render_portraits import portrait_bytes, timeline_entry
 from tagging.api.render_tags import explained_tag, explanation_message, value_of_tag
 from tagging.app.explain import Explain
 from tagging.app.portraits.hot import HotPortraits
+from tagging.app.portraits.looks import Look
+from tagging.app.portraits.past import ReadPastPortraits
 from tagging.app.portraits.timeline import ReadTimeline
 from tagging.app.read_values import ReadValues
 
@@ -86,8 +88,10 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         read: ReadValues,
         explain: Explain,
         attributes: PersonAttributes,
+        past: ReadPastPortraits,
         clock: Clock,
     ) -> None:
+        self._past = past
         self._database = database
         self._freshness = freshness
         self._hot = hot
@@ -104,11 +108,33 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         look = look_of(principal, request)
         if request.HasField("consistency"):
             await self._freshness.ensure(request.consistency)
+        if request.HasField("as_of"):
+            return cast(pb.GetPortraitResponse, await self._past_portrait(tenant, request, look))
         answer = await self._hot.one(tenant, request.person_id, look)
         encoded = answer.payload + self._moment(answer.revision)
         if may(principal, READ_PERSONS):
             encoded += await self._attributes_of(tenant, answer.payload)
         return cast(pb.GetPortraitResponse, encoded)
+
+    async def _past_portrait(self, tenant: str, request: pb.GetPortraitRequest, look: Look) -> bytes:
+        """Encoded, whole."""
+        if request.template_id or request.language:
+            raise InvalidField("as_of", "stands together with template_id or language: leave these out")
+        try:
+            as_of = moment(request.as_of)
+        except NotAValue as error:
+            raise InvalidField("as_of", str(error)) from error
+        portrait, revision = await self._database.read(
+            self._past,
+            tenant,
+            request.person_id,
+            look.tag_ids,
+            look.grades,
+            as_of,
+            has_timeline=look.has_timeline,
+        )
+        said = pb.GetPortraitResponse(as_of=request.as_of, revision=revision.to_proto())
+        return portrait_bytes(portrait) + said.SerializeToString()
 
     async def BatchGetPortraits(
         self, request: pb.BatchGetPortraitsRequest, context: Context

@@ -61,6 +61,7 @@ class GetPortraitRequest(_message.Message):
     TEMPLATE_ID_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     WITHOUT_TIMELINE_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """A person id; redirected ids are followed."""
     template_id: _builtins.str
@@ -79,6 +80,12 @@ class GetPortraitRequest(_message.Message):
     def consistency(self) -> _revision_pb2.Consistency:
         """How fresh the answer must be; a token of identity works."""
 
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """What it said at this moment: tags that keep versions, those asked for or all that reach back so far, with events up to
+        then, of the person that the id stands for today. Not together with template_id or language; without attributes.
+        """
+
     def __init__(
         self,
         *,
@@ -88,10 +95,11 @@ class GetPortraitRequest(_message.Message):
         template_id: _builtins.str = ...,
         language: Global___Language.ValueType = ...,
         without_timeline: _builtins.bool = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "language", b"language", "person_id", b"person_id", "tag_ids", b"tag_ids", "template_id", b"template_id", "without_timeline", b"without_timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "language", b"language", "person_id", b"person_id", "tag_ids", b"tag_ids", "template_id", b"template_id", "without_timeline", b"without_timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -152,7 +160,7 @@ class GetPortraitResponse(_message.Message):
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """The moment of the answer on the suite's clock."""
+        """The moment of the answer on the suite's clock, or the one asked for."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
