@@ -75,8 +75,8 @@ class PortraitServiceServicer:
         """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
         Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
         Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
-        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
-        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, VERSIONS_NOT_KEPT,
+        REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,8 +37,8 @@ class PortraitServiceStub:
     """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
     Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
     Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
-    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, VERSIONS_NOT_KEPT,
+    REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
     """
     BatchGetPortraits: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetPortraitsRequest, _portrait_service_pb2.BatchGetPortraitsResponse]
     """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
@@ -73,8 +73,8 @@ class PortraitServiceAsyncStub(PortraitServiceStub):
     """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
     Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
     Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
-    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+    time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, VERSIONS_NOT_KEPT,
+    REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
     """
     BatchGetPortraits: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.BatchGetPortraitsRequest, _portrait_service_pb2.BatchGetPortraitsResponse]  # type: ignore[assignment]
     """Reads the portraits of several persons, in the same order as requested, all of one moment; each as GetPortrait
@@ -112,8 +112,8 @@ class PortraitServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads one person's portrait: tag values and, with the right, attributes that identity releases to portraits.
         Follows redirects. A tag that the caller may not read is withheld, whether the person has a value of it or not.
         Answers may come from hot copies, never from one that something touched since; attributes are asked of identity each
-        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, REVISION_FOREIGN,
-        REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
+        time. Errors: PERSON_UNKNOWN, NOT_FOUND (a tag, a template), TEMPLATE_FORBIDDEN, VERSIONS_NOT_KEPT,
+        REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
