@@ -9,6 +9,7 @@ import pytest
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
+from identity.api.import_batch import read_batch
 from identity.api.parse_import import ImportParser
 from identity.api.parse_records import RecordParser
 from identity.api.plain_columns import ColumnNormaliser
@@ -190,3 +191,66 @@ def test_a_column_that_is_missing_or_of_another_type_is_refused() -> None:
         message = pb.ImportRows(record_batch=sink.getvalue().to_pybytes())
         with pytest.raises(InvalidField):
             parser.rows(OPENING, opening, message, NOW_US)
+
+
+def _sent(batch: pa.RecordBatch, compression: str | None = None) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_compressed_batch_is_refused_before_it_is_inflated(compression: str, folded: bool) -> None:
+    texts = pa.array(["x" * 1_000_000, "y"] * 4)
+    bomb = pa.record_batch({"phone": texts.dictionary_encode() if folded else texts})
+    before = pa.total_allocated_bytes()
+    with pytest.raises(InvalidField, match="compress"):
+        read_batch(_sent(bomb, compression))
+    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert read_batch(_sent(bomb)).num_rows == 8
+
+
+@pytest.mark.parametrize("folded", [pa.string_view(), pa.dictionary(pa.int32(), pa.large_string())])
+def test_texts_that_rows_share_are_bounded_by_what_they_become(folded: pa.DataType) -> None:
+    parser, _ = parsers()
+    opening = parser.opening(OPENING)
+    whole = pa.ipc.open_stream(batch_of([Row(f"r{n}", member=f"M{n}", name="王小明") for n in range(1_000)]))
+    batch = whole.read_next_batch()
+    place = batch.schema.get_field_index("name")
+
+    def read(names: pa.Array) -> ParsedRows:
+        content = _sent(batch.set_column(place, "name", names))
+        return parser.rows(OPENING, opening, pb.ImportRows(record_batch=content), NOW_US)
+
+    assert len(read(batch["name"].cast(folded)).plain.rows) == 1_000
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000, pa.int32()), pa.array(["x" * 50_000]))
+    bomb = shared.cast(folded) if pa.types.is_dictionary(folded) else _views(50_000, 1_000)
+    assert len(_sent(batch.set_column(place, "name", bomb))) < 1_000_000
+    with pytest.raises(BatchTooLarge):
+        read(bomb)
+
+
+def _views(length: int, rows: int) -> pa.Array:
+    """Rows that all look at one text."""
+    view = length.to_bytes(4, "little") + b"xxxx" + bytes(8)
+    return pa.Array.from_buffers(
+        pa.string_view(), rows, [None, pa.py_buffer(view * rows), pa.py_buffer(b"x" * length)]
+    )
+
+
+def test_an_opening_may_write_its_texts_in_any_layout() -> None:
+    """Those of a dictionary and of views, nulls among them, are read as plain ones."""
+    rows = [Row("r1", member="M1", name="王小明"), Row("r2", member="M2"), Row("r3", member="M3", name="李")]
+    batch = pa.ipc.open_stream(batch_of(rows)).read_next_batch()
+    parser, _ = parsers()
+    place = batch.schema.get_field_index("name")
+    for type_ in (pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())):
+        names = (
+            batch["name"].dictionary_encode().cast(type_) if pa.types.is_dictionary(type_) else batch["name"]
+        )
+        content = _sent(batch.set_column(place, "name", names.cast(type_)))
+        read = parser.rows(OPENING, parser.opening(OPENING), pb.ImportRows(record_batch=content), NOW_US)
+        assert read == parsed(rows)

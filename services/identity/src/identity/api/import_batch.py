@@ -1,5 +1,6 @@
 """The record batch of a message of rows: its columns as the opening types them, and single rows as records."""
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,12 @@ from huaxiang.identity.v1 import record_pb2
 from servicekit.errors import BatchTooLarge, InvalidField
 
 from identity.api import plain_columns
+from identity.api.arrow_body import is_compressed, unfolded_bytes
 from identity.domain.attributes import AttributeDictionary, ValueType
 
 MAX_ROWS = 10_000
+MAX_UNFOLDED_BYTES = 16 * 1024 * 1024
+"""Of all columns of a batch whose rows share their texts, each row with its own copy."""
 MOMENTS = pa.timestamp("us", tz="UTC")
 _TYPE_OF_VALUE: Mapping[ValueType, pa.DataType] = {
     ValueType.TEXT: pa.string(),
@@ -29,6 +33,7 @@ class Batch:
         self._batch = batch
         self._dictionary = dictionary
         self._cells: dict[tuple[str, str], pa.Array] = {}
+        self._unfolded_bytes = 0
         self.count = batch.num_rows
 
     def type_of(self, attribute: str) -> pa.DataType:
@@ -36,7 +41,8 @@ class Batch:
         return _TYPE_OF_VALUE[self._dictionary.definitions[attribute].type]
 
     def cells(self, column: str, type_: pa.DataType) -> pa.Array:
-        """A column. Raises InvalidField when it is missing, there twice, or of another type."""
+        """A column. Raises InvalidField when it is missing, there twice, or of another type, BatchTooLarge when its
+        texts become too long."""
         place = column, str(type_)
         if place not in self._cells:
             indexes = self._batch.schema.get_all_field_indices(column)
@@ -45,7 +51,7 @@ class Batch:
             found = self._batch.column(indexes[0])
             if found.type != type_:
                 try:
-                    found = _cast(found, type_)
+                    found = self._cast(found, type_)
                 except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                     raise InvalidField(
                         "rows.record_batch", f"has a column {column} of type {found.type}, not {type_}"
@@ -53,26 +59,26 @@ class Batch:
             self._cells[place] = found
         return self._cells[place]
 
+    def _cast(self, found: pa.Array, type_: pa.DataType) -> pa.Array:
+        """A column of nulls, a text of another layout, or moments of another unit."""
+        text = type_ == pa.string() and _is_text(found.type)
+        moments = type_ == MOMENTS and pa.types.is_timestamp(found.type) and found.type.tz is not None
+        if not (text or moments or pa.types.is_null(found.type)):
+            raise pa.ArrowInvalid("another type")
+        if text:
+            self._unfolded_bytes += unfolded_bytes(found)
+            if self._unfolded_bytes > MAX_UNFOLDED_BYTES:
+                raise BatchTooLarge("rows.record_batch", self._unfolded_bytes, MAX_UNFOLDED_BYTES)
+        return found.cast(type_)
+
     def cell(self, column: str, type_: pa.DataType, row: int) -> Any:
         """One cell as `plain_columns.plain_cells` gives it."""
         return plain_columns.plain_cells(self.cells(column, type_).slice(row, 1))[0]
 
 
-def _cast(found: pa.Array, type_: pa.DataType) -> pa.Array:
-    """A column of nulls, a text of another layout, or moments of another unit."""
-    same = (
-        pa.types.is_null(found.type)
-        or (type_ == pa.string() and _is_text(found.type))
-        or (type_ == MOMENTS and pa.types.is_timestamp(found.type) and found.type.tz is not None)
-    )
-    if not same:
-        raise pa.ArrowInvalid("another type")
-    return found.cast(type_)
-
-
 def _is_text(type_: pa.DataType) -> bool:
     if pa.types.is_dictionary(type_):
-        return _is_text(type_.value_type)
+        type_ = type_.value_type
     return bool(
         pa.types.is_large_string(type_) or pa.types.is_string_view(type_) or pa.types.is_string(type_)
     )
@@ -81,12 +87,14 @@ def _is_text(type_: pa.DataType) -> bool:
 def read_batch(content: bytes) -> pa.RecordBatch:
     """Raises InvalidField, BatchTooLarge."""
     try:
+        if is_compressed(content):
+            raise InvalidField("rows.record_batch", "is compressed: send it without compression")
         with pa.ipc.open_stream(content) as reader:
             batches = [batch for batch, _ in zip(reader, range(2), strict=False)]
         if len(batches) != 1:
             raise InvalidField("rows.record_batch", "is not an Arrow stream of one record batch")
         batches[0].validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, struct.error, IndexError) as error:
         raise InvalidField("rows.record_batch", "is not an Arrow IPC stream that can be read") from error
     if batches[0].num_rows > MAX_ROWS:
         raise BatchTooLarge("rows", batches[0].num_rows, MAX_ROWS)
