@@ -1,5 +1,6 @@
 """What erased persons leave behind in tagging: nothing, whatever was on its way when they were erased."""
 
+import asyncio
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import text
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ErasedPerson, ForgetPersons
+from tagging.app.retire_files import RetireFiles
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_forgetting import LakeForgetting
+from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.sql_manifest import SqlManifest
 from tagging.workers import forgetting
 from tagging.workers.forgetting import REWRITE_AFTER_S, ForgettingWorker
@@ -58,7 +61,13 @@ class Forgetting:
         self.manifest = SqlManifest()
         self.flush_lake = FlushLake(world.database, self.manifest, world.facts.tenants, self.folder)
         self.forget = ForgetPersons(
-            world.database, world.facts, self.manifest, LakeForgetting(root), self.flush_lake, readers_s=0.0
+            world.database,
+            world.facts,
+            self.manifest,
+            LakeForgetting(self.folder.objects),
+            self.flush_lake,
+            RetireFiles(LakeMerging(self.folder), readers_s=0.0),
+            asyncio.Lock(),
         )
         monkeypatch.setattr(forgetting, "PrivacyServiceStub", lambda _: self.identity)
         channel: Any = None

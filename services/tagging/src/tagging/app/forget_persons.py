@@ -11,10 +11,9 @@ from servicekit.database import Database
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.flush_lake import FlushLake
-from tagging.store.ports import FactStores, Forgetting, LakeFile, Manifest
-
-READERS_S = 60.0
-"""How long a file that is named no more stays for those who read it, in machine time."""
+from tagging.app.retire_files import RetireFiles
+from tagging.domain.lake import LakeFile
+from tagging.store.ports import FactStores, Forgetting, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,9 @@ class ForgetPersons:
         manifest: Manifest,
         forgetting: Forgetting,
         flush_lake: FlushLake,
+        retire: RetireFiles,
+        rewriting_lock: asyncio.Lock,
         *,
-        readers_s: float = READERS_S,
         beside: Callable[[Connection, str], object] | None = None,
     ) -> None:
         """`beside`: removes what else is kept of a tenant's erased persons."""
@@ -47,7 +47,8 @@ class ForgetPersons:
         self._manifest = manifest
         self._forgetting = forgetting
         self._flush_lake = flush_lake
-        self._readers_s = readers_s
+        self._retire = retire
+        self._lock = rewriting_lock
         self._beside = beside
 
     async def masked(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
@@ -75,24 +76,36 @@ class ForgetPersons:
         for tenant, key_ids in _by_tenant(erased).items():
             name = f"e{max(each.erasure_id for each in erased if each.tenant == tenant)}"
             await self._flush_lake.flush(tenant)
-            files = await self._database.read(self._manifest.files, tenant)
-            gone: list[str] = []
-            fresh: list[LakeFile] = []
-            for file in files:
+            gone = await self._rewrite(tenant, key_ids, name)
+            await self._retire.gone(gone)
+            count += len(gone)
+        return count
+
+    async def _rewrite(self, tenant: str, key_ids: Collection[int], name: str) -> list[str]:
+        """The files that are named no more."""
+        gone: list[str] = []
+        fresh: list[LakeFile] = []
+        async with self._lock:
+            for file in await self._database.read(self._manifest.files, tenant):
                 written = await asyncio.to_thread(self._forgetting.rewritten, file, key_ids, name)
                 if written is not None:
                     gone.append(file.path)
                     fresh.append(written)
-            if not gone:
-                continue
             named = [file for file in fresh if file.event_count]
-            await self._database.write(self._manifest.replace, tenant, gone, named)
-            await asyncio.sleep(self._readers_s)
-            standing = {file.path for file in named}
-            unnamed = [path for path in (*gone, *(file.path for file in fresh)) if path not in standing]
-            await asyncio.to_thread(self._forgetting.remove, unnamed)
-            count += len(gone)
-        return count
+            if not await self._database.write(self._replace, tenant, gone, named):
+                raise RuntimeError(
+                    f"files of {tenant} were replaced by somebody else while they were rewritten"
+                )
+        standing = {file.path for file in named}
+        unnamed = [path for path in (*gone, *(file.path for file in fresh)) if path not in standing]
+        self._retire.retire(unnamed)
+        return unnamed
+
+    def _replace(
+        self, connection: Connection, tenant: str, gone: Sequence[str], named: Sequence[LakeFile]
+    ) -> bool:
+        self._facts.tenants.lock(connection, tenant)
+        return self._manifest.replace(connection, tenant, gone, named)
 
     def _rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         self._facts.tenants.lock(connection, tenant)

@@ -2,26 +2,30 @@
 
     <root>/<tenant>/day=2026-05-01/000000000042.parquet
 
-A file is written under a hidden name, synced and renamed; only then may the manifest name it. Its name is that of
+A file is staged, then kept under its name (`LakeObjects`); only then may the manifest name it. Its name is that of
 the flush, so that a flush that broke off before the manifest writes the same names again; `sweep` removes what
 the manifest does not name.
 """
 
-import os
 import re
+import weakref
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tagging.domain.events import Event
+from tagging.domain.lake import LakeFile
 from tagging.domain.tenants import TenantSettings
 from tagging.store.lake_columns import LakeColumns
-from tagging.store.ports import LakeFile
+from tagging.store.lake_objects import LocalLakeObjects
+from tagging.store.lake_ports import LakeObjects
 
 ROW_GROUP_ROWS = 65_536
 WRITING_THREADS = 4
@@ -41,14 +45,18 @@ class LakePage(NamedTuple):
 class LakeFolder:
     """LakeWriter below one root. One process writes a tenant's files; any number read them."""
 
-    def __init__(self, root: Path, columns: LakeColumns) -> None:
+    def __init__(self, root: Path, columns: LakeColumns, objects: LakeObjects | None = None) -> None:
+        """`objects`: where files lie; in the root itself when none are given."""
         self.root = root
-        self._columns = columns
+        self.columns = columns
+        self.objects: LakeObjects = objects if objects is not None else LocalLakeObjects(root)
+        self._holds: Counter[str] = Counter()
+        self._lock = Lock()
 
     def collect(self, events: Sequence[Event], settings: TenantSettings) -> LakePage:
         calendar = settings.calendar
         days = [calendar.day_of(event.time) for event in events]
-        return LakePage(self._columns.table(events), pa.array(days, pa.date32()))
+        return LakePage(self.columns.table(events), pa.array(days, pa.date32()))
 
     def write(self, tenant: str, pages: Sequence[LakePage], flush: int) -> list[LakeFile]:
         if not _TENANT.fullmatch(tenant):
@@ -66,40 +74,50 @@ class LakeFolder:
             return list(threads.map(lambda part: self._write_day(tenant, part[0], part[1], flush), parts))
 
     def sweep(self, named: Collection[str]) -> int:
-        removed = 0
-        for path in self.root.glob("*/day=*/*"):
-            if str(path.relative_to(self.root)) not in named:
-                path.unlink()
-                removed += 1
-        return removed
+        unnamed = self.objects.paths().difference(named)
+        for path in unnamed:
+            self.objects.remove(path)
+        return len(unnamed) + self.objects.clear()
 
     def path(self, file: LakeFile) -> str:
-        """Where a file lies."""
-        return str(self.root / file.path)
+        """Where a file can be read."""
+        return str(self.objects.open(file.path))
+
+    def hold(self, reader: Any, files: Sequence[LakeFile]) -> None:
+        """Files stay until the reader, any object, is no more."""
+        paths = [file.path for file in files]
+        with self._lock:
+            self._holds.update(paths)
+        weakref.finalize(reader, self._release, paths)
+
+    def held(self, path: str) -> bool:
+        """Whether somebody holds a file."""
+        with self._lock:
+            return self._holds[path] > 0
+
+    def _release(self, paths: Sequence[str]) -> None:
+        with self._lock:
+            self._holds.subtract(paths)
+            self._holds += Counter()
 
     def _write_day(self, tenant: str, day: date, events: pa.Table, flush: int) -> LakeFile:
-        folder = self.root / tenant / f"day={day.isoformat()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        final = folder / f"{flush:012d}.parquet"
-        hidden = folder / f".{final.name}.writing"
-        pq.write_table(
-            events,
-            hidden,
-            compression="zstd",
-            row_group_size=ROW_GROUP_ROWS,
-            use_dictionary=["type", "source"],
-            store_schema=False,  # Arrow's copy of the schema weighs more than the events of a quiet day
-        )
-        sync(hidden)
-        hidden.rename(final)
-        sync(folder)
-        return LakeFile(str(final.relative_to(self.root)), day, events.num_rows, final.stat().st_size)
+        path = f"{tenant}/day={day.isoformat()}/{flush:012d}.parquet"
+        write_events(events, self.objects.stage(path))
+        return LakeFile(path, day, events.num_rows, self.objects.keep(path))
 
 
-def sync(path: Path) -> None:
-    """Returns when a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def write_events(events: pa.Table, place: Path) -> None:
+    """Writes a file of the lake."""
+    with events_writer(place, events.schema) as writer:
+        writer.write_table(events, ROW_GROUP_ROWS)
+
+
+def events_writer(place: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Writes a file of the lake piece by piece; a context."""
+    return pq.ParquetWriter(
+        place,
+        schema,
+        compression="zstd",
+        use_dictionary=["type", "source"],
+        store_schema=False,  # Arrow's copy of the schema weighs more than the events of a quiet day
+    )

@@ -51,6 +51,7 @@ class DuckLakeRelations:
         self, connection: Connection, duck: Any, tenant: str, types: Collection[EventType]
     ) -> None:
         files = self._manifest.files(connection, tenant)
+        self._folder.hold(duck, files)
         loaded = sum(file.event_count for file in files) <= LOADED_EVENTS
         needed = {each.name for event in types for each in (*CARRIED_PROPERTIES, *event.properties)}
         columns = ", ".join(

@@ -18,6 +18,7 @@ from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.domain.events import Event
+from tagging.domain.lake import LakeFile
 from tagging.domain.persons import Person, PersonDelta
 from tagging.domain.tenants import Tenant, TenantSettings
 
@@ -263,16 +264,6 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LakeFile:
-    """A file of the manifest. `path` is below the lake's root; `day` is the events' in the tenant's zone."""
-
-    path: str
-    day: dt.date
-    event_count: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Flushed:
     """The arrivals that a flush has put into files: after < arrival <= through."""
 
@@ -311,8 +302,9 @@ class Manifest(Protocol):
 
     def replace(
         self, connection: Connection, tenant: str, gone: Sequence[str], files: Sequence[LakeFile]
-    ) -> None:
-        """Names files in the place of others."""
+    ) -> bool:
+        """Names files in the place of others; false, and nothing changes, when one of the others is named no more:
+        somebody else has replaced it. Under the tenant's lock."""
         ...
 
 
@@ -326,10 +318,6 @@ class Forgetting(Protocol):
     def rewritten(self, file: LakeFile, key_ids: Collection[int], name: str) -> LakeFile | None:
         """Writes and syncs a copy of a file without the events of the keys, under a name of its own; None when the file
         has none of them. A copy without events is left out: its count is 0. Blocks."""
-        ...
-
-    def remove(self, paths: Collection[str]) -> None:
-        """Removes files that the manifest names no more; one that is gone already is fine. Blocks."""
         ...
 
 

@@ -7,8 +7,10 @@ from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.columns import day_of, days
 from tagging.domain.events import Event
-from tagging.store.ports import Flushed, LakeFile
+from tagging.domain.lake import LakeFile
+from tagging.store.ports import Flushed
 from tagging.store.sql_events import EVENT_COLUMNS, event_of
+from tagging.store.sql_lists import pieces
 
 
 class SqlManifest:
@@ -71,21 +73,31 @@ class SqlManifest:
         )
         if moved.rowcount == 0:
             return False
-        execute_many(
-            connection,
-            "INSERT INTO lake_file (tenant, path, day, event_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
-            [(tenant, file.path, days(file.day), file.event_count, file.size_bytes) for file in files],
-        )
+        self._name(connection, tenant, files)
         return True
 
     def replace(
         self, connection: Connection, tenant: str, gone: Sequence[str], files: Sequence[LakeFile]
-    ) -> None:
+    ) -> bool:
+        named = 0
+        for piece, marks in pieces(gone):
+            named += execute(
+                connection,
+                f"SELECT count(*) FROM lake_file WHERE tenant = ? AND path IN ({marks})",  # marks alone
+                [tenant, *piece],
+            ).scalar_one()
+        if named < len(gone):
+            return False
         execute_many(
             connection,
             "DELETE FROM lake_file WHERE tenant = ? AND path = ?",
             [(tenant, path) for path in gone],
         )
+        self._name(connection, tenant, files)
+        return True
+
+    @staticmethod
+    def _name(connection: Connection, tenant: str, files: Sequence[LakeFile]) -> None:
         execute_many(
             connection,
             "INSERT INTO lake_file (tenant, path, day, event_count, size_bytes) VALUES (?, ?, ?, ?, ?)",

@@ -70,6 +70,164 @@ class FlushLakeResponse(_message.Message):
 Global___FlushLakeResponse: _TypeAlias = FlushLakeResponse  # noqa: Y015
 
 @_typing.final
+class CompactLakeRequest(_message.Message):
+    """No fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompactLakeRequest: _TypeAlias = CompactLakeRequest  # noqa: Y015
+
+@_typing.final
+class CompactLakeResponse(_message.Message):
+    """What became of how many files."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_BEFORE_FIELD_NUMBER: _builtins.int
+    FILES_AFTER_FIELD_NUMBER: _builtins.int
+    BYTES_BEFORE_FIELD_NUMBER: _builtins.int
+    BYTES_AFTER_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    files_before: _builtins.int
+    """Files that were merged by this call."""
+    files_after: _builtins.int
+    """Files that stand in their place."""
+    bytes_before: _builtins.int
+    """What the merged files weighed."""
+    bytes_after: _builtins.int
+    """What stands in their place weighs."""
+    more: _builtins.bool
+    """Whether there is more to merge."""
+    def __init__(
+        self,
+        *,
+        files_before: _builtins.int = ...,
+        files_after: _builtins.int = ...,
+        bytes_before: _builtins.int = ...,
+        bytes_after: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_after", b"bytes_after", "bytes_before", b"bytes_before", "files_after", b"files_after", "files_before", b"files_before", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompactLakeResponse: _TypeAlias = CompactLakeResponse  # noqa: Y015
+
+@_typing.final
+class GetLakeStatusRequest(_message.Message):
+    """No fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLakeStatusRequest: _TypeAlias = GetLakeStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetLakeStatusResponse(_message.Message):
+    """What the manifest names, and what it leaves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    RECENT_EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    DAY_COUNT_FIELD_NUMBER: _builtins.int
+    COMPACTABLE_FILE_COUNT_FIELD_NUMBER: _builtins.int
+    REPLACED_FILE_COUNT_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    event_count: _builtins.int
+    """Events in files."""
+    recent_event_count: _builtins.int
+    """Events not yet in files."""
+    file_count: _builtins.int
+    """Files named."""
+    size_bytes: _builtins.int
+    """What they weigh."""
+    day_count: _builtins.int
+    """Days that have files."""
+    compactable_file_count: _builtins.int
+    """Small files that CompactLake would merge."""
+    replaced_file_count: _builtins.int
+    """Files of all tenants that were replaced and wait for their readers to end."""
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___LakeDay]:
+        """Latest first; at most 4,000."""
+
+    def __init__(
+        self,
+        *,
+        event_count: _builtins.int = ...,
+        recent_event_count: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        day_count: _builtins.int = ...,
+        compactable_file_count: _builtins.int = ...,
+        replaced_file_count: _builtins.int = ...,
+        days: _abc.Iterable[Global___LakeDay] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compactable_file_count", b"compactable_file_count", "day_count", b"day_count", "days", b"days", "event_count", b"event_count", "file_count", b"file_count", "recent_event_count", b"recent_event_count", "replaced_file_count", b"replaced_file_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLakeStatusResponse: _TypeAlias = GetLakeStatusResponse  # noqa: Y015
+
+@_typing.final
+class LakeDay(_message.Message):
+    """What the files of a day hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    day: _builtins.int
+    """In the tenant's zone, days since 1970-01-01."""
+    file_count: _builtins.int
+    """Its files."""
+    event_count: _builtins.int
+    """Events in them."""
+    size_bytes: _builtins.int
+    """What they weigh."""
+    def __init__(
+        self,
+        *,
+        day: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        event_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "event_count", b"event_count", "file_count", b"file_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LakeDay: _TypeAlias = LakeDay  # noqa: Y015
+
+@_typing.final
 class GetLakeManifestRequest(_message.Message):
     """No fields."""
 

@@ -40,6 +40,16 @@ class LakeServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeResponse.FromString,
                 _registered_method=True)
+        self.CompactLake = channel.unary_unary(
+                '/huaxiang.tagging.v1.LakeService/CompactLake',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeResponse.FromString,
+                _registered_method=True)
+        self.GetLakeStatus = channel.unary_unary(
+                '/huaxiang.tagging.v1.LakeService/GetLakeStatus',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.FromString,
+                _registered_method=True)
         self.GetLakeManifest = channel.unary_unary(
                 '/huaxiang.tagging.v1.LakeService/GetLakeManifest',
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeManifestRequest.SerializeToString,
@@ -59,6 +69,23 @@ class LakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompactLake(self, request, context):
+        """Makes few large files (64 to 128 MiB, in order of time, then ingest sequence) of the small ones of each day: a portion
+        of at most 256 MiB per call; call again while `more`. tagging does so by itself at its own pace. Every merge is one
+        atomic change of the manifest and changes no event; the replaced files stay for readers for a while. Idempotent:
+        when nothing is small it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLakeStatus(self, request, context):
+        """Tells how much the lake holds, by day too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLakeManifest(self, request, context):
         """Reads the manifest: which files hold which days.
         """
@@ -73,6 +100,16 @@ def add_LakeServiceServicer_to_server(servicer, server):
                     servicer.FlushLake,
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeResponse.SerializeToString,
+            ),
+            'CompactLake': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompactLake,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeResponse.SerializeToString,
+            ),
+            'GetLakeStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLakeStatus,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.SerializeToString,
             ),
             'GetLakeManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLakeManifest,
@@ -108,6 +145,60 @@ class LakeService:
             '/huaxiang.tagging.v1.LakeService/FlushLake',
             huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.FlushLakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompactLake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.LakeService/CompactLake',
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.CompactLakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLakeStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.LakeService/GetLakeStatus',
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,14 @@ class LakeServiceStub:
     """Writes the recent events of the caller's tenant to files and names them in the manifest. Idempotent: without
     recent events it changes nothing.
     """
+    CompactLake: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.CompactLakeRequest, _lake_service_pb2.CompactLakeResponse]
+    """Makes few large files (64 to 128 MiB, in order of time, then ingest sequence) of the small ones of each day: a portion
+    of at most 256 MiB per call; call again while `more`. tagging does so by itself at its own pace. Every merge is one
+    atomic change of the manifest and changes no event; the replaced files stay for readers for a while. Idempotent:
+    when nothing is small it changes nothing.
+    """
+    GetLakeStatus: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeStatusRequest, _lake_service_pb2.GetLakeStatusResponse]
+    """Tells how much the lake holds, by day too."""
     GetLakeManifest: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeManifestRequest, _lake_service_pb2.GetLakeManifestResponse]
     """Reads the manifest: which files hold which days."""
 
@@ -49,6 +57,14 @@ class LakeServiceAsyncStub(LakeServiceStub):
     """Writes the recent events of the caller's tenant to files and names them in the manifest. Idempotent: without
     recent events it changes nothing.
     """
+    CompactLake: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.CompactLakeRequest, _lake_service_pb2.CompactLakeResponse]  # type: ignore[assignment]
+    """Makes few large files (64 to 128 MiB, in order of time, then ingest sequence) of the small ones of each day: a portion
+    of at most 256 MiB per call; call again while `more`. tagging does so by itself at its own pace. Every merge is one
+    atomic change of the manifest and changes no event; the replaced files stay for readers for a while. Idempotent:
+    when nothing is small it changes nothing.
+    """
+    GetLakeStatus: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeStatusRequest, _lake_service_pb2.GetLakeStatusResponse]  # type: ignore[assignment]
+    """Tells how much the lake holds, by day too."""
     GetLakeManifest: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeManifestRequest, _lake_service_pb2.GetLakeManifestResponse]  # type: ignore[assignment]
     """Reads the manifest: which files hold which days."""
 
@@ -64,6 +80,26 @@ class LakeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Writes the recent events of the caller's tenant to files and names them in the manifest. Idempotent: without
         recent events it changes nothing.
         """
+
+    @_abc_1.abstractmethod
+    def CompactLake(
+        self,
+        request: _lake_service_pb2.CompactLakeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lake_service_pb2.CompactLakeResponse, _abc.Awaitable[_lake_service_pb2.CompactLakeResponse]]:
+        """Makes few large files (64 to 128 MiB, in order of time, then ingest sequence) of the small ones of each day: a portion
+        of at most 256 MiB per call; call again while `more`. tagging does so by itself at its own pace. Every merge is one
+        atomic change of the manifest and changes no event; the replaced files stay for readers for a while. Idempotent:
+        when nothing is small it changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLakeStatus(
+        self,
+        request: _lake_service_pb2.GetLakeStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lake_service_pb2.GetLakeStatusResponse, _abc.Awaitable[_lake_service_pb2.GetLakeStatusResponse]]:
+        """Tells how much the lake holds, by day too."""
 
     @_abc_1.abstractmethod
     def GetLakeManifest(

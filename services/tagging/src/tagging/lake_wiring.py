@@ -1,0 +1,85 @@
+"""Joins the lake: flushes, compaction, erasure, and the service that tells of them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from huaxiang.tagging.v1 import lake_service_pb2, lake_service_pb2_grpc
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.freshness import Freshness
+from servicekit.server import Service
+from sqlalchemy import Connection
+
+from tagging.api.lake_servicer import LakeServicer
+from tagging.app.compact_lake import CompactLake
+from tagging.app.flush_lake import FlushLake
+from tagging.app.forget_persons import ForgetPersons
+from tagging.app.retire_files import RetireFiles
+from tagging.config import Config
+from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_forgetting import LakeForgetting
+from tagging.store.lake_rewriting import LakeMerging
+from tagging.store.ports import FactStores
+from tagging.store.sql_manifest import SqlManifest
+from tagging.workers.forgetting import ForgettingWorker
+from tagging.workers.lake_flush import LakeFlushing
+from tagging.workers.lake_upkeep import LakeUpkeep
+
+Worker = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class LakeParts:
+    """What the lake is made of."""
+
+    database: Database
+    facts: FactStores
+    manifest: SqlManifest
+    folder: LakeFolder
+    clock: Clock
+
+
+def wire_lake(
+    parts: LakeParts,
+    freshness: Freshness,
+    identity: grpc.aio.Channel,
+    config: Config,
+    forget_beside: Callable[[Connection, str], object],
+) -> tuple[Service, tuple[Worker, ...]]:
+    """The service, and what runs beside it. Sweeps what a crash left behind."""
+    database, facts, manifest, folder = parts.database, parts.facts, parts.manifest, parts.folder
+    flush_lake = FlushLake(database, manifest, facts.tenants, folder)
+    flushing = LakeFlushing(
+        database,
+        manifest,
+        facts.tenants,
+        folder,
+        flush_lake,
+        flush_bytes=config.lake_flush_bytes,
+        flush_after_s=config.lake_flush_after_s,
+    )
+    flushing.sweep()
+    rewriting, rewriting_lock = LakeMerging(folder), asyncio.Lock()
+    retire = RetireFiles(rewriting, readers_s=config.lake_readers_s)
+    compact = CompactLake(database, manifest, facts.tenants, rewriting, retire, rewriting_lock)
+    forget = ForgetPersons(
+        database,
+        facts,
+        manifest,
+        LakeForgetting(folder.objects),
+        flush_lake,
+        retire,
+        rewriting_lock,
+        beside=forget_beside,
+    )
+    forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
+    upkeep = LakeUpkeep(database, facts.tenants, compact, retire)
+    service = Service(
+        lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
+        lake_service_pb2_grpc.add_LakeServiceServicer_to_server,
+        LakeServicer(database, freshness, flush_lake, compact, retire, manifest),
+    )
+    return service, (flushing.run, forgetting.run, upkeep.run)

@@ -1,0 +1,65 @@
+"""Compacts the lake at its own pace, and removes the files that were replaced."""
+
+import asyncio
+import time
+
+from servicekit.database import Database
+from servicekit.logging import logger
+from tagging.app.compact_lake import CompactLake
+from tagging.app.retire_files import RetireFiles
+from tagging.store.ports import Tenants
+
+LOOK_S = 15.0
+REST = 3.0
+"""After a merge the worker rests so many times as long as the merge took: a quarter of one core, at most."""
+
+
+class LakeUpkeep:
+    """Runs until cancelled; what fails is logged and tried again at the next look."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenants: Tenants,
+        compact: CompactLake,
+        retire: RetireFiles,
+        *,
+        look_s: float = LOOK_S,
+        rest: float = REST,
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._compact = compact
+        self._retire = retire
+        self._look_s = look_s
+        self._rest = rest
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except Exception as error:
+                logger().error("upkeep of the lake failed", exc_info=error)
+            await asyncio.sleep(self._look_s)
+
+    async def once(self) -> None:
+        """One round over all tenants; one tenant's failure stops no other."""
+        await self._retire.remove_due()
+        for tenant in await self._database.read(self._tenants.all):
+            try:
+                await self._compacted(tenant.name)
+            except Exception as error:
+                logger().error("compacting failed", tenant=tenant.name, exc_info=error)
+
+    async def _compacted(self, tenant: str) -> None:
+        more = True
+        while more:
+            began = time.monotonic()
+            done = await self._compact.compact_due(tenant)
+            more = done.more
+            if done.files_before:
+                logger().info(
+                    "lake compacted", tenant=tenant, files=done.files_before, size_bytes=done.bytes_after
+                )
+                await asyncio.sleep((time.monotonic() - began) * self._rest)
+            await self._retire.remove_due()
