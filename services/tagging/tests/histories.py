@@ -1,6 +1,7 @@
 """Random histories: what happens to a few persons, late, twice, merged and split; and what the tables make of it."""
 
 import datetime as dt
+import random
 from functools import cache
 
 import pytest
@@ -54,11 +55,30 @@ attributes = st.tuples(
     st.booleans(),
 )
 steps = st.one_of(single, again, owners, attributes)
-bursts = st.tuples(
-    st.just("events"), st.sampled_from(KEYS[:3]), st.lists(st.tuples(events, times), min_size=3, max_size=8)
-)
+bursts = st.tuples(st.just("many"), st.sampled_from(KEYS[:3]), st.integers(0, 2**32))
 busy_steps = st.one_of(bursts, bursts, bursts, again, owners, attributes)
 """Many events of few keys: several groups per person, on several days."""
+CATEGORIES = ("茶", "酒", "水果")
+
+
+def many_events(seed):
+    """(type, properties), how long ago: ten of them, drawn by the seed alone, with all that rankings look at."""
+    drawn = random.Random(seed)
+    for _ in range(10):
+        kind = drawn.choice(["order_paid", "view_item", "view_item", "page_view", "order_refunded"])
+        properties = {}
+        if kind == "view_item":
+            properties["category"] = drawn.choice(CATEGORIES)
+        if kind.startswith("order"):
+            properties["amount"] = drawn.randrange(50_000_000)
+        if kind == "order_paid":
+            properties["channel"] = drawn.choice(["app", "shop", "茶"])
+            properties["items"] = tuple(
+                {"category": drawn.choice(CATEGORIES), "quantity": 10_000, "amount": drawn.randrange(10**7)}
+                for _ in range(drawn.randrange(3))
+            )
+        hours = drawn.choice([drawn.randrange(12), drawn.randrange(60), drawn.randrange(24 * 45)])
+        yield (kind, properties), dt.timedelta(hours=hours, microseconds=drawn.choice([0, 0, 1]))
 
 
 class History:
@@ -94,6 +114,8 @@ class History:
 
     def play(self, step):
         match step:
+            case ("many", key, seed):
+                self.play(("events", key, tuple(many_events(seed))))
             case ("events", key, said):
                 now = self.world.clock.now()
                 told = [

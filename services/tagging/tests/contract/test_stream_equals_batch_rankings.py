@@ -43,7 +43,7 @@ DEFINITIONS = parse_definitions(
 )
 
 
-@given(before=st.lists(busy_steps, max_size=5), after=st.lists(busy_steps, max_size=7))
+@given(before=st.lists(busy_steps, min_size=1, max_size=4), after=st.lists(busy_steps, max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_stream_values_are_run_values(small_world, monkeypatch, before, after):
     kept_statements(monkeypatch)
