@@ -143,6 +143,20 @@ def test_processes_that_always_die_are_given_up(
     assert MAX_TRIES > 1
 
 
+def test_a_process_that_cannot_be_started_is_started_later(
+    preparers: Preparers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError("no process is left")
+
+    message = Message(batch(1).SerializeToString(), False, "t1", NOW_US, False)
+    os.kill(*preparers.process_ids, signal.SIGKILL)
+    with monkeypatch.context() as patched:
+        patched.setattr("identity.api.preparers.subprocess.Popen", full)
+        assert preparers.prepare(message) is None
+    assert preparers.prepare(message) is not None
+
+
 def test_no_process_outlives_its_owner(preparers: Preparers) -> None:
     (process_id,) = preparers.process_ids
     preparers.close()

@@ -103,7 +103,11 @@ class Preparers:
             if self._closed:
                 return None
             logger().warning("a preparing process died, starting another", process_id=dead.process_id)
-            fresh = _Preparer(self._secret)
+            try:
+                fresh = _Preparer(self._secret)
+            except OSError as error:  # no memory, or no file left: who takes the dead one tries again
+                logger().error("a preparing process cannot be started", exc_info=error)
+                return dead
             self._all = (self._all - {dead}) | {fresh}
             return fresh
 
@@ -112,10 +116,16 @@ class _Preparer:
     """One process."""
 
     def __init__(self, secret: bytes) -> None:
+        """Raises OSError."""
         self._connection, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-P", "-m", MODULE]
+        command = [sys.executable, "-P", "-m", MODULE]
+        try:
             self._process = subprocess.Popen(command, stdin=theirs.fileno())  # noqa: S603  # nobody's input
+        except OSError:
+            self._connection.close()
+            raise
+        finally:
+            theirs.close()
         self._connection.settimeout(ANSWER_S)
         with suppress(OSError):  # it ended already: the first message will tell
             send_frame(self._connection, secret)
