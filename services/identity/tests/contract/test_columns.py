@@ -28,6 +28,8 @@ KEYS = [
 PLACEHOLDER = KEYS[6]._replace(standing=Standing.BLOCKED)
 LIVE = {(low, high): Evidence(5, 9, 1, low % 4) for low, high in ((1, 2), (1, 40), (3, 8), (10, FAR))}
 PARTED = {(2, 3): Evidence(5, 9, 1, 0, 9)}
+OTHERS = {pair: Evidence(5, 9, 1, 0) for pair in ((4, 7), (4, FAR + 1))}
+"""With the placeholder, and with a key beyond all that may link."""
 
 
 def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
@@ -35,7 +37,7 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
         stores = open_stores(connection, wiring.changelog)
         rows = [PLACEHOLDER if key.key_id == PLACEHOLDER.key_id else key for key in KEYS]
         stores.keys.add("t1", [(row, b"sealed") for row in rows])
-        stores.edges.save("t1", LIVE | PARTED, [*LIVE, *PARTED])
+        stores.edges.save("t1", LIVE | PARTED | OTHERS, [*LIVE, *PARTED, *OTHERS])
 
     def read(connection: Connection) -> None:
         columns = SqlLinkingColumns(connection)

@@ -97,7 +97,8 @@ class PackedColumns:
 
     def _pairs(self, key_ids: Ints) -> PairColumns:
         """All live pairs of the keys in order of the lower one."""
-        position = np.full(int(key_ids[-1]) + 1 if len(key_ids) else 1, -1, dtype=np.int32)
+        beyond = int(key_ids[-1]) + 1 if len(key_ids) else 0  # stands for every key that is not among them
+        position = np.full(beyond + 1, -1, dtype=np.int32)
         position[key_ids] = np.arange(len(key_ids), dtype=np.int32)
         ends: list[npt.NDArray[np.int32]] = [np.zeros((2, 0), dtype=np.int32)]
         verified: list[npt.NDArray[np.int8]] = [np.zeros(0, dtype=np.int8)]
@@ -105,7 +106,7 @@ class PackedColumns:
         for start, found in self._blocks("edges", _PAIRS, "key_id < other_key_id AND last_us > unbound_us"):
             codes, last_us, lasted = map(_numbers, found)
             named = np.array([(codes >> _OTHER_BITS) + start, codes & (1 << _OTHER_BITS) - 1])
-            both = position[np.minimum(named, len(position) - 1)]
+            both = position[np.minimum(named, beyond)]
             bits = (lasted & (1 << _VERIFIED_BITS) - 1).astype(np.int8)
             seen = np.array([last_us - (lasted >> _VERIFIED_BITS), last_us])
             known = (both >= 0).all(axis=0)
