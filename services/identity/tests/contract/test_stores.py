@@ -22,7 +22,7 @@ from identity.store.rows import (
     StoredSettings,
 )
 from identity.store.sql import open_stores
-from servicekit.changelog import Entry
+from servicekit.changelog import MAX_APPENDED, Entry
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 
@@ -196,6 +196,15 @@ def test_kept_changes_come_in_order_of_position_across_lanes(run: Run[object]) -
         run(lambda s, lane=lane, entries=entries: s.changes.append(lane, entries))
     kept = run(lambda s: list(s.changes.kept("event", "t")))
     assert [entry.payload for entry in kept] == [b"0", b"1", b"2", b"3"]
+
+
+def test_any_number_of_changes_is_appended(run: Run[object]) -> None:
+    entries = [Entry("person", "t", b"%d" % number) for number in range(MAX_APPENDED + 2)]
+    revision = run(lambda s: s.changes.append(Lane.LIVE, entries))
+    assert isinstance(revision, Revision)
+    assert revision.live == len(entries)
+    kept = run(lambda s: list(s.changes.kept("person", "t")))
+    assert [entry.payload for entry in kept] == [entry.payload for entry in entries]
 
 
 LOOKS_UP: dict[str, Callable[[Stores], object]] = {

@@ -223,7 +223,7 @@ class Changes(Protocol):
         ...
 
     def append(self, lane: Lane, entries: Sequence[Entry]) -> Revision:
-        """Appends; called once and last, but for rows that need the entries' positions."""
+        """Appends any number of entries; called once and last, but for rows that need the entries' positions."""
         ...
 
     def kept(self, kind: str, tenant: str) -> Iterator[StoredEntry]:

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator, Sequence
 
-from servicekit.changelog import Changelog, Entry, Head, StoredEntry
+from servicekit.changelog import MAX_APPENDED, Changelog, Entry, Head, StoredEntry
 from servicekit.driver_sql import execute
 from servicekit.revision import LANES, Lane, Revision
 from sqlalchemy import Connection
@@ -68,7 +68,11 @@ class SqlChanges:
         return self._changelog.head(self._connection)
 
     def append(self, lane: Lane, entries: Sequence[Entry]) -> Revision:
-        return self._changelog.append(self._connection, lane, entries)
+        revision = self._changelog.append(self._connection, lane, entries[:MAX_APPENDED])
+        for start in range(MAX_APPENDED, len(entries), MAX_APPENDED):  # a policy may change all persons
+            part = entries[start : start + MAX_APPENDED]
+            revision = self._changelog.append(self._connection, lane, part)
+        return revision
 
     def kept(self, kind: str, tenant: str) -> Iterator[StoredEntry]:
         lanes = [self._kept_of_lane(lane, kind, tenant) for lane in LANES]

@@ -220,10 +220,11 @@ class SqlEdges:
         return found
 
     def save(self, tenant: str, edges: Mapping[Pair, Evidence], new: Collection[Pair]) -> None:
+        born = set(new)
         rows = [
             (*seen[:5], ",".join(sources), tenant, one, other)
             for (low, high), seen in edges.items()
-            if (low, high) not in new
+            if (low, high) not in born
             for one, other, sources in ((low, high, seen.sources), (high, low, ()))
         ]
         execute_many(
