@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from typing import Generic, TypeVar
 
 from identity.domain.evidence import Evidence
@@ -29,22 +30,24 @@ class Learned:
 class HotKeys:
     """Answers without the store when it can; forgetting costs a read and changes nothing.
 
-    What is remembered of a pair may be behind the store, never ahead of it. One thread learns; any may ask meanwhile,
-    once for each fact: what was remembered a moment ago may be forgotten by now.
+    What is remembered of a pair may be behind the store, never ahead of it. Safe to use from any threads; ask once for
+    each fact: what was remembered a moment ago may be forgotten by now.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS, max_pairs: int = MAX_PAIRS) -> None:
         self._keys: _Remembered[bytes, int] = _Remembered(max_keys)
         self._pairs: _Remembered[Pair, Evidence] = _Remembered(max_pairs)
         self._erasures: dict[str, int] = {}
+        self._changing = Lock()
 
     def follow(self, tenant: str, erasures: int) -> None:
         """Forgets the tenant when somebody was erased since, here or by another process: erased keys are no more."""
         if self._erasures.get(tenant, 0) == erasures:
             return
-        self._erasures[tenant] = erasures
-        self._keys.forget(tenant)
-        self._pairs.forget(tenant)
+        with self._changing:
+            self._erasures[tenant] = erasures
+            self._keys.forget(tenant)
+            self._pairs.forget(tenant)
 
     def keys(self, tenant: str, hashes: Iterable[bytes]) -> dict[bytes, int]:
         """The key ids of those hashes that are remembered."""
@@ -57,10 +60,11 @@ class HotKeys:
     def learn(self, learned: Learned) -> None:
         """Remembers committed facts."""
         tenant = learned.tenant
-        if learned.erasures != self._erasures.get(tenant, 0):
-            return
-        self._keys.learn(tenant, learned.keys)
-        self._pairs.learn(tenant, learned.pairs)
+        with self._changing:
+            if learned.erasures != self._erasures.get(tenant, 0):
+                return
+            self._keys.learn(tenant, learned.keys)
+            self._pairs.learn(tenant, learned.pairs)
 
 
 class _Remembered(Generic[K, V]):
