@@ -119,7 +119,7 @@ def open_governance(
         report_use=ReportTagUse(facts, stores, changelog),
         impact=CheckImpact(tags, stores, put, lives, clock),
         lineage=TraceLineage(stores, columns, dictionary, lives),
-        empty_bin=EmptyRecycleBin(facts, stores, clock),
+        empty_bin=EmptyRecycleBin(facts, stores, tags.stated, clock),
     )
 
 

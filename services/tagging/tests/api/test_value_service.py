@@ -126,6 +126,15 @@ async def test_a_manual_value_names_who_set_it_and_its_end(served: Served) -> No
     assert value.expire_time == timestamp_of(NOW + dt.timedelta(days=3))
 
 
+async def test_an_explanation_names_who_stated_it(served: Served) -> None:
+    await served.put("vip", (2, value_pb2.Value(bool_value=True)))
+    request = portrait_service_pb2.ExplainTagRequest(person_id=2, tag_id="vip")
+    (part,) = (await served.portraits.ExplainTag(request)).explanation.parts
+    assert part.text.startswith("stated by ")
+    assert part.text.endswith("stands until 2026-03-13T04:00:00+00:00")
+    assert part.value.bool_value
+
+
 async def test_a_request_is_done_once(served: Served) -> None:
     first = await served.put("level", (1, text("gold")))
     assert await served.put("level", (1, text("gold"))) == first

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from rules.check import Population
 from rules.errors import NumberOverflow
-from rules.evaluate.meaning import Value
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
 from rules.values import Kind
@@ -186,12 +185,9 @@ class Snapshot:
 
     def _told(self, recipe: Recipe, moment: Moment) -> Vector:
         stated = self._stated.get(recipe.column, {})
-        values: list[Value | None] = [None] * len(self.persons)
-        places = {person: place for place, person in enumerate(self.persons.tolist())} if stated else {}
-        for person, statement in stated.items():
-            if person in places:
-                values[places[person]] = told_value(statement, recipe.shape, moment.as_of)
-        return Vector.of(values, recipe.shape)
+        persons = np.array(sorted(stated), np.int64)
+        values = [told_value(stated[each], recipe.shape, moment.as_of) for each in persons.tolist()]
+        return self._placed(persons, Vector.of(values, recipe.shape))
 
     def _queried(self, recipe: Recipe, kind: SqlKind, moment: Moment) -> Vector:
         asked = LakeQuery(

@@ -92,9 +92,13 @@ class Explain:
         facts = self._person_facts(connection, tenant, person, recipe.tags, recipe.events)
         setting = self._setting(connection, tenant, plan, recipe)
         tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
-        parts = _attribute_parts(recipe, person) + tuple(
-            _part(_told(recipe, name), question, facts, setting, tables)
-            for name, question in recipe.questions.items()
+        parts = (
+            _attribute_parts(recipe, person)
+            + _told_parts(answers[0][1][0])
+            + tuple(
+                _part(_told(recipe, name), question, facts, setting, tables)
+                for name, question in recipe.questions.items()
+            )
         )
         version = plan.tags[tag_id].version
         cuts = self._tags.cuts.latest(connection, tenant, tag_id, version) if recipe.has_cuts else None
@@ -194,6 +198,15 @@ def _attribute_parts(recipe: Recipe, person: Person) -> tuple[Part, ...]:
         return ()
     name = recipe.kind.attribute
     return (Part(f"attribute {name}", person.attributes.get(name)),)
+
+
+def _told_parts(read: ReadValue) -> tuple[Part, ...]:
+    """Who stated it, when, and until when it stands."""
+    statement = read.statement
+    if statement is None:
+        return ()
+    ends = f", stands until {statement.expires_at.isoformat()}" if statement.expires_at else ""
+    return (Part(f"stated by {statement.source} at {statement.time.isoformat()}{ends}", statement.value),)
 
 
 def _told(recipe: Recipe, name: str) -> str:

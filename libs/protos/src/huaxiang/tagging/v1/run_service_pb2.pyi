@@ -507,7 +507,7 @@ class Run(_message.Message):
 
     @_builtins.property
     def cost(self) -> Global___RunCost:
-        """What it took so far."""
+        """What it took; set when it has ended."""
 
     @_builtins.property
     def tag_costs(self) -> _containers.MessageMap[_builtins.str, Global___RunCost]:

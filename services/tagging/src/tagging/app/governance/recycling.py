@@ -1,4 +1,5 @@
-"""Empties the recycle bin: what was deleted 30 days ago goes for good, its history stays."""
+"""Empties the recycle bin: what was deleted 30 days ago goes for good, with what was stated of persons; its history
+stays."""
 
 import datetime as dt
 
@@ -8,6 +9,7 @@ from tagging.domain.governance.life import RECYCLE_DAYS, Taking, purge
 from tagging.domain.governance.people import SYSTEM
 from tagging.store.governance_ports import GovernanceStores
 from tagging.store.ports import FactStores
+from tagging.store.value_ports import StatedValues
 
 PURGED_AT_ONCE = 100
 
@@ -15,9 +17,12 @@ PURGED_AT_ONCE = 100
 class EmptyRecycleBin:
     """At most 100 tags per transaction."""
 
-    def __init__(self, facts: FactStores, governance: GovernanceStores, clock: Clock) -> None:
+    def __init__(
+        self, facts: FactStores, governance: GovernanceStores, stated: StatedValues, clock: Clock
+    ) -> None:
         self._facts = facts
         self._governance = governance
+        self._stated = stated
         self._clock = clock
 
     def __call__(self, connection: Connection) -> int:
@@ -35,5 +40,6 @@ class EmptyRecycleBin:
             self._governance.history.append(connection, tenant, [purge(life, Taking(SYSTEM, now))])
             self._governance.versions.remove(connection, tenant, life.tag_id)
             self._governance.lives.remove(connection, tenant, life.tag_id)
+            self._stated.drop(connection, tenant, life.tag_id)
             gone += 1
         return gone

@@ -85,7 +85,7 @@ class SqlKind(Uncut):
         return vector(answers, FOUND)
 
     def remarks(self, answers: Mapping[str, Answer], cuts: Cuts | None) -> tuple[str, ...]:
-        return ()
+        return (f"computed by runs alone, by the SQL: {self.query}",)
 
 
 def _plain(query: str) -> str:
