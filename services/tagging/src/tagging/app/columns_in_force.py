@@ -97,25 +97,27 @@ class ColumnsInForce:
         with self._lock:
             known = self._known.get(tenant)
         if known is None or known[0] != stamp:
-            before = known[1] if known is not None and known[0][0] == stamp[0] else None
-            known = (stamp, self._compile(connection, tenant, before))
+            before = known[1] if known is not None else None
+            same_tags = known is not None and known[0][0] == stamp[0]
+            known = (stamp, self._compile(connection, tenant, before, same_tags=same_tags))
             with self._lock:
                 self._known[tenant] = known
         return known[1]
 
-    def _compile(self, connection: Connection, tenant: str, before: ColumnPlan | None) -> ColumnPlan:
-        """`before`: a plan of the same definitions, whose recipes still hold."""
-        tags = before.tags if before else self._stores.catalogue.all(connection, tenant)
-        schema = (
-            before.schema
-            if before
-            else tag_schema(
+    def _compile(
+        self, connection: Connection, tenant: str, before: ColumnPlan | None, *, same_tags: bool
+    ) -> ColumnPlan:
+        """`before`: the plan so far, whose recipes hold as far as nothing that they rest on has changed."""
+        if before is not None and same_tags:
+            tags, schema, compiled = before.tags, before.schema, before.recipes
+        else:
+            tags = self._stores.catalogue.all(connection, tenant)
+            schema = tag_schema(
                 self._dictionary,
                 [each.definition for each in tags.values()],
                 retired=self._retired(connection, tenant) if self._retired else None,
             )
-        )
-        compiled = before.recipes if before else {}
+            compiled = _still_right(before, tags) if before else {}
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
         for tag in tags.values():
@@ -131,3 +133,18 @@ class ColumnsInForce:
             except RuleInvalid as error:
                 broken[feature.column] = str(error)
         return ColumnPlan(schema, tags, recipes, broken)
+
+
+def _still_right(before: ColumnPlan, tags: Mapping[str, Tag]) -> dict[str, Recipe]:
+    """The recipes of which neither the definition nor any tag that it names has changed, come or gone."""
+    changed = before.tags.keys() ^ tags.keys()
+    changed |= {
+        tag_id
+        for tag_id, tag in tags.items()
+        if tag_id not in changed and before.tags[tag_id].definition != tag.definition
+    }
+    return {
+        column: recipe
+        for column, recipe in before.recipes.items()
+        if column not in changed and not recipe.tags & changed
+    }

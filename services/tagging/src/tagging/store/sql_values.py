@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from rules.evaluate.meaning import Value
@@ -58,10 +59,16 @@ class SqlTagValues:
             "ORDER BY column_name",
             (tenant,),
         )
-        return {row[0]: Shape(Kind(row[1]), bool(row[2]), bool(row[3])) for row in rows}
+        return {row[0]: _shape(row) for row in rows}
 
     def declare(self, connection: Connection, tenant: str, column: str, shape: Shape) -> None:
-        known = self.columns(connection, tenant).get(column)
+        row = execute(
+            connection,
+            "SELECT column_name, base, multi_valued, weighted FROM value_column "
+            "WHERE tenant = ? AND column_name = ?",
+            (tenant, column),
+        ).one_or_none()
+        known = None if row is None else _shape(row)
         if known == shape:
             return
         if known is not None:
@@ -414,3 +421,7 @@ def _packed(codes: Collection[int]) -> bytes:
 
 def _unpacked(codes: bytes) -> tuple[int, ...]:
     return tuple(np.frombuffer(codes, "<i8").tolist())
+
+
+def _shape(row: Any) -> Shape:
+    return Shape(Kind(row[1]), bool(row[2]), bool(row[3]))
