@@ -19,7 +19,8 @@ from servicekit.testing.servers import serving
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
 from tagging.app.run_tags import ExecuteRuns, RunRequests
-from tagging.catalogue.files import parse_definitions, retail_definitions
+from tagging.catalogue.files import parse_definitions
+from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.definition import TagDefinition, Wording
 from tagging.domain.events import Event
 from tagging.domain.governance.people import Actor, Power
@@ -126,7 +127,7 @@ def _fill(store: Store, persons: int, tags: int) -> None:
 
 def _definitions(tags: int) -> list[TagDefinition]:
     """Internal tags of the retail catalogue, and counts, as many as asked for."""
-    found = [each for each in retail_definitions() if each.tag_id in KNOWN_OF_ALL][:tags]
+    found = [each for each in pack_definitions(RETAIL) if each.tag_id in KNOWN_OF_ALL][:tags]
     more = [
         f"- {{tag_id: spent_{days}d, name: {{zh: 近{days}天, en: Spend in {days} days}}, category: 交易, type: number, "
         f"statistic: SUM(order_paid.amount) IN LAST {days} DAYS}}"

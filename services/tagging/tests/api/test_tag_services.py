@@ -32,8 +32,9 @@ from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
 from tagging.app.export_index import ExportIndex
-from tagging.catalogue.files import parse_definitions, retail_definitions
+from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
+from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
 from tagging.main import Store, open_store, wire_tags
@@ -180,7 +181,7 @@ async def test_tags_of_a_tenant_without_facts_are_exported(tagging: Tagging) -> 
 
 
 async def test_tags_are_listed_by_category_and_page(tagging: Tagging) -> None:
-    messages = [to_message(each) for each in retail_definitions()]
+    messages = [to_message(each) for each in pack_definitions(RETAIL)]
     await tagging.tags.ApplyTags(tag_service_pb2.ApplyTagsRequest(definitions=messages))
     seen: list[str] = []
     token = ""
@@ -191,7 +192,7 @@ async def test_tags_are_listed_by_category_and_page(tagging: Tagging) -> None:
         token = page.next_page_token
         if not token:
             break
-    expected = [each.tag_id for each in retail_definitions() if each.category.startswith("交易/")]
+    expected = [each.tag_id for each in pack_definitions(RETAIL) if each.category.startswith("交易/")]
     assert seen == sorted(expected)
 
 

@@ -4,7 +4,8 @@ from histories import check_stream_is_batch, kept_statements, steps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit.revision import Lane
-from tagging.catalogue.files import parse_definitions, retail_definitions
+from tagging.catalogue.files import parse_definitions
+from tagging.catalogue.packs import pack_definitions
 from tagging.domain.definition import Layer
 
 OTHERS = parse_definitions(
@@ -39,7 +40,7 @@ RETAIL = {
     "net_amount_365d",
     "gender",
 }
-DEFINITIONS = [*(each for each in retail_definitions() if each.tag_id in RETAIL), *OTHERS]
+DEFINITIONS = [*(each for each in pack_definitions("retail") if each.tag_id in RETAIL), *OTHERS]
 
 
 @given(before=st.lists(steps, max_size=8), after=st.lists(steps, max_size=12))

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 
 from rules.values import Kind
-from tagging.catalogue.files import retail_definitions
+from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.cuts import RfmCuts, Threshold
 from tagging.domain.plan import plan
 from tagging.domain.run_failures import Failure, FailureReason
@@ -19,7 +19,7 @@ NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 def test_definitions_come_back_as_they_went_in(database):
     catalogue = SqlTagCatalogue()
-    tags = [each.tag for each in plan({}, retail_definitions(), NOW)]
+    tags = [each.tag for each in plan({}, pack_definitions(RETAIL), NOW)]
     database.write_now(catalogue.put, "t1", tags)
     stored = database.read_now(catalogue.all, "t1")
     assert list(stored) == sorted(stored)

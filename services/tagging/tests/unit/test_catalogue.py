@@ -6,41 +6,69 @@ from tagging.catalogue.files import (
     FileInvalid,
     parse_definitions,
     read_definitions,
-    retail_definitions,
     write_definitions,
 )
 from tagging.catalogue.messages import from_message, to_message
+from tagging.catalogue.packs import PackUnknown, pack_definitions, packs
 from tagging.domain.compilation import tag_recipe
+from tagging.domain.definition import Grade
 from tagging.domain.dependencies import levels
 from tagging.store.dictionary_file import standard_dictionary
 
-RETAIL = retail_definitions()
 ORDERS = "- {tag_id: orders, name: 订单数, type: number, statistic: COUNT(order_paid)}"
+PACKS = {each.name: pack_definitions(each.name) for each in packs()}
+ALL = [each for tags in PACKS.values() for each in tags]
+LEAST = {"retail": 60, "supermarket": 12, "beauty": 12, "medical_beauty": 12, "health": 12, "finance": 12}
+CONCERNS = {
+    "retail": "基本属性 行为 兴趣 价值 渠道 交易 社交 会员 营销",
+    "supermarket": "商超",
+    "beauty": "美妆",
+    "medical_beauty": "医美",
+    "health": "健康",
+    "finance": "金融",
+}
 
 
-def schema():
+def schema(definitions):
     dictionary = standard_dictionary()
     return Catalogue.of(
-        [each.in_rules() for each in RETAIL], dictionary.events.values(), dictionary.tables.values()
+        [each.in_rules() for each in definitions], dictionary.events.values(), dictionary.tables.values()
     )
 
 
-def test_the_retail_catalogue_holds_what_a_retailer_needs():
-    names = {each.tag_id for each in RETAIL}
-    assert names >= {"rfm_recency_days", "rfm_frequency", "rfm_monetary", "rfm_class", "lifecycle_stage"}
-    assert len(names) == len(RETAIL) >= 25
-    for each in RETAIL:
-        assert all([each.name.zh, each.name.en, each.description.zh, each.description.en]), each.tag_id
+@pytest.mark.parametrize("name", LEAST)
+def test_a_pack_holds_what_its_trade_needs(name):
+    assert list(PACKS) == list(LEAST)
+    assert len(PACKS[name]) >= LEAST[name]
+    assert {each.category.split("/")[0] for each in PACKS[name]} == set(CONCERNS[name].split())
 
 
-def test_every_retail_tag_compiles_without_a_warning():
-    recipes = [tag_recipe(each, schema()) for each in RETAIL]
+def test_packs_may_be_applied_together():
+    ids = [each.tag_id for each in ALL]
+    assert len(ids) == len(set(ids))
+    assert pack_definitions("beauty", "retail", "beauty") == PACKS["beauty"] + PACKS["retail"]
+    with pytest.raises(PackUnknown, match="there is no pack 'beuty'; there are retail, supermarket"):
+        pack_definitions("retail", "beuty")
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_every_pack_compiles_by_itself_without_a_warning(name):
+    recipes = [tag_recipe(each, schema(PACKS[name])) for each in PACKS[name]]
     assert [each.warnings for each in recipes if each.warnings] == []
-    order = levels({each.column: each.tags for each in recipes})
-    assert "win_back_target" in order[-1]
+    assert levels({each.column: each.tags for each in recipes})
 
 
-@pytest.mark.parametrize("definition", RETAIL, ids=lambda each: each.tag_id)
+@pytest.mark.parametrize("definition", ALL, ids=lambda each: each.tag_id)
+def test_a_tag_says_what_people_need_to_know(definition):
+    texts = [definition.name, definition.description, definition.calculation]
+    texts += [each.name for each in definition.value_type.options]
+    assert all(each.zh and each.en for each in texts)
+    assert definition.owner
+    assert definition.category
+    assert (definition.grade is Grade.SENSITIVE) == bool(definition.purpose)
+
+
+@pytest.mark.parametrize("definition", ALL, ids=lambda each: each.tag_id)
 def test_definitions_survive_the_contract_and_the_files(definition):
     assert from_message(to_message(definition)) == definition
     assert parse_definitions(write_definitions([definition]), "written") == [definition]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from rules.windows import CalendarSettings
-from tagging.catalogue.files import parse_definitions, retail_definitions
+from tagging.catalogue.files import parse_definitions
+from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.catalogue.phrase_files import parse_phrases, standard_phrases
 from tagging.domain.portrait_description import MAX_PARTS, KnownTag, Language, Speaker, describe
 from tagging.domain.portrait_phrases import PhraseInvalid, TagPhrases, check_phrases
@@ -16,7 +17,7 @@ FAVOURITE = parse_definitions(
     "- {tag_id: favourite_category, name: {zh: 偏好品类, en: Favourite category}, type: text, statistic: x}",
     "test",
 )[0]
-DEFINITIONS = {each.tag_id: each for each in (*retail_definitions(), FAVOURITE)}
+DEFINITIONS = {each.tag_id: each for each in (*pack_definitions(RETAIL), FAVOURITE)}
 GOLDEN: list[tuple[dict[str, Any], str, str]] = [
     (
         {
@@ -32,8 +33,8 @@ GOLDEN: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"gender": "female", "member_level": "gold", "order_count_90d": 0, "lifecycle_stage": "dormant"},
-        "女，gold会员，近三个月没有购买，沉睡",
-        "female, gold member, no order in three months, dormant",
+        "女，金卡会员，近三个月没有购买，沉睡",
+        "female, Gold member, no order in three months, dormant",
     ),
     (
         {
@@ -83,12 +84,13 @@ def test_every_part_has_its_tags_and_its_reasons() -> None:
     assert "order_count_90d" not in parts  # said already
     assert parts["favourite_category"].reason == (
         "Favourite category: 护肤 (x, as of 2026-03-10); "
-        "Orders in 90 days: 3 (COUNT(order_paid) IN LAST 90 DAYS, as of 2026-03-10)"
+        "Orders in 90 days: 3 (Paid orders of today and the 89 days before; refunds and cancellations are not "
+        "subtracted, as of 2026-03-10)"
     )
-    assert parts["city"].reason == "City: 上海 (stated: city, as of 2026-03-10)"
+    assert parts["city"].reason == "City: 上海 (The city that sources state, as of 2026-03-10)"
     zh = {each.tag_ids[0]: each for each in said(GOLDEN[0][0], Language.ZH).parts}
-    assert zh["city"].reason == "常住城市：上海（资料 city，截至 2026-03-10）"
-    assert "AGE(birth_date) < 35" in zh["age_band"].reason
+    assert zh["city"].reason == "常住城市：上海（取来源系统登记的城市，截至 2026-03-10）"
+    assert "今天减出生日期的周岁" in zh["age_band"].reason
 
 
 @pytest.mark.parametrize(

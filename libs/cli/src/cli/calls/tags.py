@@ -11,8 +11,9 @@ from huaxiang.tagging.v1 import tag_pb2, tag_service_pb2
 from huaxiang.tagging.v1.run_service_pb2_grpc import RunServiceStub
 from huaxiang.tagging.v1.tag_service_pb2_grpc import TagServiceStub
 from huaxiang.type.v1 import revision_pb2
-from tagging.catalogue.files import FileInvalid, read_definitions, retail_definitions
+from tagging.catalogue.files import FileInvalid, read_definitions
 from tagging.catalogue.messages import to_message
+from tagging.catalogue.packs import RETAIL, PackUnknown, pack_definitions
 
 from cli.exits import Exit, Refusal
 from cli.suite.patience import patiently
@@ -24,13 +25,16 @@ START_WITHIN_S = 300.0
 ENDED = frozenset({run_pb.RUN_STATE_SUCCEEDED, run_pb.RUN_STATE_FAILED, run_pb.RUN_STATE_CANCELLED})
 
 
-def definitions(paths: Sequence[Path]) -> list[tag_pb2.TagDefinition]:
-    """Of YAML files and folders; the retail catalogue that comes with the suite when none is named.
+def definitions(paths: Sequence[Path], packs: Sequence[str] = ()) -> list[tag_pb2.TagDefinition]:
+    """Of packs that come with the suite and of YAML files and folders; the retail pack when nothing is named.
 
     Raises Refusal that names the file and the fault, also when nothing is defined: an empty catalogue is no wish.
     """
     try:
-        found = read_definitions(paths) if paths else retail_definitions()
+        found = pack_definitions(*(packs or ([] if paths else [RETAIL])))
+        found += read_definitions(paths)
+    except PackUnknown as error:
+        raise Refusal(f"{error}; see: huaxiang tags packs", Exit.BAD_DATA) from error
     except FileInvalid as error:
         raise Refusal(str(error), Exit.BAD_DATA) from error
     if not found:

@@ -1,5 +1,6 @@
 """tags: the catalogue as code, and runs."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,11 @@ app.add_typer(tag_places.category, name="category")
 app.add_typer(tag_places.naming, name="naming")
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(help="YAML files or folders; the retail catalogue of the suite when none is named."),
+    typer.Argument(help="YAML files or folders; without any, and without --pack, the retail pack."),
+]
+Packs = Annotated[
+    list[str] | None,
+    typer.Option("--pack", help="A pack that comes with the suite (see: huaxiang tags packs); repeatable."),
 ]
 DeleteMissing = Annotated[
     bool, typer.Option("--delete-missing", help="Also delete the stored tags that the files do not hold.")
@@ -42,16 +47,21 @@ UNCHANGED = "unchanged"
 @app.command()
 @reporting
 def plan(
-    paths: Paths = None, delete_missing: DeleteMissing = False, folder: Folder = None, as_json: AsJson = False
+    paths: Paths = None,
+    pack: Packs = None,
+    delete_missing: DeleteMissing = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check definitions and say what applying them would change; change nothing."""
-    _apply(paths, delete_missing=delete_missing, only_plan=True, folder=folder, as_json=as_json)
+    _apply(paths, pack, delete_missing=delete_missing, only_plan=True, folder=folder, as_json=as_json)
 
 
 @app.command()
 @reporting
 def apply(
     paths: Paths = None,
+    pack: Packs = None,
     delete_missing: DeleteMissing = False,
     reason: Reason = "",
     force: Force = False,
@@ -61,6 +71,7 @@ def apply(
     """Make the catalogue hold these definitions, all or nothing, without a review."""
     _apply(
         paths,
+        pack,
         delete_missing=delete_missing,
         only_plan=False,
         folder=folder,
@@ -68,6 +79,33 @@ def apply(
         reason=reason,
         force=force,
     )
+
+
+@app.command()
+@reporting
+def packs(as_json: AsJson = False) -> None:
+    """List the packs of tags that come with the suite."""
+    from tagging.catalogue.packs import pack_definitions
+    from tagging.catalogue.packs import packs as listed
+
+    found = [(each, pack_definitions(each.name)) for each in listed()]
+    if as_json:
+        told = [
+            {
+                "pack": each.name,
+                "name": asdict(each.title),
+                "description": asdict(each.description),
+                "tag_ids": [tag.tag_id for tag in tags],
+            }
+            for each, tags in found
+        ]
+        print_json({"packs": told})
+        return
+    rows = [
+        [each.name, f"{each.title.zh} {each.title.en}", len(tags), each.description.en]
+        for each, tags in found
+    ]
+    table("", ["pack", "name", "tags", "what for"], rows)
 
 
 @app.command("list")
@@ -100,7 +138,7 @@ def list_tags(
         ],
         empty=f"no tags at or below {category}"
         if category
-        else "no tags; store the retail catalogue with: huaxiang tags apply",
+        else "no tags; store the retail pack with: huaxiang tags apply",
     )
 
 
@@ -163,6 +201,7 @@ def run(
 
 def _apply(
     paths: list[Path] | None,
+    packs: list[str] | None,
     *,
     delete_missing: bool,
     only_plan: bool,
@@ -173,7 +212,7 @@ def _apply(
 ) -> None:
     from cli.calls import tags as calls
 
-    wanted = calls.definitions(paths or [])
+    wanted = calls.definitions(paths or [], packs or [])
     answer = ask(
         SuiteFolder.chosen(folder),
         "tagging",

@@ -1,7 +1,6 @@
 """Definitions as code: YAML files, each a list of documents."""
 
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +58,6 @@ def write_definitions(definitions: Iterable[TagDefinition]) -> str:
     """The YAML text that `parse_definitions` reads back."""
     documents = [to_document(each) for each in definitions]
     return yaml.safe_dump(documents, allow_unicode=True, sort_keys=False, width=110)
-
-
-def retail_definitions() -> list[TagDefinition]:
-    """The catalogue for a retailer that comes with the service."""
-    folder = files("tagging") / "catalogue" / "retail"
-    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".yaml"))
-    return [
-        definition
-        for name in names
-        for definition in parse_definitions((folder / name).read_text("utf-8"), name)
-    ]
 
 
 def _expand(paths: Iterable[Path]) -> list[Path]:
