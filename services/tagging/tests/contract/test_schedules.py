@@ -1,5 +1,6 @@
 """Schedules of tags on each store: runs start when they are due, once, and say why."""
 
+import dataclasses
 import datetime as dt
 import itertools
 from typing import Any
@@ -83,6 +84,45 @@ async def test_what_was_missed_is_made_good_once(clockwork: Clockwork) -> None:
     (run,) = await clockwork.look()
     assert run.tag_ids == ("hourly", "nightly")
     assert await clockwork.look() == []
+
+
+async def test_a_run_that_a_crash_broke_off_starts_over_and_no_other(clockwork: Clockwork) -> None:
+    world = clockwork.world
+    world.define(HOURLY)
+    await clockwork.look()
+    world.clock.advance(HOUR)
+    await clockwork.worker.once()  # the run is stored with the mark ...
+    tenant, run = world.execute_runs.next()
+    world.database.write_now(world.tags.runs.put, tenant, dataclasses.replace(run, state=RunState.RUNNING))
+    world.open()  # ... and the process dies while it computes
+    clockwork.open()
+    (again,) = await clockwork.look()
+    assert (again.run_id, again.state, again.cause) == (run.run_id, RunState.SUCCEEDED, Cause.SCHEDULE)
+    assert await clockwork.look() == []
+
+
+async def test_a_mark_is_kept_with_its_run_or_not_at_all(clockwork: Clockwork, monkeypatch: Any) -> None:
+    world = clockwork.world
+    world.define(HOURLY)
+    await clockwork.look()
+    world.clock.advance(HOUR)
+    with monkeypatch.context() as broken:
+        broken.setattr(world.tags.runs, "add", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await clockwork.worker.once()
+    assert len(await clockwork.look()) == 1
+
+
+async def test_a_clock_that_is_set_back_starts_nothing_until_the_next_moment(clockwork: Clockwork) -> None:
+    world = clockwork.world
+    world.define(HOURLY)
+    await clockwork.look()
+    world.clock.advance(5 * HOUR)
+    assert len(await clockwork.look()) == 1
+    world.clock._now -= 4 * HOUR  # as when a clock file is written anew
+    assert await clockwork.look() == []
+    world.clock.advance(HOUR)
+    assert len(await clockwork.look()) == 1
 
 
 async def test_a_run_that_waits_is_enough(clockwork: Clockwork) -> None:
