@@ -148,10 +148,11 @@ async def start(app: ServiceApp) -> RunningServer:
     )
     serving = health.aio.HealthServicer()
     names = [service.descriptor.full_name for service in app.services]
+    registry = _GenericHandlers(server)
     for service in app.services:
-        service.add_to_server(service.servicer, server)
-    health_pb2_grpc.add_HealthServicer_to_server(serving, server)
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        service.add_to_server(service.servicer, registry)
+    health_pb2_grpc.add_HealthServicer_to_server(serving, registry)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], registry)
     port = _bind(server, app.host, app.port)
     await server.start()
     for name in ["", *names]:
@@ -243,6 +244,21 @@ async def _tell_of_consumers(consumers: Sequence[ConsumerState], serving: health
         if not consumers:
             return
         await asyncio.sleep(LOOK_S)
+
+
+class _GenericHandlers:
+    """What generated code adds handlers to. Where methods are registered, too, a server of grpc.aio waits for each of
+    them by a future of its own and, at every call, for all of them anew: a call costs more the more methods there
+    are."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Any) -> None:
+        """They are among the generic ones, too."""
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
