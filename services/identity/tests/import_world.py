@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
@@ -13,7 +14,7 @@ from identity.api.parse_records import RecordParser
 from identity.api.plain_columns import ColumnNormaliser
 from identity.app.encoding import ChangeKind
 from identity.app.hot_keys import HotKeys
-from identity.app.import_persons import Imported, ImportPersons
+from identity.app.import_persons import MAX_LINKED_ROWS, Imported, ImportPersons, PreparedRows, RowProblem
 from identity.app.ingest_records import Ingested, IngestRecords
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
@@ -42,7 +43,13 @@ class BlindVault(KeyVault):
 class ImportWorld:
     """One tenant. `policy` are changes of the built-in one."""
 
-    def __init__(self, wiring: Wiring, secret: bytes, policy: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        wiring: Wiring,
+        secret: bytes,
+        policy: Mapping[str, Any] | None = None,
+        max_linked_rows: int = MAX_LINKED_ROWS,
+    ) -> None:
         standards = load_standards()
         self.vault = BlindVault(secret)
         self._wiring = wiring
@@ -56,7 +63,9 @@ class ImportWorld:
         policies = PolicyBook(standards.policy)
         publish = PublishPersons(standards.attributes, self.vault, encoding)
         self._ingest = IngestRecords(policies, self.vault, encoding, publish, self._hot)
-        self._import = ImportPersons(policies, standards.attributes, self.vault, encoding, self._ingest)
+        self._import = ImportPersons(
+            policies, standards.attributes, self.vault, encoding, self._ingest, max_linked_rows
+        )
         self.tenant = f"t{uuid.uuid4().hex}"
         if policy:
             self.write(lambda stores: self._put(stores, policy))
@@ -82,12 +91,27 @@ class ImportWorld:
         return self.write(lambda stores: self._import.open(stores, self.tenant, known))
 
     def take(self, first_row: int, rows: Sequence[Row], opening: pb.ImportOpening = OPENING) -> Imported:
-        """One message of an import."""
+        """One message of an import, in as many portions as it takes; the answer is to all of it."""
+        prepared = self.prepared(first_row, rows, opening)
+        taken = 0
+        problems: tuple[RowProblem, ...] = ()
+        while True:
+            answer = self.portion(prepared, taken)
+            assert taken < answer.taken <= len(rows)
+            taken, problems = answer.taken, (*problems, *answer.problems)
+            if taken == len(rows):
+                return replace(answer, problems=problems)
+
+    def prepared(
+        self, first_row: int, rows: Sequence[Row], opening: pb.ImportOpening = OPENING
+    ) -> PreparedRows:
         known = self._parser.opening(opening)
         message = pb.ImportRows(first_row=first_row, record_batch=batch_of(rows))
-        parsed = self._parser.rows(opening, known, message, NOW_US)
-        prepared = self._import.prepare(self.tenant, known, parsed)
-        answer = self.write(lambda stores: self._import(stores, self.tenant, prepared, NOW_US))
+        return self._import.prepare(self.tenant, known, self._parser.rows(opening, known, message, NOW_US))
+
+    def portion(self, prepared: PreparedRows, start: int) -> Imported:
+        """One transaction's worth of a message."""
+        answer = self.write(lambda stores: self._import(stores, self.tenant, prepared, NOW_US, start))
         if answer.learned is not None:
             self._hot.learn(answer.learned)
         return answer

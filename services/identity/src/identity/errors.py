@@ -121,3 +121,14 @@ class RowsMissing(InvalidField):
             "rows.first_row",
             f"is {first_row}, but {committed} rows are committed: go on with row {committed}",
         )
+
+
+class NamespaceGone(InvalidField):
+    """A column of an import is of a namespace that the policy in force does not declare."""
+
+    def __init__(self, index: int, namespace: str) -> None:
+        super().__init__(
+            f"opening.identifiers[{index}].namespace",
+            f"is {namespace}, which a policy that came into force since does not declare: "
+            "declare it again, or leave the column out of another import",
+        )

@@ -1,5 +1,6 @@
 """An import leaves behind what IngestEvents would have left of the same rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from identity.app.ingest_records import IngestStatus
-from identity.errors import ImportDiffers, RowsMissing
+from identity.errors import ImportDiffers, NamespaceGone, RowsMissing
 from identity.main import Wiring
 from import_files import NOW_US, OPENING, ROWS, TIMES, Row
 from import_world import ImportWorld
@@ -53,11 +54,17 @@ def test_a_message_leaves_what_a_batch_leaves(
 
 
 @quick
-@given(ROWS.filter(bool), st.integers(1, 8), st.integers(1, 8), st.sampled_from(POLICIES))
+@given(ROWS.filter(bool), st.integers(1, 8), st.integers(1, 8), st.integers(1, 9), st.sampled_from(POLICIES))
 def test_messages_leave_the_same_facts_however_rows_are_cut(
-    wiring: Wiring, secret: bytes, rows: list[Row], one: int, other: int, policy: dict[str, Any]
+    wiring: Wiring,
+    secret: bytes,
+    rows: list[Row],
+    one: int,
+    other: int,
+    linked: int,
+    policy: dict[str, Any],
 ) -> None:
-    online, bulk = ImportWorld(wiring, secret, policy), ImportWorld(wiring, secret, policy)
+    online, bulk = ImportWorld(wiring, secret, policy), ImportWorld(wiring, secret, policy, linked)
     bulk.open()
     for start in range(0, len(rows), one):
         online.send(rows[start : start + one])
@@ -137,3 +144,57 @@ def test_a_row_may_name_one_thing_in_two_columns(wiring: Wiring, secret: bytes) 
     assert bulk.take(0, rows).standing.accepted == 3
     assert bulk.facts() == online.facts()
     assert bulk.persons() == online.persons()
+
+
+@quick
+@given(ROWS.filter(bool), ROWS, st.integers(1, 3))
+def test_a_message_in_portions_is_answered_as_one_in_a_piece(
+    wiring: Wiring, secret: bytes, rows: list[Row], before: list[Row], linked: int
+) -> None:
+    """Each portion leaves the import where its rows end; sent again after any of them, the message ends the same."""
+    whole, portions = ImportWorld(wiring, secret), ImportWorld(wiring, secret, None, linked)
+    for world in (whole, portions):
+        world.open()
+        world.send(before)
+    expected = whole.take(0, rows)
+    taken = portions.portion(portions.prepared(0, rows), 0).taken
+    assert portions.open().standing.rows == taken
+    answer = portions.take(0, rows)
+    assert answer.standing == expected.standing
+    if taken == len(rows):
+        again = whole.take(0, rows)
+        assert (answer.problems, answer.standing) == (again.problems, again.standing)
+    assert portions.facts() == whole.facts()
+
+
+def test_a_transaction_links_a_bounded_number_of_rows(wiring: Wiring, secret: bytes) -> None:
+    """Rows that share nothing are written at once, however many they are."""
+    world = ImportWorld(wiring, secret, None, 10)
+    world.open()
+    lone = [Row(f"r{n}", TIMES[0], f"M{n}") for n in range(200)]
+    assert world.portion(world.prepared(0, lone), 0).taken == 200
+    known = [Row(f"s{n}", TIMES[1], f"M{n}", phone=f"1370000{n:04d}") for n in range(200)]
+    prepared, taken, portions = world.prepared(200, known), 0, 0
+    while taken < 200:
+        taken = world.portion(prepared, taken).taken
+        portions += 1
+    assert portions == 20
+    assert world.open().standing.accepted == 400
+    assert world.portion(prepared, 0).taken == 200
+    assert world.open().standing.accepted == 400
+
+
+def test_a_namespace_that_went_meanwhile_is_named(wiring: Wiring, secret: bytes) -> None:
+    world = ImportWorld(wiring, secret)
+    world.open()
+    prepared = world.prepared(0, [Row("r1", TIMES[0], "M1")])
+    columns = prepared.opening.identifiers
+    gone = replace(
+        prepared,
+        opening=replace(
+            prepared.opening, identifiers=(*columns[:-1], columns[-1]._replace(namespace="gone"))
+        ),
+    )
+    with pytest.raises(NamespaceGone, match="gone"):
+        world.portion(gone, 0)
+    assert world.open().standing.rows == 0

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import grpc
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
@@ -17,7 +18,7 @@ from identity.api.parse_import import ImportParser
 from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
-from identity.app.import_persons import ImportPersons, PreparedRows
+from identity.app.import_persons import ImportPersons, PreparedRows, RowProblem
 from identity.domain.bulk_rows import Opening
 
 MAX_MESSAGES_IN_WORK = 2
@@ -48,9 +49,8 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         self, request_iterator: AsyncIterator[pb.ImportPersonsRequest], context: Context
     ) -> AsyncIterator[pb.ImportPersonsResponse]:
         tenant = current_principal().require_tenant()
-        parser = self._parser.under(await self._policies.of(tenant))
         message = await _opening_of(request_iterator)
-        opening = parser.opening(message)
+        _, opening = await self._parsed(tenant, message)
         yield render.imported(await self._transactions.write(self._imports.open, tenant, opening))
         working: deque[asyncio.Task[pb.ImportPersonsResponse]] = deque()
         try:
@@ -58,9 +58,7 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
                 if request.WhichOneof("part") != "rows":
                     raise InvalidField("part", "is not rows: the opening comes once, and first")
                 before = working[-1] if working else None
-                working.append(
-                    asyncio.create_task(self._take(before, tenant, parser, message, opening, request.rows))
-                )
+                working.append(asyncio.create_task(self._take(before, tenant, message, request.rows)))
                 if len(working) == MAX_MESSAGES_IN_WORK:
                     yield await working[0]
                     working.popleft()
@@ -80,13 +78,13 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         self,
         before: "asyncio.Task[pb.ImportPersonsResponse] | None",
         tenant: str,
-        parser: ImportParser,
         message: pb.ImportOpening,
-        opening: Opening,
         rows: pb.ImportRows,
     ) -> pb.ImportPersonsResponse:
-        """Commits a message after the one before it; when that failed, the stream is over."""
+        """Commits a message after the one before it, in as many transactions as its links take; when one failed, the
+        stream is over."""
         now_us = int(self._clock.now().timestamp() * 1_000_000)
+        parser, opening = await self._parsed(tenant, message)
 
         def prepare() -> PreparedRows:
             return self._imports.prepare(tenant, opening, parser.rows(message, opening, rows, now_us))
@@ -94,10 +92,21 @@ class ImportServicer(bulk_import_service_pb2_grpc.BulkImportServiceServicer):
         prepared = await asyncio.get_running_loop().run_in_executor(self._threads, prepare)
         if before is not None:
             await asyncio.shield(before)
-        answer = await self._transactions.write(self._imports, tenant, prepared, now_us)
-        if answer.learned is not None:
-            self._hot.learn(answer.learned)
-        return render.imported(answer)
+        taken = 0
+        problems: tuple[RowProblem, ...] = ()
+        while True:
+            answer = await self._transactions.write(self._imports, tenant, prepared, now_us, taken)
+            if answer.learned is not None:
+                self._hot.learn(answer.learned)
+            taken, problems = answer.taken, (*problems, *answer.problems)
+            if taken == prepared.parsed.count:
+                return render.imported(replace(answer, problems=problems))
+
+    async def _parsed(self, tenant: str, message: pb.ImportOpening) -> tuple[ImportParser, Opening]:
+        """The opening under the policy that is in force now: an import may outlast one. Raises InvalidField,
+        BatchTooLarge."""
+        parser = self._parser.under(await self._policies.of(tenant))
+        return parser, parser.opening(message)
 
 
 async def _opening_of(requests: AsyncIterator[pb.ImportPersonsRequest]) -> pb.ImportOpening:

@@ -1,13 +1,12 @@
-"""ImportPersons: a message of rows becomes records, persons and published changes, in one transaction.
+"""ImportPersons: rows of a message become records, persons and published changes, in one transaction.
 
 Most rows of a file share nothing with any other row or with the store: those are written by column (lone_persons.py).
 All others go the way of IngestEvents, in the same transaction; the two kinds have no identifier and no address in
-common, so their order does not matter.
+common, so their order does not matter. Linking costs more than writing, so a transaction links a bounded number of
+rows: a message with more of them is taken in portions, in the order of its rows.
 """
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations
@@ -27,10 +26,14 @@ from identity.domain.bulk_rows import Opening, ParsedRows
 from identity.domain.normalise import Problem
 from identity.domain.policy import Policy
 from identity.domain.record import Arrival, Record, Refusal
-from identity.errors import ImportDiffers, RowsMissing
+from identity.errors import ImportDiffers, NamespaceGone, RowsMissing
 from identity.store.bulk_ports import NewRows, StoredImport
 from identity.store.ports import Stores, Vault
 from identity.store.rows import Counters
+
+MAX_LINKED_ROWS = 500
+"""Rows that one transaction links one by one, at most; so long other writers wait. A second portion of a message looks
+no further ahead than twice as many rows: looking costs, too."""
 
 _DIFFERS = Refusal(
     "record_id",
@@ -60,23 +63,38 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class Imported:
-    """How far the import is; `learned` is for HotKeys, after the commit."""
+    """How far the import is; `learned` is for HotKeys, after the commit. Of the message `taken` rows are behind."""
 
     revision: Revision
     standing: StoredImport
     problems: tuple[RowProblem, ...] = ()
     learned: Learned | None = None
+    taken: int = 0
 
 
 @dataclass(frozen=True)
 class _Admission:
     """Places of the plain rows (among the plain rows) that are new, of the other rows that are, and each row's status
-    by its place in the message. `twice` are those of the new plain rows whose record id another row has, too."""
+    by its place in the message. `twice` are those of the new plain rows whose record id another row has, too. All of
+    them are from the place `start` on and before `stop`."""
 
     plain: Sequence[int]
     others: Sequence[int]
     statuses: Mapping[int, IngestStatus]
     twice: frozenset[int]
+    start: int
+    stop: int
+
+    def until(self, stop: int, parsed: ParsedRows) -> "_Admission":
+        """What of it is before a place."""
+        return _Admission(
+            [at for at in self.plain if parsed.plain.rows[at] < stop],
+            [at for at in self.others if parsed.others[at][0] < stop],
+            {row: status for row, status in self.statuses.items() if row < stop},
+            self.twice,
+            self.start,
+            stop,
+        )
 
 
 class ImportPersons:
@@ -89,8 +107,10 @@ class ImportPersons:
         vault: Vault,
         encoding: Encoding,
         ingest: IngestRecords,
+        max_linked_rows: int = MAX_LINKED_ROWS,
     ) -> None:
         self._policies = policies
+        self._max_linked_rows = max_linked_rows
         self._vault = vault
         self._encoding = encoding
         self._ingest = ingest
@@ -120,21 +140,23 @@ class ImportPersons:
             opening, parsed, PlainHashes.of(tenant, opening, parsed.plain, self._vault), others
         )
 
-    def __call__(self, stores: Stores, tenant: str, prepared: PreparedRows, now_us: int) -> Imported:
-        """Stores and links what is new. Raises RowsMissing when rows before the message's were never committed."""
-        with _uncollected():
-            return self._take(stores, tenant, prepared, now_us)
-
-    def _take(self, stores: Stores, tenant: str, prepared: PreparedRows, now_us: int) -> Imported:
+    def __call__(
+        self, stores: Stores, tenant: str, prepared: PreparedRows, now_us: int, start: int = 0
+    ) -> Imported:
+        """Stores and links what is new of a message's rows from the place `start` on: all of them, or as many as one
+        transaction may link. Raises RowsMissing when rows before those were never committed, NamespaceGone."""
         opening, parsed = prepared.opening, prepared.parsed
         head = stores.changes.head()
         counters = stores.tenants.lock(tenant, head.epoch)
         stored = stores.imports.get(tenant, opening.import_id) or StoredImport(opening.digest)
-        if parsed.first_row > stored.rows:
-            raise RowsMissing(stored.rows, parsed.first_row)
+        if parsed.first_row + start > stored.rows:
+            raise RowsMissing(stored.rows, parsed.first_row + start)
         policy = self._policies.of_version(stores.policies, tenant, counters.policy_version)
-        admission = self._admit(stores, tenant, opening, parsed)
+        _require_declared(opening, policy)
+        stop = min(parsed.count, start + 2 * self._max_linked_rows) if start else parsed.count
+        admission = self._admit(stores, tenant, opening, parsed, start, stop)
         lone = self._lone(stores, tenant, prepared, admission, policy)
+        admission, lone = _bounded(parsed, admission, lone, self._max_linked_rows)
         message = LoneMessage(
             tenant,
             opening,
@@ -157,9 +179,11 @@ class ImportPersons:
         revision = self._publish(stores, tenant, written.persons)
         problems = tuple(_problems(parsed, admission, taken))
         statuses = {**admission.statuses, **{row: status for row, (status, _) in taken.items()}}
-        standing = _counted(stored, parsed, statuses)
+        standing = _counted(stored, parsed, statuses, admission.stop)
         stores.imports.put(tenant, opening.import_id, standing)
-        return Imported(revision.at(Lane.LIVE, head.last(Lane.LIVE)), standing, problems, learned)
+        return Imported(
+            revision.at(Lane.LIVE, head.last(Lane.LIVE)), standing, problems, learned, admission.stop
+        )
 
     def _publish(self, stores: Stores, tenant: str, persons: Sequence[LonePerson]) -> Revision:
         """Appends the born persons; their rows keep the positions as versions."""
@@ -183,17 +207,18 @@ class ImportPersons:
         for address in (*record.contact_points, *(consent.at for consent in record.consents)):
             yield address_of(tenant, address, self._vault).hash
 
-    def _admit(self, stores: Stores, tenant: str, opening: Opening, parsed: ParsedRows) -> _Admission:
+    def _admit(
+        self, stores: Stores, tenant: str, opening: Opening, parsed: ParsedRows, start: int, stop: int
+    ) -> _Admission:
         """Sorts out repeats, of the ledger and within the message."""
-        plain = parsed.plain
         source = opening.source
-        ids = chain(plain.record_ids, (record_id for _, record_id, _ in parsed.others))
-        known = stores.ledger.known(tenant, {(source, record_id) for record_id in ids})
+        rows = [each for each in _in_order(parsed) if start <= each[0] < stop]
+        known = stores.ledger.known(tenant, {(source, record_id) for _, _, _, record_id, _ in rows})
         statuses: dict[int, IngestStatus] = {}
         fresh: tuple[list[int], list[int]] = [], []
         plain_of: dict[str, int] = {}
         twice: set[int] = set()
-        for row, kind, at, record_id, digest in _in_order(parsed):
+        for row, kind, at, record_id, digest in rows:
             found = known.get((source, record_id))
             if digest is None:
                 statuses[row] = IngestStatus.REFUSED
@@ -206,7 +231,7 @@ class ImportPersons:
                 before = plain_of.setdefault(record_id, -1 if kind else at)
                 if before != at or kind:
                     twice.update({before, -1 if kind else at} - {-1})
-        return _Admission(fresh[0], fresh[1], statuses, frozenset(twice))
+        return _Admission(fresh[0], fresh[1], statuses, frozenset(twice), start, stop)
 
     def _lone(
         self, stores: Stores, tenant: str, prepared: PreparedRows, admission: _Admission, policy: Policy
@@ -271,17 +296,25 @@ class ImportPersons:
         return answer.learned, taken
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without looking for cycles: a message makes some hundred thousand tuples and no cycle, and looking through them
-    again and again would take a quarter of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+def _require_declared(opening: Opening, policy: Policy) -> None:
+    """A policy that came into force since the rows were read may have dropped a namespace. Raises NamespaceGone."""
+    for index, column in enumerate(opening.identifiers):
+        if column.namespace not in policy.namespaces:
+            raise NamespaceGone(index, column.namespace)
+
+
+def _bounded(
+    parsed: ParsedRows, admission: _Admission, lone: list[int], max_linked_rows: int
+) -> tuple[_Admission, list[int]]:
+    """The first of the rows that are not lone, as many as a transaction links, and the lone ones before the next of
+    them: rows that are lone among many are so among the first of those."""
+    alone = set(lone)
+    linked = [parsed.plain.rows[at] for at in admission.plain if at not in alone]
+    linked += [parsed.others[at][0] for at in admission.others]
+    if len(linked) <= max_linked_rows:
+        return admission, lone
+    stop = sorted(linked)[max_linked_rows]
+    return admission.until(stop, parsed), [at for at in lone if parsed.plain.rows[at] < stop]
 
 
 def _in_order(parsed: ParsedRows) -> Iterator[tuple[int, int, int, str, bytes | None]]:
@@ -327,7 +360,7 @@ def _problems(
     """What was not taken, in order of the rows."""
     found: dict[int, RowProblem] = {}
     for row, _, arrival in parsed.others:
-        if arrival.refusals:
+        if arrival.refusals and admission.start <= row < admission.stop:
             found[row] = RowProblem(parsed.first_row + row, admission.statuses[row], arrival.refusals)
     for row, status in admission.statuses.items():
         if status is IngestStatus.DIFFERS:
@@ -339,12 +372,14 @@ def _problems(
         yield found[row]
 
 
-def _counted(stored: StoredImport, parsed: ParsedRows, statuses: Mapping[int, IngestStatus]) -> StoredImport:
-    """The import after the message; rows that were committed before are not counted again."""
+def _counted(
+    stored: StoredImport, parsed: ParsedRows, statuses: Mapping[int, IngestStatus], stop: int
+) -> StoredImport:
+    """The import after the message's rows before a place; rows that were committed before are not counted again."""
     new = [status for row, status in statuses.items() if parsed.first_row + row >= stored.rows]
     return StoredImport(
         stored.opening_digest,
-        max(stored.rows, parsed.first_row + parsed.count),
+        max(stored.rows, parsed.first_row + stop),
         stored.accepted + new.count(IngestStatus.ACCEPTED),
         stored.known + new.count(IngestStatus.REPEATED),
         stored.differing + new.count(IngestStatus.DIFFERS),

@@ -267,7 +267,9 @@ class ImportRows(_message.Message):
     again.
     """
     record_batch: _builtins.bytes
-    """An Arrow IPC stream of one record batch of 1 to 10,000 rows, at most 16 MiB."""
+    """An Arrow IPC stream of one record batch of 1 to 10,000 rows, at most 16 MiB, with an uncompressed body. Texts may be
+    views or of a dictionary; rows that share a text count it once each, to at most 16 MiB.
+    """
     def __init__(
         self,
         *,

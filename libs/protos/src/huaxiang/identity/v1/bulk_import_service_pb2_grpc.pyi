@@ -36,15 +36,20 @@ class BulkImportServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BulkImportServiceAsyncStub: ...
     ImportPersons: _grpc.StreamStreamMultiCallable[_bulk_import_service_pb2.ImportPersonsRequest, _bulk_import_service_pb2.ImportPersonsResponse]
-    """Takes the rows of one import: first its opening, then messages of rows. Each message is answered after its commit.
+    """Takes the rows of one import: first its opening, then messages of rows. Each message is answered once, after all of
+    it is committed.
     Idempotent by (source, record id), so rows may be sent again; an import that broke off is opened again with the same
     opening, and the answer to it tells which row to go on with.
     Order: the rows of an import are applied in order. At most 2 messages are in work at once; the stream's flow control
     holds back the rest.
-    Atomicity: the accepted rows of a message and the import's position commit together; refused rows are reported, the
-    others stand. Other writers of the tenant wait for one message at most.
-    Errors: INVALID_FIELD (the opening, or a message as a whole), BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known
-    with another opening), QUEUE_FULL. An error ends the stream; everything answered stands.
+    Atomicity: rows and the import's position commit together; refused rows are reported, the others stand. A message
+    with more than 500 rows that share something with others, or of which a part is refused, commits in portions, in
+    the order of its rows: when it fails or breaks off, the portions before stand, and the answer to the next opening
+    tells which row to go on with, be it within a message. Other writers of the tenant wait for one portion at most, on
+    SQLite those of all tenants.
+    Errors: INVALID_FIELD (the opening, or a message as a whole; a namespace that a policy dropped meanwhile),
+    BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known with another opening), QUEUE_FULL. An error ends the stream;
+    everything committed stands.
     """
 
 @_typing.type_check_only
@@ -55,15 +60,20 @@ class BulkImportServiceAsyncStub(BulkImportServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ImportPersons: _aio.StreamStreamMultiCallable[_bulk_import_service_pb2.ImportPersonsRequest, _bulk_import_service_pb2.ImportPersonsResponse]  # type: ignore[assignment]
-    """Takes the rows of one import: first its opening, then messages of rows. Each message is answered after its commit.
+    """Takes the rows of one import: first its opening, then messages of rows. Each message is answered once, after all of
+    it is committed.
     Idempotent by (source, record id), so rows may be sent again; an import that broke off is opened again with the same
     opening, and the answer to it tells which row to go on with.
     Order: the rows of an import are applied in order. At most 2 messages are in work at once; the stream's flow control
     holds back the rest.
-    Atomicity: the accepted rows of a message and the import's position commit together; refused rows are reported, the
-    others stand. Other writers of the tenant wait for one message at most.
-    Errors: INVALID_FIELD (the opening, or a message as a whole), BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known
-    with another opening), QUEUE_FULL. An error ends the stream; everything answered stands.
+    Atomicity: rows and the import's position commit together; refused rows are reported, the others stand. A message
+    with more than 500 rows that share something with others, or of which a part is refused, commits in portions, in
+    the order of its rows: when it fails or breaks off, the portions before stand, and the answer to the next opening
+    tells which row to go on with, be it within a message. Other writers of the tenant wait for one portion at most, on
+    SQLite those of all tenants.
+    Errors: INVALID_FIELD (the opening, or a message as a whole; a namespace that a policy dropped meanwhile),
+    BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known with another opening), QUEUE_FULL. An error ends the stream;
+    everything committed stands.
     """
 
 class BulkImportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -77,15 +87,20 @@ class BulkImportServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_bulk_import_service_pb2.ImportPersonsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_bulk_import_service_pb2.ImportPersonsResponse], _abc.AsyncIterator[_bulk_import_service_pb2.ImportPersonsResponse]]:
-        """Takes the rows of one import: first its opening, then messages of rows. Each message is answered after its commit.
+        """Takes the rows of one import: first its opening, then messages of rows. Each message is answered once, after all of
+        it is committed.
         Idempotent by (source, record id), so rows may be sent again; an import that broke off is opened again with the same
         opening, and the answer to it tells which row to go on with.
         Order: the rows of an import are applied in order. At most 2 messages are in work at once; the stream's flow control
         holds back the rest.
-        Atomicity: the accepted rows of a message and the import's position commit together; refused rows are reported, the
-        others stand. Other writers of the tenant wait for one message at most.
-        Errors: INVALID_FIELD (the opening, or a message as a whole), BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known
-        with another opening), QUEUE_FULL. An error ends the stream; everything answered stands.
+        Atomicity: rows and the import's position commit together; refused rows are reported, the others stand. A message
+        with more than 500 rows that share something with others, or of which a part is refused, commits in portions, in
+        the order of its rows: when it fails or breaks off, the portions before stand, and the answer to the next opening
+        tells which row to go on with, be it within a message. Other writers of the tenant wait for one portion at most, on
+        SQLite those of all tenants.
+        Errors: INVALID_FIELD (the opening, or a message as a whole; a namespace that a policy dropped meanwhile),
+        BATCH_TOO_LARGE, IMPORT_DIFFERS (the import id is known with another opening), QUEUE_FULL. An error ends the stream;
+        everything committed stands.
         """
 
 def add_BulkImportServiceServicer_to_server(servicer: BulkImportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
