@@ -35,7 +35,8 @@ class SqlTagCatalogue:
     def stamp(self, connection: Connection, tenant: str) -> Hashable:
         rows = execute(
             connection,
-            "SELECT tag_id, version, update_time_us FROM tag WHERE tenant = ? ORDER BY tag_id",
+            "SELECT tag_id, version, update_time_us, deprecated, replacement FROM tag "
+            "WHERE tenant = ? ORDER BY tag_id",
             (tenant,),
         )
         return tuple(tuple(row) for row in rows)

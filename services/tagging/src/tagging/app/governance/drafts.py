@@ -162,8 +162,7 @@ class Drafts:
         self._places.require_category(connection, tenant, definition)
         known = self._columns.of(connection, tenant)
         others = [tag.definition for tag in known.tags.values() if tag.tag_id != definition.tag_id]
-        stored = self._tags.catalogue.all(connection, tenant)
-        deprecated = {each.tag_id: each.replacement for each in stored.values() if each.deprecated}
+        deprecated = {each.tag_id: each.replacement for each in known.tags.values() if each.deprecated}
         retired = self._governance.lives.retired(connection, tenant)
         retired.pop(definition.tag_id, None)
         schema = tag_schema(self._dictionary, [*others, definition], retired=retired, deprecated=deprecated)
