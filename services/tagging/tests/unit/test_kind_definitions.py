@@ -242,6 +242,11 @@ def test_a_mistake_in_a_text_is_told_with_line_and_column(said, problem):
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
+        (
+            f"{LIST}, preference: {{measure: COUNT(view_item BY category), "
+            "names: [{value: a, keys: [x]}, {value: b, from_number: 1, to_number: 2}]}",
+            "preference.names[1].from_number: the keys of the measure are no numbers but text",
+        ),
         ("type: text, aipl: {purchase_event: order_payed}", "aipl.purchase_event: there is no event type"),
         (
             "type: text, bands: {expression: spent > 1, values: [a, b], bounds: [1]}",

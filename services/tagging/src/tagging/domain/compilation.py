@@ -195,9 +195,12 @@ class _Compiler:
     def rule(self, field: str, text: str) -> Condition:
         return self._rule(field, text)
 
-    def grouped(self, field: str, text: str) -> Grouped:
+    def grouped(self, field: str, text: str) -> CheckedGrouped:
         checked = _checked(self._definition.tag_id, field, lambda: check_grouped(text, self._schema))
-        return self._collected(field, checked).grouped
+        return self._collected(field, checked)
+
+    def refused(self, field: str, problem: str) -> DefinitionInvalid:
+        return self._fail(field, problem)
 
     def event(self, field: str, name: str) -> str:
         if self._schema.event(name) is None:

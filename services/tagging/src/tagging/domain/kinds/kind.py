@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeAlias
 
 import numpy as np
+from rules.check import CheckedGrouped
 from rules.tree import Condition, Expression, Grouped
 from rules.values import ValueType
 from tagging.domain.columns import Bools, Shape, Vector
@@ -36,10 +37,14 @@ class Compiler(Protocol):
 
     def rule(self, field: str, text: str) -> Condition: ...
 
-    def grouped(self, field: str, text: str) -> Grouped: ...
+    def grouped(self, field: str, text: str) -> CheckedGrouped: ...
 
     def event(self, field: str, name: str) -> str:
         """The event type itself, when there is one of this name."""
+        ...
+
+    def refused(self, field: str, problem: str) -> Exception:
+        """The error to raise for what only the dictionary tells to be wrong."""
         ...
 
 

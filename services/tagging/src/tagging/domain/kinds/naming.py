@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from rules.evaluate.meaning import Scalar
+from rules.tree import Grouped
 from rules.values import Kind, normal_text
 from tagging.domain.columns import Ints
 from tagging.domain.definition_limits import MAX_KEYS, MAX_NAMES
 from tagging.domain.groups import Groups, exact, text_of
 
-from .kind import Scaled
+from .kind import Compiler, Scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,13 @@ def _name(key: Scalar, names: Sequence[NamedKeys]) -> str | None:
     return next((each.value for each in names if each.holds(key)), None)
 
 
-def number_keys_fault(field: str, names: Sequence[NamedKeys], key: Kind) -> str:
-    """Stretches are of numbers."""
+def question_of(
+    compiler: Compiler, field: str, measure: str, names_field: str = "", names: Sequence[NamedKeys] = ()
+) -> Grouped:
+    """The measure as a question. Stretches of numbers stand for keys that are numbers alone."""
+    checked = compiler.grouped(field, measure)
     for index, each in enumerate(names):
-        if each.from_number is not None and key is not Kind.NUMBER:
-            return f"{field}[{index}].from_number: the keys are not numbers but {key.value}"
-    return ""
+        if each.from_number is not None and checked.key.kind is not Kind.NUMBER:
+            problem = f"the keys of the measure are no numbers but {checked.key}"
+            raise compiler.refused(f"{names_field}[{index}].from_number", problem)
+    return checked.grouped

@@ -16,7 +16,7 @@ from tagging.domain.moment import Moment
 
 from . import ranking
 from .kind import Answer, Compiler, Question, Scaled, groups
-from .naming import NamedKeys, names_fault
+from .naming import NamedKeys, names_fault, question_of
 from .top_n import MEASURE, ranked_fault
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class PreferenceKind:
         return names_fault("names", self.names)
 
     def questions(self, compiler: Compiler) -> dict[str, Question]:
-        return {MEASURE: compiler.grouped(f"{self.field}.{MEASURE}", self.measure)}
+        field = f"{self.field}.names"
+        return {MEASURE: question_of(compiler, f"{self.field}.{MEASURE}", self.measure, field, self.names)}
 
     def listed(self) -> frozenset[str] | None:
         return frozenset(each.value for each in self.names) if self.names else None

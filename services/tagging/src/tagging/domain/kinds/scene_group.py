@@ -11,7 +11,7 @@ from tagging.domain.moment import Moment
 
 from . import ranking
 from .kind import Answer, Compiler, Question, Scaled, Uncut, groups
-from .naming import NamedKeys, names_fault
+from .naming import NamedKeys, names_fault, question_of
 from .top_n import MEASURE
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class SceneGroupKind(Uncut):
         return names_fault("scenes", self.scenes)
 
     def questions(self, compiler: Compiler) -> dict[str, Question]:
-        return {MEASURE: compiler.grouped(f"{self.field}.{MEASURE}", self.measure)}
+        field = f"{self.field}.scenes"
+        return {MEASURE: question_of(compiler, f"{self.field}.{MEASURE}", self.measure, field, self.scenes)}
 
     def listed(self) -> frozenset[str] | None:
         return frozenset(each.value for each in self.scenes)

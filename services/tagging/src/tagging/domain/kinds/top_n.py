@@ -12,6 +12,7 @@ from tagging.domain.moment import Moment
 
 from . import ranking
 from .kind import Answer, Compiler, Question, Scaled, Uncut, groups
+from .naming import question_of
 
 if TYPE_CHECKING:
     from tagging.domain.definition import TagValueType
@@ -40,7 +41,7 @@ class TopNKind(Uncut):
         return ranked_fault(self.measure, self.count, self.least_share, self.sure_events, value_type)
 
     def questions(self, compiler: Compiler) -> dict[str, Question]:
-        return {MEASURE: compiler.grouped(f"{self.field}.{MEASURE}", self.measure)}
+        return {MEASURE: question_of(compiler, f"{self.field}.{MEASURE}", self.measure)}
 
     def listed(self) -> frozenset[str] | None:
         return None
