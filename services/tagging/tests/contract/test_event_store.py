@@ -7,7 +7,7 @@ from servicekit.database import Database
 from tagging.domain.columns import microseconds
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
-from tagging.store.ports import Appended, Highest
+from tagging.store.ports import Appended, Highest, Place
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_key_map import SqlKeyMap
 
@@ -107,6 +107,12 @@ def test_events_of_a_person_are_folded_over_its_keys_in_order(
     assert database.read_now(events.of_persons, "t1", [1], ["search"]) == {1: [tie]}
     assert database.read_now(events.of_persons, "t1", [1], []) == {1: []}
     assert database.read_now(events.latest, "t1", 1, 2) == [tie, late]
+    place = Place(microseconds(tie.time), tie.ingest_sequence)
+    assert database.read_now(events.latest, "t1", 1, 9, before=place) == [late, early]
+    assert database.read_now(events.latest, "t1", 1, 9, before=place._replace(ingest_sequence=1)) == [early]
+    assert database.read_now(events.latest, "t1", 1, 9, types=["search"]) == [tie]
+    assert database.read_now(events.latest, "t1", 1, 9, types=["search"], before=place) == []
+    assert database.read_now(events.latest, "t1", 1, 9, types=[]) == []
     database.write_now(
         keys.apply,
         "t1",
