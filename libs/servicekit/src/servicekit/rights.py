@@ -20,6 +20,7 @@ PERSON_DATA_NOUN = "person_data"
 
 NAMED_RIGHTS = frozenset(
     {
+        "tagging.event_retention.write",
         "tagging.naming_rules.write",
         "tagging.reviews.write",
         "tagging.tag_uses.write",

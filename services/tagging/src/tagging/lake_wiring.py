@@ -15,15 +15,19 @@ from sqlalchemy import Connection
 
 from tagging.api.lake_servicer import LakeServicer
 from tagging.app.compact_lake import CompactLake
+from tagging.app.expire_events import ExpireEvents
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ForgetPersons
+from tagging.app.keep_events import KeepEvents
 from tagging.app.retire_files import RetireFiles
 from tagging.config import Config
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_forgetting import LakeForgetting
 from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.ports import FactStores
+from tagging.store.sql_erasure_proofs import SqlErasureProofs
 from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_retention import SqlEventRetention
 from tagging.workers.forgetting import ForgettingWorker
 from tagging.workers.lake_flush import LakeFlushing
 from tagging.workers.lake_upkeep import LakeUpkeep
@@ -63,6 +67,7 @@ def wire_lake(
     )
     flushing.sweep()
     rewriting, rewriting_lock = LakeMerging(folder), asyncio.Lock()
+    retention, proofs = SqlEventRetention(), SqlErasureProofs()
     retire = RetireFiles(rewriting, readers_s=config.lake_readers_s)
     compact = CompactLake(database, manifest, facts.tenants, rewriting, retire, rewriting_lock)
     forget = ForgetPersons(
@@ -73,13 +78,25 @@ def wire_lake(
         flush_lake,
         retire,
         rewriting_lock,
+        proofs,
+        parts.clock.now,
         beside=forget_beside,
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
-    upkeep = LakeUpkeep(database, facts.tenants, compact, retire)
+    expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock)
+    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
         lake_service_pb2_grpc.add_LakeServiceServicer_to_server,
-        LakeServicer(database, freshness, flush_lake, compact, retire, manifest),
+        LakeServicer(
+            database,
+            freshness,
+            flush_lake,
+            compact,
+            retire,
+            manifest,
+            KeepEvents(facts.tenants, retention),
+            proofs,
+        ),
     )
     return service, (flushing.run, forgetting.run, upkeep.run)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import privacy_service_pb2 as pb
@@ -14,10 +16,12 @@ from sqlalchemy import text
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ErasedPerson, ForgetPersons
 from tagging.app.retire_files import RetireFiles
+from tagging.store import lake_forgetting
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_forgetting import LakeForgetting
 from tagging.store.lake_rewriting import LakeMerging
+from tagging.store.sql_erasure_proofs import SqlErasureProofs
 from tagging.store.sql_manifest import SqlManifest
 from tagging.workers import forgetting
 from tagging.workers.forgetting import REWRITE_AFTER_S, ForgettingWorker
@@ -58,7 +62,7 @@ class Forgetting:
     def __init__(self, world: Any, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.world, self.root, self.identity = world, root, Identity(world)
         self.folder = LakeFolder(root, LakeColumns(world.dictionary))
-        self.manifest = SqlManifest()
+        self.manifest, self.proofs = SqlManifest(), SqlErasureProofs()
         self.flush_lake = FlushLake(world.database, self.manifest, world.facts.tenants, self.folder)
         self.forget = ForgetPersons(
             world.database,
@@ -68,6 +72,8 @@ class Forgetting:
             self.flush_lake,
             RetireFiles(LakeMerging(self.folder), readers_s=0.0),
             asyncio.Lock(),
+            self.proofs,
+            world.clock.now,
         )
         monkeypatch.setattr(forgetting, "PrivacyServiceStub", lambda _: self.identity)
         channel: Any = None
@@ -148,3 +154,47 @@ async def test_a_file_that_is_written_anew_under_its_own_name_stays(forgetting_w
         await it.forget.forget_files(erased)
         assert it.named_files_are_there()
     assert it.anchors() == [OTHER, OTHER]
+
+
+async def test_what_was_done_to_files_is_written_down(forgetting_world: Forgetting) -> None:
+    it = forgetting_world
+    for keys in ((ERASED, OTHER), (ERASED,), (OTHER,)):
+        for key in keys:
+            it.event(key)
+        await it.flush_lake.flush("t1")
+        it.world.clock.advance(dt.timedelta(days=1))
+    before = [file.path for file in it.world.database.read_now(it.manifest.files, "t1")]
+    assert len(before) == 3
+    erased = [ErasedPerson("t1", each, (ERASED,), Revision("identity", EPOCH, live=1)) for each in (4, 3)]
+    await it.forget.forget_rows(erased)
+    assert await it.forget.forget_files(erased) == 2
+    assert await it.forget.forget_files(erased) == 0
+    first, second = it.world.database.read_now(it.proofs.page, "t1", 0, 9)
+    assert (first.number, first.time, first.erasure_ids) == (1, it.world.clock.now(), (3, 4))
+    assert [(each.path, each.removed_count) for each in first.rewritten] == [(before[0], 1), (before[1], 1)]
+    assert [bool(each.new_path) for each in first.rewritten] == [True, False]
+    assert first.checked_file_count == 3
+    assert (second.number, second.rewritten, second.checked_file_count) == (2, (), 2)
+    assert it.world.database.read_now(it.proofs.page, "t1", 2, 9) == []
+    assert it.world.database.read_now(it.proofs.page, "t2", 0, 9) == []
+    files = list(it.root.rglob("*.parquet"))
+    assert {str(each.relative_to(it.root)) for each in files} == {
+        file.path for file in it.world.database.read_now(it.manifest.files, "t1")
+    }
+    for path in files:
+        assert ERASED not in pq.read_table(path)["anchor_key_id"].to_pylist()
+
+
+async def test_a_copy_that_still_holds_the_erased_is_never_named(
+    forgetting_world: Forgetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = forgetting_world
+    it.event(ERASED)
+    it.event(OTHER)
+    await it.flush_lake.flush("t1")
+    before = it.world.database.read_now(it.manifest.files, "t1")
+    monkeypatch.setattr(lake_forgetting.pc, "invert", lambda about: pa.array([True] * len(about)))
+    with pytest.raises(RuntimeError, match="holds 1 events of theirs"):
+        await it.forget.forget_files([ErasedPerson("t1", 1, (ERASED,), Revision("identity", EPOCH, live=1))])
+    assert it.world.database.read_now(it.manifest.files, "t1") == before
+    assert it.world.database.read_now(it.proofs.page, "t1", 0, 9) == []

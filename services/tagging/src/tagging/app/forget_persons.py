@@ -4,7 +4,8 @@ lake's files when it is time to write them anew.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from servicekit.database import Database
@@ -12,7 +13,8 @@ from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.flush_lake import FlushLake
 from tagging.app.retire_files import RetireFiles
-from tagging.domain.lake import LakeFile
+from tagging.domain.lake import ErasureProof, LakeFile, RewrittenFile
+from tagging.store.lake_ports import ErasureProofs
 from tagging.store.ports import FactStores, Forgetting, Manifest
 
 
@@ -38,6 +40,8 @@ class ForgetPersons:
         flush_lake: FlushLake,
         retire: RetireFiles,
         rewriting_lock: asyncio.Lock,
+        proofs: ErasureProofs,
+        now: Callable[[], dt.datetime],
         *,
         beside: Callable[[Connection, str], object] | None = None,
     ) -> None:
@@ -49,6 +53,8 @@ class ForgetPersons:
         self._flush_lake = flush_lake
         self._retire = retire
         self._lock = rewriting_lock
+        self._proofs = proofs
+        self._now = now
         self._beside = beside
 
     async def masked(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
@@ -74,38 +80,49 @@ class ForgetPersons:
         that read rows before it names its files first."""
         count = 0
         for tenant, key_ids in _by_tenant(erased).items():
-            name = f"e{max(each.erasure_id for each in erased if each.tenant == tenant)}"
+            erasure_ids = tuple(sorted({each.erasure_id for each in erased if each.tenant == tenant}))
             await self._flush_lake.flush(tenant)
-            gone = await self._rewrite(tenant, key_ids, name)
-            await self._retire.gone(gone)
-            count += len(gone)
+            held = await self._rewrite(tenant, key_ids, erasure_ids)
+            count += len(held)
         return count
 
-    async def _rewrite(self, tenant: str, key_ids: Collection[int], name: str) -> list[str]:
-        """The files that are named no more."""
-        gone: list[str] = []
-        fresh: list[LakeFile] = []
+    async def _rewrite(
+        self, tenant: str, key_ids: Collection[int], erasure_ids: tuple[int, ...]
+    ) -> list[str]:
+        """The files that held events of the keys; they are gone. What was done is written down as it
+        takes effect."""
+        fresh: dict[str, LakeFile] = {}
+        rewritten: list[RewrittenFile] = []
         async with self._lock:
-            for file in await self._database.read(self._manifest.files, tenant):
-                written = await asyncio.to_thread(self._forgetting.rewritten, file, key_ids, name)
+            files = await self._database.read(self._manifest.files, tenant)
+            for file in files:
+                written = await asyncio.to_thread(
+                    self._forgetting.rewritten, file, key_ids, f"e{erasure_ids[-1]}"
+                )
                 if written is not None:
-                    gone.append(file.path)
-                    fresh.append(written)
-            named = [file for file in fresh if file.event_count]
-            if not await self._database.write(self._replace, tenant, gone, named):
+                    fresh[file.path] = written
+                    left = written.path if written.event_count else ""
+                    rewritten.append(RewrittenFile(file.path, left, file.event_count - written.event_count))
+            proof = ErasureProof(0, self._now(), erasure_ids, tuple(rewritten), len(files))
+            if not await self._database.write(self._replace, tenant, fresh, proof):
                 raise RuntimeError(
                     f"files of {tenant} were replaced by somebody else while they were rewritten"
                 )
-        standing = {file.path for file in named}
-        unnamed = [path for path in (*gone, *(file.path for file in fresh)) if path not in standing]
+        standing = {file.path for file in fresh.values() if file.event_count}
+        unnamed = {*fresh, *(file.path for file in fresh.values())} - standing
         self._retire.retire(unnamed)
-        return unnamed
+        await self._retire.gone(unnamed)
+        return sorted(fresh)
 
     def _replace(
-        self, connection: Connection, tenant: str, gone: Sequence[str], named: Sequence[LakeFile]
+        self, connection: Connection, tenant: str, fresh: Mapping[str, LakeFile], proof: ErasureProof
     ) -> bool:
         self._facts.tenants.lock(connection, tenant)
-        return self._manifest.replace(connection, tenant, gone, named)
+        named = [file for file in fresh.values() if file.event_count]
+        if not self._manifest.replace(connection, tenant, list(fresh), named):
+            return False
+        self._proofs.add(connection, tenant, proof)
+        return True
 
     def _rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         self._facts.tenants.lock(connection, tenant)

@@ -1,6 +1,7 @@
 """Forgetting over the table `event` and the lake's files. An event belongs to its anchor; other keys are numbers."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,12 +32,10 @@ class LakeForgetting:
 
     def rewritten(self, file: LakeFile, key_ids: Collection[int], name: str) -> LakeFile | None:
         erased = pa.array(sorted(key_ids), pa.int64())
-        with pq.ParquetFile(self._objects.open(file.path)) as source:
-            if not any(
-                pc.any(_about(batch, erased)).as_py()
-                for batch in source.iter_batches(columns=["anchor_key_id"])
-            ):
-                return None
+        place = self._objects.open(file.path)
+        if not _count(place, erased):
+            return None
+        with pq.ParquetFile(place) as source:
             folder, _, own = file.path.rpartition("/")
             path = f"{folder}/{own.split('.')[0]}.{name}.parquet"
             kept = 0
@@ -46,7 +45,20 @@ class LakeForgetting:
                     group = group.filter(pc.invert(_about(group, erased)))
                     kept += group.num_rows
                     writer.write_table(group)
-        return LakeFile(path, file.day, kept, self._objects.keep(path))
+        written = LakeFile(path, file.day, kept, self._objects.keep(path))
+        remaining = _count(self._objects.open(path), erased)
+        if remaining:
+            raise RuntimeError(
+                f"{path} was written without the erased and holds {remaining} events of theirs"
+            )
+        return written
+
+
+def _count(place: Path, keys: pa.Array) -> int:
+    """Events of the keys in a file."""
+    with pq.ParquetFile(place) as source:
+        batches = source.iter_batches(columns=["anchor_key_id"])
+        return sum(pc.sum(_about(batch, keys)).as_py() or 0 for batch in batches)
 
 
 def _about(events: pa.RecordBatch | pa.Table, erased: pa.Array) -> pa.Array:

@@ -1,10 +1,12 @@
 """What the lake's upkeep needs of its files. Methods that touch files block; call them beside the event loop."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tagging.domain.lake import LakeFile
+from sqlalchemy import Connection
+from tagging.domain.lake import ErasureProof, LakeFile
+from tagging.domain.retention import EventHorizon
 
 
 class LakeObjects(Protocol):
@@ -55,4 +57,46 @@ class LakeRewriting(Protocol):
 
     def remove(self, paths: Collection[str]) -> None:
         """Removes files that the manifest names no more; one that is gone already is fine."""
+        ...
+
+
+class EventRetention(Protocol):
+    """How long a tenant's events are kept by type, and from when on they count."""
+
+    def by_type(self, connection: Connection, tenant: str) -> dict[str, int]:
+        """Days by event type, 0 for ever; a type without a rule of its own is left out."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, by_type: Mapping[str, int]) -> bool:
+        """Replaces all rules; whether they differ from before."""
+        ...
+
+    def horizon(self, connection: Connection, tenant: str) -> EventHorizon:
+        """What every reader of events goes by: rows, files and relations alike."""
+        ...
+
+    def raise_horizon(self, connection: Connection, tenant: str, horizon: EventHorizon) -> None:
+        """Stores a horizon that is nowhere lower than the stored one."""
+        ...
+
+    def owners_between(
+        self, connection: Connection, tenant: str, before: EventHorizon, after: EventHorizon
+    ) -> list[int]:
+        """The persons with rows of events that count by the first horizon and not by the second; ascending."""
+        ...
+
+    def remove(self, connection: Connection, tenant: str, limit: int) -> int:
+        """Removes up to so many rows of events that do not count; returns how many."""
+        ...
+
+
+class ErasureProofs(Protocol):
+    """What is written down of every rewrite for erasures; never changed, never removed."""
+
+    def add(self, connection: Connection, tenant: str, proof: ErasureProof) -> None:
+        """In the transaction that replaces the files; `number` is given here."""
+        ...
+
+    def page(self, connection: Connection, tenant: str, after: int, limit: int) -> list[ErasureProof]:
+        """Up to so many with a higher number, ascending."""
         ...

@@ -9,10 +9,12 @@ from rules.schema import CARRIED_PROPERTIES, EventType
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.dictionary import Dictionary
+from tagging.domain.retention import BEGINNING_US
 from tagging.store.lake_columns import LakeColumns, arrow_type
 from tagging.store.lake_files import LakeFolder
 from tagging.store.ports import KeyMap, Manifest, ReferenceTables
 from tagging.store.sql_replaced_events import replaced_sequences
+from tagging.store.sql_retention import horizon_of
 
 LOADED_EVENTS = 2_000_000
 """Up to so many events are read into DuckDB once; beyond, every scan reads the files."""
@@ -73,13 +75,16 @@ class DuckLakeRelations:
             f"SELECT k.person_id, e.* FROM ({' UNION ALL '.join(parts)}) e "
             "JOIN lake_key_map k ON k.key_id = e.anchor_key_id"
         )
+        horizon = horizon_of(connection, tenant)
         for event in types:
+            from_us = horizon.of(event.name)
+            counts = f" AND time >= make_timestamptz({from_us})" if from_us > BEGINNING_US else ""
             own = [each.name for each in (*CARRIED_PROPERTIES, *event.properties)]
             listed = ", ".join(map(_quoted, dict.fromkeys(own)))
             duck.execute(
                 f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608
                 f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "
-                f"FROM lake_events WHERE type = {_text(event.name)}"
+                f"FROM lake_events WHERE type = {_text(event.name)}{counts}"
             )
 
     @staticmethod

@@ -317,7 +317,8 @@ class Forgetting(Protocol):
 
     def rewritten(self, file: LakeFile, key_ids: Collection[int], name: str) -> LakeFile | None:
         """Writes and syncs a copy of a file without the events of the keys, under a name of its own; None when the file
-        has none of them. A copy without events is left out: its count is 0. Blocks."""
+        has none of them. A copy without events is left out: its count is 0. The copy is read again and holds none of
+        the keys, or RuntimeError. Blocks."""
         ...
 
 

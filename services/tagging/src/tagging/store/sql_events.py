@@ -17,6 +17,7 @@ from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
 from tagging.store.sql_replaced_events import replace_events
+from tagging.store.sql_retention import counting, horizon_of
 
 INSERTED = 200
 """Rows of one insert, at most: 12 parameters each."""
@@ -74,13 +75,14 @@ class SqlEventStore:
             return found
         listed = sorted(types) if types is not None else []
         of_types = f" AND type IN ({', '.join('?' * len(listed))})" if listed else ""
+        count, bounds = counting(horizon_of(connection, tenant))
         owners = keys_of_persons(connection, tenant, found)
         for piece, marks in pieces(owners):
             rows = execute(
                 connection,
                 f"SELECT {EVENT_COLUMNS} FROM event "
-                f"WHERE tenant = ? AND anchor_key_id IN ({marks}){of_types}",
-                [tenant, *piece, *listed],
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}){of_types}{count}",
+                [tenant, *piece, *listed, *bounds],
             )
             for event in map(event_of, rows):
                 found[owners[event.anchor_key_id]].append(event)
@@ -92,12 +94,14 @@ class SqlEventStore:
         self, connection: Connection, tenant: str, person_ids: Collection[int]
     ) -> list[tuple[int, str, int]]:
         found: list[tuple[int, str, int]] = []
+        count, bounds = counting(horizon_of(connection, tenant))
         owners = keys_of_persons(connection, tenant, person_ids)
         for piece, marks in pieces(owners):
             rows = execute(
                 connection,
-                f"SELECT anchor_key_id, type, time_us FROM event WHERE tenant = ? AND anchor_key_id IN ({marks})",
-                [tenant, *piece],
+                "SELECT anchor_key_id, type, time_us FROM event "
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}){count}",
+                [tenant, *piece, *bounds],
             )
             found += [(owners[key], type_, time_us) for key, type_, time_us in rows]
         return found
@@ -117,10 +121,11 @@ class SqlEventStore:
             return found
         listed = sorted(types) if types is not None else []
         condition = f" AND type IN ({', '.join('?' * len(listed))})" if types is not None else ""
-        bounds: list[int] = []
+        count, bounds = counting(horizon_of(connection, tenant))
+        condition += count
         if before is not None:
             condition += " AND time_us <= ? AND (time_us < ? OR ingest_sequence < ?)"
-            bounds = [before.time_us, before.time_us, before.ingest_sequence]
+            bounds += [before.time_us, before.time_us, before.ingest_sequence]
         for piece, marks in pieces(keys_of_persons(connection, tenant, [person_id])):
             rows = execute(
                 connection,

@@ -1,4 +1,4 @@
-"""Compacts the lake at its own pace, and removes the files that were replaced."""
+"""Compacts the lake at its own pace, lets events expire, and removes the files that were replaced."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ import time
 from servicekit.database import Database
 from servicekit.logging import logger
 from tagging.app.compact_lake import CompactLake
+from tagging.app.expire_events import ExpireEvents
 from tagging.app.retire_files import RetireFiles
 from tagging.store.ports import Tenants
 
@@ -22,6 +23,7 @@ class LakeUpkeep:
         database: Database,
         tenants: Tenants,
         compact: CompactLake,
+        expire: ExpireEvents,
         retire: RetireFiles,
         *,
         look_s: float = LOOK_S,
@@ -30,6 +32,7 @@ class LakeUpkeep:
         self._database = database
         self._tenants = tenants
         self._compact = compact
+        self._expire = expire
         self._retire = retire
         self._look_s = look_s
         self._rest = rest
@@ -47,9 +50,12 @@ class LakeUpkeep:
         await self._retire.remove_due()
         for tenant in await self._database.read(self._tenants.all):
             try:
+                expired = await self._expire.expire(tenant.name)
+                if expired:
+                    logger().info("events expired", tenant=tenant.name, count=expired)
                 await self._compacted(tenant.name)
             except Exception as error:
-                logger().error("compacting failed", tenant=tenant.name, exc_info=error)
+                logger().error("upkeep of the lake failed", tenant=tenant.name, exc_info=error)
 
     async def _compacted(self, tenant: str) -> None:
         more = True

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huaxiang/tagging/v1/lake_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"F\n\x10\x46lushLakeRequest\x12\x32\n\x0b\x63onsistency\x18\x01 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"<\n\x11\x46lushLakeResponse\x12\x13\n\x0b\x65vent_count\x18\x01 \x01(\x03\x12\x12\n\nfile_count\x18\x02 \x01(\x05\"\x14\n\x12\x43ompactLakeRequest\"y\n\x13\x43ompactLakeResponse\x12\x14\n\x0c\x66iles_before\x18\x01 \x01(\x05\x12\x13\n\x0b\x66iles_after\x18\x02 \x01(\x05\x12\x14\n\x0c\x62ytes_before\x18\x03 \x01(\x03\x12\x13\n\x0b\x62ytes_after\x18\x04 \x01(\x03\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x16\n\x14GetLakeStatusRequest\"\xec\x01\n\x15GetLakeStatusResponse\x12\x13\n\x0b\x65vent_count\x18\x01 \x01(\x03\x12\x1a\n\x12recent_event_count\x18\x02 \x01(\x03\x12\x12\n\nfile_count\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x11\n\tday_count\x18\x05 \x01(\x05\x12\x1e\n\x16\x63ompactable_file_count\x18\x06 \x01(\x05\x12\x1b\n\x13replaced_file_count\x18\x07 \x01(\x05\x12*\n\x04\x64\x61ys\x18\x08 \x03(\x0b\x32\x1c.huaxiang.tagging.v1.LakeDay\"S\n\x07LakeDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x11\x12\x12\n\nfile_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x65vent_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x18\n\x16GetLakeManifestRequest\"c\n\x17GetLakeManifestResponse\x12,\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.LakeFile\x12\x1a\n\x12recent_event_count\x18\x02 \x01(\x03\"N\n\x08LakeFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\x11\x12\x13\n\x0b\x65vent_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x32\x8d\x04\n\x0bLakeService\x12u\n\tFlushLake\x12%.huaxiang.tagging.v1.FlushLakeRequest\x1a&.huaxiang.tagging.v1.FlushLakeResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.lake.write\x12{\n\x0b\x43ompactLake\x12\'.huaxiang.tagging.v1.CompactLakeRequest\x1a(.huaxiang.tagging.v1.CompactLakeResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.lake.write\x12\x80\x01\n\rGetLakeStatus\x12).huaxiang.tagging.v1.GetLakeStatusRequest\x1a*.huaxiang.tagging.v1.GetLakeStatusResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.read\x12\x86\x01\n\x0fGetLakeManifest\x12+.huaxiang.tagging.v1.GetLakeManifestRequest\x1a,.huaxiang.tagging.v1.GetLakeManifestResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&huaxiang/tagging/v1/lake_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"F\n\x10\x46lushLakeRequest\x12\x32\n\x0b\x63onsistency\x18\x01 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"<\n\x11\x46lushLakeResponse\x12\x13\n\x0b\x65vent_count\x18\x01 \x01(\x03\x12\x12\n\nfile_count\x18\x02 \x01(\x05\"\x14\n\x12\x43ompactLakeRequest\"y\n\x13\x43ompactLakeResponse\x12\x14\n\x0c\x66iles_before\x18\x01 \x01(\x05\x12\x13\n\x0b\x66iles_after\x18\x02 \x01(\x05\x12\x14\n\x0c\x62ytes_before\x18\x03 \x01(\x03\x12\x13\n\x0b\x62ytes_after\x18\x04 \x01(\x03\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x16\n\x14GetLakeStatusRequest\"\xec\x01\n\x15GetLakeStatusResponse\x12\x13\n\x0b\x65vent_count\x18\x01 \x01(\x03\x12\x1a\n\x12recent_event_count\x18\x02 \x01(\x03\x12\x12\n\nfile_count\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x11\n\tday_count\x18\x05 \x01(\x05\x12\x1e\n\x16\x63ompactable_file_count\x18\x06 \x01(\x05\x12\x1b\n\x13replaced_file_count\x18\x07 \x01(\x05\x12*\n\x04\x64\x61ys\x18\x08 \x03(\x0b\x32\x1c.huaxiang.tagging.v1.LakeDay\"S\n\x07LakeDay\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x11\x12\x12\n\nfile_count\x18\x02 \x01(\x05\x12\x13\n\x0b\x65vent_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x1a\n\x18GetEventRetentionRequest\"\xcf\x01\n\x19GetEventRetentionResponse\x12\x14\n\x0c\x64\x65\x66\x61ult_days\x18\x01 \x01(\x05\x12\x36\n\x05rules\x18\x02 \x03(\x0b\x32\'.huaxiang.tagging.v1.EventRetentionRule\x12/\n\x0b\x63ounts_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x08horizons\x18\x04 \x03(\x0b\x32!.huaxiang.tagging.v1.EventHorizon\"6\n\x12\x45ventRetentionRule\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ys\x18\x02 \x01(\x05\"S\n\x0c\x45ventHorizon\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12/\n\x0b\x63ounts_from\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x18SetEventRetentionRequest\x12\x36\n\x05rules\x18\x01 \x03(\x0b\x32\'.huaxiang.tagging.v1.EventRetentionRule\"\x1b\n\x19SetEventRetentionResponse\"A\n\x18ListErasureProofsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"g\n\x19ListErasureProofsResponse\x12\x31\n\x06proofs\x18\x01 \x03(\x0b\x32!.huaxiang.tagging.v1.ErasureProof\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb0\x01\n\x0c\x45rasureProof\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65rasure_ids\x18\x03 \x03(\x03\x12\x35\n\trewritten\x18\x04 \x03(\x0b\x32\".huaxiang.tagging.v1.RewrittenFile\x12\x1a\n\x12\x63hecked_file_count\x18\x05 \x01(\x05\"F\n\rRewrittenFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08new_path\x18\x02 \x01(\t\x12\x15\n\rremoved_count\x18\x03 \x01(\x03\"\x18\n\x16GetLakeManifestRequest\"c\n\x17GetLakeManifestResponse\x12,\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.LakeFile\x12\x1a\n\x12recent_event_count\x18\x02 \x01(\x03\"N\n\x08LakeFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\x11\x12\x13\n\x0b\x65vent_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x32\xc6\x07\n\x0bLakeService\x12u\n\tFlushLake\x12%.huaxiang.tagging.v1.FlushLakeRequest\x1a&.huaxiang.tagging.v1.FlushLakeResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.lake.write\x12{\n\x0b\x43ompactLake\x12\'.huaxiang.tagging.v1.CompactLakeRequest\x1a(.huaxiang.tagging.v1.CompactLakeResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.lake.write\x12\x80\x01\n\rGetLakeStatus\x12).huaxiang.tagging.v1.GetLakeStatusRequest\x1a*.huaxiang.tagging.v1.GetLakeStatusResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.read\x12\x8c\x01\n\x11GetEventRetention\x12-.huaxiang.tagging.v1.GetEventRetentionRequest\x1a..huaxiang.tagging.v1.GetEventRetentionResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.read\x12\x98\x01\n\x11SetEventRetention\x12-.huaxiang.tagging.v1.SetEventRetentionRequest\x1a..huaxiang.tagging.v1.SetEventRetentionResponse\"$\x90\x02\x02\x8a\xb5\x18\x1dtagging.event_retention.write\x12\x8c\x01\n\x11ListErasureProofs\x12-.huaxiang.tagging.v1.ListErasureProofsRequest\x1a..huaxiang.tagging.v1.ListErasureProofsResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.read\x12\x86\x01\n\x0fGetLakeManifest\x12+.huaxiang.tagging.v1.GetLakeManifestRequest\x1a,.huaxiang.tagging.v1.GetLakeManifestResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.lake.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,28 +40,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LAKESERVICE'].methods_by_name['CompactLake']._serialized_options = b'\220\002\002\212\265\030\022tagging.lake.write'
   _globals['_LAKESERVICE'].methods_by_name['GetLakeStatus']._loaded_options = None
   _globals['_LAKESERVICE'].methods_by_name['GetLakeStatus']._serialized_options = b'\220\002\001\212\265\030\021tagging.lake.read'
+  _globals['_LAKESERVICE'].methods_by_name['GetEventRetention']._loaded_options = None
+  _globals['_LAKESERVICE'].methods_by_name['GetEventRetention']._serialized_options = b'\220\002\001\212\265\030\021tagging.lake.read'
+  _globals['_LAKESERVICE'].methods_by_name['SetEventRetention']._loaded_options = None
+  _globals['_LAKESERVICE'].methods_by_name['SetEventRetention']._serialized_options = b'\220\002\002\212\265\030\035tagging.event_retention.write'
+  _globals['_LAKESERVICE'].methods_by_name['ListErasureProofs']._loaded_options = None
+  _globals['_LAKESERVICE'].methods_by_name['ListErasureProofs']._serialized_options = b'\220\002\001\212\265\030\021tagging.lake.read'
   _globals['_LAKESERVICE'].methods_by_name['GetLakeManifest']._loaded_options = None
   _globals['_LAKESERVICE'].methods_by_name['GetLakeManifest']._serialized_options = b'\220\002\001\212\265\030\021tagging.lake.read'
-  _globals['_FLUSHLAKEREQUEST']._serialized_start=126
-  _globals['_FLUSHLAKEREQUEST']._serialized_end=196
-  _globals['_FLUSHLAKERESPONSE']._serialized_start=198
-  _globals['_FLUSHLAKERESPONSE']._serialized_end=258
-  _globals['_COMPACTLAKEREQUEST']._serialized_start=260
-  _globals['_COMPACTLAKEREQUEST']._serialized_end=280
-  _globals['_COMPACTLAKERESPONSE']._serialized_start=282
-  _globals['_COMPACTLAKERESPONSE']._serialized_end=403
-  _globals['_GETLAKESTATUSREQUEST']._serialized_start=405
-  _globals['_GETLAKESTATUSREQUEST']._serialized_end=427
-  _globals['_GETLAKESTATUSRESPONSE']._serialized_start=430
-  _globals['_GETLAKESTATUSRESPONSE']._serialized_end=666
-  _globals['_LAKEDAY']._serialized_start=668
-  _globals['_LAKEDAY']._serialized_end=751
-  _globals['_GETLAKEMANIFESTREQUEST']._serialized_start=753
-  _globals['_GETLAKEMANIFESTREQUEST']._serialized_end=777
-  _globals['_GETLAKEMANIFESTRESPONSE']._serialized_start=779
-  _globals['_GETLAKEMANIFESTRESPONSE']._serialized_end=878
-  _globals['_LAKEFILE']._serialized_start=880
-  _globals['_LAKEFILE']._serialized_end=958
-  _globals['_LAKESERVICE']._serialized_start=961
-  _globals['_LAKESERVICE']._serialized_end=1486
+  _globals['_FLUSHLAKEREQUEST']._serialized_start=159
+  _globals['_FLUSHLAKEREQUEST']._serialized_end=229
+  _globals['_FLUSHLAKERESPONSE']._serialized_start=231
+  _globals['_FLUSHLAKERESPONSE']._serialized_end=291
+  _globals['_COMPACTLAKEREQUEST']._serialized_start=293
+  _globals['_COMPACTLAKEREQUEST']._serialized_end=313
+  _globals['_COMPACTLAKERESPONSE']._serialized_start=315
+  _globals['_COMPACTLAKERESPONSE']._serialized_end=436
+  _globals['_GETLAKESTATUSREQUEST']._serialized_start=438
+  _globals['_GETLAKESTATUSREQUEST']._serialized_end=460
+  _globals['_GETLAKESTATUSRESPONSE']._serialized_start=463
+  _globals['_GETLAKESTATUSRESPONSE']._serialized_end=699
+  _globals['_LAKEDAY']._serialized_start=701
+  _globals['_LAKEDAY']._serialized_end=784
+  _globals['_GETEVENTRETENTIONREQUEST']._serialized_start=786
+  _globals['_GETEVENTRETENTIONREQUEST']._serialized_end=812
+  _globals['_GETEVENTRETENTIONRESPONSE']._serialized_start=815
+  _globals['_GETEVENTRETENTIONRESPONSE']._serialized_end=1022
+  _globals['_EVENTRETENTIONRULE']._serialized_start=1024
+  _globals['_EVENTRETENTIONRULE']._serialized_end=1078
+  _globals['_EVENTHORIZON']._serialized_start=1080
+  _globals['_EVENTHORIZON']._serialized_end=1163
+  _globals['_SETEVENTRETENTIONREQUEST']._serialized_start=1165
+  _globals['_SETEVENTRETENTIONREQUEST']._serialized_end=1247
+  _globals['_SETEVENTRETENTIONRESPONSE']._serialized_start=1249
+  _globals['_SETEVENTRETENTIONRESPONSE']._serialized_end=1276
+  _globals['_LISTERASUREPROOFSREQUEST']._serialized_start=1278
+  _globals['_LISTERASUREPROOFSREQUEST']._serialized_end=1343
+  _globals['_LISTERASUREPROOFSRESPONSE']._serialized_start=1345
+  _globals['_LISTERASUREPROOFSRESPONSE']._serialized_end=1448
+  _globals['_ERASUREPROOF']._serialized_start=1451
+  _globals['_ERASUREPROOF']._serialized_end=1627
+  _globals['_REWRITTENFILE']._serialized_start=1629
+  _globals['_REWRITTENFILE']._serialized_end=1699
+  _globals['_GETLAKEMANIFESTREQUEST']._serialized_start=1701
+  _globals['_GETLAKEMANIFESTREQUEST']._serialized_end=1725
+  _globals['_GETLAKEMANIFESTRESPONSE']._serialized_start=1727
+  _globals['_GETLAKEMANIFESTRESPONSE']._serialized_end=1826
+  _globals['_LAKEFILE']._serialized_start=1828
+  _globals['_LAKEFILE']._serialized_end=1906
+  _globals['_LAKESERVICE']._serialized_start=1909
+  _globals['_LAKESERVICE']._serialized_end=2875
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
@@ -226,6 +227,288 @@ class LakeDay(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LakeDay: _TypeAlias = LakeDay  # noqa: Y015
+
+@_typing.final
+class GetEventRetentionRequest(_message.Message):
+    """No fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventRetentionRequest: _TypeAlias = GetEventRetentionRequest  # noqa: Y015
+
+@_typing.final
+class GetEventRetentionResponse(_message.Message):
+    """How long events are kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFAULT_DAYS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    COUNTS_FROM_FIELD_NUMBER: _builtins.int
+    HORIZONS_FIELD_NUMBER: _builtins.int
+    default_days: _builtins.int
+    """Of types without a rule: event_retention_days of the tenant's settings; 0 is for ever."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventRetentionRule]:
+        """The rules, in order of type."""
+
+    @_builtins.property
+    def counts_from(self) -> _timestamp_pb2.Timestamp:
+        """Events of types without an entry in `horizons` count from here on; unset while all count."""
+
+    @_builtins.property
+    def horizons(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventHorizon]:
+        """Types that have a moment of their own, in order of type."""
+
+    def __init__(
+        self,
+        *,
+        default_days: _builtins.int = ...,
+        rules: _abc.Iterable[Global___EventRetentionRule] | None = ...,
+        counts_from: _timestamp_pb2.Timestamp | None = ...,
+        horizons: _abc.Iterable[Global___EventHorizon] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts_from", b"counts_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts_from", b"counts_from", "default_days", b"default_days", "horizons", b"horizons", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventRetentionResponse: _TypeAlias = GetEventRetentionResponse  # noqa: Y015
+
+@_typing.final
+class EventRetentionRule(_message.Message):
+    """How long events of a type are kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    event_type: _builtins.str
+    """Of the dictionary or not."""
+    days: _builtins.int
+    """Days of the tenant, an event's own included; 0 is for ever."""
+    def __init__(
+        self,
+        *,
+        event_type: _builtins.str = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "event_type", b"event_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventRetentionRule: _TypeAlias = EventRetentionRule  # noqa: Y015
+
+@_typing.final
+class EventHorizon(_message.Message):
+    """From when on events of a type count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    COUNTS_FROM_FIELD_NUMBER: _builtins.int
+    event_type: _builtins.str
+    """The type."""
+    @_builtins.property
+    def counts_from(self) -> _timestamp_pb2.Timestamp:
+        """The first moment that counts; unset while all count."""
+
+    def __init__(
+        self,
+        *,
+        event_type: _builtins.str = ...,
+        counts_from: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counts_from", b"counts_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts_from", b"counts_from", "event_type", b"event_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventHorizon: _TypeAlias = EventHorizon  # noqa: Y015
+
+@_typing.final
+class SetEventRetentionRequest(_message.Message):
+    """All rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventRetentionRule]:
+        """At most 500; each type once."""
+
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[Global___EventRetentionRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEventRetentionRequest: _TypeAlias = SetEventRetentionRequest  # noqa: Y015
+
+@_typing.final
+class SetEventRetentionResponse(_message.Message):
+    """The rules are stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetEventRetentionResponse: _TypeAlias = SetEventRetentionResponse  # noqa: Y015
+
+@_typing.final
+class ListErasureProofsRequest(_message.Message):
+    """A page of proofs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 100, which is the default."""
+    page_token: _builtins.str
+    """From the answer before."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasureProofsRequest: _TypeAlias = ListErasureProofsRequest  # noqa: Y015
+
+@_typing.final
+class ListErasureProofsResponse(_message.Message):
+    """Proofs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOFS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErasureProof]:
+        """In order of number."""
+
+    def __init__(
+        self,
+        *,
+        proofs: _abc.Iterable[Global___ErasureProof] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "proofs", b"proofs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasureProofsResponse: _TypeAlias = ListErasureProofsResponse  # noqa: Y015
+
+@_typing.final
+class ErasureProof(_message.Message):
+    """One rewrite of the tenant's files for erasures. Every file of the manifest was read for the keys of the erased; those with
+    events of theirs were written anew, read again and found without; only then the manifest named them. Names no key.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    ERASURE_IDS_FIELD_NUMBER: _builtins.int
+    REWRITTEN_FIELD_NUMBER: _builtins.int
+    CHECKED_FILE_COUNT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Rises from 1."""
+    checked_file_count: _builtins.int
+    """Files read for the keys."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When, by the suite's clock."""
+
+    @_builtins.property
+    def erasure_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """identity's numbers of the erasures, ascending."""
+
+    @_builtins.property
+    def rewritten(self) -> _containers.RepeatedCompositeFieldContainer[Global___RewrittenFile]:
+        """The files that held events of the erased, in order of day, then path."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        erasure_ids: _abc.Iterable[_builtins.int] | None = ...,
+        rewritten: _abc.Iterable[Global___RewrittenFile] | None = ...,
+        checked_file_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked_file_count", b"checked_file_count", "erasure_ids", b"erasure_ids", "number", b"number", "rewritten", b"rewritten", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasureProof: _TypeAlias = ErasureProof  # noqa: Y015
+
+@_typing.final
+class RewrittenFile(_message.Message):
+    """A file that held events of erased persons."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    NEW_PATH_FIELD_NUMBER: _builtins.int
+    REMOVED_COUNT_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Its path below the lake's root; the file is gone."""
+    new_path: _builtins.str
+    """What stands in its place; empty when it held nothing else."""
+    removed_count: _builtins.int
+    """Events that are in it no more."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        new_path: _builtins.str = ...,
+        removed_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_path", b"new_path", "path", b"path", "removed_count", b"removed_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RewrittenFile: _TypeAlias = RewrittenFile  # noqa: Y015
 
 @_typing.final
 class GetLakeManifestRequest(_message.Message):

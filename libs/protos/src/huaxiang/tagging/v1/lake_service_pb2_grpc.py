@@ -50,6 +50,21 @@ class LakeServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.FromString,
                 _registered_method=True)
+        self.GetEventRetention = channel.unary_unary(
+                '/huaxiang.tagging.v1.LakeService/GetEventRetention',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionResponse.FromString,
+                _registered_method=True)
+        self.SetEventRetention = channel.unary_unary(
+                '/huaxiang.tagging.v1.LakeService/SetEventRetention',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionResponse.FromString,
+                _registered_method=True)
+        self.ListErasureProofs = channel.unary_unary(
+                '/huaxiang.tagging.v1.LakeService/ListErasureProofs',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsResponse.FromString,
+                _registered_method=True)
         self.GetLakeManifest = channel.unary_unary(
                 '/huaxiang.tagging.v1.LakeService/GetLakeManifest',
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeManifestRequest.SerializeToString,
@@ -86,6 +101,32 @@ class LakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEventRetention(self, request, context):
+        """Says how long events are kept, and from when on they count.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetEventRetention(self, request, context):
+        """Replaces the rules by event type; other types go by event_retention_days of the tenant's settings in identity. Within
+        seconds, and at each of the tenant's midnights, events whose days are over stop counting in values, runs and
+        timelines at once; then rows are removed, and files of days of which nothing counts. They do not come back when a
+        rule is loosened. An event of a shorter-lived type stays masked in its file until the file's day has expired for
+        all types. A window longer than the retention sees what is kept, no more. Idempotent.
+        Errors: INVALID_FIELD (days not 0 to 36,500; more than 500 rules; a type's name not 1 to 128 characters).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasureProofs(self, request, context):
+        """Lists what was done to files for erased persons, oldest first, and that nothing of theirs remained.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLakeManifest(self, request, context):
         """Reads the manifest: which files hold which days.
         """
@@ -110,6 +151,21 @@ def add_LakeServiceServicer_to_server(servicer, server):
                     servicer.GetLakeStatus,
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.SerializeToString,
+            ),
+            'GetEventRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventRetention,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionResponse.SerializeToString,
+            ),
+            'SetEventRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEventRetention,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionResponse.SerializeToString,
+            ),
+            'ListErasureProofs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasureProofs,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsResponse.SerializeToString,
             ),
             'GetLakeManifest': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLakeManifest,
@@ -199,6 +255,87 @@ class LakeService:
             '/huaxiang.tagging.v1.LakeService/GetLakeStatus',
             huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetLakeStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.LakeService/GetEventRetention',
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.GetEventRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEventRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.LakeService/SetEventRetention',
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.SetEventRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasureProofs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.LakeService/ListErasureProofs',
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_lake__service__pb2.ListErasureProofsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,18 @@ class LakeServiceStub:
     """
     GetLakeStatus: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeStatusRequest, _lake_service_pb2.GetLakeStatusResponse]
     """Tells how much the lake holds, by day too."""
+    GetEventRetention: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.GetEventRetentionRequest, _lake_service_pb2.GetEventRetentionResponse]
+    """Says how long events are kept, and from when on they count."""
+    SetEventRetention: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.SetEventRetentionRequest, _lake_service_pb2.SetEventRetentionResponse]
+    """Replaces the rules by event type; other types go by event_retention_days of the tenant's settings in identity. Within
+    seconds, and at each of the tenant's midnights, events whose days are over stop counting in values, runs and
+    timelines at once; then rows are removed, and files of days of which nothing counts. They do not come back when a
+    rule is loosened. An event of a shorter-lived type stays masked in its file until the file's day has expired for
+    all types. A window longer than the retention sees what is kept, no more. Idempotent.
+    Errors: INVALID_FIELD (days not 0 to 36,500; more than 500 rules; a type's name not 1 to 128 characters).
+    """
+    ListErasureProofs: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.ListErasureProofsRequest, _lake_service_pb2.ListErasureProofsResponse]
+    """Lists what was done to files for erased persons, oldest first, and that nothing of theirs remained."""
     GetLakeManifest: _grpc.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeManifestRequest, _lake_service_pb2.GetLakeManifestResponse]
     """Reads the manifest: which files hold which days."""
 
@@ -65,6 +77,18 @@ class LakeServiceAsyncStub(LakeServiceStub):
     """
     GetLakeStatus: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeStatusRequest, _lake_service_pb2.GetLakeStatusResponse]  # type: ignore[assignment]
     """Tells how much the lake holds, by day too."""
+    GetEventRetention: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.GetEventRetentionRequest, _lake_service_pb2.GetEventRetentionResponse]  # type: ignore[assignment]
+    """Says how long events are kept, and from when on they count."""
+    SetEventRetention: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.SetEventRetentionRequest, _lake_service_pb2.SetEventRetentionResponse]  # type: ignore[assignment]
+    """Replaces the rules by event type; other types go by event_retention_days of the tenant's settings in identity. Within
+    seconds, and at each of the tenant's midnights, events whose days are over stop counting in values, runs and
+    timelines at once; then rows are removed, and files of days of which nothing counts. They do not come back when a
+    rule is loosened. An event of a shorter-lived type stays masked in its file until the file's day has expired for
+    all types. A window longer than the retention sees what is kept, no more. Idempotent.
+    Errors: INVALID_FIELD (days not 0 to 36,500; more than 500 rules; a type's name not 1 to 128 characters).
+    """
+    ListErasureProofs: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.ListErasureProofsRequest, _lake_service_pb2.ListErasureProofsResponse]  # type: ignore[assignment]
+    """Lists what was done to files for erased persons, oldest first, and that nothing of theirs remained."""
     GetLakeManifest: _aio.UnaryUnaryMultiCallable[_lake_service_pb2.GetLakeManifestRequest, _lake_service_pb2.GetLakeManifestResponse]  # type: ignore[assignment]
     """Reads the manifest: which files hold which days."""
 
@@ -100,6 +124,36 @@ class LakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lake_service_pb2.GetLakeStatusResponse, _abc.Awaitable[_lake_service_pb2.GetLakeStatusResponse]]:
         """Tells how much the lake holds, by day too."""
+
+    @_abc_1.abstractmethod
+    def GetEventRetention(
+        self,
+        request: _lake_service_pb2.GetEventRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lake_service_pb2.GetEventRetentionResponse, _abc.Awaitable[_lake_service_pb2.GetEventRetentionResponse]]:
+        """Says how long events are kept, and from when on they count."""
+
+    @_abc_1.abstractmethod
+    def SetEventRetention(
+        self,
+        request: _lake_service_pb2.SetEventRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lake_service_pb2.SetEventRetentionResponse, _abc.Awaitable[_lake_service_pb2.SetEventRetentionResponse]]:
+        """Replaces the rules by event type; other types go by event_retention_days of the tenant's settings in identity. Within
+        seconds, and at each of the tenant's midnights, events whose days are over stop counting in values, runs and
+        timelines at once; then rows are removed, and files of days of which nothing counts. They do not come back when a
+        rule is loosened. An event of a shorter-lived type stays masked in its file until the file's day has expired for
+        all types. A window longer than the retention sees what is kept, no more. Idempotent.
+        Errors: INVALID_FIELD (days not 0 to 36,500; more than 500 rules; a type's name not 1 to 128 characters).
+        """
+
+    @_abc_1.abstractmethod
+    def ListErasureProofs(
+        self,
+        request: _lake_service_pb2.ListErasureProofsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lake_service_pb2.ListErasureProofsResponse, _abc.Awaitable[_lake_service_pb2.ListErasureProofsResponse]]:
+        """Lists what was done to files for erased persons, oldest first, and that nothing of theirs remained."""
 
     @_abc_1.abstractmethod
     def GetLakeManifest(
