@@ -7,6 +7,7 @@ arrives as the DBAPIError it would be there, and a connection that broke is give
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -104,6 +105,16 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
         cursor.executemany(text, rows)
     except _errors(connection) as error:
         raise _translated(connection, text, error) from error
+
+
+@contextmanager
+def driver_errors(connection: Connection, work: str) -> Iterator[None]:
+    """Around statements that are run on the driver's own connection: what it raises arrives as from `execute`, and says
+    which `work` it was."""
+    try:
+        yield
+    except _errors(connection) as error:
+        raise _translated(connection, work, error) from error
 
 
 def _cursor(connection: Connection) -> Any:

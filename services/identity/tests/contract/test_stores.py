@@ -10,6 +10,7 @@ from identity.domain.evidence import Evidence
 from identity.domain.linking import Standing
 from identity.domain.person_ids import BLOCK_IDS, IdBlocks
 from identity.main import Wiring
+from identity.store.bulk_ports import NewRows
 from identity.store.ports import Stores
 from identity.store.rows import (
     ContactPointRow,
@@ -23,8 +24,11 @@ from identity.store.rows import (
 )
 from identity.store.sql import open_stores
 from servicekit.changelog import MAX_APPENDED, Entry
+from servicekit.database import DatabaseBusy
+from servicekit.driver_sql import execute
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 T = TypeVar("T")
 Run = Callable[[Callable[[Stores], T]], T]
@@ -205,6 +209,29 @@ def test_any_number_of_changes_is_appended(run: Run[object]) -> None:
     assert revision.live == len(entries)
     kept = run(lambda s: list(s.changes.kept("person", "t")))
     assert [entry.payload for entry in kept] == [entry.payload for entry in entries]
+
+
+SIGHTINGS = NewRows(sightings=[("t", 1, "shop", 1, 1, 1)] * 2)
+
+
+def test_what_bulk_rows_run_into_is_told_as_of_other_statements(run: Run[object]) -> None:
+    with pytest.raises(IntegrityError):
+        run(lambda s: s.bulk_rows.add(SIGHTINGS))
+
+
+def test_bulk_rows_over_a_connection_that_is_lost_may_be_added_again(wiring: Wiring) -> None:
+    database = wiring.database
+    if database.dialect == "sqlite":
+        pytest.skip("SQLite has no connection to lose")
+
+    def lose(connection: Connection) -> None:
+        process_id = execute(connection, "SELECT pg_backend_pid()").scalar_one()
+        database.read_now(lambda other: execute(other, "SELECT pg_terminate_backend(?)", (process_id,)).all())
+        open_stores(connection, wiring.changelog).bulk_rows.add(SIGHTINGS)
+
+    with pytest.raises(DatabaseBusy):
+        database.write_now(lose)
+    database.write_now(lambda connection: execute(connection, "SELECT 1").scalar_one())
 
 
 LOOKS_UP: dict[str, Callable[[Stores], object]] = {

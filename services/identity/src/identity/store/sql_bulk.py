@@ -9,7 +9,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from servicekit.driver_sql import execute
+from servicekit.driver_sql import driver_errors, execute
 from sqlalchemy import Connection
 
 from identity.store.batches import pack_ids, select_among, signed
@@ -66,14 +66,15 @@ class SqlBulkRows:
     @contextmanager
     def adding(self) -> Iterator[Callable[[NewRows], None]]:
         driver: Any = self._connection.connection.driver_connection
-        if self._connection.dialect.name == "postgresql":
-            yield partial(_write, _copy, driver)
-            return
-        with ThreadPoolExecutor(1, thread_name_prefix="bulk-rows") as beside:
-            working: list[Future[None]] = []
-            yield lambda rows: working.append(beside.submit(_write, _insert, driver, rows))
-            for each in working:
-                each.result()
+        with driver_errors(self._connection, "bulk rows"):
+            if self._connection.dialect.name == "postgresql":
+                yield partial(_write, _copy, driver)
+                return
+            with ThreadPoolExecutor(1, thread_name_prefix="bulk-rows") as beside:
+                working: list[Future[None]] = []
+                yield lambda rows: working.append(beside.submit(_write, _insert, driver, rows))
+                for each in working:
+                    each.result()
 
     def known_addresses(self, tenant: str, hashes: Collection[bytes]) -> set[bytes]:
         return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from servicekit.driver_sql import execute
+from servicekit.driver_sql import driver_errors, execute
 from sqlalchemy import Connection
 
 from identity.domain.full_columns import KeyColumns, PairColumns
@@ -20,13 +20,16 @@ class SqlLinkingColumns:
 
     def read(self, tenant: str) -> StoredColumns:
         driver = self._connection.connection.driver_connection
-        if self._connection.dialect.name == "sqlite":
-            return PackedColumns(driver, tenant).stored()
-        return CopiedColumns(driver, tenant).stored()
+        with driver_errors(self._connection, "columns"):
+            if self._connection.dialect.name == "sqlite":
+                return PackedColumns(driver, tenant).stored()
+            return CopiedColumns(driver, tenant).stored()
 
     def evidence(self, tenant: str) -> tuple[KeyColumns, PairColumns]:
         if self._connection.dialect.name == "sqlite":
-            return PackedColumns(self._connection.connection.driver_connection, tenant).evidence()
+            driver = self._connection.connection.driver_connection
+            with driver_errors(self._connection, "columns"):
+                return PackedColumns(driver, tenant).evidence()
         stored = self.read(tenant)
         return stored.keys, stored.pairs
 
