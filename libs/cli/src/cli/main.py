@@ -17,6 +17,7 @@ from cli.commands import (
     settings,
     simulate,
     suite,
+    tag_runs,
     tag_values,
     tags,
     templates,
@@ -42,6 +43,7 @@ app.command("simulate")(simulate.simulate)
 app.command("import")(importing.import_file)
 app.add_typer(settings.app, name="settings")
 app.add_typer(reference.app, name="reference")
+tags.app.command("runs")(tag_runs.runs)
 tags.app.command("import-values")(tag_values.import_values)
 app.add_typer(tags.app, name="tags")
 app.add_typer(segments.app, name="segments")
