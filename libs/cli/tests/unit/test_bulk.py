@@ -89,7 +89,10 @@ async def send(
     journal = Journal(file.with_name(f"{file.name}.import.json"), import_id)
     rejects = file.with_name("rejects.csv")
     result = ImportResult()
-    with Rejects(rejects, going_on=journal.read() is not None) as rejected:
+    going_on = journal.goes_on(rejects)
+    with Rejects(rejects, going_on=going_on) as rejected:
+        if not going_on:
+            journal.remove()
         run = BulkImport(ColumnPlan(load_mapping(mapping)), import_id, journal, rejected, advance, result)
         await run.send(server.connect("source", tenant), file, None)
     return result, rejects.read_text(encoding="utf-8-sig").splitlines() if rejects.exists() else []
@@ -104,7 +107,6 @@ async def test_a_bulk_import_tells_what_an_import_tells(server: LocalServer, fil
     assert sorted(told) == sorted(rejects.read_text(encoding="utf-8-sig").splitlines())
     result.revision = single.revision
     assert result == single
-    assert not file.with_name("members.csv.import.json").exists()
 
 
 async def test_rows_that_came_by_columns_are_known_to_an_import(server: LocalServer, file: Path) -> None:
@@ -135,10 +137,43 @@ async def test_an_import_that_broke_off_goes_on(server: LocalServer, file: Path,
     assert told == all_told
 
 
-async def test_a_finished_import_is_not_sent_again(server: LocalServer, file: Path) -> None:
-    first, _ = await send(server, file)
-    again, _ = await send(server, file)
-    assert (again.accepted, again.repeated) == (first.accepted, 0)
+async def test_a_finished_import_is_not_sent_again(
+    server: LocalServer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command tells what became of it then, and leaves the rejects where they are."""
+    first = await send(server, file)
+    sent: list[int] = []
+    batch = ColumnPlan.batch
+    monkeypatch.setattr(ColumnPlan, "batch", lambda plan, rows: sent.append(len(rows)) or batch(plan, rows))
+    again = await send(server, file)
+    assert not sent
+    again[0].revision = first[0].revision
+    assert again == first
+
+
+@pytest.mark.parametrize("lost", ["members.csv.import.json", "rejects.csv"])
+async def test_an_import_whose_rejects_are_lost_is_told_again(
+    server: LocalServer, file: Path, lost: str
+) -> None:
+    """What is committed is not counted twice."""
+    result, told = await send(server, file)
+    file.with_name(lost).unlink()
+    again, told_again = await send(server, file)
+    again.revision = result.revision
+    assert (again, told_again) == (result, told)
+
+
+def test_two_imports_do_not_write_one_rejects_file(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    with Rejects(path) as first:
+        first.add(2, "refused", "phone", "is none")
+        with pytest.raises(Refusal, match="another import") as refused, Rejects(path):
+            pass
+        assert refused.value.code is Exit.CONFLICT
+    assert len(path.read_text(encoding="utf-8-sig").splitlines()) == 2
+    with Rejects(path):
+        pass
+    assert not path.exists()
 
 
 async def test_files_of_every_kind_are_taken(server: LocalServer, file: Path) -> None:

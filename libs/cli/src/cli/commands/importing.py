@@ -62,8 +62,10 @@ def import_file(
     started, result = time.monotonic(), ImportResult()
     import_id = import_id_of(file, mapping, encoding) if bulk and not only_check else ""
     journal = Journal(file.with_name(file.name + ".import.json"), import_id)
-    going_on = bool(import_id) and journal.read() is not None
+    going_on = bool(import_id) and journal.goes_on(rejects_file)
     with Rejects(rejects_file, keep=(file, mapping), going_on=going_on) as rejected, progress() as shown:
+        if not going_on:
+            journal.remove()
         task = shown.add_task(file.name, total=count_rows(file), rate="")
 
         def advance(rows: int) -> None:
@@ -90,6 +92,7 @@ def import_file(
         rejects_file,
         time.monotonic() - started,
         as_json=as_json,
+        only_check=only_check,
     )
     if not result.clean:
         raise SystemExit(int(Exit.BAD_DATA))
@@ -119,14 +122,22 @@ def _unknown_types(folder: SuiteFolder, result: "ImportResult") -> list[str]:
 
 
 def _say(
-    file: Path, result: "ImportResult", warnings: list[str], rejects: Path, seconds: float, *, as_json: bool
+    file: Path,
+    result: "ImportResult",
+    warnings: list[str],
+    rejects: Path,
+    seconds: float,
+    *,
+    as_json: bool,
+    only_check: bool,
 ) -> None:
     if as_json:
         written = str(rejects) if rejects.exists() else None
         about = {"file": str(file), "rejects": written, "seconds": round(seconds, 3), "warnings": warnings}
         print_json(about | asdict(result))
         return
-    parts = [f"{result.accepted:,} accepted"]
+    readable = f"{result.rows - result.broken:,} readable, nothing was sent"
+    parts = [readable if only_check else f"{result.accepted:,} accepted"]
     parts += [
         f"{count:,} {name}"
         for name, count in (

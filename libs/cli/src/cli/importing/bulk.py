@@ -95,9 +95,13 @@ class BulkImport:
             raise Refusal(problem, Exit.NOT_REACHED) from None
         if self._failure is not None:
             raise self._failure
+        if self._told.done:
+            return
+        self._told.done = True
         if self._tail is not None:
             self._tell(self._tail)
-        self._journal.remove()
+        else:
+            self._journal.write(self._told)
 
     async def _messages(
         self, chunks: Iterator[Chunk], opened: asyncio.Event, room: asyncio.Semaphore
@@ -133,10 +137,8 @@ class BulkImport:
         return pb.ImportPersonsRequest(rows=rows)
 
     def _begin(self, answer: pb.ImportPersonsResponse) -> None:
-        """Goes on after what was told of; without a journal after what is committed, with a new rejects file."""
-        if not self._goes_on:
-            self._told = Progress(rows=answer.rows)
-        elif answer.rows < self._told.rows:
+        """Goes on after what was told of. Without a journal all is sent, to hear of what is committed, too."""
+        if not self._goes_on or answer.rows < self._told.rows:
             self._told = Progress()
         if not self._unanswered:
             self._rejects.keep_first(self._told.rejects_bytes)

@@ -1,4 +1,4 @@
-"""How far a bulk import was told of: beside the rejects file, until the import is done."""
+"""How far a bulk import was told of: beside the file."""
 
 import json
 import os
@@ -8,14 +8,15 @@ from pathlib import Path
 
 @dataclass
 class Progress:
-    """`rows` are told of in the first `rejects_bytes` of the rejects file; `broken`, `left_out` and `reasons` as in
-    ImportResult."""
+    """`rows` are told of in the first `rejects_bytes` of the rejects file, and all of the file once it is `done`;
+    `broken`, `left_out` and `reasons` as in ImportResult."""
 
     rows: int = 0
     rejects_bytes: int = 0
     broken: int = 0
     left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    done: bool = False
 
 
 class Journal:
@@ -35,6 +36,13 @@ class Journal:
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             return None
 
+    def goes_on(self, rejects: Path) -> bool:
+        """Whether what was told stands in the rejects file still."""
+        told = self.read()
+        if told is None:
+            return False
+        return not told.rejects_bytes or (rejects.exists() and rejects.stat().st_size >= told.rejects_bytes)
+
     def write(self, progress: Progress) -> None:
         """Replaces it as a whole."""
         beside = self.path.with_name(self.path.name + ".new")
@@ -43,5 +51,5 @@ class Journal:
         os.replace(beside, self.path)
 
     def remove(self) -> None:
-        """The import is done."""
+        """The rejects file is another's from now on."""
         self.path.unlink(missing_ok=True)

@@ -2,11 +2,15 @@
 
 import csv
 import os
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from cli.exits import Exit, Refusal
+
+if sys.platform != "win32":
+    import fcntl
 
 HEADER = ("line", "outcome", "field", "reason")
 
@@ -15,7 +19,7 @@ class Rejects:
     """Line, what became of the row, field, reason. Holds no value of a row.
 
     Opened before anything is sent, so that a place that cannot be written shows at once (OSError); gone in the end
-    when nothing was refused. Raises Refusal when it would overwrite one of `keep`.
+    when nothing was refused. Raises Refusal when it would overwrite one of `keep`, or what another import is writing.
     """
 
     def __init__(self, path: Path, keep: tuple[Path, ...] = (), *, going_on: bool = False) -> None:
@@ -24,6 +28,7 @@ class Rejects:
         self._keep = keep
         self._going_on = going_on
         self._file: IO[str]
+        self._lock = -1
         self._writer: Any = None
 
     def __enter__(self) -> "Rejects":
@@ -32,6 +37,7 @@ class Rejects:
                 raise Refusal(
                     f"the rejects would overwrite {each}: name another file with --rejects", Exit.USAGE
                 )
+        self._hold()
         self._file = self.path.open("a" if self._going_on else "w", encoding="utf-8-sig", newline="")
         if self._going_on:
             self.keep_first(self.path.stat().st_size)
@@ -43,6 +49,18 @@ class Rejects:
         self._file.close()
         if self._writer is None:
             self.path.unlink()
+        os.close(self._lock)
+
+    def _hold(self) -> None:
+        """Until it is left, or the process ends. Windows has no such lock: there nothing is held."""
+        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise Refusal(f"another import writes {self.path}: wait for its end", Exit.CONFLICT) from None
 
     def keep_first(self, size: int) -> None:
         """Drops all but the first bytes; what is added follows them."""
