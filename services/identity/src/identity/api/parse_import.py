@@ -1,7 +1,5 @@
 """From the messages of an import to the domain: of most rows whole columns, of all others the record that each is."""
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from servicekit.errors import InvalidField
@@ -128,7 +126,6 @@ class ImportParser:
             [min(time_us, now_us) for time_us in times],
             named,
             [normal for _, normal, _ in values],
-            self._verified(opening, named, batch.count),
             [column.values for column in points],
             consents,
         )
@@ -164,22 +161,6 @@ class ImportParser:
                 )
             )
         return found, chunks
-
-    def _verified(
-        self, opening: Opening, named: Sequence[Sequence[str | None]], count: int
-    ) -> Sequence[bool]:
-        """Whether an identifier of each row's highest priority is verified."""
-        if not any(column.verified for column in opening.identifiers):
-            return [False] * count
-        priorities = [self._policy.namespaces[column.namespace].priority for column in opening.identifiers]
-        found: list[bool] = []
-        for cells in zip(*named, strict=True):
-            present = [place for place, cell in enumerate(cells) if cell is not None]
-            highest = min((priorities[place] for place in present), default=0)
-            found.append(
-                any(opening.identifiers[place].verified for place in present if priorities[place] == highest)
-            )
-        return found
 
 
 def _times(cells: pa.Array, now_us: int, odd: set[int]) -> list[int]:

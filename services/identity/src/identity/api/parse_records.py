@@ -128,7 +128,7 @@ class RecordParser:
             brand,
             identifiers,
             event,
-            self._attributes(message, time_us, identifiers, refusals) if attributes else (),
+            self._attributes(message, time_us, anchored, refusals) if attributes else (),
             self._consents(message, time_us, now_us, refusals) if consents else (),
             self._contact_points(message, anchored, refusals) if contact_points else (),
             anchor_key_id,
@@ -188,15 +188,10 @@ class RecordParser:
         return Event(type_, encoded)
 
     def _attributes(
-        self,
-        message: record_pb2.Record,
-        time_us: int,
-        identifiers: tuple[Identifier, ...],
-        refusals: list[Refusal],
+        self, message: record_pb2.Record, time_us: int, anchored: bool, refusals: list[Refusal]
     ) -> tuple[AttributeStatement, ...]:
+        """Whether they are verified, the policy tells (keying.py)."""
         taken: list[AttributeStatement] = []
-        strongest = self._strongest(identifiers)
-        anchored, verified = bool(strongest), any(identifier.verified for identifier in strongest)
         for name, value in message.attributes.items():
             definition = self._dictionary.definitions.get(name)
             if definition is None:
@@ -209,18 +204,8 @@ class RecordParser:
             else:
                 encoded = value.SerializeToString(deterministic=True)
                 closed = definition is not None and definition.release is not Release.OPEN
-                taken.append(AttributeStatement(name, message.source, time_us, encoded, closed, verified))
+                taken.append(AttributeStatement(name, message.source, time_us, encoded, closed))
         return tuple(taken)
-
-    def _strongest(self, identifiers: tuple[Identifier, ...]) -> list[Identifier]:
-        """Those of the highest priority that may link: the anchor is one of them."""
-        priorities = {
-            identifier: self._policy.namespaces[identifier.namespace].priority
-            for identifier in identifiers
-            if not identifier.blocked
-        }
-        highest = min(priorities.values(), default=0)
-        return [identifier for identifier, priority in priorities.items() if priority == highest]
 
     def _consents(
         self, message: record_pb2.Record, time_us: int, now_us: int, refusals: list[Refusal]

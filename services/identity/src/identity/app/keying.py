@@ -1,7 +1,7 @@
 """From a batch's identifiers to keys and to evidence of pairs of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
@@ -71,7 +71,8 @@ def key_record(record: Record, tenant: str, vault: Vault, policy: Policy) -> Key
 
 
 def key_hashed(record: Record, identifiers: Mapping[bytes, Identifier], policy: Policy) -> KeyedRecord:
-    """Picks the anchor of a record whose identifiers were hashed."""
+    """Picks the anchor of a record whose identifiers were hashed; what it says of attributes is verified when one of
+    the identifiers that the anchor is picked from is."""
     blocked: frozenset[bytes] = frozenset()
     if policy.blocking:
         blocked = frozenset(
@@ -80,6 +81,13 @@ def key_hashed(record: Record, identifiers: Mapping[bytes, Identifier], policy: 
     linkable = [hash_ for hash_, found in identifiers.items() if not found.blocked and hash_ not in blocked]
     if len(linkable) > 1:
         linkable.sort(key=lambda hash_: (policy.namespaces[identifiers[hash_].namespace].priority, hash_))
+    if record.attributes and linkable:
+        strongest = identifiers[linkable[0]].namespace
+        linking = {identifiers[hash_][:3] for hash_ in linkable if identifiers[hash_].namespace == strongest}
+        verified = any(each.verified and each[:3] in linking for each in record.identifiers)
+        record = record._replace(
+            attributes=tuple([replace(said, verified=verified) for said in record.attributes])
+        )
     return KeyedRecord(record, identifiers, linkable[0] if linkable else None, blocked)
 
 

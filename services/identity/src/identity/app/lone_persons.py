@@ -179,6 +179,7 @@ class LonePersons:
         """What rows say about their persons, in order of the anchors and names."""
         message = part.message
         tenant, source, plain = message.tenant, message.opening.source, message.plain
+        verified = int(any(message.opening.identifiers[place].verified for place in part.shape.anchors))
         columns: list[list[TableRow | None]] = []
         for column, values in sorted(
             zip(message.opening.attributes, plain.attributes, strict=True), key=lambda pair: pair[0].name
@@ -192,10 +193,8 @@ class LonePersons:
                 ]
             columns.append(
                 [
-                    None if value is None else (tenant, anchor, name, source, time_us, value, int(verified))
-                    for anchor, value, time_us, verified in zip(
-                        anchors, said, part.of(plain.times_us), part.of(plain.verified), strict=True
-                    )
+                    None if value is None else (tenant, anchor, name, source, time_us, value, verified)
+                    for anchor, value, time_us in zip(anchors, said, part.of(plain.times_us), strict=True)
                 ]
             )
         return (row for rows in zip(*columns, strict=True) for row in rows if row is not None)

@@ -79,7 +79,7 @@ class PlainRows:
     """Rows of which nothing was refused, with at least one identifier that may link, by column.
 
     `rows` are their places among the rows of the message, ascending; all other sequences are as long. The columns are
-    in the order of the opening's; `verified` is of the identifier at which a row's attributes are kept.
+    in the order of the opening's.
     """
 
     rows: Sequence[int]
@@ -88,7 +88,6 @@ class PlainRows:
     times_us: Sequence[int]
     identifiers: Sequence[Texts]
     attributes: Sequence[Sequence[bytes | None]]
-    verified: Sequence[bool]
     contact_points: Sequence[Texts]
     consents: Sequence[ConsentCells]
 
@@ -108,7 +107,6 @@ class PlainRows:
             of(self.times_us),
             [of(column) for column in self.identifiers],
             [of(column) for column in self.attributes],
-            of(self.verified),
             [of(column) for column in self.contact_points],
             [
                 ConsentCells(of(cells.addresses), of(cells.granted), of(cells.times_us))
@@ -157,9 +155,7 @@ class PlainRows:
         for column, values in zip(opening.attributes, self.attributes, strict=True):
             value = values[at]
             if value is not None:
-                yield AttributeStatement(
-                    column.name, opening.source, self.times_us[at], value, column.closed, self.verified[at]
-                )
+                yield AttributeStatement(column.name, opening.source, self.times_us[at], value, column.closed)
 
 
 @dataclass(frozen=True)
