@@ -413,3 +413,15 @@ async def test_a_form_over_a_sensitive_tag_is_for_those_who_may_read_it(office: 
         {"right": "tagging.values.read_sensitive"},
     )
     await evaluate(office.admin)
+
+
+async def test_a_tag_graded_lower_than_what_it_rests_on_is_told(office: Office) -> None:
+    await office.admin.apply(ORDERS.replace("name: x", "name: x, grade: sensitive, purpose: health"))
+    applied = await office.admin.apply(TIER, validate_only=True)
+    assert list(applied.warnings) == [
+        "tag 'tier' is internal, but rests on 'orders', which is sensitive: its readers learn something of that one"
+    ]
+    put = draft_service_pb2.PutDraftRequest(
+        definition=definition(TIER.replace("category: value/rank, ", "")), validate_only=True
+    )
+    assert list((await office.analyst.drafts.PutDraft(put)).warnings) == list(applied.warnings)

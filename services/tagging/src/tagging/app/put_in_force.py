@@ -16,6 +16,7 @@ from tagging.domain.definition import DefinitionInvalid, TagDefinition
 from tagging.domain.definition_checks import check_limits
 from tagging.domain.dependencies import TagCycle, levels
 from tagging.domain.dictionary import Dictionary
+from tagging.domain.governance.grades import lowered
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
@@ -38,11 +39,16 @@ class Checked:
     leaving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def warnings(self, tag_ids: Iterable[str]) -> tuple[str, ...]:
-        """What the check found dubious, and what values leave their list."""
+        """What the check found dubious, what values leave their list, who is graded lower than what it rests on."""
+        definitions = {tag_id: tag.definition for tag_id, tag in self.after.items()}
         return tuple(
             warning
             for tag_id in tag_ids
-            for warning in (*self.recipes[tag_id].warnings, *self.leaving.get(tag_id, ()))
+            for warning in (
+                *self.recipes[tag_id].warnings,
+                *self.leaving.get(tag_id, ()),
+                *lowered(definitions[tag_id], self.recipes[tag_id].tags, definitions),
+            )
         )
 
 

@@ -12,6 +12,7 @@ from tagging.domain.dependencies import TagCycle, levels
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.governance import life as steps
 from tagging.domain.governance.documentation import undocumented
+from tagging.domain.governance.grades import lowered
 from tagging.domain.governance.life import TagLife
 from tagging.domain.governance.requests import RequestState, fulfil
 from tagging.domain.plan import plan
@@ -72,10 +73,13 @@ class Drafts:
             moved = steps.edit(life, taking, definition, base, base_version, tag_request_id)
         assert moved.life.draft is not None
         recipe = self._checked(connection, tenant, moved.life, moved.life.draft.definition)
+        known = self._columns.of(connection, tenant).tags
+        others = {tag_id: tag.definition for tag_id, tag in known.items()}
+        warnings = (*recipe.warnings, *lowered(moved.life.draft.definition, recipe.tags, others))
         if validate_only:
-            return Stepped(life or moved.life, self._lives.revision(connection), recipe.warnings)
+            return Stepped(life or moved.life, self._lives.revision(connection), warnings)
         stepped = self._lives.keep(connection, tenant, moved)
-        return Stepped(stepped.life, stepped.revision, recipe.warnings)
+        return Stepped(stepped.life, stepped.revision, warnings)
 
     def submit(self, connection: Connection, tenant: str, request: Request) -> Stepped:
         """Raises what `write` does."""
