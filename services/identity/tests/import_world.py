@@ -78,11 +78,22 @@ class ImportWorld:
         stores.tenants.lock(self.tenant, stores.changes.head().epoch)
         stores.policies.put(self.tenant, StoredPolicy(1, json.dumps(document), "test", "test", 1))
 
-    def send(self, rows: Sequence[Row]) -> Ingested:
-        """One batch of the front door, in the bulk lane."""
+    def send(
+        self,
+        rows: Sequence[Row],
+        lane: Lane = Lane.BULK,
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> Ingested:
+        """One batch of the front door."""
         arrivals = self._records.parse([message_of(row) for row in rows], NOW_US)
-        batch = self._ingest.prepare(self.tenant, Lane.BULK, arrivals)
-        answer = self.write(lambda stores: self._ingest(stores, batch, NOW_US))
+        batch = self._ingest.prepare(self.tenant, lane, arrivals)
+
+        def ingest(stores: Stores) -> Ingested:
+            ingested = self._ingest(stores, batch, NOW_US)
+            before_commit()
+            return ingested
+
+        answer = self.write(ingest)
         self._hot.learn(answer.learned)
         return answer
 

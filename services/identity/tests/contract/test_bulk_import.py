@@ -1,5 +1,7 @@
 """An import leaves behind what IngestEvents would have left of the same rows."""
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -7,11 +9,13 @@ import pytest
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from identity.app.import_persons import Imported
 from identity.app.ingest_records import IngestStatus
 from identity.errors import ImportDiffers, NamespaceGone, RowsMissing
 from identity.main import Wiring
 from import_files import NOW_US, OPENING, ROWS, TIMES, Row
 from import_world import ImportWorld
+from servicekit.revision import Lane
 
 POLICIES: list[dict[str, Any]] = [
     {},
@@ -23,6 +27,8 @@ POLICIES: list[dict[str, Any]] = [
     {"device_id": {"limits": {"strong": 1, "weak": 1}}, "member_id": {"limits": {"strong": 0}}},
 ]
 """Changes of the built-in policy that make rows of some shapes something else than one person."""
+WAITS_S = 0.5
+"""Until an import that was started waits for the lock of its tenant."""
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
@@ -198,3 +204,21 @@ def test_a_namespace_that_went_meanwhile_is_named(wiring: Wiring, secret: bytes)
     with pytest.raises(NamespaceGone, match="gone"):
         world.portion(gone, 0)
     assert world.open().standing.rows == 0
+
+
+def test_the_answer_covers_what_made_a_row_known_meanwhile(wiring: Wiring, secret: bytes) -> None:
+    """Live events of the same tenant are committed while an import waits for its turn."""
+    world = ImportWorld(wiring, secret)
+    world.open()
+    rows = [Row("r1", member="M1")]
+    with ThreadPoolExecutor(1) as beside:
+        importing: list[Future[Imported]] = []
+
+        def start_an_import() -> None:
+            importing.append(beside.submit(world.take, 0, rows))
+            time.sleep(WAITS_S)
+
+        live = world.send(rows, Lane.LIVE, start_an_import)
+        answer = importing[0].result()
+    assert answer.standing.known == 1
+    assert answer.revision.live >= live.revision.live > 0

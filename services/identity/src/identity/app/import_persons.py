@@ -118,8 +118,8 @@ class ImportPersons:
 
     def open(self, stores: Stores, tenant: str, opening: Opening) -> Imported:
         """Where an import stands; a new one is stored. Raises ImportDiffers."""
+        stores.tenants.lock(tenant, stores.changes.head().epoch)
         head = stores.changes.head()
-        stores.tenants.lock(tenant, head.epoch)
         stored = stores.imports.get(tenant, opening.import_id)
         if stored is None:
             stored = StoredImport(opening.digest)
@@ -146,8 +146,8 @@ class ImportPersons:
         """Stores and links what is new of a message's rows from the place `start` on: all of them, or as many as one
         transaction may link. Raises RowsMissing when rows before those were never committed, NamespaceGone."""
         opening, parsed = prepared.opening, prepared.parsed
-        head = stores.changes.head()
-        counters = stores.tenants.lock(tenant, head.epoch)
+        counters = stores.tenants.lock(tenant, stores.changes.head().epoch)
+        head = stores.changes.head()  # what others committed before the lock was free is behind it
         stored = stores.imports.get(tenant, opening.import_id) or StoredImport(opening.digest)
         if parsed.first_row + start > stored.rows:
             raise RowsMissing(stored.rows, parsed.first_row + start)
