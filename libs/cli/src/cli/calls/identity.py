@@ -12,6 +12,7 @@ from huaxiang.identity.v1.explain_service_pb2_grpc import ExplainServiceStub
 from huaxiang.identity.v1.operation_service_pb2_grpc import OperationServiceStub
 
 from cli.exits import Exit, Refusal
+from cli.ids import id_of
 
 PAGE = 500
 REASONS = {
@@ -29,8 +30,8 @@ REASONS = {
 def key_ref(text: str) -> link_pb2.KeyRef:
     """key:17, record:shop/r-1, phone=13800000001, crm_id=crm:7. Raises Refusal."""
     kind, _, rest = text.partition(":")
-    if kind == "key" and rest.isdigit():
-        return link_pb2.KeyRef(key_id=int(rest))
+    if kind == "key" and rest.isdecimal():
+        return link_pb2.KeyRef(key_id=id_of(rest, "identifier"))
     source, slash, record_id = rest.partition("/")
     if kind == "record" and slash:
         return link_pb2.KeyRef(record=link_pb2.RecordRef(source=source, record_id=record_id))

@@ -11,11 +11,10 @@ from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 
 from cli.calls.values import plain
 from cli.exits import Exit, Refusal
+from cli.ids import id_of
 from cli.suite.running import RunningSuite
 
 LANGUAGES = {"zh": portrait_pb.LANGUAGE_ZH, "en": portrait_pb.LANGUAGE_EN}
-MAX_PERSON_ID = 2**63 - 1
-MAX_ID_DIGITS = len(str(MAX_PERSON_ID))
 
 
 async def person_id_of(suite: RunningSuite, who: str) -> int:
@@ -24,9 +23,7 @@ async def person_id_of(suite: RunningSuite, who: str) -> int:
     Raises Refusal when nobody is known by it.
     """
     if who.isdecimal():
-        if len(who) > MAX_ID_DIGITS or int(who) > MAX_PERSON_ID:
-            raise Refusal(f"no person has so long an id as {who}", Exit.BAD_DATA)
-        return int(who)
+        return id_of(who, "person")
     namespace, separator, value = who.partition("=")
     if not separator or not value:
         raise Refusal(f"{who!r} is neither a person id nor namespace=value", Exit.USAGE)

@@ -9,6 +9,7 @@ import typer
 from cli.commands import linking_policy
 from cli.commands.options import AsJson, Folder
 from cli.exits import reporting
+from cli.ids import MAX_ID
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import RunningSuite, require
@@ -25,6 +26,7 @@ Key = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record; no personal data.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would change, and change nothing.")]
+Operation = Annotated[int, typer.Argument(min=1, max=MAX_ID, help="Its number, as `operations` lists it.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, at most.")]
 Somebody = Annotated[
     str | None, typer.Argument(help="A person id or an identifier; nobody named: everybody.")
@@ -121,7 +123,11 @@ def unbind(
 @app.command()
 @reporting
 def undo(
-    operation_id: int, reason: Reason, dry_run: DryRun = False, folder: Folder = None, as_json: AsJson = False
+    operation_id: Operation,
+    reason: Reason,
+    dry_run: DryRun = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take an operation back, an undo included."""
     from cli.calls import identity as calls

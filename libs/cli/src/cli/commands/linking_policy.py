@@ -8,6 +8,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder
 from cli.exits import reporting
+from cli.ids import MAX_ID
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
@@ -24,7 +25,9 @@ PolicyFile = Annotated[
 @app.command()
 @reporting
 def show(
-    version: Annotated[int | None, typer.Option(help="0 is the built-in one; default: in force.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, max=MAX_ID, help="0 is the built-in one; default: in force.")
+    ] = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +67,9 @@ def simulate(file: PolicyFile, folder: Folder = None, as_json: AsJson = False) -
 def replay(
     file: PolicyFile,
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
-    confirm: Annotated[int, typer.Option(help="The simulated number of persons split.")] = 0,
+    confirm: Annotated[
+        int, typer.Option(min=0, max=MAX_ID, help="The simulated number of persons split.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do it and take it back.")] = False,
     folder: Folder = None,
     as_json: AsJson = False,

@@ -16,7 +16,7 @@ BasePort = Annotated[
     int,
     typer.Option(
         "--base-port",
-        help="All ports follow from it: 7100 gives 7101 to 7104.",
+        help="All ports follow from it: 7100 gives 7101 to 7104, the sandbox 7400.",
         min=MIN_BASE_PORT,
         max=MAX_BASE_PORT,
     ),

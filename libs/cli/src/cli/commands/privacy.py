@@ -9,6 +9,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder
 from cli.exits import Exit, Refusal, reporting
+from cli.ids import MAX_ID, id_of
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import require
@@ -81,18 +82,21 @@ def status(who: Who, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show how far an erasure is; WHO is an id that was the person's."""
     from cli.calls import privacy
 
-    if not who.isdigit():
+    if not who.isdecimal():
         raise Refusal(
             "nobody is known by an identifier any more: give the person id that was erased", Exit.USAGE
         )
-    answer = asyncio.run(privacy.erasure(require(SuiteFolder.chosen(folder)), int(who)))
+    person_id = id_of(who, "person")
+    answer = asyncio.run(privacy.erasure(require(SuiteFolder.chosen(folder)), person_id))
     _show(answer.erasure, as_json)
 
 
 @app.command()
 @reporting
 def audit(
-    person: Annotated[int, typer.Option("--person", help="Only rows about this person.", min=0)] = 0,
+    person: Annotated[
+        int, typer.Option("--person", help="Only rows about this person.", min=0, max=MAX_ID)
+    ] = 0,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 100,
     folder: Folder = None,
     as_json: AsJson = False,
