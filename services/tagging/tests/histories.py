@@ -8,6 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from rules.evaluate.tables import exact
 from tagging.app.evaluate_persons import plain
+from tagging.app.keep_current import KeepCurrent
+from tagging.app.roll_day import RollDay
 from tagging.domain.definition import Layer
 from tagging.domain.moment import Moment
 from tagging.domain.persons import Person, PersonState
@@ -139,14 +141,32 @@ def kept_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "sql", lambda relation, *, pretty=True: compiled(relation.op(), pretty))
 
 
-def check_stream_is_batch(world, definitions, before, after):
-    """Plays steps, freezes cuts, plays on, and compares every value of the stream with that of the tables."""
+hours_between = st.sampled_from([0, 0, 25])
+"""Few different ones: every moment of evaluation has its own SQL."""
+
+
+def pass_time(world, hours):
+    """The clock goes on, and all that is due by it is done."""
+    parts = (world.facts, world.tags, world.columns)
+    days = RollDay(world.database, world.changelog, world.everybody, *parts, world.compute, world.clock)
+    current = KeepCurrent(
+        world.database, world.changelog, *parts, world.recompute, world.compute, world.clock
+    )
+    world.clock.advance(dt.timedelta(hours=hours))
+    while days.roll() or current.age():
+        pass
+
+
+def check_stream_is_batch(world, definitions, before, after, hours=0):
+    """Plays steps, freezes cuts, lets hours pass, plays on, and compares every value of the stream with that of the
+    tables."""
     world.apply(definitions)
     history = History(world)
     for step in before:
         history.play(step)
     run = world.run()  # freezes the means that the stream uses from here on
     assert (run.state, run.failures) == (RunState.SUCCEEDED, {})
+    pass_time(world, hours)
     for step in after:
         history.play(step)
     streamed = world.values()
