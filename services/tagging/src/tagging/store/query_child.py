@@ -110,7 +110,7 @@ def _answer(job: Any) -> Any:
         f"SELECT CAST(person_id AS BIGINT) AS person_id, {value} AS value "  # noqa: S608  # checked above
         f"FROM ({plain.rstrip(';')}) LIMIT {job['persons'] + 1}"
     )
-    return duck.execute(wrapped).to_arrow_table()
+    return duck.sql(wrapped).to_arrow_table()
 
 
 def _one(duck: Any, sql: str, parameter: str) -> str:
