@@ -14,9 +14,7 @@ class TenantPolicies:
 
     async def of(self, tenant: str) -> Policy:
         """What was in force when this process heard of it last."""
-        if self._book.is_known(tenant):
-            return self._book.latest_known(tenant)[1]
-        return await self.read(tenant)
+        return self._book.remembered(tenant) or await self.read(tenant)
 
     async def read(self, tenant: str) -> Policy:
         """What is in force."""

@@ -1,6 +1,7 @@
 """The linking policy that is in force for each tenant."""
 
 import json
+from threading import Lock
 
 from identity.domain.policy import Policy, parse_policy
 from identity.store.linking_ports import Policies
@@ -12,11 +13,12 @@ MAX_REMEMBERED = 1_000
 
 class PolicyBook:
     """Answers with the built-in policy for tenants that have none of their own. Remembers parsed policies; a version
-    never changes."""
+    that is in force never changes. Safe to use from any threads."""
 
     def __init__(self, built_in: Policy) -> None:
         self.built_in = built_in
         self._parsed: dict[str, tuple[int, Policy]] = {}
+        self._remembering = Lock()
 
     def of(self, stores: Stores, tenant: str) -> Policy:
         """The policy in force in this transaction."""
@@ -37,15 +39,18 @@ class PolicyBook:
             self._remember(tenant, version, parsed)
         return parsed
 
-    def is_known(self, tenant: str) -> bool:
-        """Whether the tenant was ever asked for, so that `latest_known` says what is in force."""
-        return tenant in self._parsed
+    def remembered(self, tenant: str) -> Policy | None:
+        """What was in force when the tenant was asked for last; None when nobody asked, or long ago."""
+        known = self._parsed.get(tenant)
+        return None if known is None else known[1]
 
     def latest_known(self, tenant: str) -> tuple[int, Policy]:
-        """What was in force when the tenant was asked for last, without a look at the store."""
+        """What is remembered with its version, else the built-in policy, without a look at the store."""
         return self._parsed.get(tenant, (0, self.built_in))
 
     def _remember(self, tenant: str, version: int, policy: Policy) -> None:
-        if len(self._parsed) >= MAX_REMEMBERED:
-            self._parsed.pop(next(iter(self._parsed)))
-        self._parsed[tenant] = (version, policy)
+        with self._remembering:
+            self._parsed.pop(tenant, None)
+            if len(self._parsed) >= MAX_REMEMBERED:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[tenant] = (version, policy)
