@@ -14,6 +14,7 @@ from cli.suite import running
 from cli.suite.folder import SuiteFolder
 from cli.suite.state import Process, State, write_state
 from cli.suite.supervisor import Supervisor
+from servicekit import client
 from typer.testing import CliRunner
 
 ENDED = Process(pid=2**22 + 1, born="long ago")
@@ -112,3 +113,24 @@ def test_a_base_port_without_room_for_all_is_wrong_usage(tmp_path: Path, port: s
         refused = CliRunner().invoke(app, [*command, "--folder", str(tmp_path), f"--base-port={port}"])
         assert refused.exit_code == Exit.USAGE
     assert not list(tmp_path.iterdir())
+
+
+def test_every_command_acts_with_the_key_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with the admin's, whose name histories and audits would show."""
+    suite = running.RunningSuite(SuiteFolder(tmp_path), 1, {"identity": {"port": 1}})
+    suite.folder.admin_key.parent.mkdir(parents=True)
+    keys = {name: tmp_path / f"{name}.key" for name in ("officer", "analyst")}
+    for name, path in (*keys.items(), ("admin", suite.folder.admin_key)):
+        path.write_text(name, encoding="ascii")
+    used: list[str] = []
+    monkeypatch.setattr(client, "connect", lambda *_, key, **__: used.append(key))
+    suite.channel("identity")
+    monkeypatch.setenv(running.KEY_FILE, str(keys["officer"]))
+    suite.channel("identity")
+    suite.channel("identity", key_file=keys["analyst"])
+    assert used == ["admin", "officer", "analyst"]
+    monkeypatch.setenv(running.KEY_FILE, str(tmp_path / "none.key"))
+    with pytest.raises(Refusal, match=r"none\.key"):
+        suite.channel("identity")

@@ -17,7 +17,7 @@ def key(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key for one more program or person; commands act with it by --key FILE."""
+    """Make a key for one more program or person; commands act with it when HUAXIANG_KEY_FILE names its file."""
     from cli.suite.secrets import add_key
 
     path = add_key(SuiteFolder.chosen(folder), subject, role)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STOP_WITHIN_S = 40.0
 SUPERVISOR = "supervisor"
+KEY_FILE = "HUAXIANG_KEY_FILE"
+"""Names the file with the key to act with, for every command."""
 T = TypeVar("T")
 
 
@@ -42,11 +44,11 @@ class RunningSuite:
     def channel(
         self, service: str, *services: Any, tenant: str | None = None, key_file: Path | None = None
     ) -> "grpc.aio.Channel":
-        """A channel with the key in a file, by default the admin's. `services` are descriptors whose idempotent rpcs
-        are retried."""
+        """A channel with the key in a file, by default that of KEY_FILE, or the admin's. `services` are descriptors
+        whose idempotent rpcs are retried."""
         from servicekit.client import connect
 
-        key = read_secret(key_file or self.folder.admin_key)
+        key = read_secret(key_file or Path(os.environ.get(KEY_FILE) or self.folder.admin_key))
         return connect(f"127.0.0.1:{self.port(service)}", key=key, tenant=tenant, services=services)
 
     def service_channel(self, service: str, *services: Any) -> "grpc.aio.Channel":
