@@ -57,7 +57,11 @@ def serve(connection: socket.socket) -> NoReturn:
 
 def main() -> int:
     """Serves the socket that is the standard input; returns the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the service closes the socket
+    for name in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # sent to all at once: the service closes the socket when it is done
+        signal.signal(name, signal.SIG_IGN)
     with socket.socket(fileno=sys.stdin.fileno()) as connection, suppress(EOFError, OSError):
         serve(connection)
     return 0

@@ -143,6 +143,16 @@ def test_processes_that_always_die_are_given_up(
     assert MAX_TRIES > 1
 
 
+def test_a_signal_to_all_processes_of_a_service_is_left_to_the_service(preparers: Preparers) -> None:
+    message = Message(batch(1).SerializeToString(), False, "t1", NOW_US, False)
+    assert preparers.prepare(message) is not None
+    (process_id,) = preparers.process_ids
+    for name in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process_id, name)
+        assert preparers.prepare(message) is not None
+    assert preparers.process_ids == [process_id]
+
+
 def test_a_process_that_cannot_be_started_is_started_later(
     preparers: Preparers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
