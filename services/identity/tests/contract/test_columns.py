@@ -1,6 +1,7 @@
 """Columns read for linking alone say what columns with everything say, and both what is stored, on both stores."""
 
 import numpy as np
+import pytest
 from identity.domain.evidence import Evidence
 from identity.domain.linking import Standing
 from identity.main import Wiring
@@ -25,6 +26,7 @@ KEYS = [
     )
     for key_id in (*range(1, 41), FAR)
 ]
+SCOPES = 70_000
 PLACEHOLDER = KEYS[6]._replace(standing=Standing.BLOCKED)
 LIVE = {(low, high): Evidence(5, 9, 1, low % 4) for low, high in ((1, 2), (1, 40), (3, 8), (10, FAR))}
 PARTED = {(2, 3): Evidence(5, 9, 1, 0, 9)}
@@ -67,6 +69,27 @@ def test_evidence_alone_is_that_of_the_full_columns(wiring: Wiring) -> None:
         } == {pair: seen.verified for pair, seen in LIVE.items()}
         assert set(zip(live.first_us.tolist(), live.last_us.tolist(), strict=True)) == {(5, 9)}
 
+    wiring.database.write_now(fill)
+    wiring.database.read_now(read)
+
+
+def test_a_tenant_may_have_any_number_of_scopes(wiring: Wiring) -> None:
+    """Sources state them: one may send another with each visit."""
+    places = [(("wechat_openid", "device_id")[number % 2], f"s{number // 2}") for number in range(2 * SCOPES)]
+
+    def fill(connection: Connection) -> None:
+        rows = [
+            KeyRow(key_id, *place, key_id.to_bytes(16, "little"), Standing.LINKING, 0, 0)
+            for key_id, place in enumerate(places, 1)
+        ]
+        open_stores(connection, wiring.changelog).keys.add("t1", [(row, b"") for row in rows])
+
+    def read(connection: Connection) -> None:
+        keys, _ = SqlLinkingColumns(connection).evidence("t1")
+        assert [keys.places[at] for at in keys.place_of] == places
+
+    if wiring.database.dialect != "sqlite":
+        pytest.skip("Postgres looks each place up, which takes minutes for so many")
     wiring.database.write_now(fill)
     wiring.database.read_now(read)
 

@@ -31,8 +31,8 @@ _PAIRS = (
     f"group_concat((key_id % {BLOCK_KEYS} << {_OTHER_BITS}) + other_key_id), group_concat(last_us), "
     f"group_concat((last_us - first_us << {_VERIFIED_BITS}) + verified)"
 )
-_SCOPE_BITS = 16
-"""A tenant's scopes (apps, sources) are far fewer than that."""
+_SCOPE_BITS = 32
+"""Room for the number of a scope beside that of its namespace."""
 
 
 class PackedColumns:
@@ -151,12 +151,14 @@ class _Words(defaultdict[str, int]):
 
 def _places(named: Ints, namespaces: _Words, scopes: _Words) -> tuple[Positions, list[Place]]:
     """Each key's number among the places that there are, and those."""
+    bits = len(scopes).bit_length()
+    named = (named >> _SCOPE_BITS << bits) | (named & (1 << _SCOPE_BITS) - 1)
     there = np.bincount(named, minlength=1) > 0
     codes = np.flatnonzero(there)
     number_of = np.cumsum(there, dtype=np.int32) - np.int32(1)
     words, texts = list(namespaces), list(scopes)
     found: Positions = number_of[named]
-    return found, [(words[code >> _SCOPE_BITS], texts[code & (1 << _SCOPE_BITS) - 1]) for code in codes]
+    return found, [(words[code >> bits], texts[code & (1 << bits) - 1]) for code in codes]
 
 
 def _numbers(text: object) -> Ints:
