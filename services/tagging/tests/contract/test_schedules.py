@@ -86,6 +86,19 @@ async def test_what_was_missed_is_made_good_once(clockwork: Clockwork) -> None:
     assert await clockwork.look() == []
 
 
+async def test_a_schedule_that_comes_back_waits_for_its_next_moment(clockwork: Clockwork) -> None:
+    world = clockwork.world
+    world.define(HOURLY)
+    await clockwork.look()
+    world.define(HOURLY.replace(", schedule: {hourly: 0}", ""))
+    world.clock.advance(3 * HOUR)
+    assert await clockwork.look() == []
+    world.define(HOURLY)
+    assert await clockwork.look() == []
+    world.clock.advance(HOUR)
+    assert len(await clockwork.look()) == 1
+
+
 async def test_a_run_that_a_crash_broke_off_starts_over_and_no_other(clockwork: Clockwork) -> None:
     world = clockwork.world
     world.define(HOURLY)

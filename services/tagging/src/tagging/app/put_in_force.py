@@ -179,6 +179,8 @@ class PutInForce:
                     self._tags.catalogue.put(connection, tenant, [each.tag])
                     shape: Shape = checked.recipes[each.tag_id].shape
                     self._tags.values.declare(connection, tenant, each.tag_id, shape)
+                    if each.tag.definition.schedule is None:
+                        self._tags.schedules.drop(connection, tenant, [each.tag_id])
                     self._tags.history.keep(
                         connection, tenant, each.tag_id, each.tag.definition.keep_days, self._clock.now()
                     )
