@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from servicekit.config import integer, number, one_of, path, setting, text
 
@@ -18,6 +18,28 @@ def _hot_copies(raw: str) -> str:
             f"is none of {', '.join(f'{each}...' if '/' in each else each for each in HOT_COPIES)}"
         )
     return raw
+
+
+class S3Bucket(NamedTuple):
+    """Where an S3-compatible store keeps the lake."""
+
+    bucket: str
+    prefix: str
+
+
+def _s3_bucket(raw: str) -> S3Bucket:
+    """ "s3://bucket/prefix"; the prefix may be empty."""
+    bucket, _, prefix = raw.removeprefix("s3://").partition("/")
+    if not raw.startswith("s3://") or not bucket:
+        raise ValueError("is not s3://bucket/prefix")
+    return S3Bucket(bucket, prefix.strip("/"))
+
+
+def _endpoint(raw: str) -> str:
+    """A URL, so that nobody sends keys over plain HTTP without saying so."""
+    if not raw.startswith(("http://", "https://")):
+        raise ValueError("does not begin with http:// or https://")
+    return raw.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,11 @@ class Config:
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
     )
     hot_copies: str = setting("HUAXIANG_HOT_COPIES", _hot_copies, default="memory")
+    lake_store: S3Bucket | None = setting("HUAXIANG_LAKE_STORE", _s3_bucket, default=None)
+    lake_s3_endpoint: str = setting("HUAXIANG_LAKE_S3_ENDPOINT", _endpoint, default="")
+    lake_s3_region: str = setting("HUAXIANG_LAKE_S3_REGION", text, default="")
+    lake_s3_key_file: Path | None = setting("HUAXIANG_LAKE_S3_KEY_FILE", path, default=None)
+    lake_copies_bytes: int = setting("HUAXIANG_LAKE_COPIES_BYTES", integer(0, 10**14), default=20 * 1024**3)
     lake_flush_bytes: int = setting("HUAXIANG_LAKE_FLUSH_BYTES", integer(1, 10**10), default=64 * 1024**2)
     lake_flush_after_s: float = setting("HUAXIANG_LAKE_FLUSH_AFTER_S", number(1, 10**6), default=300.0)
     erase_files_after_s: float = setting(
@@ -68,3 +95,17 @@ class Config:
         if not key:
             raise ValueError(f"HUAXIANG_SERVICE_KEY_FILE: {self.service_key_file} is empty")
         return key
+
+    def lake_s3_keys(self) -> tuple[str, str]:
+        """Access key and secret key: the two lines of the file; empty without a file, which leaves the machine's own
+        credentials. Raises ValueError."""
+        file = self.lake_s3_key_file
+        if file is None:
+            return "", ""
+        try:
+            lines = file.read_text(encoding="utf-8").split()
+        except OSError as error:
+            raise ValueError(f"HUAXIANG_LAKE_S3_KEY_FILE: {file}: {error.strerror}") from error
+        if len(lines) != 2:
+            raise ValueError(f"HUAXIANG_LAKE_S3_KEY_FILE: {file} is not an access key and a secret key")
+        return lines[0], lines[1]

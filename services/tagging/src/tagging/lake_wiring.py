@@ -23,8 +23,10 @@ from tagging.app.retire_files import RetireFiles
 from tagging.config import Config
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_forgetting import LakeForgetting
+from tagging.store.lake_ports import LakeObjects
 from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.ports import FactStores
+from tagging.store.s3_lake_objects import S3LakeObjects, S3Place
 from tagging.store.sql_erasure_proofs import SqlErasureProofs
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_retention import SqlEventRetention
@@ -100,3 +102,19 @@ def wire_lake(
         ),
     )
     return service, (flushing.run, forgetting.run, upkeep.run)
+
+
+def lake_objects(config: Config) -> LakeObjects | None:
+    """Where the lake's files lie; None is the data folder. Raises ValueError or OSError when the store is unusable."""
+    if config.lake_store is None:
+        return None
+    access_key, secret_key = config.lake_s3_keys()
+    place = S3Place(
+        config.lake_store.bucket,
+        config.lake_store.prefix,
+        config.lake_s3_endpoint,
+        config.lake_s3_region,
+        access_key,
+        secret_key,
+    )
+    return S3LakeObjects(place, config.folder / "lake", copies_bytes=config.lake_copies_bytes)

@@ -69,7 +69,7 @@ from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
-from tagging.lake_wiring import LakeParts, wire_lake
+from tagging.lake_wiring import LakeParts, lake_objects, wire_lake
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
@@ -77,6 +77,7 @@ from tagging.store.column_export import ColumnExport
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_ports import LakeObjects
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
@@ -143,7 +144,7 @@ class Part:
     on_stop: tuple[Worker, ...] = ()
 
 
-def open_store(database: Database, folder: Path, clock: Clock) -> Store:
+def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObjects | None = None) -> Store:
     """Brings the store to this release's schema and joins the adapters. Raises DataNewer."""
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE, sources=VALUE_SOURCES)
@@ -170,7 +171,7 @@ def open_store(database: Database, folder: Path, clock: Clock) -> Store:
         ContractTagEntries(),
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
-    lake = LakeFolder(folder / "lake", LakeColumns(dictionary))
+    lake = LakeFolder(folder / "lake", LakeColumns(dictionary), objects)
     columns = ColumnsInForce(dictionary, tags, governance_stores().lives.retired)
     return Store(
         folder=folder,
@@ -359,10 +360,11 @@ async def build() -> ServiceApp:
     try:
         install(tracer_from_environment(SERVICE, os.environ))
         key = config.service_key()
+        objects = lake_objects(config)
         database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     except (OSError, ValueError) as error:
         raise ConfigError([str(error)]) from error
-    store = open_store(database, config.folder, clock_from(config.clock))
+    store = open_store(database, config.folder, clock_from(config.clock), objects)
     identity = identity_channel(config.identity_target, key)
     facts = wire_facts(store, identity, config)
     tags = wire_tags(store, IdentityAttributes(identity), config.hot_copies)

@@ -1,6 +1,7 @@
 """The lake's files in a local folder: written hidden, synced, renamed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -44,6 +45,10 @@ class LocalLakeObjects:
         for each in staged:
             each.unlink()
         return len(staged)
+
+    def trim(self, held: Callable[[str], bool]) -> int:
+        """There are no copies."""
+        return 0
 
 
 def sync(path: Path) -> None:

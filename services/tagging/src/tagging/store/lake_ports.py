@@ -1,6 +1,6 @@
 """What the lake's upkeep needs of its files. Methods that touch files block; call them beside the event loop."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,11 @@ class LakeObjects(Protocol):
 
     def clear(self) -> int:
         """Removes what was staged and never kept; returns how many. Only while nothing is written."""
+        ...
+
+    def trim(self, held: Callable[[str], bool]) -> int:
+        """Removes local copies above their budget, those read longest ago first and none that is held; returns how
+        many. Visible files stay visible."""
         ...
 
 

@@ -16,6 +16,10 @@ MEMORY = "256MB"
 SORTING = ".sorting"
 
 
+class _Reading:
+    """While it lives, files are read."""
+
+
 class LakeMerging:
     """LakeRewriting over one folder."""
 
@@ -26,6 +30,8 @@ class LakeMerging:
         paths = sorted(file.path for file in files)
         if len({file.day for file in files}) != 1:
             raise ValueError("only files of one day become one")
+        reading = _Reading()
+        self._folder.hold(reading, files)
         objects, day = self._folder.objects, files[0].day
         digest = hashlib.blake2b("\n".join(paths).encode(), digest_size=8).hexdigest()
         path = f"{tenant}/day={day.isoformat()}/c{digest}.parquet"
@@ -41,6 +47,7 @@ class LakeMerging:
     def remove(self, paths: Collection[str]) -> None:
         for path in paths:
             self._folder.objects.remove(path)
+        self._folder.objects.trim(self._folder.held)
 
     def _sort(self, sources: Sequence[Path], place: Path) -> int:
         """Writes the events of the sources in order; how many there were."""
