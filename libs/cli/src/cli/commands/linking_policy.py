@@ -86,11 +86,11 @@ def replay(
     if as_json:
         print_json(as_dict(answer))
         return
+    said = "would be in force" if dry_run else "is in force"
     if not answer.effect.persons_before:
-        console.print(f"Policy {answer.version} is in force already.")
+        console.print(f"Policy {answer.version} {said}; no person changes.")
         return
-    said = "would be" if dry_run else "is"
-    _draw(f"Policy {answer.version} {said} in force:", answer.effect)
+    _draw(f"Policy {answer.version} {said}:", answer.effect)
 
 
 def _draw(title: str, effect: "policy_pb2.PolicyEffect") -> None:
