@@ -213,6 +213,21 @@ def test_a_compressed_batch_is_refused_before_it_is_inflated(compression: str, f
     assert read_batch(_sent(bomb)).num_rows == 8
 
 
+def test_a_compression_that_only_metadata_tells_of_is_refused_too() -> None:
+    """As Arrow 0.17 wrote it, and every later one reads it: to inflate this would need a gigabyte."""
+    options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
+    batch = pa.record_batch({"member": pa.array([1 << 30, 0], type=pa.int64())})
+    told = {}
+    for metadata in ({"ARROW:experimental_compression": "zstd"}, None):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+            writer.write_batch(batch, custom_metadata=metadata)
+        told[metadata is not None] = sink.getvalue().to_pybytes()
+    with pytest.raises(InvalidField, match="compress"):
+        read_batch(told[True])
+    assert read_batch(told[False]).num_rows == 2
+
+
 @pytest.mark.parametrize("folded", [pa.string_view(), pa.dictionary(pa.int32(), pa.large_string())])
 def test_texts_that_rows_share_are_bounded_by_what_they_become(folded: pa.DataType) -> None:
     parser, _ = parsers()

@@ -8,10 +8,12 @@ import pyarrow.compute as pc
 
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 """MessageHeader of Arrow's Message.fbs."""
-_HEADER_TYPE, _HEADER = 1, 2
+_VERSION, _HEADER_TYPE, _HEADER, _CUSTOM_METADATA = 0, 1, 2, 4
 _DATA_OF_DICTIONARY = 1
 _COMPRESSION = 3
 """Numbers of fields of Message, DictionaryBatch and RecordBatch in Message.fbs."""
+_V5 = 4
+"""Batches of earlier versions may name their compression in custom metadata instead."""
 _VIEW_WORDS = 4
 """A view of a text is four int32, the first of which is the text's length."""
 
@@ -31,7 +33,7 @@ def is_compressed(content: bytes) -> bool:
             if data is None:
                 continue
             batch = _table(metadata, data)
-        if _field(metadata, batch, _COMPRESSION) is not None:
+        if _field(metadata, batch, _COMPRESSION) is not None or _is_told_beside(metadata, message):
             return True
     return False
 
@@ -51,6 +53,13 @@ def _lengths(texts: pa.Array) -> list[int]:
     lengths = words[_VIEW_WORDS * texts.offset : _VIEW_WORDS * (texts.offset + len(texts)) : _VIEW_WORDS]
     valid = texts.is_valid().to_pylist()
     return [length if there else 0 for length, there in zip(lengths, valid, strict=True)]
+
+
+def _is_told_beside(metadata: bytes, message: int) -> bool:
+    """Whether custom metadata may say what the batch does not."""
+    version = _field(metadata, message, _VERSION)
+    is_early = version is None or int(struct.unpack_from("<h", metadata, version)[0]) < _V5
+    return is_early and _field(metadata, message, _CUSTOM_METADATA) is not None
 
 
 def _messages(content: bytes) -> Iterator[bytes]:
