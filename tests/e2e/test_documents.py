@@ -144,3 +144,34 @@ def test_the_example_of_a_campaign(suite: SuiteProcess, tmp_path: Path) -> None:
     assert "FAILED" not in said
     assert f"planned: {snapshot['count']}" in said
     assert "accepted:" in said
+
+
+def test_a_tag_as_the_page_defines_reviews_and_watches_it(suite: SuiteProcess, tmp_path: Path) -> None:
+    (tmp_path / "visits.csv").write_text(blocks("importing.md", "csv")[0], encoding="utf-8")
+    (tmp_path / "visits.yaml").write_text(blocks("importing.md", "yaml")[0], encoding="utf-8")
+    importing = ["import", str(tmp_path / "visits.csv"), "--folder", str(suite.folder.root)]
+    subprocess.run([sys.executable, "-m", "cli", *importing], capture_output=True, check=False)
+    (tmp_path / "regular.yaml").write_text(blocks("tags.md", "yaml")[0], encoding="utf-8")
+    environment = {**os.environ, "HUAXIANG_FOLDER": str(suite.folder.root)}
+    said = {}
+    told = [line for block in blocks("tags.md", "shell") for line in block.splitlines()]
+    for line in [each for each in told if each.startswith("    huaxiang ")]:
+        arguments = shlex.split(here(line, suite))[1:]
+        if "REQUEST_ID" in arguments:
+            wish = suite.command("tags", "requests")["tag_requests"][0]["tag_request_id"]
+            arguments = [wish if each == "REQUEST_ID" else each for each in arguments]
+        ended = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S,
+            check=False,
+        )
+        assert ended.returncode == Exit.OK, (line, ended.stderr)
+        said[" ".join(line.split()[:3])] = ended.stdout
+    assert "retired" in said["huaxiang tags history"]
+    assert "rfm_class" in said["huaxiang tags lineage"]
+    (stored,) = suite.command("tags", "lives", "--state", "retired")["lives"]
+    assert (stored["tag_id"], stored["version"]) == ("regular", 1)
