@@ -7,20 +7,12 @@ from servicekit.errors import InvalidField
 from identity.api import plain_columns, record_wire, wire
 from identity.api.import_batch import MOMENTS, Batch, message_of, read_batch
 from identity.api.parse_opening import parse_opening
-from identity.api.parse_records import RecordParser
+from identity.api.parse_records import FORM_OF_CHANNEL, RecordParser
 from identity.api.plain_columns import ColumnNormaliser
 from identity.domain.attributes import AttributeDictionary
 from identity.domain.bulk_rows import ConsentCells, ConsentColumn, Opening, ParsedRows, PlainRows
-from identity.domain.consents import Channel
-from identity.domain.policy import Form, Policy
+from identity.domain.policy import Policy
 from identity.domain.record import MAX_FUTURE_S
-
-_FORM_OF_CHANNEL = {
-    Channel.SMS: Form.PHONE,
-    Channel.WECHAT: Form.TOKEN,
-    Channel.PUSH: Form.TOKEN,
-    Channel.EMAIL: Form.EMAIL,
-}
 
 
 class ImportParser:
@@ -100,7 +92,7 @@ class ImportParser:
         after += chunks
         raw_points = [batch.cells(each.column, pa.string()) for each in opening.contact_points]
         points = [
-            self._columns.column(_FORM_OF_CHANNEL[each.channel], cells)
+            self._columns.column(FORM_OF_CHANNEL[each.channel], cells)
             for each, cells in zip(opening.contact_points, raw_points, strict=True)
         ]
         after += [
@@ -144,7 +136,7 @@ class ImportParser:
                 for address, given in zip(raw.to_pylist(), granted, strict=True)
             ]
             normal = self._columns.column(
-                _FORM_OF_CHANNEL[each.at.channel], pa.array(stated, type=pa.string())
+                FORM_OF_CHANNEL[each.at.channel], pa.array(stated, type=pa.string())
             )
             odd |= normal.odd
             said, said_fields = _consent_times(each, batch, times, now_us, odd)

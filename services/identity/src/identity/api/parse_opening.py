@@ -8,14 +8,17 @@ from huaxiang.identity.v1 import record_pb2
 from servicekit.errors import BatchTooLarge, InvalidField
 
 from identity.api.parse_records import (
+    DIGEST_BYTES,
     MAX_ATTRIBUTES,
     MAX_BRAND_CHARS,
     MAX_CONSENTS,
     MAX_CONTACT_POINTS,
     MAX_IDENTIFIERS,
     MAX_TEXT_VERSION_CHARS,
+    NAME_HINT,
+    SCOPE_HINT,
+    SCOPED_CHANNELS,
 )
-from identity.api.record_wire import DIGEST_BYTES
 from identity.api.values import name_is_valid
 from identity.domain.attributes import AttributeDictionary, Release
 from identity.domain.bulk_rows import (
@@ -30,9 +33,6 @@ from identity.domain.normalise import scope_is_valid
 from identity.domain.policy import Policy
 
 MAX_IMPORT_ID_CHARS = 64
-_NAME_HINT = "is not 1 to 64 characters of a-z, 0-9 and _"
-_SCOPE_HINT = "is not at most 64 characters of A-Z, a-z, 0-9 and _ . : -"
-_SCOPED_CHANNELS = frozenset({Channel.WECHAT, Channel.PUSH})
 
 
 def parse_opening(message: pb.ImportOpening, policy: Policy, dictionary: AttributeDictionary) -> Opening:
@@ -67,7 +67,7 @@ def _identifier(field: str, each: pb.IdentifierColumn, source: str, policy: Poli
         each.namespace in policy.namespaces,
         f"is not a declared namespace: use one of {known}",
     )
-    _require(f"{field}.scope", scope_is_valid(each.scope), _SCOPE_HINT)
+    _require(f"{field}.scope", scope_is_valid(each.scope), SCOPE_HINT)
     scope = policy.scope_of(each.namespace, each.scope, source)
     return IdentifierColumn(each.column, each.namespace, scope, each.verified)
 
@@ -99,7 +99,7 @@ def _check_opening(message: pb.ImportOpening) -> None:
         len(id_) <= MAX_IMPORT_ID_CHARS and name_is_valid(id_),
         "is not 1 to 64 characters of a-z, 0-9, _ and -",
     )
-    _require("opening.source", name_is_valid(message.source), _NAME_HINT)
+    _require("opening.source", name_is_valid(message.source), NAME_HINT)
     brand = message.brand.replace("-", "_")
     _require(
         "opening.brand",
@@ -126,16 +126,16 @@ def _address_column(field: str, column: str, channel: int, scope: str) -> Addres
         channel in record_pb2.Channel.values() and channel != record_pb2.CHANNEL_UNSPECIFIED,
         "is not one of SMS, WECHAT, PUSH, EMAIL",
     )
-    _require(f"{field}.scope", scope_is_valid(scope), _SCOPE_HINT)
+    _require(f"{field}.scope", scope_is_valid(scope), SCOPE_HINT)
     known = Channel(channel)
     _require(
-        f"{field}.scope", not scope or known in _SCOPED_CHANNELS, "must be empty for phones and mailboxes"
+        f"{field}.scope", not scope or known in SCOPED_CHANNELS, "must be empty for phones and mailboxes"
     )
     return AddressColumn(column, known, scope)
 
 
 def _consent(field: str, each: pb.ConsentColumn) -> ConsentColumn:
-    _require(f"{field}.purpose", name_is_valid(each.purpose), _NAME_HINT)
+    _require(f"{field}.purpose", name_is_valid(each.purpose), NAME_HINT)
     _require(f"{field}.granted_column", bool(each.granted_column), "is empty: name the column")
     version = each.text_version
     _require(

@@ -46,17 +46,18 @@ MAX_EVIDENCE_CHARS = 256
 NANOS_OF_SECOND = 1_000_000_000
 ANCHORING_SOURCE = "activation"
 """The source whose records name their anchor: what comes back of a delivery."""
-_DIGEST_BYTES = 16
+DIGEST_BYTES = 16
 _BRAND = re.compile(r"[a-z0-9_-]{0,64}")
-_FORM_OF_CHANNEL = {
+FORM_OF_CHANNEL = {
     Channel.SMS: Form.PHONE,
     Channel.WECHAT: Form.TOKEN,
     Channel.PUSH: Form.TOKEN,
     Channel.EMAIL: Form.EMAIL,
 }
 _LINK_KINDS = {int(kind): kind for kind in LinkKind}
-_SCOPED_CHANNELS = frozenset({Channel.WECHAT, Channel.PUSH})
-_NAME_HINT = "is not 1 to 64 characters of a-z, 0-9 and _"
+SCOPED_CHANNELS = frozenset({Channel.WECHAT, Channel.PUSH})
+NAME_HINT = "is not 1 to 64 characters of a-z, 0-9 and _"
+SCOPE_HINT = f"is not at most {MAX_SCOPE_CHARS} characters of A-Z, a-z, 0-9 and _ . : -"
 
 
 class _Refused(Exception):
@@ -98,7 +99,7 @@ class RecordParser:
     def _arrival(self, message: record_pb2.Record, now_us: int, may_anchor: bool) -> Arrival:
         """Each field is read once: a read of a message makes an object."""
         sent = message.SerializeToString(deterministic=True)
-        digest = hashlib.blake2b(sent, digest_size=_DIGEST_BYTES).digest()
+        digest = hashlib.blake2b(sent, digest_size=DIGEST_BYTES).digest()
         source, record_id, brand = message.source, message.record_id, message.brand
         stated, link_kind = message.identifiers, message.link_kind
         attributes, consents, contact_points = message.attributes, message.consents, message.contact_points
@@ -146,7 +147,7 @@ class RecordParser:
             if isinstance(normal, Unusable):
                 refusals.append(Refusal(f"identifiers[{index}]", normal.problem, normal.hint))
             elif scope and not scope_is_valid(scope):
-                refusals.append(Refusal(f"identifiers[{index}].scope", Problem.FIELD_INVALID, _SCOPE_HINT))
+                refusals.append(Refusal(f"identifiers[{index}].scope", Problem.FIELD_INVALID, SCOPE_HINT))
             else:
                 if not scope:
                     scope = self._policy.scope_of(namespace, scope, source)
@@ -164,7 +165,7 @@ class RecordParser:
         _Refused."""
         type_, properties = message.type, message.properties
         if not name_is_valid(type_):
-            raise _Refused("event.type", Problem.FIELD_INVALID, _NAME_HINT)
+            raise _Refused("event.type", Problem.FIELD_INVALID, NAME_HINT)
         _limit("event.properties", len(properties), MAX_PROPERTIES)
         if most_bytes > MAX_PROPERTIES_BYTES:
             _limit_bytes(message.ByteSize())
@@ -172,7 +173,7 @@ class RecordParser:
         dropped: list[str] = []
         for name, value in properties.items():
             if not name_is_valid(name):
-                raise _Refused("event.properties", Problem.FIELD_INVALID, f"a name {_NAME_HINT}")
+                raise _Refused("event.properties", Problem.FIELD_INVALID, f"a name {NAME_HINT}")
             kind = value.WhichOneof("kind")
             problem = normalise_kind(value, kind, closed)
             if problem:
@@ -221,7 +222,7 @@ class RecordParser:
 
     def _consent(self, field: str, stated: record_pb2.Consent, time_us: int, now_us: int) -> StatedConsent:
         if not name_is_valid(stated.purpose):
-            raise _Refused(f"{field}.purpose", Problem.FIELD_INVALID, _NAME_HINT)
+            raise _Refused(f"{field}.purpose", Problem.FIELD_INVALID, NAME_HINT)
         _check_text(f"{field}.text_version", stated.text_version, MAX_TEXT_VERSION_CHARS)
         _check_text(f"{field}.evidence", stated.evidence, MAX_EVIDENCE_CHARS)
         said_us = _time_of(f"{field}.time", stated.time, now_us) if stated.HasField("time") else time_us
@@ -260,10 +261,10 @@ class RecordParser:
             )
         known = Channel(channel)
         if not scope_is_valid(scope):
-            raise _Refused(f"{field}.scope", Problem.FIELD_INVALID, _SCOPE_HINT)
-        if scope and known not in _SCOPED_CHANNELS:
+            raise _Refused(f"{field}.scope", Problem.FIELD_INVALID, SCOPE_HINT)
+        if scope and known not in SCOPED_CHANNELS:
             raise _Refused(f"{field}.scope", Problem.FIELD_INVALID, "must be empty for phones and mailboxes")
-        normal = self._normaliser.of_form(_FORM_OF_CHANNEL[known], raw)
+        normal = self._normaliser.of_form(FORM_OF_CHANNEL[known], raw)
         if isinstance(normal, Unusable):
             raise _Refused(f"{field}.address", normal.problem, normal.hint)
         if normal.blocked:
@@ -271,13 +272,12 @@ class RecordParser:
         return StatedAddress(known, scope, normal.text)
 
 
-_SCOPE_HINT = f"is not at most {MAX_SCOPE_CHARS} characters of A-Z, a-z, 0-9 and _ . : -"
 _UNANCHORED_HINT = "the record has no identifier that may link: send one with it"
 
 
 def _check_place(source: str, record_id: str, brand: str, link_kind: int) -> None:
     if not name_is_valid(source):
-        raise _Refused("source", Problem.FIELD_INVALID, _NAME_HINT)
+        raise _Refused("source", Problem.FIELD_INVALID, NAME_HINT)
     if not record_id:
         raise _Refused("record_id", Problem.FIELD_INVALID, "is empty: send the record's id in its source")
     _check_text("record_id", record_id, MAX_RECORD_ID_CHARS)

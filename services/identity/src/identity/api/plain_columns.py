@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from huaxiang.type.v1 import value_pb2
 
-from identity.api import record_wire, wire
+from identity.api import wire
+from identity.api.parse_records import MAX_RECORD_ID_CHARS
 from identity.api.values import MAX_TEXT_CHARS, normalise_attribute
 from identity.domain.attributes import AttributeDefinition
 from identity.domain.normalise import BlockedValues, Normaliser, NormalValue, Unusable
@@ -114,8 +115,7 @@ def record_ids(cells: pa.StringArray) -> NormalColumn:
     odd = {
         row
         for row, (value, is_plain) in enumerate(zip(values, plain, strict=True))
-        if not is_plain
-        and (not value or len(value) > record_wire.MAX_RECORD_ID_CHARS or not value.isprintable())
+        if not is_plain and (not value or len(value) > MAX_RECORD_ID_CHARS or not value.isprintable())
     }
     return NormalColumn(values, odd)
 

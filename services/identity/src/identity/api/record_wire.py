@@ -7,11 +7,9 @@ IngestEvents with the same content are one and the same.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
+from identity.api.parse_records import DIGEST_BYTES
 from identity.api.wire import NOTHING, entries, field, number, text, varint
 
-MAX_RECORD_ID_CHARS = 128
-DIGEST_BYTES = 16
-"""As those of parse_records.py."""
 Cells = Sequence[str | None]
 Chunks = list[bytes]
 """What each row adds, in the order of the fields; b"" where it says nothing."""

@@ -16,14 +16,13 @@ from servicekit.revision import Lane, Revision
 
 from identity.app.encoding import ChangeKind, Encoding
 from identity.app.hot_keys import Learned
-from identity.app.ingest_records import IngestRecords, IngestStatus
+from identity.app.ingest_records import DIFFERS, IngestRecords, IngestStatus
 from identity.app.keep_facts import address_of
 from identity.app.lone_persons import Hashes, LoneMessage, LonePerson, LonePersons, NextIds, PlainHashes
 from identity.app.policies import PolicyBook
 from identity.app.tenant_settings import settings_of
 from identity.domain.attributes import AttributeDictionary
 from identity.domain.bulk_rows import Opening, ParsedRows
-from identity.domain.normalise import Problem
 from identity.domain.policy import Policy
 from identity.domain.record import Arrival, Record, Refusal
 from identity.errors import ImportDiffers, NamespaceGone, RowsMissing
@@ -34,12 +33,6 @@ from identity.store.rows import Counters
 MAX_LINKED_ROWS = 500
 """Rows that one transaction links one by one, at most; so long other writers wait. A second portion of a message looks
 no further ahead than twice as many rows: looking costs, too."""
-
-_DIFFERS = Refusal(
-    "record_id",
-    Problem.FIELD_INVALID,
-    "is known with other content, which stands: send a correction under an id of its own",
-)
 
 
 @dataclass(frozen=True)
@@ -364,7 +357,7 @@ def _problems(
             found[row] = RowProblem(parsed.first_row + row, admission.statuses[row], arrival.refusals)
     for row, status in admission.statuses.items():
         if status is IngestStatus.DIFFERS:
-            found[row] = RowProblem(parsed.first_row + row, status, (_DIFFERS,))
+            found[row] = RowProblem(parsed.first_row + row, status, (DIFFERS,))
     for row, (status, refusals) in taken.items():
         if refusals:
             found[row] = RowProblem(parsed.first_row + row, status, refusals)

@@ -28,7 +28,7 @@ from identity.domain.record import UNKNOWN_ANCHOR, Arrival, Refusal, ResolvedEve
 from identity.store.ports import RecordKey, Stores, Vault
 from identity.store.rows import Counters, KnownRecord, LedgerRow, Sighting
 
-_DIFFERS = Refusal(
+DIFFERS = Refusal(
     "record_id",
     Problem.FIELD_INVALID,
     "is known with other content, which stands: send a correction under an id of its own",
@@ -187,7 +187,7 @@ class IngestRecords:
         other = Lane.LIVE if batch.lane is Lane.BULK else Lane.BULK
         revision = revision.at(other, stores.persons.latest_version(tenant, set(person_ids) - {0}, other))
         outcomes = tuple(
-            Outcome(status, person_id, (_DIFFERS,) if status is IngestStatus.DIFFERS else arrival.refusals)
+            Outcome(status, person_id, (DIFFERS,) if status is IngestStatus.DIFFERS else arrival.refusals)
             for status, person_id, arrival in zip(admission.statuses, person_ids, batch.arrivals, strict=True)
         )
         return Ingested(revision, outcomes, Learned(tenant, found.key_ids, found.pairs, erasures))
