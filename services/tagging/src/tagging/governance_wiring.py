@@ -46,6 +46,7 @@ from tagging.app.governance.requests import Requests
 from tagging.app.governance.tag_steps import TagSteps
 from tagging.app.governance.trace_lineage import TraceLineage
 from tagging.app.governance.versions import Versions
+from tagging.app.keep_events import KeepEvents
 from tagging.app.put_in_force import PutInForce
 from tagging.domain.dictionary import Dictionary
 from tagging.store.governance_ports import GovernanceStores
@@ -58,6 +59,7 @@ from tagging.store.sql_governance import (
     SqlTagUses,
 )
 from tagging.store.sql_lives import SqlGovernanceHistory, SqlTagLives, SqlTagVersions
+from tagging.store.sql_retention import SqlEventRetention
 from tagging.store.tag_ports import TagStores
 from tagging.workers.recycle_bin import RecycleBin
 
@@ -105,7 +107,8 @@ def open_governance(
 ) -> Governance:
     """Joins ports and adapters; writes nothing."""
     stores = governance_stores()
-    put = PutInForce(facts, tags, stores, columns, changelog, dictionary, clock)
+    keep_events = KeepEvents(facts.tenants, SqlEventRetention())
+    put = PutInForce(facts, tags, stores, columns, changelog, dictionary, clock, keep_events)
     places, lives = Places(stores), Lives(facts, stores, changelog, clock)
     return Governance(
         apply_tags=ApplyTags(facts, tags, stores, put, places, changelog, clock),

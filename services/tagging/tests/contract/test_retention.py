@@ -187,3 +187,21 @@ def test_a_horizon_rises_and_never_falls() -> None:
     assert dropped.of("anything") > first.of("anything")
     assert dropped.of("search") == first.of("search")
     assert dropped.of("order_paid") == dropped.of("anything")
+
+
+async def test_windows_longer_than_what_is_kept_are_warned_of(keeping: Keeping) -> None:
+    windows = {"short": "COUNT(order_paid) IN LAST 30 DAYS", "long": "COUNT(order_paid) IN LAST 31 DAYS"}
+    windows |= {"ever": "COUNT(order_paid)", "other": "COUNT(search)"}
+    document = "{{tag_id: {}, name: x, type: number, statistic: {}}}"
+
+    def warned() -> set[str]:
+        found = set()
+        for tag_id, statistic in windows.items():
+            told = keeping.world.define(document.format(tag_id, statistic)).warnings
+            assert all("order_paid is kept 30 days" in each for each in told)
+            found |= {tag_id} if told else set()
+        return found
+
+    assert warned() == set()
+    keeping.keep(0, order_paid=30)
+    assert warned() == {"long", "ever"}

@@ -9,7 +9,9 @@ from servicekit.clock import Clock
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce, tag_schema
+from tagging.app.keep_events import KeepEvents
 from tagging.app.leaving_values import leaving_values
+from tagging.domain import kept_windows
 from tagging.domain.columns import Shape
 from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
 from tagging.domain.definition import DefinitionInvalid, TagDefinition
@@ -31,12 +33,14 @@ from tagging.store.tag_ports import TagStores
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What would be in force. `broken`: tags that would not hold any more, or do not now, with the problem.
-    `leaving`: what values persons have that a shorter list does not hold."""
+    `leaving`: what values persons have that a shorter list does not hold. `beyond`: where windows reach further
+    back than events are kept."""
 
     after: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
     broken: Mapping[str, str] = field(default_factory=dict)
     leaving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beyond: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def warnings(self, tag_ids: Iterable[str]) -> tuple[str, ...]:
         """What the check found dubious, what values leave their list, who is graded lower than what it rests on."""
@@ -47,6 +51,7 @@ class Checked:
             for warning in (
                 *self.recipes[tag_id].warnings,
                 *self.leaving.get(tag_id, ()),
+                *self.beyond.get(tag_id, ()),
                 *lowered(definitions[tag_id], self.recipes[tag_id].tags, definitions),
             )
         )
@@ -64,7 +69,9 @@ class PutInForce:
         changelog: Changelog,
         dictionary: Dictionary,
         clock: Clock,
+        keep_events: KeepEvents,
     ) -> None:
+        self._keep_events = keep_events
         self._facts = facts
         self._tags = tags
         self._governance = governance
@@ -128,7 +135,19 @@ class PutInForce:
             for each in differences
             if each.change is ChangeOfTag.REDEFINED and each.tag_id in stored
         }
-        return Checked(after, recipes, broken, gone_from_lists)
+        beyond = {
+            tag_id: self.beyond(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
+        }
+        return Checked(after, recipes, broken, gone_from_lists, beyond)
+
+    def beyond(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
+        """Where a definition's windows reach further back than the tenant keeps events."""
+        known = self._facts.tenants.get(connection, tenant)
+        kept = self._keep_events.get(connection, tenant).retention
+        if known is None or not (kept.default_days or any(kept.by_type.values())):
+            return ()
+        calendar, now = known.settings.calendar, self._clock.now()
+        return tuple(kept_windows.beyond(recipe.questions.values(), kept, now, calendar))
 
     def require_unused(
         self,

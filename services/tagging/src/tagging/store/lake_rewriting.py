@@ -60,6 +60,7 @@ class LakeMerging:
             ":memory:", config={"memory_limit": MEMORY, "threads": 1, "temp_directory": str(space)}
         ) as duck:
             duck.execute("SET TimeZone = 'UTC'")
+            duck.execute("SET enable_progress_bar = false")
             duck.execute("SET preserve_insertion_order = false")
             rows = duck.sql(
                 "SELECT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false) "

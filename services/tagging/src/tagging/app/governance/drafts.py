@@ -75,7 +75,11 @@ class Drafts:
         recipe = self._checked(connection, tenant, moved.life, moved.life.draft.definition)
         known = self._columns.of(connection, tenant).tags
         others = {tag_id: tag.definition for tag_id, tag in known.items()}
-        warnings = (*recipe.warnings, *lowered(moved.life.draft.definition, recipe.tags, others))
+        warnings = (
+            *recipe.warnings,
+            *self._put.beyond(connection, tenant, recipe),
+            *lowered(moved.life.draft.definition, recipe.tags, others),
+        )
         if validate_only:
             return Stepped(life or moved.life, self._lives.revision(connection), warnings)
         stepped = self._lives.keep(connection, tenant, moved)
