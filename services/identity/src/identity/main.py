@@ -85,8 +85,8 @@ from identity.workers.trim_changes import trim_changes
 SERVICE = "identity"
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEW_OBJECTS_PER_COLLECTION = 50_000
-"""A batch of records makes some hundred thousand tuples and hardly a cycle: to look for cycles as often as Python does by
-itself costs an import a fifth of its time."""
+"""A batch of records makes some hundred thousand tuples and hardly a cycle: to look for cycles as often as Python does
+by itself costs an import a fifth of its time."""
 
 
 @dataclass(frozen=True)
