@@ -188,7 +188,7 @@ KILLED = """
     from servicekit.database import Database
     from tagging.store.dictionary_file import standard_dictionary
     from tagging.store.lake_columns import LakeColumns
-    from tagging.store import lake_files
+    from tagging.store import lake_files, lake_objects
     from tagging.store.sql_manifest import SqlManifest
     from tagging.domain.tenants import TenantSettings
 
@@ -196,7 +196,7 @@ KILLED = """
     def die(*_):
         os.kill(os.getpid(), signal.SIGKILL)
     if point == "before rename":
-        lake_files._sync = die
+        lake_objects.sync = die
     folder = lake_files.LakeFolder(Path(root), LakeColumns(standard_dictionary()))
     database = Database.open(url)
     events, _ = database.read_now(SqlManifest().recent, "t1", 0, 100)
