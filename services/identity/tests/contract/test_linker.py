@@ -62,6 +62,23 @@ def test_fields_add_up_to_the_weight(linker: Linker, rows: Columns, model: Train
         assert all(field.weight == 0.0 for field in fields if field.level == -1)
 
 
+def test_what_nobody_states_weighs_nothing(linker: Linker) -> None:
+    """A system that keeps no addresses is matched by the rest."""
+    draw = random.Random(3)
+    written = [one for customer in people(PEOPLE, 1) for one in (customer, rewritten(customer, draw))]
+    profiles = [Profile(one.name, one.gender, one.birth_date.isoformat(), "") for one in written]
+    rows = RowLayout(STANDARDS.names, STANDARDS.divisions, pinyin).columns(profiles)
+    model = linker.train(rows, STANDARDS.specification, 1, quiet)
+    assert "address" in model.untrained
+    found = linker.score(rows, STANDARDS.specification, model.settings, -1e6, EVERYTHING, quiet)
+    assert len(found.pairs) > PEOPLE
+    for pair in found.pairs:
+        fields = {field.comparison: field for field in found.fields[pair.left, pair.right]}
+        assert (fields["address"].level, fields["address"].weight) == (-1, 0.0)
+        total = found.prior + sum(field.weight for field in fields.values())
+        assert total == pytest.approx(pair.weight, abs=1e-3)
+
+
 def test_only_the_band_is_explained_and_the_floor_holds(
     linker: Linker, rows: Columns, model: TrainedModel
 ) -> None:

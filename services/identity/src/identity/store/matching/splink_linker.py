@@ -91,7 +91,7 @@ class SplinkLinker:
             ENGINE,
             json.dumps(document, sort_keys=True),
             float(document["probability_two_random_records_match"]),
-            tuple(_untrained(document)),
+            tuple(_untrained(document, specification)),
         )
 
     def score(
@@ -217,12 +217,16 @@ def _sql(condition: Condition) -> str:
             return f"abs(try_cast({left} AS DOUBLE) - try_cast({right} AS DOUBLE)) <= {condition.limit}"
 
 
-def _untrained(document: dict[str, Any]) -> Iterator[str]:
-    """Comparisons with a level that has no estimate of one of its two probabilities."""
-    for comparison in document["comparisons"]:
-        levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
-        if any("m_probability" not in level or "u_probability" not in level for level in levels):
-            yield comparison["output_column_name"]
+def _untrained(document: dict[str, Any], specification: Specification) -> Iterator[str]:
+    """Comparisons with a level that has no estimate of one of its two probabilities; the document leaves out those of
+    which nothing was learned."""
+    learned = {each["output_column_name"]: each["comparison_levels"] for each in document["comparisons"]}
+    for comparison in specification.comparisons:
+        levels = [level for level in learned.get(comparison.name, ()) if not level.get("is_null_level")]
+        if not levels or any(
+            "m_probability" not in level or "u_probability" not in level for level in levels
+        ):
+            yield comparison.name
 
 
 def _explained(
@@ -234,8 +238,11 @@ def _explained(
         for comparison in specification.comparisons
         if any(level.frequency for level in comparison.levels)
     }
+    there = {name for name, *_ in _fetch(engine, f"DESCRIBE {table}")}
     parts = [
-        f"gamma_{name}, round(mw_{name}{f' + mw_tf_adj_{name}' if name in weighed else ''}, 4)"
+        f"gamma_{name}, round({f'mw_{name} + mw_tf_adj_{name}' if name in weighed else f'mw_{name}'}, 4)"
+        if f"gamma_{name}" in there
+        else "-1, 0e0"  # nobody stated it when the model was trained: it weighs nothing, and Splink leaves it out
         for name in names
     ]
     sql = (
