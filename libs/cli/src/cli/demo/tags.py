@@ -1,4 +1,4 @@
-"""Applies the retail catalogue, computes it for everybody, and reads what came of it."""
+"""Applies the retail pack, computes it for everybody, and reads what came of it."""
 
 from collections import Counter
 from typing import Any
@@ -18,6 +18,8 @@ from cli.suite.patience import patiently
 PERSONS_PER_CALL, TAGS_PER_CALL = 500, 100
 READ_WITHIN_S = 60.0
 TOP_VALUES = 5
+STAGES = frozenset({"lifecycle", "aipl"})
+"""Kinds whose values have an entry time."""
 RFM_TAGS = ("rfm_recency_days", "rfm_frequency", "rfm_monetary", "rfm_class")
 RFM_CLASSES = {
     "key_value": "重要价值",
@@ -32,7 +34,7 @@ RFM_CLASSES = {
 
 
 async def apply_tags(demo: Demo) -> None:
-    """The catalogue that comes with the suite."""
+    """The retail pack that comes with the suite."""
     wanted = calls.definitions([])
     async with demo.channel("tagging") as channel:
         await calls.apply(channel, wanted)
@@ -63,7 +65,7 @@ async def read_tags(demo: Demo) -> None:
     """Coverage and most frequent values of every tag, and RFM of every member."""
     async with demo.channel("tagging") as channel:
         catalogue = await calls.every_tag(channel)
-        stages = [each.definition for each in catalogue if each.definition.HasField("lifecycle")]
+        stages = [each.definition for each in catalogue if calls.computed_by(each.definition) in STAGES]
         tag_ids = [each.definition.tag_id for each in catalogue if each.definition not in stages]
         values = await _values(demo, PortraitServiceStub(channel), tag_ids)
     counts = {tag_id: _counts(tag_id, values) for tag_id in tag_ids}
@@ -102,7 +104,7 @@ async def _values(demo: Demo, stub: Any, tag_ids: list[str]) -> dict[int, dict[s
 
 
 async def _stage_counts(demo: Demo, definition: tag_pb2.TagDefinition) -> Counter[Any]:
-    """Of a lifecycle, stage by stage as the index counts them: reading a person's stage also finds out since when,
+    """Of stages, one by one as the index counts them: reading a person's stage also finds out since when,
     from all of the person's events."""
     counts: Counter[Any] = Counter()
     async with demo.channel("segments") as channel:
