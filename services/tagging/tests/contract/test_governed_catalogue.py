@@ -88,7 +88,9 @@ STRETCH = st.one_of(
     DIRECT.map(lambda each: [each]),
     st.sampled_from([*map(reviewed, TAGS), *map(ended, TAGS), [act("apply_all", "a", "ada")]]),
 )
-ACTS = st.lists(STRETCH, min_size=8, max_size=24).map(lambda found: [each for stretch in found for each in stretch])
+ACTS = st.lists(STRETCH, min_size=8, max_size=24).map(
+    lambda found: [each for stretch in found for each in stretch]
+)
 
 
 def do(world, connection: Connection, each: Act) -> None:

@@ -293,6 +293,21 @@ def test_an_order_stored_just_before_a_run_records_who_is_touched_counts(world):
     assert world.values("orders") == {"orders": {1: 20_000, 2: 10_000, 3: 10_000}}
 
 
+def test_an_event_computes_what_its_type_may_change_and_during_a_run_everything(world):
+    world.store(world.person(1, 1), world.event(1, "view_item", world.ago(days=1), item_id="a"))
+    world.define(
+        ORDERS,
+        "{tag_id: views, name: x, type: number, statistic: COUNT(view_item)}",
+        "{tag_id: buys_much, name: x, type: bool, layered_rule: {layers: [{when: orders >= 2, then: true}]}}",
+    )
+    world.store(world.event(1, "order_paid", world.ago(hours=2), amount=1))
+    world.store(world.event(1, "order_paid", world.ago(hours=1), amount=1))
+    assert world.values() == {"orders": {1: 20_000}, "buys_much": {1: True}, "views": {}}
+    world.database.write_now(world.tags.computations.begin, "t1", "c1")
+    world.store(world.event(1, "order_paid", world.ago(minutes=1), amount=1))
+    assert world.values("orders", "views") == {"orders": {1: 30_000}, "views": {1: 10_000}}
+
+
 def test_before_the_day_rolls_a_run_stands_at_yesterday_where_the_stream_does(world):
     world.define(
         ORDERS, "{tag_id: today, name: x, type: number, statistic: COUNT(order_paid) IN LAST 1 DAYS}"

@@ -23,12 +23,16 @@ class Stored:
 
     overtaken  among the touched, those of which the other lane had told more already
     everybody  all living persons, when the meaning of windows changed: too many to compute at once
+    eventful   among the touched, those of whom nothing is new but events
+    types      of those events
     """
 
     entries: tuple[Entry, ...]
     touched: frozenset[int]
     overtaken: frozenset[int]
     everybody: frozenset[int]
+    eventful: frozenset[int] = frozenset()
+    types: frozenset[str] = frozenset()
 
 
 class StoreFacts:
@@ -63,7 +67,11 @@ class StoreFacts:
         touched = delta.touched | overtaken | set(owners)
         if touched:
             entries.append(stores.entries.touched(tenant, touched))
-        return Stored(tuple(entries), touched, overtaken, everybody)
+        eventful: frozenset[int] = frozenset()
+        if not appended.left_keys:
+            eventful = touched - delta.touched - overtaken
+        types = frozenset(event.type for event in appended.events)
+        return Stored(tuple(entries), touched, overtaken, everybody, eventful, types)
 
     def _store_settings(
         self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]
@@ -127,7 +135,7 @@ class ApplyChanges:
             if not stored.touched:
                 continue
             if lane is Lane.LIVE:
-                entries += self._recompute(connection, tenant, stored.touched, stored.overtaken, lane)
+                entries += values_after(self._recompute, connection, tenant, stored, lane)
                 progress.overtake(connection, tenant, stored.touched)
             else:
                 position = min(fact.position for fact in of_tenant)
@@ -141,6 +149,18 @@ class ApplyChanges:
         cursor = self._stores.progress.cursor(connection)
         if everybody and cursor is not None:
             self._stores.progress.add_stale(connection, tenant, everybody, cursor.bulk + 1)
+
+
+def values_after(
+    recompute: Recompute, connection: Connection, tenant: str, stored: Stored, lane: Lane
+) -> list[Entry]:
+    """The value entries that follow from stored facts."""
+    entries: list[Entry] = []
+    if others := stored.touched - stored.eventful:
+        entries += recompute(connection, tenant, others, stored.overtaken, lane)
+    if stored.eventful:
+        entries += recompute(connection, tenant, stored.eventful, frozenset(), lane, stored.types)
+    return entries
 
 
 def _last_settings(facts: Iterable[Fact]) -> TenantSettings | None:

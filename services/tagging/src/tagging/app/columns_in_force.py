@@ -53,6 +53,15 @@ class ColumnPlan:
         tag = self.tags.get(recipe.column)
         return tag is None or tag.definition.layer is not Layer.BASIC
 
+    def concerned_by(self, types: Collection[str]) -> set[str]:
+        """The columns that new events of these types may change, by themselves or through others."""
+        asking = {
+            column
+            for column, recipe in self.recipes.items()
+            if recipe.asks_for_latest or not recipe.events.isdisjoint(types)
+        }
+        return asking | self.with_what_rests_on_them(asking)
+
     def stream(self) -> set[str]:
         return {column for column, recipe in self.recipes.items() if recipe.stream}
 

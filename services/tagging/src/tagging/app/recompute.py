@@ -46,10 +46,15 @@ class RecomputePersons:
         person_ids: frozenset[int],
         whole: frozenset[int] = NOTHING,
         lane: Lane = Lane.LIVE,
+        types: frozenset[str] | None = None,
     ) -> Sequence[Entry]:
-        """`Recompute` of the facts: every stream column."""
+        """`Recompute` of the facts: every stream column, or those that events of the types may change. What computes
+        everybody meanwhile leaves touched persons out, so then they are computed whole."""
         plan = self._columns.of(connection, tenant)
-        return self.columns_of(connection, tenant, person_ids, plan.stream(), whole)
+        columns = plan.stream()
+        if types is not None and not self._tags.computations.under_way(connection, tenant):
+            columns &= plan.concerned_by(types)
+        return self.columns_of(connection, tenant, person_ids, columns, whole)
 
     def columns_of(
         self,
@@ -69,7 +74,9 @@ class RecomputePersons:
         ordered = sorted(person_ids)
         known = self._facts.key_map.persons(connection, tenant, ordered)
         living = [known[each] for each in ordered if each in known and known[each].state.is_living]
-        stored = self._stored(connection, tenant, ordered)
+        gone = set(ordered) - {each.person_id for each in living}
+        needed = None if gone or whole else plan.with_what_they_rest_on(columns) | set(columns)
+        stored = self._stored(connection, tenant, ordered, needed)
         clocks = Clocks.of(state, self._clock.now())
         computing = self._computing(connection, tenant, plan, living, stored, columns, clocks)
         found: dict[str, dict[int, Value | None]] = {}
@@ -79,7 +86,6 @@ class RecomputePersons:
                 found[recipe.column] = {
                     each.person_id: value for each, value in zip(living, values, strict=True)
                 }
-        gone = set(ordered) - {each.person_id for each in living}
         changes = self._changes(stored, found, gone)
         self._store(connection, tenant, plan, changes, clocks)
         if _ages(plan, columns):
@@ -134,10 +140,12 @@ class RecomputePersons:
         return found
 
     def _stored(
-        self, connection: Connection, tenant: str, person_ids: Sequence[int]
+        self, connection: Connection, tenant: str, person_ids: Sequence[int], needed: Collection[str] | None
     ) -> dict[str, dict[int, StoredValue]]:
+        """What is known of the persons; of the needed columns only, all when None."""
         values = self._tags.values
-        return values.get(connection, tenant, list(values.columns(connection, tenant)), person_ids)
+        columns = [each for each in values.columns(connection, tenant) if needed is None or each in needed]
+        return values.get(connection, tenant, columns, person_ids)
 
     def _changes(
         self,

@@ -5,7 +5,7 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -26,14 +26,26 @@ from tagging.domain.tenants import Tenant, TenantSettings
 
 PersonIds = npt.NDArray[np.int64]
 
-Recompute = Callable[[Connection, str, frozenset[int], frozenset[int], Lane], Sequence[Entry]]
-"""(connection, tenant, person_ids, whole, lane) -> the value entries to append.
 
-Called in the transaction that stores the facts, after them, for the ids that the facts touched: living
-persons, and ids that stopped living, whose values must go. Of the ids in `whole`, which are among them, all
-values are told and not only those that changed: facts of the other lane overtook this one's, and a lane
-promises only what it carries itself. The trace of the facts is the current one.
-"""
+class Recompute(Protocol):
+    """What follows from facts: the value entries to append, after those of the facts."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: frozenset[int],
+        whole: frozenset[int],
+        lane: Lane,
+        types: frozenset[str] | None = None,
+    ) -> Sequence[Entry]:
+        """Called in the transaction that stores the facts, after them, for the ids that the facts touched: living
+        persons, and ids that stopped living, whose values must go. Of the ids in `whole`, which are among them, all
+        values are told and not only those that changed: facts of the other lane overtook this one's, and a lane
+        promises only what it carries itself. `types`: nothing is new of these persons but events of these types; None
+        when anything may be. The trace of the facts is the current one.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ class SqlComputations:
             [(tenant, row[0], person) for row in under_way for person in sorted(person_ids)],
         )
 
+    def under_way(self, connection: Connection, tenant: str) -> bool:
+        sql = "SELECT 1 FROM computation WHERE tenant = ? LIMIT 1"
+        return execute(connection, sql, (tenant,)).first() is not None
+
     def touched(self, connection: Connection, tenant: str, computation_id: str) -> Ints:
         rows = execute(
             connection,

@@ -203,6 +203,10 @@ class Computations(Protocol):
         """Records persons with every computation under way; with none, does nothing."""
         ...
 
+    def under_way(self, connection: Connection, tenant: str) -> bool:
+        """Whether anything computes everybody now."""
+        ...
+
     def touched(self, connection: Connection, tenant: str, computation_id: str) -> Ints:
         """Ascending."""
         ...
