@@ -33,23 +33,31 @@ class _Setting:
     name: str
     parse: Parser
     secret: bool
+    hidden: bool
 
 
 def setting(
-    name: str, parse: Parser, *, default: Any = MISSING, factory: Any = MISSING, secret: bool = False
+    name: str,
+    parse: Parser,
+    *,
+    default: Any = MISSING,
+    factory: Any = MISSING,
+    secret: bool = False,
+    hidden: bool = False,
 ) -> Any:
     """A dataclass field read from the environment variable `name`; required when it has no default.
 
     `parse` turns the text into the value and raises ValueError with a reason. A secret is kept out of repr
-    and may have no default (ValueError at class definition). `factory` makes a default that is not a
-    constant.
+    and errors, and may have no default (ValueError at class definition); what is `hidden` may hold one, as a URL with a
+    password does, and may have a default. `factory` makes a default that is not a constant.
     """
     if secret and (default is not MISSING or factory is not MISSING):
         raise ValueError(f"{name}: no secret has a default")
-    metadata = {_SETTING: _Setting(name, parse, secret)}
+    hidden = hidden or secret
+    metadata = {_SETTING: _Setting(name, parse, secret, hidden)}
     if factory is not MISSING:
-        return field(default_factory=factory, repr=not secret, metadata=metadata, kw_only=True)
-    return field(default=default, repr=not secret, metadata=metadata, kw_only=True)
+        return field(default_factory=factory, repr=not hidden, metadata=metadata, kw_only=True)
+    return field(default=default, repr=not hidden, metadata=metadata, kw_only=True)
 
 
 def read(cls: type[ConfigT], env: Mapping[str, str]) -> ConfigT:
@@ -68,7 +76,7 @@ def read(cls: type[ConfigT], env: Mapping[str, str]) -> ConfigT:
         try:
             values[item.name] = declared.parse(raw)
         except ValueError as error:
-            shown = "its value" if declared.secret else repr(raw)
+            shown = "its value" if declared.hidden else repr(raw)
             reason = "is malformed" if declared.secret else str(error)
             problems.append(f"{declared.name}: {shown} {reason}")
     if problems:

@@ -63,6 +63,17 @@ def test_a_secret_is_never_shown():
     assert "hunter2" not in str(refused.value)
 
 
+def test_what_may_hold_a_password_is_not_shown_either():
+    @dataclass(frozen=True)
+    class Stored:
+        url: str = setting("X_URL", one_of("memory"), default="memory", hidden=True)
+
+    with pytest.raises(ConfigError) as caught:
+        read(Stored, {"X_URL": "reds://:hunter2@cache"})
+    assert str(caught.value).endswith("X_URL: its value is none of memory")
+    assert "memory" not in repr(read(Stored, {}))
+
+
 def test_a_secret_has_no_default():
     for default in ({"default": "x"}, {"factory": str}):
         with pytest.raises(ValueError, match="no secret has a default"):

@@ -30,7 +30,7 @@ class Config:
     secret_file: Path = setting("HUAXIANG_ACTIVATION_SECRET_FILE", path)
     accounts_file: Path = setting("HUAXIANG_ACTIVATION_ACCOUNTS", path)
     data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
-    url: str = setting("HUAXIANG_ACTIVATION_URL", text, default="")
+    url: str = setting("HUAXIANG_ACTIVATION_URL", text, default="", hidden=True)
     host: str = setting("HUAXIANG_ACTIVATION_HOST", text, default="127.0.0.1")
     port: int = setting("HUAXIANG_ACTIVATION_PORT", integer(0, 65_535), default=DEFAULT_PORT)
     receipts_port: int = setting(

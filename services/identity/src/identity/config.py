@@ -28,7 +28,7 @@ class Config:
     secret_file: Path = setting("HUAXIANG_IDENTITY_SECRET_FILE", path)
     sealing_keys: str = setting("HUAXIANG_IDENTITY_SEALING_KEYS", text, default="")
     data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
-    url: str = setting("HUAXIANG_IDENTITY_URL", text, default="")
+    url: str = setting("HUAXIANG_IDENTITY_URL", text, default="", hidden=True)
     host: str = setting("HUAXIANG_IDENTITY_HOST", text, default="127.0.0.1")
     port: int = setting("HUAXIANG_IDENTITY_PORT", integer(0, 65_535), default=DEFAULT_PORT)
     clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)

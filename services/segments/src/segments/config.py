@@ -17,7 +17,7 @@ class Config:
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
     data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
-    url: str = setting("HUAXIANG_SEGMENTS_URL", text, default="")
+    url: str = setting("HUAXIANG_SEGMENTS_URL", text, default="", hidden=True)
     host: str = setting("HUAXIANG_SEGMENTS_HOST", text, default="127.0.0.1")
     port: int = setting("HUAXIANG_SEGMENTS_PORT", integer(0, 65_535), default=DEFAULT_PORT)
     tagging_target: str = setting("HUAXIANG_TAGGING_TARGET", text, default="127.0.0.1:7102")

@@ -50,14 +50,14 @@ class Config:
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
     identity_target: str = setting("HUAXIANG_IDENTITY_TARGET", text, default="127.0.0.1:7101")
     data: Path = setting("HUAXIANG_DATA", path, default=Path("var/huaxiang"))
-    url: str = setting("HUAXIANG_TAGGING_URL", text, default="")
+    url: str = setting("HUAXIANG_TAGGING_URL", text, default="", hidden=True)
     host: str = setting("HUAXIANG_TAGGING_HOST", text, default="127.0.0.1")
     port: int = setting("HUAXIANG_TAGGING_PORT", integer(0, 65_535), default=DEFAULT_PORT)
     clock: Path | None = setting("HUAXIANG_CLOCK", path, default=None)
     synchronous: Literal["FULL", "NORMAL"] = setting(
         "HUAXIANG_SQLITE_SYNCHRONOUS", one_of("FULL", "NORMAL"), default="FULL"
     )
-    hot_copies: str = setting("HUAXIANG_HOT_COPIES", _hot_copies, default="memory")
+    hot_copies: str = setting("HUAXIANG_HOT_COPIES", _hot_copies, default="memory", hidden=True)
     lake_store: S3Bucket | None = setting("HUAXIANG_LAKE_STORE", _s3_bucket, default=None)
     lake_s3_endpoint: str = setting("HUAXIANG_LAKE_S3_ENDPOINT", _endpoint, default="")
     lake_s3_region: str = setting("HUAXIANG_LAKE_S3_REGION", text, default="")
