@@ -157,10 +157,11 @@ async def test_what_nobody_waits_for_is_dropped(queue: IngestQueue, ingest: Coun
     assert ingest.transactions == [["r2"]]
 
 
+@pytest.mark.parametrize("limit", ["MAX_WAITING_RECORDS", "MAX_WAITING_OF_TENANT"])
 async def test_the_queue_is_bounded(
-    queue: IngestQueue, ingest: Counting, monkeypatch: pytest.MonkeyPatch
+    queue: IngestQueue, ingest: Counting, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(ingest_queue, "MAX_WAITING_BATCHES", 2)
+    monkeypatch.setattr(ingest_queue, limit, 2)
     answers = [queue.put(ingest.batch(name), 1) for name in ("r1", "r2")]
     with pytest.raises(QueueFull):
         queue.put(ingest.batch("r3"), 1)

@@ -4,7 +4,7 @@ A tenant has one transaction at a time; what arrives meanwhile waits, and the ne
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
@@ -18,8 +18,10 @@ from identity.app.joined_batches import joined, may_join, parted
 
 MAX_JOINED_RECORDS = 2_000
 """Records of batches that share a transaction, at most: it keeps the tenant's other writers waiting."""
-MAX_WAITING_BATCHES = 1_000
-"""Of all tenants; the next one gets QUEUE_FULL."""
+MAX_WAITING_RECORDS = 50_000
+"""Of all tenants; what comes then gets QUEUE_FULL. They take some 5 kB each."""
+MAX_WAITING_OF_TENANT = MAX_WAITING_RECORDS // 2
+"""So that nobody fills the queue for all."""
 
 Answer = asyncio.Future[Ingested]
 
@@ -34,6 +36,11 @@ class _Waiting:
     answer: Answer
     context: Context = field(default_factory=copy_context)
     traceparent: str | None = field(default_factory=sampled_traceparent)
+
+    @property
+    def records(self) -> int:
+        """How much room it takes: an empty batch waits, too."""
+        return max(1, len(self.batch.arrivals))
 
     def is_wanted(self) -> bool:
         """Whether somebody waits for it still, and the batch that it follows did not fail."""
@@ -55,15 +62,17 @@ class IngestQueue:
         self._hot = hot
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._working: set[asyncio.Task[None]] = set()
-        self._count = 0
+        self._records: Counter[str] = Counter()
 
     def put(self, batch: Batch, now_us: int, after: Answer | None = None) -> Answer:
         """Queues a batch; its answer comes after its commit. When the batch that it comes `after` fails, it is
         cancelled. A batch whose answer is cancelled while it waits is dropped. Raises QueueFull."""
-        if self._count >= MAX_WAITING_BATCHES:
-            raise QueueFull("batches", MAX_WAITING_BATCHES)
-        self._count += 1
+        if self._records[batch.tenant] >= MAX_WAITING_OF_TENANT:
+            raise QueueFull("records of a tenant", MAX_WAITING_OF_TENANT)
+        if self._records.total() >= MAX_WAITING_RECORDS:
+            raise QueueFull("records", MAX_WAITING_RECORDS)
         waiting = _Waiting(batch, now_us, after, asyncio.get_running_loop().create_future())
+        self._records[batch.tenant] += waiting.records
         queue = self._waiting.get(batch.tenant)
         if queue is not None:
             queue.append(waiting)
@@ -83,21 +92,22 @@ class IngestQueue:
             for waiting in queue:
                 waiting.answer.cancel()
         self._waiting.clear()
+        self._records.clear()
 
     async def _work_off(self, tenant: str, queue: deque[_Waiting]) -> None:
         taken: list[_Waiting] = []
         try:
             while queue:
-                taken = self._take(queue)
+                taken = self._take(tenant, queue)
                 if taken:
                     await self._commit(taken)
         finally:
             del self._waiting[tenant]
-            self._count -= len(queue)
+            del self._records[tenant]
             for waiting in (*taken, *queue):
                 waiting.answer.cancel()
 
-    def _take(self, queue: deque[_Waiting]) -> list[_Waiting]:
+    def _take(self, tenant: str, queue: deque[_Waiting]) -> list[_Waiting]:
         """The batches of the next transaction: as many from the front as may share one."""
         taken: list[_Waiting] = []
         records = 0
@@ -109,7 +119,7 @@ class IngestQueue:
                     break
                 taken.append(waiting)
             queue.popleft()
-            self._count -= 1
+            self._records[tenant] -= waiting.records
         return taken
 
     async def _commit(self, taken: list[_Waiting]) -> None:
