@@ -112,9 +112,9 @@ def test_a_key_of_ones_own_works_within_a_second(suite: SuiteProcess) -> None:
 
 def test_the_example_of_an_import(suite: SuiteProcess, tmp_path: Path) -> None:
     file = tmp_path / "visits.csv"
-    exported, rejects = blocks("importing.md", "csv")
+    exported, rejects, *_ = blocks("importing.md", "csv")
     file.write_text(exported, encoding="utf-8")
-    (mapping,) = blocks("importing.md", "yaml")
+    mapping, *_ = blocks("importing.md", "yaml")
     (tmp_path / "visits.yaml").write_text(mapping, encoding="utf-8")
     for option in (["--dry-run"], []):
         command = ["import", str(file), "--folder", str(suite.folder.root), *option]

@@ -17,6 +17,7 @@ TRIED_PERSONS = 200
 REASONS = {
     person_pb2.CONFLICT_REASON_UNIQUE: "each has a member number of their own",
     person_pb2.CONFLICT_REASON_SHARED: "more people use it than one person's would",
+    person_pb2.CONFLICT_REASON_EXPIRED: "it changed hands in between",
 }
 
 
@@ -39,15 +40,16 @@ async def show_avoided_merge(demo: Demo) -> None:
                 )
                 if other is None or names[other] == names[member_id]:
                     continue
+                reason = REASONS.get(conflict.reason, "they are told apart")
                 demo.notes["avoided"] = {
                     "namespace": conflict.namespace,
                     "persons": (person_id, conflict.other_person_id),
                     "names": (names[member_id], names[other]),
-                    "reason": REASONS.get(conflict.reason, "they are told apart"),
+                    "reason": reason,
                 }
                 demo.say.line(
                     f"persons {person_id} and {conflict.other_person_id} share a {conflict.namespace} "
-                    f"and stay two: {REASONS.get(conflict.reason, '')}"
+                    f"and stay two: {reason}"
                 )
                 return
     demo.say.line("nobody of those who share a phone or a device had to be kept apart")

@@ -1,6 +1,7 @@
 """Applies the retail pack, computes it for everybody, and reads what came of it."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from huaxiang.tagging.v1 import portrait_service_pb2 as pb
@@ -92,9 +93,7 @@ async def _values(demo: Demo, stub: Any, tag_ids: list[str]) -> dict[int, dict[s
                 request = pb.BatchGetTagValuesRequest(
                     person_ids=persons, tag_ids=tags, consistency=fresh(demo.revision)
                 )
-                answer = await patiently(
-                    lambda request=request: stub.BatchGetTagValues(request, timeout=READ_WITHIN_S)  # type: ignore[misc]
-                )
+                answer = await patiently(partial(stub.BatchGetTagValues, request, timeout=READ_WITHIN_S))
                 for asked, person in zip(persons, answer.persons, strict=True):
                     found[asked].update(
                         {each.tag_id: plain(each.value) for each in person.values if each.HasField("value")}
