@@ -22,6 +22,7 @@ from huaxiang.tagging.v1.tag_request_service_pb2_grpc import TagRequestServiceSt
 from huaxiang.tagging.v1.tag_use_service_pb2_grpc import TagUseServiceStub
 from huaxiang.tagging.v1.tag_version_service_pb2_grpc import TagVersionServiceStub
 
+from cli.enum_names import name_of, number_of
 from cli.exits import Exit, Refusal
 
 request_pb = tag_request_service_pb2
@@ -48,7 +49,7 @@ async def ask(
 async def requests(channel: grpc.aio.Channel, states: Sequence[str]) -> list[request_pb.TagRequest]:
     """Newest first."""
     request = request_pb.ListTagRequestsRequest(
-        states=[_number(request_pb.TagRequestState, "TAG_REQUEST_STATE_", each) for each in states],
+        states=[number_of(request_pb.TagRequestState, each) for each in states],
         page_size=PAGE,
     )
     found: list[request_pb.TagRequest] = []
@@ -120,7 +121,7 @@ async def life(channel: grpc.aio.Channel, tag_id: str) -> tag_life_pb2.TagLife:
 async def lives(channel: grpc.aio.Channel, states: Sequence[str]) -> list[tag_life_pb2.TagLife]:
     """In order of tag_id."""
     request = life_pb.ListTagLivesRequest(
-        states=[_number(tag_pb2.TagState, "TAG_STATE_", each) for each in states], page_size=PAGE
+        states=[number_of(tag_pb2.TagState, each) for each in states], page_size=PAGE
     )
     found: list[tag_life_pb2.TagLife] = []
     while True:
@@ -182,7 +183,7 @@ async def lineage(
     """The whole graph in one message."""
     request = use_pb.GetTagLineageRequest(
         tag_id=tag_id,
-        direction=_number(use_pb.LineageDirection, "LINEAGE_DIRECTION_", direction),
+        direction=number_of(use_pb.LineageDirection, direction),
         depth=depth,
         page_size=PAGE,
     )
@@ -248,31 +249,19 @@ def read_naming_rules(file: Path) -> naming_pb.NamingRules:
 
 def state_name(state: int) -> str:
     """in review, active, ..."""
-    name = tag_pb2.TagState.Name(state)  # type: ignore[arg-type]
-    return name.removeprefix("TAG_STATE_").lower().replace("_", " ")
+    return name_of(tag_pb2.TagState, state).replace("_", " ")
 
 
 def request_state_name(state: int) -> str:
     """open, accepted, ..."""
-    name = request_pb.TagRequestState.Name(state)  # type: ignore[arg-type]
-    return name.removeprefix("TAG_REQUEST_STATE_").lower()
+    return name_of(request_pb.TagRequestState, state)
 
 
 def step_name(step: int) -> str:
     """submit, take back, ..."""
-    name = tag_life_pb2.LifeStep.Name(step)  # type: ignore[arg-type]
-    return name.removeprefix("LIFE_STEP_").lower().replace("_", " ")
+    return name_of(tag_life_pb2.LifeStep, step).replace("_", " ")
 
 
 def kind_name(kind: int) -> str:
     """event, tag, segment, ..."""
-    name = use_pb.LineageKind.Name(kind)  # type: ignore[arg-type]
-    return name.removeprefix("LINEAGE_KIND_").lower()
-
-
-def _number(kinds: Any, prefix: str, name: str) -> Any:
-    wanted = prefix + name.upper().replace("-", "_").replace(" ", "_")
-    if wanted not in kinds.keys() or wanted.endswith("UNSPECIFIED"):  # noqa: SIM118 - an enum wrapper
-        names = [each.removeprefix(prefix).lower() for each in kinds.keys()[1:]]
-        raise Refusal(f"'{name}' is none of {', '.join(names)}", Exit.USAGE)
-    return kinds.Value(wanted)
+    return name_of(use_pb.LineageKind, kind)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from huaxiang.identity.v1 import link_pb2, operation_pb2
 
 from cli.calls.identity import REASONS
+from cli.enum_names import name_of
 from cli.output import table
 
 _RULES = {
@@ -62,7 +63,7 @@ def draw_operations(operations: Iterable[operation_pb2.Operation]) -> None:
     """One line per operation."""
     rows: list[list[object]] = []
     for each in operations:
-        kind = operation_pb2.OperationKind.Name(each.kind).removeprefix("OPERATION_KIND_").lower()
+        kind = name_of(operation_pb2.OperationKind, each.kind)
         undoes = f" of {each.undoes_operation_id}" if each.undoes_operation_id else ""
         undone = f"undone by {each.undone_by_operation_id}" if each.undone_by_operation_id else "in force"
         time = each.time.ToDatetime().strftime("%Y-%m-%d %H:%M")
@@ -85,5 +86,5 @@ def _ground(link: link_pb2.Link) -> str:
 
 
 def _cause(cause: link_pb2.Cause) -> str:
-    kind = link_pb2.CauseKind.Name(cause.kind).removeprefix("CAUSE_KIND_").lower().replace("_", " ")
+    kind = name_of(link_pb2.CauseKind, cause.kind).replace("_", " ")
     return f"{kind} {cause.source}{'/' if cause.source else ''}{cause.id}"

@@ -1,6 +1,7 @@
 """Reference tables: CSV and Parquet files as typed rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -49,7 +50,7 @@ async def put(
     for start in range(0, len(rows), ROWS_PER_CALL):
         part = rows[start : start + ROWS_PER_CALL]
         request = pb.PutReferenceRowsRequest(table=table, rows=part)
-        answer = await patiently(lambda request=request: stub.PutReferenceRows(request))  # type: ignore[misc]
+        answer = await patiently(partial(stub.PutReferenceRows, request))
         changed += answer.changed_count
         advance(len(part))
     return len(rows), changed

@@ -15,6 +15,7 @@ from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
 from huaxiang.type.v1 import revision_pb2
 
 from cli.calls.people import person_id_of
+from cli.enum_names import name_of
 from cli.exits import Exit, Refusal
 from cli.suite.patience import patiently
 from cli.suite.running import RunningSuite
@@ -43,8 +44,8 @@ def population(name: str) -> "segment_pb2.Population.ValueType":
     return POPULATIONS[name]
 
 
-def state_name(state: "segment_pb2.SegmentState.ValueType") -> str:
-    return segment_pb2.SegmentState.Name(state).removeprefix("SEGMENT_STATE_").lower()
+def state_name(state: int) -> str:
+    return name_of(segment_pb2.SegmentState, state)
 
 
 async def create(channel: grpc.aio.Channel, segment: segment_pb2.Segment) -> segment_pb2.Segment:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tagging.catalogue.files import FileInvalid, read_definitions
 from tagging.catalogue.messages import to_message
 from tagging.catalogue.packs import RETAIL, PackUnknown, pack_definitions
 
+from cli.enum_names import name_of
 from cli.exits import Exit, Refusal
 from cli.suite.patience import patiently
 
@@ -105,17 +107,17 @@ async def run(
     while wait and state.state not in ENDED:
         await asyncio.sleep(POLL_S)
         asked = run_pb.GetRunRequest(run_id=state.run_id)
-        state = (await patiently(lambda asked=asked: stub.GetRun(asked))).run  # type: ignore[misc]
+        state = (await patiently(partial(stub.GetRun, asked))).run
         seen(state)
     return state
 
 
-def kind_name(kind: "tag_service_pb2.TagChangeKind.ValueType") -> str:
-    return tag_service_pb2.TagChangeKind.Name(kind).removeprefix("TAG_CHANGE_KIND_").lower()
+def kind_name(kind: int) -> str:
+    return name_of(tag_service_pb2.TagChangeKind, kind)
 
 
-def state_name(state: "run_pb.RunState.ValueType") -> str:
-    return run_pb.RunState.Name(state).removeprefix("RUN_STATE_").lower()
+def state_name(state: int) -> str:
+    return name_of(run_pb.RunState, state)
 
 
 def computed_by(definition: tag_pb2.TagDefinition) -> str:
@@ -125,5 +127,5 @@ def computed_by(definition: tag_pb2.TagDefinition) -> str:
 
 def base_name(value_type: tag_pb2.ValueType) -> str:
     """text, number ...; "list of text" for a tag with several values."""
-    base = tag_pb2.BaseType.Name(value_type.base).removeprefix("BASE_TYPE_").lower()
+    base = name_of(tag_pb2.BaseType, value_type.base)
     return f"list of {base}" if value_type.multi_valued else base

@@ -12,6 +12,7 @@ from huaxiang.activation.v1.campaign_service_pb2_grpc import CampaignServiceStub
 from cli.calls import segments
 from cli.demo.audiences import AUDIENCES
 from cli.demo.state import REAL_SPEED, Demo
+from cli.enum_names import name_of
 from cli.exits import Refusal
 from cli.suite.patience import patiently
 from cli.suite.providers import (
@@ -126,10 +127,10 @@ async def _wait(
     until = time.monotonic() + within_s
     for plan in PLANS:
         while not done(answer := await _get(channel, plan)):
-            state = campaign_pb2.CampaignState.Name(answer.campaign.state).removeprefix("CAMPAIGN_STATE_")
+            state = name_of(campaign_pb2.CampaignState, answer.campaign.state)
             if time.monotonic() > until or answer.campaign.state == campaign_pb2.CAMPAIGN_STATE_FAILED:
                 raise Refusal(
-                    f"campaign {plan.campaign_id} is {state.lower()} with {answer.report.open:,} open deliveries: "
+                    f"campaign {plan.campaign_id} is {state} with {answer.report.open:,} open deliveries: "
                     f"{answer.campaign.state_note or 'see ' + str(demo.folder.logs / 'activation.log')}"
                 )
             await asyncio.sleep(POLL_S)

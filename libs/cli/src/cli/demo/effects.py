@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import grpc
 from huaxiang.activation.v1 import delivery_service_pb2 as pb
@@ -81,7 +82,7 @@ async def _states(channel: grpc.aio.Channel, campaign_id: str) -> Counter[str]:
         request = pb.ListDeliveriesRequest(
             campaign_id=campaign_id, page_size=PAGE_DELIVERIES, page_token=token
         )
-        page = await patiently(lambda request=request: stub.ListDeliveries(request))  # type: ignore[misc]
+        page = await patiently(partial(stub.ListDeliveries, request))
         states.update(
             pb.DeliveryState.Name(each.state).removeprefix("DELIVERY_STATE_") for each in page.deliveries
         )

@@ -13,6 +13,7 @@ from huaxiang.identity.v1 import record_pb2
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from huaxiang.type.v1 import revision_pb2
 
+from cli.enum_names import name_of
 from cli.exits import Exit, Refusal
 from cli.importing.mapping import FileMapping
 from cli.importing.records import BadRow, record_of
@@ -210,4 +211,4 @@ def _note(answer: pb.IngestEventsResponse, lines: list[int], rejects: Rejects, r
 
 def reason_of(refusal: pb.Refusal) -> str:
     """Why a part was not taken, in a word."""
-    return pb.RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_").lower()
+    return name_of(pb.RefusalReason, refusal.reason)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from huaxiang.tagging.v1.value_service_pb2_grpc import ValueServiceStub
 from huaxiang.type.v1 import value_pb2
 from servicekit.values import put_moment
 
+from cli.enum_names import name_of
 from cli.importing.rejects import Rejects
 from cli.importing.rows import BrokenRow, Row, read_rows
 from cli.importing.values import SCALE, BadCell, moment, number, put_value
@@ -79,11 +81,11 @@ async def send_values(
                 source=file.source,
                 values=[each for _, each in sent],
             )
-            answer = await patiently(lambda request=request: stub.PutTagValues(request))  # type: ignore[misc]
+            answer = await patiently(partial(stub.PutTagValues, request))
             result.stored += answer.stored_count
             result.superseded += answer.superseded_count
             for each in answer.refused:
-                name = pb.RefusedValueReason.Name(each.reason).removeprefix("REFUSED_VALUE_REASON_").lower()
+                name = name_of(pb.RefusedValueReason, each.reason)
                 result.refuse(name)
                 rejects.add(sent[each.index][0], "refused", name, each.detail)
         result.rows += len(chunk)
