@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["servicekit.testing.databases"]
+pytest_plugins = ["servicekit.testing.databases", "servicekit.testing.migrated"]
 
 settings.register_profile(
     "default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]

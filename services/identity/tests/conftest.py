@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from identity.main import Wiring, wire
+from identity.main import MIGRATIONS, Wiring, wire
 from servicekit.client import MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import ManualClock
 from servicekit.database import Database
@@ -16,6 +16,11 @@ from servicekit.testing.servers import LocalServer, serving
 sys.path.insert(0, str(Path(__file__).parent))
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def migrations() -> Path:
+    return MIGRATIONS
 
 
 @pytest.fixture
@@ -29,9 +34,9 @@ def secret() -> bytes:
 
 
 @pytest.fixture
-def wiring(database_url: str, secret: bytes, clock: ManualClock) -> Iterator[Wiring]:
+def wiring(migrated_url: str, secret: bytes, clock: ManualClock) -> Iterator[Wiring]:
     """A service over an empty store, on each dialect in turn."""
-    database = Database.open(database_url)
+    database = Database.open(migrated_url)
     yield wire(database, secret, clock, ("tagging",))
     database.close_now()
 

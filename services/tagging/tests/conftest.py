@@ -12,7 +12,6 @@ from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Changelog
 from servicekit.clock import ManualClock
 from servicekit.database import Database
-from servicekit.migrations import migrate
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts, values_after
@@ -29,6 +28,7 @@ from tagging.domain.events import Event
 from tagging.domain.governance.people import Actor, Power
 from tagging.domain.persons import Person, PersonState
 from tagging.governance_wiring import open_governance
+from tagging.main import MIGRATIONS
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.dictionary_file import standard_dictionary
@@ -55,14 +55,17 @@ from tagging.store.tag_ports import Run, TagStores
 
 FILES = Actor.of("files", [Power.DIRECT])
 """Who applies definitions that live in files."""
-MIGRATIONS = Path(__file__).parents[1] / "src" / "tagging" / "migrations"
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def migrations() -> Path:
+    return MIGRATIONS
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
     """An empty, migrated store."""
-    opened = Database.open(database_url, synchronous="NORMAL")
-    migrate(opened, MIGRATIONS)
+    opened = Database.open(migrated_url, synchronous="NORMAL")
     opened.write_now(Changelog("tagging").create)
     yield opened
     opened.close_now()
@@ -228,12 +231,11 @@ def world(database: Database, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def small_world(tmp_path: Path) -> Iterator[Callable[[], World]]:
+def small_world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[], World]]:
     """Makes empty worlds on SQLite, for properties."""
     opened: list[Database] = []
-    template = tmp_path / "template.db"
-    empty = Database.open(f"sqlite:///{template}", synchronous="OFF")
-    migrate(empty, MIGRATIONS)
+    template = tmp_path / "store.db"
+    empty = Database.open(migrated_sqlite_url, synchronous="OFF")
     empty.write_now(Changelog("tagging").create)
     empty.close_now()
 

@@ -8,9 +8,9 @@ from activation_world import World, made_world
 
 
 @pytest.fixture
-async def still_world(tmp_path: Path, sqlite_url: str) -> AsyncIterator[World]:
+async def still_world(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[World]:
     """Served, its workers not started."""
-    async with made_world(tmp_path, sqlite_url) as made:
+    async with made_world(tmp_path, migrated_sqlite_url) as made:
         await made.start(workers=False)
         yield made
         await made.stop()
@@ -23,9 +23,9 @@ async def world(still_world: World) -> World:
 
 
 @pytest.fixture
-async def any_world(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
+async def any_world(tmp_path: Path, migrated_url: str) -> AsyncIterator[World]:
     """On each dialect in turn."""
-    async with made_world(tmp_path, database_url) as made:
+    async with made_world(tmp_path, migrated_url) as made:
         await made.start()
         yield made
         await made.stop()

@@ -14,8 +14,8 @@ DRAFT = Draft("c1", "", "snap", "jpush", "push", "transactional", "", "", {"a": 
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database.open(database_url, synchronous="NORMAL")
+def database(migrated_url: str) -> Iterator[Database]:
+    database = Database.open(migrated_url, synchronous="NORMAL")
     open_store(database)
     yield database
     database.close_now()

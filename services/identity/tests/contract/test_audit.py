@@ -52,8 +52,8 @@ def test_rows_are_found_by_action_subject_and_person(run: Run[object]) -> None:
     assert sequences(subject="nobody") == []
 
 
-def test_concurrent_writers_keep_one_chain_per_tenant(database_url: str, wiring: Wiring) -> None:
-    databases = [wiring.database, Database.open(database_url)]
+def test_concurrent_writers_keep_one_chain_per_tenant(migrated_url: str, wiring: Wiring) -> None:
+    databases = [wiring.database, Database.open(migrated_url)]
 
     def write(number: int) -> None:
         tenant = "tu"[number // 2 % 2]

@@ -59,10 +59,10 @@ async def fill(wiring: Wiring, folder: Path) -> None:
 
 
 async def test_a_new_key_takes_over_everything_and_the_old_one_may_leave(
-    database_url: str, tmp_path: Path
+    migrated_url: str, tmp_path: Path
 ) -> None:
     secret, second, third = (secrets.token_bytes(32) for _ in range(3))
-    database, clock = Database.open(database_url), ManualClock(NOW)
+    database, clock = Database.open(migrated_url), ManualClock(NOW)
 
     def open_with(**ring: bytes) -> Wiring:
         keys = {1: secret} | {int(name.removeprefix("k")): key for name, key in ring.items()}

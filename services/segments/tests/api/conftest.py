@@ -118,9 +118,9 @@ def fresh(after: Revision | None) -> revision_pb2.Consistency | None:
 
 
 @pytest.fixture
-async def suite(database_url: str, tmp_path: Path) -> AsyncIterator[Suite]:
+async def suite(migrated_url: str, tmp_path: Path) -> AsyncIterator[Suite]:
     """Three known persons of a retailer: two women, one man with points."""
-    suite = Suite(database_url, tmp_path)
+    suite = Suite(migrated_url, tmp_path)
     suite.tagging.event_types = [order_paid()]
     suite.tagging.tell(
         day_told(DAY),

@@ -26,13 +26,13 @@ async def identity(tmp_path: Path) -> AsyncIterator[ScriptedIdentity]:
 
 
 @pytest.fixture
-def start(database_url: str, tmp_path: Path, identity: ScriptedIdentity) -> Start:
+def start(migrated_url: str, tmp_path: Path, identity: ScriptedIdentity) -> Start:
     """Starts tagging on its store; the context's end stops it, and it may be started again."""
-    return lambda: running(database_url, tmp_path / "tagging", identity.target)
+    return lambda: running(migrated_url, tmp_path / "tagging", identity.target)
 
 
 @pytest.fixture
-async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+async def office(migrated_url: str, tmp_path: Path) -> AsyncIterator[Office]:
     """Tagging's catalogue and governance, and somebody of each role."""
-    async with opened(database_url, tmp_path) as served:
+    async with opened(migrated_url, tmp_path) as served:
         yield served

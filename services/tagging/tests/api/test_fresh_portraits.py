@@ -39,10 +39,10 @@ def mortal_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture(params=["memory", "redis"])
 async def served(
-    request: pytest.FixtureRequest, database_url: str, tmp_path: Path, redis_url: str
+    request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, redis_url: str
 ) -> AsyncIterator[ServedPortraits]:
     hot_copies = redis_url if request.param == "redis" else "memory"
-    async with served_portraits(database_url, tmp_path, hot_copies) as started:
+    async with served_portraits(migrated_url, tmp_path, hot_copies) as started:
         await started.shop()
         yield started
 
@@ -103,16 +103,16 @@ async def test_flushing_changes_nothing(served: ServedPortraits, redis_url: str)
 
 
 async def test_copies_outlive_a_process_and_a_redis_that_dies_is_not_noticed(
-    database_url: str, tmp_path: Path, mortal_server: ValkeyServer
+    migrated_url: str, tmp_path: Path, mortal_server: ValkeyServer
 ) -> None:
     server = mortal_server
     url = f"redis://127.0.0.1:{server.port}/0"
-    async with served_portraits(database_url, tmp_path, url) as first:
+    async with served_portraits(migrated_url, tmp_path, url) as first:
         await first.shop()
         first.use("viewer")
         before = [without_moment(await first.portrait(person)) for person in (1, 2, 3)]
         await first.facts(first.order(2, 0))
-    async with served_portraits(database_url, tmp_path, url) as second:
+    async with served_portraits(migrated_url, tmp_path, url) as second:
         second.use("viewer")
         after = [without_moment(await second.portrait(person)) for person in (1, 2, 3)]
         assert [after[0], after[2]] == [before[0], before[2]]

@@ -45,10 +45,10 @@ async def front_door(tmp_path: Path) -> AsyncIterator[LocalServer]:
 
 @pytest.fixture
 async def tagging(
-    database_url: str, tmp_path: Path, front_door: LocalServer
+    migrated_url: str, tmp_path: Path, front_door: LocalServer
 ) -> AsyncIterator[RunningTagging]:
     settings = {"erase_files_after_s": 0.0, "lake_readers_s": 0.0}
-    async with running(database_url, tmp_path / "tagging", front_door.target, **settings) as started:
+    async with running(migrated_url, tmp_path / "tagging", front_door.target, **settings) as started:
         yield started
 
 

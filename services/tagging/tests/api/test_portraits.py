@@ -19,8 +19,8 @@ from tagging.domain.persons import PersonState
 
 
 @pytest.fixture
-async def served(database_url: str, tmp_path: Path) -> AsyncIterator[ServedPortraits]:
-    async with served_portraits(database_url, tmp_path) as started:
+async def served(migrated_url: str, tmp_path: Path) -> AsyncIterator[ServedPortraits]:
+    async with served_portraits(migrated_url, tmp_path) as started:
         await started.shop()
         yield started
 

@@ -123,8 +123,8 @@ class Tagging:
 
 
 @pytest.fixture
-async def tagging(database_url: str, tmp_path: Path) -> AsyncIterator[Tagging]:
-    database = Database.open(database_url, synchronous="NORMAL")
+async def tagging(migrated_url: str, tmp_path: Path) -> AsyncIterator[Tagging]:
+    database = Database.open(migrated_url, synchronous="NORMAL")
     store = open_store(database, tmp_path / "tagging", ManualClock(NOW))
     part = wire_tags(store, Names())
     async with serving(part.services, tmp_path) as server:

@@ -71,8 +71,8 @@ class Served:
 
 
 @pytest.fixture
-async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
-    store = open_store(Database.open(database_url, synchronous="NORMAL"), tmp_path, ManualClock(NOW))
+async def served(migrated_url: str, tmp_path: Path) -> AsyncIterator[Served]:
+    store = open_store(Database.open(migrated_url, synchronous="NORMAL"), tmp_path, ManualClock(NOW))
     part = wire_tags(store, NoAttributes())
     async with serving(part.services, tmp_path) as server:
         made = Served(store, server)

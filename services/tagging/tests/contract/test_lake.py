@@ -207,10 +207,10 @@ KILLED = """
 
 @pytest.mark.parametrize("point", ["before rename", "before manifest"])
 async def test_kill_9_in_a_flush_leaves_nothing_half_visible(
-    lake: Lake, database_url: str, point: str
+    lake: Lake, migrated_url: str, point: str
 ) -> None:
     lake.add(paid(1), paid(2), paid(3, time=SHANGHAI_NEXT_DAY))
-    ended = _run(KILLED, database_url, str(lake.root), point)
+    ended = _run(KILLED, migrated_url, str(lake.root), point)
     assert ended.returncode == -signal.SIGKILL
     assert lake.database.read_now(lake.manifest.files, "t1") == []
     assert _sequences(lake.attached("order_paid")) == []

@@ -242,9 +242,9 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_kill_9_at_any_step_leaves_every_event_once(lake: Lake, database_url: str, point: str) -> None:
+async def test_kill_9_at_any_step_leaves_every_event_once(lake: Lake, migrated_url: str, point: str) -> None:
     before = lake.told()
-    with started(database_url, lake, point) as running:
+    with started(migrated_url, lake, point) as running:
         assert running.wait() == -signal.SIGKILL
     assert lake.told() == before, "as the process left it"
     lake.open()
@@ -257,10 +257,10 @@ async def test_kill_9_at_any_step_leaves_every_event_once(lake: Lake, database_u
     assert lake.on_disk() == {file.path for file in lake.files()}
 
 
-async def test_kill_9_at_random_moments_leaves_every_event_once(lake: Lake, database_url: str) -> None:
+async def test_kill_9_at_random_moments_leaves_every_event_once(lake: Lake, migrated_url: str) -> None:
     before, moments = lake.told(), random.Random(5)
     for _ in range(3):
-        with started(database_url, lake, "none") as running:
+        with started(migrated_url, lake, "none") as running:
             assert running.stdout is not None
             running.stdout.readline()
             await asyncio.sleep(moments.uniform(0, 0.12))
@@ -270,7 +270,7 @@ async def test_kill_9_at_random_moments_leaves_every_event_once(lake: Lake, data
         assert lake.on_disk() == {file.path for file in lake.files()}
 
 
-def started(database_url: str, lake: Lake, point: str) -> "subprocess.Popen[bytes]":
+def started(migrated_url: str, lake: Lake, point: str) -> "subprocess.Popen[bytes]":
     script = textwrap.dedent(KILLED)
-    arguments = [sys.executable, "-c", script, database_url, str(lake.root), point]
+    arguments = [sys.executable, "-c", script, migrated_url, str(lake.root), point]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -22,6 +23,7 @@ class Standards:
     closed_properties: frozenset[str]
 
 
+@cache
 def load_standards() -> Standards:
     """The standards of this release."""
     return Standards(
@@ -32,6 +34,7 @@ def load_standards() -> Standards:
     )
 
 
+@cache
 def policy_document() -> str:
     """The built-in linking policy as JSON."""
     return json.dumps(_document("linking.yaml"), ensure_ascii=False, separators=(",", ":"))

@@ -1,6 +1,7 @@
 """Reads the standards of matching from the package: the built-in model, name tables, divisions."""
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 import yaml
@@ -22,6 +23,7 @@ class MatchStandards:
     divisions: Divisions
 
 
+@cache
 def load_match_standards() -> MatchStandards:
     """Everything."""
     text = _text("matching.yaml")
