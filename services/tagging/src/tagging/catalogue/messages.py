@@ -39,6 +39,7 @@ from tagging.domain.definition import (
     Wording,
 )
 from tagging.domain.kinds.families import COMPUTED, Computed
+from tagging.domain.quality.rules import NO_RULES, QualityRules
 from tagging.domain.schedule import Schedule, ScheduleInvalid
 
 BASES: Mapping[Kind, "pb.BaseType.ValueType"] = {
@@ -132,6 +133,8 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
         schedule=schedule_message(definition.schedule) if definition.schedule else None,
         keep_days=definition.keep_days,
     )
+    if definition.quality != NO_RULES:
+        write_message(definition.quality, message.quality)
     _put_unknown(definition.unknown, message)
     match definition.kind:
         case AttributeKind(attribute):
@@ -227,6 +230,7 @@ def from_message(message: pb.TagDefinition) -> TagDefinition:
         confidence=message.confidence if message.HasField("confidence") else SCALE,
         schedule=_schedule(message),
         keep_days=message.keep_days,
+        quality=read_message(QualityRules, message.quality),
     )
 
 

@@ -12,6 +12,7 @@ from rules.values import SCALE, Kind, ValueType
 
 from .kinds.families import Computed
 from .kinds.kind import Scaled
+from .quality.rules import NO_RULES, QualityRules
 from .schedule import Schedule
 
 TAG_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -260,6 +261,7 @@ class TagDefinition:
     confidence: Scaled = SCALE
     schedule: Schedule | None = None
     keep_days: int = 0
+    quality: QualityRules = NO_RULES
 
     @property
     def meaning(self) -> tuple[object, ...]:

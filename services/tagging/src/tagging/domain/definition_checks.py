@@ -37,6 +37,7 @@ from .history import MAX_KEEP_DAYS
 from .kinds.families import TOLD, WEIGHTED, Computed
 from .kinds.sql import SqlKind
 from .kinds.told import ImportedKind, ManualKind
+from .quality import rules as quality_rules
 from .schedule import OnTag, ScheduleInvalid, check_schedule
 
 
@@ -87,6 +88,7 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
             "keep_days",
             "" if 0 <= definition.keep_days <= MAX_KEEP_DAYS else f"is between 0 and {MAX_KEEP_DAYS}",
         ),
+        ("quality", quality_rules.fault(definition.quality, definition.value_type.base)),
         ("kind", _kind_fault(definition)),
     ]
 

@@ -47,6 +47,7 @@ from .definition import (
 )
 from .kinds.families import COMPUTED, Computed
 from .kinds.fields import number, read, write
+from .quality.rules import NO_RULES, QualityRules
 from .schedule import Schedule, ScheduleInvalid
 
 Document = dict[str, Any]
@@ -73,6 +74,7 @@ _FIELDS = {
     "confidence",
     "schedule",
     "keep_days",
+    "quality",
     *KINDS,
 }
 _BASES = {each.value: each for each in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME)}
@@ -120,6 +122,7 @@ def to_document(definition: TagDefinition) -> Document:
         "confidence": decimal_text(definition.confidence),
         "schedule": schedule_document.to_document(definition.schedule) if definition.schedule else "",
         "keep_days": definition.keep_days,
+        "quality": write(definition.quality),
     }
     said = {
         name: value for name, value in found.items() if value not in ("", {}) and value != _DEFAULTS.get(name)
@@ -280,6 +283,7 @@ class _Reader:
             confidence=self._number("confidence", document.get("confidence", 1)),
             schedule=self._schedule(document.get("schedule")),
             keep_days=self._days("keep_days", document.get("keep_days", 0)),
+            quality=self._quality(document.get("quality")),
         )
 
     def _unknown(self, given: object, value_type: TagValueType) -> NullPolicy:
@@ -293,6 +297,9 @@ class _Reader:
             return None if given is None else schedule_document.from_document(given)
         except ScheduleInvalid as error:
             raise self.fail("schedule", str(error)) from error
+
+    def _quality(self, given: object) -> QualityRules:
+        return NO_RULES if given is None else read(QualityRules, given, "quality", self.fail)
 
     def _days(self, field: str, given: object) -> int:
         if not isinstance(given, int) or isinstance(given, bool):

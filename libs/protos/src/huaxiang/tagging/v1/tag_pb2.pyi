@@ -377,6 +377,7 @@ class TagDefinition(_message.Message):
     UPDATE_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
     KEEP_DAYS_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CALCULATION_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
@@ -493,6 +494,10 @@ class TagDefinition(_message.Message):
         """When runs compute it, beside those that somebody asks for; none when absent. A tag of the stream may have one, too."""
 
     @_builtins.property
+    def quality(self) -> Global___QualityRules:
+        """What its owner promises of its values. Changing it makes no new version."""
+
+    @_builtins.property
     def calculation(self) -> Global___TagText:
         """How it is computed, for people who do not read rules; at most 2,000 characters each."""
 
@@ -529,13 +534,14 @@ class TagDefinition(_message.Message):
         update: Global___TagUpdate.ValueType = ...,
         schedule: Global___TagSchedule | None = ...,
         keep_days: _builtins.int = ...,
+        quality: Global___QualityRules | None = ...,
         owner: _builtins.str = ...,
         calculation: Global___TagText | None = ...,
         purpose: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "calculation", b"calculation", "confidence", b"confidence", "description", b"description", "imported", b"imported", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "preference", b"preference", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "top_n", b"top_n", "unknown", b"unknown", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "calculation", b"calculation", "confidence", b"confidence", "description", b"description", "imported", b"imported", "kind", b"kind", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "preference", b"preference", "quality", b"quality", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "top_n", b"top_n", "unknown", b"unknown", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "brand", b"brand", "calculation", b"calculation", "category", b"category", "confidence", b"confidence", "description", b"description", "grade", b"grade", "imported", b"imported", "keep_days", b"keep_days", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "owner", b"owner", "preference", b"preference", "purpose", b"purpose", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "subject", b"subject", "tag_id", b"tag_id", "top_n", b"top_n", "unknown", b"unknown", "update", b"update", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "aipl", b"aipl", "arithmetic", b"arithmetic", "attribute", b"attribute", "bands", b"bands", "brand", b"brand", "calculation", b"calculation", "category", b"category", "confidence", b"confidence", "description", b"description", "grade", b"grade", "imported", b"imported", "keep_days", b"keep_days", "kind", b"kind", "layer", b"layer", "layered_rule", b"layered_rule", "lifecycle", b"lifecycle", "manual", b"manual", "name", b"name", "owner", b"owner", "preference", b"preference", "purpose", b"purpose", "quality", b"quality", "rfm", b"rfm", "scene_group", b"scene_group", "schedule", b"schedule", "score", b"score", "sql", b"sql", "statistic", b"statistic", "subject", b"subject", "tag_id", b"tag_id", "top_n", b"top_n", "unknown", b"unknown", "update", b"update", "user_state", b"user_state", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
@@ -547,6 +553,91 @@ class TagDefinition(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___TagDefinition: _TypeAlias = TagDefinition  # noqa: Y015
+
+@_typing.final
+class QualityRules(_message.Message):
+    """What the owner of a tag promises of its values; what is not said is not promised."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRESH_HOURS_FIELD_NUMBER: _builtins.int
+    MIN_PEOPLE_FIELD_NUMBER: _builtins.int
+    MAX_NULL_SHARE_FIELD_NUMBER: _builtins.int
+    LEAST_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    EARLIEST_FIELD_NUMBER: _builtins.int
+    LATEST_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    CONTRADICTED_WHEN_FIELD_NUMBER: _builtins.int
+    CONTRADICTED_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    fresh_hours: _builtins.int
+    """Values are of a moment at most so many hours ago, 1 to 26,352; 0 leaves it to the schedule: a period and about a
+    twelfth of it, 2 hours for the stream, nothing for runs without a schedule and for values that are told.
+    """
+    min_people: _builtins.int
+    """So many persons have a value."""
+    max_null_share: _builtins.int
+    """Of those who may have a value at most this share has none, 0 to 10,000 (1.0)."""
+    least: _builtins.int
+    """Numbers are at least this, scaled by 10,000."""
+    most: _builtins.int
+    """Numbers are at most this, scaled by 10,000."""
+    earliest: _builtins.str
+    """Dates and moments are of this day or later: an ISO date, or "today", the tenant's day when it is measured."""
+    latest: _builtins.str
+    """Dates and moments are of this day or earlier, likewise."""
+    pattern: _builtins.str
+    """Texts match this whole: a regular expression of MATCHES, at most 200 characters."""
+    contradicted_when: _builtins.str
+    """A rule over tags, this one included: of whom it holds, behaviour contradicts the value. For example
+    gender = 'male' AND womens_goods_share >= 0.9.
+    """
+    contradicted_confidence: _builtins.int
+    """What the confidence of a contradicted value is multiplied by where values are read, 0 to 10,000 (1.0); 5,000 when
+    absent. Readers who may not read all tags of the rule see the confidence as it stands.
+    """
+    @_builtins.property
+    def allowed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts are among these, at most 1,000. Others stay and are counted, which a closed list does not do."""
+
+    def __init__(
+        self,
+        *,
+        fresh_hours: _builtins.int = ...,
+        min_people: _builtins.int = ...,
+        max_null_share: _builtins.int | None = ...,
+        least: _builtins.int | None = ...,
+        most: _builtins.int | None = ...,
+        earliest: _builtins.str = ...,
+        latest: _builtins.str = ...,
+        pattern: _builtins.str = ...,
+        allowed: _abc.Iterable[_builtins.str] | None = ...,
+        contradicted_when: _builtins.str = ...,
+        contradicted_confidence: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_contradicted_confidence", b"_contradicted_confidence", "_least", b"_least", "_max_null_share", b"_max_null_share", "_most", b"_most", "contradicted_confidence", b"contradicted_confidence", "least", b"least", "max_null_share", b"max_null_share", "most", b"most"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_contradicted_confidence", b"_contradicted_confidence", "_least", b"_least", "_max_null_share", b"_max_null_share", "_most", b"_most", "allowed", b"allowed", "contradicted_confidence", b"contradicted_confidence", "contradicted_when", b"contradicted_when", "earliest", b"earliest", "fresh_hours", b"fresh_hours", "latest", b"latest", "least", b"least", "max_null_share", b"max_null_share", "min_people", b"min_people", "most", b"most", "pattern", b"pattern"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__contradicted_confidence: _TypeAlias = _typing.Literal["contradicted_confidence"]  # noqa: Y015
+    _WhichOneofArgType__contradicted_confidence: _TypeAlias = _typing.Literal["_contradicted_confidence", b"_contradicted_confidence"]  # noqa: Y015
+    _WhichOneofReturnType__least: _TypeAlias = _typing.Literal["least"]  # noqa: Y015
+    _WhichOneofArgType__least: _TypeAlias = _typing.Literal["_least", b"_least"]  # noqa: Y015
+    _WhichOneofReturnType__max_null_share: _TypeAlias = _typing.Literal["max_null_share"]  # noqa: Y015
+    _WhichOneofArgType__max_null_share: _TypeAlias = _typing.Literal["_max_null_share", b"_max_null_share"]  # noqa: Y015
+    _WhichOneofReturnType__most: _TypeAlias = _typing.Literal["most"]  # noqa: Y015
+    _WhichOneofArgType__most: _TypeAlias = _typing.Literal["_most", b"_most"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contradicted_confidence) -> _WhichOneofReturnType__contradicted_confidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__least) -> _WhichOneofReturnType__least | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_null_share) -> _WhichOneofReturnType__max_null_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__most) -> _WhichOneofReturnType__most | None: ...
+
+Global___QualityRules: _TypeAlias = QualityRules  # noqa: Y015
 
 @_typing.final
 class TagText(_message.Message):

@@ -8,6 +8,7 @@
 What is at its default is left out.
 """
 
+import datetime as dt
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -104,6 +105,8 @@ def _read(given: Any, hint: Any, where: str, fail: Fail) -> Any:
             raise fail(where, f"is one of {', '.join(str(each.value) for each in hint)}") from None
     if isinstance(hint, type) and is_dataclass(hint):
         return read(hint, given, where, fail)
+    if hint is str and type(given) is dt.date:  # YAML reads dates by itself
+        return given.isoformat()
     if hint is str and isinstance(given, str | int) and not isinstance(given, bool):
         return str(given)
     if hint is not str and type(given) is hint:

@@ -1,0 +1,99 @@
+"""How values spread: texts and truths by value, everything ordered by bins that stay as long as the tag's version.
+
+Bins are cut where twentieths of the first measurement end, at most one for each distinct number; a later measurement
+of the same version counts into the same bins, so that any two can be compared. Dates and moments count as whole days
+before the measurement: a date that moves with the calendar is no drift.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from rules.values import Kind
+from tagging.domain.columns import Ints
+
+MAX_NAMED = 50
+"""Values told by name; the rest is told together."""
+MIN_NAMED_COUNT = 5
+"""A value that fewer have is not told: it could be somebody's own."""
+MAX_BINS = 20
+MAX_SAMPLE = 1_000_000
+"""Codes that bins are cut by."""
+_DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCounts:
+    """`counts` by value, the most frequent first, equally frequent ones by value; `other` values together.
+
+    distinct  how many different values there are, those in `other` included
+    """
+
+    counts: tuple[tuple[str | bool, int], ...] = ()
+    other: int = 0
+    distinct: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BinnedCounts:
+    """`counts[i]` is of numbers from `edges[i - 1]` to below `edges[i]`: one more than there are edges, the first
+    and the last without an end. Numbers are scaled by 10^4, dates and moments whole days before the measurement."""
+
+    edges: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+Distribution: TypeAlias = NamedCounts | BinnedCounts
+
+
+def total(distribution: Distribution) -> int:
+    """Values counted."""
+    match distribution:
+        case NamedCounts(counts, other):
+            return sum(count for _, count in counts) + other
+        case BinnedCounts(counts=counts):
+            return sum(counts)
+
+
+def is_ordered(base: Kind) -> bool:
+    """Whether values of a kind are counted in bins."""
+    return base in (Kind.NUMBER, Kind.DATE, Kind.DATETIME)
+
+
+def ordered(codes: Ints, base: Kind, day: int) -> Ints:
+    """What codes of an ordered kind count as. `day`: of the measurement, in days since 1970."""
+    match base:
+        case Kind.DATE:
+            return day - codes
+        case Kind.DATETIME:
+            return day - codes // _DAY_US
+    return codes
+
+
+def edges_of(sample: Ints) -> tuple[int, ...]:
+    """Where bins of about equal size begin, rising; of few distinct numbers each has a bin of its own."""
+    distinct = np.unique(sample)
+    if len(distinct) <= MAX_BINS:
+        return tuple(distinct[1:].tolist())
+    ranks = np.arange(1, MAX_BINS) * len(sample) // MAX_BINS
+    return tuple(np.unique(np.sort(sample)[ranks]).tolist())
+
+
+def binned(numbers: Ints, edges: Sequence[int]) -> Ints:
+    """How many numbers are in each bin."""
+    places = np.searchsorted(np.array(edges, np.int64), numbers, side="right")
+    return np.bincount(places, minlength=len(edges) + 1).astype(np.int64)
+
+
+def most_frequent(counts: Mapping[int, int]) -> list[int]:
+    """The codes that may be told, at most MAX_NAMED of them; ties by code."""
+    told = [code for code, count in counts.items() if count >= MIN_NAMED_COUNT]
+    return sorted(told, key=lambda code: (-counts[code], code))[:MAX_NAMED]
+
+
+def named(counts: Mapping[int, int], names: Mapping[int, str | bool]) -> NamedCounts:
+    """`names` of the codes that are told."""
+    listed = sorted(((names[code], counts[code]) for code in names), key=lambda each: (-each[1], each[0]))
+    other = sum(counts.values()) - sum(count for _, count in listed)
+    return NamedCounts(tuple(listed), other, sum(1 for count in counts.values() if count))
