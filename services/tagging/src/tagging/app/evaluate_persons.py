@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from rules.errors import NumberOverflow
+from rules.evaluate.batch import Batch, EventRows
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import Person as PersonFacts
 from rules.evaluate.person import ReferenceRows
@@ -84,7 +85,8 @@ class PersonColumns:
             PersonFacts(tags, tuple(event.for_rules() for event in given.events.get(each.person_id, ())))
             for each, tags in zip(given.persons, self._tags, strict=True)
         ]
-        self._scopes: dict[dt.datetime, list[PersonScope]] = {}
+        self._rows = EventRows(self._facts)
+        self._batches: dict[dt.datetime, Batch] = {}
 
     def compute(self, recipe: Recipe) -> list[Value | None]:
         """The column's value of each person, in their order."""
@@ -93,7 +95,7 @@ class PersonColumns:
         elif isinstance(recipe.kind, TOLD):
             answers = {"value": self._told(recipe)}
         else:
-            answers = answers_of(recipe, self._scopes_of(recipe))
+            answers = self._answers(recipe)
         if recipe.asks_for_latest:
             answers[SEEN] = self._latest(recipe)
         moment, cuts = self._clocks.moment(recipe), self._cuts.get(recipe.column)
@@ -112,9 +114,9 @@ class PersonColumns:
         """When each person's columns change next by themselves, in microseconds."""
         earliest = np.full(len(self._given.persons), NEVER, np.int64)
         for recipe in recipes:
-            scopes = self._scopes_of(recipe)
             for trigger in recipe.triggers:
-                found = [_answer(recipe, trigger.question, each) for each in scopes]
+                found, failed = self._batch_of(recipe).answers(trigger.question)
+                _tell_of(recipe, failed)
                 moments = Vector.of(found, Shape(trigger.kind))
                 earliest = np.minimum(
                     earliest, due_times(trigger, moments, self._clocks.now, self._clocks.calendar)
@@ -124,15 +126,29 @@ class PersonColumns:
             for person, due in zip(self._given.persons, earliest.tolist(), strict=True)
         }
 
-    def _scopes_of(self, recipe: Recipe) -> list[PersonScope]:
-        """One scope per person and moment: aggregates that several columns share are computed once."""
+    def _answers(self, recipe: Recipe) -> dict[str, Answer]:
+        """The answers to the questions, a slot per person; a number that does not fit is unknown."""
+        batch = self._batch_of(recipe)
+        answers: dict[str, Answer] = {}
+        for name, question in recipe.questions.items():
+            if isinstance(question, Grouped):
+                groups, failed = batch.groups(question)
+                answers[name] = Groups.of(groups)
+            else:
+                found, failed = batch.answers(question)
+                answers[name] = Vector.of(found, recipe.shapes[name])
+            _tell_of(recipe, failed)
+        return answers
+
+    def _batch_of(self, recipe: Recipe) -> Batch:
+        """One per moment: aggregates that several columns share are computed once."""
         moment = self._clocks.moment(recipe)
-        scopes = self._scopes.get(moment.as_of)
-        if scopes is None:
+        found = self._batches.get(moment.as_of)
+        if found is None:
             setting = Setting(self._schema, moment.as_of, moment.calendar)
-            scopes = [PersonScope(each, setting, self._given.tables) for each in self._facts]
-            self._scopes[moment.as_of] = scopes
-        return scopes
+            found = Batch(self._facts, self._rows, setting, self._given.tables)
+            self._batches[moment.as_of] = found
+        return found
 
     def _latest(self, recipe: Recipe) -> Vector:
         """When each person did anything last, up to the column's moment."""
@@ -158,8 +174,14 @@ class PersonColumns:
         return Vector.of([attribute_value(each, name, shape) for each in self._given.persons], shape)
 
 
+def _tell_of(recipe: Recipe, failed: Collection[int]) -> None:
+    if failed:
+        logger().warning("numbers do not fit", column=recipe.column, persons=len(failed))
+
+
 def answers_of(recipe: Recipe, scopes: Sequence[PersonScope]) -> dict[str, Answer]:
-    """The answers to the questions, a slot per person; a number that does not fit is unknown."""
+    """The answers of the one-person evaluator to the questions, a slot per person; a number that does not fit is
+    unknown."""
     return {
         name: Groups.of([_groups(recipe, question, each) for each in scopes])
         if isinstance(question, Grouped)
