@@ -21,8 +21,11 @@ _KINDS = {
     change_pb2.CHANGE_KIND_FEATURE: ChangeKind.FEATURE,
     change_pb2.CHANGE_KIND_DAY: ChangeKind.DAY,
     change_pb2.CHANGE_KIND_TOUCHED: ChangeKind.TOUCHED,
+    change_pb2.CHANGE_KIND_QUALITY_ALERT: ChangeKind.QUALITY_ALERT,
 }
-_ALL_BUT_TOUCHED = tuple(each for each in ChangeKind if each is not ChangeKind.TOUCHED)
+_BY_NAME_ONLY = {ChangeKind.TOUCHED, ChangeKind.QUALITY_ALERT}
+_BY_DEFAULT = tuple(each for each in ChangeKind if each not in _BY_NAME_ONLY)
+_NAMES = ", ".join(each.name for each in ChangeKind)
 Context = grpc.aio.ServicerContext
 
 
@@ -38,13 +41,11 @@ class ChangeServicer(change_service_pb2_grpc.ChangeServiceServicer):
         self, request: change_service_pb2.WatchRequest, context: "Context[object, object]"
     ) -> AsyncIterator[change_service_pb2.WatchResponse]:
         if unknown := set(request.kinds) - _KINDS.keys():
-            raise InvalidField(
-                "kinds", f"holds {len(unknown)} that are none of VALUES, PERSON, TAG, FEATURE, DAY, TOUCHED"
-            )
+            raise InvalidField("kinds", f"holds {len(unknown)} that are none of {_NAMES}")
         batches = self._watches.watch(
             from_proto(request.after),
             lanes=_lanes(request.lane),
-            kinds=[_KINDS[kind] for kind in request.kinds] or _ALL_BUT_TOUCHED,
+            kinds=[_KINDS[kind] for kind in request.kinds] or _BY_DEFAULT,
         )
         async for batch in batches:
             yield change_service_pb2.WatchResponse(

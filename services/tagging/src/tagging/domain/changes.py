@@ -4,8 +4,8 @@ from enum import StrEnum
 
 
 class ChangeKind(StrEnum):
-    """VALUES: of one person, or packed of one column and block. The others are one field of Change each. TOUCHED is
-    sent only to who names it."""
+    """VALUES: of one person, or packed of one column and block. The others are one field of Change each. TOUCHED and
+    QUALITY_ALERT are sent only to who names them."""
 
     VALUES = "values"
     PERSON = "person"
@@ -13,3 +13,4 @@ class ChangeKind(StrEnum):
     FEATURE = "feature"
     DAY = "day"
     TOUCHED = "touched"
+    QUALITY_ALERT = "quality_alert"

@@ -1,4 +1,4 @@
-"""The service's tables: the kit's, those of the facts, of the tags and of their governance."""
+"""The service's tables: the kit's, those of the facts, of the tags, of their governance and quality."""
 
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import MetaData
@@ -6,6 +6,7 @@ from tagging.store.schema_facts import fact_tables
 from tagging.store.schema_governance import governance_tables
 from tagging.store.schema_lake import lake_tables
 from tagging.store.schema_portraits import portrait_tables
+from tagging.store.schema_quality import quality_tables
 from tagging.store.schema_tags import tag_tables
 
 metadata = MetaData()
@@ -15,3 +16,4 @@ lake_tables(metadata)
 tag_tables(metadata)
 portrait_tables(metadata)
 governance_tables(metadata)
+quality_tables(metadata)

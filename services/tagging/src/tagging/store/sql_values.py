@@ -194,6 +194,11 @@ class SqlTagValues:
     def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
         return sql_texts.whole(connection, tenant, column)
 
+    def texts_of(
+        self, connection: Connection, tenant: str, column: str, codes: Collection[int]
+    ) -> dict[int, str]:
+        return sql_texts.texts_of(connection, tenant, column, codes)
+
     def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
         shape = self.columns(connection, tenant)[column]
         persons: list[Ints] = [np.empty(0, np.int64)]

@@ -166,6 +166,12 @@ class TagValues(Protocol):
         """The column's whole dictionary: code -> text."""
         ...
 
+    def texts_of(
+        self, connection: Connection, tenant: str, column: str, codes: Collection[int]
+    ) -> dict[int, str]:
+        """Of these codes; it may hold others, too."""
+        ...
+
     def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
         """The persons with a known value, ascending, and their values."""
         ...

@@ -24,40 +24,41 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from huaxiang.tagging.v1 import tag_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__pb2
+from huaxiang.tagging.v1 import tag_quality_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__quality__pb2
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huaxiang/tagging/v1/change.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xab\x03\n\x06\x43hange\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\x12\x33\n\x06values\x18\x04 \x01(\x0b\x32!.huaxiang.tagging.v1.PersonValuesH\x00\x12\x30\n\x05\x62lock\x18\x05 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.ValueBlockH\x00\x12\x33\n\x06person\x18\x06 \x01(\x0b\x32!.huaxiang.tagging.v1.PersonChangeH\x00\x12-\n\x03tag\x18\x07 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.TagChangeH\x00\x12\x35\n\x07\x66\x65\x61ture\x18\x08 \x01(\x0b\x32\".huaxiang.tagging.v1.FeatureStatusH\x00\x12-\n\x03\x64\x61y\x18\t \x01(\x0b\x32\x1e.huaxiang.tagging.v1.DayRolledH\x00\x12/\n\x07touched\x18\n \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TouchedH\x00\x42\x08\n\x06\x63hange\"@\n\x07Touched\x12\x12\n\nperson_ids\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62locks\x18\x02 \x03(\x05\x12\x11\n\teverybody\x18\x03 \x01(\x08\"S\n\x0cPersonValues\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x30\n\x06values\x18\x02 \x03(\x0b\x32 .huaxiang.tagging.v1.ColumnValue\"E\n\x0b\x43olumnValue\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"\xe7\x01\n\nValueBlock\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\x0f\n\x07offsets\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63ounts\x18\x04 \x01(\x0c\x12\r\n\x05\x63odes\x18\x05 \x01(\x0c\x12\x12\n\nold_counts\x18\x06 \x01(\x0c\x12\x11\n\told_codes\x18\x07 \x01(\x0c\x12\x38\n\ndictionary\x18\x08 \x03(\x0b\x32$.huaxiang.tagging.v1.DictionaryEntry\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"-\n\x0f\x44ictionaryEntry\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x95\x01\n\x0cPersonChange\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".huaxiang.tagging.v1.UniverseState\x12\x1a\n\x12redirect_person_id\x18\x04 \x01(\x03\x12\x12\n\nbirth_hash\x18\x05 \x01(\x06\"C\n\tTagChange\x12%\n\x03tag\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\"\xc6\x01\n\rFeatureStatus\x12\x0c\n\x04\x66orm\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.huaxiang.tagging.v1.FeatureState\x12\x12\n\ndone_count\x18\x05 \x01(\x03\x12\x13\n\x0btotal_count\x18\x06 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x07 \x01(\t\"?\n\tDayRolled\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x11\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x12\n\nweek_start\x18\x03 \x01(\x05*\xb5\x01\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_KIND_VALUES\x10\x01\x12\x16\n\x12\x43HANGE_KIND_PERSON\x10\x02\x12\x13\n\x0f\x43HANGE_KIND_TAG\x10\x03\x12\x17\n\x13\x43HANGE_KIND_FEATURE\x10\x04\x12\x13\n\x0f\x43HANGE_KIND_DAY\x10\x05\x12\x17\n\x13\x43HANGE_KIND_TOUCHED\x10\x06*\xbc\x01\n\rUniverseState\x12\x1e\n\x1aUNIVERSE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UNIVERSE_STATE_ANONYMOUS\x10\x01\x12\x18\n\x14UNIVERSE_STATE_KNOWN\x10\x02\x12\x19\n\x15UNIVERSE_STATE_MEMBER\x10\x03\x12\x1d\n\x19UNIVERSE_STATE_REDIRECTED\x10\x04\x12\x19\n\x15UNIVERSE_STATE_ERASED\x10\x05*\x99\x01\n\x0c\x46\x65\x61tureState\x12\x1d\n\x19\x46\x45\x41TURE_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x46\x45\x41TURE_STATE_BACKFILLING\x10\x01\x12\x16\n\x12\x46\x45\x41TURE_STATE_LIVE\x10\x02\x12\x18\n\x14\x46\x45\x41TURE_STATE_FAILED\x10\x03\x12\x19\n\x15\x46\x45\x41TURE_STATE_DROPPED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n huaxiang/tagging/v1/change.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a%huaxiang/tagging/v1/tag_quality.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xe7\x03\n\x06\x43hange\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\x12\x33\n\x06values\x18\x04 \x01(\x0b\x32!.huaxiang.tagging.v1.PersonValuesH\x00\x12\x30\n\x05\x62lock\x18\x05 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.ValueBlockH\x00\x12\x33\n\x06person\x18\x06 \x01(\x0b\x32!.huaxiang.tagging.v1.PersonChangeH\x00\x12-\n\x03tag\x18\x07 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.TagChangeH\x00\x12\x35\n\x07\x66\x65\x61ture\x18\x08 \x01(\x0b\x32\".huaxiang.tagging.v1.FeatureStatusH\x00\x12-\n\x03\x64\x61y\x18\t \x01(\x0b\x32\x1e.huaxiang.tagging.v1.DayRolledH\x00\x12/\n\x07touched\x18\n \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TouchedH\x00\x12:\n\rquality_alert\x18\x0b \x01(\x0b\x32!.huaxiang.tagging.v1.QualityAlertH\x00\x42\x08\n\x06\x63hange\"@\n\x07Touched\x12\x12\n\nperson_ids\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62locks\x18\x02 \x03(\x05\x12\x11\n\teverybody\x18\x03 \x01(\x08\"S\n\x0cPersonValues\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x30\n\x06values\x18\x02 \x03(\x0b\x32 .huaxiang.tagging.v1.ColumnValue\"E\n\x0b\x43olumnValue\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"\xe7\x01\n\nValueBlock\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\x0f\n\x07offsets\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63ounts\x18\x04 \x01(\x0c\x12\r\n\x05\x63odes\x18\x05 \x01(\x0c\x12\x12\n\nold_counts\x18\x06 \x01(\x0c\x12\x11\n\told_codes\x18\x07 \x01(\x0c\x12\x38\n\ndictionary\x18\x08 \x03(\x0b\x32$.huaxiang.tagging.v1.DictionaryEntry\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"-\n\x0f\x44ictionaryEntry\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x95\x01\n\x0cPersonChange\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".huaxiang.tagging.v1.UniverseState\x12\x1a\n\x12redirect_person_id\x18\x04 \x01(\x03\x12\x12\n\nbirth_hash\x18\x05 \x01(\x06\"C\n\tTagChange\x12%\n\x03tag\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Tag\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\"\xc6\x01\n\rFeatureStatus\x12\x0c\n\x04\x66orm\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.huaxiang.tagging.v1.FeatureState\x12\x12\n\ndone_count\x18\x05 \x01(\x03\x12\x13\n\x0btotal_count\x18\x06 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x07 \x01(\t\"?\n\tDayRolled\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\x11\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x12\n\nweek_start\x18\x03 \x01(\x05*\xd4\x01\n\nChangeKind\x12\x1b\n\x17\x43HANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_KIND_VALUES\x10\x01\x12\x16\n\x12\x43HANGE_KIND_PERSON\x10\x02\x12\x13\n\x0f\x43HANGE_KIND_TAG\x10\x03\x12\x17\n\x13\x43HANGE_KIND_FEATURE\x10\x04\x12\x13\n\x0f\x43HANGE_KIND_DAY\x10\x05\x12\x17\n\x13\x43HANGE_KIND_TOUCHED\x10\x06\x12\x1d\n\x19\x43HANGE_KIND_QUALITY_ALERT\x10\x07*\xbc\x01\n\rUniverseState\x12\x1e\n\x1aUNIVERSE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UNIVERSE_STATE_ANONYMOUS\x10\x01\x12\x18\n\x14UNIVERSE_STATE_KNOWN\x10\x02\x12\x19\n\x15UNIVERSE_STATE_MEMBER\x10\x03\x12\x1d\n\x19UNIVERSE_STATE_REDIRECTED\x10\x04\x12\x19\n\x15UNIVERSE_STATE_ERASED\x10\x05*\x99\x01\n\x0c\x46\x65\x61tureState\x12\x1d\n\x19\x46\x45\x41TURE_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x46\x45\x41TURE_STATE_BACKFILLING\x10\x01\x12\x16\n\x12\x46\x45\x41TURE_STATE_LIVE\x10\x02\x12\x18\n\x14\x46\x45\x41TURE_STATE_FAILED\x10\x03\x12\x19\n\x15\x46\x45\x41TURE_STATE_DROPPED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.tagging.v1.change_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANGEKIND']._serialized_start=1572
-  _globals['_CHANGEKIND']._serialized_end=1753
-  _globals['_UNIVERSESTATE']._serialized_start=1756
-  _globals['_UNIVERSESTATE']._serialized_end=1944
-  _globals['_FEATURESTATE']._serialized_start=1947
-  _globals['_FEATURESTATE']._serialized_end=2100
-  _globals['_CHANGE']._serialized_start=152
-  _globals['_CHANGE']._serialized_end=579
-  _globals['_TOUCHED']._serialized_start=581
-  _globals['_TOUCHED']._serialized_end=645
-  _globals['_PERSONVALUES']._serialized_start=647
-  _globals['_PERSONVALUES']._serialized_end=730
-  _globals['_COLUMNVALUE']._serialized_start=732
-  _globals['_COLUMNVALUE']._serialized_end=801
-  _globals['_VALUEBLOCK']._serialized_start=804
-  _globals['_VALUEBLOCK']._serialized_end=1035
-  _globals['_DICTIONARYENTRY']._serialized_start=1037
-  _globals['_DICTIONARYENTRY']._serialized_end=1082
-  _globals['_PERSONCHANGE']._serialized_start=1085
-  _globals['_PERSONCHANGE']._serialized_end=1234
-  _globals['_TAGCHANGE']._serialized_start=1236
-  _globals['_TAGCHANGE']._serialized_end=1303
-  _globals['_FEATURESTATUS']._serialized_start=1306
-  _globals['_FEATURESTATUS']._serialized_end=1504
-  _globals['_DAYROLLED']._serialized_start=1506
-  _globals['_DAYROLLED']._serialized_end=1569
+  _globals['_CHANGEKIND']._serialized_start=1671
+  _globals['_CHANGEKIND']._serialized_end=1883
+  _globals['_UNIVERSESTATE']._serialized_start=1886
+  _globals['_UNIVERSESTATE']._serialized_end=2074
+  _globals['_FEATURESTATE']._serialized_start=2077
+  _globals['_FEATURESTATE']._serialized_end=2230
+  _globals['_CHANGE']._serialized_start=191
+  _globals['_CHANGE']._serialized_end=678
+  _globals['_TOUCHED']._serialized_start=680
+  _globals['_TOUCHED']._serialized_end=744
+  _globals['_PERSONVALUES']._serialized_start=746
+  _globals['_PERSONVALUES']._serialized_end=829
+  _globals['_COLUMNVALUE']._serialized_start=831
+  _globals['_COLUMNVALUE']._serialized_end=900
+  _globals['_VALUEBLOCK']._serialized_start=903
+  _globals['_VALUEBLOCK']._serialized_end=1134
+  _globals['_DICTIONARYENTRY']._serialized_start=1136
+  _globals['_DICTIONARYENTRY']._serialized_end=1181
+  _globals['_PERSONCHANGE']._serialized_start=1184
+  _globals['_PERSONCHANGE']._serialized_end=1333
+  _globals['_TAGCHANGE']._serialized_start=1335
+  _globals['_TAGCHANGE']._serialized_end=1402
+  _globals['_FEATURESTATUS']._serialized_start=1405
+  _globals['_FEATURESTATUS']._serialized_end=1603
+  _globals['_DAYROLLED']._serialized_start=1605
+  _globals['_DAYROLLED']._serialized_end=1668
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from huaxiang.tagging.v1 import tag_pb2 as _tag_pb2
+from huaxiang.tagging.v1 import tag_quality_pb2 as _tag_quality_pb2
 from huaxiang.type.v1 import value_pb2 as _value_pb2
 import builtins as _builtins
 import sys
@@ -42,6 +43,8 @@ class _ChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeKind
     """Change.day."""
     CHANGE_KIND_TOUCHED: _ChangeKind.ValueType  # 6
     """Change.touched; sent only to who names it."""
+    CHANGE_KIND_QUALITY_ALERT: _ChangeKind.ValueType  # 7
+    """Change.quality_alert; sent only to who names it."""
 
 class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
     """The kinds of change, for filters."""
@@ -60,6 +63,8 @@ CHANGE_KIND_DAY: ChangeKind.ValueType  # 5
 """Change.day."""
 CHANGE_KIND_TOUCHED: ChangeKind.ValueType  # 6
 """Change.touched; sent only to who names it."""
+CHANGE_KIND_QUALITY_ALERT: ChangeKind.ValueType  # 7
+"""Change.quality_alert; sent only to who names it."""
 Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
 
 class _UniverseState:
@@ -146,6 +151,7 @@ class Change(_message.Message):
     FEATURE_FIELD_NUMBER: _builtins.int
     DAY_FIELD_NUMBER: _builtins.int
     TOUCHED_FIELD_NUMBER: _builtins.int
+    QUALITY_ALERT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Whose."""
     position: _builtins.int
@@ -180,6 +186,10 @@ class Change(_message.Message):
     def touched(self) -> Global___Touched:
         """Persons of whom something moved that portraits show, whether a value changed or not."""
 
+    @_builtins.property
+    def quality_alert(self) -> _tag_quality_pb2.QualityAlert:
+        """An alert about a tag's quality that opened or closed."""
+
     def __init__(
         self,
         *,
@@ -193,12 +203,13 @@ class Change(_message.Message):
         feature: Global___FeatureStatus | None = ...,
         day: Global___DayRolled | None = ...,
         touched: Global___Touched | None = ...,
+        quality_alert: _tag_quality_pb2.QualityAlert | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "tag", b"tag", "touched", b"touched", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "quality_alert", b"quality_alert", "tag", b"tag", "touched", b"touched", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "position", b"position", "tag", b"tag", "tenant", b"tenant", "touched", b"touched", "traceparent", b"traceparent", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "change", b"change", "day", b"day", "feature", b"feature", "person", b"person", "position", b"position", "quality_alert", b"quality_alert", "tag", b"tag", "tenant", b"tenant", "touched", b"touched", "traceparent", b"traceparent", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["values", "block", "person", "tag", "feature", "day", "touched"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["values", "block", "person", "tag", "feature", "day", "touched", "quality_alert"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 

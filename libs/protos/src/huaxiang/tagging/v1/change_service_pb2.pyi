@@ -39,7 +39,7 @@ class WatchRequest(_message.Message):
 
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_change_pb2.ChangeKind.ValueType]:
-        """Which kinds; all but CHANGE_KIND_TOUCHED when empty."""
+        """Which kinds; all but CHANGE_KIND_TOUCHED and CHANGE_KIND_QUALITY_ALERT when empty."""
 
     def __init__(
         self,

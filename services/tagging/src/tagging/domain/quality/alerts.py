@@ -29,7 +29,7 @@ class AlertKind(Enum):
     INVALID        values break rules of the owner
     CONTRADICTED   behaviour says otherwise
     FAILED         its latest run failed
-    EVENTS_UNSEEN  events that it rests on never came
+    EVENTS_UNSEEN  none of the events that it rests on ever came
     NOT_MEASURED   something of it cannot be measured
     """
 
@@ -124,7 +124,7 @@ def findings(measured: Measurement, rules: QualityRules) -> Iterator[Finding]:
         if contradicted > CONTRADICTED:
             detail = "what persons do contradicts the value of many: ask them again, or doubt the source"
             yield Finding(AlertKind.CONTRADICTED, detail, contradicted, CONTRADICTED)
-    if measured.unseen_events:
+    if measured.unseen_events and not measured.seen_events:
         names = ", ".join(measured.unseen_events)
         detail = f"no event of these types ever came: {names}; connect a source that sends them"
         yield Finding(AlertKind.EVENTS_UNSEEN, detail, len(measured.unseen_events))
@@ -138,7 +138,7 @@ def staleness(freshness: Freshness, now: dt.datetime) -> Iterator[Finding]:
         return
     age = freshness.age(now)
     hours = 0 if age is None else round(age / dt.timedelta(hours=1) * SCALE)
-    said = "no values were ever computed" if age is None else "values are older than promised"
+    said = "no values were ever computed" if freshness.as_of is None else "values are older than promised"
     detail = f"{said} ({freshness.promised_hours} h): see whether its runs fail or its source is silent"
     yield Finding(AlertKind.STALE, detail, hours, freshness.promised_hours * SCALE)
 

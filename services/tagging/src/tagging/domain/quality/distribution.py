@@ -86,14 +86,17 @@ def binned(numbers: Ints, edges: Sequence[int]) -> Ints:
     return np.bincount(places, minlength=len(edges) + 1).astype(np.int64)
 
 
-def most_frequent(counts: Mapping[int, int]) -> list[int]:
-    """The codes that may be told, at most MAX_NAMED of them; ties by code."""
-    told = [code for code, count in counts.items() if count >= MIN_NAMED_COUNT]
-    return sorted(told, key=lambda code: (-counts[code], code))[:MAX_NAMED]
+def most_frequent(counts: Ints) -> list[int]:
+    """The codes that may be told, at most MAX_NAMED of them; ties by code. `counts` by code, which are dense from 0."""
+    told = np.flatnonzero(counts >= MIN_NAMED_COUNT)
+    order = np.argsort(-counts[told], kind="stable")[:MAX_NAMED]
+    return [int(code) for code in told[order]]
 
 
-def named(counts: Mapping[int, int], names: Mapping[int, str | bool]) -> NamedCounts:
+def named(counts: Ints, names: Mapping[int, str | bool]) -> NamedCounts:
     """`names` of the codes that are told."""
-    listed = sorted(((names[code], counts[code]) for code in names), key=lambda each: (-each[1], each[0]))
-    other = sum(counts.values()) - sum(count for _, count in listed)
-    return NamedCounts(tuple(listed), other, sum(1 for count in counts.values() if count))
+    listed = sorted(
+        ((names[code], int(counts[code])) for code in names), key=lambda each: (-each[1], each[0])
+    )
+    other = int(counts.sum()) - sum(count for _, count in listed)
+    return NamedCounts(tuple(listed), other, int(np.count_nonzero(counts)))

@@ -17,14 +17,16 @@ MIN_COMPARED = 500
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """`as_of`: the moment that the values are of, None when none was ever computed. `promised_hours` 0: nothing is
-    promised."""
+    promised. `in_force`: since when the tag is; what was never computed is late from then on."""
 
     as_of: dt.datetime | None
     promised_hours: int = 0
+    in_force: dt.datetime | None = None
 
     def age(self, now: dt.datetime) -> dt.timedelta | None:
         """Never negative: a clock may be set back."""
-        return None if self.as_of is None else max(now - self.as_of, dt.timedelta(0))
+        begin = self.as_of or self.in_force
+        return None if begin is None else max(now - begin, dt.timedelta(0))
 
     def is_kept(self, now: dt.datetime) -> bool:
         """Whether the promise is; a promise of values that were never computed is not."""
@@ -102,6 +104,7 @@ class Measurement:
     volatility    changed values a day, as a share of the persons with a value, over up to 7 days; None when nothing
                   was counted yet
     unseen_events types of events that the tag rests on and that never came
+    seen_events   how many types that it rests on did come
     warnings      what could not be measured, in words for people
     """
 
@@ -121,6 +124,7 @@ class Measurement:
     cost: Cost = field(default_factory=Cost)
     run_id: str = ""
     unseen_events: tuple[str, ...] = ()
+    seen_events: int = 0
     warnings: tuple[str, ...] = ()
     measured_ms: int = 0
 
