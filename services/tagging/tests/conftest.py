@@ -19,7 +19,9 @@ from tagging.app.apply_tags import Applied
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import plain
+from tagging.app.follow_mapping import FollowMapping
 from tagging.app.publish import ComputeEverybody
+from tagging.app.put_reference_rows import PutReferenceRows
 from tagging.app.recompute import RecomputePersons
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.catalogue.files import parse_definitions
@@ -27,6 +29,7 @@ from tagging.domain.definition import TagDefinition
 from tagging.domain.events import Event
 from tagging.domain.governance.people import Actor, Power
 from tagging.domain.persons import Person, PersonState
+from tagging.domain.reference_rows import RowVersion
 from tagging.governance_wiring import open_governance
 from tagging.main import MIGRATIONS
 from tagging.store.block_files import BlockFiles
@@ -43,6 +46,7 @@ from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_mapping_changes import SqlMappingChanges
 from tagging.store.sql_progress import SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
@@ -129,6 +133,13 @@ class World:
             self.recompute,
             self.clock,
         )
+        self.mapping_changes = SqlMappingChanges()
+        self.put_reference_rows = PutReferenceRows(
+            self.references, self.mapping_changes, self.dictionary, self.changelog, self.clock
+        )
+        self.follow_mapping = FollowMapping(
+            self.database, self.mapping_changes, self.columns, self.compute, self.clock
+        )
         self.governance = open_governance(
             self.facts,
             self.tags,
@@ -184,6 +195,11 @@ class World:
             self.changelog.append(connection, lane, entries)
 
         self.database.write_now(write)
+
+    def put_rows(self, table: str, *versions: RowVersion) -> int:
+        """States rows of a reference table; stored values follow with `follow_mapping`."""
+        put = self.database.write_now(self.put_reference_rows, self.tenant, table, versions)
+        return put.changed_count
 
     def run(self, *tag_ids: str) -> Run:
         request_id = next(self._ids)

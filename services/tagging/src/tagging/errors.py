@@ -75,6 +75,22 @@ class PersonUnknown(NotFound):
         super().__init__(f"no living person has the id {person_id}", person_id=person_id)
 
 
+class TableFull(Exhausted):
+    """A reference table has as many rows as allowed, versions counted."""
+
+    domain = DOMAIN
+    reason = "TABLE_FULL"
+
+    def __init__(self, table: str, count: int, limit: int) -> None:
+        super().__init__(
+            f"table '{table}' would have {count} rows with their versions, the limit is {limit}: "
+            "state only what changed, and leave out columns that no rule reads",
+            table=table,
+            count=count,
+            limit=limit,
+        )
+
+
 class TableUnknown(NotFound):
     """There is no such reference table."""
 

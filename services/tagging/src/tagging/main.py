@@ -58,6 +58,7 @@ from tagging.app.explain import Explain
 from tagging.app.export_index import ExportIndex
 from tagging.app.export_person_data import ExportPersonData
 from tagging.app.features import EvaluateFeature, KeepFeatures, SetRequiredFeatures
+from tagging.app.follow_mapping import FollowMapping
 from tagging.app.forget_values import ForgetValues
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody
@@ -87,6 +88,7 @@ from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_mapping_changes import SqlMappingChanges
 from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
@@ -118,6 +120,7 @@ class Store:
     facts: FactStores
     tags: TagStores
     references: SqlReferenceTables
+    mapping_changes: SqlMappingChanges
     manifest: SqlManifest
     lake: LakeFolder
     relations: DuckLakeRelations
@@ -182,6 +185,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         facts=facts,
         tags=tags,
         references=references,
+        mapping_changes=SqlMappingChanges(),
         manifest=manifest,
         lake=lake,
         relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary),
@@ -229,7 +233,9 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             reference_table_service_pb2_grpc.add_ReferenceTableServiceServicer_to_server,
             ReferenceTableServicer(
                 database,
-                PutReferenceRows(store.references, store.dictionary, store.changelog),
+                PutReferenceRows(
+                    store.references, store.mapping_changes, store.dictionary, store.changelog, store.clock
+                ),
                 store.references,
                 store.dictionary,
             ),
@@ -265,6 +271,7 @@ def open_computing(store: Store) -> Computing:
         RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),
         KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock),
         KeepFeatures(database, changelog, tags, compute, clock),
+        FollowMapping(database, store.mapping_changes, columns, compute, clock),
         compute,
     )
     return Computing(everybody, compute, worker)

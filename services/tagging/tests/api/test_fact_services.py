@@ -1,4 +1,4 @@
-"""The fact half of tagging over a real channel: dictionary, reference tables, lake, Watch, export."""
+"""The fact half of tagging over a real channel: dictionary, lake, Watch, export."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,13 +19,11 @@ from huaxiang.tagging.v1 import (
     reference_table_service_pb2_grpc,
     tag_pb2,
 )
-from huaxiang.type.v1 import revision_pb2, value_pb2
+from huaxiang.type.v1 import revision_pb2
 from scripted_identity import REDIRECTED, RunningTagging, ScriptedIdentity, Start, event, person
 from servicekit.progress import progress_from_proto
 from servicekit.revision import Lane, Revision, parse_token
 from servicekit.status import reason_of
-
-TEXT = value_pb2.Value(text_value=" Ｓhanghai ")
 
 
 @pytest.fixture
@@ -44,11 +42,6 @@ def lake(tagging: RunningTagging, role: str = "analyst") -> Any:
 
 def changes(tagging: RunningTagging, role: str = "service") -> Any:
     return change_service_pb2_grpc.ChangeServiceStub(tagging.server.connect(role))
-
-
-def rows(table: str = "stores", **columns: value_pb2.Value) -> Any:
-    row = reference_table_service_pb2.ReferenceRow(key="s1", columns=columns)
-    return reference_table_service_pb2.PutReferenceRowsRequest(table=table, rows=[row])
 
 
 async def refusal(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
@@ -98,42 +91,6 @@ async def test_the_dictionary_is_listed_with_texts_types_and_tables(tagging: Run
     ]
 
 
-async def test_reference_rows_are_stored_once_and_replaced_by_key(tagging: RunningTagging) -> None:
-    stub = references(tagging)
-    first = await stub.PutReferenceRows(rows(city=TEXT))
-    assert (first.changed_count, parse_token(first.revision.token).service) == (1, "tagging")
-    assert (await stub.PutReferenceRows(rows(city=TEXT))).changed_count == 0
-    assert (await stub.PutReferenceRows(rows(region=TEXT))).changed_count == 1
-    stored = tagging.store.database.read_now(tagging.store.references.rows, "t1", ["stores", "items"])
-    assert stored == {"stores": {"s1": {"region": "Shanghai"}}, "items": {}}
-    answer = await stub.ListReferenceTables(reference_table_service_pb2.ListReferenceTablesRequest())
-    assert {each.name: each.row_count for each in answer.tables}["stores"] == 1
-    assert tagging.store.database.read_now(tagging.store.references.counts, "t2") == {}
-
-
-async def test_wrong_reference_rows_are_refused_and_nothing_is_stored(tagging: RunningTagging) -> None:
-    put = references(tagging).PutReferenceRows
-    code, reason, metadata = await refusal(put(rows("shops", city=TEXT)))
-    assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "TABLE_UNKNOWN")
-    assert metadata == {"table": "shops", "known": "benefits, content, items, staff, stores"}
-    both = rows(city=TEXT)
-    both.rows.add(key="s2", columns={"towm": TEXT})
-    code, reason, metadata = await refusal(put(both))
-    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
-    assert metadata["field"] == "rows[s2].columns[towm]"
-    assert (await refusal(put(rows(opened_on=TEXT))))[2]["problem"] == "is not a date"
-    assert (await refusal(put(rows(city=value_pb2.Value(record_value={})))))[1] == "INVALID_FIELD"
-    empty = reference_table_service_pb2.PutReferenceRowsRequest(table="stores", rows=[{"key": " "}])
-    assert (await refusal(put(empty)))[2]["field"] == "rows[0].key"
-    many = reference_table_service_pb2.PutReferenceRowsRequest(table="stores")
-    many.rows.extend(reference_table_service_pb2.ReferenceRow(key=f"s{number}") for number in range(5_001))
-    assert (await refusal(put(many)))[1:] == (
-        "BATCH_TOO_LARGE",
-        {"field": "rows", "count": "5001", "limit": "5000"},
-    )
-    assert tagging.store.database.read_now(tagging.store.references.counts, "t1") == {}
-
-
 async def test_a_flush_waits_for_the_facts_it_is_asked_for(
     tagging: RunningTagging, identity: ScriptedIdentity
 ) -> None:
@@ -179,7 +136,13 @@ async def test_tokens_that_cannot_be_honoured_are_refused(
 
 
 async def test_rights_are_asked_for(tagging: RunningTagging) -> None:
-    assert (await refusal(references(tagging, "viewer").PutReferenceRows(rows())))[1] == "RIGHT_MISSING"
+    assert (
+        await refusal(
+            references(tagging, "viewer").PutReferenceRows(
+                reference_table_service_pb2.PutReferenceRowsRequest(table="stores")
+            )
+        )
+    )[1] == "RIGHT_MISSING"
     assert (await refusal(lake(tagging, "viewer").FlushLake(lake_service_pb2.FlushLakeRequest())))[
         1
     ] == "RIGHT_MISSING"

@@ -9,6 +9,7 @@ from tagging.app.apply_changes import ApplyChanges
 from tagging.app.features import EvaluateFeature
 from tagging.domain.definition import Grade
 from tagging.domain.facts import Fact
+from tagging.domain.reference_rows import RowVersion
 
 SEARCHES = "COUNT(search)"
 TEAS = "COUNT(view_item WHERE item_id.brand = 'tea')"
@@ -65,7 +66,7 @@ def test_an_event_that_no_tag_asks_for_is_counted(world, tell, evaluate, lane):
 def test_a_row_that_a_form_joins_is_read(world, tell, evaluate):
     tell(world.person(1, 1), world.event(1, "view_item", world.ago(minutes=1), item_id="i1"))
     assert counts(evaluate, TEAS) == {1: 0}
-    world.database.write_now(world.references.put, "t1", "items", {"i1": {"brand": "tea"}})
+    world.put_rows("items", RowVersion("i1", {"brand": "tea"}))
     assert counts(evaluate, TEAS) == {1: 10_000}
 
 

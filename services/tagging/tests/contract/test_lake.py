@@ -16,6 +16,7 @@ from servicekit.database import Database
 from tagging.app.flush_lake import FlushLake, FlushReport
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
+from tagging.domain.reference_rows import RowVersion
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
@@ -276,7 +277,7 @@ async def test_relations_fold_files_and_rows_over_the_key_map(lake: Lake) -> Non
     lake.add(paid(1, items=LINES, store_id="s1"), paid(2, key=2), paid(3, key=9), paid(4, key=0))
     await lake.flush_lake.flush("t1")
     lake.add(paid(5, channel="web"), paid(6, key=9))
-    lake.database.write_now(lake.references.put, "t1", "stores", {"s1": {"city": "上海"}})
+    lake.database.write_now(lake.references.put, "t1", "stores", [RowVersion("s1", {"city": "上海"})])
     duck = lake.attached("order_paid", "search")
     rows = duck.sql(
         "SELECT person_id, ingest_seq, amount, source, store_id, channel FROM events_order_paid ORDER BY 2"

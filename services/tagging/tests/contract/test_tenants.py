@@ -1,10 +1,9 @@
-"""The contracts of Tenants and ReferenceTables, on each store."""
+"""The contract of Tenants, on each store."""
 
 import datetime as dt
 
 from servicekit.database import Database
 from tagging.domain.tenants import CalendarPeriod, Tenant, TenantSettings
-from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_tenants import SqlTenants
 
 EVENING = dt.datetime(2026, 5, 1, 20, tzinfo=dt.UTC)
@@ -30,27 +29,3 @@ def test_settings_and_day_are_kept(database: Database) -> None:
     database.write_now(tenants.set_day, "t1", dt.date(2026, 5, 9))
     database.write_now(tenants.lock, "t1")
     assert database.read_now(tenants.get, "t1") == Tenant("t1", dt.date(2026, 5, 9), said)
-
-
-def test_rows_replace_each_other_whole_and_what_is_kept_in_memory_follows(database: Database) -> None:
-    references = SqlReferenceTables()
-    first = {"s1": {"city": "上海", "opened_on": dt.date(2020, 1, 2)}, "s2": {"city": "x"}}
-    assert database.write_now(references.put, "t1", "stores", first) == 2
-    assert database.read_now(references.rows, "t1", ["stores", "items"]) == {"stores": first, "items": {}}
-    second = {"s1": {"region": "east"}, "s2": {"city": "x"}}
-    assert database.write_now(references.put, "t1", "stores", second) == 1
-    assert database.read_now(references.rows, "t1", ["stores"]) == {"stores": second}
-    assert database.read_now(references.rows, "t2", ["stores"]) == {"stores": {}}
-    assert database.read_now(lambda connection: list(references.each(connection, "t1", "stores"))) == [
-        ("s1", {"region": "east"}),
-        ("s2", {"city": "x"}),
-    ]
-    assert database.read_now(references.counts, "t1") == {"stores": 2}
-
-
-def test_more_rows_than_one_statement_takes_are_stored(database: Database) -> None:
-    references = SqlReferenceTables()
-    many = {f"i{number:04d}": {"price": number} for number in range(1_234)}
-    assert database.write_now(references.put, "t1", "items", many) == 1_234
-    assert database.write_now(references.put, "t1", "items", many) == 0
-    assert database.read_now(references.rows, "t1", ["items"]) == {"items": many}

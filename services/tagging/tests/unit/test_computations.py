@@ -35,6 +35,7 @@ class Duties:
             days=SimpleNamespace(roll=self.duty("day")),
             current=SimpleNamespace(age=self.duty("ageing"), recompute_stale=self.duty("stale")),
             features=SimpleNamespace(backfill=self.duty("backfill"), drop_unneeded=self.duty("unneeded")),
+            mapping=SimpleNamespace(follow=lambda: False),
             compute=None,
         )
 

@@ -5,17 +5,22 @@ from typing import Any
 
 import duckdb
 import ibis
+import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
 from rules.check import Population, check_form
+from rules.errors import UnsupportedNode
 from rules.evaluate.bitmaps import MemoryBitmaps, column_of
 from rules.evaluate.bitmaps.columns import MemoryColumn
+from rules.evaluate.events import Column, EventTable, Lines
+from rules.evaluate.events.columns import MemoryEventTable, epoch_us
 from rules.evaluate.person import Event, value_of
 from rules.evaluate.tables import event_columns, reference_columns, tag_columns
 from rules.features import FeatureForm
-from rules.schema import TagType
+from rules.schema import EventType, PropertyType, TagType
 from rules.testing.people import World
+from rules.values import Kind
 
 
 def register(world: World, connection: duckdb.DuckDBPyConnection) -> None:
@@ -46,7 +51,11 @@ def register(world: World, connection: duckdb.DuckDBPyConnection) -> None:
         _put(connection, f"events.{type_.name}", event_columns(type_), events)
     for table in map(schema.table, schema.names("table")):
         assert table is not None
-        rows = [{"key": key, **row} for key, row in world.tables.get(table.name, {}).items()]
+        rows = [
+            {"key": key, "in_force_from": start, "in_force_until": end, **row}
+            for key, history in world.tables.get(table.name, {}).items()
+            for start, end, row in history.stretches()
+        ]
         _put(connection, f"reference.{table.name}", reference_columns(table), rows)
 
 
@@ -90,3 +99,68 @@ def _feature_column(world: World, feature: FeatureForm) -> MemoryColumn:
         {each: value_of(form, person, world.setting, world.tables) for each, person in world.persons.items()}
     )
     return column
+
+
+class WorldEvents:
+    """A world as the evaluator over columns of events reads it: persons in order of their ids."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ids = sorted(world.persons)
+
+    @property
+    def persons(self) -> int:
+        """How many there are."""
+        return len(self._ids)
+
+    def events(self, type_: EventType) -> EventTable:
+        """The type's events with all their properties, lists of scalars left out."""
+        rows = [
+            (slot, event)
+            for slot, person in enumerate(self._ids)
+            for event in self._world.persons[person].events
+            if event.type == type_.name
+        ]
+        said = [event.properties for _, event in rows]
+        stored = [each for each in map(type_.property, type_.property_names()) if each is not None]
+        return MemoryEventTable(
+            np.array([slot for slot, _ in rows], np.int64),
+            np.array([epoch_us(event.time) for _, event in rows], np.int64),
+            {
+                each.name: scalar_column(each.type.kind, [values.get(each.name) for values in said])
+                for each in stored
+                if each.type.kind not in (Kind.LIST, Kind.RECORDS)
+            },
+            {each.name: _lines(each, said) for each in stored if each.fields},
+        )
+
+    def tag(self, name: str) -> Column:
+        """A scalar tag."""
+        tag = self._world.setting.schema.tag(name)
+        assert tag is not None
+        if tag.type.kind is Kind.LIST:
+            raise UnsupportedNode("a list", "events")
+        values = [self._world.persons[each].tags.get(name) for each in self._ids]
+        return scalar_column(tag.type.kind, values)
+
+
+def _lines(list_: PropertyType, said: list[Mapping[str, Any]]) -> Lines:
+    lines = [(place, line) for place, values in enumerate(said) for line in values.get(list_.name) or ()]
+    kinds = {each.name: each.type.kind for each in list_.fields}
+    return Lines(
+        np.array([place for place, _ in lines], np.int64),
+        lambda name: scalar_column(kinds[name], [line.get(name) for _, line in lines]),
+    )
+
+
+def scalar_column(kind: Kind, values: list[Any]) -> Column:
+    """Scalars, None where unknown."""
+    texts = sorted({each for each in values if isinstance(each, str)})
+    places = {text: place for place, text in enumerate(texts)}
+    codes = [
+        0 if each is None else places[each] if kind is Kind.TEXT else int(Column.of(each).data[0])
+        for each in values
+    ]
+    return Column(
+        kind, np.array([each is not None for each in values], np.bool_), np.array(codes, np.int64), texts
+    )

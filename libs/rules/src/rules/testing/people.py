@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rules.check import Population
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import Event, Person, ReferenceRows
+from rules.evaluate.row_history import ALWAYS, RowHistory
 from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, EventType, PropertyType, ReferenceTable, ValueList
 from rules.testing import words
@@ -144,14 +145,23 @@ class _Maker:
             for _ in range(self.draw(st.integers(0, MAX_LINES)))
         )
 
-    def rows(self, table: ReferenceTable) -> dict[str, dict[str, Value]]:
+    def rows(self, table: ReferenceTable) -> dict[str, RowHistory]:
+        return {key: self.history(table) for key in words.TEXTS if self.chance(_PRESENT_PERCENT)}
+
+    def history(self, table: ReferenceTable) -> RowHistory:
+        """Mostly one version for ever; else some that begin when events happen, and perhaps an end."""
+        if self.chance(60):
+            return RowHistory.always(self.row(table))
+        starts = [
+            ALWAYS if self.chance(30) else self.moment(),
+            *(self.moment() for _ in range(self.pick((0, 1, 1, 2)))),
+        ]
+        return RowHistory.of((start, {} if self.chance(15) else self.row(table)) for start in starts)
+
+    def row(self, table: ReferenceTable) -> dict[str, Value]:
         return {
-            key: {
-                each.name: self.value(each.type, each.values)
-                for each in table.columns
-                if self.chance(_PRESENT_PERCENT)
-            }
-            for key in words.TEXTS
+            each.name: self.value(each.type, each.values)
+            for each in table.columns
             if self.chance(_PRESENT_PERCENT)
         }
 

@@ -7,6 +7,7 @@ import pytest
 from rules.check import check_form, check_rule
 from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.person import Event, Person, is_true, value_of
+from rules.evaluate.row_history import RowHistory
 from rules.evaluate.setting import Setting
 from rules.testing import retailer
 from rules.values import INT64_MAX, SCALE, scaled
@@ -16,7 +17,7 @@ CATALOGUE = retailer()
 NOON = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)  # 12:00 in Shanghai
 SHANGHAI = Setting(CATALOGUE, NOON)
 ITEMS = {"a": {"brand": "北京"}, "b": {"brand": "x y"}}
-TABLES = {"items": ITEMS}
+TABLES = {"items": {key: RowHistory.always(row) for key, row in ITEMS.items()}}
 
 
 def order(seq: int, days_ago: int, amount: str | None, **properties: object) -> Event:

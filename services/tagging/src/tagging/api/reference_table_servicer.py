@@ -1,24 +1,29 @@
-"""ReferenceTableService: rows that rules join by key."""
+"""ReferenceTableService: rows that rules join by key, with their history."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
 from huaxiang.tagging.v1 import reference_table_service_pb2 as pb
 from huaxiang.tagging.v1 import reference_table_service_pb2_grpc
-from rules.evaluate.meaning import Value
-from rules.values import normal_text
+from rules.evaluate.row_history import ALWAYS
 from servicekit.calls import current_principal
 from servicekit.database import Database
-from servicekit.errors import BatchTooLarge, InvalidField
-from servicekit.values import NotAValue
-from tagging.api.parse import value
+from servicekit.errors import InvalidField
+from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.values import timestamp_of
+from sqlalchemy import Connection
+from tagging.api.parse_reference_rows import versions_of, versions_of_arrow
+from tagging.api.parse_tags import at_most
+from tagging.api.writes import written
 from tagging.app.put_reference_rows import PutReferenceRows
+from tagging.catalogue.messages import value_message
+from tagging.domain.columns import microseconds
 from tagging.domain.dictionary import Dictionary
-from tagging.store.ports import ReferenceTables
+from tagging.domain.reference_rows import RowVersion
+from tagging.store.mapping_ports import ReferenceTables
 
-MAX_ROWS = 5_000
-MAX_KEY_CHARACTERS = 128
-MAX_TEXT_CHARACTERS = 4_096
+MAX_KEYS = 1_000
+Context = grpc.aio.ServicerContext[object, object]
 
 
 class ReferenceTableServicer(reference_table_service_pb2_grpc.ReferenceTableServiceServicer):
@@ -37,57 +42,84 @@ class ReferenceTableServicer(reference_table_service_pb2_grpc.ReferenceTableServ
         self._dictionary = dictionary
 
     async def PutReferenceRows(
-        self, request: pb.PutReferenceRowsRequest, context: "grpc.aio.ServicerContext[object, object]"
+        self, request: pb.PutReferenceRowsRequest, context: Context
     ) -> pb.PutReferenceRowsResponse:
+        versions = versions_of(request.rows)
+
+        def work(connection: Connection, tenant: str) -> pb.PutReferenceRowsResponse:
+            put = self._put_rows(connection, tenant, request.table, versions)
+            return pb.PutReferenceRowsResponse(
+                changed_count=put.changed_count, revision=put.revision.to_proto()
+            )
+
+        return await written(self._database, "PutReferenceRows", request, pb.PutReferenceRowsResponse, work)
+
+    async def LoadReferenceRows(
+        self, request: AsyncIterator[pb.LoadReferenceRowsRequest], context: Context
+    ) -> AsyncIterator[pb.LoadReferenceRowsResponse]:
+        table = ""
+        async for message in request:
+            table = message.table or table
+            yield await self._load(message, table, _content(message))
+
+    async def _load(
+        self, message: pb.LoadReferenceRowsRequest, table: str, versions: Sequence[RowVersion]
+    ) -> pb.LoadReferenceRowsResponse:
+        def work(connection: Connection, tenant: str) -> pb.LoadReferenceRowsResponse:
+            put = self._put_rows(connection, tenant, table, versions)
+            return pb.LoadReferenceRowsResponse(
+                row_count=len(versions), changed_count=put.changed_count, revision=put.revision.to_proto()
+            )
+
+        return await written(self._database, "LoadReferenceRows", message, pb.LoadReferenceRowsResponse, work)
+
+    async def ListReferenceRows(
+        self, request: pb.ListReferenceRowsRequest, context: Context
+    ) -> pb.ListReferenceRowsResponse:
         tenant = current_principal().require_tenant()
-        put = await self._database.write(self._put_rows, tenant, request.table, _rows(request))
-        return pb.PutReferenceRowsResponse(changed_count=put.changed_count, revision=put.revision.to_proto())
+        self._put_rows.table(request.table)
+        at_most("keys", request.keys, MAX_KEYS)
+        size, bound = page_size(request.page_size), request_hash(request, tenant)
+        token = read_token(request.page_token, bound)
+        after = None if token is None else (str(token[0]), int(token[1]))
+        found = await self._database.read(
+            self._references.versions, tenant, request.table, tuple(request.keys), after, size + 1
+        )
+        page = found[:size]
+        following = ""
+        if len(found) > size:
+            following = make_token([page[-1].key, microseconds(page[-1].start)], bound)
+        return pb.ListReferenceRowsResponse(rows=[_row(each) for each in page], next_page_token=following)
 
     async def ListReferenceTables(
-        self, request: pb.ListReferenceTablesRequest, context: "grpc.aio.ServicerContext[object, object]"
+        self, request: pb.ListReferenceTablesRequest, context: Context
     ) -> pb.ListReferenceTablesResponse:
         tenant = current_principal().require_tenant()
         counts = await self._database.read(self._references.counts, tenant)
-        return pb.ListReferenceTablesResponse(
-            tables=[
-                pb.ReferenceTable(
-                    name=name,
-                    columns=[each.name for each in self._dictionary.tables[name].columns],
-                    row_count=counts.get(name, 0),
-                )
-                for name in sorted(self._dictionary.tables)
-            ]
-        )
-
-
-def _rows(request: pb.PutReferenceRowsRequest) -> dict[str, Mapping[str, Value]]:
-    """By key; of two rows with one key the later counts."""
-    if len(request.rows) > MAX_ROWS:
-        raise BatchTooLarge("rows", len(request.rows), MAX_ROWS)
-    found: dict[str, Mapping[str, Value]] = {}
-    for number, row in enumerate(request.rows):
-        key = normal_text(row.key)
-        if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
-            raise InvalidField(
-                f"rows[{number}].key", f"has {len(key)} characters, 1 to {MAX_KEY_CHARACTERS} are allowed"
+        tables = []
+        for name in sorted(self._dictionary.tables):
+            keys, versions = counts.get(name, (0, 0))
+            columns = [each.name for each in self._dictionary.tables[name].columns]
+            tables.append(
+                pb.ReferenceTable(name=name, columns=columns, row_count=keys, version_count=versions)
             )
-        found[key] = _columns(row, f"rows[{number}]")
-    return found
+        return pb.ListReferenceTablesResponse(tables=tables)
 
 
-def _columns(row: pb.ReferenceRow, where: str) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    for name, message in row.columns.items():
-        try:
-            known = value(message)
-        except NotAValue as error:
-            raise InvalidField(f"{where}.columns[{name}]", str(error)) from error
-        if isinstance(known, str):
-            known = normal_text(known)
-            if len(known) > MAX_TEXT_CHARACTERS:
-                raise InvalidField(
-                    f"{where}.columns[{name}]", f"has more than {MAX_TEXT_CHARACTERS} characters"
-                )
-        if known is not None:
-            found[name] = known
-    return found
+def _content(message: pb.LoadReferenceRowsRequest) -> list[RowVersion]:
+    match message.WhichOneof("content"):
+        case "rows":
+            return versions_of(message.rows.rows)
+        case "arrow":
+            return versions_of_arrow(message.arrow)
+        case _:
+            raise InvalidField("content", "is missing: send rows or arrow")
+
+
+def _row(version: RowVersion) -> pb.ReferenceRow:
+    message = pb.ReferenceRow(key=version.key, ended=version.has_ended)
+    for name, value in version.columns.items():
+        message.columns[name].CopyFrom(value_message(value))
+    if version.start != ALWAYS:
+        message.in_force_from.CopyFrom(timestamp_of(version.start))
+    return message

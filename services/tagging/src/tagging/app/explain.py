@@ -26,7 +26,8 @@ from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
 from tagging.errors import PersonUnknown, nearest
 from tagging.errors import RuleInvalid as RuleRefused
-from tagging.store.ports import FactStores, ReferenceTables
+from tagging.store.mapping_ports import ReferenceTables
+from tagging.store.ports import FactStores
 from tagging.store.tag_ports import FrozenCuts, TagStores
 
 MAX_GROUPS = 100

@@ -28,7 +28,8 @@ from tagging.domain.recipe import Recipe
 from tagging.domain.run_failures import Failure
 from tagging.errors import FeatureQuota
 from tagging.errors import RuleInvalid as RuleRefused
-from tagging.store.ports import FactStores, ReferenceTables
+from tagging.store.mapping_ports import ReferenceTables
+from tagging.store.ports import FactStores
 from tagging.store.tag_ports import Cost, Feature, FeatureState, TagStores
 
 MAX_FEATURES = 2_000

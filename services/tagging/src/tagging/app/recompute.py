@@ -13,7 +13,8 @@ from tagging.domain.cuts import Cuts
 from tagging.domain.kinds.families import TOLD
 from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
-from tagging.store.ports import FactStores, ReferenceTables
+from tagging.store.mapping_ports import ReferenceTables
+from tagging.store.ports import FactStores
 from tagging.store.tag_ports import StoredValue, TagStores
 
 NOTHING: frozenset[int] = frozenset()

@@ -1,18 +1,23 @@
 """The lake as DuckDB relations: files of the manifest, recent rows and the key map, of one snapshot."""
 
-from collections.abc import Collection
+import datetime as dt
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from rules.schema import CARRIED_PROPERTIES, EventType
+from rules.evaluate.meaning import Value
+from rules.evaluate.row_history import RowHistory
+from rules.evaluate.tables.source import VALIDITY
+from rules.schema import CARRIED_PROPERTIES, EventType, ReferenceTable
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.retention import BEGINNING_US
-from tagging.store.lake_columns import LakeColumns, arrow_type
+from tagging.store.lake_columns import MOMENT, LakeColumns, arrow_type
 from tagging.store.lake_files import LakeFolder
-from tagging.store.ports import KeyMap, Manifest, ReferenceTables
+from tagging.store.mapping_ports import ReferenceTables
+from tagging.store.ports import KeyMap, Manifest
 from tagging.store.sql_replaced_events import replaced_sequences
 from tagging.store.sql_retention import horizon_of
 
@@ -38,14 +43,17 @@ class DuckLakeRelations:
         self._references = references
         self._dictionary = dictionary
         self._columns = LakeColumns(dictionary)
+        self._reference_rows: dict[tuple[str, str], tuple[int, pa.Table]] = {}
 
     def attach(self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]) -> None:
         types = [self._dictionary.events[name] for name in sorted(event_types)]
         duck.register("lake_key_map", self._keys(connection, tenant))
         duck.register("lake_recent", self._recent(connection, tenant))
         duck.register("persons", _persons(connection, tenant))
+        changes = dict(self._references.stamp(connection, tenant))
         for name in self._dictionary.tables:
-            duck.register(f"reference_{name}", self._reference(connection, tenant, name))
+            rows = self._reference(connection, tenant, name, changes.get(name, 0))
+            duck.register(f"reference_{name}", rows)
         if types:
             self._attach_events(connection, duck, tenant, types)
 
@@ -111,13 +119,32 @@ class DuckLakeRelations:
             parts.append(self._columns.table(events))
             after = last
 
-    def _reference(self, connection: Connection, tenant: str, name: str) -> pa.Table:
-        rows = list(self._references.each(connection, tenant, name))
-        columns = {
-            each.name: pa.array([row.get(each.name) for _, row in rows], arrow_type(each))
-            for each in self._dictionary.tables[name].columns
-        }
-        return pa.table({"key": pa.array([key for key, _ in rows], pa.string()), **columns})
+    def _reference(self, connection: Connection, tenant: str, name: str, change: int) -> pa.Table:
+        """Kept while no row of the table changes."""
+        kept = self._reference_rows.get((tenant, name))
+        if kept is None or kept[0] != change:
+            histories = self._references.rows(connection, tenant, [name])[name]
+            kept = change, reference_table(self._dictionary.tables[name], histories)
+            self._reference_rows[tenant, name] = kept
+        return kept[1]
+
+
+def reference_table(table: ReferenceTable, histories: Mapping[str, RowHistory]) -> pa.Table:
+    """A row per version, as `rules.evaluate.tables` documents."""
+    keys: list[str] = []
+    stretches: list[tuple[dt.datetime, dt.datetime, Mapping[str, Value]]] = []
+    for key, history in histories.items():
+        for stretch in history.stretches():
+            keys.append(key)
+            stretches.append(stretch)
+    moments = {
+        name: pa.array([each[index] for each in stretches], MOMENT) for index, name in enumerate(VALIDITY)
+    }
+    columns = {
+        each.name: pa.array([row.get(each.name) for _, _, row in stretches], arrow_type(each))
+        for each in table.columns
+    }
+    return pa.table({"key": pa.array(keys, pa.string()), **moments, **columns})
 
 
 def _persons(connection: Connection, tenant: str) -> pa.Table:

@@ -5,14 +5,13 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 """
 
 import datetime as dt
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rules.check import Population
-from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
 from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import Lane, Revision
@@ -364,37 +363,6 @@ class LakeRelations(Protocol):
 
         They stay readable after the connection's transaction has ended, until `duck` is closed.
         """
-        ...
-
-
-class ReferenceTables(Protocol):
-    """Rows of items, stores, staff, content and benefits by key."""
-
-    def put(
-        self, connection: Connection, tenant: str, table: str, rows: Mapping[str, Mapping[str, Value]]
-    ) -> int:
-        """Stores rows whole by key; answers how many are new or differ."""
-        ...
-
-    def rows(
-        self, connection: Connection, tenant: str, tables: Collection[str]
-    ) -> dict[str, dict[str, Mapping[str, Value]]]:
-        """table -> key -> columns: every row, kept between calls while nothing changes; an entry for every
-        table asked for. Not in a transaction that puts rows."""
-        ...
-
-    def stamp(self, connection: Connection, tenant: str) -> Hashable:
-        """Changes whenever a row does; cheap."""
-        ...
-
-    def each(
-        self, connection: Connection, tenant: str, table: str
-    ) -> Iterator[tuple[str, Mapping[str, Value]]]:
-        """The rows of one table in order of key."""
-        ...
-
-    def counts(self, connection: Connection, tenant: str) -> dict[str, int]:
-        """Rows by table; a table without rows is left out."""
         ...
 
 

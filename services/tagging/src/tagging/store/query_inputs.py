@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from rules.evaluate.tables.source import VALIDITY
 from rules.schema import CARRIED_PROPERTIES, PropertyType, Schema
 from rules.values import Kind
 from tagging.domain.moment import Moment
@@ -59,7 +60,7 @@ def _selected(kind: str, name: str, schema: Schema) -> str:
             table = schema.table(name)
             if table is None:
                 raise _unknown(f"reference table '{name}'")
-            columns = ["key", *(_column(each) for each in table.columns)]
+            columns = ["key", *VALIDITY, *(_column(each) for each in table.columns)]
     return f"SELECT {', '.join(columns)} FROM {_quoted(f'{kind}.{name}')}"  # noqa: S608
 
 

@@ -151,14 +151,30 @@ def _lake(metadata: MetaData) -> None:
 
 
 def _references(metadata: MetaData) -> None:
-    """`reference_head.version` rises with every change of the table's rows."""
+    """`reference_head.version` rises with every change of the table's rows; `change` of a row is the one that made it
+    what it is. `mapping_change` has what stored values do not follow yet."""
     Table(
-        "reference_row",
+        "reference_version",
         metadata,
         Column("tenant", Text, primary_key=True),
         Column("table_name", Text, primary_key=True),
         Column("key", Text, primary_key=True),
+        Column("from_us", BigInteger, primary_key=True, autoincrement=False),
         Column("columns", Text, nullable=False),
+        Column("has_ended", SmallInteger, nullable=False),
+        Column("change", BigInteger, nullable=False),
+        Index("reference_version_by_change", "tenant", "table_name", "change"),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        "mapping_change",
+        metadata,
+        Column("tenant", Text, primary_key=True),
+        Column("kind", Text, primary_key=True),
+        Column("name", Text, primary_key=True),
+        Column("number", BigInteger, nullable=False),
+        Column("since_ms", BigInteger, nullable=False),
+        Column("latest_ms", BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     Table(
@@ -167,5 +183,6 @@ def _references(metadata: MetaData) -> None:
         Column("tenant", Text, primary_key=True),
         Column("table_name", Text, primary_key=True),
         Column("version", BigInteger, nullable=False),
+        Column("version_count", BigInteger, nullable=False, server_default="0"),
         sqlite_with_rowid=False,
     )

@@ -1,4 +1,5 @@
-"""The one worker that computes everybody: runs, backfills, days, ageing, stale persons; one thing at a time."""
+"""The one worker that computes everybody: runs, backfills, days, ageing, stale persons, a mapping that changed; one
+thing at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from collections.abc import Callable
 from servicekit.database import Database
 from servicekit.logging import logger
 from tagging.app.features import KeepFeatures
+from tagging.app.follow_mapping import FollowMapping
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.app.roll_day import RollDay
@@ -34,6 +36,7 @@ class ComputationWorker:
         days: RollDay,
         current: KeepCurrent,
         features: KeepFeatures,
+        mapping: FollowMapping,
         compute: ComputeEverybody,
     ) -> None:
         self._database = database
@@ -51,6 +54,7 @@ class ComputationWorker:
             ("backfill", features.backfill),
             ("ageing", current.age),
             ("stale", self._stale),
+            ("mapping", mapping.follow),
             ("unneeded", features.drop_unneeded),
         )
 

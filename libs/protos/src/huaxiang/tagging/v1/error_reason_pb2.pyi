@@ -40,6 +40,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. There is no such reference table. Metadata: table, known."""
     ERROR_REASON_FEATURE_QUOTA: _ErrorReason.ValueType  # 7
     """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
+    ERROR_REASON_TABLE_FULL: _ErrorReason.ValueType  # 8
+    """RESOURCE_EXHAUSTED. The reference table has as many rows as allowed, versions counted. Metadata: table, count, limit."""
     ERROR_REASON_TAG_STATE: _ErrorReason.ValueType  # 20
     """FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
     Example: state = "draft", step = "approve", fitting = "in_review".
@@ -102,6 +104,8 @@ ERROR_REASON_TABLE_UNKNOWN: ErrorReason.ValueType  # 6
 """NOT_FOUND. There is no such reference table. Metadata: table, known."""
 ERROR_REASON_FEATURE_QUOTA: ErrorReason.ValueType  # 7
 """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
+ERROR_REASON_TABLE_FULL: ErrorReason.ValueType  # 8
+"""RESOURCE_EXHAUSTED. The reference table has as many rows as allowed, versions counted. Metadata: table, count, limit."""
 ERROR_REASON_TAG_STATE: ErrorReason.ValueType  # 20
 """FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
 Example: state = "draft", step = "approve", fitting = "in_review".

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1huaxiang/tagging/v1/reference_table_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/value.proto\"Y\n\x17PutReferenceRowsRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12/\n\x04rows\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.ReferenceRow\"\xa5\x01\n\x0cReferenceRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12?\n\x07\x63olumns\x18\x02 \x03(\x0b\x32..huaxiang.tagging.v1.ReferenceRow.ColumnsEntry\x1aG\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"_\n\x18PutReferenceRowsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\x05\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x1c\n\x1aListReferenceTablesRequest\"R\n\x1bListReferenceTablesResponse\x12\x33\n\x06tables\x18\x01 \x03(\x0b\x32#.huaxiang.tagging.v1.ReferenceTable\"B\n\x0eReferenceTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12\x11\n\trow_count\x18\x03 \x01(\x03\x32\xd1\x02\n\x15ReferenceTableService\x12\x96\x01\n\x10PutReferenceRows\x12,.huaxiang.tagging.v1.PutReferenceRowsRequest\x1a-.huaxiang.tagging.v1.PutReferenceRowsResponse\"%\x90\x02\x02\x8a\xb5\x18\x1etagging.reference_tables.write\x12\x9e\x01\n\x13ListReferenceTables\x12/.huaxiang.tagging.v1.ListReferenceTablesRequest\x1a\x30.huaxiang.tagging.v1.ListReferenceTablesResponse\"$\x90\x02\x01\x8a\xb5\x18\x1dtagging.reference_tables.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1huaxiang/tagging/v1/reference_table_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/value.proto\"m\n\x17PutReferenceRowsRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12/\n\x04rows\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.ReferenceRow\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\xe7\x01\n\x0cReferenceRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12?\n\x07\x63olumns\x18\x02 \x03(\x0b\x32..huaxiang.tagging.v1.ReferenceRow.ColumnsEntry\x12\x31\n\rin_force_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x1aG\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\"_\n\x18PutReferenceRowsResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\x05\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x8d\x01\n\x18LoadReferenceRowsRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x32\n\x04rows\x18\x03 \x01(\x0b\x32\".huaxiang.tagging.v1.ReferenceRowsH\x00\x12\x0f\n\x05\x61rrow\x18\x04 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"@\n\rReferenceRows\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.huaxiang.tagging.v1.ReferenceRow\"s\n\x19LoadReferenceRowsResponse\x12\x11\n\trow_count\x18\x01 \x01(\x05\x12\x15\n\rchanged_count\x18\x02 \x01(\x05\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"^\n\x18ListReferenceRowsRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04keys\x18\x02 \x03(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"e\n\x19ListReferenceRowsResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.huaxiang.tagging.v1.ReferenceRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1c\n\x1aListReferenceTablesRequest\"R\n\x1bListReferenceTablesResponse\x12\x33\n\x06tables\x18\x01 \x03(\x0b\x32#.huaxiang.tagging.v1.ReferenceTable\"Y\n\x0eReferenceTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12\x11\n\trow_count\x18\x03 \x01(\x03\x12\x15\n\rversion_count\x18\x04 \x01(\x03\x32\x8c\x05\n\x15ReferenceTableService\x12\x96\x01\n\x10PutReferenceRows\x12,.huaxiang.tagging.v1.PutReferenceRowsRequest\x1a-.huaxiang.tagging.v1.PutReferenceRowsResponse\"%\x90\x02\x02\x8a\xb5\x18\x1etagging.reference_tables.write\x12\x9d\x01\n\x11LoadReferenceRows\x12-.huaxiang.tagging.v1.LoadReferenceRowsRequest\x1a..huaxiang.tagging.v1.LoadReferenceRowsResponse\"%\x90\x02\x02\x8a\xb5\x18\x1etagging.reference_tables.write(\x01\x30\x01\x12\x98\x01\n\x11ListReferenceRows\x12-.huaxiang.tagging.v1.ListReferenceRowsRequest\x1a..huaxiang.tagging.v1.ListReferenceRowsResponse\"$\x90\x02\x01\x8a\xb5\x18\x1dtagging.reference_tables.read\x12\x9e\x01\n\x13ListReferenceTables\x12/.huaxiang.tagging.v1.ListReferenceTablesRequest\x1a\x30.huaxiang.tagging.v1.ListReferenceTablesResponse\"$\x90\x02\x01\x8a\xb5\x18\x1dtagging.reference_tables.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,22 +39,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFERENCEROW_COLUMNSENTRY']._serialized_options = b'8\001'
   _globals['_REFERENCETABLESERVICE'].methods_by_name['PutReferenceRows']._loaded_options = None
   _globals['_REFERENCETABLESERVICE'].methods_by_name['PutReferenceRows']._serialized_options = b'\220\002\002\212\265\030\036tagging.reference_tables.write'
+  _globals['_REFERENCETABLESERVICE'].methods_by_name['LoadReferenceRows']._loaded_options = None
+  _globals['_REFERENCETABLESERVICE'].methods_by_name['LoadReferenceRows']._serialized_options = b'\220\002\002\212\265\030\036tagging.reference_tables.write'
+  _globals['_REFERENCETABLESERVICE'].methods_by_name['ListReferenceRows']._loaded_options = None
+  _globals['_REFERENCETABLESERVICE'].methods_by_name['ListReferenceRows']._serialized_options = b'\220\002\001\212\265\030\035tagging.reference_tables.read'
   _globals['_REFERENCETABLESERVICE'].methods_by_name['ListReferenceTables']._loaded_options = None
   _globals['_REFERENCETABLESERVICE'].methods_by_name['ListReferenceTables']._serialized_options = b'\220\002\001\212\265\030\035tagging.reference_tables.read'
-  _globals['_PUTREFERENCEROWSREQUEST']._serialized_start=167
-  _globals['_PUTREFERENCEROWSREQUEST']._serialized_end=256
-  _globals['_REFERENCEROW']._serialized_start=259
-  _globals['_REFERENCEROW']._serialized_end=424
-  _globals['_REFERENCEROW_COLUMNSENTRY']._serialized_start=353
-  _globals['_REFERENCEROW_COLUMNSENTRY']._serialized_end=424
-  _globals['_PUTREFERENCEROWSRESPONSE']._serialized_start=426
-  _globals['_PUTREFERENCEROWSRESPONSE']._serialized_end=521
-  _globals['_LISTREFERENCETABLESREQUEST']._serialized_start=523
-  _globals['_LISTREFERENCETABLESREQUEST']._serialized_end=551
-  _globals['_LISTREFERENCETABLESRESPONSE']._serialized_start=553
-  _globals['_LISTREFERENCETABLESRESPONSE']._serialized_end=635
-  _globals['_REFERENCETABLE']._serialized_start=637
-  _globals['_REFERENCETABLE']._serialized_end=703
-  _globals['_REFERENCETABLESERVICE']._serialized_start=706
-  _globals['_REFERENCETABLESERVICE']._serialized_end=1043
+  _globals['_PUTREFERENCEROWSREQUEST']._serialized_start=200
+  _globals['_PUTREFERENCEROWSREQUEST']._serialized_end=309
+  _globals['_REFERENCEROW']._serialized_start=312
+  _globals['_REFERENCEROW']._serialized_end=543
+  _globals['_REFERENCEROW_COLUMNSENTRY']._serialized_start=472
+  _globals['_REFERENCEROW_COLUMNSENTRY']._serialized_end=543
+  _globals['_PUTREFERENCEROWSRESPONSE']._serialized_start=545
+  _globals['_PUTREFERENCEROWSRESPONSE']._serialized_end=640
+  _globals['_LOADREFERENCEROWSREQUEST']._serialized_start=643
+  _globals['_LOADREFERENCEROWSREQUEST']._serialized_end=784
+  _globals['_REFERENCEROWS']._serialized_start=786
+  _globals['_REFERENCEROWS']._serialized_end=850
+  _globals['_LOADREFERENCEROWSRESPONSE']._serialized_start=852
+  _globals['_LOADREFERENCEROWSRESPONSE']._serialized_end=967
+  _globals['_LISTREFERENCEROWSREQUEST']._serialized_start=969
+  _globals['_LISTREFERENCEROWSREQUEST']._serialized_end=1063
+  _globals['_LISTREFERENCEROWSRESPONSE']._serialized_start=1065
+  _globals['_LISTREFERENCEROWSRESPONSE']._serialized_end=1166
+  _globals['_LISTREFERENCETABLESREQUEST']._serialized_start=1168
+  _globals['_LISTREFERENCETABLESREQUEST']._serialized_end=1196
+  _globals['_LISTREFERENCETABLESRESPONSE']._serialized_start=1198
+  _globals['_LISTREFERENCETABLESRESPONSE']._serialized_end=1280
+  _globals['_REFERENCETABLE']._serialized_start=1282
+  _globals['_REFERENCETABLE']._serialized_end=1371
+  _globals['_REFERENCETABLESERVICE']._serialized_start=1374
+  _globals['_REFERENCETABLESERVICE']._serialized_end=2026
 # @@protoc_insertion_point(module_scope)

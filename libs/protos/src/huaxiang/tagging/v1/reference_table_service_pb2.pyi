@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 from huaxiang.type.v1 import value_pb2 as _value_pb2
@@ -28,8 +29,13 @@ class PutReferenceRowsRequest(_message.Message):
 
     TABLE_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     """items, stores, staff, content or benefits."""
+    request_id: _builtins.str
+    """Chosen by the caller, at most 128 characters, remembered for 24 hours: a repeat that comes late changes nothing, even
+    when the row was replaced meanwhile. May be empty.
+    """
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReferenceRow]:
         """At most 5,000 rows and 4 MiB."""
@@ -39,10 +45,11 @@ class PutReferenceRowsRequest(_message.Message):
         *,
         table: _builtins.str = ...,
         rows: _abc.Iterable[Global___ReferenceRow] | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "rows", b"rows", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -50,7 +57,7 @@ Global___PutReferenceRowsRequest: _TypeAlias = PutReferenceRowsRequest  # noqa: 
 
 @_typing.final
 class ReferenceRow(_message.Message):
-    """One row."""
+    """A version of a row."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -77,21 +84,31 @@ class ReferenceRow(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FROM_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Its key, for example the item id; at most 128 characters."""
+    ended: _builtins.bool
+    """From in_force_from on there is no such row; then without columns."""
     @_builtins.property
     def columns(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:
         """The other columns by name."""
+
+    @_builtins.property
+    def in_force_from(self) -> _timestamp_pb2.Timestamp:
+        """In force from then on, up to the next version of the key; for ever before as well when absent."""
 
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         columns: _abc.Mapping[_builtins.str, _value_pb2.Value] | None = ...,
+        in_force_from: _timestamp_pb2.Timestamp | None = ...,
+        ended: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["in_force_from", b"in_force_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "ended", b"ended", "in_force_from", b"in_force_from", "key", b"key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,7 +123,7 @@ class PutReferenceRowsResponse(_message.Message):
     CHANGED_COUNT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     changed_count: _builtins.int
-    """Rows that are new or differ from before."""
+    """Versions that are new or differ from before."""
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """Covers the change."""
@@ -124,6 +141,168 @@ class PutReferenceRowsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutReferenceRowsResponse: _TypeAlias = PutReferenceRowsResponse  # noqa: Y015
+
+@_typing.final
+class LoadReferenceRowsRequest(_message.Message):
+    """A part of a load."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ARROW_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """The table; that of the message before when empty."""
+    request_id: _builtins.str
+    """Of this message, as in PutReferenceRowsRequest."""
+    arrow: _builtins.bytes
+    """An Arrow IPC stream of one record batch of at most 5,000 rows and 4 MiB, uncompressed: a column `key` (text); if wanted
+    `in_force_from` (timestamp with a time zone) and `ended` (bool); the columns of the table under their names, of their
+    types: text, bool, date, timestamp with a time zone, numbers as integers or decimals of at most four places (a binary
+    fraction is refused), lists of these. Null is unknown.
+    """
+    @_builtins.property
+    def rows(self) -> Global___ReferenceRows:
+        """Messages."""
+
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        rows: Global___ReferenceRows | None = ...,
+        arrow: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "content", b"content", "rows", b"rows"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "content", b"content", "request_id", b"request_id", "rows", b"rows", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["rows", "arrow"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___LoadReferenceRowsRequest: _TypeAlias = LoadReferenceRowsRequest  # noqa: Y015
+
+@_typing.final
+class ReferenceRows(_message.Message):
+    """Rows of a load."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReferenceRow]:
+        """1 to 5,000."""
+
+    def __init__(
+        self,
+        *,
+        rows: _abc.Iterable[Global___ReferenceRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferenceRows: _TypeAlias = ReferenceRows  # noqa: Y015
+
+@_typing.final
+class LoadReferenceRowsResponse(_message.Message):
+    """The answer to one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    row_count: _builtins.int
+    """Rows that came."""
+    changed_count: _builtins.int
+    """Versions that were new or differed from before."""
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Covers the change."""
+
+    def __init__(
+        self,
+        *,
+        row_count: _builtins.int = ...,
+        changed_count: _builtins.int = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "revision", b"revision", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadReferenceRowsResponse: _TypeAlias = LoadReferenceRowsResponse  # noqa: Y015
+
+@_typing.final
+class ListReferenceRowsRequest(_message.Message):
+    """Which rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """The table."""
+    page_size: _builtins.int
+    """100 when 0, at most 1,000."""
+    page_token: _builtins.str
+    """From the page before."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these keys; all when empty; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "page_size", b"page_size", "page_token", b"page_token", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReferenceRowsRequest: _TypeAlias = ListReferenceRowsRequest  # noqa: Y015
+
+@_typing.final
+class ListReferenceRowsResponse(_message.Message):
+    """A page of rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReferenceRow]:
+        """In order of key, then of start."""
+
+    def __init__(
+        self,
+        *,
+        rows: _abc.Iterable[Global___ReferenceRow] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReferenceRowsResponse: _TypeAlias = ListReferenceRowsResponse  # noqa: Y015
 
 @_typing.final
 class ListReferenceTablesRequest(_message.Message):
@@ -175,10 +354,13 @@ class ReferenceTable(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
     ROW_COUNT_FIELD_NUMBER: _builtins.int
+    VERSION_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in rules and requests."""
     row_count: _builtins.int
-    """Rows stored."""
+    """Keys stored."""
+    version_count: _builtins.int
+    """Versions stored, of all keys; at most 1,000,000."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The columns that rows may have, in order of name."""
@@ -189,10 +371,11 @@ class ReferenceTable(_message.Message):
         name: _builtins.str = ...,
         columns: _abc.Iterable[_builtins.str] | None = ...,
         row_count: _builtins.int = ...,
+        version_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "name", b"name", "row_count", b"row_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "name", b"name", "row_count", b"row_count", "version_count", b"version_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class ReferenceTableServiceStub:
     """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
     """
 
     def __init__(self, channel):
@@ -40,6 +44,16 @@ class ReferenceTableServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsResponse.FromString,
                 _registered_method=True)
+        self.LoadReferenceRows = channel.stream_stream(
+                '/huaxiang.tagging.v1.ReferenceTableService/LoadReferenceRows',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsResponse.FromString,
+                _registered_method=True)
+        self.ListReferenceRows = channel.unary_unary(
+                '/huaxiang.tagging.v1.ReferenceTableService/ListReferenceRows',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsResponse.FromString,
+                _registered_method=True)
         self.ListReferenceTables = channel.unary_unary(
                 '/huaxiang.tagging.v1.ReferenceTableService/ListReferenceTables',
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceTablesRequest.SerializeToString,
@@ -49,11 +63,33 @@ class ReferenceTableServiceStub:
 
 class ReferenceTableServiceServicer:
     """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
     """
 
     def PutReferenceRows(self, request, context):
-        """Stores rows: a row with a known key replaces the stored one. Idempotent. All or nothing.
-        Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE.
+        """Stores versions of rows: one with a known key and start replaces the stored one. Idempotent, by key and start, and by
+        request_id when there is one. All or nothing; of two alike in a request the later counts.
+        Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE, TABLE_FULL, ALREADY_EXISTS (the request_id with other content).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadReferenceRows(self, request_iterator, context):
+        """The same as a stream, for whole tables: messages of rows or of Arrow record batches, applied in their order, one answer
+        per message, each all or nothing in a transaction of its own. An error ends the stream; everything answered stands, and
+        sending everything again is safe.
+        Errors: as PutReferenceRows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReferenceRows(self, request, context):
+        """Lists versions of rows in order of key, then of start. Errors: TABLE_UNKNOWN, BATCH_TOO_LARGE, PAGE_TOKEN_MALFORMED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,6 +110,16 @@ def add_ReferenceTableServiceServicer_to_server(servicer, server):
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsResponse.SerializeToString,
             ),
+            'LoadReferenceRows': grpc.stream_stream_rpc_method_handler(
+                    servicer.LoadReferenceRows,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsResponse.SerializeToString,
+            ),
+            'ListReferenceRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReferenceRows,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsResponse.SerializeToString,
+            ),
             'ListReferenceTables': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReferenceTables,
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceTablesRequest.FromString,
@@ -89,6 +135,10 @@ def add_ReferenceTableServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ReferenceTableService:
     """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
     """
 
     @staticmethod
@@ -108,6 +158,60 @@ class ReferenceTableService:
             '/huaxiang.tagging.v1.ReferenceTableService/PutReferenceRows',
             huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.PutReferenceRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadReferenceRows(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/huaxiang.tagging.v1.ReferenceTableService/LoadReferenceRows',
+            huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.LoadReferenceRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReferenceRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.ReferenceTableService/ListReferenceRows',
+            huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_reference__table__service__pb2.ListReferenceRowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,33 +27,66 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ReferenceTableServiceStub:
-    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X')."""
+    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ReferenceTableServiceAsyncStub: ...
     PutReferenceRows: _grpc.UnaryUnaryMultiCallable[_reference_table_service_pb2.PutReferenceRowsRequest, _reference_table_service_pb2.PutReferenceRowsResponse]
-    """Stores rows: a row with a known key replaces the stored one. Idempotent. All or nothing.
-    Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE.
+    """Stores versions of rows: one with a known key and start replaces the stored one. Idempotent, by key and start, and by
+    request_id when there is one. All or nothing; of two alike in a request the later counts.
+    Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE, TABLE_FULL, ALREADY_EXISTS (the request_id with other content).
     """
+    LoadReferenceRows: _grpc.StreamStreamMultiCallable[_reference_table_service_pb2.LoadReferenceRowsRequest, _reference_table_service_pb2.LoadReferenceRowsResponse]
+    """The same as a stream, for whole tables: messages of rows or of Arrow record batches, applied in their order, one answer
+    per message, each all or nothing in a transaction of its own. An error ends the stream; everything answered stands, and
+    sending everything again is safe.
+    Errors: as PutReferenceRows.
+    """
+    ListReferenceRows: _grpc.UnaryUnaryMultiCallable[_reference_table_service_pb2.ListReferenceRowsRequest, _reference_table_service_pb2.ListReferenceRowsResponse]
+    """Lists versions of rows in order of key, then of start. Errors: TABLE_UNKNOWN, BATCH_TOO_LARGE, PAGE_TOKEN_MALFORMED."""
     ListReferenceTables: _grpc.UnaryUnaryMultiCallable[_reference_table_service_pb2.ListReferenceTablesRequest, _reference_table_service_pb2.ListReferenceTablesResponse]
     """Lists the tables with their columns and row counts."""
 
 @_typing.type_check_only
 class ReferenceTableServiceAsyncStub(ReferenceTableServiceStub):
-    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X')."""
+    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutReferenceRows: _aio.UnaryUnaryMultiCallable[_reference_table_service_pb2.PutReferenceRowsRequest, _reference_table_service_pb2.PutReferenceRowsResponse]  # type: ignore[assignment]
-    """Stores rows: a row with a known key replaces the stored one. Idempotent. All or nothing.
-    Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE.
+    """Stores versions of rows: one with a known key and start replaces the stored one. Idempotent, by key and start, and by
+    request_id when there is one. All or nothing; of two alike in a request the later counts.
+    Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE, TABLE_FULL, ALREADY_EXISTS (the request_id with other content).
     """
+    LoadReferenceRows: _aio.StreamStreamMultiCallable[_reference_table_service_pb2.LoadReferenceRowsRequest, _reference_table_service_pb2.LoadReferenceRowsResponse]  # type: ignore[assignment]
+    """The same as a stream, for whole tables: messages of rows or of Arrow record batches, applied in their order, one answer
+    per message, each all or nothing in a transaction of its own. An error ends the stream; everything answered stands, and
+    sending everything again is safe.
+    Errors: as PutReferenceRows.
+    """
+    ListReferenceRows: _aio.UnaryUnaryMultiCallable[_reference_table_service_pb2.ListReferenceRowsRequest, _reference_table_service_pb2.ListReferenceRowsResponse]  # type: ignore[assignment]
+    """Lists versions of rows in order of key, then of start. Errors: TABLE_UNKNOWN, BATCH_TOO_LARGE, PAGE_TOKEN_MALFORMED."""
     ListReferenceTables: _aio.UnaryUnaryMultiCallable[_reference_table_service_pb2.ListReferenceTablesRequest, _reference_table_service_pb2.ListReferenceTablesResponse]  # type: ignore[assignment]
     """Lists the tables with their columns and row counts."""
 
 class ReferenceTableServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X')."""
+    """Reference tables: items, stores, staff, content, benefits; rules join them by key (item_id.brand = 'X').
+
+    A row has a history: a rule reads what was in force when the event happened. Values of stream tags and features that read
+    a table follow its rows by themselves, within seconds of the last change or half a minute into changes that do not end;
+    values of other tags with their next run.
+    """
 
     @_abc_1.abstractmethod
     def PutReferenceRows(
@@ -61,9 +94,30 @@ class ReferenceTableServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reference_table_service_pb2.PutReferenceRowsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reference_table_service_pb2.PutReferenceRowsResponse, _abc.Awaitable[_reference_table_service_pb2.PutReferenceRowsResponse]]:
-        """Stores rows: a row with a known key replaces the stored one. Idempotent. All or nothing.
-        Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE.
+        """Stores versions of rows: one with a known key and start replaces the stored one. Idempotent, by key and start, and by
+        request_id when there is one. All or nothing; of two alike in a request the later counts.
+        Errors: TABLE_UNKNOWN, INVALID_FIELD, BATCH_TOO_LARGE, TABLE_FULL, ALREADY_EXISTS (the request_id with other content).
         """
+
+    @_abc_1.abstractmethod
+    def LoadReferenceRows(
+        self,
+        request_iterator: _MaybeAsyncIterator[_reference_table_service_pb2.LoadReferenceRowsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_reference_table_service_pb2.LoadReferenceRowsResponse], _abc.AsyncIterator[_reference_table_service_pb2.LoadReferenceRowsResponse]]:
+        """The same as a stream, for whole tables: messages of rows or of Arrow record batches, applied in their order, one answer
+        per message, each all or nothing in a transaction of its own. An error ends the stream; everything answered stands, and
+        sending everything again is safe.
+        Errors: as PutReferenceRows.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReferenceRows(
+        self,
+        request: _reference_table_service_pb2.ListReferenceRowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reference_table_service_pb2.ListReferenceRowsResponse, _abc.Awaitable[_reference_table_service_pb2.ListReferenceRowsResponse]]:
+        """Lists versions of rows in order of key, then of start. Errors: TABLE_UNKNOWN, BATCH_TOO_LARGE, PAGE_TOKEN_MALFORMED."""
 
     @_abc_1.abstractmethod
     def ListReferenceTables(

@@ -1,7 +1,6 @@
 """The referee: one person, plain and obviously right. The other evaluators must give what this one gives."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
 
 from rules.evaluate.meaning import Value
@@ -60,9 +59,7 @@ def groups_of(
 class PersonScope:
     """Names read from one person. An aggregate that stands in a rule several times is computed once."""
 
-    def __init__(
-        self, person: Person, setting: Setting, tables: Mapping[str, Mapping[str, Mapping[str, Value]]]
-    ):
+    def __init__(self, person: Person, setting: Setting, tables: ReferenceRows):
         self.setting = setting
         self._person = person
         self._tables = tables

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rules.evaluate.meaning import Value
+from rules.evaluate.row_history import RowHistory
 
 Line: TypeAlias = Mapping[str, Value]
 PropertyValue: TypeAlias = Value | tuple[Line, ...]
-ReferenceRows: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Value]]]  # table, key, column
+ReferenceRows: TypeAlias = Mapping[str, Mapping[str, RowHistory]]  # table, key
 
 
 @dataclass(frozen=True, slots=True)

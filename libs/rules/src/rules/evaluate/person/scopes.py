@@ -30,8 +30,8 @@ class EventScope:
         found = self._property(resolved)
         if not resolved.table:
             return cast(Value | None, found)  # the check lets no list of records through
-        row = self.tables.get(resolved.table, {}).get(str(found), {})
-        return row.get(resolved.column)
+        history = self.tables.get(resolved.table, {}).get(str(found))
+        return None if history is None else history.at(self.event.time).get(resolved.column)
 
     def _property(self, resolved: Resolved) -> PropertyValue | None:
         if resolved.of_line:

@@ -14,7 +14,7 @@ from rules.windows import Interval
 
 from . import exact, local_time
 from .compiler import truth
-from .source import TableSource
+from .source import VALIDITY, TableSource
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -26,7 +26,8 @@ LOCAL = "$local"
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A reference table, joined by the event's (or the line's) property that holds its key."""
+    """A reference table as it was when the event happened, joined by the event's (or the line's) property that holds
+    its key."""
 
     field: str
     of_line: bool
@@ -141,10 +142,15 @@ class EventRows:
         assert table is not None
         reference = self._source.reference(table)
         renamed = reference.select(
-            **{join.column(name): reference[name] for name in ("key", *(each.name for each in table.columns))}
+            **{
+                join.column(name): reference[name]
+                for name in ("key", *VALIDITY, *(each.name for each in table.columns))
+            }
         )
         key = rows[LINE][join.field] if join.of_line else rows[join.field]
-        return rows.left_join(renamed, key == renamed[join.column("key")])
+        since, until = (renamed[join.column(name)] for name in VALIDITY)
+        in_force = [rows.time >= since, rows.time < until]
+        return rows.left_join(renamed, [key == renamed[join.column("key")], *in_force])
 
 
 def bounds(rows: "ir.Table", within: Interval) -> "list[Any]":

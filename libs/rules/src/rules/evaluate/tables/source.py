@@ -9,7 +9,11 @@
                     ingest_seq int64    unique within the type; breaks ties in time
                     source, channel, store_id text
                     and one column per further property of the type, null where the event has none
-    reference   key text (unique), and one column per column of the reference table
+    reference   one row per version of a row:
+                    key text
+                    in_force_from, in_force_until timestamp(us, UTC): in force from the one until before the other;
+                    the stretches of a key do not overlap (`rules.evaluate.row_history`)
+                    and one column per column of the reference table
 
 A value's column: bool boolean; number int64 scaled by 10^4; text text (NFKC, trimmed); date date;
 datetime timestamp(us, UTC); list list of these; list of records list<struct> with a field per field.
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 MOMENT = "timestamp('UTC', 6)"
+VALIDITY = ("in_force_from", "in_force_until")
+"""What every reference relation has besides its key; no column of a table may have these names."""
 _SCALAR = {
     Kind.BOOL: "boolean",
     Kind.NUMBER: "int64",
@@ -114,4 +120,5 @@ def tag_columns(tag: TagType) -> "dict[str, dt.DataType]":
 def reference_columns(table: ReferenceTable) -> "dict[str, dt.DataType]":
     import ibis.expr.datatypes as dt
 
-    return {"key": dt.string, **{each.name: column_type(each.type) for each in table.columns}}
+    moments = dict.fromkeys(VALIDITY, dt.dtype(MOMENT))
+    return {"key": dt.string, **moments, **{each.name: column_type(each.type) for each in table.columns}}

@@ -1,0 +1,73 @@
+"""Stored values follow the mapping: what rules read besides events changed, so columns are computed again."""
+
+from collections.abc import Collection, Sequence
+
+from servicekit.clock import Clock
+from servicekit.database import Database
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.publish import SILENT, ComputeEverybody
+from tagging.domain.columns import microseconds
+from tagging.store.mapping_ports import Mapped, MappingChange, MappingChanges
+
+QUIET_MS = 1_000
+"""Without further changes, machine time: a load is followed once."""
+PATIENCE_MS = 30_000
+"""After which a load that does not end is followed all the same."""
+FAILURE_PAUSE_MS = 60_000
+
+
+class FollowMapping:
+    """Computes everybody's stream columns that read a changed part of the mapping, and what rests on them."""
+
+    def __init__(
+        self,
+        database: Database,
+        changes: MappingChanges,
+        columns: ColumnsInForce,
+        compute: ComputeEverybody,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._changes = changes
+        self._columns = columns
+        self._compute = compute
+        self._clock = clock
+        self._not_before: dict[str, int] = {}
+
+    def follow(self, *, at_once: bool = False) -> bool:
+        """Does so for the first tenant that is ready for it, and says whether there was any. `at_once`: however fresh
+        its changes are. Blocks. A column that fails is tried again after a pause."""
+        now_ms = microseconds(self._clock.machine_now()) // 1_000
+        for tenant, seen in self._database.read_now(self._changes.waiting).items():
+            if at_once or (self._not_before.get(tenant, 0) <= now_ms and _is_ready(seen, now_ms)):
+                self._follow(tenant, seen, now_ms)
+                return True
+        return False
+
+    def _follow(self, tenant: str, seen: Sequence[MappingChange], now_ms: int) -> None:
+        parts = {each.mapped for each in seen}
+        if self._database.read_now(self._columns_reading, tenant, parts):
+            outcome = self._compute(tenant, "mapping", lambda plan: columns_reading(plan, parts), SILENT)
+            if outcome.failures:
+                self._not_before[tenant] = now_ms + FAILURE_PAUSE_MS
+                return
+        self._database.write_now(self._changes.settle, tenant, seen)
+
+    def _columns_reading(self, connection: Connection, tenant: str, parts: Collection[Mapped]) -> set[str]:
+        return columns_reading(self._columns.of(connection, tenant), parts)
+
+
+def columns_reading(plan: ColumnPlan, parts: Collection[Mapped]) -> set[str]:
+    """The stream columns that read a part of the mapping, and what rests on them."""
+    tables = {each.name for each in parts if each.kind == "table"}
+    events = {each.name for each in parts if each.kind == "event"}
+    reading = {
+        column for column, recipe in plan.recipes.items() if recipe.tables & tables or recipe.events & events
+    }
+    return plan.with_what_rests_on_them(reading) & plan.stream()
+
+
+def _is_ready(seen: Sequence[MappingChange], now_ms: int) -> bool:
+    quiet = max(each.latest_ms for each in seen) <= now_ms - QUIET_MS
+    return quiet or min(each.since_ms for each in seen) <= now_ms - PATIENCE_MS

@@ -1,0 +1,79 @@
+"""What use cases need of the mapping: what rules read beside events and definitions. Conventions as in ports.py."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from rules.evaluate.row_history import RowHistory
+from sqlalchemy import Connection
+from tagging.domain.reference_rows import RowVersion
+
+
+class ReferenceTables(Protocol):
+    """Rows of items, stores, staff, content and benefits by key, with their history."""
+
+    def put(self, connection: Connection, tenant: str, table: str, versions: Sequence[RowVersion]) -> int:
+        """Stores versions whole by key and start, of two alike the later in the sequence; answers how many are new or
+        differ. Writers of one table take turns. Raises TableFull, and then nothing is stored."""
+        ...
+
+    def rows(
+        self, connection: Connection, tenant: str, tables: Collection[str]
+    ) -> dict[str, dict[str, RowHistory]]:
+        """table -> key -> history: every row, kept between calls and brought up to date by what changed; an entry for
+        every table asked for. Read-only. Not in a transaction that puts rows."""
+        ...
+
+    def stamp(self, connection: Connection, tenant: str) -> tuple[tuple[str, int], ...]:
+        """(table, change) of each table that has rows: changes whenever one of its rows does; cheap."""
+        ...
+
+    def versions(
+        self,
+        connection: Connection,
+        tenant: str,
+        table: str,
+        keys: Collection[str] = (),
+        after: tuple[str, int] | None = None,
+        limit: int | None = None,
+    ) -> list[RowVersion]:
+        """In order of key and start. `keys` empty is all; `after` is the key and the start, in microseconds, of the
+        last one read before."""
+        ...
+
+    def counts(self, connection: Connection, tenant: str) -> dict[str, tuple[int, int]]:
+        """Keys and versions by table; a table without rows is left out."""
+        ...
+
+
+class Mapped(NamedTuple):
+    """A part of the mapping: a reference table, or a type of event."""
+
+    kind: Literal["table", "event"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingChange:
+    """Changes of one part that wait: how many, and machine time of the first and the latest."""
+
+    mapped: Mapped
+    number: int
+    since_ms: int
+    latest_ms: int
+
+
+class MappingChanges(Protocol):
+    """Which parts of the mapping have changed since the values that rest on them were computed."""
+
+    def add(self, connection: Connection, tenant: str, mapped: Mapped, now_ms: int) -> None:
+        """In the transaction that changes the part."""
+        ...
+
+    def waiting(self, connection: Connection) -> Mapping[str, Sequence[MappingChange]]:
+        """By tenant, the oldest first."""
+        ...
+
+    def settle(self, connection: Connection, tenant: str, seen: Iterable[MappingChange]) -> None:
+        """The values follow these; a part that changed again meanwhile goes on waiting."""
+        ...
