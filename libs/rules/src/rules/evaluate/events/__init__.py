@@ -1,0 +1,7 @@
+"""Whole populations over columns of events: every question is a few passes over arrays, without an engine."""
+
+from .columns import Column, EventTable, Lines
+from .evaluator import Events, EventSource
+from .grouped import GroupRows
+
+__all__ = ["Column", "EventSource", "EventTable", "Events", "GroupRows", "Lines"]

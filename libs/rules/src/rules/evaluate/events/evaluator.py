@@ -1,0 +1,117 @@
+"""Forms asked of everybody: aggregates over columns of events, and what stands above them."""
+
+from typing import Protocol
+
+from rules.errors import UnsupportedNode
+from rules.evaluate.refusal import refuse_unsupported
+from rules.evaluate.setting import Setting
+from rules.schema import EventType, ValueList
+from rules.tree import (
+    Aggregate,
+    AnyLine,
+    Condition,
+    Expression,
+    Feature,
+    Grouped,
+    InSegment,
+    Property,
+    TagRef,
+)
+
+from .aggregates import aggregated
+from .columns import Bools, Column, EventTable
+from .conditions import EVALUATOR, truth, value
+from .grouped import GroupRows, grouped
+from .rows import RowReader
+
+
+class EventSource(Protocol):
+    """Everybody's events, and tags that are at hand. Persons stand in slots from 0."""
+
+    @property
+    def persons(self) -> int:
+        """How many slots there are."""
+        ...
+
+    def events(self, type_: EventType) -> EventTable: ...
+
+    def tag(self, name: str) -> Column:
+        """A slot per person. Raises UnsupportedNode when it is not at hand as a column of scalars."""
+        ...
+
+
+class Events:
+    """Everybody at one moment. Not for concurrent use.
+
+    Methods raise UnsupportedNode for what is not evaluated here (joins with tables, lists of scalars), and
+    NumberOverflow when any person's number does not fit.
+    """
+
+    def __init__(self, source: EventSource, setting: Setting) -> None:
+        self._source = source
+        self.setting = setting
+        self._readers: dict[str, RowReader] = {}
+        self._aggregates: dict[Aggregate, Column] = {}
+
+    @property
+    def size(self) -> int:
+        """How many persons."""
+        return self._source.persons
+
+    def values(self, expression: Expression) -> Column:
+        """Each person's value."""
+        refuse_unsupported(expression, EVALUATOR)
+        return value(expression, self).stretched(self.size)
+
+    def truths(self, condition: Condition) -> Bools:
+        """Of whom the condition holds."""
+        refuse_unsupported(condition, EVALUATOR)
+        return truth(condition, self)
+
+    def groups(self, node: Grouped) -> GroupRows:
+        """Everybody's groups."""
+        refuse_unsupported(node, EVALUATOR)
+        type_ = self._type(node.aggregate.event)
+        return grouped(node, type_, self._reader(type_), self._source.events(type_), self.setting)
+
+    def forget(self) -> None:
+        """Lets go of what was computed for questions so far."""
+        self._readers.clear()
+        self._aggregates.clear()
+
+    def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Column:
+        """What stands in a form for one person's value, of everybody."""
+        match leaf:
+            case Aggregate():
+                if leaf not in self._aggregates:
+                    self._aggregates[leaf] = self._aggregated(leaf)
+                return self._aggregates[leaf]
+            case TagRef():
+                return self._source.tag(leaf.name)
+            case Feature():
+                raise UnsupportedNode("a feature's column", EVALUATOR)
+        raise TypeError(f"{'.'.join(leaf.path)} is a property outside WHERE; evaluate a checked rule")
+
+    def list_of(self, operand: Expression) -> ValueList | None:
+        """The list of values that a tag is of."""
+        tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None
+        return tag.values if tag else None
+
+    def holds(self, condition: AnyLine | InSegment) -> Bools:
+        """Never: lines are in WHERE, and segments are sets of their own."""
+        raise UnsupportedNode(type(condition).__name__, EVALUATOR)
+
+    def _aggregated(self, node: Aggregate) -> Column:
+        type_ = self._type(node.event)
+        return aggregated(node, type_, self._reader, self._source.events, self.setting, self.size)
+
+    def _type(self, name: str) -> EventType:
+        found = self.setting.schema.event(name)
+        if found is None:
+            raise LookupError(f"no event type '{name}'; evaluate a rule checked against this schema")
+        return found
+
+    def _reader(self, type_: EventType) -> RowReader:
+        if type_.name not in self._readers:
+            self._readers[type_.name] = RowReader(self.setting, type_, self._source.events(type_))
+        return self._readers[type_.name]
