@@ -2,11 +2,8 @@
 
 import datetime as dt
 import random
-from functools import cache
 
-import pytest
 from hypothesis import strategies as st
-from rules.evaluate.tables import exact
 from tagging.app.evaluate_persons import plain
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.roll_day import RollDay
@@ -132,13 +129,6 @@ class History:
             case ("attributes", person, gender, objects):
                 self.said[person] = {"gender": gender, "no_profiling": objects}
                 self.assign(self.owners)
-
-
-def kept_statements(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every example asks the same of other people: the SQL of equal relations is put together once."""
-    written = exact.sql
-    compiled = cache(lambda relation, pretty: written(relation.to_expr(), pretty=pretty))
-    monkeypatch.setattr(exact, "sql", lambda relation, *, pretty=True: compiled(relation.op(), pretty))
 
 
 hours_between = st.sampled_from([0, 0, 25])

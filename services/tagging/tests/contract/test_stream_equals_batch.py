@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, runs give what the stream gave: attributes, statistics, rules, RFM, lifecycle."""
 
-from histories import check_stream_is_batch, kept_statements, steps
+import pytest
+from histories import check_stream_is_batch, steps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit.revision import Lane
@@ -43,10 +44,10 @@ RETAIL = {
 DEFINITIONS = [*(each for each in pack_definitions("retail") if each.tag_id in RETAIL), *OTHERS]
 
 
+@pytest.mark.usefixtures("kept_queries")
 @given(before=st.lists(steps, max_size=8), after=st.lists(steps, max_size=12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-def test_stream_values_are_run_values(small_world, monkeypatch, before, after):
-    kept_statements(monkeypatch)
+def test_stream_values_are_run_values(small_world, before, after):
     check_stream_is_batch(small_world(), DEFINITIONS, before, after)
 
 

@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from histories import History, by_tables, kept_statements, owners
+import pytest
+from histories import History, by_tables, owners
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules.evaluate.row_history import ALWAYS
@@ -80,10 +81,10 @@ def play(world, history, step):
             history.play(step)
 
 
+@pytest.mark.usefixtures("kept_queries")
 @given(before=st.lists(steps, max_size=6), after=st.lists(steps, max_size=8))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-def test_stream_values_follow_the_rows(small_world, monkeypatch, before, after):
-    kept_statements(monkeypatch)
+def test_stream_values_follow_the_rows(small_world, before, after):
     world = small_world()
     world.apply(DEFINITIONS)
     history = History(world)

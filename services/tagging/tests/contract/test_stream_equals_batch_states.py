@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, runs give what the stream gave: user states, AIPL, RFM by scores."""
 
-from histories import busy_steps, check_stream_is_batch, hours_between, kept_statements
+import pytest
+from histories import busy_steps, check_stream_is_batch, hours_between
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tagging.catalogue.files import parse_definitions
@@ -30,12 +31,12 @@ DEFINITIONS = parse_definitions(
 )
 
 
+@pytest.mark.usefixtures("kept_queries")
 @given(
     before=st.lists(busy_steps, min_size=1, max_size=4),
     after=st.lists(busy_steps, max_size=5),
     hours=hours_between,
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-def test_stream_values_are_run_values(small_world, monkeypatch, before, after, hours):
-    kept_statements(monkeypatch)
+def test_stream_values_are_run_values(small_world, before, after, hours):
     check_stream_is_batch(small_world(), DEFINITIONS, before, after, hours)
