@@ -1,4 +1,4 @@
-"""Tagging: how fast portraits are answered.
+"""Tagging: how fast everybody is computed, a day rolls, portraits are answered, and how fast events become values.
 
 Every section is written as soon as it is measured. HUAXIANG_BENCH_SECTIONS names some of them, separated by commas.
 """
@@ -12,7 +12,10 @@ from benches.measure import RESULTS, write
 
 SEED = 20_261_122
 SECTIONS = {
+    "batch": "benches.tagging_batch",
+    "roll": "benches.tagging_roll",
     "portrait": "benches.tagging_portrait",
+    "stream": "benches.tagging_stream",
 }
 """Modules with `measure(seed)`, which answers figures and sizes."""
 
