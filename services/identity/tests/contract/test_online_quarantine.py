@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from identity.app.hot_keys import HotKeys
 from identity.domain.evidence import LinkKind
+from identity.domain.groups import Reason
 from identity.domain.verdicts import OperationKind
 from identity.main import Wiring
 from identity.store.sql_evidence import SqlEdges, SqlKeys
@@ -114,3 +115,25 @@ def test_what_is_parted_again_links_again(wiring: Wiring, secret: bytes) -> None
     assert world.stored() == world.recomputed()
     assert not world.stored()[3]
     assert frozenset({("device_id", place) for place in range(3)}) in world.stored()[0]
+
+
+def test_a_pair_of_a_shared_and_a_quarantined_key_is_told_of_the_shared_one(
+    wiring: Wiring, secret: bytes
+) -> None:
+    """A later record closes the gap that made the phone's first pairs count no more."""
+    phone = ("phone", 3)
+    seen = [
+        ((phone, ("member_id", 2)), 64, False),
+        ((phone, ("member_id", 0), ("member_id", 3)), 58, True),
+        ((("crm_id", 2), ("device_id", 3), ("phone", 1)), 56, True),
+        ((("phone", 2), ("device_id", 3)), 17, True),
+        ((("device_id", 3), phone, ("device_id", 2)), 27, False),
+        ((("crm_id", 3), phone, ("email", 1)), 45, True),
+    ]
+    world = OnlineWorld(wiring, secret, HotKeys(0, 0), document=SMALL)
+    for number, (names, day, verified) in enumerate(seen):
+        world.send([Said(names, LinkKind.CO_OCCURRENCE, day, verified)], [number])
+        assert world.stored() == world.recomputed()
+    told = {conflict for conflict in world.stored()[2] if phone in conflict[:2]}
+    assert (phone, ("device_id", 2), Reason.SHARED) in told
+    assert {reason for *_, reason in told} == {Reason.SHARED}

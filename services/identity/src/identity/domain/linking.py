@@ -238,7 +238,8 @@ class _Linker:
     def _all_conflicts(
         self, groups: tuple[frozenset[int], ...], expired: Collection[Conflict]
     ) -> tuple[Conflict, ...]:
-        """Those found on the way and those of keys that link nothing at all, between keys that are apart."""
+        """Those found on the way and those of keys that link nothing at all, between keys that are apart. A pair with
+        a shared key is told of that one only: what else hangs at it is not linked again when it changes."""
         found = self._conflicts
         parted = {conflict[:2] for conflict in found}
         found.update(expired)
@@ -252,6 +253,7 @@ class _Linker:
                     Conflict(key_id, other, reason)
                     for other in self._neighbours.get(key_id, ())
                     if (key_id, other) not in parted
+                    and (other in self._rank or reason is Reason.SHARED)
                     and not (reason is Reason.QUARANTINED and self._is_named_by(other, key_id))
                 )
         if not found:
