@@ -18,7 +18,7 @@ PORT = re.compile(r"^(store|channels)\.(.*[._])?(ports?|rows|wire|linker)$")
 ALLOWED_LAYERS = {
     "domain": {"domain"},
     "app": {"app", "domain", "errors"},
-    "api": {"api", "app", "domain", "errors", "catalogue.messages"},
+    "api": {"api", "app", "domain", "errors", "catalogue.messages", "catalogue.quality_messages"},
     "workers": {
         "workers",
         "app",
@@ -28,7 +28,7 @@ ALLOWED_LAYERS = {
         "api.render",
         "catalogue.messages",
     },
-    "store": {"store", "domain", "errors", "catalogue.messages"},
+    "store": {"store", "domain", "errors", "catalogue.messages", "catalogue.quality_messages"},
     "channels": {"channels", "domain", "errors"},
     "index": {"index", "domain", "errors"},
     "catalogue": {"catalogue", "domain", "errors"},

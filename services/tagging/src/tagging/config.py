@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from servicekit.config import integer, number, one_of, path, setting, text
 
+from tagging.domain.quality.retention import KEEP_DAYS, LEAST_KEEP_DAYS, MAX_KEEP_DAYS
+
 HOT_COPIES = ("memory", "redis://", "rediss://", "unix://")
 
 DEFAULT_PORT = 7102
@@ -69,6 +71,9 @@ class Config:
         "HUAXIANG_ERASE_FILES_AFTER_S", number(0, 10**9), default=7 * 86_400.0
     )
     lake_readers_s: float = setting("HUAXIANG_LAKE_READERS_S", number(0, 10**6), default=60.0)
+    quality_keep_days: int = setting(
+        "HUAXIANG_QUALITY_KEEP_DAYS", integer(LEAST_KEEP_DAYS, MAX_KEEP_DAYS), default=KEEP_DAYS
+    )
     changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=8 * 10**9

@@ -63,15 +63,18 @@ from tagging.app.forget_values import ForgetValues
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.publish import ComputeEverybody
 from tagging.app.put_reference_rows import PutReferenceRows
+from tagging.app.quality.count_use import CountedEntries, UseCounter
 from tagging.app.read_values import ReadValues
 from tagging.app.recompute import RecomputePersons
 from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
+from tagging.domain.quality.retention import KEEP_DAYS
 from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
 from tagging.lake_wiring import LakeParts, lake_objects, wire_lake
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
+from tagging.quality_wiring import wire_quality
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.column_export import ColumnExport
@@ -89,6 +92,7 @@ from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_mapping_changes import SqlMappingChanges
+from tagging.store.sql_portraits import SqlPortraitTemplates
 from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
@@ -127,6 +131,7 @@ class Store:
     columns: ColumnsInForce
     recompute: RecomputePersons
     governance: Governance
+    use: UseCounter
 
     def machine_ms(self) -> int:
         """The machine's time, in milliseconds since 1970."""
@@ -160,6 +165,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         BlockFiles(folder / "values", lambda: uuid.uuid4().hex),
         lambda: int(clock.machine_now().timestamp() * 1000),
     )
+    use = UseCounter()
     tags = TagStores(
         SqlTagCatalogue(),
         SqlCutStore(),
@@ -171,7 +177,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         SqlStatedValues(),
         SqlValueHistory(values),
         SqlSeenSchedules(),
-        ContractTagEntries(),
+        CountedEntries(ContractTagEntries(), use),
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary), objects)
@@ -192,6 +198,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
         governance=open_governance(facts, tags, columns, changelog, dictionary, clock),
+        use=use,
     )
 
 
@@ -277,7 +284,12 @@ def open_computing(store: Store) -> Computing:
     return Computing(everybody, compute, worker)
 
 
-def wire_tags(store: Store, attributes: PersonAttributes, hot_copies: str = IN_MEMORY) -> Part:
+def wire_tags(
+    store: Store,
+    attributes: PersonAttributes,
+    hot_copies: str = IN_MEMORY,
+    quality_keep_days: int = KEEP_DAYS,
+) -> Part:
     """The tags half: catalogue, runs, features, portraits, and what keeps values current."""
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
@@ -324,11 +336,11 @@ def wire_tags(store: Store, attributes: PersonAttributes, hot_copies: str = IN_M
         (facts, tags),
         columns,
         computing.everybody,
-        read_values,
-        Explain(facts, store.references, tags, columns, read_values, clock),
+        (read_values, Explain(facts, store.references, tags, columns, read_values, clock)),
         attributes,
         clock,
         hot_copies,
+        store.use,
     )
     services = (
         *services,
@@ -342,8 +354,19 @@ def wire_tags(store: Store, attributes: PersonAttributes, hot_copies: str = IN_M
     governing, govern = wire_governance(database, store.governance)
     database.read_now(tags.values.sweep)
     values, keep_values = wire_values(database, changelog, (facts, tags), columns, store.recompute, clock)
-    workers = (computing.worker.run, *keep_values, *govern, *portraits.workers)
-    return Part((*services, values, *governing), workers, on_stop=(portraits.close,))
+    quality, look = wire_quality(
+        database,
+        changelog,
+        (facts, tags),
+        (governance_stores().uses, SqlPortraitTemplates()),
+        columns,
+        computing.everybody,
+        store.use,
+        clock,
+        quality_keep_days,
+    )
+    workers = (computing.worker.run, *keep_values, *govern, *portraits.workers, *look)
+    return Part((*services, values, *governing, quality), workers, on_stop=(portraits.close,))
 
 
 def identity_channel(target: str, key: str) -> grpc.aio.Channel:
@@ -374,7 +397,7 @@ async def build() -> ServiceApp:
     store = open_store(database, config.folder, clock_from(config.clock), objects)
     identity = identity_channel(config.identity_target, key)
     facts = wire_facts(store, identity, config)
-    tags = wire_tags(store, IdentityAttributes(identity), config.hot_copies)
+    tags = wire_tags(store, IdentityAttributes(identity), config.hot_copies, config.quality_keep_days)
 
     async def trim() -> None:
         await keep_trimmed(

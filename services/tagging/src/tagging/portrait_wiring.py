@@ -30,6 +30,7 @@ from tagging.app.portraits.past import ReadPastPortraits
 from tagging.app.portraits.profiles import FreezeProfiles
 from tagging.app.portraits.templates import KeepTemplates
 from tagging.app.portraits.timeline import ReadTimeline
+from tagging.app.quality.count_use import UseCounter
 from tagging.app.read_values import ReadValues
 from tagging.catalogue.phrase_files import standard_phrases
 from tagging.portrait_metrics import BREAKER_OPEN, COPY_FAILURES, HITS, MISSES
@@ -76,14 +77,14 @@ def wire_portraits(
     stores: tuple[FactStores, TagStores],
     columns: ColumnsInForce,
     everybody: Everybody,
-    read_values: ReadValues,
-    explain: Explain,
+    readers: tuple[ReadValues, Explain],
     attributes: PersonAttributes,
     clock: Clock,
     hot_copies: str,
+    use: UseCounter,
 ) -> Portraits:
     """`hot_copies` is "memory" or the URL of a Redis."""
-    facts, tags = stores
+    (facts, tags), (read_values, explain) = stores, readers
     templates, classes = SqlPortraitTemplates(), MemberClasses()
     copies = _open_copies(database, hot_copies)
     movements = Movements(
@@ -100,7 +101,7 @@ def wire_portraits(
     timeline = ReadTimeline(facts, tags, columns, read_values)
     past = ReadPastPortraits(facts, tags, columns, read_values, clock)
     servicer = PortraitServicer(
-        database, freshness, hot, timeline, read_values, explain, attributes, past, clock
+        database, freshness, hot, timeline, read_values, explain, attributes, past, clock, use
     )
     keep = KeepTemplates(facts, templates, columns, classes, changelog, clock)
     freeze = FreezeProfiles(database, changelog, facts, tags, templates, columns, everybody, classes, clock)

@@ -37,6 +37,7 @@ from tagging.app.portraits.hot import HotPortraits
 from tagging.app.portraits.looks import Look
 from tagging.app.portraits.past import ReadPastPortraits
 from tagging.app.portraits.timeline import ReadTimeline
+from tagging.app.quality.count_use import UseCounter
 from tagging.app.read_values import ReadValues
 
 ASKED_AT_ONCE = 16
@@ -90,7 +91,9 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         attributes: PersonAttributes,
         past: ReadPastPortraits,
         clock: Clock,
+        use: UseCounter,
     ) -> None:
+        self._use = use
         self._past = past
         self._database = database
         self._freshness = freshness
@@ -109,8 +112,11 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         if request.HasField("consistency"):
             await self._freshness.ensure(request.consistency)
         if request.HasField("as_of"):
-            return cast(pb.GetPortraitResponse, await self._past_portrait(tenant, request, look))
+            past = await self._past_portrait(tenant, request, look)
+            self._use.portraits(tenant, look)
+            return cast(pb.GetPortraitResponse, past)
         answer = await self._hot.one(tenant, request.person_id, look)
+        self._use.portraits(tenant, look)
         encoded = answer.payload + self._moment(answer.revision)
         if may(principal, READ_PERSONS):
             encoded += await self._attributes_of(tenant, answer.payload)
@@ -145,6 +151,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         look = look_of(principal, request)
         await self._freshness.ensure(request.consistency)
         payloads, revision = await self._hot.several(tenant, tuple(request.person_ids), look)
+        self._use.portraits(tenant, look, len(payloads))
         more: list[bytes] = [b""] * len(payloads)
         if may(principal, READ_PERSONS):
             asked = asyncio.Semaphore(ASKED_AT_ONCE)
@@ -217,6 +224,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
             tuple(request.tag_ids),
             readable_grades(principal),
         )
+        self._use.read(principal.require_tenant(), request.tag_ids, len(answers))
         persons = [
             pb.PersonTagValues(person_id=person_id, values=[value_of_tag(each) for each in values])
             for person_id, values in answers
@@ -230,6 +238,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         explained = await self._database.read(
             self._explain.tag, tenant, request.person_id, request.tag_id, readable_grades(principal)
         )
+        self._use.read(tenant, [request.tag_id])
         return pb.ExplainTagResponse(
             value=value_of_tag(explained.value),
             explanation=explained_tag(explained),
