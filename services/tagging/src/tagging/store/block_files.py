@@ -44,19 +44,28 @@ class Block:
         arrays = (coded.persons, coded.counts, coded.codes, self.streamed, self.streamed_as_of, self.starts)
         return sum(each.nbytes for each in arrays)
 
-    def codes_of(self, person_id: int) -> tuple[int, ...]:
-        """None is unknown."""
-        index = int(np.searchsorted(self.coded.persons, person_id))
-        if index == len(self.coded.persons) or self.coded.persons[index] != person_id:
-            return ()
-        return tuple(self.coded.codes[self.starts[index] : self.starts[index + 1]].tolist())
+    def values_of(self, person_ids: Ints) -> list[tuple[tuple[int, ...], int | None]]:
+        """For each person the codes, none of which is unknown, and the moment of a value that came from the stream:
+        None when it is the run's."""
+        places = _places(self.coded.persons, person_ids)
+        starts, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
+        moments = _places(self.streamed, person_ids).tolist()
+        codes, streamed_as_of = self.coded.codes, self.streamed_as_of
+        return [
+            (
+                () if place < 0 else tuple(codes[start:end].tolist()),
+                None if moment < 0 else int(streamed_as_of[moment]),
+            )
+            for place, start, end, moment in zip(places.tolist(), starts, ends, moments, strict=True)
+        ]
 
-    def streamed_at(self, person_id: int) -> int | None:
-        """The moment of a value that came from the stream; None when it is the run's."""
-        index = int(np.searchsorted(self.streamed, person_id))
-        if index == len(self.streamed) or self.streamed[index] != person_id:
-            return None
-        return int(self.streamed_as_of[index])
+
+def _places(persons: Ints, wanted: Ints) -> Ints:
+    """Where each of the wanted is among ascending persons; -1 for one that is not."""
+    if not len(persons):
+        return np.full(len(wanted), -1, np.int64)
+    places = np.minimum(np.searchsorted(persons, wanted), len(persons) - 1)
+    return np.where(persons[places] == wanted, places, -1)
 
 
 class BlockFiles:

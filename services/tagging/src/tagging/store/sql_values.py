@@ -338,21 +338,24 @@ class SqlTagValues:
     ) -> dict[str, dict[int, tuple[tuple[int, ...], int, bool]]]:
         """column -> person -> (codes, moment, whether a run's), of those of whom anything was ever stored."""
         above = self._delta_of(connection, tenant, person_ids)
-        blocks = sorted({block_of(each) for each in person_ids})
-        below = self._blocks_of(connection, tenant, blocks)
-        found: dict[str, dict[int, tuple[tuple[int, ...], int, bool]]] = {}
-        for column in columns:
-            coded: dict[int, tuple[tuple[int, ...], int, bool]] = {}
-            for person in person_ids:
-                entry = above.get((column, person))
-                if entry is not None:
-                    coded[person] = (*entry, False)
-                elif (named := below.get((column, block_of(person)))) is not None:
-                    block = self._files.read(named[0])
-                    streamed_at = block.streamed_at(person)
-                    as_of = named[1] if streamed_at is None else streamed_at
-                    coded[person] = (block.codes_of(person), as_of, streamed_at is None)
-            found[column] = coded
+        by_block: dict[int, list[int]] = {}
+        for person in person_ids:
+            by_block.setdefault(block_of(person), []).append(person)
+        below = self._blocks_of(connection, tenant, sorted(by_block))
+        found: dict[str, dict[int, tuple[tuple[int, ...], int, bool]]] = {each: {} for each in columns}
+        for block, persons in by_block.items():
+            wanted = np.array(persons, np.int64)
+            for column in columns:
+                named = below.get((column, block))
+                if named is not None:
+                    values = self._files.read(named[0]).values_of(wanted)
+                    found[column] |= {
+                        person: (codes, named[1] if moment is None else moment, moment is None)
+                        for person, (codes, moment) in zip(persons, values, strict=True)
+                    }
+        for (column, person), entry in above.items():
+            if column in found:
+                found[column][person] = (*entry, False)
         return found
 
     def _record(self, connection: Connection, tenant: str, column: str, new: Coded, as_of_us: int) -> None:
