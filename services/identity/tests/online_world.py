@@ -12,9 +12,9 @@ from huaxiang.identity.v1 import change_pb2, person_pb2
 from identity.api.encoding import ProtoEncoding
 from identity.app.change_graph import Changed, ChangeGraph
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Batch, Ingested, IngestRecords
+from identity.app.ingest_records import Ingested, IngestRecords
 from identity.app.joined_batches import joined, parted
-from identity.app.keying import key_arrivals
+from identity.app.keyed_records import Batch, key_arrivals
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange

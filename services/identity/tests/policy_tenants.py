@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from identity.api.encoding import ProtoEncoding
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Batch, IngestRecords, Outcome
+from identity.app.ingest_records import IngestRecords, Outcome
+from identity.app.keyed_records import Batch
 from identity.app.operate import Decider
 from identity.app.policies import PolicyBook
 from identity.app.policy_lab import PolicyLab

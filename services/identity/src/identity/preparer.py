@@ -10,12 +10,11 @@ from typing import NoReturn
 
 from servicekit.revision import Lane
 
+from identity.api.frames import UNABLE, receive_frame, send_frame
 from identity.api.packed_batches import pack
 from identity.api.parse_records import RecordParser
 from identity.api.preparation import Message, Preparation
-from identity.api.preparers import UNABLE, receive_frame, send_frame
-from identity.app.ingest_records import Batch
-from identity.app.keying import key_arrivals
+from identity.app.keyed_records import Batch, key_arrivals
 from identity.domain.normalise import Normaliser
 from identity.domain.record import Arrival
 from identity.standards.load import load_standards

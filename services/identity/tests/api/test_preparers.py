@@ -196,6 +196,13 @@ def test_no_process_outlives_an_owner_that_is_killed() -> None:
         time.sleep(0.05)
 
 
+def test_a_process_imports_nothing_of_stores_and_servers() -> None:
+    """It is started with every service: what it does not need costs each of them time and memory."""
+    said = "import sys, identity.preparer; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True)
+    assert not {"sqlalchemy", "numpy", "pyarrow", "grpc", "structlog"} & set(done.stdout.split())
+
+
 def _runs(process_id: int) -> bool:
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]

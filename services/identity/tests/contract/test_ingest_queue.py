@@ -10,7 +10,8 @@ from identity.api.encoding import ProtoEncoding
 from identity.api.ingest_queue import IngestQueue
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Batch, Ingested, IngestRecords, IngestStatus
+from identity.app.ingest_records import Ingested, IngestRecords, IngestStatus
+from identity.app.keyed_records import Batch
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.domain.evidence import LinkKind

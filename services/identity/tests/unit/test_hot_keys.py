@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from identity.app.hot_keys import HotKeys, Learned
-from identity.app.keying import find_keys, key_record
+from identity.app.keyed_records import key_record
+from identity.app.keying import find_keys
 from identity.domain.evidence import Evidence, LinkKind, sighting
 from identity.domain.record import Identifier, Record
 from identity.standards.load import load_standards

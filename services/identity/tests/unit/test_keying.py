@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from identity.app.keying import key_record
+from identity.app.keyed_records import key_record
 from identity.domain.attributes import AttributeStatement
 from identity.domain.policy import Policy, parse_policy
 from identity.domain.record import Identifier, Record

@@ -5,8 +5,7 @@ from dataclasses import replace
 from huaxiang.identity.v1 import record_pb2
 from identity.api.packed_batches import pack, unpack
 from identity.api.parse_records import RecordParser
-from identity.app.ingest_records import Batch
-from identity.app.keying import key_arrivals
+from identity.app.keyed_records import Batch, key_arrivals
 from identity.domain.normalise import Normaliser
 from identity.domain.record import Arrival
 from identity.standards.load import load_standards

@@ -13,8 +13,9 @@ from servicekit.telemetry.context import sampled_traceparent
 
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Batch, Ingested, IngestRecords
+from identity.app.ingest_records import Ingested, IngestRecords
 from identity.app.joined_batches import joined, may_join, parted
+from identity.app.keyed_records import Batch
 
 MAX_JOINED_RECORDS = 2_000
 """Records of batches that share a transaction, at most: it keeps the tenant's other writers waiting."""

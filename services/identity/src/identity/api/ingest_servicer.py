@@ -18,7 +18,8 @@ from identity.api.preparers import Preparers
 from identity.api.tenant_policies import TenantPolicies
 from identity.api.transactions import Transactions
 from identity.app.hot_keys import HotKeys
-from identity.app.ingest_records import Batch, IngestRecords
+from identity.app.ingest_records import IngestRecords
+from identity.app.keyed_records import Batch
 
 MAX_MESSAGES_IN_WORK = 8
 PREPARE_THREADS = 2

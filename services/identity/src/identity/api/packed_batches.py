@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 from servicekit.revision import Lane
 
-from identity.app.ingest_records import Batch
-from identity.app.keying import KeyedRecord
+from identity.app.keyed_records import Batch, KeyedRecord
 from identity.domain.evidence import LinkKind
 from identity.domain.record import Arrival, Event, Identifier, Record
 

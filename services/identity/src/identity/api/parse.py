@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from huaxiang.identity.v1 import (
     change_service_pb2,
     contact_point_service_pb2,
-    ingest_service_pb2,
     person_service_pb2,
     record_pb2,
     tenant_settings_pb2,
 )
 from huaxiang.type.v1 import revision_pb2
-from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.errors import InvalidField
 from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane, Revision, from_proto
 
-from identity.api.values import name_is_valid
+from identity.api.values import check_count, name_is_valid
 from identity.app.acknowledge_changes import HighestIds
 from identity.app.get_contact_points import ContactQuestion
 from identity.app.resolve_identifiers import Lookup
@@ -26,19 +25,10 @@ from identity.domain.policy import Policy
 from identity.domain.record import Identifier
 from identity.domain.settings import CalendarPeriod, TenantSettings, first_problem
 
-MAX_BATCH_RECORDS = 1_000
 MAX_LOOKUPS = 1_000
 MAX_CONTACT_PERSONS = 1_000
 MAX_REASON_CHARS = 128
 MAX_ID = 2**62
-
-
-def ingest_lane(request: ingest_service_pb2.IngestEventsRequest) -> Lane:
-    """The lane of a batch whose size is within its limits."""
-    _check_count("records", len(request.records), MAX_BATCH_RECORDS)
-    if request.lane not in revision_pb2.Lane.values():
-        raise InvalidField("lane", "is not one of LIVE, BULK")
-    return Lane(request.lane) if request.lane else Lane.LIVE
 
 
 def watched_lanes(lane: int) -> tuple[Lane, ...]:
@@ -52,7 +42,7 @@ def lookups(
     request: person_service_pb2.ResolveIdentifiersRequest, policy: Policy, normaliser: Normaliser
 ) -> list[Lookup]:
     """Identifiers in normal form, or what is wrong with them."""
-    _check_count("identifiers", len(request.identifiers), MAX_LOOKUPS)
+    check_count("identifiers", len(request.identifiers), MAX_LOOKUPS)
     if request.source and not name_is_valid(request.source):
         raise InvalidField("source", "is not 1 to 64 characters of a-z, 0-9 and _")
     found: list[Lookup] = []
@@ -72,7 +62,7 @@ def contact_question(
     request: contact_point_service_pb2.GetContactPointsRequest, principal: Principal
 ) -> ContactQuestion:
     """A question for contact points."""
-    _check_count("person_ids", len(request.person_ids), MAX_CONTACT_PERSONS)
+    check_count("person_ids", len(request.person_ids), MAX_CONTACT_PERSONS)
     if not name_is_valid(request.purpose):
         raise InvalidField("purpose", "is not 1 to 64 characters of a-z, 0-9 and _")
     if (
@@ -135,10 +125,3 @@ def acknowledged(
             )
         highest[tenant] = HighestIds(*numbers)
     return through, highest
-
-
-def _check_count(field: str, count: int, limit: int) -> None:
-    if count == 0:
-        raise InvalidField(field, f"is empty: send 1 to {limit}")
-    if count > limit:
-        raise BatchTooLarge(field, count, limit)

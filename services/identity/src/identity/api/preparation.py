@@ -5,14 +5,17 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from huaxiang.identity.v1 import ingest_service_pb2
+from huaxiang.type.v1 import revision_pb2
 from servicekit.errors import InvalidField
 from servicekit.revision import Lane
 
-from identity.api import parse
 from identity.api.parse_records import RecordParser
-from identity.app.ingest_records import Batch
+from identity.api.values import check_count
+from identity.app.keyed_records import Batch
 from identity.domain.policy import Policy
 from identity.domain.record import Arrival
+
+MAX_BATCH_RECORDS = 1_000
 
 
 class Message(NamedTuple):
@@ -40,7 +43,7 @@ class Preparation:
     def __call__(self, message: Message) -> Batch:
         """Raises InvalidField, BatchTooLarge."""
         request = _request(message)
-        lane = parse.ingest_lane(request)
+        lane = _lane(request)
         arrivals = self._parser.parse(request.records, message.now_us, may_anchor=message.may_anchor)
         return self._key(message.tenant, lane, arrivals)
 
@@ -54,3 +57,11 @@ def _request(message: Message) -> ingest_service_pb2.IngestEventsRequest:
         raise InvalidField(
             "batch", "is no message of this service: build it with the published contract"
         ) from None
+
+
+def _lane(request: ingest_service_pb2.IngestEventsRequest) -> Lane:
+    """The lane of a batch whose size is within its limits."""
+    check_count("records", len(request.records), MAX_BATCH_RECORDS)
+    if request.lane not in revision_pb2.Lane.values():
+        raise InvalidField("lane", "is not one of LIVE, BULK")
+    return Lane(request.lane) if request.lane else Lane.LIVE

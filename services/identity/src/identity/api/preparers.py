@@ -1,14 +1,13 @@
 """Processes that prepare messages beside the one that commits them: they have cores of their own.
 
 Each is spawned with one socket and nothing else of ours. Over it goes the secret of keyed hashes, then one frame a
-message (its length in 4 bytes, big-endian, then itself), each answered by one. A process whose socket closes ends, so
+message (frames.py), each answered by one. A process whose socket closes ends, so
 none outlives the service.
 """
 
 import marshal
 import queue
 import socket
-import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,40 +15,16 @@ from threading import Lock
 
 from servicekit.logging import logger
 
+from identity.api.frames import receive_frame, send_frame
 from identity.api.packed_batches import unpack
 from identity.api.preparation import Message
-from identity.app.ingest_records import Batch
+from identity.app.keyed_records import Batch
 
 MODULE = "identity.preparer"
 MAX_TRIES = 3
 """How often a message is given to a process; each time but the last one died of it, or beside it."""
 ANSWER_S = 30.0
 """A process that has not answered by then is ended."""
-UNABLE = b""
-"""The answer to a message that could not be prepared."""
-_LENGTH = struct.Struct(">I")
-
-
-def send_frame(connection: socket.socket, content: bytes) -> None:
-    """Blocks until the other end took it. Raises OSError."""
-    connection.sendall(_LENGTH.pack(len(content)) + content)
-
-
-def receive_frame(connection: socket.socket) -> bytes:
-    """Blocks until the other end sent one. Raises OSError, EOFError when it closed the socket."""
-    (length,) = _LENGTH.unpack(_receive(connection, _LENGTH.size))
-    return _receive(connection, length)
-
-
-def _receive(connection: socket.socket, count: int) -> bytes:
-    content = bytearray(count)
-    rest = memoryview(content)
-    while rest:
-        received = connection.recv_into(rest)
-        if not received:
-            raise EOFError("the other end closed the socket")
-        rest = rest[received:]
-    return bytes(content)
 
 
 class Preparers:

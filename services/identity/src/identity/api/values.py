@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from huaxiang.type.v1 import value_pb2
+from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.values import date_problem, time_problem
 
 from identity.domain.attributes import AttributeDefinition, ValueType
@@ -119,3 +120,11 @@ def _normalise_text(value: value_pb2.Value, text: str) -> str:
     if len(normal) > MAX_TEXT_CHARS:
         return f"is a text of {len(normal)} characters, the limit is {MAX_TEXT_CHARS}"
     return ""
+
+
+def check_count(field: str, count: int, limit: int) -> None:
+    """Raises InvalidField for none, BatchTooLarge for more than the limit."""
+    if count == 0:
+        raise InvalidField(field, f"is empty: send 1 to {limit}")
+    if count > limit:
+        raise BatchTooLarge(field, count, limit)

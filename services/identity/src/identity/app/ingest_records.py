@@ -14,7 +14,8 @@ from identity.app.change_graph import IdsTaken
 from identity.app.encoding import Encoding
 from identity.app.hot_keys import HotKeys, Learned
 from identity.app.keep_facts import keep_facts
-from identity.app.keying import Keyed, KeyedRecord, find_keys, key_arrivals, key_hashed
+from identity.app.keyed_records import Batch, KeyedRecord, key_arrivals, key_hashed
+from identity.app.keying import Keyed, find_keys
 from identity.app.policies import PolicyBook
 from identity.app.publish_persons import PublishPersons
 from identity.app.region import GraphChange
@@ -58,17 +59,6 @@ class Outcome(NamedTuple):
     status: IngestStatus
     person_id: int
     refusals: tuple[Refusal, ...]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Checked records of one tenant, keyed under a version of its policy and ready for the transaction."""
-
-    tenant: str
-    lane: Lane
-    arrivals: Sequence[Arrival]
-    keyed: Sequence[KeyedRecord | None]
-    policy_version: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ Records keep their order, so a repeat of a record in a later batch is a repeat a
 from collections.abc import Sequence
 from dataclasses import replace
 
-from identity.app.ingest_records import Batch, Ingested
+from identity.app.ingest_records import Ingested
+from identity.app.keyed_records import Batch
 
 
 def may_join(batch: Batch, other: Batch) -> bool:

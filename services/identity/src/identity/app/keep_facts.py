@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from identity.app.attribute_sealing import open_statement, seal_statement
-from identity.app.keying import KeyedRecord
+from identity.app.keyed_records import KeyedRecord
 from identity.domain.attributes import AttributeStatement, later
 from identity.domain.consents import Address, Channel, Consent
 from identity.domain.record import StatedAddress

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from identity.app.keep_facts import address_of
-from identity.app.keying import KeyedRecord, key_record
+from identity.app.keyed_records import KeyedRecord, key_record
 from identity.domain.erasure import is_about_erased
 from identity.domain.normalise import Problem
 from identity.domain.policy import Policy
