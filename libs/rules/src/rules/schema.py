@@ -87,11 +87,15 @@ class EventType:
     name: str
     properties: tuple[PropertyType, ...] = ()
     reversed_by: tuple[str, ...] = ()
+    _named: Mapping[str, PropertyType] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        everything = (*CARRIED_PROPERTIES[::-1], *self.properties[::-1], *DERIVED_PROPERTIES[::-1])
+        object.__setattr__(self, "_named", {each.name: each for each in everything})
 
     def property(self, name: str) -> PropertyType | None:
-        """Its own property, else one that every event has."""
-        everything = (*DERIVED_PROPERTIES, *self.properties, *CARRIED_PROPERTIES)
-        return next((each for each in everything if each.name == name), None)
+        """What every event has by its time, else its own property, else one that every event may carry."""
+        return self._named.get(name)
 
     def property_names(self) -> list[str]:
         names = [each.name for each in (*self.properties, *DERIVED_PROPERTIES, *CARRIED_PROPERTIES)]
@@ -271,15 +275,14 @@ def resolve(schema: Schema, scope: Scope, path: tuple[str, ...]) -> Resolved:
 
 
 def _first(scope: Scope, name: str) -> tuple[PropertyType, bool]:
-    candidates = scope.event.property_names()
-    if scope.lines:
-        lines = scope.event.property(scope.lines)
-        line_field = lines.field(name) if lines else None
-        if line_field is not None:
-            return line_field, True
-        candidates = [each.name for each in lines.fields] + candidates if lines else candidates
+    lines = scope.event.property(scope.lines) if scope.lines else None
+    line_field = lines.field(name) if lines else None
+    if line_field is not None:
+        return line_field, True
     found = scope.event.property(name)
     if found is None:
+        candidates = scope.event.property_names()
+        candidates = [each.name for each in lines.fields] + candidates if lines else candidates
         raise UnknownPath(name, f"event '{scope.event.name}'", candidates)
     return found, False
 

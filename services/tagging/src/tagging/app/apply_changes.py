@@ -1,7 +1,7 @@
 """Stores what identity says, batch by batch, with what follows from it."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from servicekit.changelog import Changelog, Entry
@@ -15,6 +15,8 @@ from tagging.store.ports import FactStores, Recompute
 
 PAGE = 5_000
 """Persons read at a time."""
+ALIKE = 64
+"""So many persons with events of the same types are computed by themselves, without what does not concern them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,14 @@ class Stored:
 
     overtaken  among the touched, those of which the other lane had told more already
     everybody  all living persons, when the meaning of windows changed: too many to compute at once
-    eventful   among the touched, those of whom nothing is new but events
-    types      of those events
+    eventful   among the touched, those of whom nothing is new but events -> the types of these
     """
 
     entries: tuple[Entry, ...]
     touched: frozenset[int]
     overtaken: frozenset[int]
     everybody: frozenset[int]
-    eventful: frozenset[int] = frozenset()
-    types: frozenset[str] = frozenset()
+    eventful: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 class StoreFacts:
@@ -63,15 +63,15 @@ class StoreFacts:
         appended = stores.events.append(connection, tenant, events)
         anchors = appended.left_keys | {event.anchor_key_id for event in appended.events}
         overtaken = frozenset(person.person_id for person in delta.overtaken)
-        owners = stores.key_map.owners(connection, tenant, anchors).values()
-        touched = delta.touched | overtaken | set(owners)
+        owners = stores.key_map.owners(connection, tenant, anchors)
+        touched = delta.touched | overtaken | set(owners.values())
         if touched:
             entries.append(stores.entries.touched(tenant, touched))
-        eventful: frozenset[int] = frozenset()
+        eventful: dict[int, frozenset[str]] = {}
         if not appended.left_keys:
-            eventful = touched - delta.touched - overtaken
-        types = frozenset(event.type for event in appended.events)
-        return Stored(tuple(entries), touched, overtaken, everybody, eventful, types)
+            types = _types_by_person(appended.events, owners)
+            eventful = {each: types[each] for each in touched - delta.touched - overtaken}
+        return Stored(tuple(entries), touched, overtaken, everybody, eventful)
 
     def _store_settings(
         self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]
@@ -156,11 +156,33 @@ def values_after(
 ) -> list[Entry]:
     """The value entries that follow from stored facts."""
     entries: list[Entry] = []
-    if others := stored.touched - stored.eventful:
+    if others := stored.touched - stored.eventful.keys():
         entries += recompute(connection, tenant, others, stored.overtaken, lane)
-    if stored.eventful:
-        entries += recompute(connection, tenant, stored.eventful, frozenset(), lane, stored.types)
+    for person_ids, types in _alike(stored.eventful):
+        entries += recompute(connection, tenant, person_ids, frozenset(), lane, types)
     return entries
+
+
+def _types_by_person(events: Iterable[Event], owners: Mapping[int, int]) -> dict[int, frozenset[str]]:
+    """The types of the events of each person."""
+    by_person: dict[int, set[str]] = {}
+    for event in events:
+        if event.anchor_key_id in owners:
+            by_person.setdefault(owners[event.anchor_key_id], set()).add(event.type)
+    return {person: frozenset(types) for person, types in by_person.items()}
+
+
+def _alike(eventful: Mapping[int, frozenset[str]]) -> list[tuple[frozenset[int], frozenset[str]]]:
+    """The persons with the types of events that may concern them: those who have the same, where they are many, and the
+    rest with all types of theirs."""
+    by_types: dict[frozenset[str], set[int]] = {}
+    for person, types in eventful.items():
+        by_types.setdefault(types, set()).add(person)
+    many = {types: persons for types, persons in by_types.items() if len(persons) >= ALIKE}
+    found = [(frozenset(persons), types) for types, persons in many.items()]
+    if rest := eventful.keys() - set().union(*many.values()):
+        found.append((frozenset(rest), frozenset().union(*(eventful[each] for each in rest))))
+    return found
 
 
 def _last_settings(facts: Iterable[Fact]) -> TenantSettings | None:

@@ -15,7 +15,7 @@ from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
 from tagging.store.mapping_ports import ReferenceTables
 from tagging.store.ports import FactStores
-from tagging.store.tag_ports import StoredValue, TagStores
+from tagging.store.tag_ports import TagStores
 
 NOTHING: frozenset[int] = frozenset()
 
@@ -100,7 +100,7 @@ class RecomputePersons:
         tenant: str,
         plan: ColumnPlan,
         living: Sequence[Person],
-        stored: dict[str, dict[int, StoredValue]],
+        stored: dict[str, dict[int, Value | None]],
         columns: Collection[str],
         clocks: Clocks,
     ) -> PersonColumns:
@@ -109,9 +109,11 @@ class RecomputePersons:
         tables = {name for recipe in plan.recipes.values() for name in recipe.tables}
         tags: dict[int, dict[str, Value]] = {each: {} for each in ids}
         for column, values in stored.items():
-            for person, each in values.items():
-                if person in tags and each.value is not None and column in plan.tags:
-                    tags[person][column] = each.value
+            if column not in plan.tags:
+                continue
+            for person, value in values.items():
+                if value is not None and person in tags:
+                    tags[person][column] = value
         given = PersonsToCompute(
             persons=living,
             events=self._facts.events.of_persons(connection, tenant, ids, types),
@@ -142,29 +144,23 @@ class RecomputePersons:
 
     def _stored(
         self, connection: Connection, tenant: str, person_ids: Sequence[int], needed: Collection[str] | None
-    ) -> dict[str, dict[int, StoredValue]]:
+    ) -> dict[str, dict[int, Value | None]]:
         """What is known of the persons; of the needed columns only, all when None."""
         values = self._tags.values
         columns = [each for each in values.columns(connection, tenant) if needed is None or each in needed]
-        return values.get(connection, tenant, columns, person_ids)
+        return values.values(connection, tenant, columns, person_ids)
 
     def _changes(
         self,
-        stored: dict[str, dict[int, StoredValue]],
+        stored: dict[str, dict[int, Value | None]],
         found: dict[str, dict[int, Value | None]],
         gone: set[int],
     ) -> dict[str, dict[int, Value | None]]:
         changes: dict[str, dict[int, Value | None]] = {}
         for column, before in stored.items():
             after = found.get(column, {})
-            differing = {
-                person: value
-                for person, value in after.items()
-                if (before[person].value if person in before else None) != value
-            }
-            differing |= {
-                person: None for person in gone if person in before and before[person].value is not None
-            }
+            differing = {person: value for person, value in after.items() if before.get(person) != value}
+            differing |= {person: None for person in gone if before.get(person) is not None}
             if differing:
                 changes[column] = differing
         return changes
@@ -186,7 +182,7 @@ class RecomputePersons:
     def _entries(
         self,
         tenant: str,
-        stored: dict[str, dict[int, StoredValue]],
+        stored: dict[str, dict[int, Value | None]],
         changes: dict[str, dict[int, Value | None]],
         found: dict[str, dict[int, Value | None]],
         whole: frozenset[int],
@@ -194,10 +190,7 @@ class RecomputePersons:
         told: dict[int, dict[str, Value | None]] = {}
         for column in sorted(stored):
             if whole:
-                everything = {
-                    **{p: each.value for p, each in stored[column].items()},
-                    **found.get(column, {}),
-                }
+                everything = {**stored[column], **found.get(column, {})}
                 for person in whole & everything.keys():
                     told.setdefault(person, {})[column] = everything[person]
             for person, value in changes.get(column, {}).items():

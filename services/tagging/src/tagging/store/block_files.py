@@ -59,6 +59,19 @@ class Block:
             for place, start, end, moment in zip(places.tolist(), starts, ends, moments, strict=True)
         ]
 
+    def codes_of(self, person_ids: Ints) -> list[tuple[int, ...]]:
+        """As `values_of`, the codes alone."""
+        places = _places(self.coded.persons, person_ids)
+        codes = self.coded.codes
+        if len(codes) and len(codes) == len(self.coded.persons):  # nobody has several
+            found = codes[places].tolist()
+            return [() if place < 0 else (code,) for place, code in zip(places.tolist(), found, strict=True)]
+        starts, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
+        return [
+            () if place < 0 else tuple(codes[start:end].tolist())
+            for place, start, end in zip(places.tolist(), starts, ends, strict=True)
+        ]
+
 
 def _places(persons: Ints, wanted: Ints) -> Ints:
     """Where each of the wanted is among ascending persons; -1 for one that is not."""

@@ -5,7 +5,7 @@ Names of properties and fields consist of a-z, 0-9 and _, so that no record can 
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tagging.domain.columns import day_of, days, microseconds, moment_of
@@ -27,6 +27,41 @@ def decode(text: str) -> dict[str, Any]:
         if isinstance(value, list):
             found[name] = tuple(value)
     return found
+
+
+class StoredValues(Mapping[str, Any]):
+    """Named values in their text, decoded when one is read first: most events are only counted."""
+
+    __slots__ = ("_decoded", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._decoded: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._values().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def __repr__(self) -> str:
+        return repr(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        if self._decoded is None:
+            self._decoded = decode(self._text)
+        return self._decoded
+
+
+def stored_values(text: str) -> Mapping[str, Any]:
+    """The values of a text, decoded when they are needed."""
+    return {} if text == "{}" else StoredValues(text)
 
 
 def _marked(value: object) -> dict[str, int]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.events import Event
 from tagging.store.ports import Appended, Highest, PersonIds, Place
-from tagging.store.property_json import decode, encode
+from tagging.store.property_json import encode, stored_values
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
@@ -183,8 +183,8 @@ def event_of(row: Sequence[Any]) -> Event:
         anchor_key_id=anchor,
         other_key_ids=tuple(json.loads(others)) if others else (),
         brand=brand,
-        properties=decode(properties),
-        extra=decode(extra),
+        properties=stored_values(properties),
+        extra=stored_values(extra),
     )
 
 

@@ -1,6 +1,7 @@
 """The record of values: block files that the table `value_block` names, and rows of `value_delta` above them."""
 
 import datetime as dt
+import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rules.values import Kind
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.columns import (
+    BLOCK_BITS,
     Coded,
     Ints,
     Shape,
@@ -98,12 +100,53 @@ class SqlTagValues:
         asked = [each for each in columns if each in shapes]
         found: dict[str, dict[int, StoredValue]] = {}
         for column, coded in self._coded_of(connection, tenant, asked, person_ids).items():
-            texts = self._texts_for(connection, tenant, column, shapes[column], coded.values())
+            distinct = {codes for codes, _, _ in coded.values()}
+            texts = self._texts_for(connection, tenant, column, shapes[column], distinct)
             found[column] = {
                 person: StoredValue(decode(codes, shapes[column], texts), moment_of(as_of), from_run)
                 for person, (codes, as_of, from_run) in coded.items()
             }
         return found
+
+    def values(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, Value | None]]:
+        shapes = self.columns(connection, tenant)
+        above: dict[str, dict[int, tuple[int, ...]]] = {}
+        for (column, person), (codes, _) in self._delta_of(connection, tenant, person_ids).items():
+            above.setdefault(column, {})[person] = codes
+        persons = np.array(sorted(person_ids), np.int64)
+        by_block = [
+            (block, persons[persons >> BLOCK_BITS == block])
+            for block in np.unique(persons >> BLOCK_BITS).tolist()
+        ]
+        below = self._blocks_of(connection, tenant, [block for block, _ in by_block])
+        found: dict[str, dict[int, Value | None]] = {}
+        for column in columns:
+            if column not in shapes:
+                continue
+            coded: dict[int, tuple[int, ...]] = {}
+            for block, ids in by_block:
+                if (named := below.get((column, block))) is not None:
+                    codes_of = self._files.read(named[0]).codes_of(ids)
+                    coded.update(zip(ids.tolist(), codes_of, strict=True))
+            coded |= above.get(column, {})
+            found[column] = self._decoded(connection, tenant, column, shapes[column], coded)
+        return found
+
+    def _decoded(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        shape: Shape,
+        coded: Mapping[int, tuple[int, ...]],
+    ) -> dict[int, Value | None]:
+        """Equal codes are decoded once."""
+        distinct = set(coded.values())
+        texts = self._texts_for(connection, tenant, column, shape, distinct)
+        values = {codes: decode(codes, shape, texts) for codes in distinct}
+        return {person: values[codes] for person, codes in coded.items()}
 
     def put(
         self,
@@ -386,11 +429,11 @@ class SqlTagValues:
         tenant: str,
         column: str,
         shape: Shape,
-        coded: Iterable[tuple[tuple[int, ...], int, bool]],
+        coded: Iterable[tuple[int, ...]],
     ) -> dict[int, str]:
         if shape.base is not Kind.TEXT:
             return {}
-        codes = {code for each, _, _ in coded for code in each}
+        codes = {code for each in coded for code in each}
         if shape.weighted:
             codes = {text_code(each) for each in codes}
         return sql_texts.texts_of(connection, tenant, column, codes)
@@ -424,11 +467,11 @@ def _block(coded: Coded, streamed: Mapping[int, int]) -> Block:
 
 
 def _packed(codes: Collection[int]) -> bytes:
-    return np.array(list(codes), "<i8").tobytes()
+    return struct.pack(f"<{len(codes)}q", *codes)
 
 
 def _unpacked(codes: bytes) -> tuple[int, ...]:
-    return tuple(np.frombuffer(codes, "<i8").tolist())
+    return struct.unpack(f"<{len(codes) // 8}q", codes)
 
 
 def _shape(row: Any) -> Shape:

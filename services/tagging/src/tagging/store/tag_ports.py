@@ -126,6 +126,12 @@ class TagValues(Protocol):
         was ever stored in it is left out. Does not follow redirects."""
         ...
 
+    def values(
+        self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
+    ) -> dict[str, dict[int, Value | None]]:
+        """As `get`, the values alone: for many persons at once."""
+        ...
+
     def put(
         self,
         connection: Connection,

@@ -29,13 +29,16 @@ class Batch:
         self._tables = tables
         self._reader = RowReader(rows, setting, tables)
         self._aggregates: dict[Aggregate, list[Found]] = {}
-        self._scopes = [_BatchScope(self, slot, each) for slot, each in enumerate(persons)]
+        self._seen: dict[int, tuple[Aggregate, list[Found]]] = {}
+        self._scopes: list[_BatchScope] | None = None
 
     def answers(self, form: Expression | Condition) -> tuple[list[Value | None], frozenset[int]]:
         """The form's typed value of each person, of a condition its truth; None = unknown. Beside it the slots of those
         whose numbers overflow: their value is None too."""
         if isinstance(form, Aggregate):
             return _told_apart(self.aggregate(form))
+        if self._scopes is None:
+            self._scopes = [_BatchScope(self, slot, each) for slot, each in enumerate(self._persons)]
         found: list[Value | None] = []
         failed: set[int] = set()
         for slot, scope in enumerate(self._scopes):
@@ -55,10 +58,15 @@ class Batch:
         return found, failed
 
     def aggregate(self, node: Aggregate) -> list[Found]:
-        """Of each person; the same aggregate is computed once."""
+        """Of each person; the same aggregate is computed once. Every person asks: the node itself is known without
+        comparing trees."""
+        seen = self._seen.get(id(node))
+        if seen is not None:
+            return seen[1]
         found = self._aggregates.get(node)
         if found is None:
             found = self._aggregates[node] = aggregated(node, self._reader, self._persons, self._tables)
+        self._seen[id(node)] = node, found
         return found
 
 

@@ -71,6 +71,7 @@ class RowReader:
         self._within: dict[tuple[str, Window], Ints] = {}
         self._passing: dict[tuple[str, Window, Condition], tuple[Ints, frozenset[int]]] = {}
         self._days: dict[int, int] = {}
+        self._zone = setting.calendar.zone
         self.today = setting.today.toordinal()
 
     def event_type(self, name: str) -> EventType:
@@ -138,7 +139,8 @@ class RowReader:
         """The tenant's day of an event, as an ordinal."""
         found = self._days.get(place)
         if found is None:
-            found = self._days[place] = self.setting.calendar.day_of(self.rows.events[place].time).toordinal()
+            time = self.rows.events[place].time
+            found = self._days[place] = time.astimezone(self._zone).date().toordinal()
         return found
 
     def is_plain(self, type_: EventType, path: tuple[str, ...]) -> bool:
