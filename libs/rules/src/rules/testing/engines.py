@@ -1,6 +1,7 @@
 """Puts a world into the form that each evaluator reads."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -67,8 +68,12 @@ def _event_row(person_id: int, event: Event) -> dict[str, Any]:
 def _put(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, Any], rows: list[dict[str, Any]]
 ) -> None:
-    schema = ibis.schema(dict(columns)).to_pyarrow()
-    connection.register(name, pa.Table.from_pylist(rows, schema=schema))
+    connection.register(name, pa.Table.from_pylist(rows, schema=_arrow_schema(tuple(columns.items()))))
+
+
+@cache
+def _arrow_schema(columns: tuple[tuple[str, Any], ...]) -> pa.Schema:
+    return ibis.schema(dict(columns)).to_pyarrow()
 
 
 def bitmaps_of(world: World, features: Iterable[FeatureForm]) -> MemoryBitmaps:

@@ -22,11 +22,12 @@ DAY_US = 24 * HOUR_US
 FIRST_DAY = EPOCH.date()  # earlier moments have its offset
 YEARS_AHEAD = 50  # of as_of; later moments have the last offset before
 _DAY = dt.timedelta(days=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
 Steps: TypeAlias = tuple[tuple[int, int], ...]  # (from, value), in order; the first holds since ever
 
 
 def epoch_us(moment: dt.datetime) -> int:
-    return (moment - EPOCH) // dt.timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def local_us(moment: Any, setting: Setting, within: Interval | None = None) -> Any:
@@ -80,12 +81,20 @@ def midnight_us(day_number: Any, setting: Setting) -> Any:
 
 @lru_cache(maxsize=64)
 def midnights(time_zone: str, first: dt.date, last: dt.date) -> Steps:
-    """(from day number, offset of that day's start in microseconds), in order."""
+    """(from day number, offset of that day's start in microseconds), in order; `last` is not among them.
+
+    Only the days about a change of the clock are looked at: between them the offset stays.
+    """
     calendar = CalendarSettings(time_zone)
+    start, end = ((each - FIRST_DAY).days for each in (first, last))
+    looked_at = {start} if start < end else set()
+    for year in range(max(first.year - 1, dt.MINYEAR), last.year + 1):
+        for moment, _ in _changes(time_zone, year):
+            day = moment // DAY_US
+            looked_at.update(each for each in range(day - 1, day + 3) if start <= each < end)
     steps: list[tuple[int, int]] = []
-    for number in range((first - EPOCH.date()).days, (last - EPOCH.date()).days):
-        start = epoch_us(calendar.midnight(EPOCH.date() + number * _DAY))
-        offset = number * DAY_US - start
+    for number in sorted(looked_at):
+        offset = number * DAY_US - epoch_us(calendar.midnight(FIRST_DAY + number * _DAY))
         if not steps or steps[-1][1] != offset:
             steps.append((number, offset))
     return tuple(steps)
@@ -93,23 +102,35 @@ def midnights(time_zone: str, first: dt.date, last: dt.date) -> Steps:
 
 @lru_cache(maxsize=64)
 def transitions(time_zone: str, first: dt.date, last: dt.date) -> Steps:
-    """(from epoch microsecond, offset in microseconds), in order.
+    """(from epoch microsecond, offset in microseconds), in order."""
+    start, end = (
+        epoch_us(dt.datetime.combine(each, dt.time(), dt.UTC)) for each in (first, max(first, last))
+    )
+    offset = _offset(dt.datetime.combine(first, dt.time(), dt.UTC), ZoneInfo(time_zone))
+    changes = (each for year in range(first.year, last.year + 1) for each in _changes(time_zone, year))
+    return (start, offset // _MICROSECOND), *(each for each in changes if start < each[0] <= end)
+
+
+@lru_cache(maxsize=8192)
+def _changes(time_zone: str, year: int) -> Steps:
+    """Those of a year in UTC.
 
     Looks at every day's start, then halves the days between which the offset changes; two changes within
     one day would be missed (no zone has had them).
     """
     zone = ZoneInfo(time_zone)
-    day = dt.datetime.combine(first, dt.time(), dt.UTC)
-    end = dt.datetime.combine(last, dt.time(), dt.UTC)
-    offset = _offset_us(day, zone)
-    steps = [(epoch_us(day), offset)]
-    while day < end:
+    days = (dt.date(year, 12, 31) - dt.date(year, 1, 1)).days + (year < dt.MAXYEAR)
+    day = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
+    offset = day.astimezone(zone).utcoffset()
+    changes = []
+    for _ in range(days):
         after = day + _DAY
-        if (next_offset := _offset_us(after, zone)) != offset:
-            steps.append((epoch_us(_change(day, after, zone)), next_offset))
+        if (next_offset := after.astimezone(zone).utcoffset()) != offset:
+            assert next_offset is not None
+            changes.append((epoch_us(_change(day, after, zone)), next_offset // _MICROSECOND))
             offset = next_offset
         day = after
-    return tuple(steps)
+    return tuple(changes)
 
 
 def _last_day(setting: Setting) -> dt.date:
@@ -119,18 +140,18 @@ def _last_day(setting: Setting) -> dt.date:
 def _change(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """The first moment (to the second) with the offset that `after` has."""
     second = dt.timedelta(seconds=1)
-    target = _offset_us(after, zone)
+    target = _offset(after, zone)
     while after - before > second:
         middle = before + (after - before) // 2
         middle = middle.replace(microsecond=0)
-        if _offset_us(middle, zone) == target:
+        if _offset(middle, zone) == target:
             after = middle
         else:
             before = middle
     return after
 
 
-def _offset_us(moment: dt.datetime, zone: ZoneInfo) -> int:
+def _offset(moment: dt.datetime, zone: ZoneInfo) -> dt.timedelta:
     offset = moment.astimezone(zone).utcoffset()
     assert offset is not None
-    return offset // dt.timedelta(microseconds=1)
+    return offset
