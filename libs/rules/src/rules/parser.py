@@ -1,7 +1,7 @@
 """From text to tree. Reading knows no names: whether a tag exists is the check's question."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +12,11 @@ from .builder import Builder
 from .errors import RuleSyntaxError, problem
 from .limits import FORM_SLACK, MAX_CHARACTERS, MAX_DEPTH
 from .tree import Condition, Expression, Grouped, Rule, Span
+
+# Texts up to so long are read once while they are among the last that were asked for: a definition is read again
+# whenever one beside it changes.
+_KEPT_TEXTS = 1_000
+_KEPT_CHARACTERS = 500
 
 # One node of the syntax tree takes at most this many levels of lark's.
 _LEVELS_PER_NODE = 4
@@ -119,6 +124,11 @@ def _lark() -> Lark:
 
 
 def _read(text: str, start: str, longest: int) -> Any:
+    read = _read_once if len(text) <= _KEPT_CHARACTERS else _read_anew
+    return read(text, start, longest)
+
+
+def _read_anew(text: str, start: str, longest: int) -> Any:
     if len(text) > longest:
         message = f"the rule has {len(text)} characters, the limit is {longest}"
         raise RuleSyntaxError(problem(text, Span(longest, len(text)), message, "split it into segments"))
@@ -128,6 +138,9 @@ def _read(text: str, start: str, longest: int) -> Any:
         raise _syntax_error(text, error) from None
     _refuse_deep(text, parsed)
     return Builder(text).build(parsed)
+
+
+_read_once = lru_cache(_KEPT_TEXTS)(_read_anew)
 
 
 def _refuse_deep(text: str, parsed: Tree[Token]) -> None:

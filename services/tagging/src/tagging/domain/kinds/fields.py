@@ -10,11 +10,12 @@ What is at its default is left out.
 
 import datetime as dt
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from rules.values import decimal_text, scaled
 
@@ -23,10 +24,15 @@ Fail = Callable[[str, str], Exception]
 """(field, problem) -> the error to raise."""
 
 
-def hints_of(kind: type[Any]) -> dict[str, Any]:
+def hints_of(kind: type[Any]) -> Mapping[str, Any]:
     """Field -> its type, in order."""
+    return _hints(cast(Hashable, kind))
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
-    return {each.name: hints[each.name] for each in fields(kind)}
+    return types.MappingProxyType({each.name: hints[each.name] for each in fields(kind)})
 
 
 def is_scaled(hint: Any) -> bool:
