@@ -12,8 +12,9 @@ from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
 from tagging.app.quality.read_quality import ReadQuality
 from tagging.app.quality.unused import ProposeRetirement
 from tagging.app.quality.users import FindUsers
+from tagging.app.read_values import ReadValues
 from tagging.domain.changes import ChangeKind
-from tagging.domain.definition import Wording
+from tagging.domain.definition import Grade, Wording
 from tagging.domain.governance.uses import TagUse, UserKind
 from tagging.domain.persons import PersonState
 from tagging.domain.portrait_template import PortraitTemplate, TemplateGroup
@@ -22,6 +23,7 @@ from tagging.domain.quality.distribution import BinnedCounts, NamedCounts
 from tagging.domain.quality.measurement import Agreement, Validity
 from tagging.domain.quality.score import Part
 from tagging.domain.quality.usage import Activity
+from tagging.errors import RuleInvalid as RuleRefused
 from tagging.governance_wiring import governance_stores
 from tagging.quality_wiring import open_measuring, quality_stores
 from tagging.store.quality_ports import Scored
@@ -320,3 +322,48 @@ def test_a_tag_that_nobody_uses_is_proposed_with_what_it_takes(shop):
     assert city.month == Activity(1, 0, 7, 9)
     assert city.stored_bytes == 36
     assert (twice.idle_since, twice.last_read) == (begun, None)
+
+
+def test_the_confidence_of_a_contradicted_value_falls_for_who_may_read_why(world):
+    rule = "gender = 'male' AND womens_orders >= 2"
+    world.define(WOMENS.replace("name: x", "name: x, grade: personal"), GENDER.replace("RULE", rule))
+    said = {"attributes": {"gender": "male"}}
+    world.store(world.person(1, 1, **said), world.person(2, 2, **said))
+    world.store(*(world.event(1, "order_paid", world.ago(days=1), channel="womens", amount=1) for _ in "ab"))
+    read = ReadValues(world.facts, world.tags, world.columns, world.changelog, world.clock)
+
+    def doubts(*grades):
+        found, _ = world.database.read_now(read.batch, world.tenant, [1, 2], ["gender"], grades)
+        return [values[0].doubt for _, values in found]
+
+    assert doubts(Grade.INTERNAL, Grade.PERSONAL) == [SCALE // 2, SCALE]
+    assert doubts(Grade.INTERNAL) == [SCALE, SCALE]
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("gendr = 'male'", "there is no tag 'gendr'"),
+        ("COUNT(order_paid) > 1", "is over events: make a tag of them"),
+    ],
+)
+def test_a_rule_of_contradiction_that_does_not_hold_is_refused_with_the_tag(small_world, rule, told):
+    with pytest.raises(RuleRefused) as error:
+        small_world().define(GENDER.replace("RULE", rule))
+    assert "tag 'gender', quality.contradicted_when: " in str(error.value)
+    assert told in str(error.value)
+
+
+def test_a_rule_of_contradiction_whose_tag_went_is_told_and_stops_nothing(shop):
+    world = shop.world
+    world.define(WOMENS, GENDER.replace("RULE", "gender = 'male' AND womens_orders >= 2"))
+    shop.people(1, gender=lambda _: "male")
+    shop.measure()
+    assert shop.measured("gender").warnings == ()
+    world.database.write_now(world.tags.catalogue.delete, world.tenant, ["womens_orders"])
+    world.run("gender")
+    shop.measure()
+    (warning,) = shop.measured("gender").warnings
+    assert "there is no tag 'womens_orders'" in warning
+    assert shop.measured("gender").agreement is None
+    assert ("gender", AlertKind.NOT_MEASURED, True) in shop.alerts()

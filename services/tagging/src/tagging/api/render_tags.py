@@ -91,13 +91,14 @@ def value_of_tag(read: ReadValue) -> tag_pb2.TagValue:
 
 
 def _confidence(read: ReadValue) -> int:
-    """What the definition says of every value, times what its kind tells of this one."""
+    """What the definition says of every value, times what its kind tells of this one, times the doubt that behaviour
+    casts on it."""
     stated = read.tag.definition.confidence
     value = read.stored.value if read.stored else None
     of_value = value.confidence if isinstance(value, WeightedTexts) else CERTAIN
     if read.statement is not None:
         of_value = read.statement.confidence
-    return divide_half_even(stated * of_value, CERTAIN)
+    return divide_half_even(divide_half_even(stated * of_value, CERTAIN) * read.doubt, CERTAIN)
 
 
 def _source(read: ReadValue, *, from_run: bool) -> "tag_pb2.TagValueSource.ValueType":

@@ -22,6 +22,7 @@ from tagging.domain.governance.grades import lowered
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
+from tagging.domain.quality.agreement import contradiction
 from tagging.domain.recipe import Recipe
 from tagging.errors import DefinitionRefused, TagCircle, TagInUse
 from tagging.errors import RuleInvalid as RuleRefused
@@ -244,6 +245,8 @@ def compiled(definition: TagDefinition, schema: Schema, *, limited: bool) -> Rec
     try:
         if limited:
             check_limits(definition)
+            if definition.quality.contradicted_when:
+                contradiction(definition, schema)
         return tag_recipe(definition, schema)
     except DefinitionInvalid as error:
         raise DefinitionRefused(error.tag_id, error.field, error.problem) from error

@@ -1,16 +1,20 @@
 """What is known of persons, as callers with their rights may see it."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rules.evaluate.meaning import Value
+from rules.values import SCALE
 from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.evaluate_persons import Clocks
+from tagging.app.quality.contradictions import Contradictions
 from tagging.domain.aipl_entry import aipl_entry_times
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.definition import Grade, LifecycleKind
@@ -34,13 +38,15 @@ BEFORE_ALL = -(2**62)
 @dataclass(frozen=True, slots=True)
 class ReadValue:
     """A person's value of a tag. `stored` None: nothing was ever computed; `withheld`: the caller may not see it.
-    `statement`: what the value was told by, of a tag whose values are."""
+    `statement`: what the value was told by, of a tag whose values are. `doubt`: what the confidence is multiplied by,
+    scaled by 10^4: less than all of it when the person's behaviour contradicts the value."""
 
     tag: Tag
     stored: StoredValue | None
     entry_time: dt.datetime | None = None
     withheld: bool = False
     statement: Statement | None = None
+    doubt: int = SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class ReadValues:
         self._columns = columns
         self._changelog = changelog
         self._clock = clock
+        self._contradictions = Contradictions()
 
     def portrait(
         self,
@@ -132,6 +139,7 @@ class ReadValues:
         entered = self._entry_times(connection, tenant, person_ids, readable, stored)
         told = [each.tag_id for each in readable if isinstance(each.definition.kind, TOLD)]
         stated = self._tags.stated.of_persons(connection, tenant, told, person_ids)
+        contradicted = self._contradicted(connection, tenant, person_ids, readable, stored, grades)
         found: dict[int, list[ReadValue]] = {}
         for person in person_ids:
             values = []
@@ -142,9 +150,39 @@ class ReadValues:
                 value = stored.get(tag.tag_id, {}).get(person)
                 entry = entered.get((tag.tag_id, person))
                 statement = stated.get(tag.tag_id, {}).get(person)
-                values.append(ReadValue(tag, value, entry, statement=statement))
+                is_doubted = person in contradicted.get(tag.tag_id, ())
+                doubt = tag.definition.quality.doubt if is_doubted else SCALE
+                values.append(ReadValue(tag, value, entry, statement=statement, doubt=doubt))
             found[person] = values
         return found
+
+    def _contradicted(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Sequence[int],
+        tags: Sequence[Tag],
+        stored: Mapping[str, Mapping[int, StoredValue]],
+        grades: Collection[Grade],
+    ) -> Mapping[str, Collection[int]]:
+        """tag -> of whom its owner's rule says that behaviour contradicts the value, as far as the caller may read all
+        that the rule names. Costs nothing where no tag states a rule."""
+        asked = [each for each in tags if each.definition.quality.contradicted_when]
+        state = self._facts.tenants.get(connection, tenant) if asked and person_ids else None
+        if state is None:
+            return {}
+        plan = self._columns.of(connection, tenant)
+        recipes = self._contradictions.readable(plan, asked, grades)
+        more = {name for recipe in recipes.values() for name in recipe.tags} - stored.keys()
+        known = {**stored, **self._tags.values.get(connection, tenant, more, person_ids)} if more else stored
+        values: dict[int, dict[str, Value]] = {each: {} for each in person_ids}
+        for tag_id, by_person in known.items():
+            for person, each in by_person.items():
+                if each.value is not None:
+                    values[person][tag_id] = each.value
+        persons = self._facts.key_map.persons(connection, tenant, person_ids)
+        clocks = Clocks.of(state, self._clock.now())
+        return self._contradictions.of_persons(plan, recipes, list(persons.values()), values, clocks)
 
     def _entry_times(
         self,
