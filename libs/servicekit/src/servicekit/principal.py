@@ -13,6 +13,7 @@ from typing import Protocol
 import yaml
 
 from servicekit.errors import InvalidField, KeyUnknown, RightMissing
+from servicekit.yaml_text import read_yaml, write_yaml
 
 SERVICE_ROLE = "service"
 AUTHORIZATION_KEY = "authorization"
@@ -125,7 +126,7 @@ def write_key_file(path: Path, entries: Iterable[KeyEntry]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        yaml.safe_dump(listed, file, sort_keys=False)
+        file.write(write_yaml(listed))
     Path(temporary).replace(path)
 
 
@@ -147,7 +148,7 @@ def _principal_of(entry: KeyEntry, asked_tenant: str) -> Principal:
 
 def _read_key_file(path: Path) -> dict[str, KeyEntry]:
     try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        listed = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise KeyFileError(f"key file {path} cannot be read: {error}") from error
     return _parse_entries(listed, path)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import yaml
 from huaxiang.identity.v1 import match_service_pb2, match_service_pb2_grpc
 from servicekit.clock import Clock
 from servicekit.server import Service
+from servicekit.yaml_text import read_yaml
 
 from identity.api.encoding import plain_value
 from identity.api.match_servicer import MatchServicer, MatchUseCases
@@ -61,7 +61,7 @@ def wire_matching(
         Decide(change, clock),
         EvaluateModel(),
     )
-    servicer = MatchServicer(transactions, use_cases, yaml.safe_load(standards.document), standards.bands)
+    servicer = MatchServicer(transactions, use_cases, read_yaml(standards.document), standards.bands)
     runs = MatchRuns(
         transactions,
         policies,

@@ -63,7 +63,7 @@ class PostgresTemplates:
 
     def _create(self, name: str, template: str) -> None:
         with self._server.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
     def _url(self, name: str) -> str:
         return self._server.url.set(database=name).render_as_string(hide_password=False)

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
+from servicekit.yaml_text import read_yaml
 
 from identity.domain.attributes import AttributeDictionary, parse_attributes, parse_property_releases
 from identity.domain.normalise import BlockedValues, parse_blocked_values
@@ -41,7 +41,7 @@ def policy_document() -> str:
 
 
 def _document(name: str) -> dict[str, Any]:
-    document = yaml.safe_load((files("identity.standards") / name).read_text(encoding="utf-8"))
+    document = read_yaml((files("identity.standards") / name).read_text(encoding="utf-8"))
     if not isinstance(document, dict):
         raise TypeError(f"standards/{name} is not a mapping")
     return document

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from servicekit.yaml_text import read_yaml
 
 from identity.domain.matching.addresses import Divisions, parse_divisions
 from identity.domain.matching.bands import Bands, parse_bands
@@ -27,12 +27,12 @@ class MatchStandards:
 def load_match_standards() -> MatchStandards:
     """Everything."""
     text = _text("matching.yaml")
-    document = yaml.safe_load(text)
+    document = read_yaml(text)
     return MatchStandards(
         text,
         parse_specification(document),
         parse_bands(document),
-        parse_name_tables(yaml.safe_load(_text("names.yaml"))),
+        parse_name_tables(read_yaml(_text("names.yaml"))),
         parse_divisions(_text("divisions.tsv").splitlines()),
     )
 
