@@ -15,6 +15,8 @@ DATA ?=
 NAME ?=
 BASE_PORT ?=
 export NUMBA_CACHE_DIR ?= $(CURDIR)/var/numba
+# Kept, whatever the shell says: each process of a suite would compile its source anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +28,7 @@ $(UV):
 $(VENV)/.runtime: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(UV)
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps $(EDITABLE)
+	$(BIN)/python -m compileall -q $(wildcard libs/*/src services/*/src)
 	@touch $@
 
 $(VENV)/.test: requirements-test.lock $(VENV)/.runtime
