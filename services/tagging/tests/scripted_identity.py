@@ -80,7 +80,8 @@ class ScriptedIdentity(
 ):
     """identity's ChangeService over a script: what `say` was told, watched and exported by the contract.
 
-    `break_at_event`: the next export of events breaks off before this sequence, once.
+    `break_at_event`: the next export of events breaks off before this sequence, once. `watched`: how often a Watch was
+    opened.
     """
 
     folder: Path
@@ -88,6 +89,7 @@ class ScriptedIdentity(
     acknowledged: list[change_service_pb2.AcknowledgeChangesRequest] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     exports: int = 0
+    watched: int = 0
     break_at_event: int = 0
     target: str = ""
 
@@ -139,6 +141,7 @@ class ScriptedIdentity(
         return self.database.read_now(self.changelog.head).progress("identity").through
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        self.watched += 1
         lanes = (Lane(request.lane),) if request.lane else LANES
         async for batch in self.watches.watch(from_proto(request.after), lanes=lanes):
             changes = [change_pb2.Change.FromString(entry.payload) for entry in batch.entries]
