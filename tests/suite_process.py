@@ -18,11 +18,13 @@ from cli.exits import Exit
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
 from cli.suite.programs import SERVICES, Ports
+from cli.suite.secrets import DEFAULT_TENANT, read_secret
 from cli.suite.supervisor import listens
+from command import Ended, huaxiang
+from servicekit.client import connect
 
 STARTS = 5
 """Another process may take a port between the look and the start."""
-COMMAND_WITHIN_S = 300.0
 SERVES_WITHIN_S = 60.0
 LOOK_S = 0.05
 NOW = "2026-06-30T12:00:00+08:00"
@@ -35,7 +37,7 @@ class CommandFailed(AssertionError):
 @dataclass
 class SuiteProcess:
     """A suite with a clock of its own that may be stopped, started again and harmed. `environment` reaches every
-    service; `options` are those of `huaxiang up`."""
+    service; `options` are those of `huaxiang up`; calls and commands act for `tenant`."""
 
     folder: SuiteFolder
     environment: dict[str, str] = field(default_factory=dict)
@@ -43,13 +45,21 @@ class SuiteProcess:
     now: str = NOW
     services: ClassVar[tuple[str, ...]] = SERVICES
     base_port: int = 0
+    tenant: str = DEFAULT_TENANT
 
     def start(self) -> None:
         """Returns when everything serves. Keeps the ports and the clock it had before."""
         for _ in range(STARTS):
             self.base_port = self.base_port or free_base_port()
             clock = () if self.folder.clock.exists() else (f"--now={self.now}",)
-            ended = self._run("up", "--detach", f"--base-port={self.base_port}", *clock, *self.options)
+            ended = self.run(
+                "up",
+                "--detach",
+                f"--base-port={self.base_port}",
+                *clock,
+                *self.options,
+                environment=self.environment,
+            )
             if ended.returncode == 0:
                 return
             if ended.returncode != Exit.CONFLICT:
@@ -65,9 +75,18 @@ class SuiteProcess:
                 self.resume(name)
             running.stop(suite)
 
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+        """A `huaxiang` command to its end, whatever that is."""
+        return huaxiang(*arguments, f"--folder={self.folder.root}", environment=environment)
+
+    def process(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A `huaxiang` command as a process of its own, which can be killed."""
+        command = [sys.executable, "-m", "cli", *arguments, f"--folder={self.folder.root}"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     def command(self, *arguments: str) -> Any:
         """What a `huaxiang` command prints with --json. Raises CommandFailed."""
-        ended = self._run(*arguments, "--json")
+        ended = self.run(*arguments, "--json")
         if ended.returncode != 0:
             raise CommandFailed(
                 f"huaxiang {' '.join(arguments)}: {ended.returncode}\n{ended.stdout}{ended.stderr}"
@@ -80,7 +99,8 @@ class SuiteProcess:
 
     def service_channel(self, service: str) -> grpc.aio.Channel:
         """A channel with the key of the role service."""
-        return running.require(self.folder).service_channel(service)
+        port, key = running.require(self.folder).port(service), read_secret(self.folder.service_key)
+        return connect(f"127.0.0.1:{port}", key=key, tenant=self.tenant)
 
     def pid(self, name: str) -> int:
         """Of a service, or of the sandbox, that runs now."""
@@ -126,17 +146,6 @@ class SuiteProcess:
         """What a process has logged."""
         lines = (self.folder.logs / f"{name}.log").read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
-
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cli", *arguments, f"--folder={self.folder.root}"],
-            env={**os.environ, **self.environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_WITHIN_S,
-            check=False,
-        )
 
 
 @contextmanager

@@ -3,27 +3,24 @@
 import csv
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
+import time
+from contextlib import closing
 from pathlib import Path
 
 import grpc
 import pytest
-import yaml
 from cli.calls.people import person_id_of
 from cli.exits import Exit, Refusal
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
-from cli.suite.secrets import create_secrets
+from command import huaxiang
 from huaxiang.identity.v1 import ingest_service_pb2, record_pb2
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from servicekit.client import connect
-from servicekit.principal import KeyEntry, key_entry, write_key_file
 from servicekit.status import is_reason
-from suite_process import SuiteProcess, suite_process
+from suite_process import SuiteProcess, free_base_port
+from tenants import READ_AGAIN_S, add_key
 
-VIEWER_KEY = "a key of somebody who may only look"
 MAPPING = """
 source: shop
 record_id: [order_id]
@@ -50,23 +47,16 @@ ROWS = """order_id,paid_at,phone,member,amount
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
-    root = tmp_path_factory.mktemp("suite")
-    folder = SuiteFolder(root)
-    create_secrets(folder)
-    known = [
-        KeyEntry(**{**each, "roles": tuple(each["roles"])})
-        for each in yaml.safe_load(folder.keys.read_text())
-    ]
-    viewer = key_entry(VIEWER_KEY, tenant="default", subject="viewer", roles=("viewer",))
-    write_key_file(folder.keys, [*known, viewer])
-    with suite_process(root, "--no-sandbox") as suite:
-        yield suite
+def catalogue(suite: SuiteProcess) -> None:
+    suite.command("tags", "apply")
 
 
-def huaxiang(folder: SuiteFolder, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments, f"--folder={folder.root}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture(scope="module")
+def viewer_key(suite: SuiteProcess) -> str:
+    """Of somebody who may only look."""
+    key = add_key(suite, "viewer", "viewer")
+    time.sleep(READ_AGAIN_S)
+    return key
 
 
 def with_mapping(folder: Path, name: str, content: bytes) -> Path:
@@ -80,7 +70,7 @@ async def test_a_csv_with_broken_rows_keeps_the_good_ones_and_tells_line_and_rea
     suite: SuiteProcess, tmp_path: Path
 ) -> None:
     file = with_mapping(tmp_path, "orders.csv", ROWS.encode("utf-8-sig"))
-    ended = huaxiang(suite.folder, "import", str(file))
+    ended = suite.run("import", str(file))
     assert ended.returncode == Exit.BAD_DATA, ended.stderr
     with (tmp_path / "orders.csv.rejects.csv").open(encoding="utf-8-sig", newline="") as written:
         rejects = {int(row["line"]): row for row in csv.DictReader(written)}
@@ -110,21 +100,21 @@ def test_importing_again_changes_nothing(suite: SuiteProcess, tmp_path: Path) ->
     again = suite.command("import", str(file))
     assert (again["accepted"], again["repeated"]) == (0, 1)
     changed = with_mapping(tmp_path, "changed.csv", content.replace(",10\n", ",11\n").encode())
-    ended = huaxiang(suite.folder, "import", str(changed))
+    ended = suite.run("import", str(changed))
     assert ended.returncode == Exit.BAD_DATA
     assert "known with other content" in ended.stdout
 
 
 def test_a_file_without_a_named_column_sends_nothing(suite: SuiteProcess, tmp_path: Path) -> None:
     file = with_mapping(tmp_path, "orders.csv", b"order_id,phone\n1,13800000001\n")
-    ended = huaxiang(suite.folder, "import", str(file))
+    ended = suite.run("import", str(file))
     assert ended.returncode == Exit.BAD_DATA
     assert "has no column amount, member, paid_at; it has order_id, phone" in ended.stderr
 
 
+@pytest.mark.usefixtures("catalogue")
 def test_an_unknown_tag_in_a_rule_is_told_with_its_place_and_a_suggestion(suite: SuiteProcess) -> None:
-    suite.command("tags", "apply")
-    ended = huaxiang(suite.folder, "segments", "create", "misspelt", "--rule", "gendr = 'male'")
+    ended = suite.run("segments", "create", "misspelt", "--rule", "gendr = 'male'")
     assert ended.returncode == Exit.BAD_DATA
     assert "gendr" in ended.stderr
     assert "gender" in ended.stderr
@@ -132,12 +122,12 @@ def test_an_unknown_tag_in_a_rule_is_told_with_its_place_and_a_suggestion(suite:
     assert "misspelt" not in [each["segment"]["segment_id"] for each in listed["segments"]]
 
 
+@pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize(
     "rule", ["city = ", "COUNT(order_paid WHERE amout > 1) >= 1", "COUNT(order_payed) >= 1"]
 )
 def test_a_rule_that_cannot_be_is_refused(suite: SuiteProcess, rule: str) -> None:
-    suite.command("tags", "apply")
-    ended = huaxiang(suite.folder, "segments", "preview", rule)
+    ended = suite.run("segments", "preview", rule)
     assert ended.returncode == Exit.BAD_DATA, ended.stderr
     assert "RULE_INVALID" in ended.stderr
 
@@ -147,18 +137,20 @@ def test_definitions_are_applied_all_or_not_at_all(suite: SuiteProcess, tmp_path
     good = "- {tag_id: good_one, name: {zh: 好, en: Good}, type: number, statistic: COUNT(order_paid)}\n"
     bad = "- {tag_id: bad_one, name: {zh: 坏, en: Bad}, type: number, statistic: COUNT(order_payed)}\n"
     file.write_text(good + bad, encoding="utf-8")
-    ended = huaxiang(suite.folder, "tags", "apply", str(file))
+    ended = suite.run("tags", "apply", str(file))
     assert ended.returncode == Exit.BAD_DATA, ended.stderr
     assert "order_payed" in ended.stderr
-    assert huaxiang(suite.folder, "tags", "show", "good_one").returncode == Exit.BAD_DATA
+    assert suite.run("tags", "show", "good_one").returncode == Exit.BAD_DATA
 
 
-async def test_a_call_without_the_right_is_refused_and_changes_nothing(suite: SuiteProcess) -> None:
+async def test_a_call_without_the_right_is_refused_and_changes_nothing(
+    suite: SuiteProcess, viewer_key: str
+) -> None:
     record = record_pb2.Record(source="shop", record_id="sneaked")
     record.time.FromJsonString("2026-06-01T00:00:00Z")
     record.identifiers.add(namespace="member_id", value="sneaked")
     running_suite = running.require(suite.folder)
-    async with connect(f"127.0.0.1:{running_suite.port('identity')}", key=VIEWER_KEY) as channel:
+    async with connect(f"127.0.0.1:{running_suite.port('identity')}", key=viewer_key) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await IngestServiceStub(channel).IngestEvents(
                 ingest_service_pb2.IngestEventsRequest(records=[record])
@@ -169,41 +161,53 @@ async def test_a_call_without_the_right_is_refused_and_changes_nothing(suite: Su
         await person_id_of(running_suite, "member_id=sneaked")
 
 
-def test_a_command_without_the_right_says_so(suite: SuiteProcess, tmp_path: Path) -> None:
+def test_a_command_without_the_right_says_so(suite: SuiteProcess, viewer_key: str, tmp_path: Path) -> None:
     viewer = SuiteFolder(tmp_path / "viewer")
     viewer.secrets.mkdir(parents=True)
-    viewer.admin_key.write_text(VIEWER_KEY)
+    viewer.admin_key.write_text(viewer_key)
     shutil.copy(suite.folder.state, viewer.state)
-    ended = huaxiang(viewer, "tags", "apply")
+    ended = huaxiang("tags", "apply", f"--folder={viewer.root}")
     assert ended.returncode == Exit.REFUSED
     assert "tagging.tags.write" in ended.stderr
 
 
 def test_a_second_suite_on_the_same_ports_says_which_are_taken(suite: SuiteProcess, tmp_path: Path) -> None:
-    ended = huaxiang(SuiteFolder(tmp_path), "up", "--detach", f"--base-port={suite.base_port}")
+    ended = huaxiang("up", "--detach", f"--base-port={suite.base_port}", f"--folder={tmp_path}")
     assert ended.returncode == Exit.CONFLICT
     assert f"{suite.base_port + 1} (identity)" in ended.stderr
     assert "--base-port" in ended.stderr
     assert suite.command("status")["processes"]
 
 
-def test_a_second_up_in_the_same_folder_is_refused(suite: SuiteProcess) -> None:
-    ended = huaxiang(suite.folder, "up", "--detach")
+def test_a_second_up_in_the_same_folder_is_refused(shared: SuiteProcess) -> None:
+    ended = shared.run("up", "--detach")
     assert ended.returncode == Exit.CONFLICT
     assert "already runs" in ended.stderr
 
 
-def test_a_data_folder_of_a_newer_version_is_refused_untouched(suite: SuiteProcess) -> None:
-    suite.stop()
-    store = suite.folder.data / "identity" / "identity.db"
-    with sqlite3.connect(store) as connection:
-        (known,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
-    ended = huaxiang(suite.folder, "up", "--detach", f"--base-port={suite.base_port}", "--no-sandbox")
-    assert ended.returncode == Exit.FAILED
-    assert "identity does not start: its data is of a newer version" in ended.stderr
-    assert running.find(suite.folder) is None
-    with sqlite3.connect(store) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", [known])
-    suite.start()
-    assert suite.command("status")["processes"]
+def test_a_data_folder_of_a_newer_version_is_refused_untouched(shared: SuiteProcess, tmp_path: Path) -> None:
+    folder = SuiteFolder(tmp_path)
+    shutil.copytree(shared.folder.secrets, folder.secrets)
+    store = folder.data / "identity" / "identity.db"
+    store.parent.mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(shared.folder.data / "identity" / "identity.db")) as current,
+        closing(sqlite3.connect(store)) as newer,
+    ):
+        current.backup(newer)
+        newer.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+        newer.commit()
+    before = content(store)
+    suite = SuiteProcess(folder, base_port=free_base_port())
+    command = suite.process("up", "--detach", f"--base-port={suite.base_port}", "--no-sandbox")
+    _, problems = command.communicate(timeout=120)
+    assert command.returncode == Exit.FAILED
+    assert "identity does not start: its data is of a newer version" in problems
+    assert running.find(folder) is None
+    assert content(store) == before
+
+
+def content(store: Path) -> list[str]:
+    """Its schema and all its rows."""
+    with closing(sqlite3.connect(store)) as connection:
+        return list(connection.iterdump())

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,7 @@ def write_members(path: Path) -> None:
 
 
 def importing(suite: SuiteProcess, file: Path, *options: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "cli", "import", str(file), "--json", *options]
-    command += ["--folder", str(suite.folder.root)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return suite.process("import", str(file), "--json", *options)
 
 
 def told(command: "subprocess.Popen[str]") -> dict[str, Any]:

@@ -1,29 +1,14 @@
 """Commands that read and change what a running suite holds."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from cli.exits import Exit
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from said import ingest, record
-from suite_process import SuiteProcess, suite_process
+from suite_process import SuiteProcess
 
 NOW = datetime(2026, 6, 30, 3, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
-    with suite_process(tmp_path_factory.mktemp("commands")) as started:
-        yield started
-
-
-def huaxiang(suite: SuiteProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments, "--folder", str(suite.folder.root)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_settings_change_one_by_one(suite: SuiteProcess) -> None:
@@ -32,8 +17,8 @@ def test_settings_change_one_by_one(suite: SuiteProcess) -> None:
     changed = suite.command("settings", "set", "--time-zone", "Europe/London", "--currency", "GBP")
     assert (changed["time_zone"], changed["currency"], changed["week_start"]) == ("Europe/London", "GBP", 7)
     assert suite.command("settings", "show") == changed
-    assert huaxiang(suite, "settings", "set", "--time-zone", "Mars/Base").returncode == Exit.BAD_DATA
-    assert huaxiang(suite, "settings", "set").returncode == Exit.USAGE
+    assert suite.run("settings", "set", "--time-zone", "Mars/Base").returncode == Exit.BAD_DATA
+    assert suite.run("settings", "set").returncode == Exit.USAGE
     assert suite.command("settings", "show") == changed
 
 
@@ -55,13 +40,13 @@ async def test_members_are_exported_as_they_are_and_as_they_were(suite: SuitePro
     suite.command("segments", "snapshot", "buyers")
     file = tmp_path / "buyers.csv"
     for _ in range(100):
-        assert huaxiang(suite, "segments", "export", "buyers", "--to", str(file)).returncode == Exit.OK
+        assert suite.run("segments", "export", "buyers", "--to", str(file)).returncode == Exit.OK
         if len(file.read_text().split()) > len(more):
             break
     assert file.read_text().split() == ["person_id", *map(str, more)]
-    said = huaxiang(suite, "segments", "export", "buyers", "--snapshot", frozen)
+    said = suite.run("segments", "export", "buyers", "--snapshot", frozen)
     assert said.stdout.split() == ["person_id", *map(str, first)]
-    other = huaxiang(suite, "segments", "export", "others", "--snapshot", frozen)
+    other = suite.run("segments", "export", "others", "--snapshot", frozen)
     assert other.returncode == Exit.BAD_DATA
     assert "segment buyers" in other.stderr
-    assert huaxiang(suite, "segments", "export", "nosuch").returncode != Exit.OK
+    assert suite.run("segments", "export", "nosuch").returncode != Exit.OK

@@ -1,30 +1,15 @@
 """Portrait templates from the command line: kept, shown, read by, deleted."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from cli.exits import Exit
 from huaxiang.identity.v1.ingest_service_pb2_grpc import IngestServiceStub
 from said import ingest, record
-from suite_process import SuiteProcess, suite_process
+from suite_process import SuiteProcess
 
 NOW = datetime(2026, 6, 30, 3, tzinfo=UTC)
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
-    with suite_process(tmp_path_factory.mktemp("portraits")) as started:
-        yield started
-
-
-def huaxiang(suite: SuiteProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", *arguments, "--folder", str(suite.folder.root)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 async def test_the_template_of_the_page_arranges_and_describes(suite: SuiteProcess, tmp_path: Path) -> None:
@@ -43,7 +28,7 @@ async def test_the_template_of_the_page_arranges_and_describes(suite: SuiteProce
     assert [each["template_id"] for each in suite.command("templates", "list")["templates"]] == [
         "service_desk"
     ]
-    shown = huaxiang(suite, "templates", "show", "service_desk")
+    shown = suite.run("templates", "show", "service_desk")
     file.write_text(shown.stdout, encoding="utf-8")
     assert suite.command("templates", "put", str(file))["templates"][0]["etag"] == kept["etag"]
 
@@ -51,13 +36,13 @@ async def test_the_template_of_the_page_arranges_and_describes(suite: SuiteProce
     assert list(said["tags"])[:1] == ["rfm_class"]
     assert "comes often" in said["description"]
     assert "comes often" in said["reasons"]
-    drawn = huaxiang(suite, "portrait", "member_id=M1", "--template", "service_desk", "--lang", "zh")
+    drawn = suite.run("portrait", "member_id=M1", "--template", "service_desk", "--lang", "zh")
     assert drawn.returncode == Exit.OK, drawn.stderr
     for text in ("常来", "价值 Value", "忠诚客户 Loyal customers"):
         assert text in drawn.stdout
 
     assert suite.command("templates", "delete", "service_desk")["deleted"]
-    assert huaxiang(suite, "portrait", "member_id=M1", "--template", "service_desk").returncode != Exit.OK
-    assert huaxiang(suite, "portrait", "member_id=M1", "--lang", "fr").returncode == Exit.USAGE
+    assert suite.run("portrait", "member_id=M1", "--template", "service_desk").returncode != Exit.OK
+    assert suite.run("portrait", "member_id=M1", "--lang", "fr").returncode == Exit.USAGE
     file.write_text("- {template_id: Bad}", encoding="utf-8")
-    assert huaxiang(suite, "templates", "put", str(file)).returncode == Exit.BAD_DATA
+    assert suite.run("templates", "put", str(file)).returncode == Exit.BAD_DATA

@@ -23,7 +23,7 @@ from huaxiang.tagging.v1 import portrait_service_pb2 as portrait_pb
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from huaxiang.type.v1 import revision_pb2
 from said import fresh, ingest, record
-from suite_process import SuiteProcess, suite_process
+from suite_process import SuiteProcess
 
 PROOF = os.environ.get("HUAXIANG_PROOF") == "1"
 PROBES = 1_000 if PROOF else 200
@@ -86,11 +86,9 @@ class Desk:
         return await self.tagging.GetPortrait(asked, timeout=ANSWER_WITHIN_S)
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory) -> Iterator[SuiteProcess]:
-    with suite_process(tmp_path_factory.mktemp("suite"), "--no-sandbox") as suite:
-        apply_catalogue(suite)
-        yield suite
+@pytest.fixture(scope="module", autouse=True)
+def catalogue(suite: SuiteProcess) -> None:
+    apply_catalogue(suite)
 
 
 @pytest.fixture(scope="module")

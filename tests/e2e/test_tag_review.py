@@ -1,15 +1,14 @@
 """A tag by the command line: asked for, drafted, reviewed by another key, activated, retired."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cli.exits import Exit
-from suite_process import SuiteProcess, suite_process
+from command import Ended
+from suite_process import SuiteProcess
+from tenants import READ_AGAIN_S, add_key
 
 REGULAR = """- tag_id: regular
   name: {zh: 常客, en: Regular}
@@ -21,24 +20,16 @@ REGULAR = """- tag_id: regular
 """
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteProcess]:
-    with suite_process(tmp_path_factory.mktemp("review")) as started:
-        yield started
-
-
 class Person:
-    """Runs commands with a key of its own."""
+    """Runs commands with a key of its own, once services have read it."""
 
     def __init__(self, suite: SuiteProcess, subject: str, *roles: str) -> None:
         self.suite = suite
-        flags = [flag for role in roles for flag in ("--role", role)]
-        self.key = suite.command("key", subject, *flags)["file"]
+        self.key = suite.folder.secrets / f"{subject}.key"
+        self.key.write_text(add_key(suite, subject, *roles), encoding="ascii")
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        where = ("--key", self.key, "--folder", str(self.suite.folder.root), "--json")
-        command = [sys.executable, "-m", "cli", "tags", *arguments, *where]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def run(self, *arguments: str) -> Ended:
+        return self.suite.run("tags", *arguments, "--key", str(self.key), "--json")
 
     def does(self, *arguments: str) -> Any:
         ended = self.run(*arguments)
@@ -54,6 +45,7 @@ class Person:
 def test_two_people_bring_a_tag_into_force(suite: SuiteProcess, tmp_path: Path) -> None:
     mia, ann = Person(suite, "mia", "marketer"), Person(suite, "ann", "analyst")
     rita = Person(suite, "rita", "analyst", "reviewer")
+    time.sleep(READ_AGAIN_S)
     file = tmp_path / "regular.yaml"
     file.write_text(REGULAR)
     wish = mia.does("request", "常客", "--why", "the spring campaign", "--use", "a coupon for them")
@@ -91,6 +83,7 @@ def test_two_people_bring_a_tag_into_force(suite: SuiteProcess, tmp_path: Path) 
 
 def test_names_and_keys_within_their_rules(suite: SuiteProcess, tmp_path: Path) -> None:
     rob = Person(suite, "rob", "reviewer")
+    time.sleep(READ_AGAIN_S)
     rules = tmp_path / "naming.yaml"
     rules.write_text("rules: [{pattern: 'x_.*', example: x_1, layer: derived}]\nreserved_words: [tmp]\n")
     rob.does("naming", "set", str(rules))
@@ -98,8 +91,4 @@ def test_names_and_keys_within_their_rules(suite: SuiteProcess, tmp_path: Path) 
     rules.write_text("rules: [{patern: 'x'}]\n")
     assert rob.run("naming", "set", str(rules)).returncode == Exit.BAD_DATA
     for arguments in (("key", "rob", "--role", "viewer"), ("key", "zoe", "--role", "king")):
-        command = [sys.executable, "-m", "cli", *arguments, "--folder", str(suite.folder.root)]
-        assert subprocess.run(command, capture_output=True, check=False).returncode in {
-            Exit.CONFLICT,
-            Exit.USAGE,
-        }
+        assert suite.run(*arguments).returncode in {Exit.CONFLICT, Exit.USAGE}

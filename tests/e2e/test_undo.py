@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceSt
 from huaxiang.tagging.v1 import portrait_service_pb2 as portrait_pb
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from said import fresh, ingest, record
-from suite_process import SuiteProcess, suite_process
+from suite_process import SuiteProcess
 
 NOW = datetime(2026, 6, 30, 4, tzinfo=UTC)
 ANSWER_WITHIN_S = 30.0
@@ -26,11 +25,9 @@ SEGMENTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory) -> Iterator[SuiteProcess]:
-    with suite_process(tmp_path_factory.mktemp("suite"), "--no-sandbox") as suite:
-        apply_catalogue(suite)
-        yield suite
+@pytest.fixture(scope="module", autouse=True)
+def catalogue(suite: SuiteProcess) -> None:
+    apply_catalogue(suite)
 
 
 class Desk:

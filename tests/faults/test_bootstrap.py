@@ -3,7 +3,9 @@ left alone."""
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,10 +36,12 @@ from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.status import reason_of
 from suite_process import SuiteProcess, suite_process
+from tenants import tenant_of
 from waiting import until
 
 NOW = datetime(2026, 6, 30, 4, tzinfo=UTC)
 KEPT_S = 2
+DATABASE = "identity.db"
 ANSWER_WITHIN_S = 60.0
 TAGS = ("city", "last_search", "searches_30d", "order_count_30d", "order_amount_30d")
 SEGMENTS = {
@@ -198,7 +202,7 @@ async def history_gone(watch: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, View]:
+def expected(shared: SuiteProcess) -> dict[str, View]:
     """What a suite that was left alone holds after each chapter."""
 
     async def live(suite: SuiteProcess) -> dict[str, View]:
@@ -210,9 +214,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, View]:
             found[name] = await teller.view()
         return found
 
-    with suite_process(tmp_path_factory.mktemp("alone"), "--no-sandbox") as suite:
-        apply_catalogue(suite)
-        return asyncio.run(live(suite))
+    suite = tenant_of(shared, "alone")
+    apply_catalogue(suite)
+    return asyncio.run(live(suite))
 
 
 @pytest.fixture(scope="module")
@@ -279,9 +283,7 @@ async def test_identity_put_back_from_a_copy(
     """Persons are those of the copy again, and ids that consumers have seen are not given to others. What tagging knows
     of their behaviour it keeps: that store was not put back."""
     teller = Teller(suite)
-    suite.stop()
-    shutil.copytree(suite.folder.data / "identity", tmp_path / "copy")
-    suite.start()
+    copy_of(suite.folder.data / "identity", tmp_path / "copy")
     lost = await teller.tell("fourth")
     lost_token = teller.token
     same(await teller.view(), expected["fourth"])
@@ -310,10 +312,23 @@ async def test_records_sent_again_after_a_restore_count_again(
     same(await Teller(suite).view(), expected["fourth"])
 
 
+def copy_of(store: Path, copy: Path) -> None:
+    """Of a store that serves: what it had committed at one moment."""
+    copy.mkdir()
+    with (
+        closing(sqlite3.connect(store / DATABASE)) as serving,
+        closing(sqlite3.connect(copy / DATABASE)) as copied,
+    ):
+        serving.backup(copied)
+    for file in store.iterdir():
+        if not file.name.startswith(DATABASE):
+            shutil.copy(file, copy)
+
+
 def put_back(copy: Path, store: Path) -> None:
     """As a restore is done: the files, then a new epoch."""
     shutil.rmtree(store)
     shutil.copytree(copy, store)
-    database = Database.open(f"sqlite:///{store / 'identity.db'}")
+    database = Database.open(f"sqlite:///{store / DATABASE}")
     database.write_now(Changelog("identity").new_epoch)
     database.close_now()
