@@ -10,6 +10,7 @@ A first migration calls `create_kit_tables(op)` (kit_tables.py) beside its own t
 backfill, contract: each works with the release before it.
 """
 
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -48,11 +49,9 @@ def migrate(database: Database, folder: Path, target: str = "head") -> None:
 
     Raises DataNewer before changing anything. On Postgres processes that start together take turns.
     """
-    config = Config()
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    versions = tuple(sorted(file.name for file in (folder / "versions").glob("*.py")))
     with _alembic_context:
-        database.write_now(_upgrade, config, target)
+        database.write_now(_upgrade, _config(folder), _script(folder, versions), target)
 
 
 def run(metadata: MetaData) -> None:
@@ -67,12 +66,25 @@ def run(metadata: MetaData) -> None:
     context.run_migrations()
 
 
-def _upgrade(connection: Connection, config: Config, target: str) -> None:
+def _config(folder: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@cache
+def _script(folder: Path, versions: tuple[str, ...]) -> ScriptDirectory:
+    """The migrations of a folder that holds these files; to read them takes longer than all else of a start that finds
+    nothing to do."""
+    return ScriptDirectory.from_config(_config(folder))
+
+
+def _upgrade(connection: Connection, config: Config, script: ScriptDirectory, target: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-    script = ScriptDirectory.from_config(config)
     heads = MigrationContext.configure(connection).get_current_heads()
     for revision in heads:
         try:
