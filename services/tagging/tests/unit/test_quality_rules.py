@@ -1,13 +1,21 @@
 """What owners promise: as documents, as messages, and where a promise is wrong."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
+from tagging.app.columns_in_force import tag_schema
+from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import from_message, to_message
+from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.definition import DefinitionInvalid
 from tagging.domain.definition_checks import check_limits
 from tagging.domain.document import from_document, to_document
+from tagging.domain.quality.agreement import contradiction
 from tagging.domain.quality.promise import promised_hours
 from tagging.domain.quality.rules import QualityRules
+from tagging.store.dictionary_file import standard_dictionary
 
 PROMISED = {
     "number": "{fresh_hours: 26, min_people: 1000, max_null_share: 0.2, least: -1.5, most: 120}",
@@ -83,6 +91,17 @@ def test_a_promise_that_makes_no_sense_is_refused_with_its_field(base, quality, 
 def test_freshness_is_promised_by_the_owner_else_by_the_schedule(more, hours):
     document = {"tag_id": "t", "name": "x", "type": "number", "statistic": "COUNT(order_paid)", **more}
     assert promised_hours(from_document(document)) == hours
+
+
+def test_the_promise_of_the_page_for_readers_holds_over_the_retail_pack():
+    page = (Path(__file__).parents[4] / "docs" / "tags.md").read_text(encoding="utf-8")
+    (example,) = [each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "quality:" in each]
+    (definition,) = parse_definitions(example, "docs/tags.md")
+    check_limits(definition)
+    pack = {each.tag_id: each for each in pack_definitions(RETAIL)} | {"gender": definition}
+    recipe = contradiction(definition, tag_schema(standard_dictionary(), list(pack.values())))
+    assert recipe.tags == {"gender", "top_categories"}
+    assert definition.quality.doubt == 5_000
 
 
 def test_what_is_told_promises_nothing_by_itself():

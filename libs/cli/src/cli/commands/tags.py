@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands import tag_places, tag_requests, tag_steps, tag_views
+from cli.commands import tag_places, tag_quality, tag_requests, tag_steps, tag_views
 from cli.commands.options import AsJson, Folder
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, print_json, progress, table
@@ -20,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Tag definitions as code or by review, their lives, their values for everybody.",
 )
-for module in (tag_requests, tag_steps, tag_views):
+for module in (tag_requests, tag_steps, tag_views, tag_quality):
     for name in module.COMMANDS:
         app.command(name.replace("_", "-"))(getattr(module, name))
 app.command("categories")(tag_places.categories)
