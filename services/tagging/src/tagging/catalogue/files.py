@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from servicekit.yaml_text import read_yaml
 from tagging.domain.definition import DefinitionInvalid, TagDefinition
 from tagging.domain.definition_checks import check_limits
 from tagging.domain.document import from_document, to_document
@@ -34,7 +35,7 @@ def read_definitions(paths: Iterable[Path]) -> list[TagDefinition]:
 def parse_definitions(text: str, where: str) -> list[TagDefinition]:
     """The definitions of one YAML text. Raises FileInvalid; `where` names the text in its message."""
     try:
-        documents: Any = yaml.safe_load(text)
+        documents: Any = read_yaml(text)
     except yaml.YAMLError as error:
         raise FileInvalid(f"{where}: is not YAML: {error}") from error
     if documents is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-import yaml
+from servicekit.yaml_text import read_yaml
 from tagging.catalogue.files import parse_definitions
 from tagging.domain.definition import TagDefinition, Wording
 
@@ -27,7 +27,7 @@ class Pack:
 
 def packs() -> list[Pack]:
     """In the order they are listed."""
-    listed = yaml.safe_load(_root().joinpath("packs.yaml").read_text("utf-8"))
+    listed = read_yaml(_root().joinpath("packs.yaml").read_text("utf-8"))
     return [Pack(each["pack"], Wording(**each["name"]), Wording(**each["description"])) for each in listed]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from servicekit.yaml_text import read_yaml
 from tagging.catalogue.files import FileInvalid
 from tagging.domain.portrait_document import from_document, phrases_from_document
 from tagging.domain.portrait_phrases import PhraseInvalid, TagPhrases, check_phrases
@@ -54,7 +55,7 @@ def read_templates(path: Path) -> list[PortraitTemplate]:
 
 def _documents(text: str, where: str) -> list[Mapping[str, Any]]:
     try:
-        documents: Any = yaml.safe_load(text)
+        documents: Any = read_yaml(text)
     except yaml.YAMLError as error:
         raise FileInvalid(f"{where}: is not YAML: {error}") from error
     if documents is None:

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from servicekit.yaml_text import read_yaml
 from tagging.domain.dictionary import Dictionary, parse_dictionary
 
 
@@ -11,4 +11,4 @@ from tagging.domain.dictionary import Dictionary, parse_dictionary
 def standard_dictionary() -> Dictionary:
     """The standard event dictionary."""
     document = files("tagging").joinpath("dictionary.yaml").read_text(encoding="utf-8")
-    return parse_dictionary(yaml.safe_load(document))
+    return parse_dictionary(read_yaml(document))
