@@ -100,3 +100,18 @@ def test_during_a_bootstrap_stale_persons_are_the_bootstraps(duties):
     for _ in range(PATIENCE_LOOKS + QUIET_LOOKS):
         worker.step()
     assert "stale" not in duties.done
+
+
+def test_it_rests_only_after_a_look_that_found_nobody_stale(duties):
+    worker = duties.worker()
+    for position in (1, 2):
+        duties.bulk = position
+        worker.step()
+        assert not worker.rested
+    for _ in range(QUIET_LOOKS):
+        worker.step()
+    assert worker.rested
+    duties.bulk, duties.finds["stale"] = 3, True
+    for _ in range(QUIET_LOOKS + 1):
+        worker.step()
+        assert not worker.rested

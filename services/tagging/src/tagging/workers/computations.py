@@ -17,6 +17,8 @@ from tagging.store.tag_ports import Computations
 
 PAUSE_S = 0.05
 """Between two looks when there is nothing to do, machine time."""
+IDLE_S = 0.5
+"""Between two looks at most when nothing is committed meanwhile: time alone brings days and ageing about."""
 QUIET_LOOKS = 4
 """Looks without news in the bulk lane after which stale persons are computed: a burst is computed once."""
 PATIENCE_LOOKS = 40
@@ -60,17 +62,20 @@ class ComputationWorker:
 
     async def run(self) -> None:
         await self._database.write(self._computations.end_all)
+        commits = self._database.commits
         while True:
-            pause_s = 0.0
+            seen, worked, pause_s = commits.count, True, 0.0
             try:
-                if not await self._step_in_a_thread():
-                    pause_s = PAUSE_S
+                worked = await self._step_in_a_thread()
+                pause_s = 0.0 if worked else PAUSE_S
             except Interrupted:
                 return
             except Exception as error:
                 logger().error("a computation failed", exc_info=error)
                 pause_s = FAILURE_PAUSE_S
             await asyncio.sleep(pause_s)
+            if not worked and self.rested:
+                await commits.wait_beyond(seen, IDLE_S - PAUSE_S)
 
     async def _step_in_a_thread(self) -> bool:
         """A cancelled worker waits until its thread has let go of the store."""
@@ -99,6 +104,11 @@ class ComputationWorker:
         if failures:
             raise ExceptionGroup(", ".join(failures), list(failures.values()))
         return worked
+
+    @property
+    def rested(self) -> bool:
+        """Whether the last look for stale persons was one indeed, and found none."""
+        return self._waited == 0
 
     def _run(self) -> bool:
         waiting = self._runs.next()
