@@ -8,6 +8,7 @@ from huaxiang.tagging.v1 import change_pb2
 from rules.values import SCALE
 from servicekit.revision import LANES
 from tagging.app.portraits.looks import Look
+from tagging.app.quality import count_use
 from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
 from tagging.app.quality.read_quality import ReadQuality
 from tagging.app.quality.unused import ProposeRetirement
@@ -277,6 +278,17 @@ def test_reads_by_name_and_by_template_are_counted_and_portraits_of_all_are_not(
     counter.read("t2", ["city"])
     assert flush() == {"orders": Activity(7), "city": Activity(5)}
     assert not counter.take()
+
+
+def test_however_many_sets_of_tags_are_asked_for_counting_is_bounded(world, monkeypatch):
+    monkeypatch.setattr(count_use, "MAX_LOOKS", 2)
+    counter, flush = counting(world)
+    for tag_ids in (["a"], ["b"], ["a", "b"], ["a", "b", "c"], ["a"]):
+        counter.read(world.tenant, tag_ids)
+    assert len(counter.take().named) == 3
+    for tag_ids in (["a"], ["b"], ["a", "b"], ["a"]):
+        counter.read(world.tenant, tag_ids)
+    assert flush() == {"a": Activity(3), "b": Activity(2)}
 
 
 def test_what_could_not_be_added_is_counted_once_in_the_end(world):

@@ -22,27 +22,23 @@ from tagging.store.quality_ports import TagActivities
 from tagging.store.tag_ports import BlockChange, Feature, TagEntries
 
 MAX_LOOKS = 10_000
-"""Different sets of tags that are counted as sets; beyond, tag by tag."""
+"""Different sets of columns that are counted as sets; beyond, one by one."""
 TagIds = tuple[str, ...]
 
 
 class UseCounter:
-    """Cheap enough for every read: one addition per call, whatever it names. Safe for threads."""
+    """Cheap enough for every read and every event: one addition per call, whatever it names. Safe for threads."""
 
     def __init__(self) -> None:
         self._named: Counter[tuple[str, TagIds]] = Counter()
         self._templates: Counter[tuple[str, str]] = Counter()
-        self._changes: Counter[tuple[str, str]] = Counter()
+        self._changes: Counter[tuple[str, TagIds]] = Counter()
         self._lock = Lock()
 
     def read(self, tenant: str, tag_ids: Iterable[str], persons: int = 1) -> None:
         """Values of these tags were answered of so many persons."""
-        key = (tenant, tuple(tag_ids))
         with self._lock:
-            if len(self._named) < MAX_LOOKS or key in self._named:
-                self._named[key] += persons
-            else:
-                self._named.update({(tenant, (each,)): persons for each in key[1]})
+            _count(self._named, (tenant, tuple(tag_ids)), persons)
 
     def portraits(self, tenant: str, look: Look, persons: int = 1) -> None:
         """Portraits were answered. One of all tags is a use of none."""
@@ -52,11 +48,10 @@ class UseCounter:
         elif look.tag_ids:
             self.read(tenant, look.tag_ids, persons)
 
-    def changed(self, tenant: str, column: str, persons: int) -> None:
-        """Values of a tag changed; features do not count."""
-        if persons and not column.startswith(FEATURE_PREFIX):
-            with self._lock:
-                self._changes[tenant, column] += persons
+    def changed(self, tenant: str, columns: Iterable[str], persons: int = 1) -> None:
+        """Values of so many persons changed in each of these columns; features count for nothing in the end."""
+        with self._lock:
+            _count(self._changes, (tenant, tuple(columns)), persons)
 
     def take(self) -> "Taken":
         """All that was counted, to be added; from here on counts begin at nothing."""
@@ -73,6 +68,13 @@ class UseCounter:
             self._changes.update(taken.changes)
 
 
+def _count(counts: Counter[tuple[str, TagIds]], key: tuple[str, TagIds], persons: int) -> None:
+    if len(counts) < MAX_LOOKS or key in counts:
+        counts[key] += persons
+    else:
+        counts.update({(key[0], (each,)): persons for each in key[1]})
+
+
 class Taken:
     """What was counted until a moment."""
 
@@ -80,7 +82,7 @@ class Taken:
         self,
         named: Counter[tuple[str, TagIds]],
         templates: Counter[tuple[str, str]],
-        changes: Counter[tuple[str, str]],
+        changes: Counter[tuple[str, TagIds]],
     ) -> None:
         self.named = named
         self.templates = templates
@@ -124,8 +126,11 @@ class AddUse:
             for tag_id in set(stored.template.tag_ids) if stored else ():
                 of_tenant[tag_id] += count
         changes: dict[str, Counter[str]] = {}
-        for (tenant, column), count in taken.changes.items():
-            changes.setdefault(tenant, Counter())[column] += count
+        for (tenant, columns), count in taken.changes.items():
+            of_tenant = changes.setdefault(tenant, Counter())
+            for column in columns:
+                if count and not column.startswith(FEATURE_PREFIX):
+                    of_tenant[column] += count
         today = self._clock.now().date()
         for tenant in sorted(reads.keys() | changes.keys()):
             self._tenants.lock(connection, tenant)
@@ -145,12 +150,11 @@ class CountedEntries:
         self._counter = counter
 
     def values(self, tenant: str, person_id: int, values: Mapping[str, Value | None]) -> Entry:
-        for column in values:
-            self._counter.changed(tenant, column, 1)
+        self._counter.changed(tenant, values)
         return self._entries.values(tenant, person_id, values)
 
     def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
-        self._counter.changed(tenant, change.column, change.old.known_count)
+        self._counter.changed(tenant, (change.column,), change.old.known_count)
         return self._entries.blocks(tenant, change)
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry:

@@ -18,7 +18,7 @@ MAX_NAMED = 50
 MIN_NAMED_COUNT = 5
 """A value that fewer have is not told: it could be somebody's own."""
 MAX_BINS = 20
-MAX_SAMPLE = 1_000_000
+MAX_SAMPLE = 100_000
 """Codes that bins are cut by."""
 _DAY_US = 86_400_000_000
 
