@@ -1,6 +1,7 @@
 """Two tenants of one store: one gets rows by IngestEvents, the other by ImportPersons, and both should be alike."""
 
 import json
+import struct
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from identity.api.encoding import ProtoEncoding
 from identity.api.parse_import import ImportParser
 from identity.api.parse_records import RecordParser
 from identity.api.plain_columns import ColumnNormaliser
+from identity.app.attribute_sealing import open_statement
 from identity.app.encoding import ChangeKind
 from identity.app.hot_keys import HotKeys
 from identity.app.import_persons import MAX_LINKED_ROWS, Imported, ImportPersons, PreparedRows, RowProblem
@@ -135,7 +137,32 @@ class ImportWorld:
 
     def facts(self) -> Picture:
         """What no order and no batching changes: all evidence, and who is whose."""
-        hash_of = self._hashes()
+        return self._read(lambda stored: stored.facts())
+
+    def persons(self) -> list[Any]:
+        """What is stored of persons, and every change that was published, ids renamed."""
+        return self._read(lambda stored: stored.persons())
+
+    def _read(self, look: Callable[["Stored"], T]) -> T:
+        """Looks at one snapshot."""
+
+        def run(connection: Connection) -> T:
+            stores = open_stores(connection, self._wiring.changelog)
+            return look(Stored(self.tenant, self.vault, connection, stores))
+
+        return self._wiring.database.read_now(run)
+
+
+class Stored:
+    """What a store holds of a tenant, its keys named by their hashes."""
+
+    def __init__(self, tenant: str, vault: KeyVault, connection: Connection, stores: Stores) -> None:
+        self._tenant, self._vault, self._connection, self._stores = tenant, vault, connection, stores
+        rows = self._rows("SELECT key_id, hash FROM keys WHERE tenant = :tenant")
+        self._hash_of = {row[0]: bytes(row[1]).hex() for row in rows}
+
+    def facts(self) -> Picture:
+        hash_of = self._hash_of
         found: Picture = {
             "keys": self._groups(hash_of),
             "edges": self._table(
@@ -155,51 +182,39 @@ class ImportWorld:
             ),
             "records": self._records_stored(hash_of),
         }
-        found["attributes"] = self.write(lambda stores: self._attributes(stores, hash_of))
-        found["contact_points"] = self.write(lambda stores: self._contact_points(stores, hash_of))
-        found["sealed"] = self.write(lambda stores: self._identifiers(stores, hash_of))
+        found["attributes"] = self._attributes(hash_of)
+        found["contact_points"] = self._contact_points(hash_of)
+        found["sealed"] = self._identifiers(hash_of)
         return found
 
     def persons(self) -> list[Any]:
-        """What is stored of persons, and every change that was published, ids renamed."""
-        hash_of = self._hashes()
-
-        def read(stores: Stores) -> list[Any]:
-            rows = stores.persons.page(self.tenant, 0, 100_000)
-            births = {row.person_id: row.birth_hash for row in rows}
-            stored = sorted(
-                (
-                    row.birth_hash,
-                    hash_of[row.birth_key_id],
-                    births.get(row.redirect_person_id),
-                    row.lane,
-                    _renamed(row.entry, hash_of, births),
-                )
-                for row in rows
+        hash_of, kept = self._hash_of, self._stores.changes.kept
+        rows = self._stores.persons.page(self._tenant, 0, 100_000)
+        births = {row.person_id: row.birth_hash for row in rows}
+        stored = sorted(
+            (
+                row.birth_hash,
+                hash_of[row.birth_key_id],
+                births.get(row.redirect_person_id),
+                row.lane,
+                _renamed(row.entry, hash_of, births),
             )
-            changes = sorted(
-                _renamed(entry.payload, hash_of, births)
-                for entry in stores.changes.kept(ChangeKind.PERSON, self.tenant)
-            )
-            versions = {row.person_id: row.version for row in rows}
-            last: dict[int, int] = {}
-            for entry in stores.changes.kept(ChangeKind.PERSON, self.tenant):
-                person = person_pb2.Person.FromString(entry.payload)
-                assert person.version == entry.position
-                last[person.person_id] = entry.position
-            assert versions == last
-            return [stored, changes]
-
-        return self.write(read)
-
-    def _hashes(self) -> dict[int, str]:
-        rows = self._rows("SELECT key_id, hash FROM keys WHERE tenant = :tenant")
-        return {row[0]: bytes(row[1]).hex() for row in rows}
+            for row in rows
+        )
+        changes = sorted(
+            _renamed(entry.payload, hash_of, births) for entry in kept(ChangeKind.PERSON, self._tenant)
+        )
+        versions = {row.person_id: row.version for row in rows}
+        last: dict[int, int] = {}
+        for entry in kept(ChangeKind.PERSON, self._tenant):
+            person = person_pb2.Person.FromString(entry.payload)
+            assert person.version == entry.position
+            last[person.person_id] = entry.position
+        assert versions == last
+        return [stored, changes]
 
     def _rows(self, sql: str) -> list[Any]:
-        return self._wiring.database.read_now(
-            lambda connection: list(connection.execute(text(sql), {"tenant": self.tenant}).all())
-        )
+        return list(self._connection.execute(text(sql), {"tenant": self._tenant}).all())
 
     def _groups(self, hash_of: Mapping[int, str]) -> Any:
         rows = self._rows(
@@ -226,8 +241,6 @@ class ImportWorld:
         return sorted(found, key=repr)
 
     def _records_stored(self, hash_of: Mapping[int, str]) -> Any:
-        import struct
-
         sql = "SELECT source, record_id, digest, time_us, anchor_key_id, key_ids, link_kind, verified FROM records"
         return sorted(
             (
@@ -241,31 +254,29 @@ class ImportWorld:
             for row in self._rows(f"{sql} WHERE tenant = :tenant")
         )
 
-    def _attributes(self, stores: Stores, hash_of: Mapping[int, str]) -> Any:
-        from identity.app.attribute_sealing import open_statement
-
+    def _attributes(self, hash_of: Mapping[int, str]) -> Any:
         return sorted(
             (hash_of[key_id], said.name, said.source, said.time_us, said.value, said.verified)
-            for key_id, statements in stores.attributes.of_keys(self.tenant, hash_of).items()
-            for said in (open_statement(self.vault, self.tenant, key_id, each) for each in statements)
+            for key_id, statements in self._stores.attributes.of_keys(self._tenant, hash_of).items()
+            for said in (open_statement(self._vault, self._tenant, key_id, each) for each in statements)
         )
 
-    def _contact_points(self, stores: Stores, hash_of: Mapping[int, str]) -> Any:
+    def _contact_points(self, hash_of: Mapping[int, str]) -> Any:
         return sorted(
             (
                 hash_of[key_id],
                 point.address,
-                self.vault.open(self.tenant, point.sealed, point.address.hash),
+                self._vault.open(self._tenant, point.sealed, point.address.hash),
                 point.stated_us,
             )
-            for key_id, points in stores.contact_points.of_keys(self.tenant, hash_of).items()
+            for key_id, points in self._stores.contact_points.of_keys(self._tenant, hash_of).items()
             for point in points
         )
 
-    def _identifiers(self, stores: Stores, hash_of: Mapping[int, str]) -> Any:
+    def _identifiers(self, hash_of: Mapping[int, str]) -> Any:
         return sorted(
-            self.vault.open(self.tenant, sealed, bytes.fromhex(hash_of[key_id]))
-            for key_id, sealed in stores.keys.sealed(self.tenant, hash_of).items()
+            self._vault.open(self._tenant, sealed, bytes.fromhex(hash_of[key_id]))
+            for key_id, sealed in self._stores.keys.sealed(self._tenant, hash_of).items()
         )
 
 
