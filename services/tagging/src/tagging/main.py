@@ -104,6 +104,7 @@ from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import TagStores
 from tagging.value_wiring import wire_values
 from tagging.workers.acknowledge import Acknowledge
+from tagging.workers.ageing import Ageing
 from tagging.workers.computations import ComputationWorker
 from tagging.workers.identity_pull import FactSink, identity_consumer, identity_source
 
@@ -255,11 +256,12 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
 
 @dataclass(frozen=True)
 class Computing:
-    """What computes everybody."""
+    """What computes everybody, and what ages persons beside it."""
 
     everybody: Everybody
     compute: ComputeEverybody
     worker: ComputationWorker
+    ageing: Ageing
 
 
 def open_computing(store: Store) -> Computing:
@@ -270,18 +272,19 @@ def open_computing(store: Store) -> Computing:
     queries.sweep()
     everybody = Everybody(database, facts, store.relations, tags, columns, queries)
     compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute, clock)
+    current = KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock)
     worker = ComputationWorker(
         database,
         tags.computations,
         facts.progress,
         ExecuteRuns(database, tags, compute, clock),
         RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),
-        KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock),
+        current,
         KeepFeatures(database, changelog, tags, compute, clock),
         FollowMapping(database, store.mapping_changes, columns, compute, clock),
         compute,
     )
-    return Computing(everybody, compute, worker)
+    return Computing(everybody, compute, worker, Ageing(database, current))
 
 
 def wire_tags(
@@ -365,7 +368,7 @@ def wire_tags(
         clock,
         quality_keep_days,
     )
-    workers = (computing.worker.run, *keep_values, *govern, *portraits.workers, *look)
+    workers = (computing.worker.run, computing.ageing.run, *keep_values, *govern, *portraits.workers, *look)
     return Part((*services, values, *governing, quality), workers, on_stop=(portraits.close,))
 
 

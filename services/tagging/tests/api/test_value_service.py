@@ -14,12 +14,13 @@ from huaxiang.tagging.v1.value_service_pb2_grpc import ValueServiceStub
 from huaxiang.type.v1 import value_pb2
 from servicekit.clock import ManualClock
 from servicekit.database import Database
-from servicekit.revision import Lane
+from servicekit.revision import Lane, parse_token
 from servicekit.status import reason_of
 from servicekit.testing.servers import serving
 from servicekit.values import timestamp_of
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
+from tagging.app.put_values import LIVE_ROWS
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
 from tagging.domain.persons import Person, PersonState
@@ -215,3 +216,14 @@ async def test_what_cannot_be_listed(served: Served) -> None:
     viewer = ValueServiceStub(served.server.connect("viewer"))
     request = pb.ListValueChangesRequest(tag_id="vip", start_time=timestamp_of(NOW))
     assert await refused(viewer.ListValueChanges(request)) == ("PERMISSION_DENIED", "RIGHT_MISSING")
+
+
+async def test_many_values_are_told_in_the_bulk_lane(served: Served) -> None:
+    few = await served.put("level", (1, value_pb2.Value(text_value="gold")))
+    said = [(1 + number % 2, value_pb2.Value(text_value=f"v{number}")) for number in range(LIVE_ROWS + 1)]
+    many = await served.put("level", *said, request_id="q2")
+    lives = [parse_token(each.revision.token).live for each in (few, many)]
+    bulks = [parse_token(each.revision.token).bulk for each in (few, many)]
+    assert lives[0] > 0 == bulks[0]
+    assert bulks[1] > 0 == lives[1]
+    assert (await served.read(1, "level")).value.text_value == "v100"

@@ -16,6 +16,8 @@ from tagging.store.tag_ports import TagStores
 
 CHUNK = 500
 """Persons recomputed in one transaction."""
+AGED = 100
+"""Persons who age in one transaction: live events wait for it."""
 MANY = 2_000
 """More persons than this are cheaper to compute with everybody."""
 
@@ -69,19 +71,25 @@ class KeepCurrent:
 
     def age(self) -> bool:
         """Persons of whom an hour window or a whole elapsed day has passed."""
-        now = microseconds(self._clock.now())
-        for tenant, due in self._database.read_now(self._tags.due.due, now, CHUNK).items():
+        due = self._database.read_now(self.due)
+        for tenant, persons in due.items():
+            now = microseconds(self._clock.now())
             if self._database.read_now(self._tags.due.count, tenant, now) > MANY:
                 self._everybody(tenant, "age", _ageing)
             else:
-                self._database.write_now(self._age_chunk, tenant, due, now)
+                self._database.write_now(self.age_persons, tenant, persons)
             return True
         return False
 
-    def _age_chunk(self, connection: Connection, tenant: str, due: Collection[int], now_us: int) -> None:
+    def due(self, connection: Connection) -> dict[str, list[int]]:
+        """Some of those of whom something has passed, by tenant."""
+        return self._tags.due.due(connection, microseconds(self._clock.now()), AGED)
+
+    def age_persons(self, connection: Connection, tenant: str, due: Collection[int]) -> None:
+        """Some persons in one transaction. What computes everybody meanwhile leaves them these values."""
         columns = _ageing(self._columns.of(connection, tenant))
         if not columns:  # the columns that they were due for are gone
-            self._tags.due.forget(connection, tenant, now_us)
+            self._tags.due.forget(connection, tenant, microseconds(self._clock.now()))
             return
         entries = self._recompute.columns_of(connection, tenant, due, columns)
         known = self._facts.key_map.persons(connection, tenant, due)

@@ -23,6 +23,9 @@ from tagging.errors import TagNotStated, nearest
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 
+LIVE_ROWS = 100
+"""Rows of one call that are told in the live lane, at most: more are an import, and must not hold up what happens."""
+
 
 class RefusalReason(IntEnum):
     """The numbers are those of huaxiang.tagging.v1.RefusedValueReason."""
@@ -128,7 +131,8 @@ class PutValues:
                 found.take(_statement(row, definition, said_by, now))
             else:
                 found.refused.append(refusal)
-        revision = self._keep(connection, tenant, tag_id, found.statements.values(), now)
+        lane = Lane.LIVE if len(given) <= LIVE_ROWS else Lane.BULK
+        revision = self._keep(connection, tenant, tag_id, found.statements.values(), now, lane)
         persons = {living[each].person_id for each in found.statements}
         holding = self._tags.stated.of_persons(connection, tenant, [tag_id], persons)[tag_id]
         stored = sum(holding.get(living[each.person_id].person_id) == each for each in found.rows)
@@ -163,7 +167,8 @@ class PutValues:
             for each in statements
             if each.value is not None
         ]
-        revision = self._keep(connection, tenant, tag_id, taken_back, now)
+        lane = Lane.LIVE if len(person_ids) <= LIVE_ROWS else Lane.BULK
+        revision = self._keep(connection, tenant, tag_id, taken_back, now, lane)
         return Told(len(persons), 0, tuple(refused), revision)
 
     def _definition(self, connection: Connection, tenant: str, tag_id: str, caller: Caller) -> TagDefinition:
@@ -184,6 +189,7 @@ class PutValues:
         tag_id: str,
         statements: Collection[Statement],
         now: dt.datetime,
+        lane: Lane,
     ) -> Revision:
         changed = self._tags.stated.put(connection, tenant, tag_id, statements, now)
         living = self._facts.key_map.living(connection, tenant, changed)
@@ -193,7 +199,7 @@ class PutValues:
             plan = self._columns.of(connection, tenant)
             entries = self._recompute.columns_of(connection, tenant, moved, what_rests_on(plan, tag_id))
             entries.append(self._facts.entries.touched(tenant, moved))
-        return self._changelog.append(connection, Lane.LIVE, entries)
+        return self._changelog.append(connection, lane, entries)
 
 
 def what_rests_on(plan: ColumnPlan, tag_id: str) -> set[str]:

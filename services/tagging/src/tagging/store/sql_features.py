@@ -117,9 +117,7 @@ class SqlDuePersons:
         )
 
     def due(self, connection: Connection, now_us: int, limit: int) -> dict[str, list[int]]:
-        tenants = execute(
-            connection, "SELECT DISTINCT tenant FROM due_person WHERE due_us <= ? ORDER BY tenant", (now_us,)
-        ).all()
+        tenants = execute(connection, "SELECT tenant FROM tenant ORDER BY tenant").all()
         found = {}
         for (tenant,) in tenants:
             rows = execute(
@@ -128,7 +126,8 @@ class SqlDuePersons:
                 "ORDER BY due_us, person_id LIMIT ?",
                 (tenant, now_us, limit),
             )
-            found[tenant] = [row[0] for row in rows]
+            if persons := [row[0] for row in rows]:
+                found[tenant] = persons
         return found
 
     def forget(self, connection: Connection, tenant: str, until_us: int) -> None:

@@ -65,7 +65,8 @@ class ValueServiceServicer:
     def PutTagValues(self, request, context):
         """States values. Of a person the latest by time holds, of one moment what comes later, of several ids that became one
         person the highest. Each row is taken or refused by itself, with a reason; those taken are stored in one transaction
-        with all that follows from them. A repeated request_id answers what it answered first.
+        with all that follows from them. A repeated request_id answers what it answered first. More than 100 rows are an
+        import: they are told in the bulk lane, and the revision is of that lane.
         Needs tagging.values.write_personal or tagging.values.write_sensitive, too, for tags of these grades.
         Errors: NOT_FOUND (the tag), TAG_NOT_STATED, BATCH_TOO_LARGE, ALREADY_EXISTS (the request_id with other content),
         PERMISSION_DENIED.

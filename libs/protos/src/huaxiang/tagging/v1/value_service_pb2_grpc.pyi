@@ -40,7 +40,8 @@ class ValueServiceStub:
     PutTagValues: _grpc.UnaryUnaryMultiCallable[_value_service_pb2.PutTagValuesRequest, _value_service_pb2.PutTagValuesResponse]
     """States values. Of a person the latest by time holds, of one moment what comes later, of several ids that became one
     person the highest. Each row is taken or refused by itself, with a reason; those taken are stored in one transaction
-    with all that follows from them. A repeated request_id answers what it answered first.
+    with all that follows from them. A repeated request_id answers what it answered first. More than 100 rows are an
+    import: they are told in the bulk lane, and the revision is of that lane.
     Needs tagging.values.write_personal or tagging.values.write_sensitive, too, for tags of these grades.
     Errors: NOT_FOUND (the tag), TAG_NOT_STATED, BATCH_TOO_LARGE, ALREADY_EXISTS (the request_id with other content),
     PERMISSION_DENIED.
@@ -67,7 +68,8 @@ class ValueServiceAsyncStub(ValueServiceStub):
     PutTagValues: _aio.UnaryUnaryMultiCallable[_value_service_pb2.PutTagValuesRequest, _value_service_pb2.PutTagValuesResponse]  # type: ignore[assignment]
     """States values. Of a person the latest by time holds, of one moment what comes later, of several ids that became one
     person the highest. Each row is taken or refused by itself, with a reason; those taken are stored in one transaction
-    with all that follows from them. A repeated request_id answers what it answered first.
+    with all that follows from them. A repeated request_id answers what it answered first. More than 100 rows are an
+    import: they are told in the bulk lane, and the revision is of that lane.
     Needs tagging.values.write_personal or tagging.values.write_sensitive, too, for tags of these grades.
     Errors: NOT_FOUND (the tag), TAG_NOT_STATED, BATCH_TOO_LARGE, ALREADY_EXISTS (the request_id with other content),
     PERMISSION_DENIED.
@@ -97,7 +99,8 @@ class ValueServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_value_service_pb2.PutTagValuesResponse, _abc.Awaitable[_value_service_pb2.PutTagValuesResponse]]:
         """States values. Of a person the latest by time holds, of one moment what comes later, of several ids that became one
         person the highest. Each row is taken or refused by itself, with a reason; those taken are stored in one transaction
-        with all that follows from them. A repeated request_id answers what it answered first.
+        with all that follows from them. A repeated request_id answers what it answered first. More than 100 rows are an
+        import: they are told in the bulk lane, and the revision is of that lane.
         Needs tagging.values.write_personal or tagging.values.write_sensitive, too, for tags of these grades.
         Errors: NOT_FOUND (the tag), TAG_NOT_STATED, BATCH_TOO_LARGE, ALREADY_EXISTS (the request_id with other content),
         PERMISSION_DENIED.
