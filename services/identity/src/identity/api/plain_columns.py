@@ -5,6 +5,7 @@ so that each answer is the Normaliser's.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,20 +18,31 @@ from identity.domain.attributes import AttributeDefinition
 from identity.domain.normalise import BlockedValues, Normaliser, NormalValue, Unusable
 from identity.domain.policy import Form, NamespacePolicy, Policy
 
-_MAX_PLAIN_BYTES = 200
-_PLAIN: Mapping[Form, str] = {
-    Form.PHONE: r"^1(?:[38][0-9]|4[57]|[59][0-35-9]|6[25-7]|7[0-35-8])[0-9]{8}$",
-    Form.EMAIL: r"^[a-z0-9!#$%&'+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
-    r"[a-z][a-z0-9-]{0,61}[a-z0-9]$",
-    Form.TOKEN: r"^[A-Za-z0-9_\-.@=+/]{4,128}$",
-    Form.DEVICE: r"^[0-9A-Za-z_:\-.]{6,128}$",
-    Form.TEXT: r"^[!-)+-~]{1,200}$",
+
+class _Plain(NamedTuple):
+    """Texts of ASCII that match and have so many characters. To count in a pattern would take longer to compile, for
+    each column of each message, than a short column takes to match."""
+
+    pattern: str
+    min_chars: int
+    max_chars: int
+
+
+_PLAIN: Mapping[Form, _Plain] = {
+    Form.PHONE: _Plain(r"^1(?:[38][0-9]|4[57]|[59][0-35-9]|6[25-7]|7[0-35-8])[0-9]{8}$", 11, 11),
+    Form.EMAIL: _Plain(
+        r"^[a-z0-9!#$%&'+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$", 6, 64
+    ),
+    Form.TOKEN: _Plain(r"^[A-Za-z0-9_\-.@=+/]+$", 4, 128),
+    Form.DEVICE: _Plain(r"^[0-9A-Za-z_:\-.]+$", 6, 128),
+    Form.TEXT: _Plain(r"^[!-)+-~]+$", 1, 200),
 }
-"""Values that are in normal form, but for what `_finish` does, unless they are placeholders or rounded numbers."""
+"""Values that are in normal form, but for a phone's country and a device's case, unless they are placeholders or
+rounded numbers. Of an e-mail address of so few characters no part is too long."""
 _ROUNDED = r"^[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}$"
 _PLAIN_TEXT = r"^(?:[!-~一-鿿](?:[ -~一-鿿]*[!-~一-鿿])?)?$"
 """Texts that NFKC and trimming leave as they are: no other letters than those of ASCII and Chinese."""
-_PLAIN_RECORD_ID = r"^[!-~]{1,128}$"
+_PLAIN_RECORD_ID = _Plain(r"^[!-~]+$", 1, MAX_RECORD_ID_CHARS)
 
 Texts = list[str | None]
 
@@ -64,9 +76,9 @@ class ColumnNormaliser:
         """A column of values of one form."""
         if form not in _PLAIN:
             return self._each(cells, partial(self._normaliser.of_form, form))
-        plain = _matches(cells, _PLAIN[form], _MAX_PLAIN_BYTES)
+        plain = _are_plain(cells, _PLAIN[form])
         if form is not Form.EMAIL:
-            plain = pc.and_not(plain, _matches(cells, _ROUNDED))
+            plain = pc.and_not(plain, pc.match_substring_regex(cells, _ROUNDED))
         raw: Texts = cells.to_pylist()
         lowered: Texts = raw if form is Form.PHONE else pc.ascii_lower(cells).to_pylist()
         listed = self._listed(form)
@@ -110,7 +122,7 @@ def _taken(normal: NormalValue | Unusable, row: int, odd: set[int]) -> str | Non
 
 def record_ids(cells: pa.StringArray) -> NormalColumn:
     """A column of records' ids: as they are."""
-    plain = _matches(cells, _PLAIN_RECORD_ID).to_pylist()
+    plain = _are_plain(cells, _PLAIN_RECORD_ID).to_pylist()
     values: Texts = cells.to_pylist()
     odd = {
         row
@@ -166,7 +178,8 @@ def value_of(type_: pa.DataType, cell: object) -> value_pb2.Value:
 def _texts(
     cells: pa.StringArray, definition: AttributeDefinition
 ) -> tuple[list[bytes | None], list[bytes | None], set[int]]:
-    plain = _matches(cells, _PLAIN_TEXT, MAX_TEXT_CHARS).to_pylist()
+    short = pc.less_equal(pc.binary_length(cells), MAX_TEXT_CHARS)
+    plain = pc.and_(pc.match_substring_regex(cells, _PLAIN_TEXT), short).to_pylist()
     sent: list[bytes | None] = []
     normal: list[bytes | None] = []
     odd: set[int] = set()
@@ -187,10 +200,11 @@ def _texts(
 _TEXT_VALUE = value_pb2.Value.TEXT_VALUE_FIELD_NUMBER
 
 
-def _matches(cells: pa.StringArray, pattern: str, max_bytes: int | None = None) -> pa.BooleanArray:
-    """Which cells match; null for null."""
-    found = pc.match_substring_regex(cells, pattern)
-    return found if max_bytes is None else pc.and_(found, pc.less_equal(pc.binary_length(cells), max_bytes))
+def _are_plain(cells: pa.StringArray, plain: _Plain) -> pa.BooleanArray:
+    """Which cells are; null for null."""
+    chars = pc.binary_length(cells)
+    counted = pc.and_(pc.greater_equal(chars, plain.min_chars), pc.less_equal(chars, plain.max_chars))
+    return pc.and_(pc.match_substring_regex(cells, plain.pattern), counted)
 
 
 def _with_country(values: Sequence[str | None]) -> Texts:
