@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benches.tagging_batch import _apart, peak_mb
+from benches.tagging_batch import _apart, _build, peak_mb
 from benches.tagging_crowd import NOW, PERSONS, TENANT, Crowd, fill, open_crowd
 
 FEATURES = 100
@@ -24,6 +24,7 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     crowd = Crowd(PERSONS, seed)
     with tempfile.TemporaryDirectory(prefix="huaxiang-bench-") as folder:
         fill(Path(folder), crowd)
+        _apart(_build, folder, crowd)
         figures = _apart(_backfill, folder, crowd)
         figures |= _apart(_roll, folder, crowd)
     return figures, {"roll": {**crowd.sizes(), "features": FEATURES}}

@@ -14,6 +14,7 @@ from servicekit.server import Service
 from sqlalchemy import Connection
 
 from tagging.api.lake_servicer import LakeServicer
+from tagging.app.build_columns import BuildColumns
 from tagging.app.compact_lake import CompactLake
 from tagging.app.expire_events import ExpireEvents
 from tagging.app.flush_lake import FlushLake
@@ -21,6 +22,7 @@ from tagging.app.forget_persons import ForgetPersons
 from tagging.app.keep_events import KeepEvents
 from tagging.app.retire_files import RetireFiles
 from tagging.config import Config
+from tagging.store.column_building import ColumnBuilding
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_forgetting import LakeForgetting
 from tagging.store.lake_ports import LakeObjects
@@ -45,6 +47,7 @@ class LakeParts:
     facts: FactStores
     manifest: SqlManifest
     folder: LakeFolder
+    columns: ColumnBuilding
     clock: Clock
 
 
@@ -76,7 +79,7 @@ def wire_lake(
         database,
         facts,
         manifest,
-        LakeForgetting(folder.objects),
+        LakeForgetting(folder.objects, parts.columns.drop),
         flush_lake,
         retire,
         rewriting_lock,
@@ -86,7 +89,8 @@ def wire_lake(
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
     expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock)
-    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire)
+    build = BuildColumns(database, manifest, parts.columns, rewriting_lock)
+    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
         lake_service_pb2_grpc.add_LakeServiceServicer_to_server,

@@ -77,12 +77,14 @@ from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.quality_wiring import wire_quality
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
+from tagging.store.column_building import ColumnBuilding
 from tagging.store.column_export import ColumnExport
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_ports import LakeObjects
 from tagging.store.lake_relations import DuckLakeRelations
+from tagging.store.mapped_columns import MappedColumns
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
@@ -128,6 +130,7 @@ class Store:
     mapping_changes: SqlMappingChanges
     manifest: SqlManifest
     lake: LakeFolder
+    mapped: MappedColumns
     relations: DuckLakeRelations
     columns: ColumnsInForce
     recompute: RecomputePersons
@@ -182,6 +185,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary), objects)
+    mapped = MappedColumns(folder / "columns", lambda: uuid.uuid4().hex)
     columns = ColumnsInForce(dictionary, tags, governance_stores().lives.retired)
     return Store(
         folder=folder,
@@ -195,7 +199,8 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         mapping_changes=SqlMappingChanges(),
         manifest=manifest,
         lake=lake,
-        relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary),
+        mapped=mapped,
+        relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary, mapped),
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
         governance=open_governance(facts, tags, columns, changelog, dictionary, clock),
@@ -218,7 +223,14 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
         database, facts.progress, facts.events, identity, lambda: consumer.state.applied
     )
     lake, keep_lake = wire_lake(
-        LakeParts(database, facts, store.manifest, store.lake, store.clock),
+        LakeParts(
+            database,
+            facts,
+            store.manifest,
+            store.lake,
+            ColumnBuilding(store.lake, store.mapped, store.dictionary),
+            store.clock,
+        ),
         store.facts_freshness(),
         identity,
         config,

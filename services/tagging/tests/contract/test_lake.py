@@ -66,7 +66,7 @@ class Lake:
 
     def attached(self, *types: str) -> duckdb.DuckDBPyConnection:
         duck = duckdb.connect()
-        self.database.read_now(self.relations.attach, duck, "t1", types)
+        self.database.read_now(self.relations.attach, duck, "t1", types).relate()
         return duck
 
 

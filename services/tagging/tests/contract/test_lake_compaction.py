@@ -77,7 +77,7 @@ class Lake:
         relations = DuckLakeRelations(
             self.folder, self.manifest, self.key_map, SqlReferenceTables(), DICTIONARY
         )
-        self.database.read_now(relations.attach, duck, "t1", ["order_paid", "search"])
+        self.database.read_now(relations.attach, duck, "t1", ["order_paid", "search"]).relate()
         return duck
 
     def told(self) -> list[Any]:

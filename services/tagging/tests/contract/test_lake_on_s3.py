@@ -81,7 +81,7 @@ class S3Lake:
             self.folder, self.manifest, self.key_map, SqlReferenceTables(), DICTIONARY
         )
         with duckdb.connect() as duck:
-            self.database.read_now(relations.attach, duck, "t1", ["order_paid"])
+            self.database.read_now(relations.attach, duck, "t1", ["order_paid"]).relate()
             return duck.sql(
                 "SELECT person_id, ingest_seq FROM events_order_paid ORDER BY ingest_seq"
             ).fetchall()

@@ -6,16 +6,16 @@ Only DuckDB, Ibis and Arrow know how, and they are imported when first needed.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rules.check import Population
-from rules.errors import NumberOverflow
+from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
-from rules.values import Kind
 from rules.walk import walk
 from servicekit.database import Database
 from servicekit.logging import logger
@@ -23,11 +23,11 @@ from sqlalchemy import Connection
 from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import attribute_value, told_value
+from tagging.app.event_answers import column_of, groups_of, truth_vector, vector_of
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind
-from tagging.domain.groups import Groups
 from tagging.domain.kinds.families import TOLD
 from tagging.domain.kinds.kind import Answer, Question, vector
 from tagging.domain.kinds.sql import FOUND as SQL_ANSWER
@@ -39,9 +39,12 @@ from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.run_failures import OVERFLOW, UNEXPECTED, ColumnFailed, Failure
 from tagging.domain.stated import Statement
 from tagging.domain.tenants import Tenant
-from tagging.store.ports import FactStores, LakeRelations
+from tagging.store.ports import FactStores, HeldEvents, LakeRelations
 from tagging.store.query_ports import LakeQueries, LakeQuery
 from tagging.store.tag_ports import TagStores
+
+if TYPE_CHECKING:
+    from rules.evaluate.events import Events
 
 GROUP = 40
 """Questions of one query, at most."""
@@ -76,10 +79,16 @@ class Snapshot:
         attributes: Mapping[str, list[Any]],
         objecting: Ints,
         queries: LakeQueries,
+        held: HeldEvents,
+        inputs: Collection[str],
     ) -> None:
-        """`attributes`: by column, a slot per person."""
+        """`attributes`: by column, a slot per person. `inputs`: tags that columns to compute rest on."""
         from rules.evaluate.tables import DuckDb
 
+        self._held = held
+        self._inputs = frozenset(inputs)
+        self._columns = held.columns()
+        self._at_moments: dict[Moment, Events] = {}
         self.plan = plan
         self.tenant = tenant
         self._duck = duck
@@ -89,13 +98,13 @@ class Snapshot:
         self._stated: dict[str, Mapping[int, Statement]] = {}
         self._queries = queries
         self.stops: Callable[[], bool] = lambda: False
-        self._rows: dict[str, int] = {}
+        self._rows: Mapping[str, int] | None = None
+        self._is_related = False
         self.rows_read = 0
         rows = duck.sql("SELECT person_id, state FROM persons ORDER BY person_id").to_arrow_table()
         self.persons: Ints = rows["person_id"].to_numpy().astype(np.int64)
         self.known: Bools = rows["state"].to_numpy() > 1
         self._profiled: Bools = ~np.isin(self.persons, objecting)
-        _name_relations(duck, plan)
 
     def compute(
         self, recipes: Sequence[Recipe], moment: Moment, cuts: Mapping[str, Cuts | None], *, freeze: bool
@@ -142,7 +151,7 @@ class Snapshot:
         values = recipe.decide(own, self.known, moment, frozen, self._stored.get(recipe.column))
         if self.plan.profiles(recipe):
             values = Vector(values.known & self._profiled, values.data)
-        if recipe.column in self.plan.tags:
+        if recipe.column in self._inputs:
             self.register(recipe.column, recipe.shape, self.persons, values)
         return Computed(recipe, moment.as_of, values, frozen)
 
@@ -195,6 +204,7 @@ class Snapshot:
         )
         schema = self.plan.schema
         self.rows_read += self.rows_of(recipe)
+        self._relate()
         persons, values = self._queries.run(self._duck, asked, schema, moment, self.persons, self.stops)
         return self._placed(persons, values)
 
@@ -205,12 +215,23 @@ class Snapshot:
         known = values.known
         data = arrow_array(Vector(known[known], values.data[known]), shape)
         self._duck.register(f"tag.{tag}", pa.table({"person_id": persons[known], "value": data}))
+        column = column_of(self._placed(persons, values), shape)
+        if column is not None:
+            self._columns.tags[tag] = column
+        for events in self._at_moments.values():
+            events.forget()
 
     def _event_rows(self, event_type: str) -> int:
-        if event_type not in self._rows:
-            counted = self._duck.sql(f'SELECT count(*) FROM "events.{event_type}"').fetchall()  # noqa: S608
-            self._rows[event_type] = counted[0][0]
-        return self._rows[event_type]
+        if self._rows is None:
+            self._rows = self._held.counts()
+        return self._rows.get(event_type, 0)
+
+    def _relate(self) -> None:
+        """Makes the relations that the tables evaluator reads."""
+        if not self._is_related:
+            self._held.relate()
+            _name_relations(self._duck, self.plan)
+            self._is_related = True
 
     def _count(self, questions: Iterable[Question]) -> None:
         """One query over all of them reads their events once."""
@@ -219,17 +240,7 @@ class Snapshot:
 
     def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
         """When each person did anything last, up to the moment."""
-        everything = " UNION ALL ".join(
-            f'SELECT person_id, time FROM "events.{name}"'  # noqa: S608  # names of the dictionary
-            for name in sorted(recipe.events)
-        )
-        rows = self._duck.sql(
-            "SELECT p.person_id, max(e.time) AS time FROM persons p "  # noqa: S608
-            f"LEFT JOIN ({everything}) e ON e.person_id = p.person_id AND e.time <= ? "
-            "GROUP BY p.person_id ORDER BY p.person_id",
-            params=[moment.as_of],
-        ).to_arrow_table()
-        return arrow_vector(rows["time"], Shape(Kind.DATETIME))
+        return vector_of(self._held.latest(recipe.events, moment.as_of))
 
     def _answers(
         self,
@@ -259,35 +270,83 @@ class Snapshot:
         shapes: Mapping[str, Mapping[str, Shape]],
         moment: Moment,
     ) -> dict[str, dict[str, Answer]]:
+
+        distinct = dict.fromkeys(question for questions in asked.values() for question in questions.values())
+        kinds = {
+            question: shapes[column].get(name)
+            for column, questions in asked.items()
+            for name, question in questions.items()
+        }
+        found = self._from_columns(distinct, moment)
+        found |= self._from_tables([each for each in distinct if each not in found], kinds, moment)
+        return {
+            column: {name: found[question] for name, question in questions.items()}
+            for column, questions in asked.items()
+        }
+
+    def _from_columns(self, questions: Iterable[Question], moment: Moment) -> dict[Question, Answer]:
+        """The answers to those that columns of events give, one event type after the other."""
+        from rules.evaluate.events import Events
+
+        if moment not in self._at_moments:
+            setting = Setting(self.plan.schema, moment.as_of, moment.calendar)
+            self._at_moments[moment] = Events(self._columns, setting)
+        events = self._at_moments[moment]
+        about = {each: tuple(sorted(_events_of(each))) for each in questions}
+        answers: dict[Question, Answer] = {}
+        for _, alike in groupby(
+            sorted((each for each in about if about[each]), key=about.__getitem__), key=about.__getitem__
+        ):
+            answered = len(answers)
+            group = list(alike)
+            for question in group:
+                with suppress(UnsupportedNode):
+                    answers[question] = _answered(events, question)
+            if len(answers) > answered:
+                self._count(group)
+        events.forget()
+        return answers
+
+    def _from_tables(
+        self, questions: Iterable[Question], shapes: Mapping[Question, Shape | None], moment: Moment
+    ) -> dict[Question, Answer]:
+        """The answers to any, by queries."""
         from rules.evaluate.tables import Tables
         from rules.evaluate.tables.source import NamedRelations
 
-        distinct: dict[Expression | Condition, str] = {}
-        groups: dict[Grouped, Groups] = {}
         tables = Tables(NamedRelations(), Setting(self.plan.schema, moment.as_of, moment.calendar))
-        for questions in asked.values():
-            for question in questions.values():
-                if not isinstance(question, Grouped):
-                    distinct.setdefault(question, f"q{len(distinct)}")
-                elif question not in groups:
-                    self._count([question])
-                    relation = tables.groups(question, Population.ALL)
-                    groups[question] = arrow_groups(self._engine.collect(relation), self.persons)
-        answers: dict[Expression | Condition, Any] = {}
-        for group in _alike(distinct):
+        answers: dict[Question, Answer] = {}
+        plain: list[Expression | Condition] = []
+        for question in questions:
+            self._relate()
+            if isinstance(question, Grouped):
+                self._count([question])
+                relation = tables.groups(question, Population.ALL)
+                answers[question] = arrow_groups(self._engine.collect(relation), self.persons)
+            else:
+                plain.append(question)
+        for group in _alike(plain):
             self._count(group)
-            relation = tables.columns({distinct[question]: question for question in group}, Population.ALL)
+            names = {f"q{number}": question for number, question in enumerate(group)}
+            relation = tables.columns(names, Population.ALL)
             table = self._engine.collect(relation).sort_by("person_id")
-            answers |= {question: table[distinct[question]] for question in group}
-        return {
-            column: {
-                name: groups[question]
-                if isinstance(question, Grouped)
-                else arrow_vector(answers[question], shapes[column][name])
-                for name, question in questions.items()
-            }
-            for column, questions in asked.items()
-        }
+            for name, question in names.items():
+                shape = shapes[question]
+                assert shape is not None
+                answers[question] = arrow_vector(table[name], shape)
+        return answers
+
+
+def _answered(events: "Events", question: Question) -> Answer:
+    if isinstance(question, Grouped):
+        return groups_of(events.groups(question), events.size)
+    if isinstance(question, Expression):
+        return vector_of(events.values(question))
+    return truth_vector(events.truths(question))
+
+
+def _events_of(question: Question) -> frozenset[str]:
+    return frozenset(each.event for each in walk(question) if isinstance(each, Aggregate))
 
 
 class Everybody:
@@ -337,7 +396,8 @@ class Everybody:
         chosen = plan.recipes.keys() if columns is None else columns
         recipes = [*(plan.recipes[each] for each in chosen if each in plan.recipes), *extra]
         types = {name for recipe in recipes for name in recipe.events}
-        self._lake.attach(connection, duck, tenant, types)
+        inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
+        held = self._lake.attach(connection, duck, tenant, types)
         snapshot = Snapshot(
             duck,
             plan,
@@ -345,6 +405,8 @@ class Everybody:
             self._attributes(connection, tenant, recipes),
             self._facts.key_map.objecting(connection, tenant),
             self._queries,
+            held,
+            inputs,
         )
         for name in sorted(each.column for each in recipes if each.keeps):
             if name in self._tags.values.columns(connection, tenant):
@@ -353,7 +415,6 @@ class Everybody:
             if isinstance(recipe.kind, TOLD):
                 found = self._tags.stated.of_everybody(connection, tenant, recipe.column)
                 snapshot.tell(recipe.column, found)
-        inputs = {name for recipe in recipes for name in recipe.tags if name in plan.tags}
         for name in sorted(inputs):
             self._register_stored(connection, tenant, snapshot, name)
         return snapshot

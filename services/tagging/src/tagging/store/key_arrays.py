@@ -30,13 +30,15 @@ class KeyArrays:
             return kept.array
         if kept is None or kept.change > now:  # a snapshot older than what is kept starts from nothing
             kept = _Kept(0, np.zeros(0, dtype=np.int64))
-        array = np.zeros(highest + 1, dtype=np.int64)
-        array[: len(kept.array)] = kept.array
         rows = execute(
             connection,
             "SELECT key_id, person_id FROM key_owner WHERE tenant = ? AND change > ? AND change <= ?",
             (tenant, kept.change, now),
         ).all()
+        array = kept.array
+        if rows or len(array) <= highest:
+            array = np.zeros(highest + 1, dtype=np.int64)
+            array[: len(kept.array)] = kept.array
         if rows:
             changed = np.array([tuple(row) for row in rows], dtype=np.int64)
             array[changed[:, 0]] = changed[:, 1]

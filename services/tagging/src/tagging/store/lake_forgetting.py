@@ -1,6 +1,6 @@
 """Forgetting over the table `event` and the lake's files. An event belongs to its anchor; other keys are numbers."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +17,14 @@ from tagging.store.sql_lists import pieces
 class LakeForgetting:
     """Over the files of one lake."""
 
-    def __init__(self, objects: LakeObjects) -> None:
+    def __init__(self, objects: LakeObjects, drop_columns: Callable[[str], None] | None = None) -> None:
+        """`drop_columns`: removes what was built of a tenant's files."""
         self._objects = objects
+        self._drop_columns = drop_columns
+
+    def columns(self, tenant: str) -> None:
+        if self._drop_columns is not None:
+            self._drop_columns(tenant)
 
     def rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         removed = 0

@@ -1,21 +1,31 @@
 """The lake as DuckDB relations: files of the manifest, recent rows and the key map, of one snapshot."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from rules.evaluate.events.columns import Column, Ints
 from rules.evaluate.meaning import Value
 from rules.evaluate.row_history import RowHistory
 from rules.evaluate.tables.source import VALIDITY
 from rules.schema import CARRIED_PROPERTIES, EventType, ReferenceTable
-from servicekit.driver_sql import execute
+from rules.values import Kind
 from sqlalchemy import Connection
+from tagging.domain.columns import microseconds
 from tagging.domain.dictionary import Dictionary
-from tagging.domain.retention import BEGINNING_US
+from tagging.domain.lake import LakeFile
+from tagging.domain.retention import BEGINNING_US, EventHorizon
+from tagging.store.event_chunks import ArrowChunk, EventChunk
+from tagging.store.event_columns import NOBODY, Counting, Slots, SnapshotEvents
 from tagging.store.lake_columns import MOMENT, LakeColumns, arrow_type
 from tagging.store.lake_files import LakeFolder
+from tagging.store.mapped_columns import MappedBuild, MappedColumns
 from tagging.store.mapping_ports import ReferenceTables
 from tagging.store.ports import KeyMap, Manifest
 from tagging.store.sql_replaced_events import replaced_sequences
@@ -24,6 +34,15 @@ from tagging.store.sql_retention import horizon_of
 LOADED_EVENTS = 2_000_000
 """Up to so many events are read into DuckDB once; beyond, every scan reads the files."""
 PAGE = 20_000
+
+
+@dataclass
+class Look:
+    """What a look into files told, which never change: their columns, and events by type; None before the look."""
+
+    paths: frozenset[str]
+    columns: frozenset[str] | None = None
+    counts: Mapping[str, int] | None = None
 
 
 class DuckLakeRelations:
@@ -36,73 +55,54 @@ class DuckLakeRelations:
         key_map: KeyMap,
         references: ReferenceTables,
         dictionary: Dictionary,
+        mapped: MappedColumns | None = None,
     ) -> None:
+        """`mapped`: columns built from files already, where there are any."""
         self._folder = folder
         self._manifest = manifest
         self._key_map = key_map
         self._references = references
         self._dictionary = dictionary
         self._columns = LakeColumns(dictionary)
+        self._mapped = mapped
         self._reference_rows: dict[tuple[str, str], tuple[int, pa.Table]] = {}
+        self._looks: dict[str, Look] = {}
 
-    def attach(self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]) -> None:
-        types = [self._dictionary.events[name] for name in sorted(event_types)]
+    def attach(
+        self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]
+    ) -> "AttachedLake":
         duck.register("lake_key_map", self._keys(connection, tenant))
-        duck.register("lake_recent", self._recent(connection, tenant))
-        duck.register("persons", _persons(connection, tenant))
+        recent = self._recent(connection, tenant)
+        duck.register("lake_recent", recent)
+        persons = self._key_map.everybody(connection, tenant)
+        columns = {"person_id": persons.ids, "state": persons.states, "birth_hash": persons.birth_hashes}
+        duck.register("persons", pa.table(columns))
         changes = dict(self._references.stamp(connection, tenant))
         for name in self._dictionary.tables:
             rows = self._reference(connection, tenant, name, changes.get(name, 0))
             duck.register(f"reference_{name}", rows)
-        if types:
-            self._attach_events(connection, duck, tenant, types)
-
-    def _attach_events(
-        self, connection: Connection, duck: Any, tenant: str, types: Collection[EventType]
-    ) -> None:
-        files = self._manifest.files(connection, tenant)
+        files = self._manifest.files(connection, tenant) if event_types else []
         self._folder.hold(duck, files)
-        loaded = sum(file.event_count for file in files) <= LOADED_EVENTS
-        needed = {each.name for event in types for each in (*CARRIED_PROPERTIES, *event.properties)}
-        columns = ", ".join(
-            ["ingest_sequence", "type", "time", "anchor_key_id", *map(_quoted, sorted(needed))]
+        return AttachedLake(
+            duck,
+            [self._dictionary.events[name] for name in sorted(event_types)],
+            {file.path: self._folder.path(file) for file in files},
+            self._mapped.current(tenant) if self._mapped is not None and files else None,
+            self._look(tenant, files),
+            sum(file.event_count for file in files),
+            recent,
+            np.array(sorted(replaced_sequences(connection, tenant)), np.int64),
+            horizon_of(connection, tenant),
+            Slots.between(self._key_map.array(connection, tenant), persons.ids),
         )
-        names = ", ".join(_text(event.name) for event in types)
-        parts = [f"SELECT {columns} FROM lake_recent WHERE type IN ({names})"]  # noqa: S608  # dictionary names
-        if files:
-            paths = ", ".join(_text(self._folder.path(file)) for file in files)
-            duck.execute(
-                "CREATE TEMP VIEW lake_files AS "  # noqa: S608  # paths and names of our own
-                "SELECT * FROM lake_recent WHERE false UNION ALL BY NAME SELECT * FROM "
-                f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-            )
-            counted = self._counted(connection, duck, tenant)
-            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names}){counted}")  # noqa: S608
-        duck.execute(
-            f"CREATE TEMP {'TABLE' if loaded else 'VIEW'} lake_events AS "  # noqa: S608
-            f"SELECT k.person_id, e.* FROM ({' UNION ALL '.join(parts)}) e "
-            "JOIN lake_key_map k ON k.key_id = e.anchor_key_id"
-        )
-        horizon = horizon_of(connection, tenant)
-        for event in types:
-            from_us = horizon.of(event.name)
-            counts = f" AND time >= make_timestamptz({from_us})" if from_us > BEGINNING_US else ""
-            own = [each.name for each in (*CARRIED_PROPERTIES, *event.properties)]
-            listed = ", ".join(map(_quoted, dict.fromkeys(own)))
-            duck.execute(
-                f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608
-                f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "
-                f"FROM lake_events WHERE type = {_text(event.name)}{counts}"
-            )
 
-    @staticmethod
-    def _counted(connection: Connection, duck: Any, tenant: str) -> str:
-        """A condition that leaves out what files hold under a number that counts no longer."""
-        replaced = replaced_sequences(connection, tenant)
-        if not replaced:
-            return ""
-        duck.register("lake_replaced", pa.table({"ingest_sequence": pa.array(replaced, pa.int64())}))
-        return " AND ingest_sequence NOT IN (SELECT ingest_sequence FROM lake_replaced)"
+    def _look(self, tenant: str, files: Sequence[LakeFile]) -> "Look":
+        """What is known of exactly these files."""
+        known = self._looks.get(tenant)
+        paths = frozenset(file.path for file in files)
+        if known is None or known.paths != paths:
+            known = self._looks[tenant] = Look(paths)
+        return known
 
     def _keys(self, connection: Connection, tenant: str) -> pa.Table:
         array = self._key_map.array(connection, tenant)
@@ -129,6 +129,150 @@ class DuckLakeRelations:
         return kept[1]
 
 
+class AttachedLake:
+    """What a snapshot holds of the events, as relations or as columns; either is made when first asked for."""
+
+    def __init__(
+        self,
+        duck: Any,
+        types: Sequence[EventType],
+        paths: Mapping[str, str],
+        build: MappedBuild | None,
+        look: "Look",
+        event_count: int,
+        recent: pa.Table,
+        replaced: Ints,
+        horizon: EventHorizon,
+        slots: Slots,
+    ) -> None:
+        """paths        of files, where to read them; `build`: columns of some of them; `event_count`: of all
+        recent       what is in no file
+        """
+        self._duck = duck
+        self._types = types
+        self._look = look
+        self._event_count = event_count
+        self._recent = recent
+        self._replaced = replaced
+        self._horizon = horizon
+        self._slots = slots
+        self._is_related = False
+        self._named = frozenset(paths)
+        self._build = build
+        covered = frozenset(build.paths) if build else frozenset()
+        self._files = _relation(list(paths.values()))
+        self._uncovered = _relation([place for path, place in paths.items() if path not in covered])
+
+    def relate(self) -> None:
+        """Makes the relations events_<type>."""
+        if not self._is_related and self._types:
+            self._relate()
+        self._is_related = True
+
+    def columns(self) -> SnapshotEvents:
+        """The events as columns."""
+        return SnapshotEvents(
+            self._chunks, self._slots, lambda type_: Counting(self._replaced, self._horizon.of(type_.name))
+        )
+
+    def latest(self, event_types: Collection[str], as_of: dt.datetime) -> Column:
+        """As the port says. Types that expire alike share a scan."""
+        by_horizon: dict[int, list[str]] = {}
+        for name in sorted(event_types):
+            by_horizon.setdefault(self._horizon.of(name), []).append(name)
+        latest = np.full(self._slots.persons, BEGINNING_US, np.int64)
+        for from_us, names in by_horizon.items():
+            for chunk in self._read(names):
+                owners = self._slots.of(chunk.keys)
+                counts = (owners != NOBODY) & (chunk.times >= from_us) & (chunk.times <= microseconds(as_of))
+                if len(self._replaced):
+                    counts &= ~np.isin(chunk.sequences, self._replaced)
+                np.maximum.at(latest, owners[counts], chunk.times[counts])
+        known = latest > BEGINNING_US
+        return Column(Kind.DATETIME, known, np.where(known, latest, 0))
+
+    def counts(self) -> dict[str, int]:
+        """As the port says."""
+        types = pc.value_counts(self._recent["type"]).to_pylist()
+        found = Counter({each["values"]: each["counts"] for each in types})
+        if self._files and self._look.counts is None:
+            rows = self._duck.sql(f"SELECT type, count(*) FROM {self._files} GROUP BY type").fetchall()  # noqa: S608
+            self._look.counts = dict(rows)
+        found.update(self._look.counts or {})
+        return found
+
+    def _chunks(self, type_: EventType) -> list[EventChunk]:
+        return self._read([type_.name])
+
+    def _read(self, names: Sequence[str]) -> list[EventChunk]:
+        """The events of these types: what is mapped, what is in other files, and what is not yet in files."""
+        recent = self._recent.filter(pc.is_in(self._recent["type"], pa.array(names, pa.string())))
+        names_of_columns = frozenset(recent.schema.names)
+        chunks: list[EventChunk] = []
+        if self._build is not None:
+            mapped = [self._build.chunk(each, self._named) for each in names]
+            chunks += [each for each in mapped if each is not None]
+        if self._uncovered:
+            chunks.append(ArrowChunk(partial(self._read_files, names), names_of_columns))
+        if len(recent) or not chunks:
+            chunks.append(ArrowChunk(recent.select, names_of_columns))
+        return chunks
+
+    def _read_files(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """Columns of the events in files that are not mapped."""
+        if self._look.columns is None:
+            rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._files}").fetchall()  # noqa: S608
+            self._look.columns = frozenset(row[0] for row in rows)
+        listed = ", ".join(
+            _quoted(each) if each in self._look.columns else f"NULL AS {_quoted(each)}" for each in columns
+        )
+        chosen = ", ".join(map(_text, types))
+        found = self._duck.sql(
+            f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen})"  # noqa: S608
+        ).to_arrow_table()
+        return found.cast(pa.schema([self._recent.schema.field(each) for each in columns]))
+
+    def _relate(self) -> None:
+        duck, types = self._duck, self._types
+        loaded = self._event_count <= LOADED_EVENTS
+        needed = {each.name for event in types for each in (*CARRIED_PROPERTIES, *event.properties)}
+        columns = ", ".join(
+            ["ingest_sequence", "type", "time", "anchor_key_id", *map(_quoted, sorted(needed))]
+        )
+        names = ", ".join(_text(event.name) for event in types)
+        parts = [f"SELECT {columns} FROM lake_recent WHERE type IN ({names})"]  # noqa: S608  # dictionary names
+        if self._files:
+            duck.execute(
+                "CREATE TEMP VIEW lake_files AS "  # noqa: S608  # paths and names of our own
+                f"SELECT * FROM lake_recent WHERE false UNION ALL BY NAME SELECT * FROM {self._files}"
+            )
+            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names}){self._counted()}")  # noqa: S608
+        duck.execute(
+            f"CREATE TEMP {'TABLE' if loaded else 'VIEW'} lake_events AS "  # noqa: S608
+            f"SELECT k.person_id, e.* FROM ({' UNION ALL '.join(parts)}) e "
+            "JOIN lake_key_map k ON k.key_id = e.anchor_key_id"
+        )
+        for event in types:
+            from_us = self._horizon.of(event.name)
+            counts = f" AND time >= make_timestamptz({from_us})" if from_us > BEGINNING_US else ""
+            own = [each.name for each in (*CARRIED_PROPERTIES, *event.properties)]
+            listed = ", ".join(map(_quoted, dict.fromkeys(own)))
+            duck.execute(
+                f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608
+                f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "
+                f"FROM lake_events WHERE type = {_text(event.name)}{counts}"
+            )
+
+    def _counted(self) -> str:
+        """A condition that leaves out what files hold under a number that counts no longer."""
+        if not len(self._replaced):
+            return ""
+        self._duck.register(
+            "lake_replaced", pa.table({"ingest_sequence": pa.array(self._replaced, pa.int64())})
+        )
+        return " AND ingest_sequence NOT IN (SELECT ingest_sequence FROM lake_replaced)"
+
+
 def reference_table(table: ReferenceTable, histories: Mapping[str, RowHistory]) -> pa.Table:
     """A row per version, as `rules.evaluate.tables` documents."""
     keys: list[str] = []
@@ -147,20 +291,11 @@ def reference_table(table: ReferenceTable, histories: Mapping[str, RowHistory]) 
     return pa.table({"key": pa.array(keys, pa.string()), **moments, **columns})
 
 
-def _persons(connection: Connection, tenant: str) -> pa.Table:
-    rows = execute(
-        connection,
-        "SELECT person_id, state, birth_hash FROM person WHERE tenant = ? AND state IN (1, 2, 3) ORDER BY person_id",
-        (tenant,),
-    ).all()
-    read = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3)
-    return pa.table(
-        {
-            "person_id": read[:, 0].copy(),
-            "state": read[:, 1].astype(np.int8),
-            "birth_hash": read[:, 2].copy().view(np.uint64),
-        }
-    )
+def _relation(paths: Sequence[str]) -> str:
+    """Files as a relation; "" for none."""
+    if not paths:
+        return ""
+    return f"read_parquet([{', '.join(map(_text, paths))}], union_by_name = true, hive_partitioning = false)"
 
 
 def _quoted(name: str) -> str:

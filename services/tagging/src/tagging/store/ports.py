@@ -5,13 +5,14 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 """
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rules.check import Population
+from rules.evaluate.events import Column, EventSource
 from servicekit.changelog import Entry
 from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import Lane, Revision
@@ -24,6 +25,15 @@ from tagging.domain.tenants import Tenant, TenantSettings
 # --------------------------------------------------------------------------------------------------- facts
 
 PersonIds = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LivingPersons:
+    """Persons that are living, in order of their ids; `states` by PersonState, `birth_hashes` unsigned."""
+
+    ids: PersonIds
+    states: npt.NDArray[np.int8]
+    birth_hashes: npt.NDArray[np.uint64]
 
 
 class Recompute(Protocol):
@@ -170,6 +180,10 @@ class KeyMap(Protocol):
 
     def stated_before(self, connection: Connection, tenant: str, version: int, limit: int) -> list[int]:
         """Up to `limit` person ids, any state, whose statement is of a lower version."""
+        ...
+
+    def everybody(self, connection: Connection, tenant: str) -> LivingPersons:
+        """All living persons. Kept in memory while no statement about persons comes."""
         ...
 
     def array(self, connection: Connection, tenant: str) -> PersonIds:
@@ -332,6 +346,10 @@ class Forgetting(Protocol):
         the keys, or RuntimeError. Blocks."""
         ...
 
+    def columns(self, tenant: str) -> None:
+        """Removes, durably, the columns that were built of a tenant's files; they are built again of what is left."""
+        ...
+
 
 class LakeWriter(Protocol):
     """Writes files of the lake; a flush is collected page by page."""
@@ -350,18 +368,45 @@ class LakeWriter(Protocol):
         ...
 
 
+class HeldEvents(Protocol):
+    """The events of a snapshot, as relations or as columns; either is made when first asked for. They stay readable
+    after the transaction has ended, until the DuckDB connection is closed. Not for concurrent use."""
+
+    def relate(self) -> None:
+        """Makes the relations events_<type>, with the columns that `rules.evaluate.tables` documents, of each type
+        asked for. Rows without a person are left out. Idempotent."""
+        ...
+
+    def columns(self) -> "EventColumns":
+        """The events as columns of persons in slots: the living, ascending."""
+        ...
+
+    def latest(self, event_types: Collection[str], as_of: dt.datetime) -> Column:
+        """The time of each person's latest event of any of the types, up to a moment."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How many events there are by type, those without a person included."""
+        ...
+
+
+class EventColumns(EventSource, Protocol):
+    """What `rules.evaluate.events` reads. `tags`: those at hand, by name; put them there."""
+
+    @property
+    def tags(self) -> dict[str, Column]: ...
+
+
 class LakeRelations(Protocol):
-    """Events of a tenant as relations: the manifest's files, and the rows not yet in files."""
+    """Events of a tenant: those of the manifest's files, and the rows not yet in files."""
 
-    def attach(self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]) -> None:
-        """Makes these relations in a DuckDB connection, as of the snapshot of `connection`, with the columns
-        that `rules.evaluate.tables` documents:
+    def attach(
+        self, connection: Connection, duck: Any, tenant: str, event_types: Collection[str]
+    ) -> HeldEvents:
+        """The events of these types as of the snapshot of `connection`, and these relations in a DuckDB connection:
 
-            events_<type>       for each event type asked for; rows without a person are left out
-            persons             person_id, state (PersonState), birth_hash (unsigned 64 bits); living only
-            reference_<table>   for every reference table
-
-        They stay readable after the connection's transaction has ended, until `duck` is closed.
+        persons             person_id, state (PersonState), birth_hash (unsigned 64 bits); living only
+        reference_<table>   for every reference table
         """
         ...
 

@@ -8,9 +8,10 @@ from rules.check import Population
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.key_ownership import latest_statements, owner_of
-from tagging.domain.persons import NO_PROFILING, Person, PersonDelta, PersonState
+from tagging.domain.persons import Person, PersonDelta, PersonState
 from tagging.store.key_arrays import KeyArrays
-from tagging.store.ports import PersonIds
+from tagging.store.person_arrays import PersonArrays
+from tagging.store.ports import LivingPersons, PersonIds
 from tagging.store.property_json import decode, encode
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
@@ -43,6 +44,7 @@ class SqlKeyMap:
 
     def __init__(self) -> None:
         self._arrays = KeyArrays()
+        self._persons = PersonArrays()
 
     def apply(self, connection: Connection, tenant: str, statements: Sequence[Person]) -> PersonDelta:
         said = latest_statements(statements)
@@ -125,13 +127,13 @@ class SqlKeyMap:
         return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
 
     def objecting(self, connection: Connection, tenant: str) -> PersonIds:
-        rows = execute(
-            connection,
-            f"SELECT {_COLUMNS} FROM person WHERE tenant = ? AND state IN (1, 2, 3) AND attributes LIKE ?",
-            (tenant, f'%"{NO_PROFILING}"%'),
-        )
-        found = (person.person_id for person in map(_person, rows) if person.objects)
+        _, may_object = self._persons.read(connection, tenant)
+        known = self.persons(connection, tenant, may_object)
+        found = (person.person_id for person in known.values() if person.objects)
         return np.sort(np.fromiter(found, dtype=np.int64))
+
+    def everybody(self, connection: Connection, tenant: str) -> LivingPersons:
+        return self._persons.read(connection, tenant)[0]
 
     def erased(self, connection: Connection, tenant: str) -> list[int]:
         rows = execute(
@@ -262,12 +264,13 @@ def _write_contested(
 
 
 def _count(connection: Connection, tenant: str, persons: Iterable[Person]) -> None:
+    """Every statement changes the counter that arrays in memory go by, whether keys move or not."""
     listed = list(persons)
     highest_person = max(person.person_id for person in listed)
     highest_key = max((key for person in listed for key in person.key_ids), default=0)
     execute(
         connection,
-        "UPDATE fact_counter SET "
+        "UPDATE fact_counter SET key_change = key_change + 1, "
         "highest_person_id = CASE WHEN highest_person_id < ? THEN ? ELSE highest_person_id END, "
         "highest_key_id = CASE WHEN highest_key_id < ? THEN ? ELSE highest_key_id END WHERE tenant = ?",
         (highest_person, highest_person, highest_key, highest_key, tenant),

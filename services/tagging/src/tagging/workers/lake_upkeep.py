@@ -1,10 +1,11 @@
-"""Compacts the lake at its own pace, lets events expire, and removes the files that were replaced."""
+"""Compacts the lake at its own pace, builds its columns, lets events expire, and removes files that were replaced."""
 
 import asyncio
 import time
 
 from servicekit.database import Database
 from servicekit.logging import logger
+from tagging.app.build_columns import BuildColumns
 from tagging.app.compact_lake import CompactLake
 from tagging.app.expire_events import ExpireEvents
 from tagging.app.retire_files import RetireFiles
@@ -25,6 +26,7 @@ class LakeUpkeep:
         compact: CompactLake,
         expire: ExpireEvents,
         retire: RetireFiles,
+        build: BuildColumns | None = None,
         *,
         look_s: float = LOOK_S,
         rest: float = REST,
@@ -34,6 +36,7 @@ class LakeUpkeep:
         self._compact = compact
         self._expire = expire
         self._retire = retire
+        self._build = build
         self._look_s = look_s
         self._rest = rest
 
@@ -54,8 +57,15 @@ class LakeUpkeep:
                 if expired:
                     logger().info("events expired", tenant=tenant.name, count=expired)
                 await self._compacted(tenant.name)
+                await self._built(tenant.name)
             except Exception as error:
                 logger().error("upkeep of the lake failed", tenant=tenant.name, exc_info=error)
+
+    async def _built(self, tenant: str) -> None:
+        began = time.monotonic()
+        if self._build is not None and (count := await self._build.build_due(tenant)):
+            logger().info("columns of events built", tenant=tenant, count=count)
+            await asyncio.sleep((time.monotonic() - began) * self._rest)
 
     async def _compacted(self, tenant: str) -> None:
         more = True

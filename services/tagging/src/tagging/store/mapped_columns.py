@@ -1,0 +1,267 @@
+"""Events in files of columns, sorted by key: what the evaluator over columns maps into memory instead of reading files.
+
+    <root>/<tenant>/CURRENT                         the name of the build that counts
+    <root>/<tenant>/<build>/build.json              what it was built from, and its columns
+    <root>/<tenant>/<build>/<type>/<column>.npy     by key, then time, then ingest sequence
+
+A build is a copy of files of the lake and nothing else: it is made anew from them and dropped at any time. `file` says
+of each event which file it is from, so that what the manifest names no longer does not count. A build is written and
+synced under a name of its own; then CURRENT is replaced. Killed in between, the build before counts.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from rules.errors import UnsupportedNode
+from rules.evaluate.events import Column
+from rules.evaluate.events.columns import Ints, Numbers
+from rules.schema import PropertyType
+from rules.values import Kind
+from tagging.store.event_chunks import ListColumn
+
+CURRENT = "CURRENT"
+DESCRIPTION = "build.json"
+FORMAT = 1
+_KINDS = {each.value: each for each in Kind}
+
+
+class _MappedTexts(Sequence[str]):
+    """The distinct texts of a column, decoded when first read."""
+
+    def __init__(self, blob: Numbers, ends: Ints) -> None:
+        self._blob = blob
+        self._ends = ends
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        blob, start, found = self._blob.tobytes(), 0, []
+        for end in self._ends.tolist():
+            found.append(blob[start:end].decode())
+            start = end
+        return found
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._texts[place]
+
+
+class MappedChunk:
+    """The events of one type of a build, as far as the manifest names the files they are from."""
+
+    def __init__(self, arrays: Mapping[str, Numbers], kinds: Mapping[str, str], gone: Sequence[int]) -> None:
+        """`gone`: numbers of files that count no longer."""
+        self._arrays = arrays
+        self._kinds = kinds
+        files = arrays["file"]
+        self._counts = np.flatnonzero(~np.isin(files, gone)) if len(gone) else None
+        self.keys: Ints = self._rows("key")
+        self.times: Ints = self._rows("time")
+        self.sequences: Ints = self._rows("sequence")
+
+    def column(self, property_: PropertyType) -> Column:
+        """As EventChunk says."""
+        if property_.name not in self._kinds:
+            raise UnsupportedNode(f"the property {property_.name}", "events")
+        found = self._column(property_.name, len(self._arrays["key"]))
+        return found if self._counts is None else found.take(self._counts)
+
+    def lines(self, property_: PropertyType) -> ListColumn:
+        """As EventChunk says."""
+        name = property_.name
+        if name not in self._kinds:
+            raise UnsupportedNode(f"the property {name}", "events")
+        counts = np.asarray(self._arrays[f"{name}$counts"], np.int64)
+        total = int(counts.sum())
+        if self._counts is None:
+            return ListColumn(counts, lambda field: self._column(f"{name}${field}", total))
+        kept = np.zeros(len(counts), np.bool_)
+        kept[self._counts] = True
+        lines = np.flatnonzero(np.repeat(kept, counts))
+        return ListColumn(counts[kept], lambda field: self._column(f"{name}${field}", total).take(lines))
+
+    def _rows(self, name: str) -> Any:
+        found = self._arrays[name]
+        return found if self._counts is None else found[self._counts]
+
+    def _column(self, name: str, size: int) -> Column:
+        kind = _KINDS[self._kinds[name]]
+        data = self._arrays.get(name)
+        if data is None:  # nobody ever said it
+            return Column(kind, np.zeros(size, np.bool_), np.zeros(size, np.int8))
+        known = self._arrays.get(f"{name}$known")
+        texts: Sequence[str] = ()
+        if kind is Kind.TEXT:
+            texts = _MappedTexts(self._arrays[f"{name}$texts"], self._arrays[f"{name}$ends"])
+        return Column(kind, np.ones(size, np.bool_) if known is None else known, data, texts)
+
+
+@dataclass(frozen=True)
+class MappedBuild:
+    """An open build: its arrays stay readable whatever becomes of its files.
+
+    paths  the files of the lake it was built from, by number; events: how many they hold
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    events: int
+    arrays: Mapping[str, Mapping[str, Numbers]]
+    kinds: Mapping[str, Mapping[str, str]]
+
+    def chunk(self, event_type: str, named: frozenset[str]) -> MappedChunk | None:
+        """The events of a type that are in files named by the manifest; None when it never had any."""
+        if event_type not in self.arrays:
+            return None
+        gone = [number for number, path in enumerate(self.paths) if path not in named]
+        return MappedChunk(self.arrays[event_type], self.kinds[event_type], gone)
+
+
+class MappedColumns:
+    """Builds below one root. One process builds, any number read. Safe for threads."""
+
+    def __init__(self, root: Path, new_id: Callable[[], str]) -> None:
+        self._root = root
+        self._new_id = new_id
+        self._open: dict[str, MappedBuild] = {}
+        self._lock = Lock()
+
+    def current(self, tenant: str) -> MappedBuild | None:
+        """The build that counts; None when there is none, or none that this release reads."""
+        try:
+            name = (self._root / tenant / CURRENT).read_text()
+        except FileNotFoundError:
+            return None
+        with self._lock:
+            known = self._open.get(tenant)
+            if known is None or known.name != name:
+                try:
+                    known = self._load(tenant, name)
+                except FileNotFoundError:  # another build was put in its place this moment
+                    return None
+                if known is None:
+                    return None
+                self._open[tenant] = known
+            return known
+
+    def begin(self, tenant: str) -> "BuildWriter":
+        """A build to write; nothing refers to it yet."""
+        folder = self._root / tenant / self._new_id()
+        folder.mkdir(parents=True)
+        return BuildWriter(folder)
+
+    def publish(self, tenant: str, writer: "BuildWriter", paths: Sequence[str], events: int) -> None:
+        """Syncs a build, makes it the one that counts and removes all others."""
+        writer.finish(paths, events)
+        folder = self._root / tenant
+        staged = folder / f"{CURRENT}.new"
+        with staged.open("w") as file:
+            file.write(writer.folder.name)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(folder / CURRENT)
+        _sync(folder)
+        self._sweep(tenant, writer.folder.name)
+
+    def drop(self, tenant: str) -> None:
+        """Removes what was built, durably: erased events are in it."""
+        folder = self._root / tenant
+        if folder.exists():
+            (folder / CURRENT).unlink(missing_ok=True)
+            _sync(folder)
+            with self._lock:
+                self._open.pop(tenant, None)
+            self._sweep(tenant, "")
+            _sync(folder)
+
+    def _sweep(self, tenant: str, kept: str) -> None:
+        for each in (self._root / tenant).iterdir():
+            if each.is_dir() and each.name != kept:
+                shutil.rmtree(each, ignore_errors=True)
+
+    def _load(self, tenant: str, name: str) -> MappedBuild | None:
+        folder = self._root / tenant / name
+        said = json.loads((folder / DESCRIPTION).read_text())
+        if said["format"] != FORMAT:
+            return None
+        arrays = {
+            event_type: {
+                each: np.load(folder / event_type / f"{each}.npy", mmap_mode="r")
+                for each in said["arrays"][event_type]
+            }
+            for event_type in said["arrays"]
+        }
+        return MappedBuild(name, tuple(said["paths"]), said["events"], arrays, said["kinds"])
+
+
+class BuildWriter:
+    """Writes the files of one build."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._arrays: dict[str, list[str]] = {}
+        self._kinds: dict[str, dict[str, str]] = {}
+
+    def array(self, event_type: str, name: str, data: Numbers) -> None:
+        """An array, as wide as it needs to be. Arrays of no events are not written."""
+        place = self.folder / event_type
+        place.mkdir(exist_ok=True)
+        with (place / f"{name}.npy").open("wb") as file:
+            np.save(file, data)
+            file.flush()
+            os.fsync(file.fileno())
+        self._arrays.setdefault(event_type, []).append(name)
+        self._kinds.setdefault(event_type, {})
+
+    def column(self, event_type: str, name: str, column: Column) -> None:
+        """A column; of one that is never known only that it is there."""
+        self._kinds.setdefault(event_type, {})[name] = column.kind.value
+        if not column.known.any():
+            return
+        self.array(event_type, name, column.data)
+        if not column.known.all():
+            self.array(event_type, f"{name}$known", column.known)
+        if column.kind is Kind.TEXT:
+            encoded = [each.encode() for each in column.texts]
+            ends = np.cumsum([len(each) for each in encoded], dtype=np.int64)
+            self.array(event_type, f"{name}$texts", np.frombuffer(b"".join(encoded), np.uint8))
+            self.array(event_type, f"{name}$ends", ends)
+
+    def lines(self, event_type: str, name: str, counts: Numbers) -> None:
+        """How many lines a list of records has, by event; its fields are columns `<list>$<field>`."""
+        self._kinds.setdefault(event_type, {})[name] = Kind.RECORDS.value
+        self.array(event_type, f"{name}$counts", counts.astype(np.int32))
+
+    def finish(self, paths: Sequence[str], events: int) -> None:
+        """Writes what describes the build, and syncs the folders."""
+        said = {
+            "format": FORMAT,
+            "paths": list(paths),
+            "events": events,
+            "arrays": self._arrays,
+            "kinds": self._kinds,
+        }
+        with (self.folder / DESCRIPTION).open("w") as file:
+            json.dump(said, file)
+            file.flush()
+            os.fsync(file.fileno())
+        for event_type in self._arrays:
+            _sync(self.folder / event_type)
+        _sync(self.folder)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
