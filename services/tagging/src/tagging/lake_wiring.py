@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from huaxiang.tagging.v1 import lake_service_pb2, lake_service_pb2_grpc
+from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.freshness import Freshness
@@ -49,6 +50,7 @@ class LakeParts:
     folder: LakeFolder
     columns: ColumnBuilding
     clock: Clock
+    changelog: Changelog
 
 
 def wire_lake(
@@ -88,9 +90,14 @@ def wire_lake(
         beside=forget_beside,
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
+<<<<<<< HEAD
     expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock)
     build = BuildColumns(database, manifest, parts.columns, rewriting_lock)
     upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build)
+=======
+    expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)
+    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire)
+>>>>>>> b93522d (Tell that portraits are old when events in them expire; hold retention through deaths)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
         lake_service_pb2_grpc.add_LakeServiceServicer_to_server,

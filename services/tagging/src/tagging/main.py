@@ -230,6 +230,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             store.lake,
             ColumnBuilding(store.lake, store.mapped, store.dictionary),
             store.clock,
+            store.changelog,
         ),
         store.facts_freshness(),
         identity,

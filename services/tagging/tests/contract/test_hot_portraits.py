@@ -15,6 +15,7 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.api.render_portraits import portrait_bytes
 from tagging.app.apply_changes import StoreFacts
+from tagging.app.expire_events import ExpireEvents
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.portraits.compose import ComposePortraits
 from tagging.app.portraits.hot import HotPortraits
@@ -24,6 +25,7 @@ from tagging.app.portraits.movements import Movements
 from tagging.app.portraits.profiles import FreezeProfiles
 from tagging.app.portraits.templates import KeepTemplates
 from tagging.app.read_values import ReadValues
+from tagging.app.retire_files import RetireFiles
 from tagging.app.roll_day import RollDay
 from tagging.catalogue.phrase_files import standard_phrases
 from tagging.domain.definition import Grade, Wording
@@ -32,9 +34,14 @@ from tagging.domain.portrait_description import Language
 from tagging.domain.portrait_template import MemberClass, PortraitTemplate, TemplateGroup
 from tagging.errors import PersonUnknown
 from tagging.store.changelog_moves import move_of
+from tagging.store.lake_columns import LakeColumns
+from tagging.store.lake_files import LakeFolder
+from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.memory_copies import MemoryCopies
 from tagging.store.portrait_ports import Version
+from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_portraits import SqlPortraitTemplates
+from tagging.store.sql_retention import SqlEventRetention
 
 TAGS = (
     "{tag_id: orders, name: 订单数, type: number, statistic: COUNT(order_paid)}",
@@ -330,6 +337,29 @@ async def test_what_is_right_is_answered_without_the_store(hot_world: HotWorld) 
     for person_id in PERSONS:
         await hot_world.hot.one("t1", person_id, look)
     assert hot_world.hot.misses == misses + 1
+
+
+async def test_a_copy_is_old_when_events_in_it_expire(hot_world: HotWorld) -> None:
+    world = hot_world.world
+    retention, files = SqlEventRetention(), SqlManifest()
+    folder = LakeMerging(LakeFolder(world.folder / "lake", LakeColumns(world.dictionary)))
+    expire = ExpireEvents(
+        world.database,
+        world.facts,
+        files,
+        retention,
+        RetireFiles(folder, readers_s=0.0),
+        asyncio.Lock(),
+        world.changelog,
+    )
+    world.store(world.event(3, "order_paid", world.ago(days=50), amount=1))
+    look = LOOKS[0]
+    before = await hot_world.hot.one("t1", 3, look)
+    world.database.write_now(retention.put, "t1", {"order_paid": 40})
+    assert await expire.expire("t1") > 0
+    after = await hot_world.hot.one("t1", 3, look)
+    assert len(after.payload) < len(before.payload)
+    assert after.payload == hot_world.straight(3, look)
 
 
 async def test_an_erased_persons_copies_are_removed(hot_world: HotWorld) -> None:

@@ -32,11 +32,22 @@ class Keeping:
     def __init__(self, world: Any) -> None:
         self.world, self.manifest, self.retention = world, SqlManifest(), SqlEventRetention()
         self.root: Path = world.folder / "lake"
+        self.open()
+
+    def open(self) -> None:
+        """As after a start."""
+        world = self.world
         folder = LakeFolder(self.root, LakeColumns(world.dictionary))
         self.flush_lake = FlushLake(world.database, self.manifest, world.facts.tenants, folder)
         self.retire = RetireFiles(LakeMerging(folder), readers_s=0.0)
         self.expire_events = ExpireEvents(
-            world.database, world.facts, self.manifest, self.retention, self.retire, asyncio.Lock()
+            world.database,
+            world.facts,
+            self.manifest,
+            self.retention,
+            self.retire,
+            asyncio.Lock(),
+            world.changelog,
         )
 
     async def fill(self) -> None:
@@ -155,6 +166,51 @@ async def test_what_expired_does_not_come_back(keeping: Keeping) -> None:
     world.store(world.event(1, "search", world.ago(days=60)))
     assert keeping.counted() == {"orders": 2, "searches": 2}, "a late one is too old, too"
     assert await keeping.expire() == 1
+
+
+class DyingAt:
+    """A store whose process dies at its nth write: before it, or when it is committed."""
+
+    def __init__(self, database: Any, write: int, *, after: bool) -> None:
+        self._database, self._left, self._after = database, write, after
+
+    async def write(self, *work: Any) -> Any:
+        self._left -= 1
+        if self._left < 0 and not self._after:
+            raise Died
+        done = await self._database.write(*work)
+        if self._left < 0:
+            raise Died
+        return done
+
+
+class Died(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_death_at_any_step_leaves_what_the_next_start_ends(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    monkeypatch.setattr("tagging.app.expire_events.REMOVED", 3)
+    keeping.keep(30)
+    deaths = 0
+    for write in range(6):
+        keeping.expire_events._database = DyingAt(keeping.world.database, write, after=after)
+        try:
+            await keeping.expire()
+            break
+        except Died:
+            deaths += 1
+        keeping.world.open()
+        keeping.open()
+        assert keeping.stale() in (set(), {PERSON})
+    assert deaths >= 2
+    keeping.open()
+    assert await keeping.expire() == 0
+    assert keeping.stale() == {PERSON}
+    assert (keeping.rows(), keeping.days_ago()) == (4, [30, 29, 1])
+    assert keeping.counted() == {"orders": 2, "searches": 2}
 
 
 async def test_nothing_expires_while_identity_is_read_anew(keeping: Keeping) -> None:

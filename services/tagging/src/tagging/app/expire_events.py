@@ -7,8 +7,11 @@ stream, in runs and in timelines alike; rows and files are removed afterwards, i
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 
+from servicekit.changelog import Changelog
 from servicekit.database import Database
+from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.retire_files import RetireFiles
 from tagging.domain.columns import microseconds
@@ -19,6 +22,8 @@ from tagging.store.ports import FactStores, Manifest
 
 REMOVED = 2_000
 """Rows removed in one transaction."""
+TOLD_PERSONS = 10_000
+"""Persons of whom it is told one by one that they lost events; of more, everybody."""
 DAY_ANYWHERE = dt.timedelta(hours=36)
 """From midnight UTC of a day to its end where it ends last."""
 
@@ -34,6 +39,7 @@ class ExpireEvents:
         retention: EventRetention,
         retire: RetireFiles,
         rewriting_lock: asyncio.Lock,
+        changelog: Changelog,
     ) -> None:
         self._database = database
         self._facts = facts
@@ -41,6 +47,7 @@ class ExpireEvents:
         self._retention = retention
         self._retire = retire
         self._lock = rewriting_lock
+        self._changelog = changelog
 
     async def expire(self, tenant: str) -> int:
         """Removes what has expired; returns how many rows went. While a bootstrap runs nothing expires."""
@@ -63,11 +70,24 @@ class ExpireEvents:
         rules = Retention(settings.event_retention_days, retention.by_type(connection, tenant))
         before = retention.horizon(connection, tenant)
         after = before.raised(rules, known.day, settings.calendar)
+        losing: list[int] = []
         if after != before:
-            stale = retention.owners_between(connection, tenant, before, after)
+            losing = retention.owners_between(connection, tenant, before, after)
             retention.raise_horizon(connection, tenant, after)
-            facts.progress.add_stale(connection, tenant, stale, cursor.bulk + 1)
-        return self._drop(connection, tenant, after)
+            facts.progress.add_stale(connection, tenant, losing, cursor.bulk + 1)
+        gone = self._drop(connection, tenant, after)
+        self._tell(connection, tenant, losing)
+        return gone
+
+    def _tell(self, connection: Connection, tenant: str, person_ids: Sequence[int]) -> None:
+        """Portraits show events: those of who lost some are old at once, the values when they are computed."""
+        if person_ids:
+            told = self._facts.entries.touched(
+                tenant,
+                person_ids if len(person_ids) <= TOLD_PERSONS else (),
+                everybody=len(person_ids) > TOLD_PERSONS,
+            )
+            self._changelog.append(connection, Lane.BULK, [told])
 
     def _drop(self, connection: Connection, tenant: str, horizon: EventHorizon) -> list[str]:
         files = self._manifest.files(connection, tenant)
