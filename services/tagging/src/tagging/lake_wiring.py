@@ -90,14 +90,9 @@ def wire_lake(
         beside=forget_beside,
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
-<<<<<<< HEAD
-    expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock)
+    expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)
     build = BuildColumns(database, manifest, parts.columns, rewriting_lock)
     upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build)
-=======
-    expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)
-    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire)
->>>>>>> b93522d (Tell that portraits are old when events in them expire; hold retention through deaths)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
         lake_service_pb2_grpc.add_LakeServiceServicer_to_server,
