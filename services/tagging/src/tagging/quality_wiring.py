@@ -69,15 +69,16 @@ def open_measuring(
     facts, tags = stores
     quality = quality_stores()
     record = Record(facts, quality, columns, changelog, clock, keep_days)
-    freshness = ReadFreshness(quality.inputs, clock)
+    freshness, contradictions = ReadFreshness(quality.inputs, clock), Contradictions()
+    users = FindUsers(uses, contradictions)
     measure = MeasureTags(
         database,
         tags,
         quality,
         columns,
         FindLooks(facts, tags, quality, columns, clock),
-        ReadSurroundings(quality, columns, freshness, FindUsers(uses), SqlTagNews(changelog), clock),
-        FindContradicted(database, everybody, Contradictions(), clock),
+        ReadSurroundings(quality, columns, freshness, users, SqlTagNews(changelog), clock),
+        FindContradicted(database, everybody, contradictions, clock),
         record,
         clock,
     )
@@ -105,7 +106,7 @@ def wire_quality(
         QualityServicer(
             database,
             ReadQuality(quality, columns, changelog),
-            ProposeRetirement(quality, columns, FindUsers(uses), clock),
+            ProposeRetirement(quality, columns, FindUsers(uses, Contradictions()), clock),
         ),
     )
     add = AddUse(counter, stores[0].tenants, templates, quality.activities, clock)

@@ -9,6 +9,7 @@ from rules.values import SCALE
 from servicekit.revision import LANES
 from tagging.app.portraits.looks import Look
 from tagging.app.quality import count_use
+from tagging.app.quality.contradictions import Contradictions
 from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
 from tagging.app.quality.read_quality import ReadQuality
 from tagging.app.quality.unused import ProposeRetirement
@@ -174,6 +175,7 @@ def test_behaviour_that_contradicts_what_was_said_is_found(shop):
     shop.measure()
     assert shop.measured("gender").agreement == Agreement(20, 3)
     assert shop.measured("womens_orders").agreement is None
+    assert shop.measured("womens_orders").use.tags == 1  # the rule rests on it
     parts = {each.part: each.value for each in shop.latest("gender").score.parts}
     assert parts[Part.AGREEMENT] == 7_000
     assert ("gender", AlertKind.CONTRADICTED, True) in shop.alerts()
@@ -312,7 +314,7 @@ def test_a_tag_that_nobody_uses_is_proposed_with_what_it_takes(shop):
     use = [TagUse(UserKind.SEGMENT, "s1", ("womens_orders",))]
     world.database.write_now(USES.replace, world.tenant, "segments", use)
     shop.people(3, city=lambda _: "上海")
-    propose = ProposeRetirement(QUALITY, world.columns, FindUsers(USES), world.clock)
+    propose = ProposeRetirement(QUALITY, world.columns, FindUsers(USES, Contradictions()), world.clock)
 
     def proposed(idle_days, after="", limit=9):
         found, counted = world.database.read_now(propose, world.tenant, idle_days, after, limit)

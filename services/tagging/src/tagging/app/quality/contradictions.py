@@ -59,6 +59,17 @@ class Contradictions:
                 found[tag.tag_id] = recipe
         return found
 
+    def named(self, plan: ColumnPlan) -> dict[str, frozenset[str]]:
+        """Tag -> the tags that its rule names, of those tags that state one which holds."""
+        found: dict[str, frozenset[str]] = {}
+        for tag in plan.tags.values():
+            if tag.definition.quality.contradicted_when:
+                try:
+                    found[tag.tag_id] = self.recipe(plan, tag).tags
+                except RuleInvalid:
+                    continue
+        return found
+
     @staticmethod
     def of_persons(
         plan: ColumnPlan,

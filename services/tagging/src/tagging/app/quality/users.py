@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan
+from tagging.app.quality.contradictions import Contradictions
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.domain.governance.uses import TagUse, users
 from tagging.domain.quality.usage import relied_on
@@ -28,14 +29,17 @@ class UsersOfTags:
 
 
 class FindUsers:
-    """Reads in the caller's snapshot."""
+    """Reads in the caller's snapshot. A rule of contradiction rests on the tags that it names, too."""
 
-    def __init__(self, uses: TagUses) -> None:
+    def __init__(self, uses: TagUses, contradictions: Contradictions) -> None:
         self._uses = uses
+        self._contradictions = contradictions
 
     def __call__(self, connection: Connection, tenant: str, plan: ColumnPlan) -> UsersOfTags:
         rests_on = {
             column: tags for column, tags in plan.uses.items() if not column.startswith(FEATURE_PREFIX)
         }
+        for tag_id, names in self._contradictions.named(plan).items():
+            rests_on[tag_id] = rests_on.get(tag_id, frozenset()) | names - {tag_id}
         uses = self._uses.all(connection, tenant)
         return UsersOfTags(rests_on, uses, frozenset(relied_on(rests_on, uses)))
