@@ -82,10 +82,6 @@ class ChangeSink(Protocol[ChangeT, TakenChunkT_contra]):
         ...
 
 
-CONSUMERS = "consumers"
-"""The health service that is SERVING while all of a server's consumers follow; one without any always is."""
-
-
 @dataclass
 class ConsumerState:
     """What a health page or a metric shows. Times are loop.time() seconds."""

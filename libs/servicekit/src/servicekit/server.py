@@ -21,7 +21,8 @@ from grpc_reflection.v1alpha import reflection
 from servicekit.calls import MAX_UNARY_S, CallInterceptor
 from servicekit.clock import ClockFileError
 from servicekit.config import ConfigError
-from servicekit.consumer import CONSUMERS, ConsumerState
+from servicekit.consumer import ConsumerState
+from servicekit.health import CONSUMERS
 from servicekit.hold import InUse
 from servicekit.logging import logger
 from servicekit.migrations import DataNewer

@@ -12,7 +12,8 @@ from huaxiang.type.v1 import error_reason_pb2, revision_pb2
 from servicekit import errors
 from servicekit.calls import current_deadline, current_principal
 from servicekit.client import connect, service_config
-from servicekit.consumer import CONSUMERS, ConsumerState
+from servicekit.consumer import ConsumerState
+from servicekit.health import CONSUMERS
 from servicekit.principal import KeyFileAuthenticator, write_key_file
 from servicekit.revision import LANES, Lane
 from servicekit.rights import RightsUndeclared

@@ -2,7 +2,7 @@
 
 import sys
 
-from identity.main import main
+from servicekit.launch import launch
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(launch("identity.main"))

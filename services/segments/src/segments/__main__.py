@@ -2,6 +2,7 @@
 
 import sys
 
-from segments.main import main
+from servicekit.launch import launch
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(launch("segments.main"))

@@ -2,7 +2,7 @@
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from servicekit.consumer import CONSUMERS
+from servicekit.health import CONSUMERS
 
 from cli.suite.programs import SERVICES, Ports
 from cli.suite.running import RunningSuite
