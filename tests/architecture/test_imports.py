@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def absolute(path: Path, node: ast.ImportFrom) -> str:
     return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -71,7 +73,7 @@ def imported(path: Path) -> set[str]:
             module = absolute(path, node)
             names.add(module)
             names.update(f"{module}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 def within(name: str, allowed: set[str]) -> bool:
