@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from activation.app.accounts import Account, Limits, Timings
@@ -105,10 +106,15 @@ def provider_hash(channel: str, person: int) -> str:
     return address_hash(PROVIDERS[channel], address(channel, person).removeprefix("+86"))
 
 
+@cache
+def _listed(channel: str) -> str:
+    return "\n".join(address(channel, each) for each in range(1, 20_001))
+
+
 def settings(receipts_port: int, folder: Path) -> dict[str, object]:
     """The sandbox's."""
     for name, channel in (("openids.txt", WECHAT), ("devices.txt", PUSH)):
-        (folder / name).write_text("\n".join(address(channel, each) for each in range(1, 20_001)))
+        (folder / name).write_text(_listed(channel))
 
     def url(channel: str) -> str:
         return f"http://127.0.0.1:{receipts_port}/receipts/{ACCOUNTS[channel]}/{RECEIPTS_SECRET}"
@@ -284,13 +290,14 @@ class World:
         self, holds: Callable[[campaigns_pb2.GetCampaignResponse], bool], campaign_id: str = "c1"
     ) -> campaigns_pb2.GetCampaignResponse:
         """The campaign once `holds`; fails when it never does."""
-        ends = time.monotonic() + WAIT_S
+        ends, pause_s = time.monotonic() + WAIT_S, 0.02
         while True:
             answer = await self.get(campaign_id)
             if holds(answer):
                 return answer
             assert time.monotonic() < ends, f"never happened: {answer}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause_s)
+            pause_s = min(1.3 * pause_s, 0.1)
 
     async def completed(self, campaign_id: str = "c1") -> campaign_pb2.CampaignReport:
         answer = await self.until(

@@ -1,5 +1,6 @@
 """Pytest plugin: real servers in this process, on free ports, with real keys."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +18,11 @@ SERVICE_KEY = "key-of-service"
 
 @dataclass
 class LocalServer:
-    """A running server. `connect` gives a channel; every channel is closed with the server."""
+    """A running server. Its channels are closed with it."""
 
     port: int
     services: Sequence[Service]
-    _channels: list[grpc.aio.Channel] = field(default_factory=list)
+    _channels: dict[tuple[object, ...], grpc.aio.Channel] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -29,18 +30,26 @@ class LocalServer:
         return f"127.0.0.1:{self.port}"
 
     def connect(self, role: str = SERVICE_ROLE, tenant: str | None = None) -> grpc.aio.Channel:
-        """A channel with the key of a role. Tenant keys exist for the tenant `t1` and, for any,
-        "key-of-<role>-<tenant>"."""
-        key = SERVICE_KEY if role == SERVICE_ROLE else f"key-of-{role}-{tenant or 't1'}"
-        acting_for = (tenant or "t1") if role == SERVICE_ROLE else None
-        channel = connect(
-            self.target,
-            key=key,
-            tenant=acting_for,
-            services=[service.descriptor for service in self.services],
-        )
-        self._channels.append(channel)
-        return channel
+        """The channel of a role's key, one for all who ask in the same event loop. Tenant keys exist for the
+        tenant `t1` and, for any, "key-of-<role>-<tenant>"."""
+        tenant = tenant or "t1"
+        asked = (_loop(), role, tenant)
+        if asked not in self._channels:
+            self._channels[asked] = connect(
+                self.target,
+                key=SERVICE_KEY if role == SERVICE_ROLE else f"key-of-{role}-{tenant}",
+                tenant=tenant if role == SERVICE_ROLE else None,
+                services=[service.descriptor for service in self.services],
+            )
+        return self._channels[asked]
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """None in a fixture that is not a coroutine."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def keys_for(tenants: Sequence[str] = ("t1", "t2")) -> list[KeyEntry]:
@@ -60,13 +69,14 @@ async def serving(
     folder: Path,
     *,
     name: str = "test",
+    tenants: Sequence[str] = ("t1", "t2"),
     port: int = 0,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     max_unary_s: float = 60.0,
 ) -> AsyncIterator[LocalServer]:
-    """Serves on a free port unless one is given; keys are written to `folder`."""
+    """Serves on a free port unless one is given; keys for the tenants are written to `folder`."""
     keys = folder / "keys.yaml"
-    write_key_file(keys, keys_for())
+    write_key_file(keys, keys_for(tenants))
     app = ServiceApp(
         name=name,
         services=services,
@@ -82,6 +92,6 @@ async def serving(
     try:
         yield server
     finally:
-        for channel in server._channels:
+        for channel in server._channels.values():
             await channel.close()
         await running.stop()
