@@ -2,14 +2,12 @@
 
 import datetime as dt
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import killed_lakes
 import pytest
 from rules.evaluate.tables import event_columns
 from servicekit.database import Database
@@ -183,45 +181,19 @@ async def test_a_start_removes_what_no_manifest_names(lake: Lake) -> None:
     assert lake.flushing.sweep() == 0
 
 
-KILLED = """
-    import os, signal, sys
-    from pathlib import Path
-    from servicekit.database import Database
-    from tagging.store.dictionary_file import standard_dictionary
-    from tagging.store.lake_columns import LakeColumns
-    from tagging.store import lake_files, lake_objects
-    from tagging.store.sql_manifest import SqlManifest
-    from tagging.domain.tenants import TenantSettings
-
-    url, root, point = sys.argv[1:]
-    def die(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if point == "before rename":
-        lake_objects.sync = die
-    folder = lake_files.LakeFolder(Path(root), LakeColumns(standard_dictionary()))
-    database = Database.open(url)
-    events, _ = database.read_now(SqlManifest().recent, "t1", 0, 100)
-    folder.write("t1", [folder.collect(events, TenantSettings())], 0)
-    die()
-"""
-
-
-@pytest.mark.parametrize("point", ["before rename", "before manifest"])
+@pytest.mark.parametrize("point", killed_lakes.FLUSHING)
 async def test_kill_9_in_a_flush_leaves_nothing_half_visible(
     lake: Lake, migrated_url: str, point: str
 ) -> None:
     lake.add(paid(1), paid(2), paid(3, time=SHANGHAI_NEXT_DAY))
-    ended = _run(KILLED, migrated_url, str(lake.root), point)
-    assert ended.returncode == -signal.SIGKILL
+    running, _ = killed_lakes.started(killed_lakes.flush, migrated_url, lake.root, point)
+    running.join()
+    assert running.exitcode == -signal.SIGKILL
     assert lake.database.read_now(lake.manifest.files, "t1") == []
     assert _sequences(lake.attached("order_paid")) == []
     assert lake.flushing.sweep() > 0
     await lake.flush_lake.flush("t1")
     assert lake.plain() == [1, 2, 3]
-
-
-def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(script), *arguments], check=False)
 
 
 def _sequences(duck: duckdb.DuckDBPyConnection) -> list[int]:

@@ -2,16 +2,13 @@
 
 import asyncio
 import datetime as dt
-import os
 import random
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import killed_lakes
 import pyarrow.parquet as pq
 import pytest
 from servicekit.database import Database
@@ -184,68 +181,12 @@ async def test_days_that_are_over_are_compacted_without_being_asked(lake: Lake) 
     assert (done.files_before, done.files_after, done.more) == (6, 1, False)
 
 
-KILLED = """
-    import asyncio, os, signal, sys
-    from pathlib import Path
-    from servicekit.database import Database
-    from tagging.app.compact_lake import CompactLake
-    from tagging.app.retire_files import RetireFiles
-    from tagging.store import lake_objects, lake_rewriting
-    from tagging.store.dictionary_file import standard_dictionary
-    from tagging.store.lake_columns import LakeColumns
-    from tagging.store.lake_files import LakeFolder
-    from tagging.store.sql_manifest import SqlManifest
-    from tagging.store.sql_tenants import SqlTenants
-
-    url, root, point = sys.argv[1:]
-    def die(*_):
-        os.kill(os.getpid(), signal.SIGKILL)
-    def after(method):
-        def wrapped(*arguments):
-            method(*arguments)
-            die()
-        return wrapped
-    LocalObjects = lake_objects.LocalLakeObjects
-    if point == "while sorting":
-        lake_rewriting._schema = die
-    if point == "before sync":
-        lake_objects.sync = die
-    if point == "before rename":
-        lake_objects.sync = after(lake_objects.sync)
-    if point == "before manifest":
-        LocalObjects.keep = after(LocalObjects.keep)
-    if point == "in the transaction":
-        SqlManifest._name = staticmethod(after(SqlManifest._name))
-    if point == "before removal":
-        LocalObjects.remove = die
-    if point == "in removal":
-        LocalObjects.remove = after(LocalObjects.remove)
-    database = Database.open(url)
-    rewriting = lake_rewriting.LakeMerging(LakeFolder(Path(root), LakeColumns(standard_dictionary())))
-    async def compact():
-        retire = RetireFiles(rewriting, readers_s=0.0)
-        use_case = CompactLake(database, SqlManifest(), SqlTenants(), rewriting, retire, asyncio.Lock())
-        print("ready", flush=True)
-        await use_case.compact("t1")
-        await retire.remove_due()
-    asyncio.run(compact())
-"""
-POINTS = (
-    "while sorting",
-    "before sync",
-    "before rename",
-    "before manifest",
-    "in the transaction",
-    "before removal",
-    "in removal",
-)
-
-
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", killed_lakes.COMPACTING)
 async def test_kill_9_at_any_step_leaves_every_event_once(lake: Lake, migrated_url: str, point: str) -> None:
     before = lake.told()
-    with started(migrated_url, lake, point) as running:
-        assert running.wait() == -signal.SIGKILL
+    running, _ = killed_lakes.started(killed_lakes.compact, migrated_url, lake.root, point)
+    running.join()
+    assert running.exitcode == -signal.SIGKILL
     assert lake.told() == before, "as the process left it"
     lake.open()
     assert lake.told() == before
@@ -260,17 +201,11 @@ async def test_kill_9_at_any_step_leaves_every_event_once(lake: Lake, migrated_u
 async def test_kill_9_at_random_moments_leaves_every_event_once(lake: Lake, migrated_url: str) -> None:
     before, moments = lake.told(), random.Random(5)
     for _ in range(3):
-        with started(migrated_url, lake, "none") as running:
-            assert running.stdout is not None
-            running.stdout.readline()
-            await asyncio.sleep(moments.uniform(0, 0.12))
-            os.kill(running.pid, signal.SIGKILL)
+        running, heard = killed_lakes.started(killed_lakes.compact, migrated_url, lake.root, "none")
+        assert heard.recv() == "ready"
+        await asyncio.sleep(moments.uniform(0, 0.12))
+        running.kill()
+        running.join()
         lake.open()
         assert lake.told() == before
         assert lake.on_disk() == {file.path for file in lake.files()}
-
-
-def started(migrated_url: str, lake: Lake, point: str) -> "subprocess.Popen[bytes]":
-    script = textwrap.dedent(KILLED)
-    arguments = [sys.executable, "-c", script, migrated_url, str(lake.root), point]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE)

@@ -33,21 +33,27 @@ NOON = dt.datetime(2026, 5, 1, 4, tzinfo=dt.UTC)
 DICTIONARY = standard_dictionary()
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    with s3_server() as url:
+        yield url
+
+
 @pytest.fixture
-def config(tmp_path: Path) -> Iterator[Config]:
+def config(tmp_path: Path, s3: str) -> Config:
     keys = tmp_path / "s3.keys"
     keys.write_text("access\nsecret\n", encoding="utf-8")
-    with s3_server() as url:
-        make_bucket(url, "lake")
-        yield Config(
-            keys=tmp_path,
-            service_key_file=tmp_path,
-            data=tmp_path / "here",
-            lake_store=S3Bucket("lake", "suite"),
-            lake_s3_endpoint=url,
-            lake_s3_region="us-east-1",
-            lake_s3_key_file=keys,
-        )
+    bucket = tmp_path.name.replace("_", "-").lower()
+    make_bucket(s3, bucket)
+    return Config(
+        keys=tmp_path,
+        service_key_file=tmp_path,
+        data=tmp_path / "here",
+        lake_store=S3Bucket(bucket, "suite"),
+        lake_s3_endpoint=s3,
+        lake_s3_region="us-east-1",
+        lake_s3_key_file=keys,
+    )
 
 
 class S3Lake:
