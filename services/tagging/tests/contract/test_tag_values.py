@@ -154,6 +154,23 @@ def test_whole_columns_read_back(values):
     assert as_of == NOW
 
 
+def test_a_scan_reads_the_same_and_lets_what_is_in_memory_stay(values):
+    values.declare("orders", NUMBER)
+    values.declare("city", TEXT)
+    values.publish_all("orders", NUMBER, {1: 10_000, 2: 20_000})
+    values.publish_all("city", TEXT, {1: "上海"})
+    values.put({"orders": {2: None, 3: 30_000}}, LATER)
+    values.files = BlockFiles(values.folder, lambda: next(values.ids), cache_bytes=1)
+    values.store = SqlTagValues(values.files, lambda: 0)
+    (in_memory,) = [name for name in values.files.names() if "city" in name]
+    read_often = values.files.read(in_memory)
+    scanned = values.scan_block("orders", 0)
+    assert scanned.rows() == {1: (10_000,), 3: (30_000,)}
+    assert values.files.read(in_memory) is read_often
+    assert values.read_block("orders", 0)[0].rows() == scanned.rows()
+    assert values.files.read(in_memory) is not read_often
+
+
 def test_values_survive_a_restart(values):
     values.declare("orders", NUMBER)
     values.publish_all("orders", NUMBER, {1: 10_000})

@@ -123,8 +123,9 @@ class BlockFiles:
         self._keep(name, content)
         return name
 
-    def read(self, name: str) -> Block:
-        """The content of a file that the store names; "" is a block without values."""
+    def read(self, name: str, *, keep: bool = True) -> Block:
+        """The content of a file that the store names; "" is a block without values. `keep`: in memory, which lets the
+        least recently used go."""
         if not name:
             return Block.empty()
         with self._lock:
@@ -133,7 +134,8 @@ class BlockFiles:
                 self._cached.move_to_end(name)
                 return found
         found = self._load(name)
-        self._keep(name, found)
+        if keep:
+            self._keep(name, found)
         return found
 
     def remove(self, name: str) -> None:

@@ -234,6 +234,10 @@ class SqlTagValues:
         named = self._manifest(connection, tenant, column).get(block)
         return present.coded.overlaid(delta).known(), moment_of(named[1]) if named else None
 
+    def scan_block(self, connection: Connection, tenant: str, column: str, block: int) -> Coded:
+        present, delta, _ = self._present(connection, tenant, column, block, keep=False)
+        return present.coded.overlaid(delta).known().plain(self.columns(connection, tenant)[column])
+
     def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
         return sql_texts.whole(connection, tenant, column)
 
@@ -317,7 +321,7 @@ class SqlTagValues:
     # ------------------------------------------------------------------------------------------ the parts
 
     def _present(
-        self, connection: Connection, tenant: str, column: str, block: int
+        self, connection: Connection, tenant: str, column: str, block: int, *, keep: bool = True
     ) -> tuple[Block, Coded, dict[int, int]]:
         """The block's file, the delta above it, and the moments of the delta."""
         named = self._manifest(connection, tenant, column).get(block)
@@ -328,7 +332,7 @@ class SqlTagValues:
             (tenant, column, block),
         ).all()
         delta = Coded.of({row[0]: _unpacked(row[1]) for row in rows})
-        return self._files.read(named[0] if named else ""), delta, {row[0]: row[2] for row in rows}
+        return self._files.read(named[0] if named else "", keep=keep), delta, {row[0]: row[2] for row in rows}
 
     def _name_block(
         self, connection: Connection, tenant: str, column: str, block: int, content: Block, as_of_us: int

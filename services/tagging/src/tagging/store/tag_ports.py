@@ -168,6 +168,10 @@ class TagValues(Protocol):
         weighted list the codes of its texts alone."""
         ...
 
+    def scan_block(self, connection: Connection, tenant: str, column: str, block: int) -> Coded:
+        """As `read_block`, for who goes over everything once: what others read often stays in memory."""
+        ...
+
     def texts(self, connection: Connection, tenant: str, column: str) -> dict[int, str]:
         """The column's whole dictionary: code -> text."""
         ...

@@ -1,6 +1,6 @@
 """One column gone over once, block by block: who has a value, how values spread, and which break their owner's rules.
 
-Costs one read of the column's block files, most of them in memory, and of texts those that are told or checked.
+Costs one read of the column's block files, and of texts those that are told or checked; keeps none of it in memory.
 """
 
 import datetime as dt
@@ -141,7 +141,7 @@ class CountValues:
     def _blocks(self, connection: Connection, tenant: str, question: Question) -> Iterator[tuple[Ints, Ints]]:
         """The persons with a value, and all values."""
         for block in self._values.blocks(connection, tenant, question.column):
-            coded, _ = self._values.read_block(connection, tenant, question.column, block)
+            coded = self._values.scan_block(connection, tenant, question.column, block)
             yield coded.persons, coded.codes
 
 
