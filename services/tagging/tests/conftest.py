@@ -41,6 +41,7 @@ from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
+from tagging.store.sql_dictionaries import SqlEventDictionaries
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_history import SqlValueHistory
@@ -112,13 +113,15 @@ class World:
             SqlSeenSchedules(),
             ContractTagEntries(),
         )
-        self.columns = ColumnsInForce(self.dictionary, self.tags)
+        self.dictionaries = SqlEventDictionaries(self.dictionary)
+        self.columns = ColumnsInForce(self.dictionaries, self.tags)
         self.recompute = RecomputePersons(self.facts, self.references, self.tags, self.columns, self.clock)
         lake = DuckLakeRelations(
             LakeFolder(self.folder / "lake", LakeColumns(self.dictionary)),
             SqlManifest(),
             self.facts.key_map,
             self.references,
+            self.dictionaries,
             self.dictionary,
         )
         queries = QueryProcesses(self.folder / "queries")
@@ -145,7 +148,6 @@ class World:
             self.tags,
             self.columns,
             self.changelog,
-            self.dictionary,
             self.clock,
             lambda: next(self._ids),
         )

@@ -32,6 +32,7 @@ from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
+from tagging.event_type_wiring import wire_event_types
 from tagging.main import Store, open_store, wire_tags
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
@@ -155,9 +156,19 @@ async def served_portraits(
     database = Database.open(database_url, synchronous="NORMAL")
     store = open_store(database, folder / "tagging", ManualClock(NOW))
     part = wire_tags(store, Names(), hot_copies)
+    event_types, _ = wire_event_types(
+        database,
+        store.changelog,
+        (store.facts, store.tags),
+        store.columns,
+        store.dictionaries,
+        store.mapping_changes,
+        store.dictionary,
+        store.clock,
+    )
     workers = [asyncio.ensure_future(worker()) for worker in part.workers]
     try:
-        async with serving(part.services, folder) as server:
+        async with serving((*part.services, event_types), folder) as server:
             yield ServedPortraits(store, server)
     finally:
         for each in workers:

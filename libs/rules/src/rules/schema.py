@@ -140,6 +140,11 @@ class Schema(Protocol):
         """All names of `tag`, `event`, `table`, `segment` or `period`, for suggestions only."""
         ...
 
+    def undeclared(self, event: str) -> Collection[str]:
+        """Properties that come with events of this type, declared or not, and that nobody declared; for suggestions
+        only."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -152,6 +157,7 @@ class Catalogue:
     periods: frozenset[str] = frozenset()
     retired: Mapping[str, str] = field(default_factory=dict)
     deprecated: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -164,8 +170,10 @@ class Catalogue:
         *,
         retired: Mapping[str, str] | None = None,
         deprecated: Mapping[str, str] | None = None,
+        seen: Mapping[str, Collection[str]] | None = None,
     ) -> "Catalogue":
-        """`retired` and `deprecated`: tag -> what to use instead, "" for nothing."""
+        """`retired` and `deprecated`: tag -> what to use instead, "" for nothing; `seen`: event type -> its
+        undeclared properties."""
         return cls(
             tags={each.name: each for each in tags},
             events={each.name: each for each in events},
@@ -174,6 +182,7 @@ class Catalogue:
             periods=frozenset(periods),
             retired=retired or {},
             deprecated=deprecated or {},
+            seen=seen or {},
         )
 
     def tag(self, name: str) -> TagType | None:
@@ -205,6 +214,9 @@ class Catalogue:
             "segment": self.segments,
             "period": self.periods,
         }[what]
+
+    def undeclared(self, event: str) -> Collection[str]:
+        return self.seen.get(event, ())
 
 
 # ------------------------------------------------------------------------------------- property lookup

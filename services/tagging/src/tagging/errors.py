@@ -91,6 +91,48 @@ class TableFull(Exhausted):
         )
 
 
+class EventTypeInvalid(InvalidInput):
+    """A declaration of an event type breaks its limits."""
+
+    domain = DOMAIN
+    reason = "EVENT_TYPE_INVALID"
+
+    def __init__(self, event_type: str, field: str, problem: str) -> None:
+        super().__init__(
+            f"event type '{event_type}', {field}: {problem}",
+            event_type=event_type,
+            field=field,
+            problem=problem,
+        )
+
+
+class EventTypeInUse(StateConflict):
+    """Rules read what would go or be of another type."""
+
+    domain = DOMAIN
+    reason = "EVENT_TYPE_IN_USE"
+
+    def __init__(self, event_type: str, used_by: Collection[str]) -> None:
+        users = ", ".join(used_by)
+        super().__init__(
+            f"event type '{event_type}' is read by {users}: change these first, or keep what they read",
+            event_type=event_type,
+            used_by=users,
+        )
+
+
+class EventTypeQuota(Exhausted):
+    """The tenant has declared as many event types as allowed."""
+
+    domain = DOMAIN
+    reason = "EVENT_TYPE_QUOTA"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit} event types are declared, which is the limit: delete some first", limit=limit
+        )
+
+
 class TableUnknown(NotFound):
     """There is no such reference table."""
 

@@ -48,7 +48,6 @@ from tagging.app.governance.trace_lineage import TraceLineage
 from tagging.app.governance.versions import Versions
 from tagging.app.keep_events import KeepEvents
 from tagging.app.put_in_force import PutInForce
-from tagging.domain.dictionary import Dictionary
 from tagging.store.governance_ports import GovernanceStores
 from tagging.store.ports import FactStores
 from tagging.store.sql_governance import (
@@ -101,19 +100,18 @@ def open_governance(
     tags: TagStores,
     columns: ColumnsInForce,
     changelog: Changelog,
-    dictionary: Dictionary,
     clock: Clock,
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
 ) -> Governance:
     """Joins ports and adapters; writes nothing."""
     stores = governance_stores()
     keep_events = KeepEvents(facts.tenants, SqlEventRetention())
-    put = PutInForce(facts, tags, stores, columns, changelog, dictionary, clock, keep_events)
+    put = PutInForce(facts, tags, stores, columns, changelog, clock, keep_events)
     places, lives = Places(stores), Lives(facts, stores, changelog, clock)
     return Governance(
         apply_tags=ApplyTags(facts, tags, stores, put, places, changelog, clock),
         lives=lives,
-        drafts=Drafts(facts, tags, stores, columns, dictionary, put, places, lives),
+        drafts=Drafts(facts, tags, stores, columns, put, places, lives),
         steps=TagSteps(tags, stores, put, lives),
         versions=Versions(stores, lives),
         requests=Requests(facts, stores, places, changelog, clock, new_id),
@@ -121,7 +119,7 @@ def open_governance(
         naming=Naming(facts, tags, stores, changelog),
         report_use=ReportTagUse(facts, stores, changelog),
         impact=CheckImpact(tags, stores, put, lives, clock),
-        lineage=TraceLineage(stores, columns, dictionary, lives),
+        lineage=TraceLineage(stores, columns, lives),
         empty_bin=EmptyRecycleBin(facts, stores, tags.stated, clock),
     )
 

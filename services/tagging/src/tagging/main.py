@@ -13,8 +13,6 @@ from huaxiang.identity.v1 import person_service_pb2, privacy_service_pb2, tenant
 from huaxiang.tagging.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
-    event_type_service_pb2,
-    event_type_service_pb2_grpc,
     feature_service_pb2,
     feature_service_pb2_grpc,
     reference_table_service_pb2,
@@ -43,7 +41,6 @@ from servicekit.telemetry.spans import install
 from servicekit.watch import Watches
 
 from tagging.api.change_servicer import ChangeServicer
-from tagging.api.event_type_servicer import EventTypeServicer
 from tagging.api.feature_servicer import FeatureServicer
 from tagging.api.portrait_servicer import IdentityAttributes, PersonAttributes
 from tagging.api.privacy_servicer import PrivacyServicer
@@ -71,6 +68,7 @@ from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.quality.retention import KEEP_DAYS
+from tagging.event_type_wiring import wire_event_types
 from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
 from tagging.lake_wiring import LakeParts, lake_objects, wire_lake
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
@@ -88,6 +86,7 @@ from tagging.store.mapped_columns import MappedColumns
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
+from tagging.store.sql_dictionaries import SqlEventDictionaries
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_history import SqlValueHistory
@@ -124,6 +123,7 @@ class Store:
     changelog: Changelog
     clock: Clock
     dictionary: Dictionary
+    dictionaries: SqlEventDictionaries
     facts: FactStores
     tags: TagStores
     references: SqlReferenceTables
@@ -185,14 +185,16 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     )
     references, manifest = SqlReferenceTables(), SqlManifest()
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary), objects)
+    dictionaries = SqlEventDictionaries(dictionary)
     mapped = MappedColumns(folder / "columns", lambda: uuid.uuid4().hex)
-    columns = ColumnsInForce(dictionary, tags, governance_stores().lives.retired)
+    columns = ColumnsInForce(dictionaries, tags, governance_stores().lives.retired)
     return Store(
         folder=folder,
         database=database,
         changelog=changelog,
         clock=clock,
         dictionary=dictionary,
+        dictionaries=dictionaries,
         facts=facts,
         tags=tags,
         references=references,
@@ -200,10 +202,12 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         manifest=manifest,
         lake=lake,
         mapped=mapped,
-        relations=DuckLakeRelations(lake, manifest, facts.key_map, references, dictionary, mapped),
+        relations=DuckLakeRelations(
+            lake, manifest, facts.key_map, references, dictionaries, dictionary, mapped
+        ),
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
-        governance=open_governance(facts, tags, columns, changelog, dictionary, clock),
+        governance=open_governance(facts, tags, columns, changelog, clock),
         use=use,
     )
 
@@ -238,17 +242,23 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
         ForgetValues(facts, store.tags),
     )
     export_index = ExportIndex(facts, store.tags, store.changelog, ColumnExport(store.tags.values))
+    event_types, keep_survey = wire_event_types(
+        database,
+        store.changelog,
+        (facts, store.tags),
+        store.columns,
+        store.dictionaries,
+        store.mapping_changes,
+        store.dictionary,
+        store.clock,
+    )
     services = (
         Service(
             change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],
             change_service_pb2_grpc.add_ChangeServiceServicer_to_server,
             ChangeServicer(database, Watches(database, store.changelog), export_index),
         ),
-        Service(
-            event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
-            event_type_service_pb2_grpc.add_EventTypeServiceServicer_to_server,
-            EventTypeServicer(store.dictionary),
-        ),
+        event_types,
         Service(
             reference_table_service_pb2.DESCRIPTOR.services_by_name["ReferenceTableService"],
             reference_table_service_pb2_grpc.add_ReferenceTableServiceServicer_to_server,
@@ -263,7 +273,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
         ),
         lake,
     )
-    workers = (consumer.run, acknowledge.run, *keep_lake)
+    workers = (consumer.run, acknowledge.run, *keep_lake, keep_survey)
     return Part(services, workers, (consumer.state,))
 
 

@@ -29,7 +29,7 @@ async def tagging(start: Start) -> AsyncIterator[RunningTagging]:
 
 
 @pytest.fixture
-def stub(tagging: RunningTagging) -> Any:
+async def stub(tagging: RunningTagging) -> Any:
     return ReferenceTableServiceStub(tagging.server.connect("analyst"))
 
 

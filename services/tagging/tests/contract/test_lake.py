@@ -20,6 +20,7 @@ from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.ports import Flushed
+from tagging.store.sql_dictionaries import SqlEventDictionaries
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
@@ -49,7 +50,12 @@ class Lake:
         self.flush_lake = FlushLake(database, self.manifest, self.tenants, self.folder)
         self.flushing = LakeFlushing(database, self.manifest, self.tenants, self.folder, self.flush_lake)
         self.relations = DuckLakeRelations(
-            self.folder, self.manifest, self.key_map, self.references, DICTIONARY
+            self.folder,
+            self.manifest,
+            self.key_map,
+            self.references,
+            SqlEventDictionaries(DICTIONARY),
+            DICTIONARY,
         )
 
     def add(self, *events: Event, tenant: str = "t1") -> None:

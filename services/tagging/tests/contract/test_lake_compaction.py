@@ -23,6 +23,7 @@ from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.lake_rewriting import LakeMerging
+from tagging.store.sql_dictionaries import SqlEventDictionaries
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
@@ -72,7 +73,12 @@ class Lake:
     def relation(self) -> Any:
         duck = duckdb.connect()
         relations = DuckLakeRelations(
-            self.folder, self.manifest, self.key_map, SqlReferenceTables(), DICTIONARY
+            self.folder,
+            self.manifest,
+            self.key_map,
+            SqlReferenceTables(),
+            SqlEventDictionaries(DICTIONARY),
+            DICTIONARY,
         )
         self.database.read_now(relations.attach, duck, "t1", ["order_paid", "search"]).relate()
         return duck

@@ -22,7 +22,7 @@ from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.event_columns import Slots
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
-from tagging.store.lake_relations import AttachedLake, Look
+from tagging.store.lake_relations import AttachedLake, HeldFiles, Look
 from tagging.store.mapped_columns import MappedColumns
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
@@ -70,10 +70,12 @@ class Shop:
             attached = AttachedLake(
                 duck,
                 [],
-                {file.path: self.lake.path(file) for file in self.files},
-                self.mapped.current("t1") if mapped else None,
-                Look(frozenset()),
-                0,
+                HeldFiles(
+                    {file.path: self.lake.path(file) for file in self.files},
+                    0,
+                    self.mapped.current("t1") if mapped else None,
+                    Look(frozenset()),
+                ),
                 LakeColumns(DICTIONARY).table(self.recent),
                 np.array(self.replaced, np.int64),
                 self.horizon,

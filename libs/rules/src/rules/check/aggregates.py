@@ -8,7 +8,7 @@ from rules.limits import MAX_STEPS, MAX_WINDOW
 from rules.schema import EventType, Resolved, Scope, UnknownPath, resolve, sequence_property
 from rules.values import DATETIME, NUMBER, Kind
 
-from .findings import nearest
+from .findings import near_property, nearest
 from .stretches import check_window
 from .typed import Typed
 
@@ -50,6 +50,10 @@ def check_aggregate(checker: "Checker", node: t.Aggregate) -> tuple["Expression"
 def find_event(checker: "Checker", node: t.Node, name: str) -> EventType | None:
     schema = checker.findings.schema
     event = schema.event(name)
+    if event is None and schema.undeclared(name):
+        hint = "such events come in, but nobody declared the type: declare it with PutEventType"
+        checker.findings.error(node.span, f"there is no event '{name}'", hint)
+        return None
     if event is None:
         checker.findings.missing(node.span, f"there is no event '{name}'", name, schema.names("event"))
         return None
@@ -75,7 +79,7 @@ def read_property(checker: "Checker", node: t.Aggregate, event: EventType) -> tu
     try:
         read = resolve(findings.schema, Scope(event), node.property.path)
     except UnknownPath as error:
-        findings.error(place, str(error), nearest(error.name, error.candidates))
+        findings.error(place, str(error), near_property(findings.schema, event.name, error))
         return None, False
     if read.table:
         findings.tables.add(read.table)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from heapq import nlargest
 
 from rules.errors import Problem, problem
-from rules.schema import Schema
+from rules.schema import Schema, UnknownPath
 from rules.tree import Span
 
 MAX_PROBLEMS = 100
@@ -41,6 +41,13 @@ class Findings:
         """An error about a name that does not exist, with the nearest one that does."""
         few = len(self.problems) < MAX_SUGGESTIONS
         self.error(span, message, nearest(name, candidates) if few else "")
+
+
+def near_property(schema: Schema, event: str, error: UnknownPath) -> str:
+    """What to write instead of a property that there is not, or how to have it."""
+    if error.name in schema.undeclared(event):
+        return "it comes in, but nobody declared it: declare it with PutEventType"
+    return nearest(error.name, error.candidates)
 
 
 def nearest(name: str, candidates: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from rules.schema import EventType, UnknownPath, resolve
 from rules.values import Kind, ValueType
 
 from .aggregates import find_event, read_property
-from .findings import nearest
+from .findings import near_property
 from .stretches import check_window
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _key(checker: "Checker", node: t.Grouped, read: Reading) -> ValueType | None
     try:
         found = resolve(findings.schema, read.scope, read.by.path)
     except UnknownPath as error:
-        findings.error(node.by.span, str(error), nearest(error.name, error.candidates))
+        findings.error(node.by.span, str(error), near_property(findings.schema, node.aggregate.event, error))
         return None
     if found.table:
         findings.tables.add(found.table)

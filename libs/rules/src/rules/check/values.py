@@ -8,7 +8,7 @@ from rules import tree as t
 from rules.schema import Scope, UnknownPath, resolve
 from rules.values import BOOL, DATE, DATETIME, INT64_MAX, INT64_MIN, NUMBER, TEXT, Kind
 
-from .findings import nearest
+from .findings import near_property
 from .stretches import FIRST_DAY, LAST_DAY
 from .typed import Typed
 
@@ -84,7 +84,7 @@ def property_type(checker: "Checker", node: t.Property, scope: Scope | None) -> 
     try:
         found = resolve(findings.schema, scope, node.path)
     except UnknownPath as error:
-        findings.error(node.span, str(error), _hint(checker, node, error))
+        findings.error(node.span, str(error), _hint(checker, node, scope.event.name, error))
         return None
     if found.list:
         inner = node.path[-1]
@@ -100,10 +100,10 @@ def property_type(checker: "Checker", node: t.Property, scope: Scope | None) -> 
     return Typed(found.type, found.values)
 
 
-def _hint(checker: "Checker", node: t.Property, error: UnknownPath) -> str:
+def _hint(checker: "Checker", node: t.Property, event: str, error: UnknownPath) -> str:
     if len(node.path) == 1 and checker.findings.schema.tag(node.path[0]) is not None:
         return "it is a tag: a WHERE sees the event only"
-    return nearest(error.name, error.candidates)
+    return near_property(checker.findings.schema, event, error)
 
 
 def _in_calendar(checker: "Checker", node: t.Node, day: dt.date) -> bool:

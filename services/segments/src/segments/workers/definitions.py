@@ -30,7 +30,8 @@ LOGGED_EACH = 30
 RETIRED_TOLD = 1_000
 """Retired tags that refusals of rules know, at most."""
 ASKED_TENANT = "default"
-"""The dictionary is one for all tenants; it is asked on behalf of some tenant."""
+"""The suite's dictionary is one for all tenants; it is asked on behalf of some tenant. What tenants declare beside it
+segments reach through tags."""
 
 
 class Definitions:
@@ -117,7 +118,7 @@ class Definitions:
 
     async def _learn_events(self) -> None:
         answer = await self._events.ListEventTypes(
-            event_type_service_pb2.ListEventTypesRequest(),
+            event_type_service_pb2.ListEventTypesRequest(standard_only=True),
             metadata=((TENANT_KEY, ASKED_TENANT),),
             timeout=CALL_S,
         )

@@ -1,61 +1,119 @@
-"""EventTypeService: the event dictionary."""
+"""EventTypeService: the event dictionary, what a tenant declares, and what came in."""
 
 import grpc
 from huaxiang.tagging.v1 import event_type_service_pb2 as pb
-from huaxiang.tagging.v1 import event_type_service_pb2_grpc, tag_pb2
-from rules.schema import EventType, PropertyType
-from rules.values import Kind
-from tagging.catalogue.messages import BASES
-from tagging.domain.dictionary import Dictionary, Text
+from huaxiang.tagging.v1 import event_type_service_pb2_grpc
+from servicekit.calls import current_principal
+from servicekit.database import Database
+from servicekit.errors import ResourceNotFound
+from sqlalchemy import Connection
+from tagging.api.parse_event_types import declaration
+from tagging.api.parse_tags import at_most
+from tagging.api.render_event_types import event_type, property_, seen_event_type, suggestion
+from tagging.app.declare_events import DeclareEvents
+from tagging.domain.declared_events import MAX_PROPERTIES
+from tagging.domain.dictionary import Dictionary
+from tagging.errors import nearest
+from tagging.store.mapping_ports import EventDictionaries, SeenEvents
+
+MAX_NAMES = 100
+Context = grpc.aio.ServicerContext[object, object]
 
 
 class EventTypeServicer(event_type_service_pb2_grpc.EventTypeServiceServicer):
-    """The dictionary is the same for all tenants."""
+    """Acts on the caller's tenant."""
 
-    def __init__(self, dictionary: Dictionary) -> None:
-        self._answer = _answer(dictionary)
+    def __init__(
+        self,
+        database: Database,
+        declare: DeclareEvents,
+        dictionaries: EventDictionaries,
+        seen: SeenEvents,
+        standard: Dictionary,
+    ) -> None:
+        self._database = database
+        self._declare = declare
+        self._dictionaries = dictionaries
+        self._seen = seen
+        self._standard = standard
+        self._told: tuple[Dictionary, pb.ListEventTypesResponse] = standard, _answer(standard)
 
     async def ListEventTypes(
-        self, request: pb.ListEventTypesRequest, context: "grpc.aio.ServicerContext[object, object]"
+        self, request: pb.ListEventTypesRequest, context: Context
     ) -> pb.ListEventTypesResponse:
-        return self._answer
+        dictionary = self._standard
+        if not request.standard_only:
+            tenant = current_principal().require_tenant()
+            dictionary = await self._database.read(self._dictionaries.of, tenant)
+        if self._told[0] is not dictionary:
+            self._told = dictionary, _answer(dictionary)
+        return self._told[1]
+
+    async def PutEventType(
+        self, request: pb.PutEventTypeRequest, context: Context
+    ) -> pb.PutEventTypeResponse:
+        tenant = current_principal().require_tenant()
+        at_most("event_type.properties", request.event_type.properties, MAX_PROPERTIES)
+        new = declaration(request.event_type)
+        declared = await self._database.write(
+            self._declare.put, tenant, new, validate_only=request.validate_only
+        )
+        dictionary = declared.dictionary
+        return pb.PutEventTypeResponse(
+            event_type=event_type(dictionary, dictionary.events[new.name]),
+            changed=declared.changed,
+            revision=declared.revision.to_proto(),
+        )
+
+    async def DeleteEventType(
+        self, request: pb.DeleteEventTypeRequest, context: Context
+    ) -> pb.DeleteEventTypeResponse:
+        tenant = current_principal().require_tenant()
+        revision = await self._database.write(self._declare.delete, tenant, request.name)
+        return pb.DeleteEventTypeResponse(revision=revision.to_proto())
+
+    async def ListSeenEventTypes(
+        self, request: pb.ListSeenEventTypesRequest, context: Context
+    ) -> pb.ListSeenEventTypesResponse:
+        tenant = current_principal().require_tenant()
+        at_most("names", request.names, MAX_NAMES)
+
+        def work(connection: Connection) -> pb.ListSeenEventTypesResponse:
+            dictionary = self._dictionaries.of(connection, tenant)
+            found = self._seen.types(connection, tenant, tuple(request.names))
+            told = [seen_event_type(dictionary, name, each) for name, each in found.items()]
+            if request.only_open:
+                told = [each for each in told if any(one.problem for one in each.properties)]
+            pending = self._seen.pending_count(connection, tenant)
+            return pb.ListSeenEventTypesResponse(event_types=told, pending_count=pending)
+
+        return await self._database.read(work)
+
+    async def SuggestEventType(
+        self, request: pb.SuggestEventTypeRequest, context: Context
+    ) -> pb.SuggestEventTypeResponse:
+        tenant = current_principal().require_tenant()
+
+        def work(connection: Connection) -> pb.SuggestEventTypeResponse:
+            found = self._seen.types(connection, tenant, (request.name,))
+            if request.name not in found:
+                known = self._seen.types(connection, tenant)
+                raise ResourceNotFound(f"event type {request.name}", nearest(request.name, known))
+            dictionary = self._dictionaries.of(connection, tenant)
+            message, remarks = suggestion(dictionary, request.name, found[request.name])
+            return pb.SuggestEventTypeResponse(event_type=message, remarks=remarks)
+
+        return await self._database.read(work)
 
 
 def _answer(dictionary: Dictionary) -> pb.ListEventTypesResponse:
     return pb.ListEventTypesResponse(
-        event_types=[_event_type(dictionary, dictionary.events[name]) for name in sorted(dictionary.events)],
+        event_types=[event_type(dictionary, dictionary.events[name]) for name in sorted(dictionary.events)],
         reference_tables=[
             pb.ReferenceTableType(
                 name=name,
-                columns=[_property(dictionary, each) for each in dictionary.tables[name].columns],
+                columns=[property_(dictionary, each) for each in dictionary.tables[name].columns],
             )
             for name in sorted(dictionary.tables)
         ],
     )
-
-
-def _event_type(dictionary: Dictionary, event: EventType) -> pb.EventType:
-    return pb.EventType(
-        name=event.name,
-        text=_text(dictionary.event_texts[event.name]),
-        properties=[_property(dictionary, each) for each in dictionary.readable(event)],
-        reversed_by=event.reversed_by,
-    )
-
-
-def _property(dictionary: Dictionary, property_: PropertyType) -> pb.EventProperty:
-    """A list of records has no base: its fields tell the type."""
-    kind = property_.type.element or property_.type.kind
-    known = dictionary.property_texts.get(property_.name)
-    return pb.EventProperty(
-        name=property_.name,
-        text=_text(known) if known is not None else None,
-        base=BASES.get(kind, tag_pb2.BASE_TYPE_UNSPECIFIED),
-        repeated_values=property_.type.kind in (Kind.LIST, Kind.RECORDS),
-        fields=[_property(dictionary, each) for each in property_.fields],
-        reference_table=property_.refers_to,
-    )
-
-
-def _text(text: Text) -> tag_pb2.TagText:
-    return tag_pb2.TagText(zh=text.zh, en=text.en)

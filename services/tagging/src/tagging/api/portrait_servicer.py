@@ -172,16 +172,16 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         size = page_size(request.page_size, default=TIMELINE_PAGE, maximum=MAX_TIMELINE_PAGE)
         bound = request_hash(request, tenant, ignore=("page_token", "page_size", "consistency"))
         before = read_token(request.page_token, bound)
-        grades = None if request.without_changes else readable_grades(principal)
         await self._freshness.ensure(request.consistency)
         page = await self._database.read(
             self._timeline,
             tenant,
             request.person_id,
             tuple(request.event_types),
-            grades,
+            readable_grades(principal),
             None if before is None else position(before),
             size,
+            with_changes=not request.without_changes,
         )
         return pb.GetTimelineResponse(
             person_id=page.person_id,
@@ -251,9 +251,10 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         principal = current_principal()
         tenant = principal.require_tenant()
         await self._freshness.ensure(request.consistency)
-        explanation, revision = await self._database.read(
+        explained = await self._database.read(
             self._explain.rule, tenant, request.person_id, request.rule, readable_grades(principal)
         )
         return pb.ExplainRuleResponse(
-            explanation=explanation_message(explanation), revision=revision.to_proto()
+            explanation=explanation_message(explained.explanation, explained.release),
+            revision=explained.revision.to_proto(),
         )

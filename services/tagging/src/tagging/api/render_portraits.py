@@ -10,11 +10,11 @@ from tagging.app.portraits.timeline import TagChange
 from tagging.catalogue.messages import value_message
 from tagging.domain.class_profile import ClassProfile
 from tagging.domain.definition import Wording
-from tagging.domain.events import Event
 from tagging.domain.portrait_description import Description, Language
 from tagging.domain.portrait_document import class_digest, etag_of
 from tagging.domain.portrait_phrases import Phrase, TagPhrases
 from tagging.domain.portrait_template import MemberClass, PortraitTemplate, TagCondition, TemplateGroup
+from tagging.domain.shown_events import ShownEvent
 from tagging.store.portrait_ports import StoredTemplate
 
 LANGUAGES = {Language.ZH: pb.LANGUAGE_ZH, Language.EN: pb.LANGUAGE_EN}
@@ -36,10 +36,10 @@ def portrait_bytes(portrait: ComposedPortrait) -> bytes:
     return message.SerializeToString()
 
 
-def timeline_entry(entry: Event | TagChange) -> pb.TimelineEntry:
+def timeline_entry(entry: ShownEvent | TagChange) -> pb.TimelineEntry:
     time = timestamp_of(entry.time)
     match entry:
-        case Event():
+        case ShownEvent():
             return pb.TimelineEntry(time=time, event=timeline_event(entry))
         case TagChange(tag_id, _, old, new):
             change = pb.TagValueChange(tag_id=tag_id)

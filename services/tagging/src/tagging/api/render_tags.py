@@ -15,11 +15,12 @@ from tagging.app.explain import ExplainedTag, Part
 from tagging.app.read_values import ReadValue
 from tagging.catalogue.messages import BASES, to_message, value_message
 from tagging.domain.document import KINDS
-from tagging.domain.events import Event
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.kinds.told import ImportedKind, ManualKind
 from tagging.domain.persons import PersonState
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
 from tagging.domain.schedule import Cause
+from tagging.domain.shown_events import ShownEvent
 from tagging.domain.weighted import CERTAIN, WeightedTexts
 from tagging.store.tag_ports import Feature, Run
 
@@ -162,20 +163,22 @@ def feature_message(feature: Feature) -> change_pb2.FeatureStatus:
 # ------------------------------------------------------------------------------------------- explanations
 
 
-def timeline_event(event: Event) -> explanation_pb2.EvidenceEvent:
+def timeline_event(event: ShownEvent) -> explanation_pb2.EvidenceEvent:
     return explanation_pb2.EvidenceEvent(
         type=event.type,
         time=timestamp_of(event.time),
         source=event.source,
         event_id=event.event_id,
         properties=_properties(event.properties),
+        withheld=event.withheld,
+        withheld_properties=event.withheld_properties,
     )
 
 
 def explained_tag(explained: ExplainedTag) -> explanation_pb2.Explanation:
     """The tag's value over the parts of its definition."""
     message = explanation_pb2.Explanation(
-        text=explained.value.tag.tag_id, parts=[_part(each) for each in explained.parts]
+        text=explained.value.tag.tag_id, parts=[_part(each, explained.release) for each in explained.parts]
     )
     stored = explained.value.stored
     if stored is not None and stored.value is not None:
@@ -183,22 +186,24 @@ def explained_tag(explained: ExplainedTag) -> explanation_pb2.Explanation:
     return message
 
 
-def _part(part: Part) -> explanation_pb2.Explanation:
-    message = explanation_message(part.explanation) if part.explanation else explanation_pb2.Explanation()
-    message.evidence.extend(_evidence(each) for each in part.evidence)
-    message.parts.extend(_part(each) for each in part.parts)
+def _part(part: Part, release: EventRelease) -> explanation_pb2.Explanation:
+    message = explanation_pb2.Explanation()
+    if part.explanation:
+        message = explanation_message(part.explanation, release)
+    message.evidence.extend(_evidence(each, release) for each in part.evidence)
+    message.parts.extend(_part(each, release) for each in part.parts)
     message.text = part.text
     if part.value is not None:
         message.value.CopyFrom(value_message(part.value))
     return message
 
 
-def explanation_message(explanation: Explanation) -> explanation_pb2.Explanation:
+def explanation_message(explanation: Explanation, release: EventRelease) -> explanation_pb2.Explanation:
     message = explanation_pb2.Explanation(
         text=print_form(explanation.node),
         would_flip=explanation.would_flip,
-        evidence=[_evidence(each) for each in explanation.evidence],
-        parts=[explanation_message(each) for each in explanation.parts],
+        evidence=[_evidence(each, release) for each in explanation.evidence],
+        parts=[explanation_message(each, release) for each in explanation.parts],
     )
     if isinstance(explanation.node, Expression):
         if explanation.value is not None:
@@ -208,12 +213,16 @@ def explanation_message(explanation: Explanation) -> explanation_pb2.Explanation
     return message
 
 
-def _evidence(event: RuleEvent) -> explanation_pb2.EvidenceEvent:
+def _evidence(event: RuleEvent, release: EventRelease) -> explanation_pb2.EvidenceEvent:
+    if not release.shows(event.type):
+        return explanation_pb2.EvidenceEvent(time=timestamp_of(event.time), withheld=True)
+    shown, beside = release.released(event.type, event.properties)
     return explanation_pb2.EvidenceEvent(
         type=event.type,
         time=timestamp_of(event.time),
         source=str(event.properties.get("source", "")),
-        properties=_properties(event.properties),
+        properties=_properties(shown),
+        withheld_properties=beside,
     )
 
 

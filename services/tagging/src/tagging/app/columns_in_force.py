@@ -12,6 +12,7 @@ from tagging.domain.dependencies import closure, dependents, levels
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.plan import Tag
 from tagging.domain.recipe import Recipe
+from tagging.store.mapping_ports import EventDictionaries
 from tagging.store.tag_ports import FeatureState, TagStores
 
 
@@ -19,6 +20,7 @@ from tagging.store.tag_ports import FeatureState, TagStores
 class ColumnPlan:
     """`broken` columns cannot be computed, with the reason: the dictionary has changed under them."""
 
+    dictionary: Dictionary
     schema: Schema
     tags: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
@@ -72,14 +74,17 @@ def tag_schema(
     *,
     retired: Mapping[str, str] | None = None,
     deprecated: Mapping[str, str] | None = None,
+    seen: Mapping[str, Collection[str]] | None = None,
 ) -> Schema:
-    """What a tag's definition may mention; `retired` and `deprecated`: tag -> what to use instead."""
+    """What a tag's definition may mention; `retired` and `deprecated`: tag -> what to use instead; `seen`: what nobody
+    declared of events."""
     return Catalogue.of(
         [each.in_rules() for each in definitions],
         dictionary.events.values(),
         dictionary.tables.values(),
         retired=retired,
         deprecated=deprecated,
+        seen=seen,
     )
 
 
@@ -88,45 +93,64 @@ Retired = Callable[[Connection, str], Mapping[str, str]]
 
 
 class ColumnsInForce:
-    """Compiles once per change of the catalogue or of the features. Safe for threads."""
+    """Compiles once per change of the catalogue, of the features or of what is declared of events. Safe for threads."""
 
-    def __init__(self, dictionary: Dictionary, stores: TagStores, retired: Retired | None = None) -> None:
+    def __init__(
+        self, dictionaries: EventDictionaries, stores: TagStores, retired: Retired | None = None
+    ) -> None:
         """`retired` helps to say why a definition does not hold."""
-        self._dictionary = dictionary
+        self._dictionaries = dictionaries
         self._stores = stores
         self._retired = retired
-        self._known: dict[str, tuple[tuple[Hashable, Hashable], ColumnPlan]] = {}
+        self._known: dict[str, tuple[tuple[Hashable, ...], ColumnPlan]] = {}
         self._lock = Lock()
 
     def of(self, connection: Connection, tenant: str) -> ColumnPlan:
         stamp = (
             self._stores.catalogue.stamp(connection, tenant),
+            self._dictionaries.stamp(connection, tenant),
             self._stores.features.stamp(connection, tenant),
         )
         with self._lock:
             known = self._known.get(tenant)
         if known is None or known[0] != stamp:
             before = known[1] if known is not None else None
-            same_tags = known is not None and known[0][0] == stamp[0]
+            same_tags = known is not None and known[0][:2] == stamp[:2]
             known = (stamp, self._compile(connection, tenant, before, same_tags=same_tags))
             with self._lock:
                 self._known[tenant] = known
         return known[1]
 
+    def schema(self, connection: Connection, tenant: str) -> Schema:
+        """That of the plan, with what helps to say why a rule does not hold."""
+        plan = self.of(connection, tenant)
+        return tag_schema(
+            plan.dictionary,
+            [each.definition for each in plan.tags.values()],
+            retired=self._retired(connection, tenant) if self._retired else None,
+            seen=self.undeclared(connection, tenant),
+        )
+
+    def undeclared(self, connection: Connection, tenant: str) -> Mapping[str, Collection[str]]:
+        """Event type -> properties that came in and that nobody declared: helps to say why a rule does not hold."""
+        return self._dictionaries.undeclared(connection, tenant)
+
     def _compile(
         self, connection: Connection, tenant: str, before: ColumnPlan | None, *, same_tags: bool
     ) -> ColumnPlan:
         """`before`: the plan so far, whose recipes hold as far as nothing that they rest on has changed."""
+        dictionary = self._dictionaries.of(connection, tenant)
         if before is not None and same_tags:
             tags, schema, compiled = before.tags, before.schema, before.recipes
         else:
             tags = self._stores.catalogue.all(connection, tenant)
             schema = tag_schema(
-                self._dictionary,
+                dictionary,
                 [each.definition for each in tags.values()],
                 retired=self._retired(connection, tenant) if self._retired else None,
             )
-            compiled = _still_right(before, tags) if before else {}
+            same_events = before is not None and before.dictionary is dictionary
+            compiled = _still_right(before, tags) if before is not None and same_events else {}
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
         for tag in tags.values():
@@ -141,7 +165,7 @@ class ColumnsInForce:
                 recipes[feature.column] = compiled.get(feature.column) or feature_recipe(feature.form, schema)
             except RuleInvalid as error:
                 broken[feature.column] = str(error)
-        return ColumnPlan(schema, tags, recipes, broken)
+        return ColumnPlan(dictionary, schema, tags, recipes, broken)
 
 
 def _still_right(before: ColumnPlan, tags: Mapping[str, Tag]) -> dict[str, Recipe]:

@@ -82,7 +82,10 @@ class PersonColumns:
             dict(given.tags.get(each.person_id, {})) for each in given.persons
         ]
         self._facts = [
-            PersonFacts(tags, tuple(event.for_rules() for event in given.events.get(each.person_id, ())))
+            PersonFacts(
+                tags,
+                tuple(event.for_rules(plan.dictionary) for event in given.events.get(each.person_id, ())),
+            )
             for each, tags in zip(given.persons, self._tags, strict=True)
         ]
         self._rows = EventRows(self._facts)

@@ -1,8 +1,9 @@
 """Why a person has a tag's value, and why a rule holds of a person or not."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from rules.check import CheckedRule
 from rules.errors import NumberOverflow, Problem
 from rules.evaluate.meaning import Value
 from rules.evaluate.person import MAX_EVIDENCE, Event, Explanation, ReferenceRows, explain, groups_of
@@ -10,7 +11,7 @@ from rules.evaluate.person import Person as PersonFacts
 from rules.evaluate.person.evaluator import PersonScope
 from rules.evaluate.setting import Setting
 from rules.printer import print_form, print_grouped
-from rules.tree import NOWHERE, Condition, Expression, Grouped, IsKnown, Rule
+from rules.tree import NOWHERE, Condition, Expression, Grouped, IsKnown, Node, Rule
 from servicekit.clock import Clock
 from servicekit.errors import ResourceNotFound, RightMissing
 from servicekit.revision import Revision
@@ -20,6 +21,7 @@ from tagging.app.evaluate_persons import Clocks, answers_of
 from tagging.app.read_values import ReadValue, ReadValues
 from tagging.domain.compilation import RuleInvalid, checked_rule
 from tagging.domain.definition import AttributeKind, Grade, LayeredRuleKind
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.groups import text_of
 from tagging.domain.kinds.kind import Question
 from tagging.domain.persons import Person
@@ -52,11 +54,21 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class ExplainedTag:
     """`parts` in the definition's order, evaluated now, then remarks on what lies between them and the value; `cuts` of
-    a tag that has any."""
+    a tag that has any; `release`: what the reader may see of evidence."""
 
     value: ReadValue
     parts: tuple[Part, ...]
     cuts: FrozenCuts | None
+    release: EventRelease
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRule:
+    """`release`: what the reader may see of evidence."""
+
+    explanation: Explanation
+    release: EventRelease
     revision: Revision
 
 
@@ -82,15 +94,17 @@ class Explain:
     def tag(
         self, connection: Connection, tenant: str, person_id: int, tag_id: str, grades: Collection[Grade]
     ) -> ExplainedTag:
-        """Raises ResourceNotFound, PersonUnknown, RightMissing (of the tag's grade or of one it rests on)."""
+        """Raises ResourceNotFound, PersonUnknown, RightMissing (of the tag's grade, of a tag that it rests on, or of
+        events that it reads)."""
         plan = self._columns.of(connection, tenant)
         if tag_id not in plan.recipes or tag_id not in plan.tags:
             raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, plan.tags))
         recipe = plan.recipes[tag_id]
         require_grades(plan, {tag_id, *recipe.tags}, grades)
+        release = require_events(plan, recipe.questions.values(), grades)
         answers, revision = self._values.batch(connection, tenant, [person_id], [tag_id], grades)
         person = self._living(connection, tenant, person_id)
-        facts = self._person_facts(connection, tenant, person, recipe.tags, recipe.events)
+        facts = self._person_facts(connection, tenant, plan, person, recipe.tags, recipe.events)
         setting = self._setting(connection, tenant, plan, recipe)
         tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
         parts = (
@@ -106,27 +120,36 @@ class Explain:
         found = answers_of(recipe, [PersonScope(facts, setting, tables)])
         remarks = recipe.remarks(found, cuts.cuts if cuts else None)
         parts += tuple(Part(each, None) for each in remarks)
-        return ExplainedTag(answers[0][1][0], parts, cuts, revision)
+        return ExplainedTag(answers[0][1][0], parts, cuts, release, revision)
 
     def rule(
         self, connection: Connection, tenant: str, person_id: int, text: str, grades: Collection[Grade]
-    ) -> tuple[Explanation, Revision]:
-        """Raises RuleInvalid, PersonUnknown, RightMissing."""
+    ) -> ExplainedRule:
+        """Raises RuleInvalid, PersonUnknown, RightMissing (of tags or events that the rule names)."""
         plan = self._columns.of(connection, tenant)
-        try:
-            checked = checked_rule(text, plan.schema)
-        except RuleInvalid as error:
-            raise RuleRefused(error.problems) from error
+        checked = self._checked(connection, tenant, plan, text)
         require_grades(plan, checked.mentions.tags, grades)
+        release = require_events(plan, [checked.rule], grades)
         person = self._living(connection, tenant, person_id)
-        facts = self._person_facts(connection, tenant, person, checked.mentions.tags, checked.mentions.events)
+        facts = self._person_facts(
+            connection, tenant, plan, person, checked.mentions.tags, checked.mentions.events
+        )
         tables = (
             self._references.rows(connection, tenant, checked.mentions.tables)
             if checked.mentions.tables
             else {}
         )
         explanation = _explained(checked.rule, facts, self._setting(connection, tenant, plan, None), tables)
-        return explanation, self._values.revision(connection)
+        return ExplainedRule(explanation, release, self._values.revision(connection))
+
+    def _checked(self, connection: Connection, tenant: str, plan: ColumnPlan, text: str) -> CheckedRule:
+        try:
+            return checked_rule(text, plan.schema)
+        except RuleInvalid:
+            try:
+                return checked_rule(text, self._columns.schema(connection, tenant))
+            except RuleInvalid as error:
+                raise RuleRefused(error.problems) from error
 
     def _living(self, connection: Connection, tenant: str, person_id: int) -> Person:
         person = self._facts.key_map.living(connection, tenant, [person_id]).get(person_id)
@@ -138,6 +161,7 @@ class Explain:
         self,
         connection: Connection,
         tenant: str,
+        plan: ColumnPlan,
         person: Person,
         tags: Collection[str],
         events: Collection[str],
@@ -151,7 +175,7 @@ class Explain:
         found = self._facts.events.of_persons(connection, tenant, [person.person_id], events)
         return PersonFacts(
             {tag: value for tag, value in known.items() if value is not None},
-            tuple(each.for_rules() for each in found[person.person_id]),
+            tuple(each.for_rules(plan.dictionary) for each in found[person.person_id]),
         )
 
     def _setting(
@@ -217,6 +241,15 @@ def _told(recipe: Recipe, name: str) -> str:
         return f"{layer.then}: {layer.when}"
     question = recipe.questions[name]
     return f"{name}: {print_grouped(question) if isinstance(question, Grouped) else print_form(question)}"
+
+
+def require_events(plan: ColumnPlan, questions: Iterable[Node], grades: Collection[Grade]) -> EventRelease:
+    """What the reader may see of events. Raises RightMissing when the questions look at what that is not."""
+    release = EventRelease(plan.dictionary.grades, grades)
+    missing = release.missing(questions)
+    if missing is not None:
+        raise RightMissing(f"tagging.values.read_{missing.value}")
+    return release
 
 
 def require_grades(plan: ColumnPlan, tag_ids: Collection[str], grades: Collection[Grade]) -> None:

@@ -18,7 +18,7 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
-from tagging.app.explain import require_grades
+from tagging.app.explain import require_events, require_grades
 from tagging.app.publish import ComputeEverybody
 from tagging.domain.columns import Coded, encode, microseconds, texts_of
 from tagging.domain.compilation import RuleInvalid, checked_form, feature_recipe
@@ -241,6 +241,7 @@ class EvaluateFeature:
         plan, revision, watermark = self._database.read_now(self._read, tenant)
         recipe, text = _recipe(form, "form", plan.schema)
         require_grades(plan, recipe.tags, grades)
+        require_events(plan, recipe.questions.values(), grades)
         moment = self._clock.now() if as_of is None else as_of
         key = (tenant, text, _kept_for(recipe, moment) if as_of is None else as_of, (revision, watermark))
         with self._lock:

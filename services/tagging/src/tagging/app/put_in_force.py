@@ -17,7 +17,6 @@ from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
 from tagging.domain.definition import DefinitionInvalid, TagDefinition
 from tagging.domain.definition_checks import check_limits
 from tagging.domain.dependencies import TagCycle, levels
-from tagging.domain.dictionary import Dictionary
 from tagging.domain.governance.grades import lowered
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
@@ -68,7 +67,6 @@ class PutInForce:
         governance: GovernanceStores,
         columns: ColumnsInForce,
         changelog: Changelog,
-        dictionary: Dictionary,
         clock: Clock,
         keep_events: KeepEvents,
     ) -> None:
@@ -78,7 +76,6 @@ class PutInForce:
         self._governance = governance
         self._columns = columns
         self._changelog = changelog
-        self._dictionary = dictionary
         self._clock = clock
 
     def check(
@@ -103,8 +100,14 @@ class PutInForce:
         deprecated = {each.tag_id: each.replacement for each in after.values() if each.deprecated}
         # Those that go can still be named, so that whoever names them is found by TagInUse.
         named = [each.definition for each in after.values()] + ([] if forced else gone)
-        schema = tag_schema(self._dictionary, named, retired=leaving, deprecated=deprecated)
         known = self._columns.of(connection, tenant)
+        schema = tag_schema(
+            known.dictionary,
+            named,
+            retired=leaving,
+            deprecated=deprecated,
+            seen=self._columns.undeclared(connection, tenant),
+        )
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
         for tag_id, tag in after.items():

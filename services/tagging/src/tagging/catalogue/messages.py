@@ -54,7 +54,7 @@ _LAYERS = {
     Layer.DERIVED: pb.TAG_LAYER_DERIVED,
     Layer.BUSINESS: pb.TAG_LAYER_BUSINESS,
 }
-_GRADES = {
+GRADES = {
     Grade.PUBLIC: pb.TAG_GRADE_PUBLIC,
     Grade.INTERNAL: pb.TAG_GRADE_INTERNAL,
     Grade.PERSONAL: pb.TAG_GRADE_PERSONAL,
@@ -121,7 +121,7 @@ def to_message(definition: TagDefinition) -> pb.TagDefinition:
         description=_wording_message(definition.description),
         category=definition.category,
         layer=_LAYERS[definition.layer],
-        grade=_GRADES[definition.grade],
+        grade=GRADES[definition.grade],
         brand=definition.brand,
         value_type=_type_message(definition.value_type),
         update=_UPDATES[definition.update],
@@ -219,7 +219,7 @@ def from_message(message: pb.TagDefinition) -> TagDefinition:
         description=_wording(message.description),
         category=message.category,
         layer=_named(_LAYERS, message.layer, Layer.BASIC),
-        grade=_named(_GRADES, message.grade, Grade.INTERNAL),
+        grade=_named(GRADES, message.grade, Grade.INTERNAL),
         brand=message.brand,
         update=_named(_UPDATES, message.update, Update.STREAM),
         owner=message.owner,

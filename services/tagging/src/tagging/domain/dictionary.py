@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from rules.schema import (
     ReferenceTable,
 )
 from rules.values import Kind, ValueType
+from tagging.domain.definition import Grade
+from tagging.domain.event_grades import EventGrades, Grading
 
 PROPERTY_TYPES: Mapping[str, ValueType] = {
     "bool": values.BOOL,
@@ -49,12 +51,16 @@ class Dictionary:
 
     event_texts     by event type
     property_texts  by property name; one name means one thing everywhere
+    grades          who may read what
+    declared        by event type, what a tenant declares: events keep it in `extra`, as it came
     """
 
     events: Mapping[str, EventType]
     tables: Mapping[str, ReferenceTable]
     event_texts: Mapping[str, Text]
     property_texts: Mapping[str, Text]
+    grades: EventGrades = field(default_factory=EventGrades)
+    declared: Mapping[str, Mapping[str, PropertyType]] = field(default_factory=dict)
 
     def columns(self) -> tuple[PropertyType, ...]:
         """Every stored property of any event type once, in order of name; not `source`, which each has."""
@@ -71,6 +77,17 @@ class Dictionary:
         """Everything that a rule may read of an event, in order of name."""
         found = {each.name: each for each in (*CARRIED_PROPERTIES, *DERIVED_PROPERTIES, *event.properties)}
         return tuple(found[name] for name in sorted(found))
+
+    def as_read(self, event_type: str, extra: Mapping[str, PropertyValue]) -> dict[str, PropertyValue]:
+        """What is declared of an event beside the suite's properties, when it is of its type."""
+        types = self.declared.get(event_type)
+        if not types or not extra:
+            return {}
+        return {
+            name: extra[name]
+            for name, each in types.items()
+            if name in extra and _is_of(extra[name], each.type)
+        }
 
     def conform(
         self, event_type: str, said: Mapping[str, PropertyValue]
@@ -145,6 +162,7 @@ def parse_dictionary(document: Mapping[str, Any]) -> Dictionary:
         tables=tables,
         event_texts=_texts(document["event_types"]),
         property_texts=_texts(document["properties"]),
+        grades=_grades(document["event_types"], events),
     )
 
 
@@ -171,6 +189,29 @@ def _type(word: str, where: str) -> ValueType:
         return PROPERTY_TYPES[word]
     except KeyError:
         raise DictionaryFault(f"{where} has type {word!r}, none of {', '.join(PROPERTY_TYPES)}") from None
+
+
+def _grades(entries: Mapping[str, Mapping[str, Any]], events: Mapping[str, EventType]) -> EventGrades:
+    """`grade` of a type, and `graded` of its properties: property -> grade; of what is sensitive with the purpose."""
+    types: dict[str, Grading] = {}
+    properties: dict[tuple[str, str], Grading] = {}
+    for name, entry in entries.items():
+        if "grade" in entry:
+            types[name] = _grading(entry["grade"], name)
+        for each, said in entry.get("graded", {}).items():
+            if each not in {one.name for one in events[name].properties}:
+                raise DictionaryFault(f"event type {name} grades {each!r}, which it does not have")
+            properties[name, each] = _grading(said, f"{name}.{each}")
+    return EventGrades(types, properties)
+
+
+def _grading(said: str, where: str) -> Grading:
+    word, _, purpose = said.partition(" for ")
+    if word not in {each.value for each in Grade} or (word == Grade.SENSITIVE.value) != bool(purpose):
+        raise DictionaryFault(
+            f"{where} has grade {said!r}: say public, internal, personal, or sensitive for a purpose"
+        )
+    return Grading(Grade(word), purpose)
 
 
 def _texts(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Text]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import PropertyValue
+from tagging.domain.dictionary import Dictionary
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,8 @@ class Event:
 
     ingest_sequence  unique and rising per tenant; breaks ties of time
     anchor_key_id    the key whose person the event belongs to; 0 = nobody's
-    properties       declared by the dictionary and of the declared type; values as in `rules.values`
-    extra            everything else that the source said, kept and never read by rules
+    properties       declared by the suite's dictionary and of the declared type; values as in `rules.values`
+    extra            everything else that the source said, as it came; rules read what a tenant declares of it
     """
 
     ingest_sequence: int
@@ -29,8 +30,13 @@ class Event:
     properties: Mapping[str, PropertyValue] = field(default_factory=dict)
     extra: Mapping[str, PropertyValue] = field(default_factory=dict)
 
-    def for_rules(self) -> RuleEvent:
+    def for_rules(self, dictionary: Dictionary) -> RuleEvent:
         """The event as the one-person evaluator reads it."""
-        return RuleEvent(
-            self.type, self.time, self.ingest_sequence, {**self.properties, "source": self.source}
-        )
+        said = {**self.said(dictionary), "source": self.source}
+        return RuleEvent(self.type, self.time, self.ingest_sequence, said)
+
+    def said(self, dictionary: Dictionary) -> Mapping[str, PropertyValue]:
+        """What is declared of it, by the suite or by its tenant."""
+        if self.type not in dictionary.declared:
+            return self.properties
+        return {**self.properties, **dictionary.as_read(self.type, self.extra)}

@@ -14,7 +14,7 @@ from rules.evaluate.events.columns import Column, Ints
 from rules.evaluate.meaning import Value
 from rules.evaluate.row_history import RowHistory
 from rules.evaluate.tables.source import VALIDITY
-from rules.schema import CARRIED_PROPERTIES, EventType, ReferenceTable
+from rules.schema import CARRIED_PROPERTIES, EventType, PropertyType, ReferenceTable
 from rules.values import Kind
 from sqlalchemy import Connection
 from tagging.domain.columns import microseconds
@@ -23,10 +23,11 @@ from tagging.domain.lake import LakeFile
 from tagging.domain.retention import BEGINNING_US, EventHorizon
 from tagging.store.event_chunks import ArrowChunk, EventChunk
 from tagging.store.event_columns import NOBODY, Counting, Slots, SnapshotEvents
+from tagging.store.extra_columns import expression
 from tagging.store.lake_columns import MOMENT, LakeColumns, arrow_type
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedBuild, MappedColumns
-from tagging.store.mapping_ports import ReferenceTables
+from tagging.store.mapping_ports import EventDictionaries, ReferenceTables
 from tagging.store.ports import KeyMap, Manifest
 from tagging.store.sql_replaced_events import replaced_sequences
 from tagging.store.sql_retention import horizon_of
@@ -45,6 +46,16 @@ class Look:
     counts: Mapping[str, int] | None = None
 
 
+@dataclass(frozen=True)
+class HeldFiles:
+    """Files that a snapshot's manifest names: where to read each, how many events they hold, columns built of some."""
+
+    paths: Mapping[str, str]
+    event_count: int
+    build: MappedBuild | None
+    look: Look
+
+
 class DuckLakeRelations:
     """LakeRelations over Parquet files."""
 
@@ -54,14 +65,16 @@ class DuckLakeRelations:
         manifest: Manifest,
         key_map: KeyMap,
         references: ReferenceTables,
+        dictionaries: EventDictionaries,
         dictionary: Dictionary,
         mapped: MappedColumns | None = None,
     ) -> None:
-        """`mapped`: columns built from files already, where there are any."""
+        """`dictionary` is the suite's: files have its columns. `mapped`: columns that were built from files."""
         self._folder = folder
         self._manifest = manifest
         self._key_map = key_map
         self._references = references
+        self._dictionaries = dictionaries
         self._dictionary = dictionary
         self._columns = LakeColumns(dictionary)
         self._mapped = mapped
@@ -81,15 +94,19 @@ class DuckLakeRelations:
         for name in self._dictionary.tables:
             rows = self._reference(connection, tenant, name, changes.get(name, 0))
             duck.register(f"reference_{name}", rows)
+        dictionary = self._dictionaries.of(connection, tenant)
         files = self._manifest.files(connection, tenant) if event_types else []
         self._folder.hold(duck, files)
         return AttachedLake(
             duck,
-            [self._dictionary.events[name] for name in sorted(event_types)],
-            {file.path: self._folder.path(file) for file in files},
-            self._mapped.current(tenant) if self._mapped is not None and files else None,
-            self._look(tenant, files),
-            sum(file.event_count for file in files),
+            [dictionary.events[name] for name in sorted(event_types)],
+            dictionary.declared,
+            HeldFiles(
+                {file.path: self._folder.path(file) for file in files},
+                sum(file.event_count for file in files),
+                self._mapped.current(tenant) if self._mapped is not None and files else None,
+                self._look(tenant, files),
+            ),
             recent,
             np.array(sorted(replaced_sequences(connection, tenant)), np.int64),
             horizon_of(connection, tenant),
@@ -136,32 +153,29 @@ class AttachedLake:
         self,
         duck: Any,
         types: Sequence[EventType],
-        paths: Mapping[str, str],
-        build: MappedBuild | None,
-        look: "Look",
-        event_count: int,
+        declared: Mapping[str, Mapping[str, PropertyType]],
+        files: "HeldFiles",
         recent: pa.Table,
         replaced: Ints,
         horizon: EventHorizon,
         slots: Slots,
     ) -> None:
-        """paths        of files, where to read them; `build`: columns of some of them; `event_count`: of all
-        recent       what is in no file
-        """
+        """`recent`: what is in no file."""
         self._duck = duck
         self._types = types
-        self._look = look
-        self._event_count = event_count
+        self._declared = declared
+        self._look = files.look
+        self._event_count = files.event_count
         self._recent = recent
         self._replaced = replaced
         self._horizon = horizon
         self._slots = slots
         self._is_related = False
-        self._named = frozenset(paths)
-        self._build = build
-        covered = frozenset(build.paths) if build else frozenset()
-        self._files = _relation(list(paths.values()))
-        self._uncovered = _relation([place for path, place in paths.items() if path not in covered])
+        self._named = frozenset(files.paths)
+        self._build = files.build
+        covered = frozenset(files.build.paths) if files.build else frozenset()
+        self._files = _relation(list(files.paths.values()))
+        self._uncovered = _relation([place for path, place in files.paths.items() if path not in covered])
 
     def relate(self) -> None:
         """Makes the relations events_<type>."""
@@ -202,12 +216,13 @@ class AttachedLake:
         return found
 
     def _chunks(self, type_: EventType) -> list[EventChunk]:
-        return self._read([type_.name])
+        return self._read([type_.name], self._declared.get(type_.name, {}))
 
-    def _read(self, names: Sequence[str]) -> list[EventChunk]:
-        """The events of these types: what is mapped, what is in other files, and what is not yet in files."""
+    def _read(self, names: Sequence[str], declared: Collection[str] = ()) -> list[EventChunk]:
+        """The events of these types: what is mapped, what is in other files, what is in none. `declared` are no columns
+        of theirs."""
         recent = self._recent.filter(pc.is_in(self._recent["type"], pa.array(names, pa.string())))
-        names_of_columns = frozenset(recent.schema.names)
+        names_of_columns = frozenset(recent.schema.names).difference(declared)
         chunks: list[EventChunk] = []
         if self._build is not None:
             mapped = [self._build.chunk(each, self._named) for each in names]
@@ -235,7 +250,14 @@ class AttachedLake:
     def _relate(self) -> None:
         duck, types = self._duck, self._types
         loaded = self._event_count <= LOADED_EVENTS
-        needed = {each.name for event in types for each in (*CARRIED_PROPERTIES, *event.properties)}
+        needed = {
+            each.name
+            for event in types
+            for each in (*CARRIED_PROPERTIES, *event.properties)
+            if each.name not in self._declared.get(event.name, {})
+        }
+        if any(event.name in self._declared for event in types):
+            needed.add("extra")
         columns = ", ".join(
             ["ingest_sequence", "type", "time", "anchor_key_id", *map(_quoted, sorted(needed))]
         )
@@ -255,8 +277,12 @@ class AttachedLake:
         for event in types:
             from_us = self._horizon.of(event.name)
             counts = f" AND time >= make_timestamptz({from_us})" if from_us > BEGINNING_US else ""
-            own = [each.name for each in (*CARRIED_PROPERTIES, *event.properties)]
-            listed = ", ".join(map(_quoted, dict.fromkeys(own)))
+            own = {each.name: each for each in (*CARRIED_PROPERTIES, *event.properties)}
+            in_extra = self._declared.get(event.name, {})
+            listed = ", ".join(
+                f"{expression(each)} AS {_quoted(name)}" if name in in_extra else _quoted(name)
+                for name, each in own.items()
+            )
             duck.execute(
                 f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608
                 f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "

@@ -1,12 +1,16 @@
 """What use cases need of the mapping: what rules read beside events and definitions. Conventions as in ports.py."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from rules.evaluate.row_history import RowHistory
 from sqlalchemy import Connection
+from tagging.domain.declared_events import DeclaredEventType
+from tagging.domain.dictionary import Dictionary
+from tagging.domain.events import Event
 from tagging.domain.reference_rows import RowVersion
+from tagging.domain.seen_events import Seen, SeenPlace, Survey
 
 
 class ReferenceTables(Protocol):
@@ -76,4 +80,71 @@ class MappingChanges(Protocol):
 
     def settle(self, connection: Connection, tenant: str, seen: Iterable[MappingChange]) -> None:
         """The values follow these; a part that changed again meanwhile goes on waiting."""
+        ...
+
+
+class EventDictionaries(Protocol):
+    """The event dictionary of each tenant: the suite's with what the tenant declares."""
+
+    def of(self, connection: Connection, tenant: str) -> Dictionary:
+        """The same object until the tenant declares something else."""
+        ...
+
+    def stamp(self, connection: Connection, tenant: str) -> Hashable:
+        """Changes whenever a declaration does; cheap."""
+        ...
+
+    def undeclared(self, connection: Connection, tenant: str) -> dict[str, frozenset[str]]:
+        """Event type -> properties that came in and that the dictionary does not have."""
+        ...
+
+    def declared(self, connection: Connection, tenant: str) -> dict[str, DeclaredEventType]:
+        """What the tenant declares, in order of name."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, declared: DeclaredEventType) -> None:
+        """Replaces what the tenant declared of this type. Writers of one tenant take turns."""
+        ...
+
+    def delete(self, connection: Connection, tenant: str, name: str) -> bool:
+        """Whether there was such a declaration."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SeenType:
+    """What came in of one event type. `unlisted`: values that are counted but not listed."""
+
+    seen: Seen
+    unlisted: int
+    places: Mapping[SeenPlace, Seen]
+    examples: Mapping[SeenPlace, tuple[str, ...]]
+
+
+class SeenEvents(Protocol):
+    """What came in, as far as it was looked at: each stored event is counted once."""
+
+    def unseen(self, connection: Connection, tenant: str, limit: int) -> tuple[list[Event], int]:
+        """The next events to look at, in the order that they arrived in, and the last arrival among them."""
+        ...
+
+    def pending_count(self, connection: Connection, tenant: str) -> int:
+        """Events that were not looked at, at most."""
+        ...
+
+    def add(self, connection: Connection, tenant: str, survey: Survey, after: int, through: int) -> bool:
+        """Counts what the events of these arrivals show; false, and nothing changes, when somebody else was faster.
+        What is beyond MAX_TYPES and MAX_PROPERTIES is not listed."""
+        ...
+
+    def cursor(self, connection: Connection, tenant: str) -> int:
+        """The last arrival that was looked at."""
+        ...
+
+    def types(self, connection: Connection, tenant: str, names: Collection[str] = ()) -> dict[str, SeenType]:
+        """In order of name; all when `names` is empty."""
+        ...
+
+    def forget_examples(self, connection: Connection, tenant: str, event_type: str) -> None:
+        """Of all properties of a type."""
         ...

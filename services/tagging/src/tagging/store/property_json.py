@@ -13,6 +13,8 @@ from tagging.domain.columns import day_of, days, microseconds, moment_of
 
 def encode(values: Mapping[str, Any]) -> str:
     """Named values as compact text; equal mappings give equal text."""
+    if isinstance(values, StoredValues):
+        return values.text
     if not values:
         return "{}"
     return _ENCODER.encode(values)
@@ -37,6 +39,11 @@ class StoredValues(Mapping[str, Any]):
     def __init__(self, text: str) -> None:
         self._text = text
         self._decoded: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is stored."""
+        return self._text
 
     def __getitem__(self, name: str) -> Any:
         return self._values()[name]

@@ -2,6 +2,7 @@
 
 from servicekit.kit_tables import kit_tables
 from sqlalchemy import MetaData
+from tagging.store.schema_events import event_type_tables
 from tagging.store.schema_facts import fact_tables
 from tagging.store.schema_governance import governance_tables
 from tagging.store.schema_lake import lake_tables
@@ -12,6 +13,7 @@ from tagging.store.schema_tags import tag_tables
 metadata = MetaData()
 kit_tables(metadata)
 fact_tables(metadata)
+event_type_tables(metadata)
 lake_tables(metadata)
 tag_tables(metadata)
 portrait_tables(metadata)

@@ -42,6 +42,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
     ERROR_REASON_TABLE_FULL: _ErrorReason.ValueType  # 8
     """RESOURCE_EXHAUSTED. The reference table has as many rows as allowed, versions counted. Metadata: table, count, limit."""
+    ERROR_REASON_EVENT_TYPE_INVALID: _ErrorReason.ValueType  # 9
+    """INVALID_ARGUMENT. A declaration of an event type breaks its limits. Metadata: event_type, field, problem."""
+    ERROR_REASON_EVENT_TYPE_IN_USE: _ErrorReason.ValueType  # 10
+    """FAILED_PRECONDITION. Rules read what would go or be of another type. Metadata: event_type, used_by."""
+    ERROR_REASON_EVENT_TYPE_QUOTA: _ErrorReason.ValueType  # 11
+    """RESOURCE_EXHAUSTED. The tenant has declared as many event types as allowed. Metadata: limit."""
     ERROR_REASON_TAG_STATE: _ErrorReason.ValueType  # 20
     """FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
     Example: state = "draft", step = "approve", fitting = "in_review".
@@ -106,6 +112,12 @@ ERROR_REASON_FEATURE_QUOTA: ErrorReason.ValueType  # 7
 """RESOURCE_EXHAUSTED. The tenant needs more features than allowed. Metadata: count, limit."""
 ERROR_REASON_TABLE_FULL: ErrorReason.ValueType  # 8
 """RESOURCE_EXHAUSTED. The reference table has as many rows as allowed, versions counted. Metadata: table, count, limit."""
+ERROR_REASON_EVENT_TYPE_INVALID: ErrorReason.ValueType  # 9
+"""INVALID_ARGUMENT. A declaration of an event type breaks its limits. Metadata: event_type, field, problem."""
+ERROR_REASON_EVENT_TYPE_IN_USE: ErrorReason.ValueType  # 10
+"""FAILED_PRECONDITION. Rules read what would go or be of another type. Metadata: event_type, used_by."""
+ERROR_REASON_EVENT_TYPE_QUOTA: ErrorReason.ValueType  # 11
+"""RESOURCE_EXHAUSTED. The tenant has declared as many event types as allowed. Metadata: limit."""
 ERROR_REASON_TAG_STATE: ErrorReason.ValueType  # 20
 """FAILED_PRECONDITION. The step does not fit the state that the tag or its draft is in. Metadata: tag_id, state, step, fitting.
 Example: state = "draft", step = "approve", fitting = "in_review".

@@ -22,11 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from huaxiang.tagging.v1 import tag_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__pb2
+from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/tagging/v1/event_type_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x17\n\x15ListEventTypesRequest\"\x90\x01\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x41\n\x10reference_tables\x18\x02 \x03(\x0b\x32\'.huaxiang.tagging.v1.ReferenceTableType\"W\n\x12ReferenceTableType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x33\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\"\x92\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x36\n\nproperties\x18\x03 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x13\n\x0breversed_by\x18\x04 \x03(\t\"\xdc\x01\n\rEventProperty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x17\n\x0frepeated_values\x18\x04 \x01(\x08\x12\x32\n\x06\x66ields\x18\x05 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x17\n\x0freference_table\x18\x06 \x01(\t2\x9f\x01\n\x10\x45ventTypeService\x12\x8a\x01\n\x0eListEventTypes\x12*.huaxiang.tagging.v1.ListEventTypesRequest\x1a+.huaxiang.tagging.v1.ListEventTypesResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/tagging/v1/event_type_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\".\n\x15ListEventTypesRequest\x12\x15\n\rstandard_only\x18\x01 \x01(\x08\"\x90\x01\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x41\n\x10reference_tables\x18\x02 \x03(\x0b\x32\'.huaxiang.tagging.v1.ReferenceTableType\"W\n\x12ReferenceTableType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x33\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\"\xe3\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12\x36\n\nproperties\x18\x03 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x13\n\x0breversed_by\x18\x04 \x03(\t\x12,\n\x05grade\x18\x05 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\x12\x0f\n\x07purpose\x18\x06 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\x07 \x01(\x08\"\xad\x02\n\rEventProperty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x04text\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.TagText\x12+\n\x04\x62\x61se\x18\x03 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x17\n\x0frepeated_values\x18\x04 \x01(\x08\x12\x32\n\x06\x66ields\x18\x05 \x03(\x0b\x32\".huaxiang.tagging.v1.EventProperty\x12\x17\n\x0freference_table\x18\x06 \x01(\t\x12,\n\x05grade\x18\x07 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\x12\x0f\n\x07purpose\x18\x08 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\t \x01(\x08\"`\n\x13PutEventTypeRequest\x12\x32\n\nevent_type\x18\x01 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"\x89\x01\n\x14PutEventTypeResponse\x12\x32\n\nevent_type\x18\x01 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x0f\n\x07\x63hanged\x18\x02 \x01(\x08\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"&\n\x16\x44\x65leteEventTypeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x17\x44\x65leteEventTypeResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"=\n\x19ListSeenEventTypesRequest\x12\r\n\x05names\x18\x01 \x03(\t\x12\x11\n\tonly_open\x18\x02 \x01(\x08\"l\n\x1aListSeenEventTypesResponse\x12\x37\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\".huaxiang.tagging.v1.SeenEventType\x12\x15\n\rpending_count\x18\x02 \x01(\x03\"\xf2\x01\n\rSeenEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\x02 \x01(\x08\x12\x13\n\x0b\x65vent_count\x18\x03 \x01(\x03\x12.\n\nfirst_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\nproperties\x18\x06 \x03(\x0b\x32!.huaxiang.tagging.v1.SeenProperty\x12\x16\n\x0eunlisted_count\x18\x07 \x01(\x03\"\x82\x01\n\x0cSeenProperty\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\x02 \x01(\x08\x12/\n\x06values\x18\x03 \x03(\x0b\x32\x1f.huaxiang.tagging.v1.SeenValues\x12\x10\n\x08\x65xamples\x18\x04 \x03(\t\x12\x0f\n\x07problem\x18\x05 \x01(\t\"\xe5\x01\n\nSeenValues\x12\x0e\n\x06source\x18\x01 \x01(\t\x12+\n\x04\x62\x61se\x18\x02 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.BaseType\x12\x17\n\x0frepeated_values\x18\x03 \x01(\x08\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x13\n\x0b\x63onflicting\x18\x05 \x01(\x08\x12.\n\nfirst_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x17SuggestEventTypeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"_\n\x18SuggestEventTypeResponse\x12\x32\n\nevent_type\x18\x01 \x01(\x0b\x32\x1e.huaxiang.tagging.v1.EventType\x12\x0f\n\x07remarks\x18\x02 \x03(\t2\xe4\x05\n\x10\x45ventTypeService\x12\x8a\x01\n\x0eListEventTypes\x12*.huaxiang.tagging.v1.ListEventTypesRequest\x1a+.huaxiang.tagging.v1.ListEventTypesResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.read\x12\x85\x01\n\x0cPutEventType\x12(.huaxiang.tagging.v1.PutEventTypeRequest\x1a).huaxiang.tagging.v1.PutEventTypeResponse\" \x90\x02\x02\x8a\xb5\x18\x19tagging.event_types.write\x12\x8e\x01\n\x0f\x44\x65leteEventType\x12+.huaxiang.tagging.v1.DeleteEventTypeRequest\x1a,.huaxiang.tagging.v1.DeleteEventTypeResponse\" \x90\x02\x02\x8a\xb5\x18\x19tagging.event_types.write\x12\x96\x01\n\x12ListSeenEventTypes\x12..huaxiang.tagging.v1.ListSeenEventTypesRequest\x1a/.huaxiang.tagging.v1.ListSeenEventTypesResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.read\x12\x90\x01\n\x10SuggestEventType\x12,.huaxiang.tagging.v1.SuggestEventTypeRequest\x1a-.huaxiang.tagging.v1.SuggestEventTypeResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18tagging.event_types.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +37,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTTYPESERVICE'].methods_by_name['ListEventTypes']._loaded_options = None
   _globals['_EVENTTYPESERVICE'].methods_by_name['ListEventTypes']._serialized_options = b'\220\002\001\212\265\030\030tagging.event_types.read'
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=130
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=153
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=156
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=300
-  _globals['_REFERENCETABLETYPE']._serialized_start=302
-  _globals['_REFERENCETABLETYPE']._serialized_end=389
-  _globals['_EVENTTYPE']._serialized_start=392
-  _globals['_EVENTTYPE']._serialized_end=538
-  _globals['_EVENTPROPERTY']._serialized_start=541
-  _globals['_EVENTPROPERTY']._serialized_end=761
-  _globals['_EVENTTYPESERVICE']._serialized_start=764
-  _globals['_EVENTTYPESERVICE']._serialized_end=923
+  _globals['_EVENTTYPESERVICE'].methods_by_name['PutEventType']._loaded_options = None
+  _globals['_EVENTTYPESERVICE'].methods_by_name['PutEventType']._serialized_options = b'\220\002\002\212\265\030\031tagging.event_types.write'
+  _globals['_EVENTTYPESERVICE'].methods_by_name['DeleteEventType']._loaded_options = None
+  _globals['_EVENTTYPESERVICE'].methods_by_name['DeleteEventType']._serialized_options = b'\220\002\002\212\265\030\031tagging.event_types.write'
+  _globals['_EVENTTYPESERVICE'].methods_by_name['ListSeenEventTypes']._loaded_options = None
+  _globals['_EVENTTYPESERVICE'].methods_by_name['ListSeenEventTypes']._serialized_options = b'\220\002\001\212\265\030\030tagging.event_types.read'
+  _globals['_EVENTTYPESERVICE'].methods_by_name['SuggestEventType']._loaded_options = None
+  _globals['_EVENTTYPESERVICE'].methods_by_name['SuggestEventType']._serialized_options = b'\220\002\001\212\265\030\030tagging.event_types.read'
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=196
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=242
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=245
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=389
+  _globals['_REFERENCETABLETYPE']._serialized_start=391
+  _globals['_REFERENCETABLETYPE']._serialized_end=478
+  _globals['_EVENTTYPE']._serialized_start=481
+  _globals['_EVENTTYPE']._serialized_end=708
+  _globals['_EVENTPROPERTY']._serialized_start=711
+  _globals['_EVENTPROPERTY']._serialized_end=1012
+  _globals['_PUTEVENTTYPEREQUEST']._serialized_start=1014
+  _globals['_PUTEVENTTYPEREQUEST']._serialized_end=1110
+  _globals['_PUTEVENTTYPERESPONSE']._serialized_start=1113
+  _globals['_PUTEVENTTYPERESPONSE']._serialized_end=1250
+  _globals['_DELETEEVENTTYPEREQUEST']._serialized_start=1252
+  _globals['_DELETEEVENTTYPEREQUEST']._serialized_end=1290
+  _globals['_DELETEEVENTTYPERESPONSE']._serialized_start=1292
+  _globals['_DELETEEVENTTYPERESPONSE']._serialized_end=1363
+  _globals['_LISTSEENEVENTTYPESREQUEST']._serialized_start=1365
+  _globals['_LISTSEENEVENTTYPESREQUEST']._serialized_end=1426
+  _globals['_LISTSEENEVENTTYPESRESPONSE']._serialized_start=1428
+  _globals['_LISTSEENEVENTTYPESRESPONSE']._serialized_end=1536
+  _globals['_SEENEVENTTYPE']._serialized_start=1539
+  _globals['_SEENEVENTTYPE']._serialized_end=1781
+  _globals['_SEENPROPERTY']._serialized_start=1784
+  _globals['_SEENPROPERTY']._serialized_end=1914
+  _globals['_SEENVALUES']._serialized_start=1917
+  _globals['_SEENVALUES']._serialized_end=2146
+  _globals['_SUGGESTEVENTTYPEREQUEST']._serialized_start=2148
+  _globals['_SUGGESTEVENTTYPEREQUEST']._serialized_end=2187
+  _globals['_SUGGESTEVENTTYPERESPONSE']._serialized_start=2189
+  _globals['_SUGGESTEVENTTYPERESPONSE']._serialized_end=2284
+  _globals['_EVENTTYPESERVICE']._serialized_start=2287
+  _globals['_EVENTTYPESERVICE']._serialized_end=3027
 # @@protoc_insertion_point(module_scope)

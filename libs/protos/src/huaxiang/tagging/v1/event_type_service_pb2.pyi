@@ -6,8 +6,10 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from huaxiang.tagging.v1 import tag_pb2 as _tag_pb2
+from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,16 +23,21 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ListEventTypesRequest(_message.Message):
-    """No fields."""
+    """Which types."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    STANDARD_ONLY_FIELD_NUMBER: _builtins.int
+    standard_only: _builtins.bool
+    """Leaves out what tenants declare."""
     def __init__(
         self,
+        *,
+        standard_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["standard_only", b"standard_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,8 +111,17 @@ class EventType(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     PROPERTIES_FIELD_NUMBER: _builtins.int
     REVERSED_BY_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in rules."""
+    grade: _tag_pb2.TagGrade.ValueType
+    """The right that readers need to learn that such an event happened: internal for most."""
+    purpose: _builtins.str
+    """What a sensitive type is kept for."""
+    declared: _builtins.bool
+    """The tenant declared it, or some of its properties."""
     @_builtins.property
     def text(self) -> _tag_pb2.TagText:
         """What people read."""
@@ -125,10 +141,13 @@ class EventType(_message.Message):
         text: _tag_pb2.TagText | None = ...,
         properties: _abc.Iterable[Global___EventProperty] | None = ...,
         reversed_by: _abc.Iterable[_builtins.str] | None = ...,
+        grade: _tag_pb2.TagGrade.ValueType = ...,
+        purpose: _builtins.str = ...,
+        declared: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "properties", b"properties", "reversed_by", b"reversed_by", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "grade", b"grade", "name", b"name", "properties", b"properties", "purpose", b"purpose", "reversed_by", b"reversed_by", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -146,6 +165,9 @@ class EventProperty(_message.Message):
     REPEATED_VALUES_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     REFERENCE_TABLE_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in rules."""
     base: _tag_pb2.BaseType.ValueType
@@ -154,6 +176,12 @@ class EventProperty(_message.Message):
     """True for a list."""
     reference_table: _builtins.str
     """The reference table that the value is a key of; empty when none."""
+    grade: _tag_pb2.TagGrade.ValueType
+    """The right that readers of its values need, besides that of the type: internal for most."""
+    purpose: _builtins.str
+    """What a sensitive property is kept for."""
+    declared: _builtins.bool
+    """The tenant declared it."""
     @_builtins.property
     def text(self) -> _tag_pb2.TagText:
         """What people read."""
@@ -171,11 +199,380 @@ class EventProperty(_message.Message):
         repeated_values: _builtins.bool = ...,
         fields: _abc.Iterable[Global___EventProperty] | None = ...,
         reference_table: _builtins.str = ...,
+        grade: _tag_pb2.TagGrade.ValueType = ...,
+        purpose: _builtins.str = ...,
+        declared: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "fields", b"fields", "name", b"name", "reference_table", b"reference_table", "repeated_values", b"repeated_values", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "declared", b"declared", "fields", b"fields", "grade", b"grade", "name", b"name", "purpose", b"purpose", "reference_table", b"reference_table", "repeated_values", b"repeated_values", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EventProperty: _TypeAlias = EventProperty  # noqa: Y015
+
+@_typing.final
+class PutEventTypeRequest(_message.Message):
+    """A declaration. Of the event type: name, text, grade and purpose count, and properties; of these name, text, base,
+    repeated_values, reference_table, grade and purpose. Of a type of the suite only what the tenant adds: text, grade and purpose
+    of the type stay those of the suite. Names are of a-z, 0-9 and _, and begin with a letter; a name that the suite's dictionary
+    or another declaration has is of the same type there. At most 500 types, 200 properties each; no lists of records.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Checks and tells, stores nothing."""
+    @_builtins.property
+    def event_type(self) -> Global___EventType:
+        """What is declared."""
+
+    def __init__(
+        self,
+        *,
+        event_type: Global___EventType | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutEventTypeRequest: _TypeAlias = PutEventTypeRequest  # noqa: Y015
+
+@_typing.final
+class PutEventTypeResponse(_message.Message):
+    """The declaration holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    changed: _builtins.bool
+    """Whether anything differs from before."""
+    @_builtins.property
+    def event_type(self) -> Global___EventType:
+        """As ListEventTypes tells it."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Covers the change."""
+
+    def __init__(
+        self,
+        *,
+        event_type: Global___EventType | None = ...,
+        changed: _builtins.bool = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "event_type", b"event_type", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutEventTypeResponse: _TypeAlias = PutEventTypeResponse  # noqa: Y015
+
+@_typing.final
+class DeleteEventTypeRequest(_message.Message):
+    """Which one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The event type."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteEventTypeRequest: _TypeAlias = DeleteEventTypeRequest  # noqa: Y015
+
+@_typing.final
+class DeleteEventTypeResponse(_message.Message):
+    """It is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Covers the change."""
+
+    def __init__(
+        self,
+        *,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteEventTypeResponse: _TypeAlias = DeleteEventTypeResponse  # noqa: Y015
+
+@_typing.final
+class ListSeenEventTypesRequest(_message.Message):
+    """Which ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    only_open: _builtins.bool
+    """Only types with properties that nobody declared, or that conflict."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these types; all when empty; at most 100."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        only_open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "only_open", b"only_open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSeenEventTypesRequest: _TypeAlias = ListSeenEventTypesRequest  # noqa: Y015
+
+@_typing.final
+class ListSeenEventTypesResponse(_message.Message):
+    """What came in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    PENDING_COUNT_FIELD_NUMBER: _builtins.int
+    pending_count: _builtins.int
+    """Events that were not looked at yet."""
+    @_builtins.property
+    def event_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenEventType]:
+        """In order of name."""
+
+    def __init__(
+        self,
+        *,
+        event_types: _abc.Iterable[Global___SeenEventType] | None = ...,
+        pending_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "pending_count", b"pending_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSeenEventTypesResponse: _TypeAlias = ListSeenEventTypesResponse  # noqa: Y015
+
+@_typing.final
+class SeenEventType(_message.Message):
+    """What came in of one type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_TIME_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    PROPERTIES_FIELD_NUMBER: _builtins.int
+    UNLISTED_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    declared: _builtins.bool
+    """Rules may name it."""
+    event_count: _builtins.int
+    """Events."""
+    unlisted_count: _builtins.int
+    """Properties that are not listed: there are too many of this type, or their names fit no rule."""
+    @_builtins.property
+    def first_time(self) -> _timestamp_pb2.Timestamp:
+        """The time of the earliest event."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """The time of the latest event."""
+
+    @_builtins.property
+    def properties(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenProperty]:
+        """In order of name."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        declared: _builtins.bool = ...,
+        event_count: _builtins.int = ...,
+        first_time: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+        properties: _abc.Iterable[Global___SeenProperty] | None = ...,
+        unlisted_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time", "last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "event_count", b"event_count", "first_time", b"first_time", "last_time", b"last_time", "name", b"name", "properties", b"properties", "unlisted_count", b"unlisted_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenEventType: _TypeAlias = SeenEventType  # noqa: Y015
+
+@_typing.final
+class SeenProperty(_message.Message):
+    """What came in of one property."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    declared: _builtins.bool
+    """Rules may read it."""
+    problem: _builtins.str
+    """What is wrong and how to put it right; empty when nothing is."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenValues]:
+        """By type of value and source, the most frequent first."""
+
+    @_builtins.property
+    def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Some values, of properties that are graded no higher than internal: values that several people share, short, and nothing
+        that looks like an address or a number of a person. At most 5.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        declared: _builtins.bool = ...,
+        values: _abc.Iterable[Global___SeenValues] | None = ...,
+        examples: _abc.Iterable[_builtins.str] | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "examples", b"examples", "name", b"name", "problem", b"problem", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenProperty: _TypeAlias = SeenProperty  # noqa: Y015
+
+@_typing.final
+class SeenValues(_message.Message):
+    """Values of one type from one source."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    REPEATED_VALUES_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    CONFLICTING_FIELD_NUMBER: _builtins.int
+    FIRST_TIME_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """The system that sends them."""
+    base: _tag_pb2.BaseType.ValueType
+    """Their type; unspecified for records."""
+    repeated_values: _builtins.bool
+    """Lists of these."""
+    count: _builtins.int
+    """How many came."""
+    conflicting: _builtins.bool
+    """Not of the declared type: kept in the lake, read by no rule."""
+    @_builtins.property
+    def first_time(self) -> _timestamp_pb2.Timestamp:
+        """The time of the earliest event."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """The time of the latest event."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        base: _tag_pb2.BaseType.ValueType = ...,
+        repeated_values: _builtins.bool = ...,
+        count: _builtins.int = ...,
+        conflicting: _builtins.bool = ...,
+        first_time: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time", "last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "conflicting", b"conflicting", "count", b"count", "first_time", b"first_time", "last_time", b"last_time", "repeated_values", b"repeated_values", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenValues: _TypeAlias = SeenValues  # noqa: Y015
+
+@_typing.final
+class SuggestEventTypeRequest(_message.Message):
+    """Which one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """A type that came in."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestEventTypeRequest: _TypeAlias = SuggestEventTypeRequest  # noqa: Y015
+
+@_typing.final
+class SuggestEventTypeResponse(_message.Message):
+    """A declaration to complete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event_type(self) -> Global___EventType:
+        """For PutEventType."""
+
+    @_builtins.property
+    def remarks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What people should look at: mixed types, names that fit no rule."""
+
+    def __init__(
+        self,
+        *,
+        event_type: Global___EventType | None = ...,
+        remarks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "remarks", b"remarks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestEventTypeResponse: _TypeAlias = SuggestEventTypeResponse  # noqa: Y015

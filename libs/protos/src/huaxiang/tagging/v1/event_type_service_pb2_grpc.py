@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class EventTypeServiceStub:
-    """The event dictionary: what may happen and what is said about it.
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
     """
 
     def __init__(self, channel):
@@ -40,14 +41,70 @@ class EventTypeServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesResponse.FromString,
                 _registered_method=True)
+        self.PutEventType = channel.unary_unary(
+                '/huaxiang.tagging.v1.EventTypeService/PutEventType',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeResponse.FromString,
+                _registered_method=True)
+        self.DeleteEventType = channel.unary_unary(
+                '/huaxiang.tagging.v1.EventTypeService/DeleteEventType',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeResponse.FromString,
+                _registered_method=True)
+        self.ListSeenEventTypes = channel.unary_unary(
+                '/huaxiang.tagging.v1.EventTypeService/ListSeenEventTypes',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesResponse.FromString,
+                _registered_method=True)
+        self.SuggestEventType = channel.unary_unary(
+                '/huaxiang.tagging.v1.EventTypeService/SuggestEventType',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeResponse.FromString,
+                _registered_method=True)
 
 
 class EventTypeServiceServicer:
-    """The event dictionary: what may happen and what is said about it.
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
     """
 
     def ListEventTypes(self, request, context):
-        """Lists all event types in order of name; at most 500.
+        """Lists all event types that the tenant's rules may name, in order of name; at most 1,000.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutEventType(self, request, context):
+        """Declares an event type of the tenant, or what the tenant adds to one of the suite; replaces what the tenant declared of it
+        before. All or nothing, idempotent. What came in before the declaration counts like what comes after it, and stored
+        values follow within seconds. Errors: EVENT_TYPE_INVALID, EVENT_TYPE_IN_USE (a rule reads a property that would go or be of
+        another type), EVENT_TYPE_QUOTA.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteEventType(self, request, context):
+        """Takes back what the tenant declared of an event type; its events stay, and are told as seen again. Idempotent.
+        Errors: NOT_FOUND, EVENT_TYPE_IN_USE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSeenEventTypes(self, request, context):
+        """Lists what came in, by event type in order of name: properties with the types of their values, how often, from whom, and what
+        conflicts with a declaration. At most 1,000 types of 1,000 properties; what is beyond is counted. Follows the events within
+        seconds; `pending_count` says how many it has not looked at.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestEventType(self, request, context):
+        """Makes a declaration of what came in, for people to complete and to put: the declared properties as they are, and each
+        undeclared one with the type that most of its values have. Stores nothing. Errors: NOT_FOUND (nothing came in).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +118,26 @@ def add_EventTypeServiceServicer_to_server(servicer, server):
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesResponse.SerializeToString,
             ),
+            'PutEventType': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutEventType,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeResponse.SerializeToString,
+            ),
+            'DeleteEventType': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteEventType,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeResponse.SerializeToString,
+            ),
+            'ListSeenEventTypes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeenEventTypes,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesResponse.SerializeToString,
+            ),
+            'SuggestEventType': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestEventType,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'huaxiang.tagging.v1.EventTypeService', rpc_method_handlers)
@@ -70,7 +147,8 @@ def add_EventTypeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventTypeService:
-    """The event dictionary: what may happen and what is said about it.
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
     """
 
     @staticmethod
@@ -90,6 +168,114 @@ class EventTypeService:
             '/huaxiang.tagging.v1.EventTypeService/ListEventTypes',
             huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListEventTypesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutEventType(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.EventTypeService/PutEventType',
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.PutEventTypeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteEventType(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.EventTypeService/DeleteEventType',
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.DeleteEventTypeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeenEventTypes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.EventTypeService/ListSeenEventTypes',
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.ListSeenEventTypesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestEventType(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.EventTypeService/SuggestEventType',
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_event__type__service__pb2.SuggestEventTypeResponse.FromString,
             options,
             channel_credentials,
             insecure,

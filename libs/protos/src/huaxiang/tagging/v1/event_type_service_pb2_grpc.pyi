@@ -27,25 +27,69 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EventTypeServiceStub:
-    """The event dictionary: what may happen and what is said about it."""
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventTypeServiceAsyncStub: ...
     ListEventTypes: _grpc.UnaryUnaryMultiCallable[_event_type_service_pb2.ListEventTypesRequest, _event_type_service_pb2.ListEventTypesResponse]
-    """Lists all event types in order of name; at most 500."""
+    """Lists all event types that the tenant's rules may name, in order of name; at most 1,000."""
+    PutEventType: _grpc.UnaryUnaryMultiCallable[_event_type_service_pb2.PutEventTypeRequest, _event_type_service_pb2.PutEventTypeResponse]
+    """Declares an event type of the tenant, or what the tenant adds to one of the suite; replaces what the tenant declared of it
+    before. All or nothing, idempotent. What came in before the declaration counts like what comes after it, and stored
+    values follow within seconds. Errors: EVENT_TYPE_INVALID, EVENT_TYPE_IN_USE (a rule reads a property that would go or be of
+    another type), EVENT_TYPE_QUOTA.
+    """
+    DeleteEventType: _grpc.UnaryUnaryMultiCallable[_event_type_service_pb2.DeleteEventTypeRequest, _event_type_service_pb2.DeleteEventTypeResponse]
+    """Takes back what the tenant declared of an event type; its events stay, and are told as seen again. Idempotent.
+    Errors: NOT_FOUND, EVENT_TYPE_IN_USE.
+    """
+    ListSeenEventTypes: _grpc.UnaryUnaryMultiCallable[_event_type_service_pb2.ListSeenEventTypesRequest, _event_type_service_pb2.ListSeenEventTypesResponse]
+    """Lists what came in, by event type in order of name: properties with the types of their values, how often, from whom, and what
+    conflicts with a declaration. At most 1,000 types of 1,000 properties; what is beyond is counted. Follows the events within
+    seconds; `pending_count` says how many it has not looked at.
+    """
+    SuggestEventType: _grpc.UnaryUnaryMultiCallable[_event_type_service_pb2.SuggestEventTypeRequest, _event_type_service_pb2.SuggestEventTypeResponse]
+    """Makes a declaration of what came in, for people to complete and to put: the declared properties as they are, and each
+    undeclared one with the type that most of its values have. Stores nothing. Errors: NOT_FOUND (nothing came in).
+    """
 
 @_typing.type_check_only
 class EventTypeServiceAsyncStub(EventTypeServiceStub):
-    """The event dictionary: what may happen and what is said about it."""
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_event_type_service_pb2.ListEventTypesRequest, _event_type_service_pb2.ListEventTypesResponse]  # type: ignore[assignment]
-    """Lists all event types in order of name; at most 500."""
+    """Lists all event types that the tenant's rules may name, in order of name; at most 1,000."""
+    PutEventType: _aio.UnaryUnaryMultiCallable[_event_type_service_pb2.PutEventTypeRequest, _event_type_service_pb2.PutEventTypeResponse]  # type: ignore[assignment]
+    """Declares an event type of the tenant, or what the tenant adds to one of the suite; replaces what the tenant declared of it
+    before. All or nothing, idempotent. What came in before the declaration counts like what comes after it, and stored
+    values follow within seconds. Errors: EVENT_TYPE_INVALID, EVENT_TYPE_IN_USE (a rule reads a property that would go or be of
+    another type), EVENT_TYPE_QUOTA.
+    """
+    DeleteEventType: _aio.UnaryUnaryMultiCallable[_event_type_service_pb2.DeleteEventTypeRequest, _event_type_service_pb2.DeleteEventTypeResponse]  # type: ignore[assignment]
+    """Takes back what the tenant declared of an event type; its events stay, and are told as seen again. Idempotent.
+    Errors: NOT_FOUND, EVENT_TYPE_IN_USE.
+    """
+    ListSeenEventTypes: _aio.UnaryUnaryMultiCallable[_event_type_service_pb2.ListSeenEventTypesRequest, _event_type_service_pb2.ListSeenEventTypesResponse]  # type: ignore[assignment]
+    """Lists what came in, by event type in order of name: properties with the types of their values, how often, from whom, and what
+    conflicts with a declaration. At most 1,000 types of 1,000 properties; what is beyond is counted. Follows the events within
+    seconds; `pending_count` says how many it has not looked at.
+    """
+    SuggestEventType: _aio.UnaryUnaryMultiCallable[_event_type_service_pb2.SuggestEventTypeRequest, _event_type_service_pb2.SuggestEventTypeResponse]  # type: ignore[assignment]
+    """Makes a declaration of what came in, for people to complete and to put: the declared properties as they are, and each
+    undeclared one with the type that most of its values have. Stores nothing. Errors: NOT_FOUND (nothing came in).
+    """
 
 class EventTypeServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The event dictionary: what may happen and what is said about it."""
+    """The event dictionary: what may happen and what is said about it. Some of it is the suite's own; a tenant declares more, and
+    is told what came in that nobody declared, or that is not of its declared type.
+    """
 
     @_abc_1.abstractmethod
     def ListEventTypes(
@@ -53,6 +97,49 @@ class EventTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_type_service_pb2.ListEventTypesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_event_type_service_pb2.ListEventTypesResponse, _abc.Awaitable[_event_type_service_pb2.ListEventTypesResponse]]:
-        """Lists all event types in order of name; at most 500."""
+        """Lists all event types that the tenant's rules may name, in order of name; at most 1,000."""
+
+    @_abc_1.abstractmethod
+    def PutEventType(
+        self,
+        request: _event_type_service_pb2.PutEventTypeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_type_service_pb2.PutEventTypeResponse, _abc.Awaitable[_event_type_service_pb2.PutEventTypeResponse]]:
+        """Declares an event type of the tenant, or what the tenant adds to one of the suite; replaces what the tenant declared of it
+        before. All or nothing, idempotent. What came in before the declaration counts like what comes after it, and stored
+        values follow within seconds. Errors: EVENT_TYPE_INVALID, EVENT_TYPE_IN_USE (a rule reads a property that would go or be of
+        another type), EVENT_TYPE_QUOTA.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteEventType(
+        self,
+        request: _event_type_service_pb2.DeleteEventTypeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_type_service_pb2.DeleteEventTypeResponse, _abc.Awaitable[_event_type_service_pb2.DeleteEventTypeResponse]]:
+        """Takes back what the tenant declared of an event type; its events stay, and are told as seen again. Idempotent.
+        Errors: NOT_FOUND, EVENT_TYPE_IN_USE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSeenEventTypes(
+        self,
+        request: _event_type_service_pb2.ListSeenEventTypesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_type_service_pb2.ListSeenEventTypesResponse, _abc.Awaitable[_event_type_service_pb2.ListSeenEventTypesResponse]]:
+        """Lists what came in, by event type in order of name: properties with the types of their values, how often, from whom, and what
+        conflicts with a declaration. At most 1,000 types of 1,000 properties; what is beyond is counted. Follows the events within
+        seconds; `pending_count` says how many it has not looked at.
+        """
+
+    @_abc_1.abstractmethod
+    def SuggestEventType(
+        self,
+        request: _event_type_service_pb2.SuggestEventTypeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_type_service_pb2.SuggestEventTypeResponse, _abc.Awaitable[_event_type_service_pb2.SuggestEventTypeResponse]]:
+        """Makes a declaration of what came in, for people to complete and to put: the declared properties as they are, and each
+        undeclared one with the type that most of its values have. Stores nothing. Errors: NOT_FOUND (nothing came in).
+        """
 
 def add_EventTypeServiceServicer_to_server(servicer: EventTypeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/type/v1/explanation.proto\x12\x10huaxiang.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xd6\x01\n\x0b\x45xplanation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\x05holds\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x31\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1f.huaxiang.type.v1.EvidenceEvent\x12\x12\n\nwould_flip\x18\x05 \x01(\t\x12,\n\x05parts\x18\x06 \x03(\x0b\x32\x1d.huaxiang.type.v1.ExplanationB\x08\n\x06_holds\"\xfa\x01\n\rEvidenceEvent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x43\n\nproperties\x18\x05 \x03(\x0b\x32/.huaxiang.type.v1.EvidenceEvent.PropertiesEntry\x1aJ\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/type/v1/explanation.proto\x12\x10huaxiang.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xd6\x01\n\x0b\x45xplanation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\x05holds\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x31\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1f.huaxiang.type.v1.EvidenceEvent\x12\x12\n\nwould_flip\x18\x05 \x01(\t\x12,\n\x05parts\x18\x06 \x03(\x0b\x32\x1d.huaxiang.type.v1.ExplanationB\x08\n\x06_holds\"\xa9\x02\n\rEvidenceEvent\x12\x0c\n\x04type\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x43\n\nproperties\x18\x05 \x03(\x0b\x32/.huaxiang.type.v1.EvidenceEvent.PropertiesEntry\x12\x10\n\x08withheld\x18\x06 \x01(\x08\x12\x1b\n\x13withheld_properties\x18\x07 \x03(\t\x1aJ\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLANATION']._serialized_start=120
   _globals['_EXPLANATION']._serialized_end=334
   _globals['_EVIDENCEEVENT']._serialized_start=337
-  _globals['_EVIDENCEEVENT']._serialized_end=587
-  _globals['_EVIDENCEEVENT_PROPERTIESENTRY']._serialized_start=513
-  _globals['_EVIDENCEEVENT_PROPERTIESENTRY']._serialized_end=587
+  _globals['_EVIDENCEEVENT']._serialized_end=634
+  _globals['_EVIDENCEEVENT_PROPERTIESENTRY']._serialized_start=560
+  _globals['_EVIDENCEEVENT_PROPERTIESENTRY']._serialized_end=634
 # @@protoc_insertion_point(module_scope)

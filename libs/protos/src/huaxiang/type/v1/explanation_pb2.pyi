@@ -102,19 +102,27 @@ class EvidenceEvent(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     EVENT_ID_FIELD_NUMBER: _builtins.int
     PROPERTIES_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    WITHHELD_PROPERTIES_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """The event's type."""
     source: _builtins.str
     """The source that stated it."""
     event_id: _builtins.str
     """Its id there."""
+    withheld: _builtins.bool
+    """The caller may not read events of this type: only the time is told."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
 
     @_builtins.property
     def properties(self) -> _containers.MessageMap[_builtins.str, _value_pb2.Value]:
-        """The properties that the rule looked at."""
+        """What is said of it."""
+
+    @_builtins.property
+    def withheld_properties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Properties that are there and that the caller may not read, in order of name."""
 
     def __init__(
         self,
@@ -124,10 +132,12 @@ class EvidenceEvent(_message.Message):
         source: _builtins.str = ...,
         event_id: _builtins.str = ...,
         properties: _abc.Mapping[_builtins.str, _value_pb2.Value] | None = ...,
+        withheld: _builtins.bool = ...,
+        withheld_properties: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "properties", b"properties", "source", b"source", "time", b"time", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "properties", b"properties", "source", b"source", "time", b"time", "type", b"type", "withheld", b"withheld", "withheld_properties", b"withheld_properties"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

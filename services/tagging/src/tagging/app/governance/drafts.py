@@ -9,7 +9,6 @@ from tagging.app.governance.refusals import told
 from tagging.app.put_in_force import PutInForce, compiled
 from tagging.domain.definition import TagDefinition
 from tagging.domain.dependencies import TagCycle, levels
-from tagging.domain.dictionary import Dictionary
 from tagging.domain.governance import life as steps
 from tagging.domain.governance.documentation import undocumented
 from tagging.domain.governance.grades import lowered
@@ -32,7 +31,6 @@ class Drafts:
         tags: TagStores,
         governance: GovernanceStores,
         columns: ColumnsInForce,
-        dictionary: Dictionary,
         put: PutInForce,
         places: Places,
         lives: Lives,
@@ -41,7 +39,6 @@ class Drafts:
         self._tags = tags
         self._governance = governance
         self._columns = columns
-        self._dictionary = dictionary
         self._put = put
         self._places = places
         self._lives = lives
@@ -173,7 +170,13 @@ class Drafts:
         deprecated = {each.tag_id: each.replacement for each in known.tags.values() if each.deprecated}
         retired = self._governance.lives.retired(connection, tenant)
         retired.pop(definition.tag_id, None)
-        schema = tag_schema(self._dictionary, [*others, definition], retired=retired, deprecated=deprecated)
+        schema = tag_schema(
+            known.dictionary,
+            [*others, definition],
+            retired=retired,
+            deprecated=deprecated,
+            seen=self._columns.undeclared(connection, tenant),
+        )
         recipe = compiled(definition, schema, limited=True)
         try:
             levels({**known.uses, definition.tag_id: recipe.tags})

@@ -6,7 +6,6 @@ from tagging.app.columns_in_force import ColumnsInForce, tag_schema
 from tagging.app.governance.lives import Lives
 from tagging.app.put_in_force import compiled
 from tagging.domain.compilation import FEATURE_PREFIX
-from tagging.domain.dictionary import Dictionary
 from tagging.domain.governance.lineage import (
     Direction,
     Lineage,
@@ -23,12 +22,9 @@ from tagging.store.governance_ports import GovernanceStores
 class TraceLineage:
     """Reads in the caller's snapshot."""
 
-    def __init__(
-        self, governance: GovernanceStores, columns: ColumnsInForce, dictionary: Dictionary, lives: Lives
-    ) -> None:
+    def __init__(self, governance: GovernanceStores, columns: ColumnsInForce, lives: Lives) -> None:
         self._governance = governance
         self._columns = columns
-        self._dictionary = dictionary
         self._lives = lives
 
     def __call__(
@@ -55,5 +51,5 @@ class TraceLineage:
             names = self._governance.lives.names(connection, tenant)
             raise ResourceNotFound(f"tag {tag_id}", nearest(tag_id, names))
         others = [each.definition for each in known.tags.values() if each.tag_id != tag_id]
-        schema = tag_schema(self._dictionary, [*others, life.draft.definition])
+        schema = tag_schema(known.dictionary, [*others, life.draft.definition])
         return compiled(life.draft.definition, schema, limited=False)

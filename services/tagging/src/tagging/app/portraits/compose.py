@@ -15,13 +15,14 @@ from tagging.app.portraits.member_classes import MemberClasses
 from tagging.app.read_values import TIMELINE_EVENTS, ReadValue, ReadValues
 from tagging.domain.class_profile import ClassProfile
 from tagging.domain.compilation import RuleInvalid
-from tagging.domain.events import Event
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.persons import Person
 from tagging.domain.plan import Tag
 from tagging.domain.portrait_description import Description, KnownTag, Speaker, describe
 from tagging.domain.portrait_document import class_digest
 from tagging.domain.portrait_phrases import TagPhrases
 from tagging.domain.portrait_template import MemberClass, PortraitTemplate, TemplateGroup
+from tagging.domain.shown_events import ShownEvent, shown_event
 from tagging.errors import TemplateForbidden, nearest
 from tagging.store.portrait_ports import PortraitTemplates, StoredTemplate
 from tagging.store.ports import FactStores
@@ -47,7 +48,7 @@ class ComposedPortrait:
     person: Person
     values: tuple[ReadValue, ...]
     groups: tuple[TemplateGroup, ...] = ()
-    timeline: tuple[Event, ...] = ()
+    timeline: tuple[ShownEvent, ...] = ()
     comparison: Comparison | None = None
     description: Description | None = None
 
@@ -116,13 +117,18 @@ class ComposePortraits:
         made: dict[int, ComposedPortrait] = {}
         for person in living.values():
             if person.person_id not in made:
-                timeline = self._timeline(connection, tenant, person) if look.has_timeline else ()
+                timeline = self._timeline(connection, tenant, person, view) if look.has_timeline else ()
                 made[person.person_id] = self._portrait(view, person, found[person.person_id], timeline)
         portraits = {asked: made[person.person_id] for asked, person in living.items()}
         return Composed(portraits, self._values.revision(connection))
 
-    def _timeline(self, connection: Connection, tenant: str, person: Person) -> tuple[Event, ...]:
-        return tuple(self._facts.events.latest(connection, tenant, person.person_id, TIMELINE_EVENTS))
+    def _timeline(
+        self, connection: Connection, tenant: str, person: Person, view: _View
+    ) -> tuple[ShownEvent, ...]:
+        dictionary = view.plan.dictionary
+        release = EventRelease(dictionary.grades, view.look.grades)
+        latest = self._facts.events.latest(connection, tenant, person.person_id, TIMELINE_EVENTS)
+        return tuple(shown_event(each, dictionary, release) for each in latest)
 
     def _view(self, connection: Connection, tenant: str, look: Look) -> _View:
         plan = self._columns.of(connection, tenant)
@@ -172,7 +178,7 @@ class ComposePortraits:
             return frozenset()
 
     def _portrait(
-        self, view: _View, person: Person, found: Sequence[ReadValue], timeline: tuple[Event, ...]
+        self, view: _View, person: Person, found: Sequence[ReadValue], timeline: tuple[ShownEvent, ...]
     ) -> ComposedPortrait:
         shown = list(found[: len(view.shown)])
         if not view.look.tag_ids and view.stored is None:

@@ -14,7 +14,9 @@ from tagging.app.portraits.compose import ComposedPortrait
 from tagging.app.read_values import TIMELINE_EVENTS, ReadValue, ReadValues
 from tagging.domain.columns import microseconds
 from tagging.domain.definition import Grade
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.plan import Tag
+from tagging.domain.shown_events import shown_event
 from tagging.errors import PersonUnknown, VersionsNotKept, nearest
 from tagging.store.ports import FactStores, Place
 from tagging.store.tag_ports import StoredValue, TagStores
@@ -73,7 +75,10 @@ class ReadPastPortraits:
             if has_timeline
             else ()
         )
-        portrait = ComposedPortrait(person, tuple(found), timeline=tuple(timeline))
+        dictionary = self._columns.of(connection, tenant).dictionary
+        release = EventRelease(dictionary.grades, grades)
+        shown = tuple(shown_event(each, dictionary, release) for each in timeline)
+        portrait = ComposedPortrait(person, tuple(found), timeline=shown)
         return portrait, self._values.revision(connection)
 
     def _tags_at(

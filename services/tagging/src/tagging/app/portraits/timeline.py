@@ -7,13 +7,16 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from rules.evaluate.meaning import Value
+from servicekit.errors import RightMissing
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.read_values import ReadValues
 from tagging.domain.columns import microseconds
 from tagging.domain.definition import Grade
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.events import Event
+from tagging.domain.shown_events import ShownEvent, shown_event
 from tagging.errors import PersonUnknown
 from tagging.store.ports import FactStores, Place
 from tagging.store.tag_ports import TagStores
@@ -47,7 +50,7 @@ class TimelinePage:
     """`next` is where this page ends, None on the last one."""
 
     person_id: int
-    entries: tuple[Event | TagChange, ...]
+    entries: tuple[ShownEvent | TagChange, ...]
     next: Position | None
     revision: Revision
 
@@ -69,12 +72,19 @@ class ReadTimeline:
         tenant: str,
         person_id: int,
         types: Collection[str],
-        grades: Collection[Grade] | None,
+        grades: Collection[Grade],
         before: Position | None,
         limit: int,
+        *,
+        with_changes: bool = True,
     ) -> TimelinePage:
-        """`types` empty is all; `grades` are those whose tags the caller may read, None leaves changes out. Raises
-        PersonUnknown."""
+        """`types` empty is all; `grades` are those whose tags and events the caller may read. Raises PersonUnknown,
+        RightMissing (of a type asked for by name)."""
+        plan = self._columns.of(connection, tenant)
+        release = EventRelease(plan.dictionary.grades, grades)
+        for each in types:
+            if not release.shows(each):
+                raise RightMissing(f"tagging.values.read_{release.grades.of_type(each).grade.value}")
         person = self._facts.key_map.living(connection, tenant, [person_id]).get(person_id)
         if person is None:
             raise PersonUnknown(person_id)
@@ -82,7 +92,7 @@ class ReadTimeline:
             connection, tenant, person.person_id, limit + 1, types=types or None, before=_place(before)
         )
         found: list[Event | TagChange] = [*events]
-        if grades is not None:
+        if with_changes:
             found += (
                 each
                 for each in self._changes(connection, tenant, person.person_id, grades)
@@ -91,7 +101,13 @@ class ReadTimeline:
         newest = nlargest(limit + 1, found, key=position_of)
         following = position_of(newest[limit - 1]) if len(newest) > limit else None
         return TimelinePage(
-            person.person_id, tuple(newest[:limit]), following, self._values.revision(connection)
+            person.person_id,
+            tuple(
+                shown_event(each, plan.dictionary, release) if isinstance(each, Event) else each
+                for each in newest[:limit]
+            ),
+            following,
+            self._values.revision(connection),
         )
 
     def _changes(
