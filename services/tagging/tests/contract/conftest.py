@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from kept_queries import KeptQueries
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def all_kept_queries() -> KeptQueries:
     return KeptQueries()
 

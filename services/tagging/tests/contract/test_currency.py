@@ -10,6 +10,8 @@ from tagging.app.keep_current import KeepCurrent
 from tagging.app.roll_day import RollDay
 from tagging.domain.persons import Person, PersonState
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 WEEK = "{tag_id: week, name: x, type: number, statistic: COUNT(order_paid) IN LAST 7 DAYS}"
 BUSY = "{tag_id: busy, name: x, type: bool, statistic: week > 1}"
 TOTAL = "{tag_id: total, name: x, type: number, statistic: COUNT(order_paid)}"

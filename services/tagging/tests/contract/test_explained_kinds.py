@@ -6,6 +6,8 @@ from tagging.app.explain import Explain
 from tagging.app.read_values import ReadValues
 from tagging.domain.definition import Grade
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 TAGS = (
     "{tag_id: spent, name: x, type: number, statistic: SUM(order_paid.amount)}",
     """{tag_id: top, name: x, type: {base: text, multi_valued: true, weighted: true},

@@ -43,6 +43,8 @@ from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_portraits import SqlPortraitTemplates
 from tagging.store.sql_retention import SqlEventRetention
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 TAGS = (
     "{tag_id: orders, name: 订单数, type: number, statistic: COUNT(order_paid)}",
     "{tag_id: orders_7d, name: 近7天, type: number, statistic: COUNT(order_paid) IN LAST 7 DAYS}",

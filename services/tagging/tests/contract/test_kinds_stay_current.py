@@ -6,6 +6,8 @@ import pytest
 from tagging.app.keep_current import KeepCurrent
 from tagging.app.roll_day import RollDay
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 DECAYING = """{tag_id: decaying, name: x, type: {base: text, multi_valued: true, weighted: true},
     top_n: {measure: COUNT(view_item BY category DECAY 1 DAY)}}"""
 RECENT = """{tag_id: recent, name: x, type: {base: text, multi_valued: true},

@@ -14,6 +14,8 @@ from tagging.domain.definition import TagDefinition
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.tag_ports import RunState
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 EXAMPLES = Path(__file__).parent / "pack_examples"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PACKS = [each.name for each in packs()]

@@ -10,6 +10,8 @@ from tagging.domain.persons import Person, PersonState
 from tagging.domain.run_failures import OVERFLOW, OVERTAKEN
 from tagging.store.tag_ports import RunState
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 ORDERS = "{tag_id: orders, name: x, type: number, statistic: COUNT(order_paid)}"
 SPENT = "{tag_id: spent, name: x, type: number, statistic: SUM(order_paid.amount)}"
 CHANNEL = "{tag_id: channel, name: x, type: text, statistic: LAST(order_paid.channel)}"

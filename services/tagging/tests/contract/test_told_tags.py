@@ -17,6 +17,8 @@ from tagging.domain.persons import Person, PersonState
 from tagging.errors import TagNotStated, VersionsNotKept
 from tagging.workers.told_values import ToldValues
 
+pytestmark = pytest.mark.usefixtures("kept_queries")
+
 LEVEL = """{tag_id: level, name: 等级, keep_days: 30,
     type: {base: text, closed: true, options: [gold, silver]}, imported: {sources: [crm], expire_days: 10}}"""
 SCORE = "{tag_id: score, name: 评分, type: number, manual: {}, confidence: 0.5}"
