@@ -85,7 +85,9 @@ class Keeping:
         world.run("orders", "searches")
         assert world.values("orders", "searches") == streamed
         with duckdb.connect() as duck:
-            world.database.read_now(world.everybody._lake.attach, duck, "t1", ["order_paid", "search"])
+            world.database.read_now(
+                world.everybody._lake.attach, duck, "t1", ["order_paid", "search"]
+            ).relate()
             for tag, type_ in (("orders", "order_paid"), ("searches", "search")):
                 rows = duck.sql(f"SELECT count(*) FROM events_{type_} WHERE person_id = {PERSON}").fetchall()
                 assert rows == [(streamed[tag][PERSON] // 10_000,)]
