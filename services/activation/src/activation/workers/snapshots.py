@@ -1,9 +1,9 @@
 """Snapshots as segments keeps them."""
 
+import struct
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
-import numpy as np
 from activation.app.planning import Member
 from activation.errors import SnapshotUnknown
 from huaxiang.segments.v1 import snapshot_service_pb2 as pb
@@ -39,8 +39,8 @@ class SegmentsSnapshots:
         request = pb.ExportMembersRequest(snapshot_id=snapshot_id, after_person_id=after_person_id)
         try:
             async for part in self._stub.ExportMembers(request, metadata=((TENANT_KEY, tenant),)):
-                person_ids = np.frombuffer(part.person_ids, dtype="<u4").tolist()
-                birth_hashes = np.frombuffer(part.birth_hashes, dtype="<u8").tolist()
+                person_ids = struct.unpack(f"<{len(part.person_ids) // 4}I", part.person_ids)
+                birth_hashes = struct.unpack(f"<{len(part.birth_hashes) // 8}Q", part.birth_hashes)
                 yield list(zip(person_ids, birth_hashes, strict=True))
         except grpc.aio.AioRpcError as error:
             raise _translated(error, snapshot_id) from error
