@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ def read_mapping(folder: Path, entry: SourceEntry) -> dict[str, Any]:
     return yaml.safe_load((folder / entry.mapping).read_text(encoding="utf-8"))
 
 
-def evidence(folder: Path) -> Iterator[frozenset[Key]]:
-    """The distinct sets of identifiers that stand together in a record, phones normalised."""
+@cache
+def evidence(folder: Path) -> tuple[frozenset[Key], ...]:
+    """In order: the distinct sets of identifiers that stand together in a record, phones normalised."""
     seen: set[frozenset[Key]] = set()
     for entry in Manifest.load(folder).sources:
         mapping, table = read_mapping(folder, entry), read_export(folder, entry)
@@ -66,10 +68,10 @@ def evidence(folder: Path) -> Iterator[frozenset[Key]]:
                     scope = entry.source if namespace in SOURCE_SCOPED else identifier.get("scope", "")
                     keys.add((namespace, scope, known))
             seen.add(frozenset(keys))
-    yield from sorted(seen, key=sorted)
+    return tuple(sorted(seen, key=sorted))
 
 
-def observed_shared(records: list[frozenset[Key]]) -> set[Key]:
+def observed_shared(records: Sequence[frozenset[Key]]) -> set[Key]:
     """Phones and devices that stand beside two different values of a namespace of which a person has one."""
     beside: dict[Key, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
@@ -89,7 +91,7 @@ class Score:
     recall: float
 
 
-def link(records: list[frozenset[Key]], ignored: set[Key]) -> Callable[[Key], Key]:
+def link(records: Sequence[frozenset[Key]], ignored: set[Key]) -> Callable[[Key], Key]:
     parent: dict[Key, Key] = {}
 
     def find(key: Key) -> Key:
@@ -123,6 +125,7 @@ def score(accounts: Mapping[Key, int], find: Callable[[Key], Key]) -> Score:
     return Score(pairs(both) / pairs(found), pairs(both) / pairs(persons))
 
 
+@cache
 def true_accounts(folder: Path) -> dict[Key, int]:
     accounts = {}
     for row in pq.read_table(folder / "truth/accounts.parquet").to_pylist():
@@ -147,17 +150,17 @@ class Linker:
 
 @pytest.fixture(scope="session")
 def linker() -> Linker:
-    def scored(folder: Path, ignored: set[Key], records: list[frozenset[Key]]) -> Score:
+    def scored(folder: Path, ignored: set[Key], records: Sequence[frozenset[Key]]) -> Score:
         return score(true_accounts(folder), link(records, ignored))
 
     def by_truth(folder: Path) -> Score:
-        return scored(folder, truly_shared(folder), list(evidence(folder)))
+        return scored(folder, truly_shared(folder), evidence(folder))
 
     def by_observation(folder: Path) -> Score:
-        records = list(evidence(folder))
+        records = evidence(folder)
         return scored(folder, observed_shared(records), records)
 
-    return Linker(by_truth, by_observation, lambda folder: scored(folder, set(), list(evidence(folder))))
+    return Linker(by_truth, by_observation, lambda folder: scored(folder, set(), evidence(folder)))
 
 
 @pytest.fixture(scope="session")
