@@ -6,6 +6,7 @@ import typer
 
 from cli.commands import (
     demo,
+    events,
     identity,
     importing,
     keys,
@@ -43,6 +44,7 @@ app.command("simulate")(simulate.simulate)
 app.command("import")(importing.import_file)
 app.add_typer(settings.app, name="settings")
 app.add_typer(reference.app, name="reference")
+app.add_typer(events.app, name="events")
 tags.app.command("runs")(tag_runs.runs)
 tags.app.command("import-values")(tag_values.import_values)
 app.add_typer(tags.app, name="tags")

@@ -57,6 +57,8 @@ def document(explanation: explanation_pb2.Explanation) -> dict[str, Any]:
                 "source": event.source,
                 "event_id": event.event_id,
                 "properties": {name: plain(value) for name, value in sorted(event.properties.items())},
+                "withheld": event.withheld,
+                "withheld_properties": list(event.withheld_properties),
             }
             for event in explanation.evidence
         ]
@@ -80,6 +82,9 @@ def _grow(root: Tree, explanation: explanation_pb2.Explanation) -> None:
         ]
         said = ", ".join(f"{name} {shown(value)}" for name, value in plain_properties)
         time = event.time.ToDatetime().strftime("%Y-%m-%d %H:%M")
-        branch.add(f"[dim]{time} UTC {event.type} from {event.source} {escape(said)}[/dim]")
+        if event.withheld_properties:
+            said += f" (withheld: {', '.join(event.withheld_properties)})"
+        told = "(withheld)" if event.withheld else f"{event.type} from {event.source} {escape(said)}"
+        branch.add(f"[dim]{time} UTC {told}[/dim]")
     for part in explanation.parts:
         _grow(branch, part)

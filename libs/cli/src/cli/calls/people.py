@@ -70,6 +70,8 @@ def portrait_document(answer: portrait_pb.GetPortraitResponse) -> dict[str, Any]
                 "source": event.source,
                 "event_id": event.event_id,
                 "properties": {name: plain(value) for name, value in sorted(event.properties.items())},
+                "withheld": event.withheld,
+                "withheld_properties": list(event.withheld_properties),
             }
             for event in answer.timeline
         ],

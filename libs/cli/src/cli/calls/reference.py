@@ -1,6 +1,7 @@
 """Reference tables: CSV and Parquet files as typed rows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,16 +9,32 @@ from zoneinfo import ZoneInfo
 import grpc
 from huaxiang.tagging.v1 import reference_table_service_pb2 as pb
 from huaxiang.tagging.v1.reference_table_service_pb2_grpc import ReferenceTableServiceStub
+from servicekit.paging import all_pages
+from servicekit.values import put_moment
 
 from cli.calls.dictionary import dictionary
 from cli.calls.tags import base_name
 from cli.exits import Exit, Refusal
 from cli.importing.rows import BrokenRow, read_header, read_rows
-from cli.importing.values import BadCell, put_value
+from cli.importing.values import BadCell, boolean, moment, put_value
 from cli.suite.patience import patiently
 
 ROWS_PER_CALL = 1_000
+START, ENDED = "in_force_from", "ended"
+"""Columns that any file of rows may have."""
 _UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """From when rows are in force that do not say it: a moment as people write it, "" for always. Moments without a
+    zone are of `zone`."""
+
+    moment: str = ""
+    zone: ZoneInfo = _UTC
+
+
+ALWAYS = Since()
 
 
 async def tables(channel: grpc.aio.Channel) -> list[pb.ReferenceTable]:
@@ -39,12 +56,17 @@ async def column_types(channel: grpc.aio.Channel, table: str) -> dict[str, str]:
 
 
 async def put(
-    channel: grpc.aio.Channel, table: str, path: Path, key: str, advance: Callable[[int], None]
+    channel: grpc.aio.Channel,
+    table: str,
+    path: Path,
+    key: str,
+    advance: Callable[[int], None],
+    since: Since = ALWAYS,
 ) -> tuple[int, int]:
     """Sends a file whose column `key` (the first when empty) is the table's key. Returns rows sent and rows that were
     new or differed. Raises Refusal naming line and column of what cannot be read; nothing of that file is sent."""
     types = await column_types(channel, table)
-    rows = list(_rows(path, key or read_header(path)[0], types))
+    rows = list(_rows(path, key or read_header(path)[0], types, since))
     stub = ReferenceTableServiceStub(channel)
     changed = 0
     for start in range(0, len(rows), ROWS_PER_CALL):
@@ -56,13 +78,27 @@ async def put(
     return len(rows), changed
 
 
-def _rows(path: Path, key: str, types: Mapping[str, str]) -> Iterator[pb.ReferenceRow]:
+async def versions(channel: grpc.aio.Channel, table: str, keys: Sequence[str]) -> list[pb.ReferenceRow]:
+    """In order of key and start; of these keys only, when there are any."""
+    stub = ReferenceTableServiceStub(channel)
+    request = pb.ListReferenceRowsRequest(table=table, keys=keys, page_size=1_000)
+    return [row async for page in all_pages(stub.ListReferenceRows, request) for row in page.rows]
+
+
+def _rows(path: Path, key: str, types: Mapping[str, str], since: Since) -> Iterator[pb.ReferenceRow]:
     for row in read_rows(path):
         if isinstance(row, BrokenRow):
             raise Refusal(f"{path}, line {row.line}: {row.problem}", Exit.BAD_DATA)
         message = pb.ReferenceRow(key=str(row.cells.get(key) or ""))
+        try:
+            start = row.cells.get(START) or since.moment
+            if start:
+                put_moment(message.in_force_from, moment(start, since.zone))
+            message.ended = boolean(row.cells.get(ENDED) or False)
+        except BadCell as error:
+            raise Refusal(f"{path}, line {row.line}: {START} or {ENDED} {error}", Exit.BAD_DATA) from None
         for name, cell in row.cells.items():
-            if name == key or cell is None or cell == "":
+            if name in {key, START, ENDED} or cell is None or cell == "":
                 continue
             if name not in types:
                 known = ", ".join(sorted(types))

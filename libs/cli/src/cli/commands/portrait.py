@@ -139,7 +139,7 @@ def _draw(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
     )
     _draw_values(answer)
     events = [
-        [event.time.ToDatetime().strftime("%Y-%m-%d %H:%M"), event.type, event.source]
+        [event.time.ToDatetime().strftime("%Y-%m-%d %H:%M"), event.type or "(withheld)", event.source]
         for event in answer.timeline[:SHOWN_EVENTS]
     ]
     table("", ["time (UTC)", "event", "source"], events, empty="no events")
