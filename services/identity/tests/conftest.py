@@ -7,13 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from identity.main import MIGRATIONS, Wiring, wire
 from servicekit.client import MAX_INGEST_MESSAGE_BYTES
 from servicekit.clock import ManualClock
 from servicekit.database import Database
+from servicekit.testing.migrated import PostgresTemplates, SqliteTemplates
 from servicekit.testing.servers import LocalServer, serving
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from kept_service import TENANTS, ClockOfTest, KeptService, TenantsServer
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -39,6 +43,46 @@ def wiring(migrated_url: str, secret: bytes, clock: ManualClock) -> Iterator[Wir
     database = Database.open(migrated_url)
     yield wire(database, secret, clock, ("tagging",))
     database.close_now()
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def kept_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated store for all tests of a module, on each dialect in turn."""
+    if request.param == "sqlite":
+        templates: SqliteTemplates = request.getfixturevalue("sqlite_templates")
+        yield templates.copy(MIGRATIONS, tmp_path_factory.mktemp("kept") / "store.db")
+        return
+    databases: PostgresTemplates = request.getfixturevalue("postgres_templates")
+    name = f"kept_{secrets.token_hex(16)}"
+    yield databases.create(MIGRATIONS, name)
+    databases.drop(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept(
+    kept_url: str, secret: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[KeptService]:
+    """A service for all tests of a module."""
+    clock = ClockOfTest(ManualClock(NOW))
+    wiring = wire(Database.open(kept_url), secret, clock, ("tagging",))
+    async with serving(
+        wiring.services,
+        tmp_path_factory.mktemp("kept"),
+        name="identity",
+        tenants=TENANTS,
+        max_message_bytes=MAX_INGEST_MESSAGE_BYTES,
+    ) as server:
+        yield KeptService(wiring, server, clock)
+    await wiring.ingest.close()
+    await wiring.database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def kept_server(kept: KeptService, clock: ManualClock) -> AsyncIterator[TenantsServer]:
+    """The server of the module, with tenants of this test."""
+    server = kept.for_test(clock)
+    yield server
+    await server.close()
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ REASON = "two cards on the desk"
 
 
 class Desk:
-    """Acts as the admin of the tenant t1."""
+    """Acts as the admin of a tenant, t1 unless it is named."""
 
-    def __init__(self, server: LocalServer, role: str = "admin") -> None:
-        channel = server.connect(role)
+    def __init__(self, server: LocalServer, role: str = "admin", tenant: str | None = None) -> None:
+        channel = server.connect(role, tenant)
         self.ingest = ingest_service_pb2_grpc.IngestServiceStub(channel)
         self.persons = person_service_pb2_grpc.PersonServiceStub(channel)
         self.operations = operation_service_pb2_grpc.OperationServiceStub(channel)

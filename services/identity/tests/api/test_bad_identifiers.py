@@ -5,17 +5,26 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+import pytest_asyncio
 from huaxiang.identity.v1 import identifier_pb2, policy_service_pb2, policy_service_pb2_grpc, record_pb2
 from huaxiang.identity.v1 import ingest_service_pb2 as ingest
 from identity_desk import Desk, named
 from identity_records import NOW, identifiers, order, record, stamp, text
+from kept_service import TenantsServer
 from servicekit.testing.servers import LocalServer
 
 PHONE, OTHER_PHONE = "13912345670", "13912345671"
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @pytest.fixture
-def desk(server: LocalServer) -> Desk:
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(server: LocalServer) -> Desk:
     return Desk(server)
 
 

@@ -11,16 +11,23 @@ from huaxiang.identity.v1 import (
     ingest_service_pb2_grpc,
     record_pb2,
 )
-from identity.main import Wiring
 from identity_records import NOW, identifiers, record, stamp
+from kept_service import KeptService, TenantsServer
 from servicekit.clock import ManualClock
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
 from sqlalchemy import text as sql
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 PHONE = "13912345670"
 E164 = "+8613912345670"
 SMS, WECHAT = record_pb2.CHANNEL_SMS, record_pb2.CHANNEL_WECHAT
+
+
+@pytest.fixture
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
 
 
 def point(address: str = PHONE, **fields: object) -> record_pb2.ContactPoint:
@@ -142,19 +149,26 @@ async def test_a_merge_never_widens_permission(server: LocalServer) -> None:
     assert (await ask(server, 1))[0].address == "+8613912345671"
 
 
-async def test_every_call_leaves_one_audit_row_without_addresses(server: LocalServer, wiring: Wiring) -> None:
+async def test_every_call_leaves_one_audit_row_without_addresses(
+    server: TenantsServer, kept: KeptService
+) -> None:
     await send(
         server, record("r1", identifiers(member_id="M1"), contact_points=[point()], consents=[consent(True)])
     )
     await ask(server, 1, 99)
-    rows = wiring.database.read_now(lambda c: c.execute(sql("SELECT * FROM audit")).mappings().all())
-    (row,) = rows
+    (row,) = kept.wiring.database.read_now(
+        lambda c: (
+            c.execute(sql("SELECT * FROM audit WHERE tenant = :tenant"), {"tenant": server.tenant})
+            .mappings()
+            .all()
+        )
+    )
     assert (row["action"], row["reason"], row["subject"]) == ("get_contact_points", "campaign 1", "service")
     assert PHONE not in str(dict(row))
 
 
 async def test_nothing_readable_is_stored_of_identifiers_and_addresses(
-    server: LocalServer, wiring: Wiring
+    server: LocalServer, kept: KeptService
 ) -> None:
     await send(
         server,
@@ -167,7 +181,7 @@ async def test_nothing_readable_is_stored_of_identifiers_and_addresses(
     )
     tables = ["records", "keys", "edges", "sightings", "persons", "contact_points", "consents", "changelog"]
     for table in tables:
-        rows = wiring.database.read_now(
+        rows = kept.wiring.database.read_now(
             lambda c, table=table: [tuple(row) for row in c.execute(sql(f"SELECT * FROM {table}"))]
         )
         assert rows

@@ -2,18 +2,27 @@
 
 import grpc
 import pytest
+import pytest_asyncio
 from huaxiang.identity.v1 import explain_service_pb2 as pb
 from huaxiang.identity.v1 import link_pb2, person_pb2, record_pb2
 from identity_desk import REASON, Desk, id_of, named
 from identity_records import NOW, stamp
+from kept_service import TenantsServer
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE, OTHER_PHONE = "13912345670", "13912345671"
 
 
 @pytest.fixture
-def desk(server: LocalServer) -> Desk:
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(server: LocalServer) -> Desk:
     return Desk(server)
 
 
@@ -35,7 +44,7 @@ async def test_the_shortest_chain_is_told_with_sources_times_and_rules(desk: Des
     assert not any(secret in str(why) for secret in (PHONE, "ann@", 'M1"'))
 
 
-async def test_a_decision_is_told_with_who_and_why(desk: Desk) -> None:
+async def test_a_decision_is_told_with_who_and_why(desk: Desk, server: TenantsServer) -> None:
     one, other = await desk.say(member_id="M1"), await desk.say(phone=PHONE)
     merged = await desk.merge(one, other)
     why = await desk.why(named(phone=PHONE), named(member_id="M1"))
@@ -43,7 +52,7 @@ async def test_a_decision_is_told_with_who_and_why(desk: Desk) -> None:
     assert link.rule == link_pb2.LINK_RULE_HUMAN
     assert link.key.identifier.namespace == "phone"
     assert link.decision.operation_id == id_of(merged)
-    assert (link.decision.actor, link.decision.reason) == ("admin-t1", REASON)
+    assert (link.decision.actor, link.decision.reason) == (f"admin-{server.tenant}", REASON)
     await desk.undo(id_of(merged))
     apart = await desk.why(named(phone=PHONE), named(member_id="M1"))
     assert (apart.linked, len(apart.path), len(apart.conflicts)) == (False, 0, 0)

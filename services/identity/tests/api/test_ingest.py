@@ -8,12 +8,20 @@ from huaxiang.identity.v1 import ingest_service_pb2 as ingest
 from huaxiang.identity.v1 import ingest_service_pb2_grpc, record_pb2
 from huaxiang.type.v1 import value_pb2
 from identity_records import NOW, identifiers, order, record, stamp
+from kept_service import TenantsServer
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Stub = ingest_service_pb2_grpc.IngestServiceStub
 ACCEPTED, REPEATED = ingest.INGEST_STATUS_ACCEPTED, ingest.INGEST_STATUS_REPEATED
 DIFFERS, REFUSED = ingest.INGEST_STATUS_DIFFERS, ingest.INGEST_STATUS_REFUSED
+
+
+@pytest.fixture
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
 
 
 async def send(

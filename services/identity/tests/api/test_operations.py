@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+import pytest_asyncio
 from huaxiang.identity.v1 import (
     link_pb2,
     operation_pb2,
@@ -9,18 +10,25 @@ from huaxiang.identity.v1 import (
     person_pb2,
     record_pb2,
 )
-from identity.main import Wiring
 from identity_desk import REASON, Desk, id_of, named
 from identity_records import text
+from kept_service import KeptService, TenantsServer
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
 from sqlalchemy import text as sql
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE, OTHER_PHONE = "13912345670", "13912345671"
 
 
 @pytest.fixture
-def desk(server: LocalServer) -> Desk:
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(server: LocalServer) -> Desk:
     return Desk(server)
 
 
@@ -56,7 +64,9 @@ async def test_two_persons_become_one_and_two_again(desk: Desk) -> None:
     assert after == before
 
 
-async def test_a_validation_says_the_effect_and_changes_nothing(desk: Desk, wiring: Wiring) -> None:
+async def test_a_validation_says_the_effect_and_changes_nothing(
+    desk: Desk, server: TenantsServer, kept: KeptService
+) -> None:
     one, other = await desk.say(phone=PHONE), await desk.say(phone=OTHER_PHONE)
     tried = await desk.merge(one, other, validate_only=True)
     assert tried.outcome.effect.persons_changed == 2
@@ -67,12 +77,15 @@ async def test_a_validation_says_the_effect_and_changes_nothing(desk: Desk, wiri
     done = await desk.merge(one, other)
     assert done.outcome.effect == tried.outcome.effect
     assert id_of(done) == id_of(tried) == 1
-    audit = wiring.database.read_now(
+    audit = kept.wiring.database.read_now(
         lambda connection: connection.execute(
-            sql("SELECT subject, action, reason FROM audit WHERE action LIKE 'operation%'")
+            sql(
+                "SELECT subject, action, reason FROM audit WHERE tenant = :tenant AND action LIKE 'operation%'"
+            ),
+            {"tenant": server.tenant},
         ).all()
     )
-    assert [tuple(row) for row in audit] == [("admin-t1", "operation_merge", REASON)]
+    assert [tuple(row) for row in audit] == [(f"admin-{server.tenant}", "operation_merge", REASON)]
 
 
 async def test_later_evidence_does_not_override_a_split_and_an_undo_does(desk: Desk) -> None:

@@ -14,12 +14,19 @@ from huaxiang.identity.v1 import (
 )
 from huaxiang.identity.v1 import person_service_pb2 as persons
 from huaxiang.type.v1 import revision_pb2, value_pb2
-from identity.main import Wiring
 from identity_records import identifiers, record, text
+from kept_service import KeptService, TenantsServer
 from servicekit.revision import Revision
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
 from sqlalchemy import text as sql
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
 
 
 async def send(server: LocalServer, *records: record_pb2.Record) -> ingest_service_pb2.IngestEventsResponse:
@@ -73,14 +80,16 @@ async def test_a_person_is_shown_strongest_first_and_masked(server: LocalServer)
     assert detail.person.attributes["city"].text_value == "上海"
 
 
-async def test_values_are_shown_with_the_right_and_audited(server: LocalServer, wiring: Wiring) -> None:
+async def test_values_are_shown_with_the_right_and_audited(server: TenantsServer, kept: KeptService) -> None:
     await send(server, record("r1", identifiers(phone="13912345670")))
     detail = await person_of(server, 1, show_values=True)
     assert detail.identifiers[0].identifier.value == "+8613912345670"
-    rows = wiring.database.read_now(
-        lambda c: c.execute(sql("SELECT tenant, subject, action FROM audit")).all()
+    rows = kept.wiring.database.read_now(
+        lambda c: c.execute(
+            sql("SELECT subject, action FROM audit WHERE tenant = :tenant"), {"tenant": server.tenant}
+        ).all()
     )
-    assert [tuple(row) for row in rows] == [("t1", "admin-t1", "show_identifiers")]
+    assert [tuple(row) for row in rows] == [(f"admin-{server.tenant}", "show_identifiers")]
 
 
 async def test_readers_need_their_rights(server: LocalServer) -> None:
@@ -170,8 +179,8 @@ async def test_a_foreign_revision_is_refused(server: LocalServer, token: str, re
     assert reason_of(refused.value).reason == reason
 
 
-async def test_a_revision_not_reached_ends_with_the_deadline(server: LocalServer, wiring: Wiring) -> None:
-    head = wiring.database.read_now(wiring.changelog.head)
+async def test_a_revision_not_reached_ends_with_the_deadline(server: LocalServer, kept: KeptService) -> None:
+    head = kept.wiring.database.read_now(kept.wiring.changelog.head)
     ahead = Revision("identity", head.epoch, head.position + 1).to_proto()
     request = persons.GetPersonRequest(
         person_id=1, consistency=revision_pb2.Consistency(at_least_as_fresh=ahead)

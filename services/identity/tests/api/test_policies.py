@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from huaxiang.identity.v1 import (
     identifier_pb2,
     ingest_service_pb2,
@@ -15,23 +16,31 @@ from huaxiang.identity.v1 import (
     policy_service_pb2_grpc,
 )
 from huaxiang.identity.v1 import policy_service_pb2 as pb
-from identity.main import Wiring, wire
+from identity.main import wire
 from identity_desk import Desk, named
 from identity_records import identifiers, record
+from kept_service import KeptService, TenantsServer
 from servicekit.clock import ManualClock
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE = "13912345670"
 
 
 @pytest.fixture
-def desk(server: LocalServer) -> Desk:
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(server: LocalServer) -> Desk:
     return Desk(server)
 
 
-@pytest.fixture
-def policies(server: LocalServer) -> policy_service_pb2_grpc.PolicyServiceStub:
+@pytest_asyncio.fixture(loop_scope="module")
+async def policies(server: LocalServer) -> policy_service_pb2_grpc.PolicyServiceStub:
     return policy_service_pb2_grpc.PolicyServiceStub(server.connect("admin"))
 
 
@@ -50,7 +59,7 @@ async def refused(call: Any) -> tuple[str, str]:
 
 
 async def test_a_staff_phone_is_blocked_after_a_look_at_the_effect(
-    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub
+    desk: Desk, policies: policy_service_pb2_grpc.PolicyServiceStub, server: TenantsServer
 ) -> None:
     person = await desk.say(member_id="M1", phone=PHONE)
     await desk.say(member_id="M2")
@@ -75,7 +84,7 @@ async def test_a_staff_phone_is_blocked_after_a_look_at_the_effect(
     read = (await policies.GetPolicy(pb.GetPolicyRequest())).policy
     assert (read.version, read.actor, read.reason, read.in_force) == (
         1,
-        "admin-t1",
+        f"admin-{server.tenant}",
         "the phone at the till",
         True,
     )
@@ -226,14 +235,17 @@ async def test_a_namespace_of_the_tenants_own(
 
 
 async def test_a_restarted_service_takes_it_at_once(
-    server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
+    server: TenantsServer, kept: KeptService, secret: bytes, clock: ManualClock, tmp_path: Path
 ) -> None:
     policies = policy_service_pb2_grpc.PolicyServiceStub(server.connect("admin"))
     request = pb.ReplayPolicyRequest(document=await declared(policies), reason="the old loyalty programme")
     await policies.ReplayPolicy(request)
-    again = wire(wiring.database, secret, clock, ("tagging",))
-    async with serving(again.services, tmp_path / "again", name="identity") as restarted:
-        assert await Desk(restarted).say(loyalty_no="AB123456") > 0
+    again = wire(kept.wiring.database, secret, clock, ("tagging",))
+    async with serving(
+        again.services, tmp_path / "again", name="identity", tenants=[server.tenant]
+    ) as restarted:
+        desk = Desk(restarted, tenant=server.tenant)
+        assert await desk.say(loyalty_no="AB123456") > 0
     await again.ingest.close()
 
 
