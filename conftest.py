@@ -1,7 +1,11 @@
-"""Registers how many examples properties run: 50 by default, 500 with HUAXIANG_PROOF=1."""
+"""How many examples properties run: 50 by default, 500 with HUAXIANG_PROOF=1. Garbage is not looked for while tests
+are collected."""
 
+import gc
 import os
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["servicekit.testing.databases", "servicekit.testing.migrated"]
@@ -11,3 +15,14 @@ settings.register_profile(
 )
 settings.register_profile("proof", max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("proof" if os.environ.get("HUAXIANG_PROOF") == "1" else "default")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and items stay to the end: the collector would go through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
