@@ -132,4 +132,9 @@ def test_stored_values_follow_another_declaration(small_world):
     declare(world, DeclaredEventType("waltzed"))
     assert world.values("t_stage") == before
     assert world.follow_mapping.follow(at_once=True)
+    assert world.values("t_stage") != before
     assert by_tables(world) == world.values()
+    world.database.write_now(world.dictionaries.delete, world.tenant, "waltzed")
+    world.database.write_now(world.mapping_changes.add, world.tenant, Mapped("event", "waltzed"), 0)
+    assert world.follow_mapping.follow(at_once=True)
+    assert world.values("t_stage") == before

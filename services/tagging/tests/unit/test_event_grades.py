@@ -1,6 +1,7 @@
 """Who may read what of events."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from rules.check import check_form, check_grouped, check_rule
@@ -10,6 +11,7 @@ from tagging.domain.compilation import tag_recipe
 from tagging.domain.definition import Grade
 from tagging.domain.event_grades import EventRelease
 from tagging.domain.events import Event
+from tagging.domain.governance.grades import lowered_events
 from tagging.domain.shown_events import ShownEvent, shown_event
 from tagging.store.dictionary_file import standard_dictionary
 
@@ -62,6 +64,18 @@ def test_a_question_needs_the_grades_of_all_that_it_reads(text: str, wanted: Gra
 def test_a_grouped_question_needs_the_grade_of_what_it_groups_by() -> None:
     asked = check_grouped("COUNT(treatment_done BY project)", SCHEMA).grouped
     assert up_to(Grade.PERSONAL).missing([asked]) is Grade.SENSITIVE
+
+
+def test_a_tag_that_takes_sensitive_events_into_another_grade_is_told() -> None:
+    (spend,) = (each for each in pack_definitions("medical_beauty") if each.tag_id == "treatment_spend_365d")
+    asked = [check_form(text, SCHEMA).form for text in ("COUNT(risk_rated)", "LAST(treatment_done.project)")]
+    told = list(lowered_events(spend, asked, DICTIONARY.grades))
+    assert [each.split(" reads ")[1].split(",")[0] for each in told] == [
+        "'treatment_done.project'",
+        "events 'risk_rated'",
+    ]
+    sensitive = replace(spend, grade=Grade.SENSITIVE)
+    assert list(lowered_events(sensitive, asked, DICTIONARY.grades)) == []
 
 
 def test_an_event_is_shown_without_what_may_not_be_read() -> None:

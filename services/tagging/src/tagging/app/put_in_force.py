@@ -17,7 +17,8 @@ from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
 from tagging.domain.definition import DefinitionInvalid, TagDefinition
 from tagging.domain.definition_checks import check_limits
 from tagging.domain.dependencies import TagCycle, levels
-from tagging.domain.governance.grades import lowered
+from tagging.domain.event_grades import EventGrades
+from tagging.domain.governance.grades import lowered, lowered_events
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
@@ -38,6 +39,7 @@ class Checked:
 
     after: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
+    grades: EventGrades
     broken: Mapping[str, str] = field(default_factory=dict)
     leaving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beyond: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Checked:
                 *self.leaving.get(tag_id, ()),
                 *self.beyond.get(tag_id, ()),
                 *lowered(definitions[tag_id], self.recipes[tag_id].tags, definitions),
+                *lowered_events(definitions[tag_id], self.recipes[tag_id].questions.values(), self.grades),
             )
         )
 
@@ -142,7 +145,7 @@ class PutInForce:
         beyond = {
             tag_id: self.beyond(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
         }
-        return Checked(after, recipes, broken, gone_from_lists, beyond)
+        return Checked(after, recipes, known.dictionary.grades, broken, gone_from_lists, beyond)
 
     def beyond(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
         """Where a definition's windows reach further back than the tenant keeps events."""

@@ -11,7 +11,7 @@ from tagging.domain.definition import TagDefinition
 from tagging.domain.dependencies import TagCycle, levels
 from tagging.domain.governance import life as steps
 from tagging.domain.governance.documentation import undocumented
-from tagging.domain.governance.grades import lowered
+from tagging.domain.governance.grades import lowered, lowered_events
 from tagging.domain.governance.life import TagLife
 from tagging.domain.governance.requests import RequestState, fulfil
 from tagging.domain.plan import plan
@@ -76,6 +76,11 @@ class Drafts:
             *recipe.warnings,
             *self._put.beyond(connection, tenant, recipe),
             *lowered(moved.life.draft.definition, recipe.tags, others),
+            *lowered_events(
+                moved.life.draft.definition,
+                recipe.questions.values(),
+                self._columns.of(connection, tenant).dictionary.grades,
+            ),
         )
         if validate_only:
             return Stepped(life or moved.life, self._lives.revision(connection), warnings)

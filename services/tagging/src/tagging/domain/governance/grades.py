@@ -1,9 +1,33 @@
-"""A tag says something of the tags it rests on: whoever takes a sensitive one into another grade is told. From personal
-to internal is what coarser tags are for, an age band of a birth date."""
+"""A tag says something of the tags and events that it rests on: whoever takes something sensitive into another grade is
+told. From personal to internal is what coarser tags are for, an age band of a birth date."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from rules.tree import Node
 from tagging.domain.definition import Grade, TagDefinition
+from tagging.domain.event_grades import EventGrades, read_of_events
+
+
+def lowered_events(
+    definition: TagDefinition, questions: Iterable[Node], grades: EventGrades
+) -> Iterator[str]:
+    """A warning for each sensitive event type, or property of one, that a definition of another grade reads."""
+    if definition.grade is Grade.SENSITIVE:
+        return
+    read: set[str] = set()
+    for event_type, names in read_of_events(questions):
+        if grades.of_type(event_type).grade is Grade.SENSITIVE:
+            read.add(f"events '{event_type}'")
+        read |= {
+            f"'{event_type}.{name}'"
+            for name in names
+            if grades.of_property(event_type, name).grade is Grade.SENSITIVE
+        }
+    for each in sorted(read):
+        yield (
+            f"tag '{definition.tag_id}' is {definition.grade.value}, but reads {each}, which is sensitive: "
+            "its readers learn something of that"
+        )
 
 
 def lowered(
