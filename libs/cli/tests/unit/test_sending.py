@@ -97,6 +97,31 @@ async def test_a_stream_that_is_cut_loses_no_row_and_tells_of_each_once(
     assert result.repeated > 0
 
 
+async def test_a_stream_that_grpc_itself_cancels_goes_on_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does when a write fails because the other end dies."""
+    cancelled: list[object] = []
+
+    class Stub(ingest_service_pb2_grpc.IngestServiceStub):
+        def __init__(self, channel: grpc.aio.Channel) -> None:
+            super().__init__(channel)
+            stream = self.IngestEventStream
+
+            def cancelled_at_first(messages: object) -> object:
+                call = stream(messages)
+                if not cancelled:
+                    cancelled.append(call.cancel())
+                return call
+
+            self.IngestEventStream = cancelled_at_first
+
+    monkeypatch.setattr(sending, "IngestServiceStub", Stub)
+    result = await imported(Door([], CUT), tmp_path, monkeypatch)
+    assert cancelled == [True]
+    assert result.accepted == ROWS
+
+
 async def test_a_stream_that_ends_before_all_is_answered_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,11 @@ async def send_file(
                 raise
             await stub.IngestEvents(pb.IngestEventsRequest(lane=lane))  # raises why, if that lasts
             raise CutShort from error
+        except asyncio.CancelledError:  # grpc cancels a call whose write fails as the other end dies
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise CutShort from None
         finally:
             call.cancel()
         if outbox.unanswered:
