@@ -1,4 +1,4 @@
-"""The suite that files of tests share, and who runs them: one worker, so that there is one such suite."""
+"""What files of tests share, and who runs them: one worker, so that there is one of it."""
 
 import sys
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:  # who distributes the tests imports nothing of the suite
+    from story import Story, Truth
     from suite_process import SuiteProcess
 
 ENVIRONMENT = {"HUAXIANG_ERASE_FILES_AFTER_S": "0", "HUAXIANG_LAKE_READERS_S": "0"}
 """Erased persons leave the files at once."""
-SHARING = frozenset(
+SHARING_A_SUITE = frozenset(
     {
         "tests/e2e/test_bad_input.py",
         "tests/e2e/test_commands.py",
@@ -29,6 +30,8 @@ SHARING = frozenset(
     }
 )
 """The files whose tests use `shared`."""
+SHARING_A_STORY = frozenset({"tests/e2e/test_demo.py", "tests/faults/test_killed_services.py"})
+"""The files whose tests use `told`."""
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +53,18 @@ def suite(shared: "SuiteProcess", request: pytest.FixtureRequest) -> "SuiteProce
     return tenant_of(shared, request.module.__name__.rpartition(".")[2].removeprefix("test_"))
 
 
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Story, Truth]":
+    """The whole demo of a small world that nobody disturbed, and what was true in the end."""
+    from story import DEMO_PERSONS, Story
+
+    story = Story(tmp_path_factory.mktemp("told") / "small", DEMO_PERSONS, omitted=frozenset())
+    return story, story.tell()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
-    """Distributes files, with those that share a suite as one."""
+    """Distributes files, those that share something as one."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -60,6 +72,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | 
     class SharedSuiteScheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "shared suite" if file in SHARING else file
+            if file in SHARING_A_SUITE:
+                return "shared suite"
+            return "shared story" if file in SHARING_A_STORY else file
 
     return SharedSuiteScheduling(config, log)

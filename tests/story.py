@@ -31,9 +31,11 @@ from huaxiang.tagging.v1 import portrait_service_pb2 as portrait_pb
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from suite_process import SuiteProcess, free_base_port
 
-SEED = 11
+DEMO_PERSONS, SEED = 300, 1
 TOLD = frozenset({"latency", "report"})
 """Steps that say nothing about the state."""
+UNLIKE = frozenset({"segments", "latency"})
+"""Findings with times of their own."""
 LOOK_BEFORE = "campaigns"
 """What campaigns cause comes back as events at times of its own."""
 PERSONS_PER_CALL = 500
@@ -83,11 +85,12 @@ class Watched(Narration):
 
 @dataclass
 class Story:
-    """Tells the demo's story in a folder. `strike` may harm the suite."""
+    """Tells the demo's story in a folder. `strike` may harm the suite; `omitted` names the steps that are left out."""
 
     root: Path
     persons: int
     strike: Strike = lambda step, done: None
+    omitted: frozenset[str] = TOLD
     demo: Demo = field(init=False)
     suite: SuiteProcess = field(init=False)
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -110,7 +113,7 @@ class Story:
         values: dict[Account, Mapping[str, Any]] = {}
         members: dict[str, frozenset[Account]] = {}
         for step in STEPS:
-            if step.name in TOLD:
+            if step.name in self.omitted:
                 continue
             if step.name == LOOK_BEFORE:
                 await self._resolve()
@@ -125,7 +128,7 @@ class Story:
             members,
             await self._deliveries(),
             {name: MessageToDict(report) for name, report in self.demo.notes["reports"].items()},
-            {name: found for name, found in self.demo.found.items() if name != "segments"},
+            {name: found for name, found in self.demo.found.items() if name not in UNLIKE},
         )
 
     async def _resolve(self) -> None:

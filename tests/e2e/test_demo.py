@@ -1,49 +1,28 @@
 """The demo on a small world: what it reports is sane, equals the truth, and repeats itself."""
 
-import asyncio
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from cli.demo.effects import TERMINAL
-from cli.demo.narration import Narration
 from cli.demo.report import REPORT_NAME, report
-from cli.demo.run import make_world
 from cli.demo.state import Demo
-from cli.demo.steps import STEPS, WORLD_STEPS, run_steps
-from cli.demo.suite import clear
 from cli.demo.summary import show_summary
 from cli.demo.tags import RFM_CLASSES
-from cli.suite import running
 from sandbox.effects import read
-from suite_process import free_base_port
+from story import DEMO_PERSONS, Story, Truth
 from tagging.catalogue.packs import RETAIL, pack_definitions
 
-PERSONS, SEED = 300, 1
+PERSONS = DEMO_PERSONS
 CHANNELS = ("aliyun_sms", "wechat_template", "jpush")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "small"
-
-
-@pytest.fixture(scope="module")
-def demo(folder: Path) -> Demo:
+def demo(told: tuple[Story, Truth]) -> Demo:
     """A demo that has ended; its suite is down."""
-    demo = Demo(folder, None, PERSONS, SEED, free_base_port(), Narration(len(STEPS) + WORLD_STEPS))
-    clear(demo)
-    make_world(demo)
-    try:
-        asyncio.run(run_steps(demo))
-    finally:
-        suite = running.find(demo.folder)
-        if suite is not None:
-            running.stop(suite)
-    return demo
+    return told[0].demo
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from cli.demo.steps import STEPS
-from story import TOLD, Story, Truth
+from story import DEMO_PERSONS, TOLD, Story, Truth
 
 PROOF = os.environ.get("HUAXIANG_PROOF") == "1"
-PERSONS = 20_000 if PROOF else 200
+PERSONS = 20_000 if PROOF else DEMO_PERSONS
 """At full counts the demo itself."""
 BLOWS = {
     "identity": ("import", 1_000),
@@ -62,7 +62,10 @@ class RandomKiller:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    if PERSONS == DEMO_PERSONS:
+        truth: Truth = request.getfixturevalue("told")[1]
+        return truth
     return Story(tmp_path_factory.mktemp("undisturbed"), PERSONS).tell()
 
 
