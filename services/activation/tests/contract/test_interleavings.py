@@ -37,7 +37,7 @@ from activation.channels.port import (
 from activation.channels.wire import Callback, WireRequest
 from activation.domain.campaign import Draft, State
 from activation.domain.delivery import TERMINAL
-from activation.main import open_store
+from activation.main import MIGRATIONS, open_store
 from activation.store.sql_batches import SqlBatchStore
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_ledger import SqlDeliveryLedger
@@ -47,6 +47,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.clock import ManualClock
 from servicekit.database import Database
+from servicekit.testing.migrated import SqliteTemplates
 
 NOW = datetime.fromisoformat("2026-06-11T04:00:00+00:00")
 PEOPLE = 7
@@ -160,9 +161,9 @@ class Provider:
 class Story:
     """One campaign, the hands of one worker, and what is on its way."""
 
-    def __init__(self, folder: Path, idempotency: Idempotency) -> None:
+    def __init__(self, migrated_url: str, idempotency: Idempotency) -> None:
         self.clock = ManualClock(NOW)
-        self.database = Database.open(f"sqlite:///{folder / 'store.db'}", synchronous="NORMAL")
+        self.database = Database.open(migrated_url, synchronous="NORMAL")
         changelog = open_store(self.database)
         self.provider = Provider(self.clock, idempotency)
         timings = Timings(settle_s=1.0, poll_s=1.0, polls=2, no_receipt_s=3_600.0)
@@ -310,10 +311,10 @@ class Story:
     st.lists(st.tuples(STEPS, ANSWERS), min_size=5, max_size=60),
 )
 def test_any_interleaving_sends_at_most_once_and_ends(
-    idempotency: Idempotency, steps: list[tuple[str, str]]
+    sqlite_templates: SqliteTemplates, idempotency: Idempotency, steps: list[tuple[str, str]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        story = Story(Path(folder), idempotency)
+        story = Story(sqlite_templates.copy(MIGRATIONS, Path(folder) / "store.db"), idempotency)
         try:
             for name, how in steps:
                 story.step(name, how)
