@@ -1,12 +1,16 @@
 """Events as tagging keeps them: immutable facts whose properties obey the event dictionary."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import PropertyValue
 from tagging.domain.dictionary import Dictionary
+
+SOURCE = "source"
+"""The property by which rules read an event's source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Event:
 
     def for_rules(self, dictionary: Dictionary) -> RuleEvent:
         """The event as the one-person evaluator reads it."""
-        said = {**self.said(dictionary), "source": self.source}
+        said = _SaidWithSource(self, dictionary)
         return RuleEvent(self.type, self.time, self.ingest_sequence, said)
 
     def said(self, dictionary: Dictionary) -> Mapping[str, PropertyValue]:
@@ -40,3 +44,35 @@ class Event:
         if self.type not in dictionary.declared:
             return self.properties
         return {**self.properties, **dictionary.as_read(self.type, self.extra)}
+
+
+class _SaidWithSource(Mapping[str, PropertyValue]):
+    """What is declared of an event, with its source; read when a rule asks, for most events are only counted."""
+
+    __slots__ = ("_dictionary", "_event", "_said")
+
+    def __init__(self, event: Event, dictionary: Dictionary) -> None:
+        self._event = event
+        self._dictionary = dictionary
+        self._said: Mapping[str, PropertyValue] | None = None
+
+    def __getitem__(self, name: str) -> PropertyValue:
+        return self._event.source if name == SOURCE else self._known()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._event.source if name == SOURCE else self._known().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (each for each in self._known() if each != SOURCE)
+        yield SOURCE
+
+    def __len__(self) -> int:
+        return len(self._known()) + (SOURCE not in self._known())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _known(self) -> Mapping[str, PropertyValue]:
+        if self._said is None:
+            self._said = self._event.said(self._dictionary)
+        return self._said
