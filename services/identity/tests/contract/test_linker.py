@@ -1,7 +1,6 @@
 """What every engine behind the Linker port does: learns without labels, scores, explains."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
 from customers import people, rewritten
@@ -107,37 +106,47 @@ def test_nothing_to_learn_from_is_said(linker: Linker, rows: Columns) -> None:
         linker.train(apart, STANDARDS.specification, 1, quiet)
 
 
-@pytest.mark.parametrize(
-    ("one", "two", "edits"),
-    [
-        ("杨小俊", "杨俊", 1),
-        ("张伟东", "张卫东", 1),
-        ("俊小", "小俊", 1),
-        ("abc", "abd", 1),
-        ("张伟", "李强国", 3),
-    ],
-)
-def test_characters_are_compared_and_not_bytes(linker: Linker, one: str, two: str, edits: int) -> None:
+WRITINGS = [
+    ("杨小俊", "杨俊", 1),
+    ("张伟东", "张卫东", 1),
+    ("俊小", "小俊", 1),
+    ("abc", "abd", 1),
+    ("张伟", "李强国", 3),
+]
+MAX_EDITS = 3
+
+
+@pytest.fixture(scope="module")
+def level_of_writings(linker: Linker) -> list[int]:
+    """Of each pair the first level that it reaches, where level n takes n edits."""
     filler = [f"甲{number}" for number in range(20)]
-    rows = {"name": [one, two, *filler, *filler], "block": ["b", "b", *filler, *filler]}
+    blocks = [f"pair {number}" for number in range(len(WRITINGS))]
+    rows = {
+        "name": [name for one, two, _ in WRITINGS for name in (one, two)] + filler + filler,
+        "block": [block for block in blocks for _ in range(2)] + filler + filler,
+    }
+    levels = [{"edits": {"name": limit}} for limit in range(MAX_EDITS + 1)]
+    specification = parse_specification(
+        {
+            "columns": ["name", "block"],
+            "comparisons": [{"name": "name", "levels": levels}],
+            "blocks": [["block"]],
+            "training": {
+                "certain": [["name"]],
+                "recall": 1.0,
+                "rounds": [["block"]],
+                "sampled_pairs": 10_000,
+            },
+        }
+    )
+    model = linker.train(rows, specification, 1, quiet)
+    found = linker.score(rows, specification, model.settings, -1e6, EVERYTHING, quiet)
+    return [found.fields[2 * number, 2 * number + 1][0].level for number in range(len(WRITINGS))]
 
-    def level_at(limit: int) -> int:
-        specification = parse_specification(
-            {
-                "columns": ["name", "block"],
-                "comparisons": [{"name": "name", "levels": [{"edits": {"name": limit}}]}],
-                "blocks": [["block"]],
-                "training": {
-                    "certain": [["name"]],
-                    "recall": 1.0,
-                    "rounds": [["block"]],
-                    "sampled_pairs": 10_000,
-                },
-            }
-        )
-        model = linker.train(rows, specification, 1, quiet)
-        found = linker.score(rows, specification, model.settings, -1e6, EVERYTHING, quiet)
-        return found.fields[0, 1][0].level
 
-    levels: Sequence[int] = [level_at(limit) for limit in (edits - 1, edits)]
-    assert levels == [1, 0]
+@pytest.mark.parametrize("number", range(len(WRITINGS)), ids=lambda number: "-".join(WRITINGS[number][:2]))
+def test_characters_are_compared_and_not_bytes(level_of_writings: list[int], number: int) -> None:
+    one, two, edits = WRITINGS[number]
+    assert level_of_writings[number] == edits, (
+        f"{one} and {two} are {edits} edits apart, not fewer and not more"
+    )
