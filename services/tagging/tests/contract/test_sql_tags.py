@@ -33,6 +33,11 @@ FOR_EVER = (
 
 @pytest.fixture
 def shop(world: Any) -> Any:
+    return opened(world)
+
+
+def opened(world: Any) -> Any:
+    """Three persons, two of whom bought."""
     world.store(world.person(1, 1), world.person(2, 2), world.person(3, 3))
     world.store(
         world.event(
@@ -158,10 +163,12 @@ REFUSED = [
 ]
 
 
-def test_what_is_refused(shop: Any) -> None:
-    """Through the runner itself: what a definition refuses at once is refused again."""
+def test_what_is_refused(small_world: Any) -> None:
+    """Through the runner itself, which sees no store: what a definition refuses at once is refused again."""
+    shop = opened(small_world())
     queries = shop.everybody._queries
     with shop.everybody.snapshot(shop.tenant) as snapshot:
+        snapshot._relate()
         moment = Moment(shop.clock.now(), snapshot.tenant.settings.calendar)
         for query, reason in REFUSED:
             asked = LakeQuery(query, SqlKind(query).inputs(), 60, 512, Shape(Kind.NUMBER))
@@ -185,7 +192,7 @@ def test_a_refusal_stands_in_the_run_and_stops_no_other(shop: Any) -> None:
 
 
 def test_one_that_runs_for_ever_is_killed(shop: Any) -> None:
-    shop.define(tag(FOR_EVER, timeout_seconds=2))
+    shop.define(tag(FOR_EVER, timeout_seconds=1))
     started = time.monotonic()
     run = shop.run("asked")
     assert run.failures["asked"].reason is FailureReason.SQL_TIMED_OUT
