@@ -70,6 +70,7 @@ class Shop:
             attached = AttachedLake(
                 duck,
                 [],
+                {},
                 HeldFiles(
                     {file.path: self.lake.path(file) for file in self.files},
                     0,

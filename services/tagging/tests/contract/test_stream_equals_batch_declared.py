@@ -30,13 +30,15 @@ WRAPPED = DeclaredEventType(
 )
 DEFINITIONS = parse_definitions(
     """
-- {tag_id: t_calm, name: x, type: number, statistic: COUNT(danced WHERE calm OR channel = 'app') IN LAST 20 DAYS}
+- {tag_id: t_calm, name: x, type: number, statistic: COUNT(danced WHERE calm) IN LAST 20 DAYS + SUM(danced.amount)}
 - {tag_id: t_learned, name: x, type: date, statistic: LAST(danced.learned_on)}
 - {tag_id: t_started, name: x, type: datetime, statistic: MAX(danced.started_at)}
 - {tag_id: t_moods, name: x, type: bool, statistic: "DID(danced WHERE moods HAS ANY ('x', '') OR steps HAS ANY (1))"}
 - {tag_id: t_brand, name: x, type: text, statistic: LAST(danced.item_id.brand)}
-- {tag_id: t_wrap, name: x, type: number, statistic: COUNT(order_paid WHERE gift_wrap IS KNOWN AND amount > 1)}
-- {tag_id: t_weight, name: x, type: number, statistic: SUM(order_paid.weight) + SUM(danced.amount)}
+- tag_id: t_wrap
+  name: x
+  type: number
+  statistic: COUNT(order_paid WHERE gift_wrap IS KNOWN AND amount > 1) + SUM(order_paid.weight)
 """,
     "here",
 )
@@ -46,7 +48,7 @@ values = st.sampled_from(
         -SCALE,
         SCALE,
         12_345,
-        2**63 - 1,
+        2**53,
         True,
         False,
         "",

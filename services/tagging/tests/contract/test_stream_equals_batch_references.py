@@ -14,10 +14,16 @@ from tagging.domain.reference_rows import RowVersion
 
 DEFINITIONS = parse_definitions(
     """
-- {tag_id: t_tea, name: x, type: number, statistic: COUNT(view_item WHERE item_id.brand = 'tea')}
-- {tag_id: t_dear, name: x, type: number, statistic: SUM(order_paid.items.amount WHERE item_id.price > 10)}
-- {tag_id: t_brands, name: x, type: number, statistic: DISTINCT(view_item.item_id.brand) IN LAST 20 DAYS}
-- {tag_id: t_any, name: x, type: bool, statistic: "DID(order_paid WHERE ANY(items, item_id.brand = 'tea'))"}
+- tag_id: t_views
+  name: x
+  type: number
+  statistic: COUNT(view_item WHERE item_id.brand = 'tea') + 100 * DISTINCT(view_item.item_id.brand) IN LAST 20 DAYS
+- tag_id: t_lines
+  name: x
+  type: number
+  statistic: >-
+    SUM(order_paid.items.amount WHERE item_id.price > 10) +
+    1000 * COUNT(order_paid WHERE ANY(items, item_id.brand = 'tea'))
 - {tag_id: t_city, name: x, type: text, statistic: LAST(view_item.store_id.city)}
 - tag_id: t_favourite
   name: x
@@ -26,7 +32,7 @@ DEFINITIONS = parse_definitions(
 - tag_id: t_kind
   name: x
   type: text
-  layered_rule: {layers: [{when: t_tea > 1, then: tea}, {when: t_city = 'x', then: near}]}
+  layered_rule: {layers: [{when: t_views > 101, then: tea}, {when: t_city = 'x', then: near}]}
 """,
     "here",
 )
@@ -107,10 +113,10 @@ def test_values_stand_until_a_load_rests_or_has_lasted_long(small_world):
     world.run()
     world.put_rows("items", RowVersion("i1", {"brand": "tea"}))
     assert not world.follow_mapping.follow()
-    assert world.values("t_tea") == {"t_tea": {1: 0}}
+    assert world.values("t_views") == {"t_views": {1: 0}}
     world.clock.advance(dt.timedelta(milliseconds=QUIET_MS))
     assert world.follow_mapping.follow()
-    assert world.values("t_tea") == {"t_tea": {1: SCALE}}
+    assert world.values("t_views") == {"t_views": {1: 101 * SCALE}}
     assert not world.follow_mapping.follow(at_once=True)
     patience = PATIENCE_MS // (QUIET_MS // 2)
     for price in range(patience):
