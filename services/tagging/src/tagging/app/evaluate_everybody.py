@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rules.check import Population
 from rules.errors import NumberOverflow, UnsupportedNode
+from rules.evaluate.meaning import Value
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
 from rules.walk import walk
@@ -22,7 +23,7 @@ from servicekit.logging import logger
 from sqlalchemy import Connection
 from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.evaluate_persons import attribute_value, told_value
+from tagging.app.evaluate_persons import of_shape, told_value
 from tagging.app.event_answers import column_of, groups_of, truth_vector, vector_of
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
@@ -34,7 +35,6 @@ from tagging.domain.kinds.sql import FOUND as SQL_ANSWER
 from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.kinds.told import TOLD as TOLD_ANSWER
 from tagging.domain.moment import Moment
-from tagging.domain.persons import Person
 from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.run_failures import OVERFLOW, UNEXPECTED, ColumnFailed, Failure
 from tagging.domain.stated import Statement
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 GROUP = 40
 """Questions of one query, at most."""
-PAGE = 5_000
+PAGE = 20_000
 """Persons whose attributes are read at a time."""
 
 
@@ -76,13 +76,13 @@ class Snapshot:
         duck: Any,
         plan: ColumnPlan,
         tenant: Tenant,
-        attributes: Mapping[str, list[Any]],
+        attributes: Mapping[str, tuple[Ints, Vector]],
         objecting: Ints,
         queries: LakeQueries,
         held: HeldEvents,
         inputs: Collection[str],
     ) -> None:
-        """`attributes`: by column, a slot per person. `inputs`: tags that columns to compute rest on."""
+        """`attributes`: by column, of whom and what. `inputs`: tags that columns to compute rest on."""
         from rules.evaluate.tables import DuckDb
 
         self._held = held
@@ -140,7 +140,7 @@ class Snapshot:
         """One column from the answers to its questions."""
         own = answers
         if isinstance(recipe.kind, AttributeKind):
-            own = {"value": Vector.of(self._attributes[recipe.column], recipe.shape)}
+            own = {"value": self._placed(*self._attributes[recipe.column])}
         if isinstance(recipe.kind, TOLD):
             own = {TOLD_ANSWER: self._told(recipe, moment)}
         if isinstance(recipe.kind, SqlKind):
@@ -431,19 +431,26 @@ class Everybody:
 
     def _attributes(
         self, connection: Connection, tenant: str, recipes: Sequence[Recipe]
-    ) -> dict[str, list[Any]]:
-        """By column of an attribute tag, a slot per living person, ascending."""
-        copied = [each for each in recipes if isinstance(each.kind, AttributeKind)]
-        found: dict[str, list[Any]] = {each.column: [] for each in copied}
+    ) -> dict[str, tuple[Ints, Vector]]:
+        """By column of an attribute tag, who has a value, ascending, and the values."""
+        copied = [(each, each.kind.attribute) for each in recipes if isinstance(each.kind, AttributeKind)]
+        found: dict[str, tuple[list[int], list[Value]]] = {each.column: ([], []) for each, _ in copied}
         after = 0
-        while copied and (page := self._facts.key_map.universe(connection, tenant, after, PAGE)):
-            after = page[-1].person_id
-            living: list[Person] = [each for each in page if each.state.is_living]
-            for recipe in copied:
-                assert isinstance(recipe.kind, AttributeKind)
-                name = recipe.kind.attribute
-                found[recipe.column] += [attribute_value(each, name, recipe.shape) for each in living]
-        return found
+        while copied and (page := self._facts.key_map.attributes(connection, tenant, after, PAGE)):
+            after = page[-1][0]
+            for recipe, name in copied:
+                persons, values = found[recipe.column]
+                for person_id, said in page:
+                    if name in said and (value := of_shape(said[name], recipe.shape)) is not None:
+                        persons.append(person_id)
+                        values.append(value)
+        return {
+            recipe.column: (
+                np.array(found[recipe.column][0], np.int64),
+                Vector.of(found[recipe.column][1], recipe.shape),
+            )
+            for recipe, _ in copied
+        }
 
 
 def _failure(column: str, error: Exception) -> Failure:

@@ -211,15 +211,16 @@ def _answer(recipe: Recipe, question: Expression | Condition, scope: PersonScope
 
 def attribute_value(person: Person, name: str, shape: Shape) -> Value | None:
     """The attribute when it is of the tag's type; a single value stands for a list of one."""
-    return _of_shape(person.attributes.get(name), shape)
+    return of_shape(person.attributes.get(name), shape)
 
 
 def told_value(statement: Statement | None, shape: Shape, now: dt.datetime) -> Value | None:
     """What stands of a statement at a moment, when it is of the tag's type."""
-    return None if statement is None else _of_shape(statement.standing(now), shape)
+    return None if statement is None else of_shape(statement.standing(now), shape)
 
 
-def _of_shape(found: Value | None, shape: Shape) -> Value | None:
+def of_shape(found: Value | None, shape: Shape) -> Value | None:
+    """The value when it is of the tag's type; a single value stands for a list of one."""
     if found is None:
         return None
     if shape.multi_valued:

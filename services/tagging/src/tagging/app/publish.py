@@ -35,6 +35,10 @@ from tagging.store.tag_ports import Cost, TagStores
 CHUNK = 500
 """Touched persons of one transaction."""
 DUE_CHUNK = 5_000
+PART_BYTES = 1_024 * 1024**2
+"""What the columns of a part weigh, at most, unless it is one column."""
+SLOT_BYTES = 40
+"""Of one person in one column, with the answers that it was decided from, about."""
 
 
 class Watcher(Protocol):
@@ -167,7 +171,7 @@ class ComputeEverybody:
         clocks = Clocks.of(snapshot.tenant, task.as_of)
         cuts = self.latest_cuts(task.tenant, snapshot.plan, wanted)
         snapshot.stops = lambda: self._stopping.is_set() or watcher.stops()
-        for moment, step in _at_moments(clocks, snapshot.plan.in_order(wanted)):
+        for moment, step in _at_moments(clocks, snapshot.plan.in_order(wanted), len(snapshot.persons)):
             if watcher.stops():
                 outcome.stopped = True
                 return
@@ -237,7 +241,8 @@ class ComputeEverybody:
     ) -> list[Entry]:
         """Publishes one block in the caller's transaction, which holds the tenant's lock."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
-        of_block = snapshot.persons >> BLOCK_BITS == block
+        bounds = np.array([block, block + 1], np.int64) << BLOCK_BITS
+        of_block = slice(*np.searchsorted(snapshot.persons, bounds).tolist())
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
         change = self._tags.values.publish(
             connection,
@@ -336,19 +341,33 @@ def ageing(plan: ColumnPlan) -> set[str]:
 
 
 def _at_moments(
-    clocks: Clocks, steps: Iterable[Sequence[Recipe]]
+    clocks: Clocks, steps: Iterable[Sequence[Recipe]], persons: int
 ) -> Iterator[tuple[Moment, Sequence[Recipe]]]:
-    """Each step, in two parts when the day is over and has not rolled: its windows still stand at its end."""
+    """Each step, in two parts when the day is over and has not rolled: its windows still stand at its end. Parts are
+    bounded by what their columns weigh."""
     for step in steps:
         by_moment: dict[Moment, list[Recipe]] = {}
         for recipe in step:
             by_moment.setdefault(clocks.moment(recipe), []).append(recipe)
-        yield from by_moment.items()
+        for moment, recipes in by_moment.items():
+            for part in parts_of(recipes, persons):
+                yield moment, part
+
+
+def parts_of(recipes: Iterable[Recipe], persons: int) -> Iterator[list[Recipe]]:
+    """Recipes in portions whose values fit in memory together; those about the same events follow each other."""
+    ordered = sorted(recipes, key=lambda each: (len(each.events), sorted(each.events)))
+    size = max(1, PART_BYTES // (max(persons, 1) * SLOT_BYTES))
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def blocks_of(snapshot: Snapshot, present: Collection[int]) -> list[int]:
     """The blocks to publish: where persons are, and where values were."""
-    return sorted({*present, *np.unique(snapshot.persons >> BLOCK_BITS).tolist()})
+    blocks = snapshot.persons >> BLOCK_BITS  # ascending
+    first = np.ones(len(blocks), np.bool_)
+    np.not_equal(blocks[1:], blocks[:-1], out=first[1:])
+    return sorted({*present, *blocks[first].tolist()})
 
 
 def _later(known: Revision | None, new: Revision) -> Revision:

@@ -1,5 +1,7 @@
 """The tenant's midnight."""
 
+from dataclasses import replace
+
 from servicekit.changelog import Changelog, Entry
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -8,7 +10,7 @@ from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
-from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of
+from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of, parts_of
 from tagging.domain.moment import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -71,10 +73,11 @@ class RollDay:
         cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, chosen)
         computed: list[Computed] = []
         for step in snapshot.plan.in_order(chosen):
-            found, failures = snapshot.compute(step, moment, cuts, freeze=False)
-            computed += found
-            for column in failures:
-                logger().warning("a column keeps yesterday's values", column=column)
+            for part in parts_of(step, len(snapshot.persons)):
+                found, failures = snapshot.compute(part, moment, cuts, freeze=False)
+                computed += [replace(each, values=each.values.narrowed()) for each in found]
+                for column in failures:
+                    logger().warning("a column keeps yesterday's values", column=column)
         return computed
 
     def _publish(

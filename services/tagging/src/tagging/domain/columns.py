@@ -105,12 +105,17 @@ class Coded:
 
     def take(self, chosen: Bools) -> "Coded":
         """The persons where `chosen` is true."""
-        of_codes = np.repeat(chosen, self.counts)
+        if chosen.all():
+            return self
+        single = len(self.codes) == len(self.counts) and bool((self.counts == 1).all())
+        of_codes = chosen if single else np.repeat(chosen, self.counts)
         return Coded(self.persons[chosen], self.counts[chosen], self.codes[of_codes])
 
     def only(self, persons: Ints) -> "Coded":
         """Of these persons, ascending; one that has no entry here gets one that is unknown."""
-        found = self.take(np.isin(self.persons, persons, assume_unique=True))
+        if len(self.persons) == len(persons) and np.array_equal(self.persons, persons):
+            return self
+        found = self.take(_among(self.persons, persons))
         counts = np.zeros(len(persons), np.uint16)
         counts[np.searchsorted(persons, found.persons)] = found.counts
         return Coded(persons, counts, found.codes)
@@ -119,7 +124,9 @@ class Coded:
         """The union; where both name a person, `above` holds."""
         if not len(above.persons):
             return self
-        below = self.take(~np.isin(self.persons, above.persons, assume_unique=True))
+        if not len(self.persons):
+            return above
+        below = self.take(~_among(self.persons, above.persons))
         persons = np.concatenate((below.persons, above.persons))
         counts = np.concatenate((below.counts, above.counts))
         starts = np.concatenate((below.starts()[:-1], above.starts()[:-1] + len(below.codes)))
@@ -140,6 +147,25 @@ class Coded:
         of_block = self.persons >> BLOCK_BITS
         for block in np.unique(of_block).tolist():
             yield block, self.take(of_block == block)
+
+
+def _among(persons: Ints, others: Ints) -> Bools:
+    """Which persons are among others; both ascending, distinct."""
+    if not len(others):
+        return np.zeros(len(persons), np.bool_)
+    places = np.minimum(np.searchsorted(others, persons), len(others) - 1)
+    found: Bools = others[places] == persons
+    return found
+
+
+def union(one: Ints, other: Ints) -> Ints:
+    """Who is in either, ascending; both ascending, distinct."""
+    if not len(other) or np.array_equal(one, other):
+        return one
+    missing = other[~_among(other, one)]
+    if not len(missing):
+        return one
+    return np.sort(np.concatenate((one, missing)))
 
 
 def _gather(codes: Ints, starts: Ints, counts: Counts) -> Ints:
@@ -191,9 +217,25 @@ class Vector:
         code = scalar_code(shape.base)
         return Vector(known, np.array([0 if each is None else code(each) for each in values], np.int64))
 
+    def narrowed(self) -> "Vector":
+        """The same values in as few bytes as hold them."""
+        return self if self.data.dtype == object else Vector(self.known, narrowed(self.data))
+
     @staticmethod
     def unknown(count: int, shape: Shape) -> "Vector":
-        return Vector.of([None] * count, shape)
+        if shape.multi_valued or shape.base is Kind.TEXT:
+            nothing = np.empty(1, object)
+            nothing[0] = () if shape.multi_valued else None
+            return Vector(np.zeros(count, np.bool_), nothing[np.zeros(count, np.int64)])
+        return Vector(np.zeros(count, np.bool_), np.zeros(count, np.int64))
+
+
+def narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Integers in the narrowest type that holds them all."""
+    if not len(numbers):
+        return numbers.astype(np.int8)
+    wide = np.min_scalar_type(min(int(numbers.min()), -1)), np.min_scalar_type(int(numbers.max()))
+    return numbers.astype(np.promote_types(*wide), copy=False)
 
 
 def scalar_code(base: Kind) -> Callable[[Any], int]:

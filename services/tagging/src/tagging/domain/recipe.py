@@ -24,6 +24,7 @@ from .definition import (
     LifecycleKind,
     NullPolicy,
     RfmKind,
+    RfmResult,
     StatisticKind,
     TagKind,
     Unknown,
@@ -97,7 +98,7 @@ class Recipe:
         found = self._decided(answers, moment, cuts)
         may = np.ones(len(known), np.bool_) if self.everybody else known
         found = Vector(found.known & may, found.data)
-        if self.listed is not None:
+        if self.listed is not None and not self._gives_listed:
             found = _restricted(found, self.listed, self.shape)
         if stored is not None and self.keeps:
             return _filled(found, ~found.known & stored.known & may, stored.data)
@@ -106,6 +107,16 @@ class Recipe:
             lacking = ~found.known & may
             return _filled(found, lacking, default.data[np.zeros(len(lacking), np.int64)])
         return found
+
+    @property
+    def _gives_listed(self) -> bool:
+        """Whether the decision gives no text but those listed."""
+        match self.kind:
+            case RfmKind(result=RfmResult.CLASS):
+                return self.listed == frozenset(rfm.CLASSES)
+            case LifecycleKind():
+                return self.listed == frozenset(lifecycle.STAGES)
+        return False
 
     def _decided(self, answers: Mapping[str, Answer], moment: Moment, cuts: Cuts | None) -> Vector:
         match self.kind:

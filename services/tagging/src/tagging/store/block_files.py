@@ -1,8 +1,8 @@
 """Block files: the values of one column for one block of 65,536 persons, immutable once written.
 
-Five arrays one after the other in NumPy's own format: offsets (uint16, person_id & 0xFFFF, ascending), counts
-(uint16), codes (int64); then the offsets and as_of (int64 microseconds) of the persons whose value came from
-the stream and not from the run that wrote the block.
+Five arrays one after the other in NumPy's own format: offsets (uint16, person_id & 0xFFFF, ascending), counts and
+codes (integers as wide as theirs need); then the offsets and as_of (int64 microseconds) of the persons whose value
+came from the stream and not from the run that wrote the block.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from tagging.domain.columns import BLOCK_BITS, Coded, Ints
+from tagging.domain.columns import BLOCK_BITS, Coded, Ints, narrowed
 
 CACHE_BYTES = 512 * 1024**2
 """Blocks kept in memory, least recently used first out."""
@@ -111,8 +111,8 @@ class BlockFiles:
         base = block << BLOCK_BITS
         with path.open("wb") as file:
             np.save(file, (content.coded.persons - base).astype(np.uint16))
-            np.save(file, content.coded.counts)
-            np.save(file, content.coded.codes)
+            np.save(file, narrowed(content.coded.counts))
+            np.save(file, narrowed(content.coded.codes))
             np.save(file, (content.streamed - base).astype(np.uint16))
             np.save(file, content.streamed_as_of)
             file.flush()
@@ -157,7 +157,8 @@ class BlockFiles:
                 np.load(file, allow_pickle=False) for _ in range(5)
             )
         persons = offsets.astype(np.int64) + base
-        return Block(Coded(persons, counts, codes), streamed.astype(np.int64) + base, streamed_as_of)
+        coded = Coded(persons, counts.astype(np.uint16), codes.astype(np.int64))
+        return Block(coded, streamed.astype(np.int64) + base, streamed_as_of)
 
     def _keep(self, name: str, content: Block) -> None:
         with self._lock:

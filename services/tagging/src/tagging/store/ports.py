@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from rules.check import Population
 from rules.evaluate.events import Column, EventSource
+from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
 from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import Lane, Revision
@@ -180,6 +181,12 @@ class KeyMap(Protocol):
 
     def stated_before(self, connection: Connection, tenant: str, version: int, limit: int) -> list[int]:
         """Up to `limit` person ids, any state, whose statement is of a lower version."""
+        ...
+
+    def attributes(
+        self, connection: Connection, tenant: str, after: int, limit: int
+    ) -> list[tuple[int, Mapping[str, Value]]]:
+        """Living persons of whom attributes are stated, with these, in order of their ids, above `after`."""
         ...
 
     def everybody(self, connection: Connection, tenant: str) -> LivingPersons:

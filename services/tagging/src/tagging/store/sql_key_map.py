@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from rules.check import Population
+from rules.evaluate.meaning import Value
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.key_ownership import latest_statements, owner_of
@@ -131,6 +132,17 @@ class SqlKeyMap:
         known = self.persons(connection, tenant, may_object)
         found = (person.person_id for person in known.values() if person.objects)
         return np.sort(np.fromiter(found, dtype=np.int64))
+
+    def attributes(
+        self, connection: Connection, tenant: str, after: int, limit: int
+    ) -> list[tuple[int, Mapping[str, Value]]]:
+        rows = execute(
+            connection,
+            "SELECT person_id, attributes FROM person WHERE tenant = ? AND person_id > ? AND state IN (1, 2, 3) "
+            "AND attributes <> '{}' ORDER BY person_id LIMIT ?",
+            (tenant, after, limit),
+        )
+        return [(row[0], decode(row[1])) for row in rows]
 
     def everybody(self, connection: Connection, tenant: str) -> LivingPersons:
         return self._persons.read(connection, tenant)[0]

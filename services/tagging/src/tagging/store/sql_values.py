@@ -3,7 +3,6 @@
 import datetime as dt
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from rules.evaluate.meaning import Value
@@ -24,9 +23,10 @@ from tagging.domain.columns import (
     moment_of,
     scalar_code,
     texts_of,
+    union,
 )
 from tagging.domain.weighted import codes_of, text_code, weighted
-from tagging.store import sql_texts
+from tagging.store import sql_texts, sql_value_columns
 from tagging.store.block_files import Block, BlockFiles
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_lists import pieces
@@ -55,22 +55,10 @@ class SqlTagValues:
     # ------------------------------------------------------------------------------------------- columns
 
     def columns(self, connection: Connection, tenant: str) -> dict[str, Shape]:
-        rows = execute(
-            connection,
-            "SELECT column_name, base, multi_valued, weighted FROM value_column WHERE tenant = ? "
-            "ORDER BY column_name",
-            (tenant,),
-        )
-        return {row[0]: _shape(row) for row in rows}
+        return sql_value_columns.everything(connection, tenant)
 
     def declare(self, connection: Connection, tenant: str, column: str, shape: Shape) -> None:
-        row = execute(
-            connection,
-            "SELECT column_name, base, multi_valued, weighted FROM value_column "
-            "WHERE tenant = ? AND column_name = ?",
-            (tenant, column),
-        ).one_or_none()
-        known = None if row is None else _shape(row)
+        known = sql_value_columns.declared(connection, tenant, column)
         if known == shape:
             return
         if known is not None:
@@ -181,7 +169,7 @@ class SqlTagValues:
         keep: Ints,
         as_of: dt.datetime,
     ) -> BlockChange:
-        shape = self.columns(connection, tenant)[column]
+        shape = sql_value_columns.shape_of(connection, tenant, column)
         present, delta, delta_as_of = self._present(connection, tenant, column, block)
         current = present.coded.overlaid(delta).known()
         codes = sql_texts.codes_of(connection, tenant, column, texts_of(values, shape))
@@ -193,16 +181,15 @@ class SqlTagValues:
             **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
             **delta_as_of,
         }
-        stays = set(keep.tolist())
-        content = _block(new, {each: at for each, at in streamed.items() if each in stays})
-        self._name_block(connection, tenant, column, block, content, microseconds(as_of))
-        everybody = np.union1d(current.persons, new.persons)
-        if column in self._recorder.columns(connection, tenant):
-            before = current.only(everybody)
-            before = before.take(changed(before, new.only(everybody)))
-            self._recorder.record(connection, tenant, column, block, before, microseconds(as_of))
+        everybody = union(current.persons, new.persons)
         old, now = current.only(everybody), new.only(everybody)
         different = changed(old, now)
+        if different.any() or streamed or not self._stands(connection, tenant, column, block, as_of):
+            stays = set(keep.tolist())
+            content = _block(new, {each: at for each, at in streamed.items() if each in stays})
+            self._name_block(connection, tenant, column, block, content, microseconds(as_of))
+        if column in self._recorder.columns(connection, tenant):
+            self._recorder.record(connection, tenant, column, block, old.take(different), microseconds(as_of))
         # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
         old, now = old.take(different).plain(shape), now.take(different).plain(shape)
         texts: dict[int, str] = {}
@@ -224,14 +211,14 @@ class SqlTagValues:
         self, connection: Connection, tenant: str, column: str, block: int
     ) -> tuple[Coded, dt.datetime | None]:
         coded, as_of = self._read_block(connection, tenant, column, block)
-        return coded.plain(self.columns(connection, tenant)[column]), as_of
+        return coded.plain(sql_value_columns.shape_of(connection, tenant, column)), as_of
 
     def _read_block(
         self, connection: Connection, tenant: str, column: str, block: int
     ) -> tuple[Coded, dt.datetime | None]:
         """As `read_block`, with the weights of weighted lists."""
         present, delta, _ = self._present(connection, tenant, column, block)
-        named = self._manifest(connection, tenant, column).get(block)
+        named = self._named(connection, tenant, column, block)
         return present.coded.overlaid(delta).known(), moment_of(named[1]) if named else None
 
     def scan_block(self, connection: Connection, tenant: str, column: str, block: int) -> Coded:
@@ -247,7 +234,7 @@ class SqlTagValues:
         return sql_texts.texts_of(connection, tenant, column, codes)
 
     def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
-        shape = self.columns(connection, tenant)[column]
+        shape = sql_value_columns.shape_of(connection, tenant, column)
         persons: list[Ints] = [np.empty(0, np.int64)]
         values: list[Value | None] = []
         texts = self.texts(connection, tenant, column) if shape.base is Kind.TEXT else {}
@@ -295,7 +282,7 @@ class SqlTagValues:
                 **delta_as_of,
             }
             content = _block(present.coded.overlaid(delta).known(), streamed)
-            named = self._manifest(connection, tenant, column).get(block)
+            named = self._named(connection, tenant, column, block)
             as_of = named[1] if named else max(delta_as_of.values())
             self._name_block(connection, tenant, column, block, content, as_of)
         return len(heavy)
@@ -324,7 +311,7 @@ class SqlTagValues:
         self, connection: Connection, tenant: str, column: str, block: int, *, keep: bool = True
     ) -> tuple[Block, Coded, dict[int, int]]:
         """The block's file, the delta above it, and the moments of the delta."""
-        named = self._manifest(connection, tenant, column).get(block)
+        named = self._named(connection, tenant, column, block)
         rows = execute(
             connection,
             "SELECT person_id, codes, as_of_us FROM value_delta "
@@ -340,7 +327,7 @@ class SqlTagValues:
         """Writes the file, then names it in the transaction; the file it replaces is removed later."""
         known = content.coded.known_count
         file = self._files.write(tenant, column, block, content) if known else ""
-        before = self._manifest(connection, tenant, column).get(block)
+        before = self._named(connection, tenant, column, block)
         if before is not None:
             self._retire(connection, [before[0]])
         execute(connection, _PUT_BLOCK, (tenant, column, block, file, known, as_of_us))
@@ -357,6 +344,26 @@ class SqlTagValues:
             "INSERT INTO retired_file (file, machine_time_ms) VALUES (?, ?) ON CONFLICT (file) DO NOTHING",
             [(file, now) for file in files if file],
         )
+
+    def _stands(
+        self, connection: Connection, tenant: str, column: str, block: int, as_of: dt.datetime
+    ) -> bool:
+        """Lets the block's file stand at a new moment; false when the block has none yet."""
+        moved = execute(
+            connection,
+            "UPDATE value_block SET as_of_us = ? WHERE tenant = ? AND column_name = ? AND block = ?",
+            (microseconds(as_of), tenant, column, block),
+        )
+        return moved.rowcount > 0
+
+    def _named(self, connection: Connection, tenant: str, column: str, block: int) -> tuple[str, int] | None:
+        """The block's file and its moment."""
+        row = execute(
+            connection,
+            "SELECT file, as_of_us FROM value_block WHERE tenant = ? AND column_name = ? AND block = ?",
+            (tenant, column, block),
+        ).one_or_none()
+        return None if row is None else (row[0], row[1])
 
     def _manifest(self, connection: Connection, tenant: str, column: str) -> dict[int, tuple[str, int]]:
         rows = execute(
@@ -476,7 +483,3 @@ def _packed(codes: Collection[int]) -> bytes:
 
 def _unpacked(codes: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(codes) // 8}q", codes)
-
-
-def _shape(row: Any) -> Shape:
-    return Shape(Kind(row[1]), bool(row[2]), bool(row[3]))
