@@ -255,6 +255,16 @@ def test_measuring_is_bounded_in_days_and_within_a_day(shop):
     assert len(times) == 25
 
 
+def test_a_look_that_was_cut_short_is_made_again(shop):
+    world = shop.world
+    world.define(ORDERS, CITY)
+    shop.people(1)
+    shop.measure.stop()
+    assert shop.measure() == 0
+    assert world.database.read_now(QUALITY.marks.get, world.tenant) is None
+    assert Shop(world).measure() == 2
+
+
 def counting(world):
     """What the wired service counts with."""
     counter = UseCounter()

@@ -75,7 +75,7 @@ class CountValues:
             edges = spread.edges_of(spread.ordered(self._sample(connection, tenant, question), base, today))
         counts = np.zeros(len(edges) + 1, np.int64)
         limits = _limits(question)
-        people, broken, any_broken = _People(question), Counter[str](), 0
+        people, broken, any_broken = _People(question), dict.fromkeys(limits, 0), 0
         for persons, codes in self._blocks(connection, tenant, question):
             people.see(persons)
             counts += spread.binned(spread.ordered(codes, base, today), edges)
@@ -86,7 +86,7 @@ class CountValues:
                 wrong |= outside
             any_broken += int(np.count_nonzero(wrong))
         total = int(counts.sum())
-        validity = Validity(total, any_broken, dict(broken)) if limits else None
+        validity = Validity(total, any_broken, broken) if limits else None
         return Counted(people.known, BinnedCounts(edges, tuple(counts.tolist())), validity, people.agreement)
 
     def _named(self, connection: Connection, tenant: str, question: Question) -> Counted:
