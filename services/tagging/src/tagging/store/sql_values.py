@@ -108,7 +108,7 @@ class SqlTagValues:
             (block, persons[persons >> BLOCK_BITS == block])
             for block in np.unique(persons >> BLOCK_BITS).tolist()
         ]
-        below = self._blocks_of(connection, tenant, [block for block, _ in by_block])
+        below = self._blocks_of(connection, tenant, columns, [block for block, _ in by_block])
         found: dict[str, dict[int, Value | None]] = {}
         for column in columns:
             if column not in shapes:
@@ -374,17 +374,19 @@ class SqlTagValues:
         return {row[0]: (row[1], row[2]) for row in rows}
 
     def _blocks_of(
-        self, connection: Connection, tenant: str, blocks: Collection[int]
+        self, connection: Connection, tenant: str, columns: Collection[str], blocks: Collection[int]
     ) -> dict[tuple[str, int], tuple[str, int]]:
+        """Both are named: without the columns the engine would go over every block of the tenant."""
         found: dict[tuple[str, int], tuple[str, int]] = {}
-        for piece, marks in pieces(blocks):
-            rows = execute(
-                connection,
-                f"SELECT column_name, block, file, as_of_us FROM value_block "
-                f"WHERE tenant = ? AND block IN ({marks})",
-                (tenant, *piece),
-            )
-            found |= {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        for names, name_marks in pieces(columns):
+            for piece, marks in pieces(blocks):
+                rows = execute(
+                    connection,
+                    f"SELECT column_name, block, file, as_of_us FROM value_block "
+                    f"WHERE tenant = ? AND column_name IN ({name_marks}) AND block IN ({marks})",
+                    (tenant, *names, *piece),
+                )
+                found |= {(row[0], row[1]): (row[2], row[3]) for row in rows}
         return found
 
     def _coded_of(
@@ -395,7 +397,7 @@ class SqlTagValues:
         by_block: dict[int, list[int]] = {}
         for person in person_ids:
             by_block.setdefault(block_of(person), []).append(person)
-        below = self._blocks_of(connection, tenant, sorted(by_block))
+        below = self._blocks_of(connection, tenant, columns, sorted(by_block))
         found: dict[str, dict[int, tuple[tuple[int, ...], int, bool]]] = {each: {} for each in columns}
         for block, persons in by_block.items():
             wanted = np.array(persons, np.int64)
