@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from servicekit.errors import RightMissing
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from tagging.app.apply_changes import ApplyChanges
@@ -92,3 +93,10 @@ def test_the_present_is_not_before_the_facts_that_are_read(world, tell, evaluate
     assert found.as_of == world.clock.now()
     assert found.coded.codes.tolist() == [10_000]
     assert counts(evaluate, SEARCHES) == {1: 10_000}
+
+
+def test_a_form_over_events_that_may_not_be_read_is_refused(world, tell, evaluate):
+    tell(world.person(1, 1), world.event(1, "risk_rated", world.ago(days=1), risk_level="c5"))
+    with pytest.raises(RightMissing, match="read_sensitive"):
+        evaluate("t1", "COUNT(risk_rated)", None, {Grade.PUBLIC, Grade.INTERNAL})
+    assert counts(evaluate, "COUNT(risk_rated)") == {1: 10_000}

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from servicekit.database import Database
+from tagging.app.survey_events import SurveyEvents
 from tagging.domain import seen_events
 from tagging.domain.declared_events import DeclaredEventType, DeclaredProperty
 from tagging.domain.definition import Grade
@@ -16,6 +17,7 @@ from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.sql_dictionaries import SqlEventDictionaries
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_seen_events import SqlSeenEvents
+from tagging.store.sql_tenants import SqlTenants
 
 STANDARD = standard_dictionary()
 NOON = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
@@ -110,3 +112,18 @@ def test_what_is_listed_is_bounded_and_the_rest_counted(
     assert list(told) == ["danced"]
     assert {place.name: each.count for place, each in told["danced"].places.items()} == {"a": 3, "b": 1}
     assert (told["danced"].seen.count, told["danced"].unlisted) == (3, 3)
+
+
+async def test_a_survey_goes_on_where_it_was_and_rests_when_all_is_seen(database: Database) -> None:
+    events, seen, tenants = SqlEventStore(), SqlSeenEvents(), SqlTenants()
+    for tenant in ("t1", "t2"):
+        database.write_now(tenants.ensure, tenant, NOON)
+        database.write_now(events.append, tenant, [danced(1), danced(2)])
+    look = SurveyEvents(database, tenants, seen, SqlEventDictionaries(STANDARD))
+    assert await look()
+    assert not await look()
+    database.write_now(events.append, "t1", [danced(2), danced(3)])
+    assert await look()
+    assert not await look()
+    counted = {name: database.read_now(seen.types, name)["danced"].seen.count for name in ("t1", "t2")}
+    assert counted == {"t1": 3, "t2": 2}

@@ -1,5 +1,7 @@
 """The check: what it refuses, what it suggests, what it rewrites."""
 
+from dataclasses import replace
+
 import pytest
 from rules import tree as t
 from rules.check import Context, check_form, check_rule, type_of
@@ -213,3 +215,21 @@ def test_a_line_hides_the_property_of_the_event_with_the_same_name() -> None:
 def test_a_checked_rule_prints() -> None:
     assert print_rule(check_rule("is_vip", CATALOGUE).rule) == "is_vip = TRUE"
     assert print_form(parse_form("is_vip")) == "is_vip"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("COUNT(danced) > 1", "such events come in, but nobody declared the type"),
+        ("COUNT(view_item WHERE mood = 'x') > 1", "it comes in, but nobody declared it"),
+        ("MAX(view_item.mood) > 1", "it comes in, but nobody declared it"),
+        ("COUNT(view_item WHERE moood = 'x') > 1", ""),
+        ("COUNT(view_item WHERE pric = 1) > 1", "did you mean 'price'?"),
+    ],
+)
+def test_what_comes_in_undeclared_is_told_as_such(text: str, hint: str) -> None:
+    seen = replace(CATALOGUE, seen={"danced": {"mood"}, "view_item": {"mood"}})
+    with pytest.raises(RuleCheckError) as refused:
+        check_rule(text, seen)
+    assert refused.value.problems[0].hint.startswith(hint)
+    assert bool(refused.value.problems[0].hint) == bool(hint)
