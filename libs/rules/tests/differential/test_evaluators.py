@@ -59,6 +59,11 @@ def connection():
         yield connection
 
 
+@pytest.fixture(scope="module")
+def engine(connection):
+    return DuckDb(connection)
+
+
 def referee(rule: Rule, world: World) -> frozenset[int]:
     """Raises NumberOverflow when any person's numbers overflow, whatever the population."""
     return frozenset(
@@ -79,7 +84,7 @@ def counterexample(rule: Rule | Expression, world: World, wrong: frozenset[int],
 
 
 @given(st.data())
-def test_all_evaluators_give_equal_sets(connection, data):
+def test_all_evaluators_give_equal_sets(connection, engine, data):
     world = data.draw(worlds(CATALOGUE))
     drawn = data.draw(st.lists(rules(CATALOGUE), min_size=1, max_size=RULES_PER_WORLD))
     expected: dict[str, tuple[Rule, frozenset[int]]] = {}
@@ -101,7 +106,7 @@ def test_all_evaluators_give_equal_sets(connection, data):
             assert not wrong, counterexample(rule, world, wrong, "bitmaps")
 
     register(world, connection)
-    tables, engine = Tables(NamedRelations(), world.setting), DuckDb(connection)
+    tables = Tables(NamedRelations(), world.setting)
     questions = {name: rule for name, (rule, _) in expected.items()}
     answers = engine.collect(tables.columns(questions, Population.ALL)).to_pylist()
     for name, (rule, everyone) in expected.items():
@@ -110,7 +115,7 @@ def test_all_evaluators_give_equal_sets(connection, data):
 
 
 @given(st.data())
-def test_tables_give_every_person_the_value_that_the_referee_gives(connection, data):
+def test_tables_give_every_person_the_value_that_the_referee_gives(connection, engine, data):
     world = data.draw(worlds(CATALOGUE))
     expressions = st.one_of(aggregates(CATALOGUE), numbers(CATALOGUE))
     drawn = data.draw(st.lists(expressions, min_size=1, max_size=EXPRESSIONS_PER_WORLD))
@@ -125,7 +130,7 @@ def test_tables_give_every_person_the_value_that_the_referee_gives(connection, d
             note(f"overflows: {print_form(expression)}")
 
     register(world, connection)
-    tables, engine = Tables(NamedRelations(), world.setting), DuckDb(connection)
+    tables = Tables(NamedRelations(), world.setting)
     questions = {name: expression for name, (expression, _) in expected.items()}
     answers = engine.collect(tables.columns(questions, Population.ALL)).to_pylist()
     assert len(answers) == len(world.persons)

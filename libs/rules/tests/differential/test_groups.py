@@ -32,12 +32,17 @@ def connection():
         yield connection
 
 
+@pytest.fixture(scope="module")
+def engine(connection):
+    return DuckDb(connection)
+
+
 @given(st.data())
-def test_tables_give_every_person_the_groups_that_the_referee_gives(connection, data):
+def test_tables_give_every_person_the_groups_that_the_referee_gives(connection, engine, data):
     world = data.draw(worlds(CATALOGUE))
     drawn = data.draw(st.lists(grouped(CATALOGUE), min_size=1, max_size=3))
     register(world, connection)
-    tables, engine = Tables(NamedRelations(), world.setting), DuckDb(connection)
+    tables = Tables(NamedRelations(), world.setting)
     for each in (data.draw(st.sampled_from(GROUPED)), *drawn):
         asked = check_grouped(each, CATALOGUE).grouped
         assert parse_grouped(print_grouped(asked)) == asked
