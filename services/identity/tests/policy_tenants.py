@@ -116,22 +116,22 @@ class Tenant:
         return self.write(lambda stores: self._simulate(stores, self.name, json.dumps(document))).effect
 
     def rows(self) -> dict[Name, Any]:
+        return self._read(self._rows)
+
+    def _rows(self, stores: Stores) -> dict[Name, Any]:
         hashes = {self._vault.identifier_hash(self.name, _identifier(name)): name for name in self.names}
-
-        def read(stores: Stores) -> dict[Name, Any]:
-            found = stores.keys.find(self.name, hashes)
-            rows = stores.keys.rows(self.name, found.values())
-            return {hashes[hash_]: rows[key_id] for hash_, key_id in found.items()}
-
-        return self.write(read)
+        found = stores.keys.find(self.name, hashes)
+        rows = stores.keys.rows(self.name, found.values())
+        return {hashes[hash_]: rows[key_id] for hash_, key_id in found.items()}
 
     def state(self) -> State:
-        rows = self.rows()
+        rows, conflicts = self._read(
+            lambda stores: (self._rows(stores), stores.conflicts.page(self.name, None, 10_000))
+        )
         name_of = {row.key_id: name for name, row in rows.items()}
         groups: dict[int, set[Name]] = defaultdict(set)
         for name, row in rows.items():
             groups[row.person_id].add(name)
-        conflicts = self.write(lambda stores: stores.conflicts.page(self.name, None, 10_000))
         return (
             set(map(frozenset, groups.values())),
             {name: (row.standing, row.marks) for name, row in rows.items()},
@@ -140,14 +140,17 @@ class Tenant:
 
     def published(self) -> dict[int, bytes]:
         """The entry of every living person."""
-        rows = self.write(lambda stores: stores.persons.page(self.name, 0, 10_000))
+        rows = self._read(lambda stores: stores.persons.page(self.name, 0, 10_000))
         return {row.person_id: row.entry for row in rows if not row.redirect_person_id}
 
     def policy_version(self) -> int:
-        return self.write(lambda stores: stores.policies.in_force(self.name))
+        return self._read(lambda stores: stores.policies.in_force(self.name))
 
     def head(self) -> int:
-        return self.write(lambda stores: stores.changes.head().position)
+        return self._read(lambda stores: stores.changes.head().position)
+
+    def _read(self, look: Callable[[Stores], T]) -> T:
+        return self._database.read_now(lambda connection: look(open_stores(connection, self._changelog)))
 
     def write(self, work: Callable[[Stores], T]) -> T:
         def run(connection: Connection) -> T:

@@ -19,19 +19,26 @@ from huaxiang.identity.v1 import (
 from identity.api.contact_point_servicer import ContactPointServicer
 from identity.api.transactions import Transactions
 from identity.app.get_contact_points import GetContactPoints
-from identity.main import Wiring
 from identity.store.ports import Stores
 from identity.store.sql import open_stores
 from identity.store.vault import KeyVault
 from identity_records import identifiers, record
+from kept_service import KeptService, TenantsServer
 from servicekit.clock import ManualClock
 from servicekit.freshness import Freshness
 from servicekit.server import Service
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 ACCEPTED = ingest_service_pb2.INGEST_STATUS_ACCEPTED
 REFUSED = ingest_service_pb2.INGEST_STATUS_REFUSED
+
+
+@pytest.fixture
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
 
 
 async def send(
@@ -42,8 +49,8 @@ async def send(
     return list(answer.results)
 
 
-async def birth_keys(server: LocalServer, *person_ids: int) -> list[int]:
-    stub = contact_point_service_pb2_grpc.ContactPointServiceStub(server.connect())
+async def birth_keys(server: LocalServer, *person_ids: int, tenant: str | None = None) -> list[int]:
+    stub = contact_point_service_pb2_grpc.ContactPointServiceStub(server.connect(tenant=tenant))
     answer = await stub.GetContactPoints(
         contact_point_service_pb2.GetContactPointsRequest(
             person_ids=person_ids, purpose="marketing", channel=record_pb2.CHANNEL_SMS, reason="campaign 1"
@@ -57,13 +64,15 @@ def told(record_id: str, anchor_key_id: int, **fields: Any) -> record_pb2.Record
     return record(record_id, (), anchor_key_id=anchor_key_id, **(defaults | fields))
 
 
-async def events(server: LocalServer) -> list[change_pb2.ResolvedEvent]:
+async def events(server: TenantsServer) -> list[change_pb2.ResolvedEvent]:
     stub = change_service_pb2_grpc.ChangeServiceStub(server.connect())
     found = stub.ExportEvents(change_service_pb2.ExportEventsRequest())
-    return [event async for part in found for event in part.events]
+    return [event async for part in found if part.tenant == server.tenant for event in part.events]
 
 
-async def test_an_event_about_a_send_belongs_to_the_person_and_follows_its_merge(server: LocalServer) -> None:
+async def test_an_event_about_a_send_belongs_to_the_person_and_follows_its_merge(
+    server: TenantsServer,
+) -> None:
     await send(
         server, record("r1", identifiers(member_id="M1")), record("r2", identifiers(phone="13912345670"))
     )
@@ -83,7 +92,7 @@ async def test_an_event_about_a_send_belongs_to_the_person_and_follows_its_merge
 
 
 @pytest.mark.parametrize("role", ["source", "admin"])
-async def test_only_services_name_anchors(server: LocalServer, role: str) -> None:
+async def test_only_services_name_anchors(server: TenantsServer, role: str) -> None:
     await send(server, record("r1", identifiers(member_id="M1")))
     (result,) = await send(server, told("d1", 1), role=role)
     assert result.status == REFUSED
@@ -103,7 +112,7 @@ async def test_only_services_name_anchors(server: LocalServer, role: str) -> Non
     ids=["unknown", "out of range", "blocked", "another source", "beside identifiers"],
 )
 async def test_an_anchor_that_is_no_use_is_refused_alone(
-    server: LocalServer, anchor_key_id: int, fields: dict[str, Any]
+    server: TenantsServer, anchor_key_id: int, fields: dict[str, Any]
 ) -> None:
     await send(server, record("r1", identifiers(member_id="M1", device_id="unknown")))
     refused, taken = await send(server, told("d1", anchor_key_id, **fields), told("d2", 1))
@@ -120,12 +129,12 @@ async def test_an_anchor_is_a_key_of_the_callers_tenant(server: LocalServer) -> 
 
 
 async def test_a_merge_while_contact_points_are_read_does_not_tear_the_answer(
-    server: LocalServer, wiring: Wiring, secret: bytes, clock: ManualClock, tmp_path: Path
+    server: TenantsServer, kept: KeptService, secret: bytes, clock: ManualClock, tmp_path: Path
 ) -> None:
     await send(
         server, record("r1", identifiers(member_id="M1")), record("r2", identifiers(phone="13912345670"))
     )
-    loop = asyncio.get_running_loop()
+    loop, wiring = asyncio.get_running_loop(), kept.wiring
 
     class MergingKeys:
         """Merges both persons after the persons were read and before their keys are."""
@@ -154,7 +163,7 @@ async def test_a_merge_while_contact_points_are_read_does_not_tear_the_answer(
     )
     folder = tmp_path / "interrupted"
     folder.mkdir()
-    async with serving([service], folder) as interrupted:
-        first, second = await birth_keys(interrupted, 1, 2)
+    async with serving([service], folder, tenants=[server.tenant]) as interrupted:
+        first, second = await birth_keys(interrupted, 1, 2, tenant=server.tenant)
     assert first != second, "the answer is of the moment before the merge"
     assert await birth_keys(server, 1, 2) == [first, first]

@@ -4,8 +4,11 @@ import grpc
 import pytest
 from huaxiang.identity.v1 import tenant_settings_pb2, tenant_settings_service_pb2_grpc
 from huaxiang.identity.v1 import tenant_settings_service_pb2 as settings
+from kept_service import TenantsServer
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Stub = tenant_settings_service_pb2_grpc.TenantSettingsServiceStub
 Settings = tenant_settings_pb2.TenantSettings
@@ -13,6 +16,11 @@ PERIOD = tenant_settings_pb2.CalendarPeriod(
     name="double11-2026", start="2026-10-31T20:00:00", end="2026-11-12T00:00:00+08:00"
 )
 DEFAULTS = Settings(time_zone="Asia/Shanghai", week_start=1, currency="CNY")
+
+
+@pytest.fixture
+def server(kept_server: TenantsServer) -> TenantsServer:
+    return kept_server
 
 
 async def get(server: LocalServer, tenant: str = "t1") -> settings.GetTenantSettingsResponse:
