@@ -187,7 +187,7 @@ class OnlineWorld:
             quarantined = (name_of[key_id] for key_id, row in rows.items() if row.marks & Mark.QUARANTINED)
             return set(map(frozenset, groups.values())), standing, conflicts, frozenset(quarantined)
 
-        return self._write(read)
+        return self._read(read)
 
     def recomputed(self) -> Outcome:
         """What linking all evidence says, component by component as scipy finds them."""
@@ -249,7 +249,7 @@ class OnlineWorld:
 
     def published(self) -> dict[int, person_pb2.Person]:
         """What was published of every person id last."""
-        return self._write(
+        return self._read(
             lambda stores: {
                 row.person_id: person_pb2.Person.FromString(row.entry)
                 for row in stores.persons.page(self.tenant, 0, 10_000)
@@ -258,7 +258,7 @@ class OnlineWorld:
 
     def events(self) -> list[change_pb2.ResolvedEvent]:
         """Every published event, in order."""
-        return self._write(
+        return self._read(
             lambda stores: [
                 change_pb2.ResolvedEvent.FromString(bytes(entry.payload))
                 for entry in stores.changes.kept("event", self.tenant)
@@ -276,7 +276,7 @@ class OnlineWorld:
     def rows(self) -> dict[int, KeyRow]:
         """Every key."""
         key_ids = self._ids().values()
-        return self._write(lambda stores: dict(stores.keys.rows(self.tenant, key_ids)))
+        return self._read(lambda stores: dict(stores.keys.rows(self.tenant, key_ids)))
 
     def _stars(self, ids: dict[Name, int], keys: dict[int, LinkKey]) -> dict[int, dict[int, Evidence]]:
         evidence: dict[int, dict[int, Evidence]] = {key_id: {} for key_id in keys}
@@ -309,11 +309,16 @@ class OnlineWorld:
 
     def _ids(self) -> dict[Name, int]:
         hashes = {name: self._hash(name) for said in self.sent for name in said.names}
-        key_ids = self._write(lambda stores: stores.keys.find(self.tenant, hashes.values()))
+        key_ids = self._read(lambda stores: stores.keys.find(self.tenant, hashes.values()))
         return {name: key_ids[hash_] for name, hash_ in hashes.items()}
 
     def _hash(self, name: Name) -> bytes:
         return self._vault.identifier_hash(self.tenant, Identifier(name[0], "", _value(name)))
+
+    def _read(self, look: Callable[[Stores], T]) -> T:
+        return self._wiring.database.read_now(
+            lambda connection: look(open_stores(connection, self._wiring.changelog))
+        )
 
     def _write(self, work: Callable[[Stores], T]) -> T:
         def run(connection: Connection) -> T:
