@@ -25,6 +25,7 @@ from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import of_shape, told_value
 from tagging.app.event_answers import column_of, groups_of, truth_vector, vector_of
+from tagging.app.named_relations import name_persons, name_relations
 from tagging.domain.ageing import NEVER, due_times
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import Cuts
@@ -45,6 +46,7 @@ from tagging.store.tag_ports import TagStores
 
 if TYPE_CHECKING:
     from rules.evaluate.events import Events
+    from rules.evaluate.tables import DuckDb
 
 GROUP = 40
 """Questions of one query, at most."""
@@ -83,8 +85,6 @@ class Snapshot:
         inputs: Collection[str],
     ) -> None:
         """`attributes`: by column, of whom and what. `inputs`: tags that columns to compute rest on."""
-        from rules.evaluate.tables import DuckDb
-
         self._held = held
         self._inputs = frozenset(inputs)
         self._columns = held.columns()
@@ -92,7 +92,7 @@ class Snapshot:
         self.plan = plan
         self.tenant = tenant
         self._duck = duck
-        self._engine = DuckDb(duck)
+        self._engine: DuckDb | None = None
         self._attributes = attributes
         self._stored: dict[str, Vector] = {}
         self._stated: dict[str, Mapping[int, Statement]] = {}
@@ -227,11 +227,20 @@ class Snapshot:
         return self._rows.get(event_type, 0)
 
     def _relate(self) -> None:
-        """Makes the relations that the tables evaluator reads."""
+        """Makes the relations of events and reference tables that queries read."""
         if not self._is_related:
             self._held.relate()
-            _name_relations(self._duck, self.plan)
+            name_relations(self._duck, self.plan)
             self._is_related = True
+
+    def _collect(self, relation: Any) -> Any:
+        """What a query of the tables evaluator finds."""
+        if self._engine is None:
+            from rules.evaluate.tables import DuckDb
+
+            self._engine = DuckDb(self._duck)
+            name_persons(self._duck)
+        return self._engine.collect(relation)
 
     def _count(self, questions: Iterable[Question]) -> None:
         """One query over all of them reads their events once."""
@@ -318,18 +327,20 @@ class Snapshot:
         answers: dict[Question, Answer] = {}
         plain: list[Expression | Condition] = []
         for question in questions:
-            self._relate()
             if isinstance(question, Grouped):
+                self._relate()
                 self._count([question])
                 relation = tables.groups(question, Population.ALL)
-                answers[question] = arrow_groups(self._engine.collect(relation), self.persons)
+                answers[question] = arrow_groups(self._collect(relation), self.persons)
             else:
                 plain.append(question)
         for group in _alike(plain):
+            if any(isinstance(node, Aggregate) for question in group for node in walk(question)):
+                self._relate()
             self._count(group)
             names = {f"q{number}": question for number, question in enumerate(group)}
             relation = tables.columns(names, Population.ALL)
-            table = self._engine.collect(relation).sort_by("person_id")
+            table = self._collect(relation).sort_by("person_id")
             for name, question in names.items():
                 shape = shapes[question]
                 assert shape is not None
@@ -377,6 +388,7 @@ class Everybody:
 
         duck = duckdb.connect(":memory:")
         try:
+            duck.execute("SET TimeZone = 'UTC'")
             yield self._database.read_now(self._take, duck, tenant, columns, extra)
         finally:
             duck.close()
@@ -475,20 +487,3 @@ def _alike(questions: Iterable[Expression | Condition]) -> Iterator[list[Express
         alike.setdefault((events, tags), []).append(question)
     for group in alike.values():
         yield from (group[start : start + GROUP] for start in range(0, len(group), GROUP))
-
-
-def _name_relations(duck: Any, plan: ColumnPlan) -> None:
-    """Views under the names that the tables evaluator asks for."""
-    present = {
-        row[0] for row in duck.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    }
-    present |= {row[0] for row in duck.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    for population, condition in (("all", "TRUE"), ("known", "state > 1"), ("member", "state = 3")):
-        duck.execute(
-            f'CREATE TEMP VIEW "persons.{population}" AS '  # noqa: S608  # fixed names
-            f"SELECT person_id FROM persons WHERE {condition}"
-        )
-    for prefix, names in (("events", plan.schema.names("event")), ("reference", plan.schema.names("table"))):
-        for name in names:
-            if f"{prefix}_{name}" in present:
-                duck.execute(f'CREATE TEMP VIEW "{prefix}.{name}" AS SELECT * FROM "{prefix}_{name}"')  # noqa: S608
