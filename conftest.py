@@ -26,3 +26,8 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """So that what was imported is let go of in order when the process ends."""
+    gc.unfreeze()

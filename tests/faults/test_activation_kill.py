@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from cli.suite.patience import patiently
 from servicekit.client import connect
 from servicekit.clock import write_clock_file
 from servicekit.principal import key_entry, write_key_file
@@ -210,7 +212,8 @@ class Run:
 
     @staticmethod
     async def _patiently(call, request):
-        return await call(request, wait_for_ready=True, timeout=READY_S)
+        """The process may be killed again before it answers."""
+        return await patiently(partial(call, request, wait_for_ready=True, timeout=READY_S))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tagging.domain.schedule import Cause
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
 from tagging.store.sql_features import SqlDuePersons, SqlFeatures
 from tagging.store.sql_runs import SqlComputations, SqlRuns
+from tagging.store.sql_tenants import SqlTenants
 from tagging.store.tag_ports import Cost, Feature, FeatureState, RunState
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -116,6 +117,7 @@ def test_features_and_who_needs_them(database):
 
 def test_due_persons_in_order_of_time(database):
     due = SqlDuePersons()
+    database.write_now(SqlTenants().ensure, "t1", NOW)
     database.write_now(due.put, "t1", {1: 30, 2: 10, 3: 20, 4: None})
     database.write_now(due.put, "t1", {3: 40, 1: 5})
     assert database.read_now(due.due, 10, 9) == {"t1": [1, 2]}

@@ -69,7 +69,10 @@ def test_every_kind_is_told_with_tags_that_are_of_it() -> None:
 
 def test_the_examples_are_definitions() -> None:
     text = (DOCS / "tags.md").read_text(encoding="utf-8")
-    definition, schedule = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    definition, schedule, promises = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tag,) = parse_definitions(definition, "tags.md")
     assert tag.tag_id == "regular"
     assert from_document(yaml.safe_load(schedule)["schedule"])
+    (promising,) = parse_definitions(promises, "tags.md")
+    assert promising.quality is not None
+    assert promising.quality.min_people == 1000
