@@ -1,5 +1,6 @@
 """Starts a service's program."""
 
+import atexit
 import gc
 from importlib import import_module
 
@@ -10,5 +11,6 @@ def launch(module: str) -> int:
     gc.disable()
     main = import_module(module).main
     gc.freeze()
+    atexit.register(gc.unfreeze)  # what is frozen at the very end counts as leaked to DuckDB's bindings
     gc.enable()
     return int(main())
