@@ -53,9 +53,9 @@ def kept_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield templates.copy(MIGRATIONS, tmp_path_factory.mktemp("kept") / "store.db")
         return
     databases: PostgresTemplates = request.getfixturevalue("postgres_templates")
-    name = f"kept_{secrets.token_hex(16)}"
-    yield databases.create(MIGRATIONS, name)
-    databases.drop(name)
+    used = databases.take(MIGRATIONS)
+    yield used.url
+    databases.give_back(MIGRATIONS, used)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -8,19 +8,25 @@ service names its folder in its conftest:
         return MIGRATIONS
 """
 
+import itertools
 import shutil
-import uuid
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from servicekit.database import Database
 from servicekit.migrations import migrate
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+
+LOOKS, PAUSE_S = 40, 0.005
+"""At whether a test's connections have gone."""
 
 
 class SqliteTemplates:
@@ -41,25 +47,41 @@ class SqliteTemplates:
 
 
 class PostgresTemplates:
-    """Migrated databases that `CREATE DATABASE` copies, by the folder of their migrations."""
+    """Migrated databases, by the folder of their migrations. `CREATE DATABASE` copies a template; what a test gives
+    back is emptied for the next one, which is cheaper than another copy."""
 
     def __init__(self, server: "Engine") -> None:
         self._server = server
         self._names: dict[Path, str] = {}
+        self._free: dict[Path, list[UsedDatabase]] = {}
+        self._numbers = itertools.count()
 
-    def create(self, migrations: Path, name: str) -> str:
-        """The URL of a new database."""
+    def take(self, migrations: Path) -> "UsedDatabase":
+        """One that holds nothing and belongs to the caller until it is given back."""
+        if free := self._free.get(migrations):
+            return free.pop()
         if migrations not in self._names:
             template = f"template_{len(self._names)}"
             self._create(template, "template1")
             _migrated(self._url(template), migrations)
             self._names[migrations] = template
+        name = f"test_{next(self._numbers)}"
         self._create(name, self._names[migrations])
-        return self._url(name)
+        return UsedDatabase(name, self._url(name))
 
-    def drop(self, name: str) -> None:
-        with self._server.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    def give_back(self, migrations: Path, used: "UsedDatabase") -> None:
+        """Keeps it when it is as it was, else drops it."""
+        if used.emptied():
+            self._free.setdefault(migrations, []).append(used)
+        else:
+            used.close()
+            with self._server.connect() as connection:
+                connection.exec_driver_sql(f"DROP DATABASE {used.name} WITH (FORCE)")
+
+    def close(self) -> None:
+        """Lets go of what is kept."""
+        for used in itertools.chain.from_iterable(self._free.values()):
+            used.close()
 
     def _create(self, name: str, template: str) -> None:
         with self._server.connect() as connection:
@@ -67,6 +89,62 @@ class PostgresTemplates:
 
     def _url(self, name: str) -> str:
         return self._server.url.set(database=name).render_as_string(hide_password=False)
+
+
+class UsedDatabase:
+    """A database that tests use in turn, with a connection of its own to empty it."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name, self.url = name, url
+        self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0)
+        with self._engine.connect() as connection:
+            self._objects = connection.exec_driver_sql(_OBJECTS).all()
+            tables = [row[0] for row in self._objects if row[1] == "r" and row[0] != "alembic_version"]
+            holding = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)  # noqa: S608
+            self._holding = " UNION ALL ".join(holding)
+            self._made_empty = not connection.exec_driver_sql(self._holding).all()
+
+    def emptied(self) -> bool:
+        """Empties it. False when it cannot be told to be as it was: somebody is still connected, or it was altered, or
+        its migrations put rows into it."""
+        try:
+            with self._engine.connect() as connection:
+                others = connection.exec_driver_sql(_OTHERS).scalar_one()
+                if (
+                    others
+                    or not self._made_empty
+                    or connection.exec_driver_sql(_OBJECTS).all() != self._objects
+                ):
+                    return False
+                if holding := [row[0] for row in connection.exec_driver_sql(self._holding)]:
+                    connection.exec_driver_sql(f"TRUNCATE {_quoted(holding)} RESTART IDENTITY CASCADE")
+        except sa.exc.DBAPIError:
+            return False
+        return True
+
+    def _left_alone(self, connection: sa.Connection) -> bool:
+        """Whether the test's connections have gone; the server takes a moment to notice."""
+        for _ in range(LOOKS):
+            if not connection.exec_driver_sql(_OTHERS).scalar_one():
+                return True
+            time.sleep(PAUSE_S)
+        return False
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+_OBJECTS = (
+    "SELECT relname, relkind, relnatts FROM pg_class "
+    "WHERE relnamespace = 'public'::regnamespace ORDER BY relname"
+)
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def _quoted(tables: Sequence[str]) -> str:
+    return ", ".join(f'"{table}"' for table in tables)
 
 
 def _migrated(url: str, migrations: Path) -> None:
@@ -81,8 +159,10 @@ def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate
 
 
 @pytest.fixture(scope="session")
-def postgres_templates(postgres_server: "Engine") -> PostgresTemplates:
-    return PostgresTemplates(postgres_server)
+def postgres_templates(postgres_server: "Engine") -> Iterator[PostgresTemplates]:
+    templates = PostgresTemplates(postgres_server)
+    yield templates
+    templates.close()
 
 
 @pytest.fixture
@@ -99,10 +179,10 @@ def migrated_sqlite_url(sqlite_templates: SqliteTemplates, migrations: Path, tmp
 
 @pytest.fixture
 def migrated_postgres_url(postgres_templates: PostgresTemplates, migrations: Path) -> Iterator[str]:
-    """The URL of a migrated Postgres database, dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    yield postgres_templates.create(migrations, name)
-    postgres_templates.drop(name)
+    """The URL of a migrated Postgres database without rows, the test's own."""
+    used = postgres_templates.take(migrations)
+    yield used.url
+    postgres_templates.give_back(migrations, used)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
