@@ -62,6 +62,14 @@ def test_a_column_holds_what_it_was_declared_for(values):
     assert values.columns(tenant="t2") == {}
 
 
+def test_numbers_of_any_size_are_read_back_from_files(values):
+    values.declare("spent", NUMBER)
+    rows = {1: 2**53 + 1, 2: 2**63 - 1, 3: -(2**63), 4: 5}
+    values.publish_all("spent", NUMBER, rows)
+    values.open()
+    assert values.plain("spent", 1, 2, 3, 4) == rows
+
+
 def test_the_stream_s_values_stand_above_the_run_s(values):
     values.declare("orders", NUMBER)
     values.publish_all("orders", NUMBER, {1: 10_000, 2: 20_000, 3: None})

@@ -13,6 +13,7 @@ from tagging.domain.columns import (
     changed,
     decode,
     encode,
+    narrowed,
     texts_of,
 )
 
@@ -77,3 +78,17 @@ def test_values_survive_coding(kind, multi_valued):
 
 def test_a_list_without_elements_is_unknown():
     assert Vector.of([()], Shape(Kind.TEXT, True)).known.tolist() == [False]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5))
+def test_narrowed_numbers_are_the_same_integers(numbers):
+    found = narrowed(np.array(numbers, np.int64))
+    assert (found.dtype.kind, found.tolist()) == ("i", numbers)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "width"),
+    [([0, 1], 1), ([-128, 127], 1), ([128], 2), ([-(2**15) - 1], 4), ([2**31], 8), ([2**53 + 1], 8), ([], 1)],
+)
+def test_narrowed_numbers_take_no_more_bytes_than_they_need(numbers, width):
+    assert narrowed(np.array(numbers, np.int64)).itemsize == width

@@ -231,11 +231,12 @@ class Vector:
 
 
 def narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Integers in the narrowest type that holds them all."""
-    if not len(numbers):
-        return numbers.astype(np.int8)
-    wide = np.min_scalar_type(min(int(numbers.min()), -1)), np.min_scalar_type(int(numbers.max()))
-    return numbers.astype(np.promote_types(*wide), copy=False)
+    """Integers in the narrowest signed type that holds them all."""
+    low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    for width in (np.int8, np.int16, np.int32):
+        if np.iinfo(width).min <= low and high <= np.iinfo(width).max:
+            return numbers.astype(width, copy=False)
+    return numbers.astype(np.int64, copy=False)
 
 
 def scalar_code(base: Kind) -> Callable[[Any], int]:
