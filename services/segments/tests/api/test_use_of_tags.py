@@ -6,8 +6,9 @@ import grpc
 import pytest
 from huaxiang.segments.v1 import membership_service_pb2, segment_pb2, snapshot_service_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
-from huaxiang.tagging.v1 import tag_pb2
-from segments_tagging import tag_told, values_told
+from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from huaxiang.tagging.v1 import event_type_service_pb2 as events
+from segments_tagging import feature_told, order_paid, tag_told, values_told
 from servicekit.status import reason_of
 
 
@@ -119,3 +120,46 @@ async def test_a_snapshot_tells_what_the_sensitive_tags_behind_it_are_kept_for(s
         get = snapshot_service_pb2.GetSnapshotRequest(snapshot_id=made.snapshot_id)
         stored = (await suite.snapshots().GetSnapshot(get)).snapshot
         assert list(made.sensitive_purposes) == list(stored.sensitive_purposes) == purposes
+
+
+async def test_graded_events_select_and_are_explained_for_those_only_who_may_read_them(suite: Any) -> None:
+    sensitive = {"grade": tag_pb2.TAG_GRADE_SENSITIVE, "purpose": "health"}
+    mood = events.EventProperty(name="mood", base=tag_pb2.BASE_TYPE_TEXT, grade=tag_pb2.TAG_GRADE_PERSONAL)
+    suite.tagging.event_types = [
+        order_paid(),
+        events.EventType(name="examined", **sensitive),
+        events.EventType(name="tested", properties=[mood]),
+    ]
+    form, moody = "COUNT(examined)", "COUNT(tested WHERE mood = 'calm')"
+    rule = f"{form} > 0"
+    right = {"right": "tagging.values.read_sensitive"}
+    for role in ("analyst", "marketer"):
+        desk = suite.segments(role)
+        examined = segment_pb2.Segment(segment_id="examined", rule=rule)
+        for call in (
+            desk.CreateSegment(pb.CreateSegmentRequest(segment=examined)),
+            desk.PreviewSegment(pb.PreviewSegmentRequest(rule=rule)),
+        ):
+            assert await refused(call) == ("RIGHT_MISSING", right)
+    await suite.create("examined", rule)
+    await suite.create("calm", f"{moody} > 0")
+    for each in (form, moody):
+        suite.tagging.tell(feature_told(each, change_pb2.FEATURE_STATE_LIVE))
+    for each in ("examined", "calm"):
+        await suite.until(lambda each=each: suite.wiring.board.current.tenant("t1").get(each).live)
+
+    async def explained(role: str, segment_id: str) -> Any:
+        request = membership_service_pb2.ExplainMembershipRequest(person_id=1, segment_id=segment_id)
+        return await suite.memberships(role).ExplainMembership(request)
+
+    assert await refused(explained("analyst", "examined")) == ("RIGHT_MISSING", right)
+    assert (await refused(explained("viewer", "calm")))[1] == {"right": "tagging.values.read_personal"}
+    await explained("analyst", "calm")
+    assert tag_pb2.TAG_GRADE_SENSITIVE not in suite.tagging.explained[-1].only_grades
+    await explained("admin", "examined")
+    assert tag_pb2.TAG_GRADE_SENSITIVE in suite.tagging.explained[-1].only_grades
+    create = snapshot_service_pb2.CreateSnapshotRequest(segment_id="examined", request_id="r")
+    made = (await suite.snapshots().CreateSnapshot(create)).snapshot
+    assert list(made.sensitive_purposes) == ["health"]
+    await suite.restart()
+    assert await refused(explained("analyst", "examined")) == ("RIGHT_MISSING", right)

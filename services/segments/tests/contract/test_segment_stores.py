@@ -6,7 +6,7 @@ from dataclasses import replace
 from pyroaring import BitMap
 from rules.check import Population
 from segments.api import render
-from segments.domain.dictionary import Dictionary
+from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.movement import Followed, Movement
 from segments.domain.segment import Draft, Segment, Snapshot, State
 from segments.main import SOURCES
@@ -83,11 +83,13 @@ def test_snapshots_come_back_and_old_ones_go(database: Database) -> None:
 def test_the_dictionary_is_replaced(database: Database) -> None:
     store = SqlDictionaryStore()
     assert database.read_now(store.load) == Dictionary()
-    plain = Dictionary(DICTIONARY.events[:1], ())
+    grades = (EventGrade("examined", "", "sensitive", "health"), EventGrade("examined", "mood", "personal"))
+    plain = Dictionary(DICTIONARY.events[:1], (), grades)
     database.write_now(store.save, DICTIONARY)
     database.write_now(store.save, plain)
     found = database.read_now(store.load)
     assert [each.name for each in found.events] == [plain.events[0].name]
+    assert found.grades == grades
     assert found.events[0].reversed_by == plain.events[0].reversed_by
     assert found.events[0].property_names() == plain.events[0].property_names()
 

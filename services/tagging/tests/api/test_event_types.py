@@ -175,6 +175,12 @@ async def test_a_reader_sees_of_events_what_the_rights_cover(served: ServedPortr
     assert len((await served.portraits.GetTimeline(named)).entries) == 1
     (evidence,) = (await served.portraits.ExplainTag(explained)).explanation.parts[0].evidence
     assert evidence.properties["skin_type"].text_value == "dry"
+    only = [tag_pb2.TAG_GRADE_PUBLIC, tag_pb2.TAG_GRADE_INTERNAL]  # as a service asks for somebody
+    asking = portrait_service_pb2.ExplainRuleRequest(person_id=1, rule="DID skin_tested", only_grades=only)
+    (evidence,) = (await served.portraits.ExplainRule(asking)).explanation.parts[0].evidence
+    assert (dict(evidence.properties), list(evidence.withheld_properties)) == ({}, ["skin_type"])
+    asking.rule = "DID risk_rated"
+    assert (await refusal(served.portraits.ExplainRule(asking)))[1] == "RIGHT_MISSING"
 
 
 async def test_a_declared_grade_withholds_what_was_open(served: ServedPortraits, stub: Any) -> None:

@@ -7,6 +7,7 @@ from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceSe
 from huaxiang.type.v1 import explanation_pb2
 from segments.api import parse, render
 from segments.app.membership import Membership
+from segments.app.readable import MayRead
 from segments.app.version import Board
 from servicekit.calls import current_principal
 from servicekit.freshness import Freshness
@@ -20,9 +21,10 @@ class Explain(Protocol):
     """Tagging's explanation of a rule for a person."""
 
     async def __call__(
-        self, tenant: str, person_id: int, rule: str, at_least: Revision | None
+        self, tenant: str, person_id: int, rule: str, at_least: Revision | None, may_read: MayRead
     ) -> explanation_pb2.Explanation:
-        """By what tagging knows at `at_least` or later. Raises PersonUnknown, UpstreamUnavailable."""
+        """By what tagging knows at `at_least` or later, with the evidence that the caller may read. Raises
+        PersonUnknown, UpstreamUnavailable."""
         ...
 
 
@@ -58,10 +60,11 @@ class MembershipServicer(MembershipServiceServicer):
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)
         version = self._board.current
-        placed = self._membership.place(
-            version, tenant, request.person_id, request.segment_id, parse.grades_of(current_principal())
+        may_read = parse.grades_of(current_principal())
+        placed = self._membership.place(version, tenant, request.person_id, request.segment_id, may_read)
+        explanation = await self._explain(
+            tenant, placed.person_id, placed.rule, version.upstream("tagging"), may_read
         )
-        explanation = await self._explain(tenant, placed.person_id, placed.rule, version.upstream("tagging"))
         notes = render.freshness(placed.freshness)
         if explanation.holds != placed.member and placed.in_population:
             notes.warnings.append("the tree was read at a later moment than the membership")

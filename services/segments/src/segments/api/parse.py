@@ -1,6 +1,6 @@
 """Requests and tagging's messages as domain values; limits are checked here."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from huaxiang.segments.v1 import segment_pb2
@@ -21,7 +21,7 @@ from segments.domain.changes import (
     PersonValues,
     TagChange,
 )
-from segments.domain.dictionary import Dictionary
+from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.packing import Coded, damage_of
 from segments.domain.segment import Draft
 from servicekit.errors import BatchTooLarge, InvalidField
@@ -46,7 +46,7 @@ _KINDS: Mapping[int, Kind] = {
 
 
 def grades_of(principal: Principal) -> Callable[[str], bool]:
-    """Whether the caller may read tags of a grade: whoever may use segments reads public and internal ones."""
+    """Whether the caller may read a grade of tags and events: who may use segments reads public and internal ones."""
     return lambda grade: grade in ("public", "internal") or may(principal, f"tagging.values.read_{grade}")
 
 
@@ -158,7 +158,7 @@ def person(tenant: str, position: int, message: change_pb2.PersonChange) -> Pers
     )
 
 
-_GRADES: Mapping[int, str] = {
+GRADES: Mapping[int, str] = {
     tag_pb2.TAG_GRADE_PUBLIC: "public",
     tag_pb2.TAG_GRADE_INTERNAL: "internal",
     tag_pb2.TAG_GRADE_PERSONAL: "personal",
@@ -177,7 +177,7 @@ def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> T
         tag=TagType(definition.tag_id, type_, _value_list(definition.value_type, kind)),
         run_only=definition.update == tag_pb2.TAG_UPDATE_RUN,
         deleted=deleted,
-        grade=_GRADES.get(definition.grade, "internal"),
+        grade=GRADES.get(definition.grade, "internal"),
         purpose=definition.purpose,
     )
 
@@ -221,7 +221,22 @@ def dictionary(message: event_type_service_pb2.ListEventTypesResponse) -> Dictio
             ReferenceTable(each.name, tuple(map(_property, each.columns)))
             for each in message.reference_tables
         ),
+        grades=tuple(
+            EventGrade(event, name, GRADES[grade], purpose)
+            for event, name, grade, purpose in _graded(message.event_types)
+            if grade in {tag_pb2.TAG_GRADE_PERSONAL, tag_pb2.TAG_GRADE_SENSITIVE}
+        ),
     )
+
+
+def _graded(
+    messages: Iterable[event_type_service_pb2.EventType],
+) -> Iterator[tuple[str, str, int, str]]:
+    """(event type, property or "", number of the grade, purpose) of each type and property."""
+    for each in messages:
+        yield each.name, "", each.grade, each.purpose
+        for one in each.properties:
+            yield each.name, one.name, one.grade, one.purpose
 
 
 def _property(message: event_type_service_pb2.EventProperty) -> PropertyType:

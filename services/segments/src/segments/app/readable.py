@@ -1,7 +1,7 @@
-"""Which grades of tags a caller must be allowed to read to select by them, and to see why somebody is selected.
+"""Which grades of tags and events a caller must be allowed to read to select by them, and to see why somebody is in.
 
-Whom a rule selects tells something of the tags in it, but of many at once: only sensitive tags are kept from those who
-may not read them. An explanation tells one person's values: every grade counts there, as in a portrait.
+Whom a rule selects tells something of what is in it, but of many at once: only what is sensitive is kept from those who
+may not read it. An explanation tells one person's values: every grade counts there, as in a portrait.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from segments.app.standing import TenantSegments
 from servicekit.errors import RightMissing
 
 MayRead = Callable[[str], bool]
-"""Whether the caller may read tags of a grade."""
+"""Whether the caller may read tags and events of a grade."""
 SENSITIVE = "sensitive"
 
 
 def require_selectable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
-    """Of the tags that the rule itself names. Raises RightMissing."""
+    """Of the tags and events that the rule itself names. Raises RightMissing."""
     if SENSITIVE in _grades(segments, rule) and not may_read(SENSITIVE):
         raise _missing(SENSITIVE)
 
@@ -30,11 +30,12 @@ def require_explainable(segments: TenantSegments, rule: ReadRule, may_read: MayR
 
 
 def purposes_of(segments: TenantSegments, rule: ReadRule) -> tuple[str, ...]:
-    """What the sensitive tags of the rule, and of every segment that it refers to, are kept for, in order."""
+    """What the sensitive tags and events of the rule, and of segments that it refers to, are kept for, in order."""
     found: set[str] = set()
     for each in _with_inner(segments, rule):
         known = (segments.index.tags.get(tag_id) for tag_id in each.tags)
         found |= {tag.purpose for tag in known if tag is not None and tag.grade == SENSITIVE and tag.purpose}
+        found |= {event.purpose for event in each.graded if event.grade == SENSITIVE and event.purpose}
     return tuple(sorted(found))
 
 
@@ -52,7 +53,8 @@ def _with_inner(segments: TenantSegments, rule: ReadRule) -> Iterator[ReadRule]:
 
 def _grades(segments: TenantSegments, rule: ReadRule) -> set[str]:
     known = segments.index.tags
-    return {known[tag_id].grade for tag_id in rule.tags if tag_id in known}
+    of_tags = {known[tag_id].grade for tag_id in rule.tags if tag_id in known}
+    return of_tags | {each.grade for each in rule.graded}
 
 
 def _missing(grade: str) -> RightMissing:

@@ -12,7 +12,7 @@ from rules.features import plan_features
 from rules.schema import Catalogue, TagType
 from rules.values import Kind
 from rules.walk import walk
-from segments.domain.dictionary import Dictionary
+from segments.domain.dictionary import Dictionary, EventGrade
 from segments.errors import NodeUnsupported, RuleInvalid
 
 EVALUATOR = "segments"
@@ -26,6 +26,7 @@ class ReadRule:
     body        the rule with every behavioural part replaced by its feature
     forms       the features it needs, by form, with the kind of their values
     tags        the tags it looks at, `segments` the segments it refers to
+    graded      the events and properties it looks at that not everybody may read
     of_the_day  its truth moves with the day, whatever the values do
     of_the_hour its truth moves with every moment: periods of 24 hours since a moment
     """
@@ -36,6 +37,7 @@ class ReadRule:
     forms: Mapping[str, Kind]
     tags: frozenset[str]
     segments: frozenset[str]
+    graded: frozenset[EventGrade]
     of_the_day: bool
     of_the_hour: bool
     warnings: tuple[str, ...]
@@ -69,6 +71,7 @@ def read_rule(
         forms={form.text: form.type.kind for form in plan.features},
         tags=frozenset(node.name for node in walk(plan.rule) if isinstance(node, tree.TagRef)),
         segments=checked.mentions.segments,
+        graded=dictionary.grades_of(checked.rule),
         of_the_day=any(_is_of_the_day(node) for node in walk(plan.rule)),
         of_the_hour=any(_is_of_the_hour(node) for node in walk(plan.rule)),
         warnings=tuple(str(problem) for problem in checked.warnings),

@@ -5,7 +5,7 @@ from typing import Any
 
 from rules.schema import EventType, PropertyType, ReferenceTable
 from rules.values import Kind, ValueType
-from segments.domain.dictionary import Dictionary
+from segments.domain.dictionary import Dictionary, EventGrade
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
@@ -27,6 +27,7 @@ class SqlDictionaryStore:
                 {"name": table.name, "columns": [_property(each) for each in table.columns]}
                 for table in dictionary.tables
             ],
+            "grades": dictionary.grades,
         }
         execute(
             connection,
@@ -55,6 +56,9 @@ class SqlDictionaryStore:
                 ReferenceTable(table["name"], tuple(_property_type(each) for each in table["columns"]))
                 for table in stored["tables"]
             ),
+            grades=tuple(
+                EventGrade(*each) for each in stored.get("grades", ())
+            ),  # earlier releases kept none
         )
 
 

@@ -8,6 +8,7 @@ from huaxiang.tagging.v1.feature_service_pb2_grpc import FeatureServiceStub
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from huaxiang.type.v1 import explanation_pb2, revision_pb2
 from segments.api import parse
+from segments.app.readable import MayRead
 from segments.domain.changes import PackedBlock
 from segments.errors import FeatureQuota, NodeUnsupported, PersonUnknown, RuleInvalid
 from servicekit.errors import UpstreamUnavailable
@@ -77,10 +78,14 @@ class TaggingExplain:
         self._stub = PortraitServiceStub(channel)
 
     async def __call__(
-        self, tenant: str, person_id: int, rule: str, at_least: Revision | None
+        self, tenant: str, person_id: int, rule: str, at_least: Revision | None, may_read: MayRead
     ) -> explanation_pb2.Explanation:
+        grades = [number for number, grade in parse.GRADES.items() if may_read(grade)]
         request = portrait_service_pb2.ExplainRuleRequest(
-            person_id=person_id, rule=rule, consistency=_consistency(at_least)
+            person_id=person_id,
+            rule=rule,
+            consistency=_consistency(at_least),
+            only_grades=grades,  # type: ignore[arg-type]  # the numbers are the contract's
         )
         try:
             answer = await self._stub.ExplainRule(request, metadata=((TENANT_KEY, tenant),))

@@ -6,7 +6,7 @@ from huaxiang.tagging.v1 import tag_pb2
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.rights import may
-from tagging.catalogue.messages import from_message
+from tagging.catalogue.messages import GRADES, from_message
 from tagging.domain.definition import DefinitionInvalid, Grade, TagDefinition
 from tagging.errors import DefinitionRefused
 
@@ -45,11 +45,11 @@ def named(field: str, text: str, limit: int) -> str:
     return text
 
 
-def readable_grades(principal: Principal) -> frozenset[Grade]:
+def readable_grades(principal: Principal, only: Collection[int] = ()) -> frozenset[Grade]:
     """The grades that the caller's rights cover: tagging.values.read_<grade>. Who may read values at all
-    reads public and internal ones."""
+    reads public and internal ones. `only`: numbers of TagGrade beyond which nothing is read; none is no limit."""
     found = {Grade.PUBLIC, Grade.INTERNAL}
     for grade in Grade:
         if may(principal, f"tagging.values.read_{grade.value}"):
             found.add(grade)
-    return frozenset(found)
+    return frozenset(each for each in found if not only or GRADES[each] in only)

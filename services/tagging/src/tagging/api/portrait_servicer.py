@@ -252,7 +252,11 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         tenant = principal.require_tenant()
         await self._freshness.ensure(request.consistency)
         explained = await self._database.read(
-            self._explain.rule, tenant, request.person_id, request.rule, readable_grades(principal)
+            self._explain.rule,
+            tenant,
+            request.person_id,
+            request.rule,
+            readable_grades(principal, request.only_grades),
         )
         return pb.ExplainRuleResponse(
             explanation=explanation_message(explained.explanation, explained.release),

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rules.evaluate.person import PropertyValue
-from rules.tree import Aggregate, Grouped, Node, Property
-from rules.walk import walk
+from rules.event_reads import read_of_events
+from rules.tree import Node
 from tagging.domain.definition import Grade
 
 
@@ -74,17 +74,3 @@ class EventRelease:
                 if not self.shows_property(event_type, name):
                     return self.grades.of_property(event_type, name).grade
         return None
-
-
-def read_of_events(questions: Iterable[Node]) -> list[tuple[str, frozenset[str]]]:
-    """(event type, names of properties and of fields of lines) of each aggregate in the questions."""
-    found = []
-    for question in questions:
-        for node in walk(question):
-            if isinstance(node, Aggregate):
-                found.append((node.event, _names(question if isinstance(question, Grouped) else node)))
-    return found
-
-
-def _names(node: Node) -> frozenset[str]:
-    return frozenset(name for each in walk(node) if isinstance(each, Property) for name in each.path)

@@ -715,6 +715,7 @@ class ExplainRuleRequest(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    ONLY_GRADES_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """The person."""
     rule: _builtins.str
@@ -723,16 +724,23 @@ class ExplainRuleRequest(_message.Message):
     def consistency(self) -> _revision_pb2.Consistency:
         """How fresh the answer must be."""
 
+    @_builtins.property
+    def only_grades(self) -> _containers.RepeatedScalarFieldContainer[_tag_pb2.TagGrade.ValueType]:
+        """Of what the caller may read only what is of these grades; all of it when empty. A service that asks for somebody names
+        the grades that this person may read.
+        """
+
     def __init__(
         self,
         *,
         person_id: _builtins.int = ...,
         rule: _builtins.str = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        only_grades: _abc.Iterable[_tag_pb2.TagGrade.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "person_id", b"person_id", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "only_grades", b"only_grades", "person_id", b"person_id", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

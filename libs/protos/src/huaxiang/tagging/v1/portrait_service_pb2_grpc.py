@@ -119,7 +119,7 @@ class PortraitServiceServicer:
 
     def ExplainRule(self, request, context):
         """Tells why a rule over tags and events holds for a person or not. Segments' explanations rest on it.
-        Errors: RULE_INVALID, PERSON_UNKNOWN.
+        Errors: RULE_INVALID, PERSON_UNKNOWN, RIGHT_MISSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -61,7 +61,7 @@ class PortraitServiceStub:
     """
     ExplainRule: _grpc.UnaryUnaryMultiCallable[_portrait_service_pb2.ExplainRuleRequest, _portrait_service_pb2.ExplainRuleResponse]
     """Tells why a rule over tags and events holds for a person or not. Segments' explanations rest on it.
-    Errors: RULE_INVALID, PERSON_UNKNOWN.
+    Errors: RULE_INVALID, PERSON_UNKNOWN, RIGHT_MISSING.
     """
 
 @_typing.type_check_only
@@ -97,7 +97,7 @@ class PortraitServiceAsyncStub(PortraitServiceStub):
     """
     ExplainRule: _aio.UnaryUnaryMultiCallable[_portrait_service_pb2.ExplainRuleRequest, _portrait_service_pb2.ExplainRuleResponse]  # type: ignore[assignment]
     """Tells why a rule over tags and events holds for a person or not. Segments' explanations rest on it.
-    Errors: RULE_INVALID, PERSON_UNKNOWN.
+    Errors: RULE_INVALID, PERSON_UNKNOWN, RIGHT_MISSING.
     """
 
 class PortraitServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -166,7 +166,7 @@ class PortraitServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_portrait_service_pb2.ExplainRuleResponse, _abc.Awaitable[_portrait_service_pb2.ExplainRuleResponse]]:
         """Tells why a rule over tags and events holds for a person or not. Segments' explanations rest on it.
-        Errors: RULE_INVALID, PERSON_UNKNOWN.
+        Errors: RULE_INVALID, PERSON_UNKNOWN, RIGHT_MISSING.
         """
 
 def add_PortraitServiceServicer_to_server(servicer: PortraitServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

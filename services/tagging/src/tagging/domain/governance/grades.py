@@ -3,9 +3,10 @@ told. From personal to internal is what coarser tags are for, an age band of a b
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from rules.event_reads import read_of_events
 from rules.tree import Node
 from tagging.domain.definition import Grade, TagDefinition
-from tagging.domain.event_grades import EventGrades, read_of_events
+from tagging.domain.event_grades import EventGrades
 
 
 def lowered_events(
