@@ -1,17 +1,23 @@
 """Random forms asked of everybody over columns of events: each person gets what the referee gives, overflows too."""
 
+import datetime as dt
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rules.check import check_form, check_grouped
 from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.events import Column, Events
-from rules.evaluate.person import groups_of, value_of
+from rules.evaluate.person import Event, Person, groups_of, value_of
+from rules.evaluate.setting import Setting
 from rules.printer import print_form, print_grouped
 from rules.testing import aggregates, grouped, numbers, retailer
 from rules.testing.engines import WorldEvents, scalar_column
-from rules.testing.people import worlds
+from rules.testing.people import World, worlds
+from rules.testing.words import AS_OF
 from rules.tree import Condition, Expression
+from rules.values import SCALE
 
 CATALOGUE = retailer()
 FORMS = tuple(
@@ -138,3 +144,29 @@ def test_a_column_of_one_slot_stands_for_all():
     assert (column.known.tolist(), column.data.tolist()) == ([True] * 3, [7] * 3)
     assert scalar_column(column.kind, [None, 5]).known.tolist() == [False, True]
     assert np.array_equal(column.take(np.array([0, 2])).data, [7, 7])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("COUNT(order_paid WHERE amount * amount > 1) IN LAST 7 DAYS", SCALE),
+        ("SUM(order_paid.items.amount WHERE quantity * quantity > 1) IN LAST 7 DAYS", 3),
+        ("COUNT(order_paid WHERE ANY(items, quantity * quantity > 1)) IN LAST 7 DAYS", SCALE),
+    ],
+)
+def test_numbers_of_events_outside_the_window_do_not_overflow(text, wanted):
+    def order(sequence, days_ago, number):
+        line = {"amount": 3, "quantity": number}
+        said = {"amount": number, "items": (line,)}
+        return Event("order_paid", AS_OF - dt.timedelta(days_ago), sequence, said)
+
+    huge, plain = 2**62, 5 * SCALE
+    setting, everybody = Setting(CATALOGUE, AS_OF), frozenset({1, 2})
+    persons = {1: Person({}, (order(1, 400, huge), order(2, 1, plain))), 2: Person()}
+    world = World(setting, persons, everybody, everybody, {})
+    form = check_form(text, CATALOGUE).form
+    assert answered(Events(WorldEvents(world), setting), form) == expected(form, world)
+    assert expected(form, world)[0] == wanted
+    persons[1] = Person({}, (order(1, 1, huge),))
+    with pytest.raises(NumberOverflow):
+        answered(Events(WorldEvents(world), setting), form)

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from rules.errors import UnsupportedNode
+from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, Resolved, ValueList, resolve
 from rules.schema import Scope as Place
@@ -25,7 +25,7 @@ from rules.tree import (
 from rules.values import SCALE, Kind
 from rules.windows import interval
 
-from .columns import Bools, Column, EventTable, Numbers, epoch_us
+from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, epoch_us
 from .conditions import EVALUATOR, truth
 from .local_days import DAY_US, HOUR_US, local_us
 
@@ -115,6 +115,27 @@ def walked_list(type_: EventType, path: tuple[str, ...]) -> str:
     return first.name if first is not None and first.type.kind is Kind.RECORDS and len(path) > 1 else ""
 
 
+class _PartOfTable:
+    """An EventTable of some rows of another, named by their places, ascending."""
+
+    def __init__(self, table: EventTable, places: Ints) -> None:
+        self._table = table
+        self._places = places
+        self.owners: Numbers = table.owners[places]
+        self.times: Ints = table.times[places]
+
+    def column(self, name: str) -> Column:
+        """As EventTable says."""
+        return self._table.column(name).take(self._places)
+
+    def lines(self, name: str) -> Lines:
+        """As EventTable says."""
+        lines = self._table.lines(name)
+        kept = np.flatnonzero(np.isin(lines.places, self._places))
+        places = np.searchsorted(self._places, lines.places[kept])
+        return Lines(places, lambda field: lines.fields(field).take(kept))
+
+
 class RowReader:
     """Chooses rows of one type's table at one moment. What passes a WHERE is remembered, for one at a time: questions
     that share it follow each other."""
@@ -128,7 +149,20 @@ class RowReader:
     def rows(
         self, window: Window, where: Condition | None, walked: str = "", reads: Sequence[Property] = ()
     ) -> Rows:
-        """The rows of a window that satisfy a condition and have a value of everything read; paths are within a row."""
+        """The rows of a window that satisfy a condition and have a value of everything read; paths are within a row.
+        Raises NumberOverflow of rows in the window alone."""
+        try:
+            return self._rows(window, where, walked, reads)
+        except NumberOverflow:
+            within = self._within(window)
+            if within is None or within.all():
+                raise
+            places = np.flatnonzero(within)
+            part = RowReader(self._setting, self._type, _PartOfTable(self._table, places))
+            found = part.rows(window, where, walked, reads)
+            return Rows(found.owners, places[found.places], found.values)
+
+    def _rows(self, window: Window, where: Condition | None, walked: str, reads: Sequence[Property]) -> Rows:
         scope = RowScope(self._setting, self._type, self._table)
         if walked:
             scope = scope.of_lines(walked)
