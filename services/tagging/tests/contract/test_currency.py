@@ -239,3 +239,18 @@ def test_many_stale_persons_are_computed_although_bulk_facts_never_end(world, cu
     stale(world, world.person(1, 1), world.person(2, 2))
     assert [current.recompute_stale() for _ in range(3)] == [True, True, False]
     assert world.values() == {"total": {1: 0, 2: 0}}
+
+
+def test_a_late_event_takes_nobody_s_moment_away(world, current):
+    """The order concerns only a window that is over; when the other tag turns follows from a tag that it does not."""
+    world.define(
+        HOURS,
+        "{tag_id: joined, name: x, type: datetime, attribute: joined}",
+        "{tag_id: old, name: x, type: bool, statistic: ELAPSED DAYS(joined) >= 3}",
+    )
+    world.store(world.person(1, 1, attributes={"joined": world.ago(days=2, hours=23)}))
+    world.store(order(world, 1, hours=9))
+    world.clock.advance(dt.timedelta(hours=2))
+    while current.age():
+        pass
+    assert world.values("old", "hours") == {"old": {1: True}, "hours": {1: 0}}

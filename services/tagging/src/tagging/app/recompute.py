@@ -76,7 +76,7 @@ class RecomputePersons:
         known = self._facts.key_map.persons(connection, tenant, ordered)
         living = [known[each] for each in ordered if each in known and known[each].state.is_living]
         gone = set(ordered) - {each.person_id for each in living}
-        needed = None if gone or whole else plan.with_what_they_rest_on(columns) | set(columns)
+        needed = None if gone or whole else _needed(plan, columns)
         stored = self._stored(connection, tenant, ordered, needed)
         clocks = Clocks.of(state, self._clock.now())
         computing = self._computing(connection, tenant, plan, living, stored, columns, clocks)
@@ -196,6 +196,15 @@ class RecomputePersons:
             for person, value in changes.get(column, {}).items():
                 told.setdefault(person, {})[column] = value
         return [self._tags.entries.values(tenant, person, told[person]) for person in sorted(told)]
+
+
+def _needed(plan: ColumnPlan, columns: Collection[str]) -> set[str]:
+    """The columns whose stored values are read. Of whom any column ages, when all of them do is asked anew, and moments
+    may be tags."""
+    needed = plan.with_what_they_rest_on(columns) | set(columns)
+    if _ages(plan, columns):
+        needed.update(*(each.tags for each in plan.recipes.values() if each.stream and each.triggers))
+    return needed
 
 
 def _ages(plan: ColumnPlan, columns: Collection[str]) -> bool:
