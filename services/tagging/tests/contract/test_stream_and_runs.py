@@ -1,6 +1,7 @@
 """Tags as the stream and as runs compute them, on every store."""
 
 import datetime as dt
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -177,6 +178,25 @@ def test_who_is_touched_during_a_run_keeps_the_newer_value(world, monkeypatch):
     assert world.values("orders") == {"orders": {1: 20_000, 2: 10_000, 3: 10_000}}
     # classified by the cuts that the run froze, although it was touched before they stood
     assert world.values("rfm") == {"rfm": {1: "key_value", 2: "general_win_back", 3: "key_develop"}}
+
+
+def test_of_who_is_touched_during_a_run_what_only_runs_compute_is_the_run_s(world, monkeypatch):
+    """An order and a merge come after the snapshot; nobody but runs computes the tag."""
+    world.define("{tag_id: late, name: x, type: number, update: run, statistic: COUNT(order_paid)}")
+    shop(world)
+    snapshot = type(world.everybody).snapshot
+
+    @contextmanager
+    def snapshot_then_facts(self, *args):
+        with snapshot(self, *args) as found:
+            world.store(world.event(4, "order_paid", world.ago(days=1), amount=1))
+            merged = Person(1, 51, PersonState.KNOWN, key_ids=(1, 2, 3))
+            world.store(Person(2, 50, PersonState.REDIRECTED, 1), merged)
+            yield found
+
+    monkeypatch.setattr(type(world.everybody), "snapshot", snapshot_then_facts)
+    assert world.run().failures == {}
+    assert world.values() == {"late": {1: 20_000, 3: 0}}
 
 
 def test_a_run_is_cancelled_and_what_is_published_stays(world, monkeypatch):

@@ -241,6 +241,9 @@ class ComputeEverybody:
     ) -> list[Entry]:
         """Publishes one block in the caller's transaction, which holds the tenant's lock."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
+        keep = touched[touched >> BLOCK_BITS == block]
+        if not computed.recipe.stream:  # nobody computes those touched anew: of the living this is the value
+            keep = self._gone(connection, task.tenant, keep)
         bounds = np.array([block, block + 1], np.int64) << BLOCK_BITS
         of_block = slice(*np.searchsorted(snapshot.persons, bounds).tolist())
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
@@ -251,10 +254,16 @@ class ComputeEverybody:
             block,
             snapshot.persons[of_block],
             values,
-            touched[touched >> BLOCK_BITS == block],
+            keep,
             computed.as_of,
         )
         return self._tags.entries.blocks(task.tenant, change)
+
+    def _gone(self, connection: Connection, tenant: str, person_ids: Ints) -> Ints:
+        """Those of the persons who do not live any more."""
+        known = self._facts.key_map.persons(connection, tenant, person_ids.tolist())
+        living = [each.person_id for each in known.values() if each.state.is_living]
+        return person_ids[~np.isin(person_ids, living)]
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe
