@@ -8,6 +8,7 @@ import pytest
 from servicekit.revision import Revision
 from sqlalchemy.exc import OperationalError
 from tagging.workers.acknowledge import Acknowledge
+from tagging.workers.ageing import Ageing
 from tagging.workers.lake_flush import LakeFlushing
 
 AWAY = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
@@ -52,3 +53,20 @@ async def test_changes_are_acknowledged_after_the_store_was_away(monkeypatch: py
     monkeypatch.setattr(Acknowledge, "_tell", lambda *_: asyncio.sleep(0))
     unused: Any = None
     await goes_on(Acknowledge(database, progress, unused, unused, lambda: 0, interval_s=0.01), database)
+
+
+async def test_a_tenant_that_cannot_age_stops_no_other() -> None:
+    aged: list[str] = []
+
+    def age(_: None, tenant: str, persons: list[int]) -> None:
+        if tenant == "broken":
+            raise AWAY
+        aged.append(tenant)
+
+    async def run(work: Any, *args: Any) -> Any:
+        return work(None, *args)
+
+    database: Any = SimpleNamespace(read=run, write=run)
+    current: Any = SimpleNamespace(due=lambda _: {"broken": [1], "other": [2]}, age_persons=age)
+    assert await Ageing(database, current).once()
+    assert aged == ["other"]

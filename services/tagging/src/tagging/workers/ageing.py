@@ -29,8 +29,12 @@ class Ageing:
                 await asyncio.sleep(INTERVAL_S)
 
     async def once(self) -> bool:
-        """Whether anybody aged."""
-        due = await self._database.read(self._current.due)
-        for tenant, persons in due.items():
-            await self._database.write(self._current.age_persons, tenant, persons)
-        return bool(due)
+        """Whether anybody aged; one tenant's failure stops no other."""
+        aged = False
+        for tenant, persons in (await self._database.read(self._current.due)).items():
+            try:
+                await self._database.write(self._current.age_persons, tenant, persons)
+                aged = True
+            except Exception as error:
+                logger().error("ageing failed, trying again", tenant=tenant, exc_info=error)
+        return aged
