@@ -98,9 +98,12 @@ def test_numbers_their_rules_and_contradictions(columns, rows, contradicted):
     low, high = sum(each < -10_000 for each in known), sum(each > 20_000 for each in known)
     assert found.validity == Validity(len(known), low + high, {"least": low, "most": high})
     distinct = sorted(set(known))
-    assert found.distribution == BinnedCounts(
-        tuple(distinct[1:]), tuple(known.count(each) for each in distinct) or (0,)
-    )
+    if len(distinct) == 1:
+        assert found.distribution == BinnedCounts((known[0], known[0] + 1), (0, len(known), 0))
+    else:
+        assert found.distribution == BinnedCounts(
+            tuple(distinct[1:]), tuple(known.count(each) for each in distinct) or (0,)
+        )
     doubted = sum(person in everybody and value is not None for person, value in rows.items())
     assert found.agreement == Agreement(len(known), doubted)
 
@@ -144,3 +147,10 @@ def test_truths_and_a_column_that_nobody_declared(columns):
     assert found.distribution == NamedCounts(((False, 20), (True, 10)), 0, 2)
     question = Question("nobody", Shape(Kind.BOOL), NO_RULES, TODAY, SHANGHAI)
     assert columns.database.read_now(columns.count, "t1", question).known_count == 0
+
+
+def test_a_limit_may_be_the_first_and_the_last_day_that_there_is(columns):
+    rules = QualityRules(earliest="0001-01-01", latest="9999-12-31")
+    for shape, value in ((Shape(Kind.DATE), TODAY), (Shape(Kind.DATETIME), NOW)):
+        found = columns.counted(shape, {1: value, 2: value}, rules)
+        assert found.validity == Validity(2, 0, {"earliest": 0, "latest": 0})

@@ -11,6 +11,7 @@ from tagging.app.portraits.looks import Look
 from tagging.app.quality import count_use
 from tagging.app.quality.contradictions import Contradictions
 from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
+from tagging.app.quality.measure import FAILURE_PAUSE
 from tagging.app.quality.read_quality import ReadQuality
 from tagging.app.quality.unused import ProposeRetirement
 from tagging.app.quality.users import FindUsers
@@ -263,6 +264,26 @@ def test_a_look_that_was_cut_short_is_made_again(shop):
     assert shop.measure() == 0
     assert world.database.read_now(QUALITY.marks.get, world.tenant) is None
     assert Shop(world).measure() == 2
+
+
+def test_a_tenant_whose_look_fails_holds_up_no_other(shop, monkeypatch):
+    world, count = shop.world, shop.measure._count
+    for tenant in ("t1", "t2"):
+        world.tenant = tenant
+        world.define(ORDERS)
+        shop.people(1)
+
+    def failing(connection, tenant, question):
+        if tenant == "t1":
+            raise ValueError("no column")
+        return count(connection, tenant, question)
+
+    monkeypatch.setattr(shop.measure, "_count", failing)
+    assert shop.measure() == 1
+    monkeypatch.setattr(shop.measure, "_count", count)
+    assert shop.measure() == 0
+    world.clock.advance(FAILURE_PAUSE)
+    assert shop.measure() == 1
 
 
 def counting(world):

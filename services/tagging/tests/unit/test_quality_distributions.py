@@ -10,6 +10,7 @@ from rules.values import SCALE, Kind
 from tagging.domain.columns import days
 from tagging.domain.quality.distribution import (
     MAX_BINS,
+    MAX_NAMED,
     MIN_NAMED_COUNT,
     BinnedCounts,
     NamedCounts,
@@ -66,12 +67,25 @@ def test_what_cannot_be_compared_has_no_index():
     assert stability_index(some, NamedCounts((("a", 1),))) is None
 
 
-def test_values_told_once_only_count_among_the_others():
+def test_values_that_come_and_go_move_the_index():
     then = NamedCounts((("a", 600), ("b", 300)), 100, 9)
     now = NamedCounts((("a", 600), ("c", 300)), 100, 9)
-    assert stability_index(then, now) == 0  # b went to the others, c came from them
-    gone = NamedCounts((("c", 900),), 100, 9)
-    assert stability_index(then, gone) is None or stability_index(then, gone) == 0
+    assert stability_index(then, now) > MUCH  # fewer than five have b now, and had c then
+    assert stability_index(NamedCounts(((True, 900),)), NamedCounts(((False, 900),))) > MUCH
+    assert stability_index(then, NamedCounts((("c", 900),), 100, 9)) > MUCH
+
+
+def test_where_as_many_as_may_be_are_told_the_rest_counts_among_the_others():
+    names = [f"v{number:02d}" for number in range(MAX_NAMED + 1)]
+    then = NamedCounts(tuple((each, 10) for each in names[:-1]), 100, 60)
+    now = NamedCounts(tuple((each, 10) for each in names[1:]), 100, 60)
+    assert stability_index(then, now) == 0  # the first went to the others, the last came from them
+    fewer = NamedCounts(tuple((each, 10) for each in names[1:-1]), 110, 60)
+    assert stability_index(then, fewer) > 0
+
+
+def test_others_of_another_size_move_the_index():
+    then = NamedCounts((("a", 600), ("b", 300)), 100, 9)
     fallen = NamedCounts((("a", 100), ("b", 800)), 100, 9)
     assert stability_index(then, fallen) > MUCH
 
@@ -94,6 +108,15 @@ def test_bins_of_many_numbers_are_of_about_the_same_size():
     assert len(counts) == MAX_BINS
     assert counts.min() >= 490
     assert counts.max() <= 510
+
+
+def test_a_number_that_most_have_is_seen_when_it_goes():
+    zeros = np.zeros(9_600, np.int64)
+    for sample in (zeros, np.concatenate((zeros, np.arange(1, 401, dtype=np.int64)))):
+        edges = edges_of(sample)
+        then = BinnedCounts(edges, tuple(binned(sample, edges).tolist()))
+        now = BinnedCounts(edges, tuple(binned(sample + 10_000, edges).tolist()))
+        assert stability_index(then, now) > MUCH
 
 
 def test_dates_and_moments_count_as_days_before_the_measurement():

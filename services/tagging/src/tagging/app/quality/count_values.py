@@ -24,6 +24,7 @@ from tagging.store.tag_ports import TagValues
 CHECKED_TEXTS = 2_000
 """Texts that are read at a time."""
 _ONE_DAY = dt.timedelta(days=1)
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +176,23 @@ def _limits(question: Question) -> dict[str, tuple[bool, int]]:
     if rules.earliest:
         found["earliest"] = (True, _first(day_of(rules.earliest, question.today), base, question.calendar))
     if rules.latest:
-        after = day_of(rules.latest, question.today) + _ONE_DAY
-        found["latest"] = (False, _first(after, base, question.calendar) - 1)
+        found["latest"] = (False, _last(day_of(rules.latest, question.today), base, question.calendar))
     return found
 
 
 def _first(day: dt.date, base: Kind, calendar: CalendarSettings) -> int:
     """The code of the first date or moment of a day."""
-    return days(day) if base is Kind.DATE else microseconds(calendar.midnight(day))
+    if base is Kind.DATE:
+        return days(day)
+    try:
+        return microseconds(calendar.midnight(day))
+    except OverflowError:  # UTC has no such year
+        return days(day) * _DAY_US
+
+
+def _last(day: dt.date, base: Kind, calendar: CalendarSettings) -> int:
+    """The code of the last one."""
+    if base is Kind.DATE:
+        return days(day)
+    after = (days(day) + 1) * _DAY_US if day == dt.date.max else _first(day + _ONE_DAY, base, calendar)
+    return after - 1

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from servicekit.clock import Clock
 from servicekit.database import Database
+from servicekit.logging import logger
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.app.quality.contradictions import FindContradicted
@@ -25,6 +26,8 @@ from tagging.store.tag_ports import TagStores
 
 TOGETHER = 20
 """Tags whose measurements one transaction stores."""
+FAILURE_PAUSE = dt.timedelta(minutes=1)
+"""Machine time after which a tenant whose look failed is looked at again."""
 _INSTANT = dt.timedelta(microseconds=1)
 
 
@@ -54,14 +57,25 @@ class MeasureTags:
         self._clock = clock
         self._count = CountValues(tags.values)
         self._stopping = Event()
+        self._not_before: dict[str, dt.datetime] = {}
 
     def stop(self) -> None:
         """The process ends: measuring stops before the next tag. From any thread."""
         self._stopping.set()
 
     def __call__(self) -> int:
-        """Measures what is due; how many tags."""
-        return sum(self._measure(look) for look in self._database.read_now(self._find))
+        """Measures what is due; how many tags. A tenant whose look fails waits a while and holds up no other."""
+        measured, now = 0, self._clock.machine_now()
+        for look in self._database.read_now(self._find):
+            tenant = look.tenant.name
+            if self._not_before.get(tenant, now) > now:
+                continue
+            try:
+                measured += self._measure(look)
+            except Exception as error:
+                self._not_before[tenant] = now + FAILURE_PAUSE
+                logger().warning("tags of a tenant are not measured", tenant=tenant, exc_info=error)
+        return measured
 
     def _measure(self, look: Look) -> int:
         tenant = look.tenant.name

@@ -1,8 +1,9 @@
 """How values spread: texts and truths by value, everything ordered by bins that stay as long as the tag's version.
 
-Bins are cut where twentieths of the first measurement end, at most one for each distinct number; a later measurement
-of the same version counts into the same bins, so that any two can be compared. Dates and moments count as whole days
-before the measurement: a date that moves with the calendar is no drift.
+Bins are cut where twentieths of the first measurement end, at most one for each distinct number; a number that
+alone fills a twentieth has a bin of its own, so that it is seen when it goes. A later measurement of the same version
+counts into the same bins, so that any two can be compared. Dates and moments count as whole days before the
+measurement: a date that moves with the calendar is no drift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,12 +73,16 @@ def ordered(codes: Ints, base: Kind, day: int) -> Ints:
 
 
 def edges_of(sample: Ints) -> tuple[int, ...]:
-    """Where bins of about equal size begin, rising; of few distinct numbers each has a bin of its own."""
+    """Where bins of about equal size begin, rising; of few distinct numbers each has a bin of its own, and so has a
+    number that would fill several."""
     distinct = np.unique(sample)
+    if len(distinct) == 1:
+        return int(distinct[0]), int(distinct[0]) + 1
     if len(distinct) <= MAX_BINS:
         return tuple(distinct[1:].tolist())
     ranks = np.arange(1, MAX_BINS) * len(sample) // MAX_BINS
-    return tuple(np.unique(np.sort(sample)[ranks]).tolist())
+    cuts, times = np.unique(np.sort(sample)[ranks], return_counts=True)
+    return tuple(np.union1d(cuts, cuts[times > 1] + 1).tolist())
 
 
 def binned(numbers: Ints, edges: Sequence[int]) -> Ints:

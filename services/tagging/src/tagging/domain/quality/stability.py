@@ -11,7 +11,7 @@ from math import log
 
 from rules.values import SCALE
 
-from .distribution import BinnedCounts, Distribution, NamedCounts, total
+from .distribution import MAX_NAMED, BinnedCounts, Distribution, NamedCounts, total
 
 LITTLE = SCALE // 10
 MUCH = SCALE // 4
@@ -22,7 +22,8 @@ LEAST_SHARE = 0.0001
 def stability_index(then: Distribution, now: Distribution) -> int | None:
     """Scaled by 10^4, half to even. None when the two cannot be compared: one is empty, or their bins differ.
 
-    Values told by name in one only count among the others in both.
+    Of values told by name in one only, fewer than MIN_NAMED_COUNT are in the other, which counts as none; where the
+    other tells as many as it may, nobody knows, and they count among the others in both.
     """
     pairs = _pairs(then, now)
     if pairs is None or not total(then) or not total(now):
@@ -42,8 +43,12 @@ def _pairs(then: Distribution, now: Distribution) -> list[tuple[int, int]] | Non
             return list(zip(then.counts, now.counts, strict=True)) if then.edges == now.edges else None
         case NamedCounts(), NamedCounts():
             before, after = dict(then.counts), dict(now.counts)
-            both = sorted(before.keys() & after.keys(), key=str)
-            pairs = [(before[each], after[each]) for each in both]
+            known = [
+                each.keys() if len(each) >= MAX_NAMED else before.keys() | after.keys()
+                for each in (before, after)
+            ]
+            both = sorted(known[0] & known[1], key=str)
+            pairs = [(before.get(each, 0), after.get(each, 0)) for each in both]
             rest = [
                 total(each) - sum(pair[place] for pair in pairs) for place, each in enumerate((then, now))
             ]
