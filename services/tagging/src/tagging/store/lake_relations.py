@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -39,11 +39,12 @@ PAGE = 20_000
 
 @dataclass
 class Look:
-    """What a look into files told, which never change: their columns, and events by type; None before the look."""
+    """What a look into files told, which never change: events by type, None before the look; and which columns those
+    have that a build does not cover, by the name of the build."""
 
     paths: frozenset[str]
-    columns: frozenset[str] | None = None
     counts: Mapping[str, int] | None = None
+    columns: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -235,11 +236,13 @@ class AttachedLake:
 
     def _read_files(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Columns of the events in files that are not mapped."""
-        if self._look.columns is None:
-            rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._files}").fetchall()  # noqa: S608
-            self._look.columns = frozenset(row[0] for row in rows)
+        build = self._build.name if self._build is not None else ""
+        if build not in self._look.columns:
+            rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._uncovered}").fetchall()  # noqa: S608
+            self._look.columns[build] = frozenset(row[0] for row in rows)
+        present = self._look.columns[build]
         listed = ", ".join(
-            _quoted(each) if each in self._look.columns else f"NULL AS {_quoted(each)}" for each in columns
+            _quoted(each) if each in present else f"NULL AS {_quoted(each)}" for each in columns
         )
         chosen = ", ".join(map(_text, types))
         found = self._duck.sql(
