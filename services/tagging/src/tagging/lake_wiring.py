@@ -81,7 +81,7 @@ def wire_lake(
         database,
         facts,
         manifest,
-        LakeForgetting(folder.objects, parts.columns.drop),
+        LakeForgetting(folder.objects, parts.columns.keep),
         flush_lake,
         retire,
         rewriting_lock,

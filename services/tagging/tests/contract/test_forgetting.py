@@ -63,12 +63,14 @@ class Forgetting:
         self.world, self.root, self.identity = world, root, Identity(world)
         self.folder = LakeFolder(root, LakeColumns(world.dictionary))
         self.manifest, self.proofs = SqlManifest(), SqlErasureProofs()
+        self.clean: list[set[str]] = []
+        """Files that columns may have been built of, as each look at the lake told."""
         self.flush_lake = FlushLake(world.database, self.manifest, world.facts.tenants, self.folder)
         self.forget = ForgetPersons(
             world.database,
             world.facts,
             self.manifest,
-            LakeForgetting(self.folder.objects),
+            LakeForgetting(self.folder.objects, lambda _, paths: self.clean.append(set(paths))),
             self.flush_lake,
             RetireFiles(LakeMerging(self.folder), readers_s=0.0),
             asyncio.Lock(),
@@ -198,3 +200,15 @@ async def test_a_copy_that_still_holds_the_erased_is_never_named(
         await it.forget.forget_files([ErasedPerson("t1", 1, (ERASED,), Revision("identity", EPOCH, live=1))])
     assert it.world.database.read_now(it.manifest.files, "t1") == before
     assert it.world.database.read_now(it.proofs.page, "t1", 0, 9) == []
+
+
+async def test_columns_are_told_of_the_files_that_never_held_the_erased(forgetting_world: Forgetting) -> None:
+    it = forgetting_world
+    for key in (ERASED, OTHER):
+        it.event(key)
+        await it.flush_lake.flush("t1")
+    (_, other) = [file.path for file in it.world.database.read_now(it.manifest.files, "t1")]
+    erased = [ErasedPerson("t1", 1, (ERASED,), Revision("identity", EPOCH, live=1))]
+    await it.forget.forget_rows(erased)
+    assert (await it.forget.forget_files(erased), await it.forget.forget_files(erased)) == (1, 0)
+    assert it.clean == [{other}, {other}]

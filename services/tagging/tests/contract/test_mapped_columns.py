@@ -1,17 +1,20 @@
 """Columns built from the lake's files: mapped, read from files or both, everybody's events are the same."""
 
+import asyncio
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rules.evaluate.events import Events
 from rules.evaluate.setting import Setting
 from rules.parser import parse_form
 from rules.schema import Catalogue
-from tagging.app.build_columns import due
+from tagging.app.build_columns import BuildColumns, due
 from tagging.domain.columns import microseconds
 from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
@@ -170,6 +173,59 @@ def test_dropped_columns_leave_nothing_behind(shop: Shop) -> None:
     assert shop.answers() == shop.answers(mapped=False)
 
 
+def test_files_without_a_column_are_read_beside_columns_that_have_it(shop: Shop) -> None:
+    """Of another release: what was said of the property is in `extra`."""
+    shop.build()
+    for file in shop.flush(order(41, 2, 1), search(43, 3, 2)):
+        place = shop.lake.path(file)
+        pq.write_table(
+            pq.read_table(place, partitioning=None).drop_columns(["keyword", "items", "channel"]), place
+        )
+    plain = shop.answers(mapped=False)
+    assert plain[FORMS.index("LAST(search.keyword)")] == [None, None, None]
+    assert shop.answers() == plain
+    shop.build()
+    assert shop.answers() == plain
+
+
+def test_columns_of_files_that_are_gone_go_with_the_erased(shop: Shop) -> None:
+    shop.flush(order(41, 2, 1))
+    shop.build()
+    paths = {file.path for file in shop.files}
+    shop.mapped.begin("t1")
+    shop.building.keep("t1", {*paths, "more"})
+    assert sorted(each.name for each in (shop.mapped._root / "t1").iterdir()) == ["CURRENT", "a"]
+    shop.building.keep("t1", paths - {shop.files[0].path})
+    assert list((shop.mapped._root / "t1").iterdir()) == []
+
+
+def test_a_build_that_fails_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.build()
+    before = shop.answers()
+
+    def fail(*_: Any) -> int:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(shop.building, "_build_type", fail)
+    with pytest.raises(OSError, match="space"):
+        shop.build()
+    assert sorted(each.name for each in (shop.mapped._root / "t1").iterdir()) == ["CURRENT", "a"]
+    assert shop.answers() == before
+
+
+async def test_a_build_goes_when_its_lake_has_become_small(shop: Shop) -> None:
+    async def read(work: Any, *args: Any) -> Any:
+        return work(None, *args)
+
+    database: Any = SimpleNamespace(read=read)
+    manifest: Any = SimpleNamespace(files=lambda *_: shop.files)
+    build = BuildColumns(database, manifest, shop.building, asyncio.Lock())
+    assert (await build.build_due("t1", 30), await build.build_due("t1", 30)) == (30, 0)
+    assert shop.building.covered("t1")
+    assert await build.build_due("t1", 31) == 0
+    assert list((shop.mapped._root / "t1").iterdir()) == []
+
+
 def test_a_build_is_due_when_an_eighth_is_not_in_it() -> None:
     day = NOW.date()
     files = [LakeFile(f"f{each}", day, 100, 1) for each in range(9)]
@@ -180,3 +236,13 @@ def test_a_build_is_due_when_an_eighth_is_not_in_it() -> None:
     assert not due(files, covered, 800)
     assert due([*files, LakeFile("f9", day, 100, 1)], covered, 800)
     assert due(files[2:8], covered, 100)
+
+
+def test_a_build_is_due_when_a_day_in_it_has_expired() -> None:
+    days = [NOW.date() - dt.timedelta(each) for each in range(20)]
+    files = [LakeFile(f"t1/day={each}/f.parquet", each, 100, 1) for each in days]
+    covered = frozenset(file.path for file in files)
+    assert not due(files, covered, 100)
+    assert due(files[:-1], covered, 100)
+    merged = LakeFile(f"t1/day={days[-1]}/c.parquet", days[-1], 100, 1)
+    assert not due([*files[:-1], merged], covered, 100)

@@ -43,18 +43,32 @@ class BuildColumns:
         self._lock = rewriting_lock
 
     async def build_due(self, tenant: str, least_events: int = LEAST_EVENTS) -> int:
-        """Builds when it is worth it; returns how many events were built, 0 for none. Idempotent."""
+        """Builds when it is worth it, and removes a build of a lake that has become small; returns how many events were
+        built, 0 for none. Idempotent."""
         async with self._lock:
             files = await self._database.read(self._manifest.files, tenant)
             covered = await asyncio.to_thread(self._builder.covered, tenant)
+            if covered and _events(files) < least_events:
+                await asyncio.to_thread(self._builder.drop, tenant)
+                return 0
             if not due(files, covered, least_events):
                 return 0
             return await asyncio.to_thread(self._builder.build, tenant, files)
 
 
 def due(files: Sequence[LakeFile], covered: frozenset[str], least_events: int) -> bool:
-    """Whether a build is worth it."""
-    events = sum(file.event_count for file in files)
+    """Whether a build is worth it, or holds a day that has expired: its events go with their files."""
+    events = _events(files)
     outside = sum(file.event_count for file in files if file.path not in covered)
     gone = len(covered.difference(file.path for file in files)) * SHARE > len(covered) > 0
-    return events >= least_events and (outside * SHARE > events or gone)
+    expired = not {_day(path) for path in covered} <= {_day(file.path) for file in files}
+    return events >= least_events and (outside * SHARE > events or gone or expired)
+
+
+def _events(files: Sequence[LakeFile]) -> int:
+    return sum(file.event_count for file in files)
+
+
+def _day(path: str) -> str:
+    """The folder of a file: one for each day."""
+    return path.rpartition("/")[0]

@@ -103,8 +103,10 @@ class ForgetPersons:
                     fresh[file.path] = written
                     left = written.path if written.event_count else ""
                     rewritten.append(RewrittenFile(file.path, left, file.event_count - written.event_count))
-            if fresh:  # under the lock nothing builds them of the old files again
-                await asyncio.to_thread(self._forgetting.columns, tenant)
+            # Also when no file held any: columns may stand that were built of files which expired since. Under the lock
+            # nothing builds them of the old files again.
+            clean = {file.path for file in files} - fresh.keys()
+            await asyncio.to_thread(self._forgetting.columns, tenant, clean)
             proof = ErasureProof(0, self._now(), erasure_ids, tuple(rewritten), len(files))
             if not await self._database.write(self._replace, tenant, fresh, proof):
                 raise RuntimeError(

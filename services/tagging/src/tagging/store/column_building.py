@@ -3,7 +3,7 @@
 Memory: per event of the largest type some 40 bytes for its place among the others, and one column at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -48,11 +48,30 @@ class ColumnBuilding:
         """Removes the build, durably."""
         self._mapped.drop(tenant)
 
+    def keep(self, tenant: str, paths: Collection[str]) -> None:
+        """Removes, durably, what was built of other files than these. Not while a build is made."""
+        build = self._mapped.current(tenant)
+        if build is None or not frozenset(build.paths).issubset(paths):
+            self._mapped.drop(tenant)
+        else:
+            self._mapped.sweep(tenant)
+
     def build(self, tenant: str, files: Sequence[LakeFile]) -> int:
-        """Makes a build of these files the one that counts; returns how many events it holds. Blocks."""
+        """Makes a build of these files the one that counts; returns how many events it holds. What breaks off leaves
+        nothing behind. Blocks."""
         reading = _Reading()
         self._folder.hold(reading, files)
         writer = self._mapped.begin(tenant)
+        try:
+            events = self._written(writer, files)
+            self._mapped.publish(tenant, writer, [each.path for each in files], events)
+        except BaseException:
+            self._mapped.sweep(tenant)
+            raise
+        return events
+
+    def _written(self, writer: BuildWriter, files: Sequence[LakeFile]) -> int:
+        """How many events were written."""
         events = 0
         with duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 1}) as duck:
             duck.execute("SET TimeZone = 'UTC'")
@@ -60,7 +79,6 @@ class ColumnBuilding:
             lake = _Files(duck, [self._folder.path(each) for each in files], self._schema)
             for event_type in lake.counts:
                 events += self._build_type(writer, event_type, lake)
-        self._mapped.publish(tenant, writer, [each.path for each in files], events)
         return events
 
     def _build_type(self, writer: BuildWriter, event_type: str, lake: "_Files") -> int:

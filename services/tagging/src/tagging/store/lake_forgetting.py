@@ -17,14 +17,16 @@ from tagging.store.sql_lists import pieces
 class LakeForgetting:
     """Over the files of one lake."""
 
-    def __init__(self, objects: LakeObjects, drop_columns: Callable[[str], None] | None = None) -> None:
-        """`drop_columns`: removes what was built of a tenant's files."""
+    def __init__(
+        self, objects: LakeObjects, keep_columns: Callable[[str, Collection[str]], None] | None = None
+    ) -> None:
+        """`keep_columns`: removes what was built of other files of a tenant than those named."""
         self._objects = objects
-        self._drop_columns = drop_columns
+        self._keep_columns = keep_columns
 
-    def columns(self, tenant: str) -> None:
-        if self._drop_columns is not None:
-            self._drop_columns(tenant)
+    def columns(self, tenant: str, paths: Collection[str]) -> None:
+        if self._keep_columns is not None:
+            self._keep_columns(tenant, paths)
 
     def rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         removed = 0

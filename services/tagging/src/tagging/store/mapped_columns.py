@@ -12,6 +12,7 @@ synced under a name of its own; then CURRENT is replaced. Killed in between, the
 import json
 import os
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,8 @@ from tagging.store.event_chunks import ListColumn
 CURRENT = "CURRENT"
 DESCRIPTION = "build.json"
 FORMAT = 1
+OPEN_BUILDS = 64
+"""Builds kept open, one a tenant, those read last: each is a mapping of memory per array."""
 _KINDS = {each.value: each for each in Kind}
 
 
@@ -97,7 +100,7 @@ class MappedChunk:
         kind = _KINDS[self._kinds[name]]
         data = self._arrays.get(name)
         if data is None:  # nobody ever said it
-            return Column(kind, np.zeros(size, np.bool_), np.zeros(size, np.int8))
+            return Column(kind, np.zeros(size, np.bool_), np.zeros(size, np.int64))
         known = self._arrays.get(f"{name}$known")
         texts: Sequence[str] = ()
         if kind is Kind.TEXT:
@@ -132,14 +135,13 @@ class MappedColumns:
     def __init__(self, root: Path, new_id: Callable[[], str]) -> None:
         self._root = root
         self._new_id = new_id
-        self._open: dict[str, MappedBuild] = {}
+        self._open: OrderedDict[str, MappedBuild] = OrderedDict()
         self._lock = Lock()
 
     def current(self, tenant: str) -> MappedBuild | None:
         """The build that counts; None when there is none, or none that this release reads."""
-        try:
-            name = (self._root / tenant / CURRENT).read_text()
-        except FileNotFoundError:
+        name = self._named(tenant)
+        if not name:
             return None
         with self._lock:
             known = self._open.get(tenant)
@@ -151,10 +153,14 @@ class MappedColumns:
                 if known is None:
                     return None
                 self._open[tenant] = known
+            self._open.move_to_end(tenant)
+            if len(self._open) > OPEN_BUILDS:
+                self._open.popitem(last=False)
             return known
 
     def begin(self, tenant: str) -> "BuildWriter":
-        """A build to write; nothing refers to it yet."""
+        """A build to write; nothing refers to it yet. What broke off before goes."""
+        self.sweep(tenant)
         folder = self._root / tenant / self._new_id()
         folder.mkdir(parents=True)
         return BuildWriter(folder)
@@ -170,7 +176,7 @@ class MappedColumns:
             os.fsync(file.fileno())
         staged.replace(folder / CURRENT)
         _sync(folder)
-        self._sweep(tenant, writer.folder.name)
+        self.sweep(tenant)
 
     def drop(self, tenant: str) -> None:
         """Removes what was built, durably: erased events are in it."""
@@ -180,13 +186,22 @@ class MappedColumns:
             _sync(folder)
             with self._lock:
                 self._open.pop(tenant, None)
-            self._sweep(tenant, "")
+            self.sweep(tenant)
             _sync(folder)
 
-    def _sweep(self, tenant: str, kept: str) -> None:
-        for each in (self._root / tenant).iterdir():
+    def sweep(self, tenant: str) -> None:
+        """Removes everything but the build that counts. Not while one is written."""
+        folder, kept = self._root / tenant, self._named(tenant)
+        for each in folder.iterdir() if folder.exists() else ():
             if each.is_dir() and each.name != kept:
-                shutil.rmtree(each, ignore_errors=True)
+                shutil.rmtree(each)
+
+    def _named(self, tenant: str) -> str:
+        """The build that CURRENT names, "" for none."""
+        try:
+            return (self._root / tenant / CURRENT).read_text()
+        except FileNotFoundError:
+            return ""
 
     def _load(self, tenant: str, name: str) -> MappedBuild | None:
         folder = self._root / tenant / name
@@ -212,7 +227,7 @@ class BuildWriter:
         self._kinds: dict[str, dict[str, str]] = {}
 
     def array(self, event_type: str, name: str, data: Numbers) -> None:
-        """An array, as wide as it needs to be. Arrays of no events are not written."""
+        """An array, as it is."""
         place = self.folder / event_type
         place.mkdir(exist_ok=True)
         with (place / f"{name}.npy").open("wb") as file:

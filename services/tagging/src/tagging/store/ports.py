@@ -353,8 +353,9 @@ class Forgetting(Protocol):
         the keys, or RuntimeError. Blocks."""
         ...
 
-    def columns(self, tenant: str) -> None:
-        """Removes, durably, the columns that were built of a tenant's files; they are built again of what is left."""
+    def columns(self, tenant: str, paths: Collection[str]) -> None:
+        """Removes, durably, columns that were built of any other file of the tenant than these; they are built again of
+        what is left."""
         ...
 
 
