@@ -35,11 +35,25 @@ def test_the_declaration_of_the_page_is_read_as_it_is_meant() -> None:
 
 def test_a_suggestion_can_be_declared() -> None:
     property_ = pb.EventProperty(name="steps", base=tag_pb2.BASE_TYPE_NUMBER, repeated_values=True)
-    made = pb.EventType(name="danced", text=tag_pb2.TagText(zh="跳舞"), properties=[property_])
+    kept = pb.EventProperty(
+        name="partner_item",
+        base=tag_pb2.BASE_TYPE_TEXT,
+        reference_table="items",
+        grade=tag_pb2.TAG_GRADE_SENSITIVE,
+        purpose="health",
+    )
+    made = pb.EventType(
+        name="danced",
+        text=tag_pb2.TagText(zh="跳舞"),
+        properties=[property_, kept],
+        grade=tag_pb2.TAG_GRADE_PERSONAL,
+    )
     again = events.message(yaml.safe_load(yaml.safe_dump(events.document(made))))
     assert again.properties[0].base == property_.base
     assert again.properties[0].repeated_values
     assert again.text.zh == "跳舞"
+    assert (again.grade, again.properties[1].purpose) == (made.grade, "health")
+    assert (again.properties[1].grade, again.properties[1].reference_table) == (kept.grade, "items")
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,17 @@ async def test_a_declared_grade_withholds_what_was_open(served: ServedPortraits,
     assert (dict(shown.properties), list(shown.withheld_properties)) == ({}, ["mood"])
     seen = await stub.ListSeenEventTypes(pb.ListSeenEventTypesRequest())
     assert not seen.event_types[0].properties[0].examples
+    whole = danced(graded)
+    whole.event_type.grade = tag_pb2.TAG_GRADE_PERSONAL
+    assert (await stub.PutEventType(whole)).changed
+    suggested = await stub.SuggestEventType(pb.SuggestEventTypeRequest(name="danced"))
+    again = pb.PutEventTypeRequest(event_type=suggested.event_type, validate_only=True)
+    assert again.event_type.grade == tag_pb2.TAG_GRADE_PERSONAL
+    assert again.event_type.properties[0].grade == tag_pb2.TAG_GRADE_SENSITIVE
+    assert (await stub.PutEventType(again)).event_type.grade == tag_pb2.TAG_GRADE_PERSONAL
+    whole.event_type.grade = 99
+    _, reason, metadata = await refusal(stub.PutEventType(whole))
+    assert (reason, metadata["field"]) == ("EVENT_TYPE_INVALID", "grade")
 
 
 def replace_types(asked: Any, *types: str) -> Any:

@@ -77,12 +77,25 @@ def message(document: Mapping[str, Any]) -> pb.EventType:
 
 
 def document(said: pb.EventType) -> dict[str, Any]:
-    """A declaration for a file."""
+    """A declaration for a file; declared as it is it changes nothing of what it says."""
     properties = [
-        {"name": each.name, "type": type_word(each), "text": {"zh": each.text.zh, "en": each.text.en}}
+        {
+            "name": each.name,
+            "type": type_word(each),
+            "text": {"zh": each.text.zh, "en": each.text.en},
+            **_graded(each),
+            **({"reference_table": each.reference_table} if each.reference_table else {}),
+        }
         for each in said.properties
     ]
-    return {"name": said.name, "text": {"zh": said.text.zh, "en": said.text.en}, "properties": properties}
+    text = {"zh": said.text.zh, "en": said.text.en}
+    return {"name": said.name, "text": text, **_graded(said), "properties": properties}
+
+
+def _graded(said: pb.EventType | pb.EventProperty) -> dict[str, str]:
+    """Grade and purpose, where they are said."""
+    grade = {"grade": name_of(tag_pb2.TagGrade, said.grade)} if said.grade else {}
+    return {**grade, **({"purpose": said.purpose} if said.purpose else {})}
 
 
 def _grade(said: Mapping[str, Any]) -> Any:

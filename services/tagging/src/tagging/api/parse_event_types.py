@@ -14,13 +14,13 @@ WORDS = {type_: word for word, type_ in PROPERTY_TYPES.items()}
 
 
 def declaration(message: pb.EventType) -> DeclaredEventType:
-    """Properties in order of name. Raises EventTypeInvalid for a type of values that is none."""
+    """Properties in order of name. Raises EventTypeInvalid for a type of values, or a grade, that is none."""
     properties = [_property(message.name, each) for each in message.properties]
     return DeclaredEventType(
         message.name,
         _text(message.text),
         tuple(sorted(properties, key=lambda each: each.name)),
-        _grading(message.grade, message.purpose),
+        _grading(message.name, "grade", message.grade, message.purpose),
     )
 
 
@@ -33,7 +33,8 @@ def _property(event_type: str, message: pb.EventProperty) -> DeclaredProperty:
             f"properties[{message.name}].base",
             "is none of bool, number, text, date, datetime, and lists of texts or numbers",
         )
-    grading = _grading(message.grade, message.purpose)
+    where = f"properties[{message.name}].grade"
+    grading = _grading(event_type, where, message.grade, message.purpose)
     return DeclaredProperty(message.name, word, _text(message.text), message.reference_table, grading)
 
 
@@ -41,9 +42,12 @@ def _type(kind: Kind, message: pb.EventProperty) -> ValueType:
     return list_of(kind) if message.repeated_values else ValueType(kind)
 
 
-def _grading(number: int, purpose: str) -> Grading:
-    grade = next((each for each, known in GRADES.items() if known == number), Grade.INTERNAL)
-    return Grading(grade, purpose)
+def _grading(event_type: str, field: str, number: int, purpose: str) -> Grading:
+    """What is not said is internal; what this release does not know is not guessed."""
+    grade = next((each for each, known in GRADES.items() if known == number), None)
+    if grade is None and number:
+        raise EventTypeInvalid(event_type, field, f"is none of {', '.join(each.value for each in GRADES)}")
+    return Grading(grade or Grade.INTERNAL, purpose)
 
 
 def _text(message: tag_pb2.TagText) -> Text:

@@ -116,6 +116,11 @@ def suggestion(dictionary: Dictionary, name: str, seen: SeenType) -> tuple[pb.Ev
         remarks.append(f"{seen.unlisted} values are not listed: names fit no rule, or are too many")
     if name in dictionary.event_texts:
         message.text.CopyFrom(_text(dictionary.event_texts[name]))
+    if name in dictionary.declared and all(each.name in own for each in event.properties):
+        grading = dictionary.grades.of_type(
+            name
+        )  # the tenant's own; that of a type of the suite is not declared
+        message.grade, message.purpose = GRADES[grading.grade], grading.purpose
     return message, remarks
 
 
