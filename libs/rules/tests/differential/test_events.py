@@ -170,3 +170,14 @@ def test_numbers_of_events_outside_the_window_do_not_overflow(text, wanted):
     persons[1] = Person({}, (order(1, 1, huge),))
     with pytest.raises(NumberOverflow):
         answered(Events(WorldEvents(world), setting), form)
+
+
+@pytest.mark.parametrize(
+    "end", [dt.datetime(9999, 12, 31, 12, tzinfo=dt.UTC), dt.datetime(1, 1, 2, tzinfo=dt.UTC)]
+)
+def test_moments_at_the_ends_of_the_calendar_have_days(end):
+    setting, everybody = Setting(CATALOGUE, AS_OF), frozenset({1})
+    person = Person({"last_seen": end}, (Event("order_paid", AS_OF, 1),))
+    world = World(setting, {1: person}, everybody, everybody, {})
+    form = check_form("DAYS SINCE(FIRST(order_paid)) - DAYS SINCE(last_seen)", CATALOGUE).form
+    assert answered(Events(WorldEvents(world), setting), form) == expected(form, world)

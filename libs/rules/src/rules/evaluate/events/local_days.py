@@ -1,5 +1,6 @@
 """The tenant's clock for arrays of moments: the offsets are Python's, each distinct stretch looked up once."""
 
+import datetime as dt
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,8 @@ from rules.windows import CalendarSettings
 from .columns import Bools, Ints, Numbers
 
 __all__ = ["DAY_US", "HOUR_US", "local_days", "local_us", "midnights_us"]
+_FIRST_DAY, _LAST_DAY = dt.date.min.toordinal() + 1, dt.date.max.toordinal()
+"""Of which every zone has a clock."""
 
 
 def local_us(times: Numbers, setting: Setting) -> Ints:
@@ -19,7 +22,8 @@ def local_us(times: Numbers, setting: Setting) -> Ints:
         return np.zeros(0, np.int64)
     first = (EPOCH + np.timedelta64(int(times.min()), "us").astype(object)).date()
     last = (EPOCH + np.timedelta64(int(times.max()), "us").astype(object)).date()
-    steps = _steps(setting.calendar.time_zone, first.toordinal() - 2, last.toordinal() + 3)
+    since, until = max(first.toordinal() - 2, _FIRST_DAY), min(last.toordinal() + 3, _LAST_DAY)
+    steps = _steps(setting.calendar.time_zone, since, until)
     if len(steps) == 1:
         return np.asarray(times + steps[0][1], np.int64)
     starts = np.array([start for start, _ in steps[1:]], np.int64)
