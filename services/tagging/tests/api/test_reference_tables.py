@@ -169,3 +169,35 @@ async def test_a_wrong_message_of_a_load_says_where_and_leaves_what_was_answered
     assert (await refused(b"no arrow"))["field"] == "arrow"
     assert (await refused(arrow(key=[str(number) for number in range(5_001)])))["limit"] == "5000"
     assert (await refused(arrow(key=["i1"], name=[MAY.replace(tzinfo=None)])))["field"] == "arrow.name"
+    assert (await refused(arrow(key=[17])))["problem"] == "is of type int64, not text"
+    assert (await refused(arrow(key=["i1"], ended=["false"])))["field"] == "arrow.ended"
+    assert (await refused(arrow(key=["i1"], in_force_from=[dt.date(2026, 5, 1)])))[
+        "field"
+    ] == "arrow.in_force_from"
+    for finest in (
+        pa.array([2**62], pa.timestamp("us", tz="UTC")),
+        pa.array([1], pa.timestamp("ns", tz="UTC")),
+    ):
+        assert (await refused(arrow(key=["i1"], in_force_from=finest)))["field"] == "arrow.in_force_from"
+    assert (await refused(arrow(key=["i1"], price=[[1] * 100_001])))["limit"] == "100000"
+
+
+async def test_an_arrow_message_is_bounded_by_what_it_becomes(tagging: RunningTagging, stub: Any) -> None:
+    async def refused(content: bytes) -> dict[str, str]:
+        return await refused_load(stub, pb.LoadReferenceRowsRequest(table="items", arrow=content))
+
+    keys = pa.array([f"i{number}" for number in range(2_000)])
+    long = pa.array(["x" * 4_096]).dictionary_encode()
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), long.dictionary)
+    assert "unfolds to" in (await refused(arrow(key=keys, brand=shared)))["problem"]
+    sink, batch = pa.BufferOutputStream(), pa.record_batch({"key": keys})
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_batch(batch)
+    assert "is compressed" in (await refused(bytes(sink.getvalue())))["problem"]
+    twice = pa.record_batch([pa.array(["i1"]), pa.array(["i2"])], names=["key", "key"])
+    with pa.ipc.new_stream(sink := pa.BufferOutputStream(), twice.schema) as writer:
+        writer.write_batch(twice)
+    assert "two of one name" in (await refused(bytes(sink.getvalue())))["problem"]
+    whole = arrow(key=["abcd"])
+    assert (await refused(whole.replace(b"abcd", b"\xff\xfe\xfdd")))["field"] == "arrow"
+    assert stored(tagging, "items") == []

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 from huaxiang.identity.v1 import bulk_import_service_pb2 as pb
 from huaxiang.identity.v1 import record_pb2
+from servicekit.arrow_body import is_compressed, unfolded_bytes
 from servicekit.errors import BatchTooLarge, InvalidField
 
 from identity.api import plain_columns
-from identity.api.arrow_body import is_compressed, unfolded_bytes
 from identity.domain.attributes import AttributeDictionary, ValueType
 
 MAX_ROWS = 10_000

@@ -1,6 +1,7 @@
 """Rows of reference tables, from messages and from Arrow, as versions."""
 
 import datetime as dt
+import struct
 from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from huaxiang.tagging.v1 import reference_table_service_pb2 as pb
 from rules.evaluate.meaning import Value
 from rules.evaluate.row_history import ALWAYS
 from rules.values import INT64_MAX, INT64_MIN, SCALE, normal_text
+from servicekit.arrow_body import is_compressed, unfolded_bytes
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.values import NotAValue, moment
 from tagging.api.parse import value
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 5_000
 MAX_ARROW_BYTES = 4 * 1024 * 1024
+MAX_UNFOLDED_BYTES = 4 * 1024 * 1024
+"""Of the texts of a column whose rows share them, each row with its own copy."""
+MAX_ELEMENTS = 100_000
+"""Of the lists of a column together."""
 KEY, START, ENDED = "key", "in_force_from", "ended"
 
 
@@ -35,9 +41,11 @@ def versions_of_arrow(content: bytes) -> list[RowVersion]:
     batch = _record_batch(content)
     if batch.num_rows > MAX_ROWS:
         raise BatchTooLarge("arrow", batch.num_rows, MAX_ROWS)
-    columns = {name: _column(name, batch.column(name)) for name in batch.schema.names}
-    if KEY not in columns:
-        raise InvalidField("arrow", f"has no column {KEY}: it has {', '.join(batch.schema.names)}")
+    names = batch.schema.names
+    if KEY not in names or len(set(names)) < len(names):
+        raise InvalidField("arrow", f"has no column {KEY}, or two of one name: it has {', '.join(names)}")
+    _require_meaning(batch.schema)
+    columns = {name: _column(name, batch.column(name)) for name in names}
     keys, starts, ends = columns.pop(KEY), columns.pop(START, None), columns.pop(ENDED, None)
     found = []
     for index in range(batch.num_rows):
@@ -101,22 +109,66 @@ def _record_batch(content: bytes) -> "pa.RecordBatch":
     if len(content) > MAX_ARROW_BYTES:
         raise InvalidField("arrow", f"has {len(content)} bytes, the limit is {MAX_ARROW_BYTES}")
     try:
+        if is_compressed(content):
+            raise InvalidField("arrow", "is compressed: send it without compression")
         with pa.ipc.open_stream(content) as reader:
             batches = [reader.read_next_batch()]
             batches += [each for each in reader if each.num_rows]
-    except (pa.ArrowException, OSError, StopIteration, ValueError) as error:
+        if len(batches) > 1:
+            raise InvalidField("arrow", "holds several record batches: send each as a message")
+        batches[0].validate(full=True)
+    except (pa.ArrowException, OSError, StopIteration, ValueError, struct.error, IndexError) as error:
         raise InvalidField("arrow", "is no Arrow IPC stream of a record batch") from error
-    if len(batches) > 1:
-        raise InvalidField("arrow", "holds several record batches: send each as a message")
     return batches[0]
 
 
+def _require_meaning(schema: "pa.Schema") -> None:
+    """Of the columns that say which version a row is. Raises InvalidField."""
+    import pyarrow as pa
+
+    for name, is_of, wanted in (
+        (KEY, _is_text, "text"),
+        (START, pa.types.is_timestamp, "a timestamp with a time zone"),
+        (ENDED, pa.types.is_boolean, "bool"),
+    ):
+        if name in schema.names and not is_of(schema.field(name).type):
+            raise InvalidField(f"arrow.{name}", f"is of type {schema.field(name).type}, not {wanted}")
+
+
+def _is_text(type_: "pa.DataType") -> bool:
+    """Texts of any layout, folded by a dictionary or not."""
+    from pyarrow import types
+
+    plain = type_.value_type if types.is_dictionary(type_) else type_
+    return bool(types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain))
+
+
+def _require_bounded(name: str, column: "pa.Array") -> None:
+    """Whatever rows share, each gets its own. Raises BatchTooLarge."""
+    from pyarrow import types
+
+    while types.is_list(column.type) or types.is_large_list(column.type):
+        column = column.flatten()
+        if len(column) > MAX_ELEMENTS:
+            raise BatchTooLarge(f"arrow.{name}", len(column), MAX_ELEMENTS)
+    if _is_text(column.type) and (size := unfolded_bytes(column)) > MAX_UNFOLDED_BYTES:
+        raise InvalidField(f"arrow.{name}", f"unfolds to {size} bytes, the limit is {MAX_UNFOLDED_BYTES}")
+
+
 def _column(name: str, column: "pa.Array") -> list[Any]:
-    """A column's values as rules have them. Raises InvalidField for a type that holds no values."""
+    """A column's values as rules have them. Raises InvalidField for a type that holds no values, or for values that are
+    none; BatchTooLarge."""
     import pyarrow as pa
 
     read = _reader(name, column.type, pa)
-    return [None if each is None else read(each) for each in column.to_pylist()]
+    _require_bounded(name, column)
+    try:
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("us", column.type.tz))
+        return [None if each is None else read(each) for each in column.to_pylist()]
+    except (pa.ArrowException, OverflowError, ValueError) as error:
+        problem = "holds a date or moment outside the years 1 to 9999, or finer than a microsecond"
+        raise InvalidField(f"arrow.{name}", problem) from error
 
 
 def _reader(name: str, type_: "pa.DataType", pa: Any) -> Callable[[Any], Any]:
@@ -126,7 +178,7 @@ def _reader(name: str, type_: "pa.DataType", pa: Any) -> Callable[[Any], Any]:
         return lambda elements: tuple(element(each) for each in _without_null(name, elements))
     if types.is_dictionary(type_):
         return _reader(name, type_.value_type, pa)
-    if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_):
+    if _is_text(type_):
         return normal_text
     if types.is_boolean(type_) or types.is_date(type_):
         return lambda each: each

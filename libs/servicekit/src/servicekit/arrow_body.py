@@ -1,10 +1,12 @@
-"""How large the content of an Arrow IPC stream is before anything of it is unfolded."""
+"""How large the content of an Arrow IPC stream is before anything of it is unfolded. Arrow is a library of the services
+that take it."""
 
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 """MessageHeader of Arrow's Message.fbs."""
@@ -38,15 +40,20 @@ def is_compressed(content: bytes) -> bool:
     return False
 
 
-def unfolded_bytes(texts: pa.Array) -> int:
+def unfolded_bytes(texts: "pa.Array") -> int:
     """Bytes of a column of texts once each row has its own copy: rows of a dictionary, and views, share theirs."""
+    import pyarrow as pa
+
     if not pa.types.is_dictionary(texts.type):
         return sum(_lengths(texts))
     lengths = _lengths(texts.dictionary)
     return sum(lengths[index] for index in texts.indices.to_pylist() if index is not None)
 
 
-def _lengths(texts: pa.Array) -> list[int]:
+def _lengths(texts: "pa.Array") -> list[int]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if not pa.types.is_string_view(texts.type):
         return [length or 0 for length in pc.binary_length(texts).to_pylist()]
     words = memoryview(texts.buffers()[1]).cast("B").cast("i")
@@ -64,6 +71,8 @@ def _is_told_beside(metadata: bytes, message: int) -> bool:
 
 def _messages(content: bytes) -> Iterator[bytes]:
     """The metadata of each message of a stream."""
+    import pyarrow as pa
+
     reader = pa.ipc.MessageReader.open_stream(content)
     while True:
         try:
