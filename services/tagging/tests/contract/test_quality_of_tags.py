@@ -17,6 +17,7 @@ from tagging.app.quality.unused import ProposeRetirement
 from tagging.app.quality.users import FindUsers
 from tagging.app.read_values import ReadValues
 from tagging.domain.changes import ChangeKind
+from tagging.domain.columns import Coded
 from tagging.domain.definition import Grade, Wording
 from tagging.domain.governance.uses import TagUse, UserKind
 from tagging.domain.persons import PersonState
@@ -31,6 +32,7 @@ from tagging.governance_wiring import governance_stores
 from tagging.quality_wiring import open_measuring, quality_stores
 from tagging.store.quality_ports import Scored
 from tagging.store.sql_portraits import SqlPortraitTemplates
+from tagging.store.tag_ports import BlockChange
 
 USES = governance_stores().uses
 QUALITY = quality_stores()
@@ -337,6 +339,25 @@ def test_changes_of_values_are_counted_but_those_of_features_are_not(world):
     entries.values(world.tenant, 1, {"orders": 10_000, "city": None, "feature:ab": 1})
     entries.values(world.tenant, 2, {"orders": 20_000})
     assert flush() == {"orders": Activity(changes=2), "city": Activity(changes=1)}
+
+
+def test_of_a_block_values_that_are_found_or_lost_count_as_changes_too(world):
+    counter, flush = counting(world)
+    old, new = Coded.of({1: (), 2: (5,), 3: (5,)}), Coded.of({1: (5,), 2: (6,), 3: ()})
+    change = BlockChange("orders", 0, old, new, world.clock.now())
+    CountedEntries(world.tags.entries, counter).blocks(world.tenant, change)
+    assert flush() == {"orders": Activity(changes=3)}
+
+
+def test_what_runs_took_before_the_month_is_of_no_month(shop):
+    world = shop.world
+    world.define(ORDERS)
+    shop.people(1)
+    world.run("orders")
+    world.clock.advance(31 * DAY)
+    shop.measure()
+    found = shop.measured("orders").cost
+    assert (found.last_rows > 0, found.month_rows) == (True, 0)
 
 
 def test_a_tag_that_nobody_uses_is_proposed_with_what_it_takes(shop):

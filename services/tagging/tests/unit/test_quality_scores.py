@@ -133,6 +133,8 @@ def test_completeness_is_against_what_the_owner_wants_else_against_before():
     kinds = [each.kind for each in findings(half, QualityRules(max_null_share=1_000))]
     assert kinds == [AlertKind.INCOMPLETE, AlertKind.FELL]
     assert part(replace(RIGHT, previous_known=None), Part.COMPLETENESS) == SCALE
+    fifth = [list(findings(replace(RIGHT, known_count=each), NO_RULES)) for each in (800, 801)]
+    assert [[each.kind for each in found] for found in fifth] == [[AlertKind.FELL], []]
     nobody = replace(RIGHT, previous_known=None, known_count=0)
     assert part(nobody, Part.COMPLETENESS) == 0
 

@@ -18,6 +18,8 @@ from tagging.domain.quality.retention import MAX_KEEP_DAYS
 from tagging.domain.quality.usage import IDLE_DAYS
 
 MAX_POINTS = 100
+PAGE = 50
+"""Entries of a page when the caller does not say."""
 Context = grpc.aio.ServicerContext[object, object]
 
 
@@ -54,7 +56,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         most = request.max_score if request.HasField("max_score") else None
         if most is not None and not 0 <= most <= MAX_POINTS:
             raise InvalidField("max_score", f"is between 0 and {MAX_POINTS}")
-        size, bound = page_size(request.page_size), request_hash(request, tenant)
+        size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
         after = str(_key(request.page_token, bound) or "")
 
         def work(connection: Connection) -> pb.ListTagQualityResponse:
@@ -72,7 +74,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         self, request: pb.ListQualityHistoryRequest, context: Context
     ) -> pb.ListQualityHistoryResponse:
         tenant = current_principal().require_tenant()
-        size, bound = page_size(request.page_size), request_hash(request, tenant)
+        size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
         before = _number(request.page_token, bound)
 
         def work(connection: Connection) -> pb.ListQualityHistoryResponse:
@@ -93,7 +95,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         self, request: pb.ListQualityAlertsRequest, context: Context
     ) -> pb.ListQualityAlertsResponse:
         tenant = current_principal().require_tenant()
-        size, bound = page_size(request.page_size), request_hash(request, tenant)
+        size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
         before = _number(request.page_token, bound)
 
         def work(connection: Connection) -> pb.ListQualityAlertsResponse:
@@ -121,7 +123,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         idle_days = request.idle_days if request.HasField("idle_days") else IDLE_DAYS
         if not 0 <= idle_days <= MAX_KEEP_DAYS:
             raise InvalidField("idle_days", f"is between 0 and {MAX_KEEP_DAYS}")
-        size, bound = page_size(request.page_size), request_hash(request, tenant)
+        size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
         after = str(_key(request.page_token, bound) or "")
 
         def work(connection: Connection) -> pb.ListUnusedTagsResponse:

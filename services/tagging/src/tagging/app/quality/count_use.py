@@ -154,7 +154,7 @@ class CountedEntries:
         return self._entries.values(tenant, person_id, values)
 
     def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
-        self._counter.changed(tenant, (change.column,), change.old.known_count)
+        self._counter.changed(tenant, (change.column,), len(change.old.persons))
         return self._entries.blocks(tenant, change)
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry:

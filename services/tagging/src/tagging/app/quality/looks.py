@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.domain.columns import microseconds
+from tagging.domain.quality.measurement import MONTH
 from tagging.domain.quality.usage import Activity
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -71,7 +73,8 @@ class FindLooks:
         after = Mark(
             sequence, max(before.day, tenant.day), before.counted, before.arrival, before.event_types
         )
-        return _look(tenant, plan, runs, after, everything=is_new_day)
+        since_ms = microseconds(self._clock.machine_now() - MONTH) // 1_000
+        return _look(tenant, plan, runs, after, since_ms, everything=is_new_day)
 
     def _ended(self, connection: Connection, tenant: str, after: int) -> list[Run]:
         """Runs of a higher sequence, ascending, up to the first that has not ended."""
@@ -93,7 +96,10 @@ class FindLooks:
         return ended
 
 
-def _look(tenant: Tenant, plan: ColumnPlan, runs: list[Run], mark: Mark, *, everything: bool) -> Look:
+def _look(
+    tenant: Tenant, plan: ColumnPlan, runs: list[Run], mark: Mark, since_ms: int, *, everything: bool
+) -> Look:
+    """What runs took that ended before `since_ms` belongs to no month."""
     tags = dict.fromkeys(plan.tags, "") if everything else {}
     failed: dict[str, str] = {}
     computed: set[str] = set()
@@ -112,6 +118,8 @@ def _look(tenant: Tenant, plan: ColumnPlan, runs: list[Run], mark: Mark, *, ever
         for tag_id, cost in run.costs.items():
             if tag_id in plan.tags:
                 last[tag_id] = cost
+                if (run.ended_ms or 0) < since_ms:
+                    continue
                 spent = Activity(compute_ms=cost.milliseconds, rows_read=cost.rows_read)
                 costs[tag_id] = costs.get(tag_id, Activity()).plus(spent)
     return Look(tenant, tags, mark, failed, frozenset(computed), costs, last)

@@ -9,7 +9,7 @@ from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce
 from tagging.domain.plan import Tag
-from tagging.domain.quality.alerts import Alert
+from tagging.domain.quality.alerts import Alert, AlertKind
 from tagging.errors import nearest
 from tagging.store.quality_ports import QualityStores, Scored
 
@@ -45,9 +45,9 @@ class ReadQuality:
         return self._quality.measurements.history(connection, tenant, tag_id, before, limit)
 
     def open_alerts(self, connection: Connection, tenant: str, tag_id: str) -> Sequence[Alert]:
-        """In order of number."""
+        """In order of kind."""
         found = self._quality.alerts.open(connection, tenant, [tag_id]).get(tag_id, {})
-        return sorted(found.values(), key=lambda each: each.number)
+        return [found[kind] for kind in AlertKind if kind in found]
 
     def alerts(
         self,

@@ -151,6 +151,6 @@ def _coverage(measured: Measurement, rules: QualityRules) -> Iterator[Finding]:
         detail = "more persons have no value than the owner allows: see whether a source is missing"
         yield Finding(AlertKind.INCOMPLETE, detail, measured.null_share, rules.max_null_share)
     before = measured.previous_known
-    if before and before >= MIN_BEFORE and share(measured.known_count, before) < SCALE - FALL:
+    if before and before >= MIN_BEFORE and (before - measured.known_count) * SCALE >= FALL * before:
         detail = "far fewer persons have a value than at the measurement before: did a source stop?"
         yield Finding(AlertKind.FELL, detail, measured.known_count, before)
