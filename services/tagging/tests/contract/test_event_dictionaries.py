@@ -4,6 +4,8 @@ import datetime as dt
 
 import pytest
 from servicekit.database import Database
+from servicekit.driver_sql import execute
+from sqlalchemy import Connection
 from tagging.app.survey_events import SurveyEvents
 from tagging.domain import seen_events
 from tagging.domain.declared_events import DeclaredEventType, DeclaredProperty
@@ -127,3 +129,29 @@ async def test_a_survey_goes_on_where_it_was_and_rests_when_all_is_seen(database
     assert not await look()
     counted = {name: database.read_now(seen.types, name)["danced"].seen.count for name in ("t1", "t2")}
     assert counted == {"t1": 3, "t2": 2}
+    database.write_now(events.append, "t1", [danced(9)])
+    database.write_now(lambda connection: execute(connection, "DELETE FROM event WHERE ingest_sequence = 9"))
+    assert database.read_now(seen.pending_count, "t1") == 1
+    assert await look()
+    assert not await look()
+    assert database.read_now(seen.pending_count, "t1") == 0
+
+
+async def test_a_tenant_that_cannot_be_surveyed_holds_up_no_other(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events, seen, tenants = SqlEventStore(), SqlSeenEvents(), SqlTenants()
+    for tenant in ("t1", "t2"):
+        database.write_now(tenants.ensure, tenant, NOON)
+        database.write_now(events.append, tenant, [danced(1)])
+    unseen = seen.unseen
+
+    def failing(connection: Connection, tenant: str, limit: int) -> tuple[list[Event], int]:
+        if tenant == "t1":
+            raise ValueError("no event")
+        return unseen(connection, tenant, limit)
+
+    monkeypatch.setattr(seen, "unseen", failing)
+    with pytest.raises(ExceptionGroup):
+        await SurveyEvents(database, tenants, seen, SqlEventDictionaries(STANDARD))()
+    assert database.read_now(seen.types, "t2")["danced"].seen.count == 1

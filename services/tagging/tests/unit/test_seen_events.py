@@ -28,7 +28,7 @@ def danced(sequence: int, time: dt.datetime = NOON, type_: str = "danced", **ext
         ("x", "text"),
         (NOON.date(), "date"),
         (NOON, "datetime"),
-        ((), "list of text"),
+        ((), "empty list"),
         (("x",), "list of text"),
         ((1, 2), "list of number"),
         ((1, "x"), "mixed list"),
@@ -109,4 +109,7 @@ def test_a_problem_says_where_and_what_to_do() -> None:
     assert problem("danced", "mood", places[1:], declared) == ""
     items = STANDARD.events["order_paid"].property("items")
     assert not conflicts("records", items)
+    assert not conflicts(kind_of(()), items)
+    assert not conflicts(kind_of(()), PropertyType("steps", PROPERTY_TYPES["list of number"]))
+    assert conflicts(kind_of(()), declared)
     assert conflicts("fields", items)

@@ -11,7 +11,7 @@ from servicekit.values import timestamp_of
 from tagging.catalogue.messages import BASES, GRADES
 from tagging.domain.columns import moment_of
 from tagging.domain.dictionary import PROPERTY_TYPES, Dictionary, Text
-from tagging.domain.seen_events import MAX_EXAMPLES, Seen, SeenPlace, conflicts, problem
+from tagging.domain.seen_events import EMPTY, MAX_EXAMPLES, Seen, SeenPlace, conflicts, problem
 from tagging.store.mapping_ports import SeenType
 
 
@@ -86,6 +86,8 @@ def suggestion(dictionary: Dictionary, name: str, seen: SeenType) -> tuple[pb.Ev
         if property_name in own:
             message.properties.append(_of_event(dictionary, name, own[property_name]))
             continue
+        if len(kinds) > 1:
+            kinds.pop(EMPTY, None)
         frequent = max(kinds, key=lambda kind: (kinds[kind], kind))
         if frequent not in PROPERTY_TYPES or frequent == "records":
             remarks.append(

@@ -23,19 +23,30 @@ class SurveyEvents:
         self._dictionaries = dictionaries
 
     async def __call__(self) -> bool:
-        """Looks at a page of each tenant; whether any was there."""
+        """Looks at a page of each tenant; whether any was there. One that fails takes no turn from the others: what
+        failed is raised at the end, as a group."""
         worked = False
+        failures: list[Exception] = []
         for tenant in await self._database.read(self._tenants.all):
-            after, through, found = await self._database.read(self._look, tenant.name)
-            if found is not None:
-                await self._database.write(self._seen.add, tenant.name, found, after, through)
-                worked = True
+            try:
+                worked |= await self._survey(tenant.name)
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("what came in of some tenants was not looked at", failures)
         return worked
+
+    async def _survey(self, tenant: str) -> bool:
+        after, through, found = await self._database.read(self._look, tenant)
+        if found is None:
+            return False
+        await self._database.write(self._seen.add, tenant, found, after, through)
+        return True
 
     def _look(self, connection: Connection, tenant: str) -> tuple[int, int, Survey | None]:
         after = self._seen.cursor(connection, tenant)
         events: list[Event]
         events, through = self._seen.unseen(connection, tenant, PAGE)
-        if not events:
+        if through == after:
             return after, through, None
         return after, through, survey(events, self._dictionaries.of(connection, tenant))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rules.evaluate.person import PropertyValue
 from rules.schema import PropertyType
-from rules.values import SCALE
+from rules.values import SCALE, Kind
 from tagging.domain.columns import microseconds
 from tagging.domain.declared_events import NAME
 from tagging.domain.dictionary import PROPERTY_TYPES, Dictionary
@@ -22,9 +22,10 @@ MAX_EXAMPLES = 5
 MAX_EXAMPLE_CHARACTERS = 40
 SHARING_KEYS = 3
 """A value is an example when so many different keys have it."""
-FIELDS, MIXED = "fields", "mixed list"
-SEEN_KINDS = (*PROPERTY_TYPES, FIELDS, MIXED)
-"""`fields` are undeclared fields of declared records."""
+FIELDS, MIXED, EMPTY = "fields", "mixed list", "empty list"
+SEEN_KINDS = (*PROPERTY_TYPES, FIELDS, MIXED, EMPTY)
+"""`fields` are undeclared fields of declared records; an empty list is of the type of any list."""
+_LISTS = (Kind.LIST, Kind.RECORDS)
 _TELLING = re.compile(r"@|\d{6}|\d[-\s]\d{3,}[-\s]?\d")
 """What may be an address or a number of a person."""
 
@@ -105,6 +106,8 @@ def kind_of(value: PropertyValue, *, is_rest: bool = False) -> str:
             return "datetime"
         case dt.date():
             return "date"
+    if not value:
+        return EMPTY
     if any(isinstance(each, Mapping) for each in value):
         return FIELDS if is_rest else "records"
     kinds = {type(each) for each in value}
@@ -134,6 +137,8 @@ def problem(event_type: str, name: str, places: Sequence[SeenPlace], declared: P
 
 def conflicts(kind: str, declared: PropertyType) -> bool:
     """Whether values of a kind are not of the declared type."""
+    if kind == EMPTY:
+        return declared.type.kind not in _LISTS
     return PROPERTY_TYPES.get(kind) != declared.type
 
 

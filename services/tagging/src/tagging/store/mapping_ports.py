@@ -125,7 +125,8 @@ class SeenEvents(Protocol):
     """What came in, as far as it was looked at: each stored event is counted once."""
 
     def unseen(self, connection: Connection, tenant: str, limit: int) -> tuple[list[Event], int]:
-        """The next events to look at, in the order that they arrived in, and the last arrival among them."""
+        """The next events to look at, in the order that they arrived in, and the last arrival among them; when there
+        are none, the last of all: what arrived since was erased or expired."""
         ...
 
     def pending_count(self, connection: Connection, tenant: str) -> int:

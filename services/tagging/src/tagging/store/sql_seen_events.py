@@ -22,12 +22,17 @@ class SqlSeenEvents:
             f"SELECT {EVENT_COLUMNS}, arrival FROM event WHERE tenant = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (tenant, after, limit),
         ).all()
-        return [event_of(row[:-1]) for row in rows], rows[-1][-1] if rows else after
+        if rows:
+            return [event_of(row[:-1]) for row in rows], rows[-1][-1]
+        return [], max(after, self._arrived(connection, tenant))
 
     def pending_count(self, connection: Connection, tenant: str) -> int:
+        return max(0, self._arrived(connection, tenant) - self.cursor(connection, tenant))
+
+    @staticmethod
+    def _arrived(connection: Connection, tenant: str) -> int:
         sql = "SELECT arrival FROM fact_counter WHERE tenant = ?"
-        arrived = execute(connection, sql, (tenant,)).scalar_one_or_none()
-        return max(0, (arrived or 0) - self.cursor(connection, tenant))
+        return execute(connection, sql, (tenant,)).scalar_one_or_none() or 0
 
     def cursor(self, connection: Connection, tenant: str) -> int:
         sql = "SELECT arrival FROM survey_cursor WHERE tenant = ?"
@@ -40,8 +45,8 @@ class SqlSeenEvents:
             "ON CONFLICT (tenant) DO UPDATE SET arrival = excluded.arrival WHERE survey_cursor.arrival = ?",
             (tenant, through, after),
         )
-        if not moved.rowcount:
-            return False
+        if not moved.rowcount or not survey.types:
+            return bool(moved.rowcount)
         known = self.types(connection, tenant, survey.types.keys())
         count = execute(
             connection, "SELECT count(*) FROM seen_event_type WHERE tenant = ?", (tenant,)
