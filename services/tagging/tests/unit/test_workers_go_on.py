@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from tagging.workers.acknowledge import Acknowledge
 from tagging.workers.ageing import Ageing
 from tagging.workers.lake_flush import LakeFlushing
+from tagging.workers.lake_upkeep import LakeUpkeep
 
 AWAY = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
 
@@ -70,3 +71,36 @@ async def test_a_tenant_that_cannot_age_stops_no_other() -> None:
     current: Any = SimpleNamespace(due=lambda _: {"broken": [1], "other": [2]}, age_persons=age)
     assert await Ageing(database, current).once()
     assert aged == ["other"]
+
+
+async def test_a_build_that_fails_is_rested_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    rests: list[float] = []
+
+    async def build_due(tenant: str) -> int:
+        built.append(tenant)
+        raise OSError("No space left on device")
+
+    async def done(*_: Any) -> Any:
+        return SimpleNamespace(more=False, files_before=0)
+
+    async def nothing(*_: Any) -> int:
+        return 0
+
+    async def read(work: Any) -> Any:
+        return work(None)
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    parts: list[Any] = [
+        SimpleNamespace(read=read),
+        SimpleNamespace(all=lambda _: [SimpleNamespace(name="t1"), SimpleNamespace(name="t2")]),
+        SimpleNamespace(compact_due=done),
+        SimpleNamespace(expire=nothing),
+        SimpleNamespace(remove_due=nothing),
+        SimpleNamespace(build_due=build_due),
+    ]
+    await LakeUpkeep(*parts).once()
+    assert (built, len(rests)) == (["t1", "t2"], 2)

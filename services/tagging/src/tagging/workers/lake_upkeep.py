@@ -62,8 +62,16 @@ class LakeUpkeep:
                 logger().error("upkeep of the lake failed", tenant=tenant.name, exc_info=error)
 
     async def _built(self, tenant: str) -> None:
+        """A build that fails has cost as much as one that stands, and is rested from as long."""
+        if self._build is None:
+            return
         began = time.monotonic()
-        if self._build is not None and (count := await self._build.build_due(tenant)):
+        try:
+            count = await self._build.build_due(tenant)
+        except Exception:
+            await asyncio.sleep((time.monotonic() - began) * self._rest)
+            raise
+        if count:
             logger().info("columns of events built", tenant=tenant, count=count)
             await asyncio.sleep((time.monotonic() - began) * self._rest)
 
