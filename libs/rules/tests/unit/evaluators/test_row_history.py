@@ -1,6 +1,8 @@
 """A rule joins the version of a row that was in force when the event happened."""
 
 import datetime as dt
+from dataclasses import replace
+from typing import Any
 
 import duckdb
 import pytest
@@ -12,6 +14,7 @@ from rules.evaluate.tables import DuckDb, NamedRelations, Tables
 from rules.testing import retailer
 from rules.testing.engines import register
 from rules.testing.people import World
+from rules.tree import Condition, Expression
 from rules.values import SCALE
 
 CATALOGUE = retailer()
@@ -78,8 +81,20 @@ def test_every_evaluator_joins_what_was_in_force(form: str, expected: list[int])
     asked = check_form(form, CATALOGUE).form
     referee = [value_of(asked, WORLD.persons[each], SETTING, WORLD.tables) for each in (1, 2, 3)]
     assert referee == [each * SCALE for each in expected]
+    assert by_tables(WORLD, asked) == referee
+
+
+def by_tables(world: World, asked: Expression | Condition) -> list[Any]:
     with duckdb.connect() as connection:
-        register(WORLD, connection)
+        register(world, connection)
         relation = Tables(NamedRelations(), SETTING).columns({"value": asked}, Population.ALL)
         rows = DuckDb(connection).collect(relation).to_pylist()
-    assert [row["value"] for row in sorted(rows, key=lambda row: row["person_id"])] == referee
+    return [row["value"] for row in sorted(rows, key=lambda row: row["person_id"])]
+
+
+def test_an_event_without_a_key_joins_no_row_whatever_rows_are_called() -> None:
+    person = Person(events=(Event("view_item", CHANGE, 1, {}),))
+    world = replace(WORLD, persons={1: person}, known=frozenset({1}), tables={"items": {"None": MOVED}})
+    asked = check_form("COUNT(view_item WHERE item_id.brand = 'B')", CATALOGUE).form
+    assert value_of(asked, person, SETTING, world.tables) == 0
+    assert by_tables(world, asked) == [0]

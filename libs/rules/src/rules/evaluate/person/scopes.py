@@ -30,7 +30,7 @@ class EventScope:
         found = self._property(resolved)
         if not resolved.table:
             return cast(Value | None, found)  # the check lets no list of records through
-        history = self.tables.get(resolved.table, {}).get(str(found))
+        history = None if found is None else self.tables.get(resolved.table, {}).get(str(found))
         return None if history is None else history.at(self.event.time).get(resolved.column)
 
     def _property(self, resolved: Resolved) -> PropertyValue | None:
