@@ -12,6 +12,7 @@ from huaxiang.tagging.v1 import portrait_service_pb2, tag_pb2
 from huaxiang.tagging.v1.event_type_service_pb2_grpc import EventTypeServiceStub
 from served_portraits import NOW, ServedPortraits, served_portraits
 from servicekit.status import reason_of
+from tagging.api import event_type_servicer
 from tagging.app.survey_events import SurveyEvents
 from tagging.domain.events import Event
 from tagging.store.sql_seen_events import SqlSeenEvents
@@ -128,6 +129,12 @@ async def test_wrong_declarations_and_unknown_types_are_refused(served: ServedPo
     ] == "EVENT_TYPE_INVALID"
     assert (await refusal(stub.DeleteEventType(pb.DeleteEventTypeRequest(name="danced"))))[1] == "NOT_FOUND"
     assert (await refusal(stub.SuggestEventType(pb.SuggestEventTypeRequest(name="danced"))))[1] == "NOT_FOUND"
+    await served.facts(came(1, 1, mood="calm"))
+    await look(served)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(event_type_servicer, "MAX_MESSAGE_BYTES", 20)
+        _, reason, metadata = await refusal(stub.ListSeenEventTypes(pb.ListSeenEventTypesRequest()))
+    assert (reason, metadata["field"]) == ("INVALID_FIELD", "names")
     viewer = EventTypeServiceStub(served.server.connect("viewer"))
     assert (await refusal(viewer.PutEventType(danced(MOOD))))[1] == "RIGHT_MISSING"
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules.evaluate.row_history import ALWAYS
 from rules.values import SCALE
-from tagging.app.follow_mapping import PATIENCE_MS, QUIET_MS
+from tagging.app.follow_mapping import FAILURE_PAUSE_MS, PATIENCE_MS, QUIET_MS
+from tagging.app.publish import Outcome
 from tagging.catalogue.files import parse_definitions
 from tagging.domain.reference_rows import RowVersion
 
@@ -124,4 +125,24 @@ def test_values_stand_until_a_load_rests_or_has_lasted_long(small_world):
         assert not world.follow_mapping.follow()
         world.clock.advance(dt.timedelta(milliseconds=QUIET_MS // 2))
     world.put_rows("items", RowVersion("i1", {"price": 0}))
+    assert world.follow_mapping.follow()
+
+
+def test_what_fails_for_good_is_tried_ever_more_seldom(small_world, monkeypatch):
+    world = small_world()
+    world.apply(DEFINITIONS)
+    tried = []
+
+    def failing(tenant, *_):
+        tried.append(world.clock.now())
+        return Outcome(failures={"t_views": "no"})
+
+    monkeypatch.setattr(world.follow_mapping, "_compute", failing)
+    world.put_rows("items", RowVersion("i1", {"brand": "tea"}))
+    for _ in range(8):
+        world.clock.advance(dt.timedelta(milliseconds=FAILURE_PAUSE_MS))
+        world.follow_mapping.follow()
+    assert [each - tried[0] for each in tried] == [dt.timedelta(minutes=each) for each in (0, 1, 3, 7)]
+    world.put_rows("items", RowVersion("i1", {"brand": "wine"}))
+    world.clock.advance(dt.timedelta(milliseconds=FAILURE_PAUSE_MS))
     assert world.follow_mapping.follow()

@@ -5,7 +5,8 @@ from huaxiang.tagging.v1 import event_type_service_pb2 as pb
 from huaxiang.tagging.v1 import event_type_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.database import Database
-from servicekit.errors import ResourceNotFound
+from servicekit.errors import InvalidField, ResourceNotFound
+from servicekit.server import MAX_MESSAGE_BYTES
 from sqlalchemy import Connection
 from tagging.api.parse_event_types import declaration
 from tagging.api.parse_tags import at_most
@@ -85,7 +86,12 @@ class EventTypeServicer(event_type_service_pb2_grpc.EventTypeServiceServicer):
             if request.only_open:
                 told = [each for each in told if any(one.problem for one in each.properties)]
             pending = self._seen.pending_count(connection, tenant)
-            return pb.ListSeenEventTypesResponse(event_types=told, pending_count=pending)
+            answer = pb.ListSeenEventTypesResponse(event_types=told, pending_count=pending)
+            if answer.ByteSize() > MAX_MESSAGE_BYTES:
+                raise InvalidField(
+                    "names", f"the answer has {answer.ByteSize()} bytes: name fewer event types"
+                )
+            return answer
 
         return await self._database.read(work)
 

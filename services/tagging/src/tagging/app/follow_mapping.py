@@ -1,6 +1,7 @@
 """Stored values follow the mapping: what rules read besides events changed, so columns are computed again."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -15,6 +16,21 @@ QUIET_MS = 1_000
 PATIENCE_MS = 30_000
 """After which a load that does not end is followed all the same."""
 FAILURE_PAUSE_MS = 60_000
+LONGEST_PAUSE_MS = 3_600_000
+"""What fails may fail for good, until somebody mends a definition: pauses grow twofold up to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What could not be followed whole, when, and how long that rests."""
+
+    changes: Sequence[MappingChange]
+    at_ms: int
+    pause_ms: int
+
+    def pause_of(self, changes: Sequence[MappingChange]) -> int:
+        """Further changes wait for the shortest pause only."""
+        return self.pause_ms if changes == self.changes else FAILURE_PAUSE_MS
 
 
 class FollowMapping:
@@ -33,14 +49,16 @@ class FollowMapping:
         self._columns = columns
         self._compute = compute
         self._clock = clock
-        self._not_before: dict[str, int] = {}
+        self._failed: dict[str, _Failed] = {}
 
     def follow(self, *, at_once: bool = False) -> bool:
         """Does so for the first tenant that is ready for it, and says whether there was any. `at_once`: however fresh
-        its changes are. Blocks. A column that fails is tried again after a pause."""
+        its changes are. Blocks. A column that fails is tried again after pauses that grow."""
         now_ms = microseconds(self._clock.machine_now()) // 1_000
         for tenant, seen in self._database.read_now(self._changes.waiting).items():
-            if at_once or (self._not_before.get(tenant, 0) <= now_ms and _is_ready(seen, now_ms)):
+            failed = self._failed.get(tenant)
+            rests = failed is not None and now_ms < failed.at_ms + failed.pause_of(seen)
+            if at_once or (not rests and _is_ready(seen, now_ms)):
                 self._follow(tenant, seen, now_ms)
                 return True
         return False
@@ -50,8 +68,14 @@ class FollowMapping:
         if self._database.read_now(self._columns_reading, tenant, parts):
             outcome = self._compute(tenant, "mapping", lambda plan: columns_reading(plan, parts), SILENT)
             if outcome.failures:
-                self._not_before[tenant] = now_ms + FAILURE_PAUSE_MS
+                failed = self._failed.get(tenant)
+                again = failed is not None and failed.changes == seen
+                pause_ms = (
+                    min(2 * failed.pause_ms, LONGEST_PAUSE_MS) if failed and again else FAILURE_PAUSE_MS
+                )
+                self._failed[tenant] = _Failed(seen, now_ms, pause_ms)
                 return
+        self._failed.pop(tenant, None)
         self._database.write_now(self._changes.settle, tenant, seen)
 
     def _columns_reading(self, connection: Connection, tenant: str, parts: Collection[Mapped]) -> set[str]:
