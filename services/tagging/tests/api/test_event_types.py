@@ -116,6 +116,12 @@ async def test_from_what_came_in_to_a_tag(served: ServedPortraits, stub: Any) ->
     assert [(each.base, each.conflicting) for each in mood.values] == [(TEXT, False), (NUMBER, True)]
     assert "source 'app' sends number" in mood.problem
     await stub.PutEventType(danced(MOOD, pb.EventProperty(name="steps", base=NUMBER)))
+    query = "SELECT person_id, sum(steps) AS value FROM events.danced GROUP BY person_id"
+    await served.define(
+        tag, f"{{tag_id: walked, name: x, type: number, update: run, sql: {{query: '{query}'}}}}"
+    )
+    _, reason, metadata = await refusal(stub.PutEventType(danced(MOOD)))
+    assert (reason, metadata["used_by"]) == ("EVENT_TYPE_IN_USE", "walked")
 
 
 async def test_wrong_declarations_and_unknown_types_are_refused(served: ServedPortraits, stub: Any) -> None:

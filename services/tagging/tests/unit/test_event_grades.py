@@ -12,6 +12,7 @@ from tagging.domain.definition import Grade
 from tagging.domain.event_grades import EventRelease
 from tagging.domain.events import Event
 from tagging.domain.governance.grades import lowered_events
+from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.shown_events import ShownEvent, shown_event
 from tagging.store.dictionary_file import standard_dictionary
 
@@ -74,6 +75,9 @@ def test_a_tag_that_takes_sensitive_events_into_another_grade_is_told() -> None:
         "'treatment_done.project'",
         "events 'risk_rated'",
     ]
+    query = "SELECT person_id, max(project) AS value FROM events.treatment_done, events.risk_rated"
+    by_query = replace(spend, kind=SqlKind(query))
+    assert list(lowered_events(by_query, (), DICTIONARY.grades)) == told
     sensitive = replace(spend, grade=Grade.SENSITIVE)
     assert list(lowered_events(sensitive, asked, DICTIONARY.grades)) == []
 

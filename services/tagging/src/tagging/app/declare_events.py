@@ -14,6 +14,7 @@ from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, feature_reci
 from tagging.domain.declared_events import MAX_TYPES, DeclarationInvalid, DeclaredEventType, check, extended
 from tagging.domain.definition import DefinitionInvalid
 from tagging.domain.dictionary import Dictionary
+from tagging.domain.kinds.sql import SqlKind
 from tagging.errors import EventTypeInUse, EventTypeInvalid, EventTypeQuota, nearest
 from tagging.store.mapping_ports import EventDictionaries, Mapped, MappingChanges, SeenEvents
 from tagging.store.ports import FactStores
@@ -107,6 +108,12 @@ class DeclareEvents:
         plan = self._columns.of(connection, tenant)
         dictionary = extended(self._standard, declared)
         schema = tag_schema(dictionary, [each.definition for each in plan.tags.values()])
+        before, after = plan.dictionary.events.get(name), dictionary.events.get(name)
+        lost = [
+            each.name
+            for each in (before.properties if before else ())
+            if after is None or (kept := after.property(each.name)) is None or kept.type != each.type
+        ]
         features = {each.column: each.form for each in self._tags.features.all(connection, tenant).values()}
         broken = []
         for column, recipe in plan.recipes.items():
@@ -120,7 +127,8 @@ class DeclareEvents:
             except (RuleInvalid, DefinitionInvalid):
                 broken.append(_named(column))
                 continue
-            if again.shape != recipe.shape or again.shapes != recipe.shapes:
+            loses = isinstance(recipe.kind, SqlKind) and any(map(recipe.kind.mentions, lost))
+            if loses or again.shape != recipe.shape or again.shapes != recipe.shapes:
                 broken.append(_named(column))
         if broken:
             raise EventTypeInUse(name, broken)

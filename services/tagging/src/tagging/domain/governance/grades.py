@@ -7,6 +7,7 @@ from rules.event_reads import read_of_events
 from rules.tree import Node
 from tagging.domain.definition import Grade, TagDefinition
 from tagging.domain.event_grades import EventGrades
+from tagging.domain.kinds.sql import SqlKind
 
 
 def lowered_events(
@@ -16,7 +17,8 @@ def lowered_events(
     if definition.grade is Grade.SENSITIVE:
         return
     read: set[str] = set()
-    for event_type, names in read_of_events(questions):
+    by_query = _read_by_query(definition.kind, grades) if isinstance(definition.kind, SqlKind) else ()
+    for event_type, names in (*read_of_events(questions), *by_query):
         if grades.of_type(event_type).grade is Grade.SENSITIVE:
             read.add(f"events '{event_type}'")
         read |= {
@@ -29,6 +31,14 @@ def lowered_events(
             f"tag '{definition.tag_id}' is {definition.grade.value}, but reads {each}, which is sensitive: "
             "its readers learn something of that"
         )
+
+
+def _read_by_query(kind: SqlKind, grades: EventGrades) -> Iterator[tuple[str, list[str]]]:
+    """What SQL names of events and of their graded properties."""
+    for what, event_type in kind.inputs():
+        if what == "events":
+            graded = (name for owner, name in grades.properties if owner == event_type)
+            yield event_type, [name for name in graded if kind.mentions(name)]
 
 
 def lowered(

@@ -76,6 +76,10 @@ class SqlKind(Uncut):
         found = ((kind.lower(), name.lower()) for kind, name in _INPUT.findall(_plain(self.query)))
         return list(dict.fromkeys(found))
 
+    def mentions(self, word: str) -> bool:
+        """Whether the query has a word outside comments and texts; `SELECT *` mentions none."""
+        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", _plain(self.query), re.IGNORECASE) is not None
+
     def listed(self) -> frozenset[str] | None:
         return None
 
