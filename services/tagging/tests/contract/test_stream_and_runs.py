@@ -199,6 +199,30 @@ def test_of_who_is_touched_during_a_run_what_only_runs_compute_is_the_run_s(worl
     assert world.values() == {"late": {1: 20_000, 3: 0}}
 
 
+def test_what_only_runs_derive_goes_when_the_person_objects(world, monkeypatch):
+    """At once, also while a run computes; a basic tag that rests on it follows."""
+    kind = "type: number, update: run, layer: derived, statistic: COUNT(order_paid)"
+    world.define(
+        f"{{tag_id: late, name: x, {kind}}}", "{tag_id: twice, name: x, type: number, statistic: late * 2}"
+    )
+    shop(world)
+    world.run()
+    assert world.values() == {"late": {1: 20_000, 2: 10_000, 3: 0}, "twice": {1: 40_000, 2: 20_000, 3: 0}}
+    world.store(world.person(1, 1, 2, attributes={"no_profiling": True}))
+    assert world.values() == {"late": {2: 10_000, 3: 0}, "twice": {2: 20_000, 3: 0}}
+    snapshot = type(world.everybody).snapshot
+
+    @contextmanager
+    def snapshot_then_objection(self, *args):
+        with snapshot(self, *args) as found:
+            world.store(world.person(2, 3, attributes={"no_profiling": True}))
+            yield found
+
+    monkeypatch.setattr(type(world.everybody), "snapshot", snapshot_then_objection)
+    assert world.run().failures == {}
+    assert world.values() == {"late": {3: 0}, "twice": {3: 0}}
+
+
 def test_a_run_is_cancelled_and_what_is_published_stays(world, monkeypatch):
     world.define(ORDERS, BIG, SPENT)
     shop(world)

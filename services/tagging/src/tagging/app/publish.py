@@ -242,8 +242,9 @@ class ComputeEverybody:
         """Publishes one block in the caller's transaction, which holds the tenant's lock."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
         keep = touched[touched >> BLOCK_BITS == block]
-        if not computed.recipe.stream:  # nobody computes those touched anew: of the living this is the value
-            keep = self._gone(connection, task.tenant, keep)
+        if not computed.recipe.stream:  # nobody computes those touched anew: this is the value
+            derived = snapshot.plan.profiles(computed.recipe)
+            keep = self._withdrawn(connection, task.tenant, keep, derived=derived)
         bounds = np.array([block, block + 1], np.int64) << BLOCK_BITS
         of_block = slice(*np.searchsorted(snapshot.persons, bounds).tolist())
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
@@ -259,11 +260,15 @@ class ComputeEverybody:
         )
         return self._tags.entries.blocks(task.tenant, change)
 
-    def _gone(self, connection: Connection, tenant: str, person_ids: Ints) -> Ints:
-        """Those of the persons who do not live any more."""
+    def _withdrawn(self, connection: Connection, tenant: str, person_ids: Ints, *, derived: bool) -> Ints:
+        """Those of the persons who live no more, or object to what is derived."""
         known = self._facts.key_map.persons(connection, tenant, person_ids.tolist())
-        living = [each.person_id for each in known.values() if each.state.is_living]
-        return person_ids[~np.isin(person_ids, living)]
+        staying = [
+            each.person_id
+            for each in known.values()
+            if each.state.is_living and not (derived and each.objects)
+        ]
+        return person_ids[~np.isin(person_ids, staying)]
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe

@@ -1,6 +1,6 @@
 """The stream: recomputes the persons that facts touched, in the transaction that stores the facts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
 from tagging.domain.cuts import Cuts
+from tagging.domain.definition import Layer
 from tagging.domain.kinds.families import TOLD
 from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
@@ -76,11 +77,15 @@ class RecomputePersons:
         known = self._facts.key_map.persons(connection, tenant, ordered)
         living = [known[each] for each in ordered if each in known and known[each].state.is_living]
         gone = set(ordered) - {each.person_id for each in living}
-        needed = None if gone or whole else _needed(plan, columns)
+        objecting = {each.person_id for each in living if each.objects}
+        needed = None if gone or whole or objecting else _needed(plan, columns)
         stored = self._stored(connection, tenant, ordered, needed)
+        found = _withdrawn(plan, stored, objecting)
+        given = stored
+        if found:
+            given = {column: {**values, **found.get(column, {})} for column, values in stored.items()}
         clocks = Clocks.of(state, self._clock.now())
-        computing = self._computing(connection, tenant, plan, living, stored, columns, clocks)
-        found: dict[str, dict[int, Value | None]] = {}
+        computing = self._computing(connection, tenant, plan, living, given, columns, clocks)
         for step in plan.in_order([each for each in columns if each in plan.recipes]):
             for recipe in step:
                 values = computing.compute(recipe)
@@ -205,6 +210,16 @@ def _needed(plan: ColumnPlan, columns: Collection[str]) -> set[str]:
     if _ages(plan, columns):
         needed.update(*(each.tags for each in plan.recipes.values() if each.stream and each.triggers))
     return needed
+
+
+def _withdrawn(
+    plan: ColumnPlan, stored: Mapping[str, Mapping[int, Value | None]], objecting: Collection[int]
+) -> dict[str, dict[int, Value | None]]:
+    """Nothing, of whom objects to profiling, in each derived column that the stream does not compute."""
+    if not objecting:
+        return {}
+    derived = {each.tag_id for each in plan.tags.values() if each.definition.layer is not Layer.BASIC}
+    return {column: dict.fromkeys(objecting) for column in (derived - plan.stream()) & stored.keys()}
 
 
 def _ages(plan: ColumnPlan, columns: Collection[str]) -> bool:
