@@ -8,7 +8,7 @@ from huaxiang.tagging.v1 import change_pb2
 from rules.values import SCALE
 from servicekit.revision import LANES
 from tagging.app.portraits.looks import Look
-from tagging.app.quality import count_use
+from tagging.app.quality import contradictions, count_use
 from tagging.app.quality.contradictions import Contradictions
 from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
 from tagging.app.quality.measure import FAILURE_PAUSE
@@ -404,6 +404,21 @@ def test_the_confidence_of_a_contradicted_value_falls_for_who_may_read_why(world
 
     assert doubts(Grade.INTERNAL, Grade.PERSONAL) == [SCALE // 2, SCALE]
     assert doubts(Grade.INTERNAL) == [SCALE, SCALE]
+
+
+def test_rules_of_several_tenants_are_compiled_once_each(world, monkeypatch):
+    compiled, known = [], Contradictions()
+    monkeypatch.setattr(
+        contradictions, "contradiction", lambda definition, _: compiled.append(definition) or "recipe"
+    )
+    plans = []
+    for tenant in ("t1", "t2"):
+        world.tenant = tenant
+        world.define(GENDER.replace("RULE", "gender = 'male'"))
+        plans.append(world.database.read_now(world.columns.of, tenant))
+    for plan in (*plans, *plans):
+        known.recipe(plan, plan.tags["gender"])
+    assert len(compiled) == 2
 
 
 @pytest.mark.parametrize(

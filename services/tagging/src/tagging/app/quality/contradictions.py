@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
+from weakref import ref
 
 import numpy as np
 from rules.evaluate.meaning import Value
@@ -20,30 +21,34 @@ from tagging.domain.recipe import Recipe
 
 
 class Contradictions:
-    """Compiles rules once per plan. Safe for threads."""
+    """Compiles rules once per plan, of every tenant; what a plan said goes with it. Safe for threads."""
 
     def __init__(self) -> None:
-        self._plan: ColumnPlan | None = None
-        self._compiled: dict[str, Recipe | RuleInvalid] = {}
+        self._compiled: dict[int, tuple[ref[ColumnPlan], dict[str, Recipe | RuleInvalid]]] = {}
         self._lock = Lock()
 
     def recipe(self, plan: ColumnPlan, tag: Tag) -> Recipe:
         """Of a tag that states a rule. Raises RuleInvalid when it does not hold any more."""
         with self._lock:
-            if self._plan is not plan:
-                self._plan, self._compiled = plan, {}
-            found = self._compiled.get(tag.tag_id)
+            compiled = self._of(plan)
+            found = compiled.get(tag.tag_id)
         if found is None:
             try:
                 found = contradiction(tag.definition, plan.schema)
             except RuleInvalid as error:
                 found = error
             with self._lock:
-                if self._plan is plan:
-                    self._compiled[tag.tag_id] = found
+                compiled[tag.tag_id] = found
         if isinstance(found, RuleInvalid):
             raise found
         return found
+
+    def _of(self, plan: ColumnPlan) -> dict[str, Recipe | RuleInvalid]:
+        known = self._compiled.get(id(plan))
+        if known is None or known[0]() is not plan:
+            self._compiled = {key: each for key, each in self._compiled.items() if each[0]() is not None}
+            known = self._compiled[id(plan)] = ref(plan), {}
+        return known[1]
 
     def readable(self, plan: ColumnPlan, tags: Sequence[Tag], grades: Collection[Grade]) -> dict[str, Recipe]:
         """The rules of those tags that state one which holds and names only tags of these grades."""
