@@ -98,6 +98,7 @@ class UsedDatabase:
         self.name, self.url = name, url
         self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0)
         with self._engine.connect() as connection:
+            self._version = connection.exec_driver_sql(_VERSION).scalar_one()
             self._objects = connection.exec_driver_sql(_OBJECTS).all()
             tables = [row[0] for row in self._objects if row[1] == "r" and row[0] != "alembic_version"]
             holding = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)  # noqa: S608
@@ -134,6 +135,7 @@ class UsedDatabase:
         self._engine.dispose()
 
 
+_VERSION = "SELECT min(version_num) FROM alembic_version"
 _OBJECTS = (
     "SELECT relname, relkind, relnatts FROM pg_class "
     "WHERE relnamespace = 'public'::regnamespace ORDER BY relname"
