@@ -98,7 +98,7 @@ class UsedDatabase:
         self.name, self.url = name, url
         self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0)
         with self._engine.connect() as connection:
-            self._version = connection.exec_driver_sql(_VERSION).scalar_one()
+            self._versions = connection.exec_driver_sql(_VERSIONS).all()
             self._objects = connection.exec_driver_sql(_OBJECTS).all()
             tables = [row[0] for row in self._objects if row[1] == "r" and row[0] != "alembic_version"]
             holding = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)  # noqa: S608
@@ -110,12 +110,11 @@ class UsedDatabase:
         its migrations put rows into it."""
         try:
             with self._engine.connect() as connection:
-                others = connection.exec_driver_sql(_OTHERS).scalar_one()
-                if (
-                    others
-                    or not self._made_empty
-                    or connection.exec_driver_sql(_OBJECTS).all() != self._objects
-                ):
+                if not self._made_empty or not self._left_alone(connection):
+                    return False
+                if connection.exec_driver_sql(_VERSIONS).all() != self._versions:
+                    return False
+                if connection.exec_driver_sql(_OBJECTS).all() != self._objects:
                     return False
                 if holding := [row[0] for row in connection.exec_driver_sql(self._holding)]:
                     connection.exec_driver_sql(f"TRUNCATE {_quoted(holding)} RESTART IDENTITY CASCADE")
@@ -135,7 +134,7 @@ class UsedDatabase:
         self._engine.dispose()
 
 
-_VERSION = "SELECT min(version_num) FROM alembic_version"
+_VERSIONS = "SELECT version_num FROM alembic_version ORDER BY version_num"
 _OBJECTS = (
     "SELECT relname, relkind, relnatts FROM pg_class "
     "WHERE relnamespace = 'public'::regnamespace ORDER BY relname"
