@@ -36,11 +36,13 @@ class Values:
 
         return call
 
-    def publish_all(self, column, shape, rows, keep=(), as_of=NOW):
+    def publish_all(self, column, shape, rows, keep=(), as_of=NOW, among=None):
         """Publishes block 0 for the persons of `rows`."""
         persons = np.array(sorted(rows), np.int64)
         vector = Vector.of([rows[each] for each in persons.tolist()], shape)
-        return self.publish(column, 0, persons, vector, np.array(sorted(keep), np.int64), as_of)
+        kept = np.array(sorted(keep), np.int64)
+        of = None if among is None else np.array(sorted(among), np.int64)
+        return self.publish(column, 0, persons, vector, kept, as_of, of)
 
     def plain(self, column, *person_ids):
         return {person: found.value for person, found in self.get([column], person_ids)[column].items()}
@@ -128,6 +130,88 @@ def test_touched_persons_keep_their_value(values):
     assert values.plain("orders", 1, 2, 3) == {1: 11_000, 2: 50_000, 3: 30_000}
     kept = values.get(["orders"], [2])["orders"][2]
     assert (kept.from_run, kept.as_of) == (False, LATER)
+
+
+def test_publishing_some_persons_leaves_all_others_as_they_are(values):
+    """Of 1 something else is found, of 2 nothing, 3 lives no more, 4 was touched meanwhile, 6 is new; 5 and 7 were not
+    looked at."""
+    values.declare("city", TEXT)
+    values.publish_all("city", TEXT, {1: "上海", 2: "上海", 3: "上海", 4: "上海", 5: "北京"})
+    values.put({"city": {4: "深圳", 7: "深圳"}}, LATER)
+    rows, latest = {1: "广州", 2: None, 4: "广州", 6: "上海"}, LATER + dt.timedelta(hours=1)
+    change = values.publish_all("city", TEXT, rows, keep=[4], as_of=latest, among=[1, 2, 3, 4, 6])
+    texts = values.texts("city")
+    assert {person: [texts[each] for each in codes] for person, codes in change.old.rows().items()} == {
+        1: ["上海"],
+        2: ["上海"],
+        3: ["上海"],
+        6: [],
+    }
+    assert {person: [texts[each] for each in codes] for person, codes in change.new.rows().items()} == {
+        1: ["广州"],
+        2: [],
+        3: [],
+        6: ["上海"],
+    }
+    assert set(change.texts.values()) == {"广州"}
+    values.open()
+    found = values.get(["city"], range(1, 8))["city"]
+    assert {person: (each.value, each.as_of, each.from_run) for person, each in found.items()} == {
+        1: ("广州", latest, True),
+        2: (None, latest, True),
+        3: (None, latest, True),
+        4: ("深圳", LATER, False),
+        5: ("北京", latest, True),
+        6: ("上海", latest, True),
+        7: ("深圳", LATER, False),
+    }
+    assert values.known_count("city") == 5
+
+
+def test_a_file_is_written_only_where_one_of_some_persons_differs(values):
+    """The stream's value of a person who was looked at becomes the run's; that of another stays the stream's."""
+    values.declare("orders", NUMBER)
+    values.publish_all("orders", NUMBER, {1: 10_000, 2: 20_000})
+    values.put({"orders": {3: 30_000}}, LATER)
+    (name,) = values.files.names()
+    same = values.publish_all("orders", NUMBER, {1: 10_000}, as_of=LATER, among=[1, 9])
+    assert (same.new.rows(), values.files.names()) == ({}, {name})
+    assert values.get(["orders"], [2])["orders"][2].as_of == LATER
+    assert not values.get(["orders"], [3])["orders"][3].from_run
+    assert values.publish_all("orders", NUMBER, {3: 30_000}, as_of=LATER, among=[3]).new.rows() == {}
+    assert len(values.files.names()) == 2
+    assert values.get(["orders"], [3])["orders"][3].from_run
+    assert values.plain("orders", 1, 2, 3) == {1: 10_000, 2: 20_000, 3: 30_000}
+
+
+def test_whole_blocks_hold_at_a_new_moment(values):
+    values.declare("orders", NUMBER)
+    values.publish_all("orders", NUMBER, {1: 10_000})
+    values.put({"orders": {70_000: 20_000}}, NOW)
+    names = values.files.names()
+    values.stand("orders", [0, 1, 2], LATER)
+    assert [values.read_block("orders", block)[1] for block in range(3)] == [LATER] * 3
+    assert values.files.names() == names
+    assert values.plain("orders", 1, 70_000) == {1: 10_000, 70_000: 20_000}
+    assert values.known_count("orders") == 2
+
+
+def test_a_column_is_read_of_some_persons(values):
+    for column, shape, rows in (
+        ("city", TEXT, {1: "上海", 2: "北京", 3: None}),
+        ("likes", TEXTS, {1: ("茶", "咖啡"), 2: ("茶",), 3: ()}),
+        ("spent", NUMBER, {1: -1, 2: 2**62, 3: None}),
+    ):
+        values.declare(column, shape)
+        values.publish_all(column, shape, rows)
+        persons, vector = values.open_column(column, np.array([2, 3, 9], np.int64))
+        assert (persons.tolist(), vector.known.tolist(), vector.data.tolist()) == ([2], [True], [rows[2]])
+        persons, vector = values.open_column(column)
+        known = {person: value for person, value in rows.items() if value}
+        decoded = {
+            person: tuple(sorted(each)) if isinstance(each, tuple) else each for person, each in known.items()
+        }
+        assert dict(zip(persons.tolist(), vector.data.tolist(), strict=True)) == decoded
 
 
 def test_lists_are_sets(values):

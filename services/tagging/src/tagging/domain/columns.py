@@ -115,7 +115,7 @@ class Coded:
         """Of these persons, ascending; one that has no entry here gets one that is unknown."""
         if len(self.persons) == len(persons) and np.array_equal(self.persons, persons):
             return self
-        found = self.take(_among(self.persons, persons))
+        found = self.take(within(self.persons, persons))
         counts = np.zeros(len(persons), np.uint16)
         counts[np.searchsorted(persons, found.persons)] = found.counts
         return Coded(persons, counts, found.codes)
@@ -126,7 +126,7 @@ class Coded:
             return self
         if not len(self.persons):
             return above
-        below = self.take(~_among(self.persons, above.persons))
+        below = self.take(~within(self.persons, above.persons))
         persons = np.concatenate((below.persons, above.persons))
         counts = np.concatenate((below.counts, above.counts))
         starts = np.concatenate((below.starts()[:-1], above.starts()[:-1] + len(below.codes)))
@@ -149,8 +149,8 @@ class Coded:
             yield block, self.take(of_block == block)
 
 
-def _among(persons: Ints, others: Ints) -> Bools:
-    """Which persons are among others; both ascending, distinct."""
+def within(persons: Ints, others: Ints) -> Bools:
+    """Which persons are in others; both ascending, distinct."""
     if not len(others):
         return np.zeros(len(persons), np.bool_)
     places = np.minimum(np.searchsorted(others, persons), len(others) - 1)
@@ -162,7 +162,7 @@ def union(one: Ints, other: Ints) -> Ints:
     """Who is in either, ascending; both ascending, distinct."""
     if not len(other) or np.array_equal(one, other):
         return one
-    missing = other[~_among(other, one)]
+    missing = other[~within(other, one)]
     if not len(missing):
         return one
     return np.sort(np.concatenate((one, missing)))

@@ -11,25 +11,25 @@ from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.columns import (
     BLOCK_BITS,
+    Bools,
     Coded,
     Ints,
     Shape,
     Vector,
     block_of,
     changed,
-    decode,
     encode,
     microseconds,
     moment_of,
-    scalar_code,
     texts_of,
     union,
+    within,
 )
-from tagging.domain.weighted import codes_of, text_code, weighted
 from tagging.store import sql_texts, sql_value_columns
 from tagging.store.block_files import Block, BlockFiles
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_lists import pieces
+from tagging.store.sql_value_codes import decoded, encoded, vector_of
 from tagging.store.tag_ports import BlockChange, StoredValue
 
 _PUT = (
@@ -41,6 +41,11 @@ _PUT_BLOCK = (
     "INSERT INTO value_block (tenant, column_name, block, file, known_count, as_of_us) "
     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, column_name, block) "
     "DO UPDATE SET file = excluded.file, known_count = excluded.known_count, as_of_us = excluded.as_of_us"
+)
+_STAND = (
+    "INSERT INTO value_block (tenant, column_name, block, file, known_count, as_of_us) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, column_name, block) "
+    "DO UPDATE SET as_of_us = excluded.as_of_us"
 )
 
 
@@ -89,9 +94,9 @@ class SqlTagValues:
         found: dict[str, dict[int, StoredValue]] = {}
         for column, coded in self._coded_of(connection, tenant, asked, person_ids).items():
             distinct = {codes for codes, _, _ in coded.values()}
-            texts = self._texts_for(connection, tenant, column, shapes[column], distinct)
+            values = decoded(connection, tenant, column, shapes[column], distinct)
             found[column] = {
-                person: StoredValue(decode(codes, shapes[column], texts), moment_of(as_of), from_run)
+                person: StoredValue(values[codes], moment_of(as_of), from_run)
                 for person, (codes, as_of, from_run) in coded.items()
             }
         return found
@@ -119,22 +124,9 @@ class SqlTagValues:
                     codes_of = self._files.read(named[0]).codes_of(ids)
                     coded.update(zip(ids.tolist(), codes_of, strict=True))
             coded |= above.get(column, {})
-            found[column] = self._decoded(connection, tenant, column, shapes[column], coded)
+            values = decoded(connection, tenant, column, shapes[column], set(coded.values()))
+            found[column] = {person: values[codes] for person, codes in coded.items()}
         return found
-
-    def _decoded(
-        self,
-        connection: Connection,
-        tenant: str,
-        column: str,
-        shape: Shape,
-        coded: Mapping[int, tuple[int, ...]],
-    ) -> dict[int, Value | None]:
-        """Equal codes are decoded once."""
-        distinct = set(coded.values())
-        texts = self._texts_for(connection, tenant, column, shape, distinct)
-        values = {codes: decode(codes, shape, texts) for codes in distinct}
-        return {person: values[codes] for person, codes in coded.items()}
 
     def put(
         self,
@@ -147,7 +139,7 @@ class SqlTagValues:
         kept = self._recorder.columns(connection, tenant)
         rows = []
         for column, by_person in values.items():
-            coded = self._encode(connection, tenant, column, shapes[column], by_person)
+            coded = encoded(connection, tenant, column, shapes[column], by_person)
             if column in kept:
                 self._record(connection, tenant, column, coded, microseconds(as_of))
             rows += [
@@ -168,35 +160,42 @@ class SqlTagValues:
         values: Vector,
         keep: Ints,
         as_of: dt.datetime,
+        among: Ints | None = None,
     ) -> BlockChange:
         shape = sql_value_columns.shape_of(connection, tenant, column)
         present, delta, delta_as_of = self._present(connection, tenant, column, block)
+        streamed = _streamed(present, delta_as_of)
         current = present.coded.overlaid(delta).known()
+        looked_at = _looked_at(current.persons, keep, among)
+        before, staying = current.take(looked_at), current.take(~looked_at)
         codes = sql_texts.codes_of(connection, tenant, column, texts_of(values, shape))
-        computed = encode(persons, values, shape, codes)
-        computed = computed.take(~np.isin(persons, keep, assume_unique=True))
-        kept = current.take(np.isin(current.persons, keep, assume_unique=True))
-        new = computed.overlaid(kept).known()
-        streamed = {
-            **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
-            **delta_as_of,
-        }
-        everybody = union(current.persons, new.persons)
-        old, now = current.only(everybody), new.only(everybody)
-        different = changed(old, now)
-        if different.any() or streamed or not self._stands(connection, tenant, column, block, as_of):
-            stays = set(keep.tolist())
-            content = _block(new, {each: at for each, at in streamed.items() if each in stays})
+        after = encode(persons, values, shape, codes).take(~within(persons, keep)).known()
+        everybody = union(before.persons, after.persons)
+        old, new = before.only(everybody), after.only(everybody)
+        different = changed(old, new)
+        stays = ~_looked_at(streamed.persons, keep, among)
+        folds = len(streamed.persons) > 0 if among is None else not stays.all()
+        if different.any() or folds or not self._stands(connection, tenant, column, block, as_of):
+            content = _block(after.overlaid(staying), streamed.take(stays))
             self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         if column in self._recorder.columns(connection, tenant):
             self._recorder.record(connection, tenant, column, block, old.take(different), microseconds(as_of))
         # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
-        old, now = old.take(different).plain(shape), now.take(different).plain(shape)
+        old, new = old.take(different).plain(shape), new.take(different).plain(shape)
         texts: dict[int, str] = {}
         if shape.base is Kind.TEXT and len(old.persons):
-            told = {*old.codes.tolist(), *now.codes.tolist()}
+            told = {*old.codes.tolist(), *new.codes.tolist()}
             texts = sql_texts.take_unsent(connection, tenant, column, told)
-        return BlockChange(column, block, old, now, as_of, texts)
+        return BlockChange(column, block, old, new, as_of, texts)
+
+    def stand(
+        self, connection: Connection, tenant: str, column: str, blocks: Collection[int], as_of: dt.datetime
+    ) -> None:
+        execute_many(
+            connection,
+            _STAND,
+            [(tenant, column, block, "", 0, microseconds(as_of)) for block in sorted(blocks)],
+        )
 
     def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
         rows = execute(
@@ -233,16 +232,18 @@ class SqlTagValues:
     ) -> dict[int, str]:
         return sql_texts.texts_of(connection, tenant, column, codes)
 
-    def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
+    def open_column(
+        self, connection: Connection, tenant: str, column: str, among: Ints | None = None
+    ) -> tuple[Ints, Vector]:
         shape = sql_value_columns.shape_of(connection, tenant, column)
-        persons: list[Ints] = [np.empty(0, np.int64)]
-        values: list[Value | None] = []
-        texts = self.texts(connection, tenant, column) if shape.base is Kind.TEXT else {}
+        parts = [(Coded.empty().persons, Vector.unknown(0, shape))]
         for block in self.blocks(connection, tenant, column):
             coded, _ = self._read_block(connection, tenant, column, block)
-            persons.append(coded.persons)
-            values += [decode(codes, shape, texts) for codes in coded.rows().values()]
-        return np.concatenate(persons), Vector.of(values, shape)
+            chosen = coded if among is None else coded.take(within(coded.persons, among))
+            parts.append((chosen.persons, vector_of(connection, tenant, column, shape, chosen)))
+        persons = np.concatenate([each for each, _ in parts])
+        data = np.concatenate([each.data for _, each in parts])
+        return persons, Vector(np.ones(len(persons), np.bool_), data)
 
     def known_count(self, connection: Connection, tenant: str, column: str) -> int:
         delta_blocks = {
@@ -277,11 +278,7 @@ class SqlTagValues:
         ).all()
         for column, block in heavy:
             present, delta, delta_as_of = self._present(connection, tenant, column, block)
-            streamed = {
-                **dict(zip(present.streamed.tolist(), present.streamed_as_of.tolist(), strict=True)),
-                **delta_as_of,
-            }
-            content = _block(present.coded.overlaid(delta).known(), streamed)
+            content = _block(present.coded.overlaid(delta).known(), _streamed(present, delta_as_of))
             named = self._named(connection, tenant, column, block)
             as_of = named[1] if named else max(delta_as_of.values())
             self._name_block(connection, tenant, column, block, content, as_of)
@@ -436,47 +433,22 @@ class SqlTagValues:
             found |= {(row[0], row[1]): (_unpacked(row[2]), row[3]) for row in rows}
         return found
 
-    def _texts_for(
-        self,
-        connection: Connection,
-        tenant: str,
-        column: str,
-        shape: Shape,
-        coded: Iterable[tuple[int, ...]],
-    ) -> dict[int, str]:
-        if shape.base is not Kind.TEXT:
-            return {}
-        codes = {code for each in coded for code in each}
-        if shape.weighted:
-            codes = {text_code(each) for each in codes}
-        return sql_texts.texts_of(connection, tenant, column, codes)
 
-    def _encode(
-        self,
-        connection: Connection,
-        tenant: str,
-        column: str,
-        shape: Shape,
-        values: Mapping[int, Value | None],
-    ) -> Coded:
-        listed = {
-            person: () if value is None else value if isinstance(value, tuple) else (value,)
-            for person, value in values.items()
-        }
-        if shape.base is Kind.TEXT:
-            texts = {str(text) for each in listed.values() for text in each}
-            codes = sql_texts.codes_of(connection, tenant, column, texts)
-            if shape.weighted:
-                return Coded.of({person: codes_of(weighted(each), codes) for person, each in listed.items()})
-            return Coded.of({person: [codes[str(text)] for text in each] for person, each in listed.items()})
-        code = scalar_code(shape.base)
-        return Coded.of({person: [code(scalar) for scalar in each] for person, each in listed.items()})
+def _streamed(present: Block, delta_as_of: Mapping[int, int]) -> Coded:
+    """The moments, in place of codes, of the persons whose value is the stream's."""
+    below = Coded(present.streamed, np.ones(len(present.streamed), np.uint16), present.streamed_as_of)
+    return below.overlaid(Coded.of({person: [moment] for person, moment in delta_as_of.items()}))
 
 
-def _block(coded: Coded, streamed: Mapping[int, int]) -> Block:
-    present = np.isin(coded.persons, np.array(sorted(streamed), np.int64), assume_unique=True)
-    persons = coded.persons[present]
-    return Block(coded, persons, np.array([streamed[each] for each in persons.tolist()], np.int64))
+def _looked_at(persons: Ints, keep: Ints, among: Ints | None) -> Bools:
+    """Of whom what was computed holds, be it that nothing was found."""
+    free = ~within(persons, keep)
+    return free if among is None else free & within(persons, among)
+
+
+def _block(coded: Coded, streamed: Coded) -> Block:
+    kept = streamed.take(within(streamed.persons, coded.persons))
+    return Block(coded, kept.persons, kept.codes)
 
 
 def _packed(codes: Collection[int]) -> bytes:

@@ -152,9 +152,17 @@ class TagValues(Protocol):
         values: Vector,
         keep: Ints,
         as_of: dt.datetime,
+        among: Ints | None = None,
     ) -> BlockChange:
         """Replaces a block by what was computed for `persons` (ascending, all of the block). Whoever is not
-        among them has no value; whoever is in `keep` (ascending) keeps the present one."""
+        among them has no value; whoever is in `keep` (ascending) keeps the present one. `among` (ascending): only of
+        these anything was computed, and `persons` are of them; all others keep theirs, and the stream's stay so."""
+        ...
+
+    def stand(
+        self, connection: Connection, tenant: str, column: str, blocks: Collection[int], as_of: dt.datetime
+    ) -> None:
+        """Whole blocks stay as they are and hold at a new moment, as if they were published and nothing differed."""
         ...
 
     def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
@@ -182,8 +190,10 @@ class TagValues(Protocol):
         """Of these codes; it may hold others, too."""
         ...
 
-    def open_column(self, connection: Connection, tenant: str, column: str) -> tuple[Ints, Vector]:
-        """The persons with a known value, ascending, and their values."""
+    def open_column(
+        self, connection: Connection, tenant: str, column: str, among: Ints | None = None
+    ) -> tuple[Ints, Vector]:
+        """The persons with a known value, ascending, and their values. `among` (ascending): of these alone."""
         ...
 
     def known_count(self, connection: Connection, tenant: str, column: str) -> int:
