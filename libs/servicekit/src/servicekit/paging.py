@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from google.protobuf.message import Message
 
@@ -23,6 +23,10 @@ _FORMAT = 1
 Key = Sequence[str | int]
 Request = TypeVar("Request", bound=Message)
 Page = TypeVar("Page")
+One = TypeVar("One", str, int)
+Two = TypeVar("Two", str, int)
+Three = TypeVar("Three", str, int)
+Four = TypeVar("Four", str, int)
 
 
 def page_size(asked: int, *, default: int = DEFAULT_PAGE_SIZE, maximum: int = MAX_PAGE_SIZE) -> int:
@@ -52,8 +56,29 @@ def make_token(last_key: Key, bound_to: str) -> str:
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
-def read_token(token: str, bound_to: str) -> tuple[str | int, ...] | None:
-    """The key after which the page starts, None for the first page. Raises PageTokenMalformed."""
+@overload
+def read_token(token: str, bound_to: str, part: type[One], /) -> tuple[One] | None: ...
+@overload
+def read_token(
+    token: str, bound_to: str, first: type[One], second: type[Two], /
+) -> tuple[One, Two] | None: ...
+@overload
+def read_token(
+    token: str, bound_to: str, first: type[One], second: type[Two], third: type[Three], /
+) -> tuple[One, Two, Three] | None: ...
+@overload
+def read_token(
+    token: str,
+    bound_to: str,
+    first: type[One],
+    second: type[Two],
+    third: type[Three],
+    fourth: type[Four],
+    /,
+) -> tuple[One, Two, Three, Four] | None: ...
+def read_token(token: str, bound_to: str, /, *parts: type) -> tuple[Any, ...] | None:
+    """The key after which the page starts, None for the first page. `parts`: the types of what the key consists of,
+    str or int. Raises PageTokenMalformed."""
     if not token:
         return None
     if len(token) > MAX_TOKEN_CHARS:
@@ -72,8 +97,8 @@ def read_token(token: str, bound_to: str) -> tuple[str | int, ...] | None:
         raise PageTokenMalformed("it was made by another version")
     if bound != bound_to:
         raise PageTokenMalformed("it belongs to another request: only page_size may change between pages")
-    if not isinstance(key, list) or not all(map(_is_key_part, key)):
-        raise PageTokenMalformed("its content is not that of a page token")
+    if not isinstance(key, list) or [type(each) for each in key] != list(parts) or not all(map(_fits, key)):
+        raise PageTokenMalformed("its content is not that of this list's")
     return tuple(key)
 
 
@@ -89,5 +114,5 @@ async def all_pages(call: Callable[[Request], Awaitable[Page]], request: Request
         asked.page_token = page.next_page_token
 
 
-def _is_key_part(part: object) -> bool:
-    return isinstance(part, str) or (isinstance(part, int) and -(2**63) <= part < 2**63)
+def _fits(part: str | int) -> bool:
+    return isinstance(part, str) or -(2**63) <= part < 2**63

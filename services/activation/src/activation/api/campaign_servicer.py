@@ -98,8 +98,8 @@ class CampaignServicer(CampaignServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size)
         bound_to = request_hash(request, tenant)
-        last = read_token(request.page_token, bound_to)
-        after = str(last[0]) if last else ""
+        last = read_token(request.page_token, bound_to, str)
+        after = last[0] if last else ""
         found = await self._database.read(self._campaigns.page, tenant, after, size + 1)
         more = len(found) > size
         return pb.ListCampaignsResponse(

@@ -22,8 +22,8 @@ class DeliveryServicer(DeliveryServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size)
         bound_to = request_hash(request, tenant)
-        last = read_token(request.page_token, bound_to)
-        after = int(last[0]) if last else 0
+        last = read_token(request.page_token, bound_to, int)
+        after = last[0] if last else 0
         state = parse.state(request.state)
         found = await self._database.read(
             self._deliveries.page, tenant, request.campaign_id, state, after, size + 1

@@ -24,8 +24,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         question = parse_privacy.audit_question(request, current_principal())
         size = page_size(request.page_size)
         bound_to = request_hash(request, question.tenant)
-        last = read_token(request.page_token, bound_to)
-        rows = await self._transactions.read(list_audit, question, int(last[0]) if last else 0, size)
+        last = read_token(request.page_token, bound_to, int)
+        rows = await self._transactions.read(list_audit, question, last[0] if last else 0, size)
         return audit_service_pb2.ListAuditResponse(
             entries=[render_privacy.audit_entry(row) for row in rows],
             next_page_token=make_token((rows[-1].sequence,), bound_to) if len(rows) == size else "",

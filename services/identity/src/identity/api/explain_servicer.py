@@ -49,8 +49,8 @@ class ExplainServicer(explain_service_pb2_grpc.ExplainServiceServicer):
         tenant = current_principal().require_tenant()
         person_id = parse_operations.filtered_person(request)
         bound, size = request_hash(request, tenant), page_size(request.page_size)
-        last = read_token(request.page_token, bound)
-        before = int(last[0]) if last else 0
+        last = read_token(request.page_token, bound, int)
+        before = last[0] if last else 0
         rows = await self._transactions.read(list_merge_history, tenant, person_id, before, size)
         token = make_token([rows[-1].sequence], bound) if len(rows) == size else ""
         return pb.ListMergeHistoryResponse(
@@ -63,7 +63,7 @@ class ExplainServicer(explain_service_pb2_grpc.ExplainServiceServicer):
         tenant = current_principal().require_tenant()
         person_id = parse_operations.filtered_person(request)
         bound, size = request_hash(request, tenant), page_size(request.page_size)
-        after = parse_operations.last_conflict(read_token(request.page_token, bound))
+        after = parse_operations.last_conflict(read_token(request.page_token, bound, int, int, int))
         shown, last = await self._transactions.read(self._conflicts, tenant, person_id, after, size)
         token = "" if last is None else make_token([last.key_id, last.other_key_id, int(last.reason)], bound)
         return pb.ListConflictsResponse(

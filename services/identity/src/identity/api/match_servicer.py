@@ -124,7 +124,7 @@ class MatchServicer(match_service_pb2_grpc.MatchServiceServicer):
         """A page and the token of the next one."""
         tenant = current_principal().require_tenant()
         bound, size = request_hash(request, tenant), page_size(request.page_size)
-        last = read_token(request.page_token, bound)
-        start = int(last[0]) if last else 0
+        last = read_token(request.page_token, bound, int)
+        start = last[0] if last else 0
         rows = await self._transactions.read(read, tenant, start, size)
         return rows, make_token([number_of(rows[-1])], bound) if len(rows) == size else ""

@@ -87,8 +87,8 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
     ) -> pb.ListOperationsResponse:
         tenant = current_principal().require_tenant()
         bound, size = request_hash(request, tenant), page_size(request.page_size)
-        last = read_token(request.page_token, bound)
-        before = int(last[0]) if last else 0
+        last = read_token(request.page_token, bound, int)
+        before = last[0] if last else 0
         rows = await self._transactions.read(list_operations, tenant, before, size)
         token = make_token([rows[-1].operation.operation_id], bound) if len(rows) == size else ""
         return pb.ListOperationsResponse(

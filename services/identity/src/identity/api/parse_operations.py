@@ -5,7 +5,7 @@ from huaxiang.identity.v1 import (
     link_pb2,
     operation_service_pb2,
 )
-from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.errors import BatchTooLarge, InvalidField, PageTokenMalformed
 from servicekit.principal import Principal
 
 from identity.api.parse_records import MAX_RECORD_ID_CHARS
@@ -106,11 +106,13 @@ def filtered_person(
     return int(request.person_id)
 
 
-def last_conflict(key: tuple[str | int, ...] | None) -> Conflict | None:
-    """Where a page of conflicts starts."""
+def last_conflict(key: tuple[int, int, int] | None) -> Conflict | None:
+    """Where a page of conflicts starts. Raises PageTokenMalformed."""
     if key is None:
         return None
-    key_id, other, reason = map(int, key)
+    key_id, other, reason = key
+    if reason not in set(Reason):
+        raise PageTokenMalformed("its content is not that of this list's")
     return Conflict(key_id, other, Reason(reason))
 
 

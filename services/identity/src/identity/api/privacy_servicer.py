@@ -61,8 +61,8 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
     ) -> privacy_service_pb2.ListUnconfirmedErasuresResponse:
         bound = request_hash(request, "")
         size = page_size(request.page_size, default=MAX_UNCONFIRMED, maximum=MAX_UNCONFIRMED)
-        last = read_token(request.page_token, bound)
-        after = (str(last[0]), int(last[1])) if last else ("", 0)
+        last = read_token(request.page_token, bound, str, int)
+        after = last or ("", 0)
         rows, epoch = await self._transactions.read(self._erasures.unconfirmed, request.service, after, size)
         token = make_token([rows[-1][0], rows[-1][1].erasure_id], bound) if len(rows) == size else ""
         return render_privacy.unconfirmed(rows, self._service, epoch, token)

@@ -65,9 +65,9 @@ class SegmentServicer(SegmentServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size)
         bound_to = request_hash(request, tenant)
-        last = read_token(request.page_token, bound_to)
+        last = read_token(request.page_token, bound_to, str)
         version = self._board.current
-        found = self._segments.page(version, tenant, str(last[0]) if last else "", size + 1)
+        found = self._segments.page(version, tenant, last[0] if last else "", size + 1)
         more = len(found) > size
         return pb.ListSegmentsResponse(
             segments=[

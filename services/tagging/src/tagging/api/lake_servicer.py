@@ -115,8 +115,8 @@ class LakeServicer(lake_service_pb2_grpc.LakeServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size, maximum=MAX_PROOFS)
         bound_to = request_hash(request, tenant)
-        key = read_token(request.page_token, bound_to)
-        found = await self._database.read(self._proofs.page, tenant, int(key[0]) if key else 0, size + 1)
+        key = read_token(request.page_token, bound_to, int)
+        found = await self._database.read(self._proofs.page, tenant, key[0] if key else 0, size + 1)
         return pb.ListErasureProofsResponse(
             proofs=[render_lake.proof(each) for each in found[:size]],
             next_page_token=make_token([found[size - 1].number], bound_to) if len(found) > size else "",

@@ -9,12 +9,11 @@ from huaxiang.tagging.v1 import tag_pb2
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Scalar
 from rules.values import normal_text
-from servicekit.errors import InvalidField, PageTokenMalformed
+from servicekit.errors import InvalidField
 from servicekit.principal import Principal
 from servicekit.rights import may
 from tagging.api.parse_tags import MAX_PORTRAIT_TAGS, at_most, readable_grades
 from tagging.app.portraits.looks import Look
-from tagging.app.portraits.timeline import Position
 from tagging.catalogue.messages import value_of
 from tagging.domain.definition import Wording
 from tagging.domain.portrait_description import Language
@@ -65,14 +64,6 @@ def _look(
         roles=principal.roles,
         reads_all_templates=may(principal, WRITE_TEMPLATES),
     )
-
-
-def position(key: Sequence[str | int]) -> Position:
-    """Of a page token's key. Raises PageTokenMalformed."""
-    match key:
-        case [int() as time_us, int() as is_change, int() as sequence, str() as tag_id]:
-            return Position(time_us, is_change, sequence, tag_id)
-    raise PageTokenMalformed("its content is not that of a timeline's")
 
 
 def template_of(message: template_pb.PortraitTemplate) -> PortraitTemplate:

@@ -27,7 +27,6 @@ from tagging.api.parse_portraits import (
     MAX_TIMELINE_PAGE,
     TIMELINE_PAGE,
     look_of,
-    position,
 )
 from tagging.api.parse_tags import MAX_PERSONS, MAX_TAGS, at_most, readable_grades
 from tagging.api.render_portraits import portrait_bytes, timeline_entry
@@ -36,7 +35,7 @@ from tagging.app.explain import Explain
 from tagging.app.portraits.hot import HotPortraits
 from tagging.app.portraits.looks import Look
 from tagging.app.portraits.past import ReadPastPortraits
-from tagging.app.portraits.timeline import ReadTimeline
+from tagging.app.portraits.timeline import Position, ReadTimeline
 from tagging.app.quality.count_use import UseCounter
 from tagging.app.read_values import ReadValues
 
@@ -171,7 +170,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
         at_most("event_types", request.event_types, MAX_EVENT_TYPES)
         size = page_size(request.page_size, default=TIMELINE_PAGE, maximum=MAX_TIMELINE_PAGE)
         bound = request_hash(request, tenant, ignore=("page_token", "page_size", "consistency"))
-        before = read_token(request.page_token, bound)
+        before = read_token(request.page_token, bound, int, int, int, str)
         await self._freshness.ensure(request.consistency)
         page = await self._database.read(
             self._timeline,
@@ -179,7 +178,7 @@ class PortraitServicer(portrait_service_pb2_grpc.PortraitServiceServicer):
             request.person_id,
             tuple(request.event_types),
             readable_grades(principal),
-            None if before is None else position(before),
+            None if before is None else Position(*before),
             size,
             with_changes=not request.without_changes,
         )

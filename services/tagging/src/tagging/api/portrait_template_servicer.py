@@ -53,9 +53,9 @@ class PortraitTemplateServicer(portrait_template_service_pb2_grpc.PortraitTempla
         tenant = principal.require_tenant()
         size = page_size(request.page_size, maximum=MAX_TEMPLATE_PAGE)
         bound = request_hash(request, tenant)
-        after = read_token(request.page_token, bound)
+        after = read_token(request.page_token, bound, str)
         listed, more, revision = await self._database.read(
-            self._templates.page, tenant, "" if after is None else str(after[0]), size
+            self._templates.page, tenant, "" if after is None else after[0], size
         )
         return pb.ListPortraitTemplatesResponse(
             templates=[await self._message(principal, each) for each in listed],

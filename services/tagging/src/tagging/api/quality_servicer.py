@@ -5,7 +5,7 @@ from huaxiang.tagging.v1 import quality_service_pb2 as pb
 from huaxiang.tagging.v1 import quality_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.database import Database
-from servicekit.errors import InvalidField, PageTokenMalformed
+from servicekit.errors import InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from sqlalchemy import Connection
 from tagging.api.parse_tags import readable_grades
@@ -57,7 +57,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         if most is not None and not 0 <= most <= MAX_POINTS:
             raise InvalidField("max_score", f"is between 0 and {MAX_POINTS}")
         size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
-        after = str(_key(request.page_token, bound) or "")
+        after = (read_token(request.page_token, bound, str) or ("",))[0]
 
         def work(connection: Connection) -> pb.ListTagQualityResponse:
             found = self._read.page(connection, tenant, after, size + 1, most)
@@ -75,11 +75,11 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
     ) -> pb.ListQualityHistoryResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
-        before = _number(request.page_token, bound)
+        last = read_token(request.page_token, bound, int)
 
         def work(connection: Connection) -> pb.ListQualityHistoryResponse:
             tag = self._read.tag(connection, tenant, request.tag_id)
-            end = None if before is None else moment_of(before)
+            end = None if last is None else moment_of(last[0])
             found = self._read.history(connection, tenant, tag.tag_id, end, size + 1)
             page, more = found[:size], len(found) > size
             token = make_token([microseconds(page[-1].measured.time)], bound) if more else ""
@@ -96,7 +96,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
     ) -> pb.ListQualityAlertsResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
-        before = _number(request.page_token, bound)
+        last = read_token(request.page_token, bound, int)
 
         def work(connection: Connection) -> pb.ListQualityAlertsResponse:
             found = self._read.alerts(
@@ -104,7 +104,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
                 tenant,
                 tag_id=request.tag_id,
                 with_closed=request.with_closed,
-                before=before,
+                before=last[0] if last else None,
                 limit=size + 1,
             )
             page, more = found[:size], len(found) > size
@@ -124,7 +124,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
         if not 0 <= idle_days <= MAX_KEEP_DAYS:
             raise InvalidField("idle_days", f"is between 0 and {MAX_KEEP_DAYS}")
         size, bound = page_size(request.page_size, default=PAGE), request_hash(request, tenant)
-        after = str(_key(request.page_token, bound) or "")
+        after = (read_token(request.page_token, bound, str) or ("",))[0]
 
         def work(connection: Connection) -> pb.ListUnusedTagsResponse:
             found, counted = self._unused(connection, tenant, idle_days, after, size + 1)
@@ -137,17 +137,3 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
             )
 
         return await self._database.read(work)
-
-
-def _key(token: str, bound: str) -> str | int | None:
-    """Where the page before ended."""
-    found = read_token(token, bound)
-    return found[0] if found else None
-
-
-def _number(token: str, bound: str) -> int | None:
-    """Raises PageTokenMalformed."""
-    found = _key(token, bound)
-    if found is None or isinstance(found, int):
-        return found
-    raise PageTokenMalformed("its content is not that of this list's")

@@ -80,8 +80,7 @@ class ReferenceTableServicer(reference_table_service_pb2_grpc.ReferenceTableServ
         self._put_rows.table(request.table)
         at_most("keys", request.keys, MAX_KEYS)
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        token = read_token(request.page_token, bound)
-        after = None if token is None else (str(token[0]), int(token[1]))
+        after = read_token(request.page_token, bound, str, int)
         found = await self._database.read(
             self._references.versions, tenant, request.table, tuple(request.keys), after, size + 1
         )

@@ -46,8 +46,8 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size, default=DEFAULT_PAGE)
         bound = request_hash(request, tenant)
-        after = read_token(request.page_token, bound)
-        before = int(after[0]) if after else None
+        after = read_token(request.page_token, bound, int)
+        before = after[0] if after else None
         runs = await self._database.read(self._requests.page, tenant, before, size + 1)
         page = runs[:size]
         token = make_token([page[-1].sequence], bound) if len(runs) > size else ""

@@ -42,9 +42,9 @@ class TagLifeServicer(tag_life_service_pb2_grpc.TagLifeServiceServicer):
     ) -> pb.ListTagLivesResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        after = read_token(request.page_token, bound)
+        after = read_token(request.page_token, bound, str)
         found, revision = await self._database.read(
-            self._lives.page, tenant, states_of(request.states), str(after[0]) if after else "", size + 1
+            self._lives.page, tenant, states_of(request.states), after[0] if after else "", size + 1
         )
         page = found[:size]
         return pb.ListTagLivesResponse(
@@ -58,8 +58,8 @@ class TagLifeServicer(tag_life_service_pb2_grpc.TagLifeServiceServicer):
     ) -> pb.ListTagHistoryResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        after = read_token(request.page_token, bound)
-        number = int(after[0]) if after else 0
+        after = read_token(request.page_token, bound, int)
+        number = after[0] if after else 0
         found, revision = await self._database.read(
             self._lives.history, tenant, request.tag_id, request.tag_request_id, number, size + 1
         )

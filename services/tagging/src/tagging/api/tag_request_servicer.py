@@ -40,11 +40,11 @@ class TagRequestServicer(tag_request_service_pb2_grpc.TagRequestServiceServicer)
     ) -> pb.ListTagRequestsResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        before = read_token(request.page_token, bound)
+        before = read_token(request.page_token, bound, int)
         states = request_states_of(request.states)
 
         def work(connection: Connection) -> pb.ListTagRequestsResponse:
-            sequence = int(before[0]) if before else None
+            sequence = before[0] if before else None
             found = self._requests.page(connection, tenant, states, request.requester, sequence, size + 1)
             page = found[:size]
             return pb.ListTagRequestsResponse(

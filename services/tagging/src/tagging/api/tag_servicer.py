@@ -44,12 +44,12 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
         tenant = current_principal().require_tenant()
         size = page_size(request.page_size)
         bound = request_hash(request, tenant)
-        after = read_token(request.page_token, bound)
+        after = read_token(request.page_token, bound, str)
         stored, revision = await self._database.read(self._read, tenant)
         below = [
             tag
             for tag in stored.values()
-            if _is_below(tag, request.category) and (after is None or tag.tag_id > str(after[0]))
+            if _is_below(tag, request.category) and (after is None or tag.tag_id > after[0])
         ]
         page = below[:size]
         return pb.ListTagsResponse(

@@ -71,8 +71,8 @@ class TagUseServicer(tag_use_service_pb2_grpc.TagUseServiceServicer):
     ) -> pb.GetTagLineageResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        token = read_token(request.page_token, bound)
-        start = int(token[0]) if token else 0
+        token = read_token(request.page_token, bound, int)
+        start = token[0] if token else 0
         depth, direction = depth_of(request.depth), direction_of(request.direction)
 
         def work(connection: Connection) -> pb.GetTagLineageResponse:

@@ -31,10 +31,10 @@ class TagVersionServicer(tag_version_service_pb2_grpc.TagVersionServiceServicer)
     ) -> pb.ListTagVersionsResponse:
         tenant = current_principal().require_tenant()
         size, bound = page_size(request.page_size), request_hash(request, tenant)
-        below = read_token(request.page_token, bound)
+        below = read_token(request.page_token, bound, int)
 
         def work(connection: Connection) -> pb.ListTagVersionsResponse:
-            number = int(below[0]) if below else None
+            number = below[0] if below else None
             found = self._versions.page(connection, tenant, request.tag_id, number, size + 1)
             page = found[:size]
             return pb.ListTagVersionsResponse(

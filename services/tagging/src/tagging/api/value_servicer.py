@@ -87,11 +87,11 @@ class ValueServicer(value_service_pb2_grpc.ValueServiceServicer):
             raise InvalidField("start_time", "is missing")
         kinds = _kinds(request)
         bound = request_hash(request, tenant)
-        seen = read_token(request.page_token, bound)
-        after = int(seen[0]) if seen else 0
+        seen = read_token(request.page_token, bound, int, int)
+        after = seen[0] if seen else 0
         start = _moment("start_time", request.start_time)
         end = _moment("end_time", request.end_time) if request.HasField("end_time") else None
-        end = moment_of(int(seen[1])) if seen else end
+        end = moment_of(seen[1]) if seen else end
 
         def read(connection: Connection) -> tuple[Period, list[ValueChange], dict[ValueChangeKind, int]]:
             period = self._changes.period(
