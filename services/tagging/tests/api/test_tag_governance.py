@@ -194,6 +194,19 @@ async def test_a_list_that_gets_shorter_needs_force_while_a_segment_names_the_ta
     assert forced.version == 2
 
 
+async def test_a_rule_of_contradiction_uses_the_tags_that_it_names(office: Office) -> None:
+    judged = TIER.replace("{tag_id: tier", "{tag_id: tier, quality: {contradicted_when: spent < 1}", 1)
+    await office.admin.apply(ORDERS, SPENT, judged)
+    assert list((await impact(office.marketer, removed_tag_id="spent")).tag_ids) == ["tier"]
+    retiring = office.admin.take("DeleteTag", "spent", reason="x")
+    assert (await refused(retiring))[1:] == ("TAG_IN_USE", {"tag_id": "spent", "used_by": "tag tier"})
+    as_text = "{tag_id: spent, name: x, type: text, attribute: spent}"
+    code, reason, metadata = await refused(office.admin.apply(as_text))
+    assert (code, reason, metadata["tag_id"]) == ("INVALID_ARGUMENT", "RULE_INVALID", "tier")
+    await office.admin.take("DeleteTag", "spent", reason="x", force=True)
+    await office.admin.apply(ORDERS.replace("COUNT", "DAYS"))
+
+
 async def test_what_was_broken_by_force_does_not_hold_up_the_rest(office: Office) -> None:
     await office.admin.apply(ORDERS, SPENT, TIER)
     await office.admin.take("DeprecateTag", "orders", reason="x", replacement_tag_id="spent")

@@ -8,7 +8,7 @@ from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
-from tagging.app.columns_in_force import ColumnsInForce, tag_schema
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce, tag_schema
 from tagging.app.keep_events import KeepEvents
 from tagging.app.leaving_values import leaving_values
 from tagging.domain import kept_windows
@@ -22,7 +22,7 @@ from tagging.domain.governance.grades import lowered, lowered_events
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
-from tagging.domain.quality.agreement import contradiction
+from tagging.domain.quality.agreement import contradiction, judging
 from tagging.domain.recipe import Recipe
 from tagging.errors import DefinitionRefused, TagCircle, TagInUse
 from tagging.errors import RuleInvalid as RuleRefused
@@ -119,14 +119,14 @@ class PutInForce:
                 ready is not None
                 and tag_id not in changed
                 and tag_id not in given
-                and not ready.tags & changed
+                and not (ready.tags | judging(tag.definition)) & changed
             ):
                 recipes[tag_id] = ready
                 continue
             try:
                 recipes[tag_id] = compiled(tag.definition, schema, limited=tag_id in given)
             except (RuleRefused, DefinitionRefused) as error:
-                if tag_id in given or not (forced or tag_id in known.broken):
+                if tag_id in given or not (forced or _is_broken(known, tag)):
                     raise
                 broken[tag_id] = str(error)
         try:
@@ -165,7 +165,8 @@ class PutInForce:
         checked: Checked,
     ) -> None:
         """Raises TagInUse for the first tag that goes, or changes what rules may say of it, while others use it."""
-        rests_on = {tag_id: recipe.tags for tag_id, recipe in checked.recipes.items()}
+        used = {tag_id: recipe.tags for tag_id, recipe in checked.recipes.items()}
+        rests_on = _with_judging(used, checked.after.values())
         uses = self._governance.uses.all(connection, tenant)
         for each in differences:
             before = stored.get(each.tag_id)
@@ -235,11 +236,9 @@ class PutInForce:
 
     def users(self, connection: Connection, tenant: str, tag_id: str) -> Users:
         """Who rests on a tag now."""
-        rests_on = {
-            column: tags
-            for column, tags in self._columns.of(connection, tenant).uses.items()
-            if not column.startswith(FEATURE_PREFIX)
-        }
+        plan = self._columns.of(connection, tenant)
+        used = {column: tags for column, tags in plan.uses.items() if not column.startswith(FEATURE_PREFIX)}
+        rests_on = _with_judging(used, plan.tags.values())
         return users(tag_id, rests_on, self._governance.uses.all(connection, tenant))
 
 
@@ -251,8 +250,8 @@ def compiled(definition: TagDefinition, schema: Schema, *, limited: bool) -> Rec
     try:
         if limited:
             check_limits(definition)
-            if definition.quality.contradicted_when:
-                contradiction(definition, schema)
+        if definition.quality.contradicted_when:
+            contradiction(definition, schema)
         return tag_recipe(definition, schema)
     except DefinitionInvalid as error:
         raise DefinitionRefused(error.tag_id, error.field, error.problem) from error
@@ -260,8 +259,28 @@ def compiled(definition: TagDefinition, schema: Schema, *, limited: bool) -> Rec
         raise RuleRefused(error.problems, error.tag_id, error.field) from error
 
 
+def _is_broken(plan: ColumnPlan, tag: Tag) -> bool:
+    """Whether a definition that is in force does not hold now."""
+    if tag.tag_id in plan.broken:
+        return True
+    try:
+        compiled(tag.definition, plan.schema, limited=False)
+    except (RuleRefused, DefinitionRefused):
+        return True
+    return False
+
+
 def _version(tag: Tag, subject: str, reviewer: str) -> TagVersion:
     return TagVersion(tag.tag_id, tag.version, tag.definition, tag.update_time, subject, reviewer)
+
+
+def _with_judging(used: Mapping[str, frozenset[str]], tags: Iterable[Tag]) -> dict[str, frozenset[str]]:
+    """With the tags that rules of contradiction name."""
+    found = dict(used)
+    for tag in tags:
+        if named := judging(tag.definition):
+            found[tag.tag_id] = found.get(tag.tag_id, frozenset()) | named
+    return found
 
 
 def _after(stored: Mapping[str, Tag], differences: Sequence[Difference]) -> dict[str, Tag]:

@@ -1,9 +1,11 @@
 """The rule that tells of whom behaviour contradicts a value, compiled: a rule over tags alone."""
 
-from rules.errors import Problem
+from rules.errors import Problem, RuleSyntaxError
+from rules.parser import parse
 from rules.schema import Schema
-from rules.tree import NOWHERE
+from rules.tree import NOWHERE, TagRef
 from rules.values import Kind
+from rules.walk import walk
 from tagging.domain.compilation import RuleInvalid, tag_recipe
 from tagging.domain.definition import LayeredRuleKind, RuleLayer, TagDefinition, TagValueType, Wording
 from tagging.domain.recipe import Recipe
@@ -34,3 +36,14 @@ def contradiction(definition: TagDefinition, schema: Schema) -> Recipe:
         if wrong:
             raise RuleInvalid(definition.tag_id, FIELD, (Problem(problem, 1, 1, NOWHERE),))
     return recipe
+
+
+def judging(definition: TagDefinition) -> frozenset[str]:
+    """The other tags that the rule names; none when it cannot be read."""
+    if not definition.quality.contradicted_when:
+        return frozenset()
+    try:
+        rule = parse(definition.quality.contradicted_when)
+    except RuleSyntaxError:
+        return frozenset()
+    return frozenset(each.name for each in walk(rule) if isinstance(each, TagRef)) - {definition.tag_id}
