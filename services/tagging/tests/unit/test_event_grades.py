@@ -90,3 +90,24 @@ def test_an_event_is_shown_without_what_may_not_be_read() -> None:
     rated = Event(2, "bank", "e2", "risk_rated", NOON, 1, properties={"risk_level": "c5"})
     assert shown_event(rated, DICTIONARY, up_to(Grade.PERSONAL)) == ShownEvent(NOON, withheld=True)
     assert shown_event(rated, DICTIONARY, up_to(Grade.SENSITIVE)).properties == {"risk_level": "c5"}
+
+
+@pytest.mark.parametrize(
+    ("query", "reads"),
+    [
+        ("SELECT person_id, sum(amount) AS value FROM events.order_paid GROUP BY 1", True),
+        ("SELECT person_id, count(*) AS value FROM events.order_paid GROUP BY 1", False),
+        (
+            "SELECT person_id, 2 * quantity AS value -- amount\nFROM events.order_paid WHERE x = 'amount'",
+            False,
+        ),
+        ("SELECT person_id, max(total_amount) AS value FROM events.order_paid GROUP BY 1", False),
+        ("SELECT person_id, 1 AS value FROM (SELECT * FROM events.order_paid)", True),
+        ("SELECT person_id, 1 AS value FROM (SELECT DISTINCT o.* FROM events.order_paid o)", True),
+        ("WITH o AS (FROM events.order_paid) SELECT person_id, 1 AS value FROM o", True),
+        ("FROM events.order_paid SELECT person_id, 1 AS value", True),
+        ("SELECT person_id, max(COLUMNS('a.*')) AS value FROM events.order_paid GROUP BY 1", True),
+    ],
+)
+def test_a_query_reads_what_it_names_and_everything_by_a_star(query: str, reads: bool) -> None:
+    assert SqlKind(query).mentions("amount") is reads

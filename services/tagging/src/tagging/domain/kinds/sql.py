@@ -28,6 +28,11 @@ MAX_MEGABYTES = 4_096
 LEAST_MEGABYTES = 64
 _OPAQUE = re.compile(r"--[^\n]*|/\*.*?(?:\*/|$)|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _INPUT = re.compile(r'(?<![\w."])"?(events|tags|reference)"?\s*\.\s*"?([A-Za-z_]\w*)"?', re.IGNORECASE)
+_EVERYTHING = re.compile(
+    r"(?:\bSELECT(?:\s+DISTINCT|\s+ALL)?|,|\.)\s*\*|\bCOLUMNS\s*\(|\(\s*(?:FROM|TABLE)\b|^\s*FROM\b",
+    re.IGNORECASE,
+)
+"""What reads every column there is: a star that counts or multiplies nothing, and a FROM or TABLE without a SELECT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,11 @@ class SqlKind(Uncut):
         return list(dict.fromkeys(found))
 
     def mentions(self, word: str) -> bool:
-        """Whether the query has a word outside comments and texts; `SELECT *` mentions none."""
-        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", _plain(self.query), re.IGNORECASE) is not None
+        """Whether the query has a word outside comments and texts, or reads every column."""
+        query = _plain(self.query)
+        if _EVERYTHING.search(query):
+            return True
+        return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", query, re.IGNORECASE) is not None
 
     def listed(self) -> frozenset[str] | None:
         return None
