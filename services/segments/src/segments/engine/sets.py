@@ -1,0 +1,209 @@
+"""Columns of value sets: texts with not too many values, bools, multi-valued tags, members of segments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from segments.engine.arenas import Words, address_of, arena_of
+from segments.engine.compiled import kernel, signed
+from segments.engine.containers import (
+    BLOCK_SIZE,
+    BLOCK_WORDS,
+    CARDINALITY_MASK,
+    CARDINALITY_SHIFT,
+    DENSE,
+    EMPTY,
+    FULL,
+    KIND_MASK,
+    OFFSET_SHIFT,
+    RUN,
+    SPARSE,
+    SPARSE_MOST,
+)
+from segments.engine.lines import halves_in, words_in
+from segments.engine.threads import Threads
+
+UNKNOWN = 0xFFFF
+"""The code of a person without a value."""
+VALUES_MOST = 4_096
+"""Values of a column of sets; one with more is a column of numbers, which are its codes."""
+
+Codes = npt.NDArray[np.uint16]
+Offsets = npt.NDArray[np.uint16]
+Entries = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CodedBlock:
+    """Who has which value in one block.
+
+    `offsets`  uint16 ascending, several times the same where a person has several values; None: `codes[i]` is that of
+               person i, and UNKNOWN means none
+    `codes`    uint16, of values 0, 1, ...
+    """
+
+    codes: Codes
+    offsets: Offsets | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetColumn:
+    """An immutable version of a column.
+
+    `entries`  int64 [values + 1, blocks], see containers; the last row is of whoever has a value
+    `words`    the arena of all containers, dense ones at multiples of 64 bytes
+    `single`   nobody has two values
+    """
+
+    entries: Entries
+    words: Words
+    single: bool
+
+    @property
+    def values(self) -> int:
+        return len(self.entries) - 1
+
+    @property
+    def blocks(self) -> int:
+        return int(self.entries.shape[1])
+
+    @property
+    def known(self) -> int:
+        """The row of whoever has a value."""
+        return self.values
+
+    @property
+    def bytes(self) -> int:
+        """What the column takes in memory."""
+        return self.entries.nbytes + self.words.nbytes
+
+    def cardinalities(self) -> npt.NDArray[np.int64]:
+        """How many persons have each value; the last number is of those who have any."""
+        cardinalities = (self.entries >> CARDINALITY_SHIFT) & CARDINALITY_MASK
+        return np.asarray(cardinalities.sum(axis=1), np.int64)
+
+
+def set_column(
+    blocks: Sequence[CodedBlock | None], values: int, threads: Threads, *, single: bool = True
+) -> SetColumn:
+    """Builds a column from its blocks in order, None where nobody has a value.
+
+    Two passes over the codes: one counts persons and runs of every value, so that each container's form and place are
+    known, one writes the containers.
+    """
+    if values > VALUES_MOST:
+        raise ValueError(f"{values} values are too many for a column of sets; at most {VALUES_MOST}")
+    cardinalities = np.zeros((len(blocks), values + 1), np.int64)
+    runs = np.zeros((len(blocks), values + 1), np.int64)
+
+    def measure(first: int, last: int) -> None:
+        for place in range(first, last):
+            if (block := blocks[place]) is not None:
+                _measure(*_arrays(block), cardinalities[place], runs[place])
+
+    threads.each(len(blocks), measure)
+    kinds, sizes = _forms(cardinalities, runs)
+    words, places = arena_of(sizes.T, dense=kinds.T == DENSE)
+    entries = np.ascontiguousarray(
+        kinds.T | (cardinalities.T << CARDINALITY_SHIFT) | (places << OFFSET_SHIFT)
+    )
+
+    def write(first: int, last: int) -> None:
+        for place in range(first, last):
+            if (block := blocks[place]) is not None:
+                _write(*_arrays(block), np.ascontiguousarray(entries[:, place]), address_of(words))
+
+    threads.each(len(blocks), write)
+    return SetColumn(entries, words, single)
+
+
+def members_column(words: Words) -> SetColumn:
+    """One value: the persons whose bits are set. Shares the words, 1,024 per block."""
+    blocks = len(words) // BLOCK_WORDS
+    cardinalities = np.bitwise_count(words.reshape(blocks, BLOCK_WORDS)).sum(axis=1, dtype=np.int64)
+    kinds = np.where(cardinalities == 0, EMPTY, np.where(cardinalities == BLOCK_SIZE, FULL, DENSE))
+    entries = kinds | (cardinalities << CARDINALITY_SHIFT) | (np.arange(blocks) * BLOCK_WORDS << OFFSET_SHIFT)
+    return SetColumn(np.stack([entries, entries]), words, single=True)
+
+
+_EVERYBODY: Offsets = np.zeros(0, np.uint16)
+
+
+def _arrays(block: CodedBlock) -> tuple[Codes, Offsets]:
+    return block.codes, _EVERYBODY if block.offsets is None else block.offsets
+
+
+def _forms(cardinalities: Entries, runs: Entries) -> tuple[Entries, Entries]:
+    """(kind, words) of each container: the smallest form, dense on a tie."""
+    sparse = np.where(cardinalities <= SPARSE_MOST, (cardinalities + 3) // 4, BLOCK_WORDS + 1)
+    run = (1 + 2 * runs + 3) // 4
+    sizes = np.minimum(np.minimum(sparse, run), BLOCK_WORDS)
+    kinds = np.where(sizes == BLOCK_WORDS, DENSE, np.where(sizes == run, RUN, SPARSE))
+    nothing = (cardinalities == 0) | (cardinalities == BLOCK_SIZE)
+    kinds = np.where(cardinalities == 0, EMPTY, np.where(cardinalities == BLOCK_SIZE, FULL, kinds))
+    return kinds, np.where(nothing, 0, sizes)
+
+
+@kernel
+def _measure(codes: Codes, offsets: Offsets, cardinalities: Entries, runs: Entries) -> None:
+    """Adds up persons and runs per value, at the end those of all persons with a value."""
+    values = len(cardinalities) - 1
+    lasts = np.full(values + 1, -2, np.int64)
+    everybody = len(offsets) == 0
+    for place in range(len(codes)):
+        code = signed(codes[place])
+        if code == UNKNOWN:
+            continue
+        person = place if everybody else signed(offsets[place])
+        cardinalities[code] += 1
+        runs[code] += person != lasts[code] + 1
+        lasts[code] = person
+        if person != lasts[values]:
+            cardinalities[values] += 1
+            runs[values] += person != lasts[values] + 1
+            lasts[values] = person
+
+
+@kernel
+def _put(entry: int, arena: int, person: int, cursor: int, last: int) -> int:
+    """Writes the next person of a container; the cursor after it."""
+    kind = entry & KIND_MASK
+    place = arena + ((entry >> OFFSET_SHIFT) << 3)
+    if kind == DENSE:
+        words = words_in(place, BLOCK_WORDS)
+        words[person >> 6] |= np.uint64(1) << np.uint64(person & 63)
+    elif kind == SPARSE:
+        halves = halves_in(place, BLOCK_SIZE)
+        halves[cursor] = np.uint16(person)
+        cursor += 1
+    elif kind == RUN:
+        halves = halves_in(place, BLOCK_SIZE + 1)
+        if person != last + 1:
+            halves[0] += np.uint16(1)
+            halves[cursor + 1] = np.uint16(person)
+            cursor += 2
+        halves[cursor] = np.uint16(person)
+    return cursor
+
+
+@kernel
+def _write(codes: Codes, offsets: Offsets, entries: Entries, arena: int) -> None:
+    """Fills the containers of one block; the arena is zero."""
+    values = len(entries) - 1
+    lasts = np.full(values + 1, -2, np.int64)
+    cursors = np.zeros(values + 1, np.int64)
+    everybody = len(offsets) == 0
+    known = entries[values]
+    whole = (known & KIND_MASK) == FULL
+    for place in range(len(codes)):
+        code = signed(codes[place])
+        if code == UNKNOWN:
+            continue
+        person = place if everybody else signed(offsets[place])
+        cursors[code] = _put(entries[code], arena, person, cursors[code], lasts[code])
+        lasts[code] = person
+        if not whole and person != lasts[values]:
+            cursors[values] = _put(known, arena, person, cursors[values], lasts[values])
+            lasts[values] = person

@@ -1,0 +1,87 @@
+"""Programs find whom the evaluator over bitmaps finds."""
+
+import pytest
+from hypothesis import given
+from pyroaring import BitMap
+from rules.check import Population, check_rule
+from rules.errors import NumberOverflow, UnsupportedNode
+from rules.evaluate import bitmaps
+from rules.evaluate.setting import Setting
+from rules.features import plan_features
+from rules.printer import print_rule
+from rules.testing import AS_OF, retailer, rules
+from rules.tree import Condition, Rule
+
+CATALOGUE = retailer()
+SETTING = Setting(CATALOGUE, AS_OF)
+RULES = tuple(
+    check_rule(each, CATALOGUE).rule
+    for each in (
+        "gender = 'female' AND city IN ('上海', '北京') AND NOT is_vip",
+        "gender = 'female' OR city = 'a' OR points > 3 OR NOT birthday >= 2000-01-01",
+        "NOT (points > 3 AND NOT (age < 5 OR is_vip)) AND (points > 3 OR IN SEGMENT 'loyal')",
+        "interests HAS ALL ('美妆', '护肤') AND NOT interests HAS ANY ('食品')",
+        "interests HAS NONE ('美妆') OR lucky_numbers HAS ANY (1, 2)",
+        "favourite UNDER '美妆' AND interests UNDER '食品'",
+        "DAYS SINCE(last_seen) <= 30 AND DAYS SINCE(birthday) > 7.5",
+        "DAYS SINCE(last_seen) != 7 AND ELAPSED DAYS(last_seen) < 2",
+        "AGE(birthday) >= 26 AND AGE(birthday) != 46 OR AGE(last_seen) = 0",
+        "DAY(last_seen) = 2026-03-30 OR DAY(last_seen) > 2026-03-30",
+        "birthday ANNIVERSARY WITHIN NEXT 7 DAYS OR points IS UNKNOWN",
+        "nickname CONTAINS 'a' AND NOT city MATCHES '^[a-z]+$' OR nickname > 'ab'",
+        "points BETWEEN -1 AND 5 AND points IN (1, 2, 3) AND points != 2",
+        "points > age OR points + age > 4",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def people(threads):
+    from engine_people import People
+
+    return People(CATALOGUE, threads)
+
+
+def check(rule: Rule, people, population: Population) -> None:
+    from segments.engine.answers import counts, members
+    from segments.engine.conditions import sets_of
+    from segments.engine.members import members_of
+    from segments.engine.program import program_of
+
+    plan = plan_features(rule, CATALOGUE)
+    people.types.update({each.text: each.type for each in plan.features})
+
+    def given_by_bitmaps(leaf: Condition) -> object:
+        if population is Population.ALL:
+            return None
+        found = bitmaps.members(leaf, people.view(), SETTING, population)
+        return members_of(found, people.universe(population).blocks).column()
+
+    try:
+        sets = sets_of(plan.rule, people, SETTING, given_by_bitmaps)
+    except UnsupportedNode:
+        assert population is Population.ALL
+        return
+    program = program_of([sets, sets], people.universe(population))
+    once, again = members(program, people.threads)
+    expected = bitmaps.members(plan.rule, people.view(), SETTING, population)
+    assert once.bitmap() ^ expected == BitMap(), print_rule(rule)
+    assert again.bitmap() == expected
+    assert counts(program, people.threads) == [len(expected)] * 2
+    assert once.ids().tolist() == list(expected)
+
+
+@pytest.mark.parametrize("population", list(Population), ids=lambda each: each.value)
+@pytest.mark.parametrize("rule", RULES, ids=print_rule)
+def test_they_find_the_same_people(people, rule, population):
+    check(rule, people, population)
+
+
+@given(rule=rules(CATALOGUE))
+def test_they_find_the_same_people_by_any_rule(people, rule):
+    checked = check_rule(print_rule(rule), CATALOGUE).rule
+    for population in (Population.ALL, Population.KNOWN):
+        try:
+            check(checked, people, population)
+        except NumberOverflow:
+            return
