@@ -52,6 +52,7 @@ from tagging.store.sql_progress import SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_standing import SqlStandingColumns
 from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
 from tagging.store.sql_values import SqlTagValues
@@ -111,6 +112,7 @@ class World:
             SqlStatedValues(),
             SqlValueHistory(values),
             SqlSeenSchedules(),
+            SqlStandingColumns(),
             ContractTagEntries(),
         )
         self.dictionaries = SqlEventDictionaries(self.dictionary)

@@ -98,6 +98,7 @@ from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_standing import SqlStandingColumns
 from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
 from tagging.store.sql_values import SqlTagValues
@@ -181,6 +182,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         SqlStatedValues(),
         SqlValueHistory(values),
         SqlSeenSchedules(),
+        SqlStandingColumns(),
         CountedEntries(ContractTagEntries(), use),
     )
     references, manifest = SqlReferenceTables(), SqlManifest()

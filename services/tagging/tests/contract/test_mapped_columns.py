@@ -20,13 +20,13 @@ from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
 from tagging.domain.retention import EventHorizon
 from tagging.domain.tenants import TenantSettings
+from tagging.store.attached_lake import AttachedLake, HeldFacts, HeldFiles, Look
 from tagging.store.column_building import ColumnBuilding
 from tagging.store.dictionary_file import standard_dictionary
-from tagging.store.event_columns import Slots
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
-from tagging.store.lake_relations import AttachedLake, HeldFiles, Look
 from tagging.store.mapped_columns import MappedColumns
+from tagging.store.ports import LivingPersons
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 DICTIONARY = standard_dictionary()
@@ -67,37 +67,47 @@ class Shop:
         return self.building.build("t1", self.files)
 
     def answers(self, *, mapped: bool = True) -> list[Any]:
-        """Of persons 1, 2 and 3: keys 1 and 4 are of the first, 2 of the second, 3 of the third, 5 nobody's."""
-        with duckdb.connect() as duck:
+        """Of persons 1, 2 and 3: keys 1 and 4 are of the first, 2 of the second, 3 of the third, 5 nobody's. Of some
+        persons alone the answers are theirs."""
+        with duckdb.connect() as duck, duckdb.connect() as other:
             duck.execute("SET TimeZone = 'UTC'")
-            attached = AttachedLake(
-                duck,
+            other.execute("SET TimeZone = 'UTC'")
+            files = HeldFiles(
+                {file.path: self.lake.path(file) for file in self.files},
+                0,
+                self.mapped.current("t1") if mapped else None,
+                Look(frozenset()),
+            )
+            facts = HeldFacts(
                 [],
                 {},
-                HeldFiles(
-                    {file.path: self.lake.path(file) for file in self.files},
-                    0,
-                    self.mapped.current("t1") if mapped else None,
-                    Look(frozenset()),
-                ),
+                files,
                 LakeColumns(DICTIONARY).table(self.recent),
+                {},
                 np.array(self.replaced, np.int64),
                 self.horizon,
-                Slots.between(np.array([0, 1, 2, 3, 1, 0]), np.array([1, 2, 3])),
+                np.array([0, 1, 2, 3, 1, 0]),
             )
-            events = Events(attached.columns(), Setting(SCHEMA, NOW))
-            found: list[Any] = []
-            for form in FORMS:
-                column = events.values(parse_form(form))
-                texts = column.texts
-                found.append(
-                    [
-                        (texts[each] if len(texts) else each) if known else None
-                        for known, each in zip(column.known.tolist(), column.data.tolist(), strict=True)
-                    ]
-                )
-            latest = attached.latest(["order_paid", "search"], NOW)
-            return [*found, latest.data[latest.known].tolist()]
+            persons = LivingPersons(np.array([1, 2, 3]), np.ones(3, np.int8), np.zeros(3, np.uint64))
+            attached = AttachedLake(duck, facts, persons)
+            found = _answers(attached)
+            some = attached.among(other, np.array([1, 3, 9]))
+            assert some.persons.ids.tolist() == [1, 3]
+            assert _answers(some) == [[each[0], each[2]] for each in found]
+            return found
+
+
+def _answers(attached: AttachedLake) -> list[Any]:
+    """By form a slot per person, and when each did anything last."""
+    events = Events(attached.columns(), Setting(SCHEMA, NOW))
+    columns = [*map(events.values, map(parse_form, FORMS)), attached.latest(["order_paid", "search"], NOW)]
+    return [
+        [
+            (column.texts[each] if len(column.texts) else each) if known else None
+            for known, each in zip(column.known.tolist(), column.data.tolist(), strict=True)
+        ]
+        for column in columns
+    ]
 
 
 def order(sequence: int, key: int, hours_ago: int, **more: Any) -> Event:

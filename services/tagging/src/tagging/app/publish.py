@@ -19,9 +19,10 @@ from servicekit.database import Database
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
+from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
 from tagging.app.recompute import RecomputePersons
+from tagging.app.snapshot import Computed, Snapshot
 from tagging.domain.ageing import NEVER
 from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
 from tagging.domain.cuts import Cuts

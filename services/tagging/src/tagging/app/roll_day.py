@@ -9,8 +9,9 @@ from servicekit.logging import logger
 from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.evaluate_everybody import Computed, Everybody, Snapshot
+from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of, parts_of
+from tagging.app.snapshot import Computed, Snapshot
 from tagging.domain.moment import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores

@@ -125,11 +125,14 @@ class SnapshotEvents:
         chunks: Callable[[EventType], Sequence[EventChunk]],
         slots: Slots,
         counting: Callable[[EventType], Counting],
+        sizes: dict[str, int],
     ) -> None:
+        """`sizes`: takes down how many events the tables that are asked for have, by type."""
         self._chunks = chunks
         self._slots = slots
         self._counting = counting
         self._tables: OrderedDict[str, ColumnEvents] = OrderedDict()
+        self._sizes = sizes
         self.tags: dict[str, Column] = {}
 
     @property
@@ -143,6 +146,7 @@ class SnapshotEvents:
         if found is None:
             found = ColumnEvents(type_, self._chunks(type_), self._slots, self._counting(type_))
         self._tables[type_.name] = found
+        self._sizes[type_.name] = len(found.owners)
         while len(self._tables) > 1 and sum(each.size_bytes for each in self._tables.values()) > TABLES_BYTES:
             self._tables.popitem(last=False)
         return found

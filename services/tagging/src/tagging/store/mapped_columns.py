@@ -61,12 +61,21 @@ class _MappedTexts(Sequence[str]):
 class MappedChunk:
     """The events of one type of a build, as far as the manifest names the files they are from."""
 
-    def __init__(self, arrays: Mapping[str, Numbers], kinds: Mapping[str, str], gone: Sequence[int]) -> None:
-        """`gone`: numbers of files that count no longer."""
+    def __init__(
+        self,
+        arrays: Mapping[str, Numbers],
+        kinds: Mapping[str, str],
+        gone: Sequence[int],
+        keys: Ints | None = None,
+    ) -> None:
+        """`gone`: numbers of files that count no longer; `keys`: only of these, ascending; None is all."""
         self._arrays = arrays
         self._kinds = kinds
-        files = arrays["file"]
-        self._counts = np.flatnonzero(~np.isin(files, gone)) if len(gone) else None
+        self._counts = _rows_of(arrays["key"], keys) if keys is not None else None
+        if len(gone):
+            files = self._rows("file")
+            counting = np.flatnonzero(~np.isin(files, gone))
+            self._counts = counting if self._counts is None else self._counts[counting]
         self.keys: Ints = self._rows("key")
         self.times: Ints = self._rows("time")
         self.sequences: Ints = self._rows("sequence")
@@ -108,6 +117,16 @@ class MappedChunk:
         return Column(kind, np.ones(size, np.bool_) if known is None else known, data, texts)
 
 
+def _rows_of(stored: Numbers, keys: Ints) -> Ints:
+    """Where the rows of some keys stand; both ascending."""
+    wanted = keys.astype(stored.dtype, copy=False)
+    starts, ends = np.searchsorted(stored, wanted), np.searchsorted(stored, wanted, side="right")
+    lengths = ends - starts
+    before = np.cumsum(lengths) - lengths
+    rows: Ints = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return rows
+
+
 @dataclass(frozen=True)
 class MappedBuild:
     """An open build: its arrays stay readable whatever becomes of its files.
@@ -121,12 +140,13 @@ class MappedBuild:
     arrays: Mapping[str, Mapping[str, Numbers]]
     kinds: Mapping[str, Mapping[str, str]]
 
-    def chunk(self, event_type: str, named: frozenset[str]) -> MappedChunk | None:
-        """The events of a type that are in files named by the manifest; None when it never had any."""
+    def chunk(self, event_type: str, named: frozenset[str], keys: Ints | None = None) -> MappedChunk | None:
+        """The events of a type that are in files named by the manifest, of these keys alone (ascending; None is all);
+        None when it never had any."""
         if event_type not in self.arrays:
             return None
         gone = [number for number, path in enumerate(self.paths) if path not in named]
-        return MappedChunk(self.arrays[event_type], self.kinds[event_type], gone)
+        return MappedChunk(self.arrays[event_type], self.kinds[event_type], gone, keys)
 
 
 class MappedColumns:

@@ -171,6 +171,12 @@ class KeyMap(Protocol):
         """The living who object to profiling, ascending."""
         ...
 
+    def attributes_of(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[tuple[int, Mapping[str, Value]]]:
+        """As `attributes`, of these persons."""
+        ...
+
     def erased(self, connection: Connection, tenant: str) -> list[int]:
         """The ids of the erased, and those that stood for them; ascending."""
         ...
@@ -278,6 +284,10 @@ class Progress(Protocol):
         """The persons that have been stale longest -> whether their values are told whole (`Recompute`)."""
         ...
 
+    def stale_ids(self, connection: Connection, tenant: str) -> PersonIds:
+        """All of them, ascending."""
+        ...
+
     def stale_counts(self, connection: Connection) -> dict[str, int]:
         """Stale persons by tenant; a tenant without any is left out."""
         ...
@@ -380,6 +390,16 @@ class HeldEvents(Protocol):
     """The events of a snapshot, as relations or as columns; either is made when first asked for. They stay readable
     after the transaction has ended, until the DuckDB connection is closed. Not for concurrent use."""
 
+    @property
+    def persons(self) -> LivingPersons:
+        """Whose they are."""
+        ...
+
+    def among(self, duck: Any, person_ids: PersonIds) -> "HeldEvents":
+        """The same events as of the same snapshot, of those alone of these ids (ascending) that are of its persons;
+        with the same relations in another DuckDB connection. This one has to stay open."""
+        ...
+
     def relate(self) -> None:
         """Makes the relations events_<type>, with the columns that `rules.evaluate.tables` documents, of each type
         asked for. Rows without a person are left out. Idempotent."""
@@ -394,7 +414,8 @@ class HeldEvents(Protocol):
         ...
 
     def counts(self) -> Mapping[str, int]:
-        """How many events there are by type, those without a person included."""
+        """How many events there are by type, those without a person included; of some persons, how many of the tables
+        that were read are theirs."""
         ...
 
 

@@ -117,7 +117,7 @@ def _values(metadata: MetaData) -> None:
 def _runs(metadata: MetaData) -> None:
     """A computation under way, of a run or of anything else that computes everybody, keeps who was touched
     since it began: their stream value is newer. `run.cause` is a `Cause`, `because` what it names; `failures` are
-    [reason, detail] by tag, `costs` [milliseconds, rows read] by tag."""
+    [reason, detail] by tag, `costs` [milliseconds, rows read] by tag, `person_counts` the persons computed by tag."""
     Table(
         "run",
         metadata,
@@ -140,6 +140,8 @@ def _runs(metadata: MetaData) -> None:
         Column("cpu_ms", BigInteger, nullable=False),
         Column("rows_read", BigInteger, nullable=False),
         Column("costs", Text, nullable=False),
+        Column("everybody", Boolean, nullable=False),
+        Column("person_counts", Text, nullable=False),
         Index("run_by_request", "tenant", "request_id", unique=True),
         Index("run_by_sequence", "tenant", "sequence", unique=True),
         Index("run_by_state", "state", "tenant", "sequence"),

@@ -1,4 +1,5 @@
-"""Tables of what is kept beside the values: statements of persons, versions of values, schedules seen."""
+"""Tables of what is kept beside the values: statements of persons, versions of values, columns that stand, schedules
+seen."""
 
 from sqlalchemy import (
     BigInteger,
@@ -18,6 +19,8 @@ def value_tables(metadata: MetaData) -> None:
 
     `stated_value.value` is JSON, null takes back; `lapsed`: what was last seen of `expires_us`. `value_history.changes`
     is a packed `Recorded` of one column and block, `first_us` and `last_us` its least and greatest moment.
+    `standing_column.claimed_by`: the computation under way that computes the column, "" for one that stands;
+    `rests_on`: the tags that it reads, apart by blanks.
     `schedule_seen.mark`: microseconds of a due moment, or a position.
     """
     Table(
@@ -56,6 +59,17 @@ def value_tables(metadata: MetaData) -> None:
         Column("last_us", BigInteger, nullable=False),
         Column("size_bytes", Integer, nullable=False),
         Column("changes", LargeBinary, nullable=False),
+    )
+    Table(
+        "standing_column",
+        metadata,
+        Column("tenant", Text, primary_key=True),
+        Column("column_name", Text, primary_key=True),
+        Column("digest", Text, nullable=False),
+        Column("as_of_us", BigInteger, nullable=False),
+        Column("rests_on", Text, nullable=False),
+        Column("claimed_by", Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     Table(
         "schedule_seen",

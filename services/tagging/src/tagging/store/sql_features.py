@@ -3,9 +3,11 @@
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rules.values import Kind
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
+from tagging.domain.columns import Ints
 from tagging.store.sql_lists import pieces
 from tagging.store.tag_ports import Feature, FeatureState
 
@@ -129,6 +131,14 @@ class SqlDuePersons:
             if persons := [row[0] for row in rows]:
                 found[tenant] = persons
         return found
+
+    def overdue(self, connection: Connection, tenant: str, now_us: int) -> Ints:
+        rows = execute(
+            connection,
+            "SELECT person_id FROM due_person WHERE tenant = ? AND due_us <= ? ORDER BY person_id",
+            (tenant, now_us),
+        )
+        return np.fromiter((row[0] for row in rows), np.int64)
 
     def forget(self, connection: Connection, tenant: str, until_us: int) -> None:
         execute(connection, "DELETE FROM due_person WHERE tenant = ? AND due_us <= ?", (tenant, until_us))

@@ -144,6 +144,20 @@ class SqlKeyMap:
         )
         return [(row[0], decode(row[1])) for row in rows]
 
+    def attributes_of(
+        self, connection: Connection, tenant: str, person_ids: Collection[int]
+    ) -> list[tuple[int, Mapping[str, Value]]]:
+        found: list[tuple[int, Mapping[str, Value]]] = []
+        for piece, marks in pieces(sorted(person_ids)):
+            rows = execute(
+                connection,
+                "SELECT person_id, attributes FROM person WHERE tenant = ? AND state IN (1, 2, 3) "
+                f"AND attributes <> '{{}}' AND person_id IN ({marks}) ORDER BY person_id",
+                (tenant, *piece),
+            )
+            found += [(row[0], decode(row[1])) for row in rows]
+        return found
+
     def everybody(self, connection: Connection, tenant: str) -> LivingPersons:
         return self._persons.read(connection, tenant)[0]
 

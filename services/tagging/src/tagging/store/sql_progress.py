@@ -6,6 +6,7 @@ there too, under a name of its own: the same positions, but before the oldest st
 
 from collections.abc import Collection
 
+import numpy as np
 from servicekit import upstream
 from servicekit.changelog import Changelog
 from servicekit.driver_sql import execute, execute_many
@@ -13,6 +14,7 @@ from servicekit.progress import Progress as UpstreamProgress
 from servicekit.revision import LANES, Lane, Revision
 from servicekit.upstream import Sources
 from sqlalchemy import Connection
+from tagging.store.ports import PersonIds
 from tagging.store.sql_lists import pieces
 
 UPSTREAM_SERVICE = "identity"
@@ -95,6 +97,10 @@ class SqlProgress:
             (tenant, limit),
         )
         return {row[0]: bool(row[1]) for row in rows}
+
+    def stale_ids(self, connection: Connection, tenant: str) -> PersonIds:
+        sql = "SELECT person_id FROM stale_person WHERE tenant = ? ORDER BY person_id"
+        return np.fromiter((row[0] for row in execute(connection, sql, (tenant,))), np.int64)
 
     def stale_counts(self, connection: Connection) -> dict[str, int]:
         rows = execute(connection, "SELECT tenant, count(*) FROM stale_person GROUP BY tenant")

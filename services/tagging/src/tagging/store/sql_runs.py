@@ -14,7 +14,7 @@ from tagging.store.tag_ports import Cost, Run, RunState
 
 _COLUMNS = (
     "run_id, sequence, request_id, tag_ids, state, as_of_us, started_ms, ended_ms, tag_count, coverage, "
-    "failures, cancel, revision, cause, because, cpu_ms, rows_read, costs"
+    "failures, cancel, revision, cause, because, cpu_ms, rows_read, costs, everybody, person_counts"
 )
 
 
@@ -44,16 +44,20 @@ class SqlRuns:
         tag_ids: Collection[str],
         cause: Cause = Cause.REQUEST,
         because: str = "",
+        *,
+        everybody: bool = False,
     ) -> Run:
         sequence = execute(
             connection, "SELECT coalesce(max(sequence), 0) + 1 FROM run WHERE tenant = ?", (tenant,)
         ).scalar_one()
-        run = Run(run_id, sequence, request_id, tuple(tag_ids), cause=cause, because=because)
+        run = Run(
+            run_id, sequence, request_id, tuple(tag_ids), cause=cause, because=because, everybody=everybody
+        )
         execute(
             connection,
             "INSERT INTO run (tenant, run_id, sequence, request_id, tag_ids, state, tag_count, coverage, failures, "
-            "cancel, revision, cause, because, cpu_ms, rows_read, costs) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, '{}', '{}', ?, '', ?, ?, 0, 0, '{}')",
+            "cancel, revision, cause, because, cpu_ms, rows_read, costs, everybody, person_counts) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, '{}', '{}', ?, '', ?, ?, 0, 0, '{}', ?, '{}')",
             (
                 tenant,
                 run_id,
@@ -64,6 +68,7 @@ class SqlRuns:
                 False,
                 cause.value,
                 because,
+                everybody,
             ),
         )
         return run
@@ -72,7 +77,7 @@ class SqlRuns:
         execute(
             connection,
             "UPDATE run SET state = ?, as_of_us = ?, started_ms = ?, ended_ms = ?, tag_count = ?, "
-            "coverage = ?, failures = ?, revision = ?, cpu_ms = ?, rows_read = ?, costs = ? "
+            "coverage = ?, failures = ?, revision = ?, cpu_ms = ?, rows_read = ?, costs = ?, person_counts = ? "
             "WHERE tenant = ? AND run_id = ?",
             (
                 int(run.state),
@@ -89,6 +94,7 @@ class SqlRuns:
                 run.cpu_ms,
                 run.rows_read,
                 json.dumps({tag: [each.milliseconds, each.rows_read] for tag, each in run.costs.items()}),
+                json.dumps(dict(run.person_counts)),
                 tenant,
                 run.run_id,
             ),
@@ -182,6 +188,8 @@ def _run(row: Sequence[Any]) -> Run:
         cpu_ms=row[15],
         rows_read=row[16],
         costs={tag: Cost(*each) for tag, each in json.loads(row[17]).items()},
+        everybody=bool(row[18]),
+        person_counts=json.loads(row[19]),
     )
 
 

@@ -29,6 +29,7 @@ from tagging.store import sql_texts, sql_value_columns
 from tagging.store.block_files import Block, BlockFiles
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_lists import pieces
+from tagging.store.sql_standing import fall_with
 from tagging.store.sql_value_codes import decoded, encoded, vector_of
 from tagging.store.tag_ports import BlockChange, StoredValue
 
@@ -83,6 +84,7 @@ class SqlTagValues:
                 (tenant, column),
             )
         self._recorder.drop(connection, tenant, column)
+        fall_with(connection, tenant, column)
 
     # ------------------------------------------------------------------------------------- single persons
 

@@ -1,6 +1,6 @@
 """Entries of the changelog about tags, as the contract renders them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
@@ -46,6 +46,11 @@ class ContractTagEntries:
         if not entries and not change.column.startswith(FEATURE_PREFIX):
             entries.append(touched_entry(tenant, blocks=[change.block]))
         return entries
+
+    def stood(self, tenant: str, column: str, blocks: Collection[int]) -> list[Entry]:
+        if column.startswith(FEATURE_PREFIX) or not blocks:
+            return []
+        return [touched_entry(tenant, blocks=sorted(blocks))]
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry:
         said = change_pb2.TagChange(tag=tag_message(tag), deleted=deleted)

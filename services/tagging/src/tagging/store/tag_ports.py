@@ -19,7 +19,7 @@ from tagging.domain.cuts import Cuts
 from tagging.domain.plan import Tag
 from tagging.domain.run_failures import Failure
 from tagging.domain.schedule import Cause
-from tagging.store.value_ports import SeenSchedules, StatedValues, ValueHistory
+from tagging.store.value_ports import SeenSchedules, StandingColumns, StatedValues, ValueHistory
 
 # ----------------------------------------------------------------------------------------------- catalogue
 
@@ -279,6 +279,8 @@ class Run:
     cpu_ms           processor time of the process meanwhile, all its threads
     rows_read        rows of events and persons that its queries went over
     costs            by tag
+    everybody        whether it computes everybody, whether the tags stand or not
+    person_counts    persons computed, by tag
     """
 
     run_id: str
@@ -299,6 +301,8 @@ class Run:
     cpu_ms: int = 0
     rows_read: int = 0
     costs: Mapping[str, Cost] = field(default_factory=dict)
+    everybody: bool = False
+    person_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Runs(Protocol):
@@ -321,6 +325,8 @@ class Runs(Protocol):
         tag_ids: Collection[str],
         cause: Cause = Cause.REQUEST,
         because: str = "",
+        *,
+        everybody: bool = False,
     ) -> Run:
         """A pending run of the next sequence."""
         ...
@@ -407,6 +413,10 @@ class DuePersons(Protocol):
 
     def count(self, connection: Connection, tenant: str, now_us: int) -> int: ...
 
+    def overdue(self, connection: Connection, tenant: str, now_us: int) -> Ints:
+        """Everybody due by now, ascending."""
+        ...
+
     def forget(self, connection: Connection, tenant: str, until_us: int) -> None:
         """Forgets everybody due by then."""
         ...
@@ -420,6 +430,10 @@ class TagEntries(Protocol):
     def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
         """One entry or more, each below a bounded size. When no value changed, of a tag one that says that the block is
         of another moment, of a feature none."""
+        ...
+
+    def stood(self, tenant: str, column: str, blocks: Collection[int]) -> list[Entry]:
+        """That no value of these blocks changed, and that they are of another moment; of a feature none."""
         ...
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry: ...
@@ -441,4 +455,5 @@ class TagStores:
     stated: StatedValues
     history: ValueHistory
     schedules: SeenSchedules
+    standing: StandingColumns
     entries: TagEntries

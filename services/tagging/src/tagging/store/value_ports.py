@@ -1,4 +1,5 @@
-"""What is kept beside the values themselves: statements of persons, versions of values, and when schedules were seen.
+"""What is kept beside the values themselves: statements of persons, versions of values, which columns stand, and when
+schedules were seen.
 
 The conventions are those of ports.py; writers hold the tenant's lock.
 """
@@ -10,6 +11,7 @@ from typing import Protocol
 from rules.evaluate.meaning import Value
 from sqlalchemy import Connection
 from tagging.domain.history import Difference, Keeping
+from tagging.domain.standing import Standing
 from tagging.domain.stated import Statement
 
 
@@ -126,6 +128,31 @@ class ValueHistory(Protocol):
 
     def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> int:
         """Removes what was recorded of these ids; how many records were rewritten."""
+        ...
+
+
+class StandingColumns(Protocol):
+    """The columns of which everybody's values are right but those of stale persons: everybody was computed once by the
+    recipe in force, and the stream has kept them since. `TagValues.drop` lets a column fall, and those that read it."""
+
+    def all(self, connection: Connection, tenant: str) -> dict[str, Standing]:
+        """Those that stand, none that is claimed."""
+        ...
+
+    def claim(
+        self, connection: Connection, tenant: str, computation_id: str, columns: Mapping[str, Standing]
+    ) -> None:
+        """From now on these do not stand, until the computation releases them: what it publishes is half done."""
+        ...
+
+    def release(
+        self, connection: Connection, tenant: str, computation_id: str, columns: Collection[str]
+    ) -> None:
+        """These stand as claimed, unless they fell meanwhile or somebody else has claimed them since."""
+        ...
+
+    def fall(self, connection: Connection, tenant: str, columns: Collection[str]) -> None:
+        """These do not stand any more, claimed ones included: the next computation is of everybody. Idempotent."""
         ...
 
 

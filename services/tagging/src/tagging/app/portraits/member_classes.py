@@ -7,8 +7,8 @@ import numpy as np
 from rules.evaluate.meaning import Value
 from rules.values import Kind
 from tagging.app.columns_in_force import ColumnPlan
-from tagging.app.evaluate_everybody import Snapshot
 from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
+from tagging.app.snapshot import Snapshot
 from tagging.domain.columns import Ints
 from tagging.domain.compilation import tag_recipe
 from tagging.domain.definition import LayeredRuleKind, RuleLayer, TagDefinition, TagValueType, Wording

@@ -5,7 +5,7 @@ same. Both are numbers to judge by, not to bill by.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from threading import Lock
 
 from rules.evaluate.meaning import Value
@@ -156,6 +156,9 @@ class CountedEntries:
     def blocks(self, tenant: str, change: BlockChange) -> list[Entry]:
         self._counter.changed(tenant, (change.column,), len(change.old.persons))
         return self._entries.blocks(tenant, change)
+
+    def stood(self, tenant: str, column: str, blocks: Collection[int]) -> list[Entry]:
+        return self._entries.stood(tenant, column, blocks)
 
     def tag(self, tenant: str, tag: Tag, *, deleted: bool = False) -> Entry:
         return self._entries.tag(tenant, tag, deleted=deleted)

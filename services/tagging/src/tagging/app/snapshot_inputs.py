@@ -1,0 +1,104 @@
+"""What columns rest on beside events: attributes, statements, and values that are stored."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rules.evaluate.meaning import Value
+from sqlalchemy import Connection
+from tagging.app.evaluate_persons import of_shape
+from tagging.domain.columns import Ints, Shape, Vector
+from tagging.domain.definition import AttributeKind, TagDefinition
+from tagging.domain.recipe import Recipe
+from tagging.domain.stated import Statement
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import TagStores
+
+PAGE = 20_000
+"""Persons whose attributes are read at a time."""
+Read = Callable[..., Any]
+"""(a method of a store that takes a connection, its further arguments) -> what it answers."""
+
+
+class SnapshotInputs:
+    """Of everybody, or of some. Each is read when it is asked for, by `read`: as of later than the snapshot, unless
+    that is its transaction. Whom facts concern in between is touched, and computed once more by who computes everybody.
+    """
+
+    def __init__(
+        self, read: Read, facts: FactStores, tags: TagStores, tenant: str, person_ids: Ints | None = None
+    ) -> None:
+        """`person_ids`: ascending; None is everybody."""
+        self._read = read
+        self._facts = facts
+        self._tags = tags
+        self._tenant = tenant
+        self._person_ids = person_ids
+
+    def among(self, person_ids: Ints) -> "SnapshotInputs":
+        """Of these alone, ascending."""
+        return SnapshotInputs(self._read, self._facts, self._tags, self._tenant, person_ids)
+
+    def column(self, column: str) -> tuple[Ints, Vector] | None:
+        """What is stored of a column: who has a value, ascending, and the values. None for one without values."""
+        found: tuple[Ints, Vector] | None = self._read(self._open, column)
+        return found
+
+    def tag(self, definition: TagDefinition) -> tuple[Shape, Ints, Vector]:
+        """As `column`, with the shape; of a tag that never had any, nobody."""
+        shape: Shape | None = self._read(self._shape, definition.tag_id)
+        found = self.column(definition.tag_id)
+        if shape is not None and found is not None:
+            return shape, *found
+        said = Shape(definition.value_type.base, definition.value_type.multi_valued)
+        return said, np.empty(0, np.int64), Vector.of([], said)
+
+    def stated(self, tag_id: str) -> Mapping[int, Statement]:
+        """What is stated of everybody, by person."""
+        found: Mapping[int, Statement] = self._read(self._tags.stated.of_everybody, self._tenant, tag_id)
+        return found
+
+    def attributes(self, recipes: Sequence[Recipe]) -> dict[str, tuple[Ints, Vector]]:
+        """By column of an attribute tag, who has a value, ascending, and the values."""
+        copied = [(each, each.kind.attribute) for each in recipes if isinstance(each.kind, AttributeKind)]
+        found: dict[str, tuple[list[int], list[Value]]] = {each.column: ([], []) for each, _ in copied}
+        self._read(self._collect, copied, found)
+        return {
+            recipe.column: (
+                np.array(found[recipe.column][0], np.int64),
+                Vector.of(found[recipe.column][1], recipe.shape),
+            )
+            for recipe, _ in copied
+        }
+
+    def _collect(
+        self,
+        connection: Connection,
+        copied: Sequence[tuple[Recipe, str]],
+        found: dict[str, tuple[list[int], list[Value]]],
+    ) -> None:
+        key_map, after, start = self._facts.key_map, 0, 0
+        while True:
+            if self._person_ids is None:
+                page = key_map.attributes(connection, self._tenant, after, PAGE)
+            else:
+                ids = self._person_ids[start : start + PAGE].tolist()
+                page, start = key_map.attributes_of(connection, self._tenant, ids), start + PAGE
+            for recipe, name in copied:
+                persons, values = found[recipe.column]
+                for person_id, said in page:
+                    if name in said and (value := of_shape(said[name], recipe.shape)) is not None:
+                        persons.append(person_id)
+                        values.append(value)
+            if self._person_ids is None and page:
+                after = page[-1][0]
+            elif self._person_ids is None or start >= len(self._person_ids):
+                return
+
+    def _shape(self, connection: Connection, column: str) -> Shape | None:
+        return self._tags.values.columns(connection, self._tenant).get(column)
+
+    def _open(self, connection: Connection, column: str) -> tuple[Ints, Vector] | None:
+        if self._shape(connection, column) is None:
+            return None
+        return self._tags.values.open_column(connection, self._tenant, column, self._person_ids)
