@@ -59,6 +59,7 @@ Table = npt.NDArray[np.int64]
 def run(
     program: Table,
     leaves: Table,
+    blocks: Table,
     first: int,
     last: int,
     cardinalities: Table,
@@ -67,37 +68,38 @@ def run(
     alive: Table,
     marked: Table,
 ) -> None:
-    """Runs blocks from first to before last.
+    """Runs `blocks` at places from first to before last.
 
+    `blocks`         int64, numbers of blocks
     `cardinalities`  int64 [answers, blocks], zero: how many persons of a block are in an answer
     `answers`        address of [answers, blocks, 1,024] zero words for the persons themselves, 0 when not wanted
     `registers`      address of 1,024 words for each register and one more, of this thread alone; so are
     `alive`          int64 per register: is somebody in it?
     `marked`         int64 per register
     """
-    for block in range(first, last):
+    for place in range(first, last):
+        block = blocks[place]
         marked[:] = 0
-        place = 0
-        while place < len(program):
-            instruction = program[place]
+        at = 0
+        while at < len(program):
+            instruction = program[at]
             operation, into = instruction[OPERATION], instruction[REGISTER]
-            place += 1
+            at += 1
             if operation == SKIP_IF_EMPTY:
                 if not alive[into]:
-                    place = instruction[LOW]
+                    at = instruction[LOW]
             elif operation == SKIP_IF_DONE:
                 if marked[into]:
-                    place = instruction[LOW]
+                    at = instruction[LOW]
             elif operation == MARK:
                 marked[into] = 1
             elif operation == STORE:
                 if alive[into]:
                     answer = instruction[OPERAND]
                     register = registers + into * BLOCK_BYTES
-                    cardinalities[answer, block] = count(register)
+                    cardinalities[answer, place] = count(register)
                     if answers:
-                        blocks = cardinalities.shape[1]
-                        copy(answers + (answer * blocks + block) * BLOCK_BYTES, register)
+                        copy(answers + (answer * len(blocks) + place) * BLOCK_BYTES, register)
             elif operation <= OR:
                 _write(instruction, leaves, block, registers, alive)
             elif alive[into]:

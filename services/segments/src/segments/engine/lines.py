@@ -251,6 +251,20 @@ def _halves_at(_: Any, address: Any) -> Any:
     return types.CPointer(types.uint16)(types.int64), generate  # type: ignore[no-untyped-call]
 
 
+@operation
+def _bytes_at(_: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.uint8)(types.int64), generate  # type: ignore[no-untyped-call]
+
+
+@kernel
+def bytes_in(address: int, length: int) -> npt.NDArray[np.uint8]:
+    """What is at an address, as uint8; nothing is checked."""
+    return _carray(_bytes_at(address), (length,))  # type: ignore[no-any-return]
+
+
 @kernel
 def words_in(address: int, length: int) -> npt.NDArray[np.uint64]:
     """What is at an address, as uint64; nothing is checked."""

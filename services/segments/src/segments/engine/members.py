@@ -9,8 +9,9 @@ from pyroaring import BitMap
 from segments.engine.arenas import Words, aligned
 from segments.engine.compiled import kernel, signed
 from segments.engine.containers import BLOCK_WORDS
-from segments.engine.lines import lowest_bit
+from segments.engine.lines import count_word, lowest_bit
 from segments.engine.sets import SetColumn, members_column
+from segments.engine.threads import Threads
 
 _COOKIE = 12_346
 _ARRAY_MOST = 4_096
@@ -34,11 +35,18 @@ class Members:
     def blocks(self) -> int:
         return len(self.cardinalities)
 
-    def ids(self) -> Ids:
+    def ids(self, threads: Threads | None = None) -> Ids:
         """uint32, ascending."""
         found = np.empty(len(self), np.uint32)
-        ends = np.cumsum(self.cardinalities)
-        _ids(self.words, self.cardinalities, ends - self.cardinalities, found)
+        starts = np.cumsum(self.cardinalities) - self.cardinalities
+
+        def write(first: int, last: int) -> None:
+            _ids(self.words, self.cardinalities, first, last, starts, found)
+
+        if threads is None:
+            write(0, self.blocks)
+        else:
+            threads.each(self.blocks, write)
         return found
 
     def contains(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -78,9 +86,76 @@ def members_of(bitmap: BitMap, blocks: int) -> Members:
     return Members(words, cardinalities)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """uint32 ids, ascending."""
+
+    entered: Ids
+    left: Ids
+
+
+def difference(before: Members, after: Members, threads: Threads) -> Difference:
+    """Who is in one of two sets with the same number of blocks and not in the other."""
+    counted = np.zeros((2, after.blocks), np.int64)
+    threads.each(
+        after.blocks, lambda first, last: _count_moved(before.words, after.words, first, last, counted)
+    )
+    ends = np.cumsum(counted, axis=1)
+    entered, left = (np.empty(int(each[-1]) if len(each) else 0, np.uint32) for each in ends)
+    starts = ends - counted
+
+    def write(first: int, last: int) -> None:
+        _write_moved(before.words, after.words, first, last, counted, starts, entered, left)
+
+    threads.each(after.blocks, write)
+    return Difference(entered, left)
+
+
 @kernel
-def _ids(words: Words, cardinalities: Cardinalities, starts: Cardinalities, found: Ids) -> None:
-    for block in range(len(cardinalities)):
+def _count_moved(before: Words, after: Words, first: int, last: int, counted: Cardinalities) -> None:
+    for block in range(first, last):
+        entered = left = 0
+        for each in range(block * BLOCK_WORDS, (block + 1) * BLOCK_WORDS):
+            moved = before[each] ^ after[each]
+            if moved != np.uint64(0):
+                entered += count_word(moved & after[each])
+                left += count_word(moved & before[each])
+        counted[0, block], counted[1, block] = entered, left
+
+
+@kernel
+def _write_moved(
+    before: Words,
+    after: Words,
+    first: int,
+    last: int,
+    counted: Cardinalities,
+    starts: Cardinalities,
+    entered: Ids,
+    left: Ids,
+) -> None:
+    for block in range(first, last):
+        if counted[0, block] + counted[1, block] == 0:
+            continue
+        entering, leaving = starts[0, block], starts[1, block]
+        for each in range(block * BLOCK_WORDS, (block + 1) * BLOCK_WORDS):
+            moved = before[each] ^ after[each]
+            while moved != np.uint64(0):
+                bit = lowest_bit(moved)
+                if (after[each] >> np.uint64(bit)) & np.uint64(1) != np.uint64(0):
+                    entered[entering] = np.uint32(each * 64 + bit)
+                    entering += 1
+                else:
+                    left[leaving] = np.uint32(each * 64 + bit)
+                    leaving += 1
+                moved &= moved - np.uint64(1)
+
+
+@kernel
+def _ids(
+    words: Words, cardinalities: Cardinalities, first: int, last: int, starts: Cardinalities, found: Ids
+) -> None:
+    for block in range(first, last):
         if cardinalities[block] == 0:
             continue
         place = starts[block]

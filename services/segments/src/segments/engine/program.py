@@ -7,7 +7,7 @@ in a block when it is asked for the first time.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ REGISTERS_MOST = 128
 class Program:
     """Ready to run any number of times, by several threads at once.
 
-    `answers` how many sets it answers, `blocks` how many blocks it looks at; `columns` are what its addresses point to
+    `answers` how many sets it answers, `blocks` how many blocks it looks at; `columns` are what its addresses point to,
+    the universe first
     """
 
     instructions: machine.Table
@@ -35,6 +36,19 @@ class Program:
     answers: int
     blocks: int
     columns: tuple[SetColumn | NumberColumn, ...]
+
+    def among(self, persons: SetColumn) -> "Program":
+        """The same for a part of the universe: row 0 of the column."""
+        leaves = self.leaves.copy()
+        leaves[0] = _leaf((persons, 0))
+        return replace(self, leaves=leaves, blocks=persons.blocks, columns=(persons, *self.columns[1:]))
+
+    @property
+    def universe(self) -> SetColumn:
+        """Row 0: the persons that answers are part of."""
+        universe = self.columns[0]
+        assert isinstance(universe, SetColumn)
+        return universe
 
 
 def program_of(sets: Sequence[Sets], universe: SetColumn) -> Program:
@@ -80,6 +94,7 @@ class _Assembler:
         self._free: list[int] = []
         self._registers = 0
         self._shared: dict[Sets, int] = {each: self._take() for each in shared}
+        self._set(self._universe)
 
     def program(self, answers: int) -> Program:
         if self._registers > REGISTERS_MOST:

@@ -21,12 +21,15 @@ from segments.engine.containers import (
     RUN,
     SPARSE,
     SPARSE_MOST,
+    expand,
 )
 from segments.engine.lines import halves_in, words_in
 from segments.engine.threads import Threads
 
 UNKNOWN = 0xFFFF
 """The code of a person without a value."""
+CODED_FROM = 8
+"""Values up to which containers are counted as fast as codes."""
 VALUES_MOST = 4_096
 """Values of a column of sets; one with more is a column of numbers, which are its codes."""
 
@@ -55,11 +58,14 @@ class SetColumn:
     `entries`  int64 [values + 1, blocks], see containers; the last row is of whoever has a value
     `words`    the arena of all containers, dense ones at multiples of 64 bytes
     `single`   nobody has two values
+    `codes`    of a column with one value per person and more than CODED_FROM values: uint8 or uint16 [blocks, 65,536],
+               the value's row + 1, 0 for whoever has none; what distributions read
     """
 
     entries: Entries
     words: Words
     single: bool
+    codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None = None
 
     @property
     def values(self) -> int:
@@ -77,7 +83,8 @@ class SetColumn:
     @property
     def bytes(self) -> int:
         """What the column takes in memory."""
-        return self.entries.nbytes + self.words.nbytes
+        codes = 0 if self.codes is None else self.codes.nbytes
+        return self.entries.nbytes + self.words.nbytes + codes
 
     def cardinalities(self) -> npt.NDArray[np.int64]:
         """How many persons have each value; the last number is of those who have any."""
@@ -110,13 +117,18 @@ def set_column(
         kinds.T | (cardinalities.T << CARDINALITY_SHIFT) | (places << OFFSET_SHIFT)
     )
 
+    codes = _no_codes(len(blocks), values) if single and values > CODED_FROM else None
+
     def write(first: int, last: int) -> None:
         for place in range(first, last):
             if (block := blocks[place]) is not None:
                 _write(*_arrays(block), np.ascontiguousarray(entries[:, place]), address_of(words))
+                if codes is not None:
+                    whose = slice(len(block.codes)) if block.offsets is None else block.offsets
+                    codes[place, whose] = block.codes + np.uint16(1)  # UNKNOWN becomes 0
 
     threads.each(len(blocks), write)
-    return SetColumn(entries, words, single)
+    return SetColumn(entries, words, single, codes)
 
 
 def members_column(words: Words) -> SetColumn:
@@ -128,7 +140,38 @@ def members_column(words: Words) -> SetColumn:
     return SetColumn(np.stack([entries, entries]), words, single=True)
 
 
+def seeded_column(words: Words, blocks: Entries, count: int) -> SetColumn:
+    """One value: the persons whose bits are set, in some of `count` blocks only. `words`: 1,024 for each of those."""
+    entries = np.zeros((2, count), np.int64)
+    cardinalities = np.bitwise_count(words.reshape(-1, BLOCK_WORDS)).sum(axis=1, dtype=np.int64)
+    starts = np.arange(len(blocks)) * BLOCK_WORDS
+    kinds = np.where(cardinalities == 0, EMPTY, DENSE)
+    entries[:, blocks] = kinds | (cardinalities << CARDINALITY_SHIFT) | (starts << OFFSET_SHIFT)
+    return SetColumn(entries, words, single=True)
+
+
+@kernel
+def seed(entries: Entries, arena: int, blocks: Entries, offsets: Entries, words: Words) -> None:
+    """Sets those bits of zero words at `offsets` (negative: none) whose persons are in a row of a column. `words` are
+    1,024 for each of `blocks`."""
+    universe = np.empty(BLOCK_WORDS, np.uint64)
+    for each in offsets:
+        if each >= 0:
+            words[each >> 6] |= np.uint64(1) << np.uint64(each & 63)
+    for place in range(len(blocks)):
+        base = expand(entries[blocks[place]], arena, signed(universe.ctypes.data))
+        inside = words_in(base, BLOCK_WORDS)
+        for each in range(BLOCK_WORDS):
+            words[place * BLOCK_WORDS + each] &= inside[each]
+
+
 _EVERYBODY: Offsets = np.zeros(0, np.uint16)
+
+
+def _no_codes(blocks: int, values: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    if values < 255:
+        return np.zeros((blocks, BLOCK_SIZE), np.uint8)
+    return np.zeros((blocks, BLOCK_SIZE), np.uint16)
 
 
 def _arrays(block: CodedBlock) -> tuple[Codes, Offsets]:
