@@ -1,0 +1,1 @@
+"""Statistics over counts of tag values: distributions, preferences, overlaps, lookalikes."""
