@@ -299,15 +299,24 @@ def _first(scope: Scope, name: str) -> tuple[PropertyType, bool]:
     return found, False
 
 
-def sequence_property(schema: Schema, event: EventType, path: tuple[str, ...]) -> Resolved:
+def sequence_path(schema: Schema, event: EventType, path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """What BY reads from a step: its own property, else that field of its only list of records that has it.
 
-    `BY item_id` reads `item_id` of view_item and `items.item_id` of order_paid. Raises UnknownPath.
+    The list to walk, "" for none, and the path within the event or line: `BY item_id` reads `item_id` of view_item and,
+    in `items`, `item_id` of order_paid. Raises UnknownPath.
     """
     try:
-        return resolve(schema, Scope(event), path)
+        found = resolve(schema, Scope(event), path)
     except UnknownPath:
         owners = [each for each in event.properties if each.field(path[0]) is not None]
         if len(owners) != 1:
             raise
-        return resolve(schema, Scope(event), (owners[0].name, *path))
+        resolve(schema, Scope(event), (owners[0].name, *path))
+        return owners[0].name, path
+    return (found.list, path[1:]) if found.list else ("", path)
+
+
+def sequence_property(schema: Schema, event: EventType, path: tuple[str, ...]) -> Resolved:
+    """How to read what BY reads from a step (`sequence_path`). Raises UnknownPath."""
+    walked, inner = sequence_path(schema, event, path)
+    return resolve(schema, Scope(event), (walked, *inner) if walked else inner)

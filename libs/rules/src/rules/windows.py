@@ -15,6 +15,7 @@ from .tree import (
     Back,
     BetweenDays,
     BetweenMoments,
+    Duration,
     During,
     Last,
     Past,
@@ -27,6 +28,7 @@ from .tree import (
 
 TICK = dt.timedelta(microseconds=1)
 ROLLING = {Unit.MINUTE: dt.timedelta(minutes=1), Unit.HOUR: dt.timedelta(hours=1)}
+_LENGTHS = {**ROLLING, Unit.DAY: dt.timedelta(days=1)}
 _DAYS = {Unit.DAY: 1, Unit.WEEK: 7}
 _MONTHS = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}
 
@@ -123,6 +125,11 @@ def _period(
     clock = as_of.astimezone(calendar.zone).time()
     same_day = before + (today - this) if window.unit is Unit.WEEK else back(today, 1, window.unit)
     return start, min(end, calendar.moment(dt.datetime.combine(same_day, clock)) + TICK)
+
+
+def length_of(duration: Duration) -> dt.timedelta:
+    """Of WITHIN: minutes, hours, or days of 24 hours."""
+    return duration.count * _LENGTHS[duration.unit]
 
 
 def back(day: dt.date, count: int, unit: Unit) -> dt.date:

@@ -6,7 +6,7 @@ from rules.check import check_form, check_grouped, check_rule
 from rules.errors import NumberOverflow
 from rules.evaluate.batch import Batch, EventRows
 from rules.evaluate.person import groups_of, is_true, value_of
-from rules.evaluate.refusal import condition_of
+from rules.evaluate.refusal import body_of
 from rules.printer import print_form, print_grouped, print_rule
 from rules.testing import aggregates, grouped, numbers, retailer, rules
 from rules.testing.people import World, worlds
@@ -78,7 +78,7 @@ def test_a_batch_holds_a_rule_true_of_whom_the_referee_does(data):
         found = by_referee(
             lambda person, rule=rule: is_true(rule, person, world.setting, world.tables), world
         )
-        assert batch.answers(condition_of(rule, "a batch")) == found, print_rule(rule)
+        assert batch.answers(body_of(rule, "a batch")) == found, print_rule(rule)
 
 
 @given(st.data())

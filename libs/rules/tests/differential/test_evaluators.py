@@ -49,6 +49,8 @@ RULES = tuple(
         "DAYS SINCE(last_seen) >= 0.5 AND NOT DAYS SINCE(LAST(order_paid)) > 7",
         "birthday ANNIVERSARY WITHIN NEXT 7 DAYS OR points + age IS UNKNOWN",
         "points > 1 OR points < age",
+        "SEQUENCE(order_paid THEN order_paid WITHOUT order_paid WHERE channel = 'a' WITHIN 24 HOURS)",
+        "SEQUENCE(order_paid THEN order_paid BY item_id.brand, channel)",
     )
 )
 

@@ -12,6 +12,7 @@ from rules.tree import (
     Grouped,
     Intersect,
     Limit,
+    Node,
     Property,
     Rule,
     Sample,
@@ -21,7 +22,8 @@ from rules.tree import (
 )
 from rules.walk import walk
 
-_LATER_NODES = {
+_SETS = (Union, Intersect, Except, SegmentMembers)
+_NAMES: dict[type[Node], str] = {
     Sequence: "SEQUENCE",
     During: "DURING",
     Limit: "LIMIT",
@@ -31,21 +33,37 @@ _LATER_NODES = {
     Except: "EXCEPT",
     SegmentMembers: "a set of SEGMENT members",
 }
+_LATER = frozenset(_NAMES) - {Sequence}
 
 
-def refuse_unsupported(root: Rule | Condition | Expression | Grouped, evaluator: str) -> None:
-    """Raises UnsupportedNode for what no evaluator completes yet."""
+def refuse(
+    root: Rule | Condition | Expression | Grouped, evaluator: str, kinds: frozenset[type[Node]] = _LATER
+) -> None:
+    """Raises UnsupportedNode for the first node of one of these kinds; if none are told, of those that no evaluator
+    completes yet."""
     for node in walk(root):
-        if name := _LATER_NODES.get(type(node)):
-            raise UnsupportedNode(name, evaluator)
-        if isinstance(node, Property) and node.path[-1] == "is_workday":
+        if type(node) in kinds:
+            raise UnsupportedNode(_NAMES[type(node)], evaluator)
+        if During in kinds and isinstance(node, Property) and node.path[-1] == "is_workday":
             raise UnsupportedNode("is_workday", evaluator)
 
 
+def refuse_unsupported(root: Rule | Condition | Expression | Grouped, evaluator: str) -> None:
+    """What definitions may not hold while those who keep them do not carry it through: Raises UnsupportedNode."""
+    refuse(root, evaluator, frozenset(_NAMES))
+
+
 def condition_of(rule: Rule | Condition, evaluator: str) -> Condition:
-    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond a condition."""
+    """The condition that a rule consists of, for those who keep definitions. Raises UnsupportedNode for anything beyond
+    a condition and for what they do not carry through."""
     refuse_unsupported(rule, evaluator)
+    return body_of(rule, evaluator)
+
+
+def body_of(rule: Rule | Condition, evaluator: str) -> Condition:
+    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond a condition."""
+    refuse(rule, evaluator)
     body = rule.body if isinstance(rule, Rule) else rule
-    if isinstance(body, Union | Intersect | Except | SegmentMembers):
-        raise UnsupportedNode(type(body).__name__.upper(), evaluator)
+    if isinstance(body, _SETS):
+        raise UnsupportedNode(_NAMES[type(body)], evaluator)
     return body

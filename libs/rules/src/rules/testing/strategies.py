@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rules import tree as t
-from rules.schema import Catalogue, Scope
+from rules.schema import Catalogue, EventType, Scope
 from rules.testing import words
 from rules.testing.maker import Values
 from rules.testing.vocabulary import Readable, Vocabulary
@@ -190,24 +190,32 @@ class Conditions:
             name = self.values.pick(lists).name
             return t.AnyLine(name, self.condition(1, Scope(scope.event, name)))
         segments = sorted(self.values.vocabulary.catalogue.segments)
-        if not self.values.only_evaluable and self.values.chance(50):
+        if self.values.chance(50):
             return self.sequence()
         return t.InSegment(self.values.pick(segments)) if segments else None
 
     def sequence(self) -> t.Sequence:
-        events = [self.values.pick(self.values.vocabulary.events) for _ in range(self.values.count(2, 4))]
-        forbidden = self.values.pick(self.values.vocabulary.events)
-        steps = [t.Step(t.EventFilter(each.name, self.where(Scope(each)))) for each in events]
-        used = list(events)
-        if self.values.chance(50):
-            without = t.EventFilter(forbidden.name, self.where(Scope(forbidden)))
-            steps[-1] = t.Step(steps[-1].match, (without,))
-            used.append(forbidden)
-        keys = self.values.vocabulary.shared_keys(used)
-        by = (self.values.pick(keys),) if keys and self.values.chance(50) else ()
-        unit = self.values.pick([t.Unit.MINUTE, t.Unit.HOUR, t.Unit.DAY])
-        within = t.Duration(self.values.count(1, 48), unit) if self.values.chance(50) else None
-        return t.Sequence(tuple(steps), by, within, self.values.window())
+        """Of few types, so that steps are found; now and then a step is what another forbids."""
+        values = self.values
+        types = [values.vocabulary.events[0]] * 2 + [values.pick(values.vocabulary.events)]
+        steps = [t.Step(self.event_filter(values.pick(types)))]
+        for _ in range(values.count(1, 3)):
+            without = [self.event_filter(values.pick(types)) for _ in range(values.pick([0, 0, 1, 1, 2]))]
+            steps.append(t.Step(self.event_filter(values.pick(types)), tuple(without)))
+        events = values.vocabulary.catalogue.events
+        used = [events[each.event] for step in steps for each in (step.match, *step.without)]
+        keys = values.vocabulary.shared_keys(used)
+        by = (
+            tuple(dict.fromkeys(values.pick(keys) for _ in range(values.pick([0, 0, 1, 1, 2]))))
+            if keys
+            else ()
+        )
+        unit = values.pick([t.Unit.MINUTE, t.Unit.HOUR, t.Unit.DAY])
+        within = t.Duration(values.count(1, 48), unit) if values.chance(50) else None
+        return t.Sequence(tuple(steps), by, within, values.window() if values.chance(40) else t.AllTime())
+
+    def event_filter(self, event: EventType) -> t.EventFilter:
+        return t.EventFilter(event.name, self.where(Scope(event)) if self.values.chance(40) else None)
 
     def grouped(self) -> t.Grouped:
         """Of the events or of the lines of one of their lists; WHERE reads the same rows."""

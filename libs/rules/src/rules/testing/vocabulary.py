@@ -1,10 +1,21 @@
 """What a random rule over a catalogue may read, listed once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from rules.schema import Catalogue, EventType, PropertyType, Resolved, Scope, ValueList, resolve
+from rules.schema import (
+    Catalogue,
+    EventType,
+    PropertyType,
+    Resolved,
+    Scope,
+    UnknownPath,
+    ValueList,
+    resolve,
+    sequence_property,
+)
 from rules.tree import Expression, Property, TagRef
 from rules.values import Kind, ValueType
 
@@ -25,6 +36,7 @@ class Readable:
 class Vocabulary:
     catalogue: Catalogue
     only_evaluable: bool
+    _keys: dict[str, dict[tuple[str, ...], Kind]] = field(default_factory=dict)
 
     @cached_property
     def tags(self) -> list[Readable]:
@@ -47,9 +59,32 @@ class Vocabulary:
         return [each for each in event.properties if each.type.kind is Kind.RECORDS]
 
     def shared_keys(self, events: list[EventType]) -> list[Property]:
-        """Properties that every one of the events has as a text of its own."""
-        names = [{each.name for each in event.properties if each.type.kind is Kind.TEXT} for event in events]
-        return [Property((name,)) for name in sorted(set.intersection(*names))]
+        """What BY may read of every one of the events, with values of one kind."""
+        kinds = [self._keys_of(event) for event in events]
+        shared = [path for path in kinds[0] if len({each.get(path) for each in kinds}) == 1]
+        return [Property(path) for path in shared]
+
+    def _keys_of(self, event: EventType) -> dict[tuple[str, ...], Kind]:
+        """Every path that BY may read of an event, with the kind of its values."""
+        if event.name not in self._keys:
+            fields = [each.name for list_ in self.lists_of_records(event) for each in list_.fields]
+            names = dict.fromkeys([*event.property_names(), *fields])
+            columns = {each.name for table in self.catalogue.tables.values() for each in table.columns}
+            paths: list[tuple[str, ...]] = [(name,) for name in names]
+            paths += [(name, each) for name in names for each in sorted(columns)]
+            self._keys[event.name] = dict(self._read_keys(event, paths))
+        return self._keys[event.name]
+
+    def _read_keys(
+        self, event: EventType, paths: list[tuple[str, ...]]
+    ) -> Iterator[tuple[tuple[str, ...], Kind]]:
+        for path in paths:
+            if self.only_evaluable and path[-1] in NOT_EVALUABLE:
+                continue
+            with suppress(UnknownPath):
+                found = sequence_property(self.catalogue, event, path)
+                if found.type.kind is not Kind.RECORDS:
+                    yield path, found.type.element or found.type.kind
 
     def _fields(self, scope: Scope) -> tuple[PropertyType, ...]:
         found = scope.event.property(scope.lines) if scope.lines else None

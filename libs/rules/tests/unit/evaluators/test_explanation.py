@@ -77,3 +77,42 @@ def test_the_flip_that_is_promised_happens() -> None:
         later = Setting(CATALOGUE, NOON + wait)
         one_more = Person(events=(*person.events, Event("order_paid", NOON + wait, 3)))
         assert is_true(rule, one_more, later) is expected
+
+
+def happened(type_: str, minutes_ago: int, seq: int, **properties: object) -> Event:
+    return Event(type_, NOON - dt.timedelta(minutes=minutes_ago), seq, properties)
+
+
+def test_a_sequence_shows_its_steps_or_how_far_it_came() -> None:
+    viewed, seen = happened("view_item", 90, 1, item_id="a"), happened("view_item", 30, 2, item_id="b")
+    added = happened("add_to_cart", 20, 3, item_id="b")
+    rule = "SEQUENCE(view_item THEN add_to_cart THEN order_paid BY item_id WITHIN 1 HOURS)"
+    part = explained(rule, Person(events=(viewed, seen, added)))
+    assert (part.truth, part.evidence, part.parts) == (False, (added, seen), ())
+    assert part.would_flip == "a new order_paid with the same item_id by 2026-04-28 12:30"
+    paid = happened("order_paid", 10, 4, items=({"item_id": "b"},))
+    whole = explained(rule, Person(events=(viewed, seen, added, paid)))
+    assert (whole.truth, whole.evidence, whole.would_flip) == (True, (paid, added, seen), "")
+    nothing = explained(rule, Person())
+    assert (nothing.truth, nothing.evidence, nothing.would_flip) == (False, (), "")
+
+
+@pytest.mark.parametrize(
+    ("window", "flip"),
+    [
+        ("", "a new order_paid"),
+        (" IN LAST 2 HOURS", "a new order_paid by 2026-04-28 12:29"),
+        (" IN LAST 2 DAYS", "a new order_paid by 2026-04-29 23:59"),
+        (" IN THIS MONTH", "a new order_paid by 2026-04-30 23:59"),
+        (" IN BETWEEN 2026-04-28 AND 2026-04-28", ""),
+    ],
+)
+def test_until_when_the_last_step_may_come(window: str, flip: str) -> None:
+    person = Person(events=(happened("view_item", 90, 1),))
+    assert explained(f"SEQUENCE(view_item THEN order_paid){window}", person).would_flip == flip
+    assert explained(f"SEQUENCE(view_item THEN view_item THEN order_paid){window}", person).would_flip == ""
+
+
+def test_a_sequence_whose_time_is_over_takes_no_last_step() -> None:
+    person = Person(events=(happened("view_item", 90, 1),))
+    assert explained("SEQUENCE(view_item THEN order_paid WITHIN 1 HOURS)", person).would_flip == ""

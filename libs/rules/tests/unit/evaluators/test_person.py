@@ -178,7 +178,6 @@ def test_a_sum_that_does_not_fit_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("rule", "name"),
     [
-        ("FALSE AND SEQUENCE(view_item THEN order_paid)", "SEQUENCE"),
         ("DID order_paid DURING '618-2026'", "DURING"),
         ("DID (order_paid WHERE is_workday)", "is_workday"),
         ("city = 'a' LIMIT 5 BY points", "LIMIT"),

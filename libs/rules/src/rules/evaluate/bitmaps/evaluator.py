@@ -6,9 +6,9 @@ from pyroaring import BitMap
 
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.refusal import condition_of
+from rules.evaluate.refusal import body_of
 from rules.evaluate.setting import Setting
-from rules.tree import Aggregate, And, Condition, Constant, Not, Or, Rule
+from rules.tree import Aggregate, And, Condition, Constant, Not, Or, Rule, Sequence
 from rules.walk import walk
 
 from .index import TagBitmaps
@@ -20,13 +20,15 @@ def members(
 ) -> BitMap:
     """The persons of the population of whom the rule is true.
 
-    Behaviour arrives as features (`rules.features`). Raises UnsupportedNode for an aggregate that is not
-    one, LookupError for what the index does not have, NumberOverflow.
+    Behaviour arrives as features (`rules.features`). Raises UnsupportedNode for an aggregate or sequence that
+    is not one, LookupError for what the index does not have, NumberOverflow.
     """
-    condition = condition_of(rule, EVALUATOR)
+    condition = body_of(rule, EVALUATOR)
     for each in walk(condition):
         if isinstance(each, Aggregate):
             raise UnsupportedNode(f"{each.function.value} that is not a feature", EVALUATOR)
+        if isinstance(each, Sequence):
+            raise UnsupportedNode("SEQUENCE that is not a feature", EVALUATOR)
     everyone = index.universe(population)
     return _Algebra(Leaves(index, setting, everyone)).members(condition, everyone)
 

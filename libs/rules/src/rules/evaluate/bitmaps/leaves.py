@@ -31,6 +31,7 @@ from rules.tree import (
     Number,
     Property,
     Quantifier,
+    Sequence,
     TagRef,
     Text,
     TimeFunction,
@@ -172,7 +173,7 @@ class _Values:
     def list_of(self, operand: Expression) -> ValueList | None:
         return _list_of(operand, self.setting)
 
-    def holds(self, condition: AnyLine | InSegment) -> bool:
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> bool:
         raise TypeError(f"{type(condition).__name__} has no meaning here; evaluate a checked rule")
 
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from rules.errors import UnsupportedNode
-from rules.evaluate.refusal import refuse_unsupported
+from rules.evaluate.refusal import refuse
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, ValueList
 from rules.tree import (
@@ -60,17 +60,17 @@ class Events:
 
     def values(self, expression: Expression) -> Column:
         """Each person's value."""
-        refuse_unsupported(expression, EVALUATOR)
+        refuse(expression, EVALUATOR)
         return value(expression, self).stretched(self.size)
 
     def truths(self, condition: Condition) -> Bools:
         """Of whom the condition holds."""
-        refuse_unsupported(condition, EVALUATOR)
+        refuse(condition, EVALUATOR)
         return truth(condition, self)
 
     def groups(self, node: Grouped) -> GroupRows:
         """Everybody's groups."""
-        refuse_unsupported(node, EVALUATOR)
+        refuse(node, EVALUATOR)
         type_ = self._type(node.aggregate.event)
         return grouped(node, type_, self._reader(type_), self._source.events(type_), self.setting)
 

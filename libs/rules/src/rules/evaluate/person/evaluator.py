@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import replace
 
 from rules.evaluate.meaning import Value
-from rules.evaluate.refusal import condition_of, refuse_unsupported
+from rules.evaluate.refusal import body_of, refuse
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import (
@@ -17,6 +17,7 @@ from rules.tree import (
     InSegment,
     Property,
     Rule,
+    Sequence,
     TagRef,
 )
 
@@ -24,6 +25,7 @@ from .aggregates import Outcome, aggregate
 from .facts import Person, ReferenceRows
 from .grouped import Group, groups
 from .interpreter import truth, value
+from .sequences import SequenceOutcome, sequence
 
 EVALUATOR = "one person"
 _NO_TABLES: ReferenceRows = {}
@@ -33,7 +35,7 @@ def is_true(
     rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> bool:
     """Is the checked rule true of this person of its population? Raises UnsupportedNode, NumberOverflow."""
-    return truth(condition_of(rule, EVALUATOR), PersonScope(person, setting, tables))
+    return truth(body_of(rule, EVALUATOR), PersonScope(person, setting, tables))
 
 
 def value_of(
@@ -43,7 +45,7 @@ def value_of(
 
     Raises UnsupportedNode, NumberOverflow.
     """
-    refuse_unsupported(form, EVALUATOR)
+    refuse(form, EVALUATOR)
     scope = PersonScope(person, setting, tables)
     return value(form, scope) if isinstance(form, Expression) else truth(form, scope)
 
@@ -52,7 +54,7 @@ def groups_of(
     grouped: Grouped, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> tuple[Group, ...]:
     """The groups of a checked grouped aggregate, in order of the key. Raises UnsupportedNode, NumberOverflow."""
-    refuse_unsupported(grouped, EVALUATOR)
+    refuse(grouped, EVALUATOR)
     return PersonScope(person, setting, tables).groups(grouped)
 
 
@@ -64,6 +66,7 @@ class PersonScope:
         self._person = person
         self._tables = tables
         self._outcomes: dict[Aggregate, Outcome] = {}
+        self._sequences: dict[Sequence, SequenceOutcome] = {}
         self._groups: dict[Grouped, tuple[Group, ...]] = {}
 
     def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Value | None:
@@ -82,6 +85,11 @@ class PersonScope:
             self._outcomes[node] = aggregate(node, self._person.events, self._tables, self.setting)
         return self._outcomes[node]
 
+    def sequence(self, node: Sequence) -> SequenceOutcome:
+        if node not in self._sequences:
+            self._sequences[node] = sequence(node, self._person.events, self._tables, self.setting)
+        return self._sequences[node]
+
     def groups(self, node: Grouped) -> tuple[Group, ...]:
         if node not in self._groups:
             self._groups[node] = groups(node, self._person.events, self._tables, self.setting)
@@ -95,7 +103,11 @@ class PersonScope:
         tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None
         return tag.values if tag else None
 
-    def holds(self, condition: AnyLine | InSegment) -> bool:
-        if isinstance(condition, AnyLine):
-            raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")
-        return condition.name in self._person.segments
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> bool:
+        match condition:
+            case InSegment():
+                return condition.name in self._person.segments
+            case Sequence():
+                return self.sequence(condition).whole is not None
+            case AnyLine():
+                raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")

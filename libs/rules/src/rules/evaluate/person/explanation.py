@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from rules.evaluate.meaning import Value
-from rules.evaluate.refusal import condition_of
+from rules.evaluate.refusal import body_of
 from rules.evaluate.setting import Setting
-from rules.tree import Aggregate, Condition, Expression, Node, Rule
+from rules.tree import Aggregate, Condition, Expression, Node, Rule, Sequence
 from rules.walk import children
 
 from .evaluator import EVALUATOR, PersonScope
@@ -22,11 +22,12 @@ class Explanation:
 
     value          a condition's truth, an expression's value; None = unknown
     evidence       of an aggregate: up to 10 of the events that made the value, the latest first;
-                   the deciding one alone for FIRST, LAST, MIN and MAX
+                   the deciding one alone for FIRST, LAST, MIN and MAX. Of a sequence its steps, the last first:
+                   of the latest match, or of the longest beginning that another event might go on with
     evidence_total how many events made the value
     would_flip     of a condition in simple cases: what would turn it round, "" where that is not said
-    parts          the nodes below, in the order of the text; a WHERE and a window have none: they speak of
-                   events, and the evidence shows which events passed
+    parts          the nodes below, in the order of the text; a WHERE, a window and a sequence have none: they speak
+                   of events, and the evidence shows which events passed
     """
 
     node: Condition | Expression
@@ -47,7 +48,7 @@ def explain(
 ) -> Explanation:
     """The checked rule as a tree of explanations. Raises UnsupportedNode, NumberOverflow."""
     scope = PersonScope(person, setting, tables or {})
-    return _explain(condition_of(rule, EVALUATOR), scope)
+    return _explain(body_of(rule, EVALUATOR), scope)
 
 
 def _explain(node: Condition | Expression, scope: PersonScope) -> Explanation:
@@ -55,6 +56,12 @@ def _explain(node: Condition | Expression, scope: PersonScope) -> Explanation:
         outcome = scope.outcome(node)
         latest = tuple(reversed(outcome.evidence[-MAX_EVIDENCE:]))
         return Explanation(node, outcome.value, latest, len(outcome.evidence), "", ())
+    if isinstance(node, Sequence):
+        found = scope.sequence(node)
+        chain = found.whole or found.open
+        steps = tuple(reversed(chain.events)) if chain else ()
+        holds = found.whole is not None
+        return Explanation(node, holds, steps, len(steps), would_flip(node, scope), ())
     parts = tuple(_explain(each, scope) for each in _below(node))
     if isinstance(node, Expression):
         return Explanation(node, value(node, scope), (), 0, "", parts)

@@ -2,7 +2,7 @@
 
 A count or sum compared with a constant: how much more it takes, and until which day that is enough while
 events age out of the window; or the day on which ageing alone turns it. DAYS SINCE: the day. A number tag:
-how much more or less.
+how much more or less. A sequence of which the last step alone is missing: that step, and until when.
 """
 
 import datetime as dt
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rules.evaluate import meaning
 from rules.tree import (
     Aggregate,
+    AllTime,
     Clock,
     Compare,
     Comparison,
@@ -19,12 +20,14 @@ from rules.tree import (
     Function,
     Last,
     Number,
+    Period,
+    Sequence,
     TagRef,
     TimeFunction,
-    Unit,
+    Which,
 )
 from rules.values import SCALE, decimal_text
-from rules.windows import back
+from rules.windows import ROLLING, TICK, back, first_day, length_of
 
 from .interpreter import value
 
@@ -40,11 +43,12 @@ _FLIPPED = {
     Comparison.GE: Comparison.LE,
 }
 _GROWING = {Function.COUNT, Function.DAYS, Function.SUM}
-_ROLLING = {Unit.MINUTE, Unit.HOUR}
 
 
 def would_flip(node: Condition, scope: "PersonScope") -> str:
     """One sentence, "" where none is simple and true."""
+    if isinstance(node, Sequence):
+        return _last_step(node, scope)
     if not isinstance(node, Compare):
         return ""
     operation, left, right = node.operator, node.left, node.right
@@ -94,7 +98,7 @@ def _growing(node: Aggregate, known: int, upper: int, scope: "PersonScope") -> s
 def _leaving(node: Aggregate, scope: "PersonScope") -> list[dt.date]:
     """The days on which the events now counted leave a window of LAST n days or longer units, in order."""
     window = node.window
-    if not isinstance(window, Last) or window.unit in _ROLLING:
+    if not isinstance(window, Last) or window.unit in ROLLING:
         return []
     days = {scope.setting.calendar.day_of(each.time) for each in scope.outcome(node).evidence}
     return sorted(_first_day_without(each, window, scope) for each in days)
@@ -135,3 +139,37 @@ def _latest(operand: Expression) -> str:
     """The event type whose last moment the operand is, "" for anything else."""
     is_latest = isinstance(operand, Aggregate) and operand.function is Function.LAST and not operand.property
     return operand.event if is_latest and isinstance(operand, Aggregate) else ""
+
+
+def _last_step(node: Sequence, scope: "PersonScope") -> str:
+    """The step that is missing, in the tenant's time, where all before it are there and a new event may be it."""
+    found = scope.sequence(node)
+    if found.whole or found.open is None or len(found.open.events) + 1 < len(node.steps):
+        return ""
+    ends = _ends(node, found.open.events[0].time, scope)
+    if ends is None:
+        return ""
+    same = f" with the same {', '.join('.'.join(each.path) for each in node.by)}" if node.by else ""
+    said = f"a new {node.steps[-1].match.event}{same}"
+    if not ends:
+        return said
+    until = min(ends).astimezone(scope.setting.calendar.zone).replace(second=0, microsecond=0)
+    return f"{said} by {until:%Y-%m-%d %H:%M}" if until >= scope.setting.as_of else ""
+
+
+def _ends(node: Sequence, start: dt.datetime, scope: "PersonScope") -> list[dt.datetime] | None:
+    """Until when, inclusive, an event may follow what began at `start`; None where the window is not open."""
+    calendar = scope.setting.calendar
+    ends = [start + length_of(node.within)] if node.within else []
+    match node.window:
+        case AllTime():
+            return ends
+        case Last(count, unit) if unit in ROLLING:
+            return [*ends, start + count * ROLLING[unit] - TICK]
+        case Last() as window:
+            day = _first_day_without(calendar.day_of(start), window, scope)
+            return [*ends, calendar.midnight(day) - TICK]
+        case Period(Which.THIS, unit):
+            after = back(first_day(scope.setting.today, unit, calendar), -1, unit)
+            return [*ends, calendar.midnight(after) - TICK]
+    return None

@@ -7,7 +7,6 @@ even when the outcome is settled, so that an overflow never depends on the order
 import datetime as dt
 from typing import Protocol, cast
 
-from rules.errors import UnsupportedNode
 from rules.evaluate import meaning
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.setting import Setting
@@ -59,7 +58,7 @@ class Scope(Protocol):
         """The list of values that the operand's tag or property is of."""
         ...
 
-    def holds(self, condition: AnyLine | InSegment) -> bool: ...
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> bool: ...
 
 
 def value(node: Expression, scope: Scope) -> Value | None:
@@ -95,7 +94,7 @@ def truth(node: Condition, scope: Scope) -> bool:
             return not truth(node.operand, scope)
         case IsKnown():
             return (value(node.operand, scope) is not None) == node.known
-        case AnyLine() | InSegment():
+        case AnyLine() | InSegment() | Sequence():
             return scope.holds(node)
         case Compare():
             left, right = value(node.left, scope), value(node.right, scope)
@@ -107,8 +106,6 @@ def truth(node: Condition, scope: Scope) -> bool:
                 return False
             within = meaning.compare(Comparison.LE, low, operand)
             return within and meaning.compare(Comparison.LE, operand, high)
-        case Sequence():
-            raise UnsupportedNode("SEQUENCE", "one person")
         case _:
             operand = value(node.operand, scope)
             return operand is not None and _test(node, operand, scope)

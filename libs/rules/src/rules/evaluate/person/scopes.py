@@ -7,7 +7,7 @@ from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, Resolved, ValueList, resolve
 from rules.schema import Scope as Place
-from rules.tree import Aggregate, AnyLine, Expression, Feature, InSegment, Property, TagRef
+from rules.tree import Aggregate, AnyLine, Expression, Feature, InSegment, Property, Sequence, TagRef
 from rules.values import SCALE
 
 from .facts import Event, Line, PropertyValue, ReferenceRows
@@ -48,9 +48,11 @@ class EventScope:
             raise TypeError(f"{type(leaf).__name__} has no meaning inside WHERE; evaluate a checked rule")
         return resolve(self.setting.schema, Place(self.type, self.lines), leaf.path)
 
-    def holds(self, condition: AnyLine | InSegment) -> bool:
-        if isinstance(condition, InSegment):
-            raise TypeError("IN SEGMENT has no meaning inside WHERE; evaluate a checked rule")
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> bool:
+        if not isinstance(condition, AnyLine):
+            raise TypeError(
+                f"{type(condition).__name__} has no meaning inside WHERE; evaluate a checked rule"
+            )
         outcomes = [truth(condition.condition, each) for each in self.each_line(condition.list)]
         return any(outcomes)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rules.errors import UnsupportedNode
 from rules.evaluate import meaning
 from rules.evaluate.setting import Setting
 from rules.patterns import portable
@@ -83,7 +82,7 @@ class Columns(Protocol):
 
     def list_of(self, operand: Expression) -> ValueList | None: ...
 
-    def holds(self, condition: AnyLine | InSegment) -> "ir.BooleanValue":
+    def holds(self, condition: AnyLine | InSegment | EventSequence) -> "ir.BooleanValue":
         """Never null."""
         ...
 
@@ -128,7 +127,7 @@ def truth(node: Condition, columns: Columns) -> Any:
         case IsKnown():
             operand = value(node.operand, columns)
             return operand.notnull() if node.known else operand.isnull()
-        case AnyLine() | InSegment():
+        case AnyLine() | InSegment() | EventSequence():
             return columns.holds(node)
         case Compare():
             return known_and(
@@ -137,8 +136,6 @@ def truth(node: Condition, columns: Columns) -> Any:
         case Between():
             operand = value(node.operand, columns)
             return known_and((value(node.low, columns) <= operand) & (operand <= value(node.high, columns)))
-        case EventSequence():
-            raise UnsupportedNode("SEQUENCE", EVALUATOR)
         case _:
             return known_and(_test(node, value(node.operand, columns), columns))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast, get_args
 from rules import tree
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.refusal import condition_of, refuse_unsupported
+from rules.evaluate.refusal import body_of, refuse
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import (
@@ -20,6 +20,7 @@ from rules.tree import (
     InSegment,
     Property,
     Rule,
+    Sequence,
     TagRef,
 )
 from rules.walk import walk
@@ -27,6 +28,7 @@ from rules.walk import walk
 from .compiler import EVALUATOR, truth, value
 from .grouped import groups
 from .scans import MAX_TERMS, Pass, Recipe, Term, recipe, scan
+from .sequences import matching
 from .source import TableSource
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Tables:
         """(person_id, key, number, events): a row per person of the population and group, in no order.
 
         number: scaled; events: how many distinct events made it."""
-        refuse_unsupported(grouped, EVALUATOR)
+        refuse(grouped, EVALUATOR)
         found = groups(self._source, self._setting, grouped)
         persons = self._source.persons(population).select("person_id")
         return found.semi_join(persons, "person_id")
@@ -87,6 +89,8 @@ class Tables:
         leaves = dict.fromkeys(leaf for body in asked for leaf in _leaves(body))
         columns = [self._tag(each) for each in leaves if isinstance(each, TagRef)]
         columns += [self._segment(each) for each in leaves if isinstance(each, InSegment)]
+        sequences = {leaf: f"$sequence.{n}" for n, leaf in enumerate(leaves) if isinstance(leaf, Sequence)}
+        columns += [self._sequence(each, name) for each, name in sequences.items()]
         recipes = {leaf: recipe(leaf, self._setting) for leaf in leaves if isinstance(leaf, Aggregate)}
         names: dict[Term, str] = {}
         for each in recipes.values():
@@ -95,7 +99,7 @@ class Tables:
         for terms in _passes(names):
             columns.append(scan(self._source, self._setting, terms, [names[term] for term in terms]))
         rows = _joined(self._source.persons(population).select("person_id"), columns)
-        return _Columns(self._setting, rows, recipes, names)
+        return _Columns(self._setting, rows, recipes, names, sequences)
 
     def _tag(self, leaf: TagRef) -> "ir.Table":
         tag = self._setting.schema.tag(leaf.name)
@@ -110,6 +114,11 @@ class Tables:
         found = self._source.segment(leaf.name).select("person_id").distinct()
         return found.mutate(**{_segment_column(leaf.name): ibis.literal(True)})
 
+    def _sequence(self, leaf: Sequence, name: str) -> "ir.Table":
+        import ibis
+
+        return matching(self._source, self._setting, leaf).mutate(**{name: ibis.literal(True)})
+
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
@@ -119,6 +128,7 @@ class _Columns:
     rows: "ir.Table"
     recipes: Mapping[Aggregate, Recipe]
     names: Mapping[Term, str]
+    sequences: Mapping[Sequence, str]
 
     def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Any:
         match leaf:
@@ -136,17 +146,21 @@ class _Columns:
         tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None
         return tag.values if tag else None
 
-    def holds(self, condition: AnyLine | InSegment) -> Any:
-        if isinstance(condition, AnyLine):
-            raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")
-        return self.rows[_segment_column(condition.name)].fill_null(False)
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> Any:
+        match condition:
+            case InSegment():
+                return self.rows[_segment_column(condition.name)].fill_null(False)
+            case Sequence():
+                return self.rows[self.sequences[condition]].fill_null(False)
+            case AnyLine():
+                raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")
 
 
 def _body(question: Question) -> Condition | Expression:
     if is_expression(question):
-        refuse_unsupported(question, EVALUATOR)
+        refuse(question, EVALUATOR)
         return question
-    return condition_of(cast(Rule | Condition, question), EVALUATOR)
+    return body_of(cast(Rule | Condition, question), EVALUATOR)
 
 
 def _answer(body: Condition | Expression, columns: _Columns) -> Any:
@@ -157,8 +171,8 @@ def is_expression(question: Question) -> TypeGuard[Expression]:
     return isinstance(question, _EXPRESSIONS)
 
 
-def _leaves(body: tree.Node) -> "Iterable[TagRef | InSegment | Aggregate]":
-    return (each for each in walk(body) if isinstance(each, TagRef | InSegment | Aggregate))
+def _leaves(body: tree.Node) -> "Iterable[TagRef | InSegment | Aggregate | Sequence]":
+    return (each for each in walk(body) if isinstance(each, TagRef | InSegment | Aggregate | Sequence))
 
 
 def _passes(terms: Iterable[Term]) -> Iterable[list[Term]]:

@@ -38,6 +38,11 @@ CREATE OR REPLACE TEMP MACRO rules_multiply(a, b) AS rules_half_even(a::HUGEINT 
 CREATE OR REPLACE TEMP MACRO rules_divide(a, b) AS rules_half_even(a::HUGEINT * 10000, b);
 CREATE OR REPLACE TEMP MACRO rules_longest_run(numbers) AS CAST(list_max(map_values(list_aggregate(
     list_transform(list_sort(list_distinct(numbers)), LAMBDA x, i : x - i), 'histogram'))) AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_chain(stretch, start) AS
+    stretch::HUGEINT * 18446744073709551616 + (start::HUGEINT + 9223372036854775808);
+CREATE OR REPLACE TEMP MACRO rules_chain_stretch(chain) AS CAST(chain // 18446744073709551616 AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_chain_start(chain) AS
+    CAST(chain % 18446744073709551616 - 9223372036854775808 AS BIGINT);
 CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
 CREATE OR REPLACE TEMP MACRO rules_day(number) AS DATE '1970-01-01' + number::INTEGER;
 """
@@ -170,6 +175,20 @@ def weight(age: Any, by_age: tuple[int, ...]) -> Any:
 def product_128(left: Any, right: Any) -> Any:
     """In 128 bits, although Ibis takes it for int64: only to be summed."""
     return call("rules_product_128", "int64", left, right)
+
+
+def chain(stretch: Any, start: Any) -> Any:
+    """Two numbers as one of 128 bits, although Ibis takes it for int64: of two the greater has the later stretch (from
+    0 up), in the same one the later start."""
+    return call("rules_chain", "int64", stretch, start)
+
+
+def chain_stretch(chain_: Any) -> Any:
+    return call("rules_chain_stretch", "int64", chain_)
+
+
+def chain_start(chain_: Any) -> Any:
+    return call("rules_chain_start", "int64", chain_)
 
 
 def element(ordered: Any, index: int) -> Any:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, PropertyType, Resolved, ValueList, resolve
 from rules.schema import Scope as Place
-from rules.tree import Aggregate, AnyLine, Condition, Expression, Feature, InSegment, Node, Property, TagRef
+from rules.tree import (
+    Aggregate,
+    AnyLine,
+    Condition,
+    Expression,
+    Feature,
+    InSegment,
+    Node,
+    Property,
+    Sequence,
+    TagRef,
+)
 from rules.values import SCALE, Kind
 from rules.walk import children
 from rules.windows import Interval
@@ -75,9 +86,11 @@ class EventColumns:
             return None
         return _resolve(operand, Place(self.type, self.lines), self.setting).values
 
-    def holds(self, condition: AnyLine | InSegment) -> Any:
-        if isinstance(condition, InSegment):
-            raise TypeError("IN SEGMENT has no meaning inside WHERE; evaluate a checked rule")
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> Any:
+        if not isinstance(condition, AnyLine):
+            raise TypeError(
+                f"{type(condition).__name__} has no meaning inside WHERE; evaluate a checked rule"
+            )
         if condition in self.lifted:
             return self.rows[self.lifted[condition]].fill_null(False)
 
