@@ -20,6 +20,7 @@ PERSON_DATA_NOUN = "person_data"
 
 NAMED_RIGHTS = frozenset(
     {
+        "segments.segments.administer",
         "tagging.event_retention.write",
         "tagging.naming_rules.write",
         "tagging.reviews.write",

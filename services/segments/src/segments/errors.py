@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from servicekit.errors import Exhausted, InvalidInput, NotFound, StateConflict, Unavailable
+from servicekit.errors import Exhausted, Forbidden, InvalidInput, NotFound, StateConflict, Unavailable
 
 DOMAIN = "segments.huaxiang"
+ADMINISTER = "segments.segments.administer"
+"""The right to act on any owner's segments."""
 _SUGGESTED = re.compile(r"did you mean '([^']+)'")
 
 
@@ -116,4 +118,54 @@ class FeatureQuota(Exhausted):
             "rewrite rules to share aggregates",
             count=count,
             limit=limit,
+        )
+
+
+class StepForbidden(Forbidden):
+    """The step is for the segment's owner."""
+
+    domain = DOMAIN
+    reason = "STEP_FORBIDDEN"
+
+    def __init__(self, segment_id: str, step: str, owner: str) -> None:
+        super().__init__(
+            f"segment {segment_id!r}: to {step} it is for {owner!r}, and for who holds {ADMINISTER}",
+            segment_id=segment_id,
+            step=step,
+            who=owner,
+        )
+
+
+class FolderUnknown(InvalidInput):
+    """There is no such folder."""
+
+    domain = DOMAIN
+    reason = "FOLDER_UNKNOWN"
+
+    def __init__(self, folder: str, suggestion: str = "") -> None:
+        hint = f"; did you mean {suggestion!r}?" if suggestion else ": make it first"
+        details = {"suggestion": suggestion} if suggestion else {}
+        super().__init__(f"there is no folder {folder!r}{hint}", folder=folder, **details)
+
+
+class FolderInUse(StateConflict):
+    """Folders or segments stand there."""
+
+    domain = DOMAIN
+    reason = "FOLDER_IN_USE"
+
+    def __init__(self, folder: str, used_by: list[str]) -> None:
+        users = ", ".join(used_by)
+        super().__init__(f"folder {folder!r} holds {users}: move them first", folder=folder, used_by=users)
+
+
+class FolderQuota(Exhausted):
+    """The tree is full."""
+
+    domain = DOMAIN
+    reason = "FOLDER_QUOTA"
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"the tree would have {count} folders, the limit is {limit}", count=count, limit=limit
         )

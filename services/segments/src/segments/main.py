@@ -13,6 +13,8 @@ from huaxiang.identity.v1 import privacy_service_pb2
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
+    folder_service_pb2,
+    folder_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
     segment_service_pb2,
@@ -48,6 +50,7 @@ from servicekit.watch import Watches
 
 from segments.api import render
 from segments.api.change_servicer import ChangeServicer
+from segments.api.folder_servicer import FolderServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
@@ -55,6 +58,7 @@ from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
 from segments.app.export_person_data import ExportPersonData
+from segments.app.folder_tree import FolderTree
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
 from segments.app.membership import Membership
@@ -67,6 +71,7 @@ from segments.index.narrowed import WithFeatures
 from segments.index.tenant import TenantIndex, column_of
 from segments.store.ports import Stores
 from segments.store.sql_dictionary import SqlDictionaryStore
+from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
@@ -117,7 +122,7 @@ async def wire(
     changelog = Changelog(SERVICE, sources=SOURCES)
     database.write_now(changelog.create)
     journal = SqlJournal(changelog, render.movement_payload, render.segment_payload, render.deletion_payload)
-    stores = Stores(SqlIndexStore(), SqlSegmentStore(), SqlDictionaryStore(), journal)
+    stores = Stores(SqlIndexStore(), SqlSegmentStore(), SqlFolderStore(), SqlDictionaryStore(), journal)
     board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex))
     freshness = Freshness(changelog, board.head, board.commits)
     features = TaggingFeatures(channel)
@@ -139,6 +144,7 @@ async def wire(
             SegmentServicer(
                 board, Segments(board, stores, features, definitions, clock.now), preview, freshness
             ),
+            FolderServicer(board, database, FolderTree(board, stores, clock.now)),
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
             ChangeServicer(Watches(database, changelog)),
@@ -166,6 +172,7 @@ async def wire(
 
 def _services(
     segments: SegmentServicer,
+    folders: FolderServicer,
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
     changes: ChangeServicer,
@@ -176,6 +183,11 @@ def _services(
             segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"],
             segment_service_pb2_grpc.add_SegmentServiceServicer_to_server,
             segments,
+        ),
+        Service(
+            folder_service_pb2.DESCRIPTOR.services_by_name["FolderService"],
+            folder_service_pb2_grpc.add_FolderServiceServicer_to_server,
+            folders,
         ),
         Service(
             membership_service_pb2.DESCRIPTOR.services_by_name["MembershipService"],

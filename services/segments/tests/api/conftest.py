@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from huaxiang.segments.v1 import (
     change_service_pb2_grpc,
+    folder_service_pb2_grpc,
     membership_service_pb2_grpc,
     segment_pb2,
     segment_service_pb2,
@@ -85,6 +86,9 @@ class Suite:
 
     def segments(self, role: str = "admin") -> segment_service_pb2_grpc.SegmentServiceStub:
         return segment_service_pb2_grpc.SegmentServiceStub(self.server.connect(role))
+
+    def folders(self, role: str = "admin") -> folder_service_pb2_grpc.FolderServiceStub:
+        return folder_service_pb2_grpc.FolderServiceStub(self.server.connect(role))
 
     def memberships(self, role: str = "admin") -> membership_service_pb2_grpc.MembershipServiceStub:
         return membership_service_pb2_grpc.MembershipServiceStub(self.server.connect(role))

@@ -78,7 +78,7 @@ async def test_a_sensitive_tag_selects_for_those_only_who_may_read_it(suite: Any
     await suite.create("ill", "illness = 'some'")
     await suite.create("both", "IN SEGMENT 'ill' AND IN SEGMENT 'old'")
     stolen = segment_pb2.Segment(segment_id="old", rule="illness = 'some'")
-    update = suite.segments("analyst").UpdateSegment(pb.UpdateSegmentRequest(segment=stolen))
+    update = suite.segments("marketer").UpdateSegment(pb.UpdateSegmentRequest(segment=stolen))
     assert (await refused(update))[0] == "RIGHT_MISSING"
 
     async def explained(role: str, segment_id: str) -> Any:

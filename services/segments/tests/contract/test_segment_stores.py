@@ -7,10 +7,12 @@ from pyroaring import BitMap
 from rules.check import Population
 from segments.api import render
 from segments.domain.dictionary import Dictionary, EventGrade
+from segments.domain.folders import Folder
 from segments.domain.movement import Followed, Movement
 from segments.domain.segment import Draft, Segment, Snapshot, State
 from segments.main import SOURCES
 from segments.store.sql_dictionary import SqlDictionaryStore
+from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments_changes import DICTIONARY
@@ -24,7 +26,8 @@ EPOCH = "00000001aaaaaaaa"
 
 
 def stored(segment_id: str) -> Segment:
-    draft = Draft(segment_id, "名", "desc", "gender = 'female'", Population.MEMBER, "brand")
+    rule = "gender = 'female'"
+    draft = Draft(segment_id, "名", "desc", rule, Population.MEMBER, "brand", "活动/618", "owner")
     return Segment(draft, "gender = 'female'", "e1", NOW, NOW, State.FAILED, "why")
 
 
@@ -41,6 +44,22 @@ def test_segments_come_back_as_they_were(database: Database) -> None:
     assert database.write_now(store.delete, "t1", "a")
     assert not database.write_now(store.delete, "t1", "a")
     assert database.read_now(store.get, "t2", "a") == stored("a")
+
+
+def test_folders_come_back_in_order(database: Database) -> None:
+    store = SqlFolderStore()
+    database.write_now(store.put, "t1", [Folder("b", "B"), Folder("a/c", "C"), Folder("活动", "")])
+    database.write_now(store.put, "t1", [Folder("b", "other")])
+    database.write_now(store.put, "t2", [Folder("a", "A")])
+    found = database.read_now(store.all, "t1")
+    assert list(found.items()) == [
+        ("a/c", Folder("a/c", "C")),
+        ("b", Folder("b", "other")),
+        ("活动", Folder("活动", "")),
+    ]
+    database.write_now(store.remove, "t1", ["b", "a/c", "none"])
+    assert list(database.read_now(store.all, "t1")) == ["活动"]
+    assert list(database.read_now(store.all, "t2")) == ["a"]
 
 
 def test_a_tenants_moment_is_replaced(database: Database) -> None:

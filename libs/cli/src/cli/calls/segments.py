@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -86,12 +86,25 @@ async def live(
         await asyncio.sleep(POLL_S)
 
 
-async def every(channel: grpc.aio.Channel) -> list[segment_service_pb2.ListedSegment]:
-    """In order of segment_id."""
+async def update(channel: grpc.aio.Channel, segment_id: str, said: Mapping[str, str]) -> segment_pb2.Segment:
+    """Changes the named fields of a segment as it is now; whoever changes it meanwhile is not overwritten."""
+    stub = SegmentServiceStub(channel)
+    found = await stub.GetSegment(segment_service_pb2.GetSegmentRequest(segment_id=segment_id))
+    for field, value in said.items():
+        setattr(found.segment, field, value)
+    return (await stub.UpdateSegment(segment_service_pb2.UpdateSegmentRequest(segment=found.segment))).segment
+
+
+async def every(
+    channel: grpc.aio.Channel, *, place: str = "", owner: str = "", brand: str | None = None
+) -> list[segment_service_pb2.ListedSegment]:
+    """In order of segment_id; of a folder, an owner or a brand, when they are said."""
     stub, token = SegmentServiceStub(channel), ""
     found: list[segment_service_pb2.ListedSegment] = []
     while True:
-        request = segment_service_pb2.ListSegmentsRequest(page_size=PAGE_SEGMENTS, page_token=token)
+        request = segment_service_pb2.ListSegmentsRequest(
+            page_size=PAGE_SEGMENTS, page_token=token, folder=place, owner=owner, brand=brand
+        )
         page = await stub.ListSegments(request)
         found += page.segments
         token = page.next_page_token

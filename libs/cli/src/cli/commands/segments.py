@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands import segment_folders
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from huaxiang.segments.v1 import segment_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Audiences by rule: who is in, how many, why.")
+app.command("folders")(segment_folders.folders)
+app.add_typer(segment_folders.app, name="folder")
 Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
+Place = Annotated[str, typer.Option(help="The folder it stands in: parts separated by /.")]
+Brand = Annotated[str | None, typer.Option(help="The brand it belongs to; the group's when empty.")]
 SERVICE = "segments"
 
 
@@ -30,9 +35,11 @@ def create(
     name: Annotated[str, typer.Option(help="What people read.")] = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     population: Population = "known",
+    place: Place = "",
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until its members are counted.")
     ] = True,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,8 +55,9 @@ def create(
         description=description,
         rule=rule,
         population=calls.population(population),
+        folder=place,
     )
-    stored = ask(chosen, SERVICE, lambda channel: calls.create(channel, wanted))
+    stored = ask(chosen, SERVICE, lambda channel: calls.create(channel, wanted), key)
     if wait:
         ask(chosen, SERVICE, lambda channel: calls.live(channel, segment_id, _say_state))
         _show(segment_id, chosen, as_json=as_json)
@@ -59,23 +67,63 @@ def create(
         console.print(f"{segment_id}: {calls.state_name(stored.state)} {stored.state_note}".rstrip())
 
 
+@app.command()
+@reporting
+def update(
+    segment_id: str,
+    rule: Annotated[str | None, typer.Option(help="Another rule.")] = None,
+    name: Annotated[str | None, typer.Option(help="What people read.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    place: Annotated[str | None, typer.Option(help="Another folder; none when empty.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Another owner.")] = None,
+    brand: Brand = None,
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is said of a segment; what is not named stays."""
+    from cli.calls import segments as calls
+
+    named = {"rule": rule, "display_name": name, "description": description, "folder": place}
+    named |= {"owner": owner, "brand": brand}
+    said = {field: value for field, value in named.items() if value is not None}
+    stored = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.update(channel, segment_id, said), key
+    )
+    if as_json:
+        print_json(as_dict(stored))
+    else:
+        console.print(f"{segment_id}: {calls.state_name(stored.state)} {stored.state_note}".rstrip())
+
+
 @app.command("list")
 @reporting
-def list_segments(folder: Folder = None, as_json: AsJson = False) -> None:
+def list_segments(
+    place: Annotated[str, typer.Option(help="Only at or below this folder.")] = "",
+    owner: Annotated[str, typer.Option(help="Only of this owner.")] = "",
+    brand: Annotated[str | None, typer.Option(help="Only of this brand; of the group when empty.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
     """List the segments with their counts."""
     from cli.calls import segments as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, calls.every)
+    found = ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.every(channel, place=place, owner=owner, brand=brand),
+    )
     if as_json:
         print_json({"segments": [as_dict(each) for each in found]})
         return
     table(
         "",
-        ["segment", "name", "state", "people", "rule"],
+        ["segment", "name", "folder", "state", "people", "rule"],
         [
             [
                 each.segment.segment_id,
                 each.segment.display_name,
+                each.segment.folder,
                 calls.state_name(each.segment.state),
                 f"{each.count:,}" if each.HasField("count") else "-",
                 each.segment.canonical_rule,
@@ -189,11 +237,11 @@ def export(
 
 @app.command()
 @reporting
-def delete(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def delete(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Delete a segment; its snapshots stay."""
     from cli.calls import segments as calls
 
-    ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.delete(channel, segment_id))
+    ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.delete(channel, segment_id), key)
     if as_json:
         print_json({"deleted": segment_id})
     else:
@@ -214,6 +262,9 @@ def _show(segment_id: str, folder: SuiteFolder, *, as_json: bool) -> None:
         return
     segment = found.segment
     console.print(f"{segment.segment_id} {segment.display_name}", style="bold", markup=False)
+    if segment.folder:
+        console.print(f"  folder  {segment.folder}", markup=False)
+    console.print(f"  owner   {segment.owner or 'nobody'}", markup=False)
     console.print(f"  rule    {segment.canonical_rule}", markup=False)
     console.print(f"  state   {calls.state_name(segment.state)} {segment.state_note}".rstrip(), markup=False)
     if found.HasField("count"):

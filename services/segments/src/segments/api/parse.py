@@ -23,7 +23,9 @@ from segments.domain.changes import (
 )
 from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.packing import Coded, damage_of
-from segments.domain.segment import Draft
+from segments.domain.people import Actor
+from segments.domain.segment import Draft, State
+from segments.errors import ADMINISTER
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane
@@ -35,6 +37,11 @@ _POPULATIONS: Mapping[int, Population] = {
     segment_pb2.POPULATION_KNOWN: Population.KNOWN,
     segment_pb2.POPULATION_MEMBER: Population.MEMBER,
     segment_pb2.POPULATION_ALL: Population.ALL,
+}
+_STATES: Mapping[int, State] = {
+    segment_pb2.SEGMENT_STATE_PREPARING: State.PREPARING,
+    segment_pb2.SEGMENT_STATE_LIVE: State.LIVE,
+    segment_pb2.SEGMENT_STATE_FAILED: State.FAILED,
 }
 _KINDS: Mapping[int, Kind] = {
     tag_pb2.BASE_TYPE_BOOL: Kind.BOOL,
@@ -50,6 +57,21 @@ def grades_of(principal: Principal) -> Callable[[str], bool]:
     return lambda grade: grade in ("public", "internal") or may(principal, f"tagging.values.read_{grade}")
 
 
+def actor(principal: Principal) -> Actor:
+    """Who acts."""
+    return Actor(principal.subject, may(principal, ADMINISTER))
+
+
+def states(numbers: Iterable[int]) -> frozenset[State]:
+    """States that a listing is narrowed to. Raises InvalidField for a number of no state."""
+    found = set()
+    for number in numbers:
+        if number not in _STATES:
+            raise InvalidField("states", f"{number} is no state of this version")
+        found.add(_STATES[number])
+    return frozenset(found)
+
+
 def draft(message: segment_pb2.Segment) -> Draft:
     """What a caller states of a segment; fields set by the service are ignored."""
     return Draft(
@@ -59,6 +81,8 @@ def draft(message: segment_pb2.Segment) -> Draft:
         rule=message.rule,
         population=population(message.population),
         brand=message.brand,
+        folder=message.folder,
+        owner=message.owner.strip(),
     )
 
 

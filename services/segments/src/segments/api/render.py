@@ -38,6 +38,8 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         update_time=timestamp_of(stored.update_time),
         state=_STATES[stored.state],
         state_note=stored.note,
+        folder=stored.draft.folder,
+        owner=stored.draft.owner,
     )
 
 

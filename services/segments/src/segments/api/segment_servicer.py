@@ -4,7 +4,7 @@ from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceServicer
 from segments.api import parse, render
 from segments.app.preview import Preview
-from segments.app.segments import Segments
+from segments.app.segments import Filter, Segments
 from segments.app.version import Board
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField
@@ -26,27 +26,35 @@ class SegmentServicer(SegmentServiceServicer):
     async def CreateSegment(
         self, request: pb.CreateSegmentRequest, context: object
     ) -> pb.CreateSegmentResponse:
-        tenant = current_principal().require_tenant()
+        principal = current_principal()
         stored, revision = await self._segments.create(
-            tenant, parse.draft(request.segment), parse.grades_of(current_principal())
+            principal.require_tenant(),
+            parse.draft(request.segment),
+            parse.actor(principal),
+            parse.grades_of(principal),
         )
         return pb.CreateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 
     async def UpdateSegment(
         self, request: pb.UpdateSegmentRequest, context: object
     ) -> pb.UpdateSegmentResponse:
-        tenant = current_principal().require_tenant()
-        draft = parse.draft(request.segment)
+        principal = current_principal()
         stored, revision = await self._segments.update(
-            tenant, draft, request.segment.etag, parse.grades_of(current_principal())
+            principal.require_tenant(),
+            parse.draft(request.segment),
+            request.segment.etag,
+            parse.actor(principal),
+            parse.grades_of(principal),
         )
         return pb.UpdateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 
     async def DeleteSegment(
         self, request: pb.DeleteSegmentRequest, context: object
     ) -> pb.DeleteSegmentResponse:
-        tenant = current_principal().require_tenant()
-        revision = await self._segments.delete(tenant, request.segment_id, request.etag)
+        principal = current_principal()
+        revision = await self._segments.delete(
+            principal.require_tenant(), request.segment_id, request.etag, parse.actor(principal)
+        )
         return pb.DeleteSegmentResponse(revision=revision.to_proto())
 
     async def GetSegment(self, request: pb.GetSegmentRequest, context: object) -> pb.GetSegmentResponse:
@@ -67,7 +75,13 @@ class SegmentServicer(SegmentServiceServicer):
         bound_to = request_hash(request, tenant)
         last = read_token(request.page_token, bound_to, str)
         version = self._board.current
-        found = self._segments.page(version, tenant, last[0] if last else "", size + 1)
+        asked = Filter(
+            folder=request.folder,
+            owner=request.owner,
+            brand=request.brand if request.HasField("brand") else None,
+            states=parse.states(request.states),
+        )
+        found = self._segments.page(version, tenant, asked, last[0] if last else "", size + 1)
         more = len(found) > size
         return pb.ListSegmentsResponse(
             segments=[

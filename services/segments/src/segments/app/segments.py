@@ -2,18 +2,22 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from segments.app.folder_tree import require_folder
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
+from segments.app.ownership import require_owner
 from segments.app.readable import MayRead
 from segments.app.record import record
 from segments.app.rule_reading import ReadRule
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
+from segments.domain.folders import is_below
 from segments.domain.movement import Followed
-from segments.domain.segment import Draft, Segment, etag_of, problem_of
+from segments.domain.people import Actor
+from segments.domain.segment import Draft, Segment, State, etag_of, problem_of
 from segments.domain.touched import Touched
 from segments.errors import SegmentInUse
 from segments.store.ports import Stores
@@ -38,6 +42,25 @@ class Counted:
     count: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Segments that fit everything that is said. `brand` None is any, "" the group; no states are all."""
+
+    folder: str = ""
+    owner: str = ""
+    brand: str | None = None
+    states: frozenset[State] = frozenset()
+
+    def fits(self, segment: Segment) -> bool:
+        draft = segment.draft
+        return (
+            (not self.folder or is_below(draft.folder, self.folder))
+            and self.owner in ("", draft.owner)
+            and self.brand in (None, draft.brand)
+            and (not self.states or segment.state in self.states)
+        )
+
+
 class Segments:
     """The use cases of SegmentService but preview. `now` is the suite's time."""
 
@@ -55,42 +78,49 @@ class Segments:
         self._up_to_date = up_to_date
         self._now = now
 
-    async def create(self, tenant: str, draft: Draft, may_read: MayRead) -> tuple[Segment, Revision]:
-        """Stores a new segment. Raises InvalidField, RuleInvalid, NodeUnsupported, ResourceExists, FeatureQuota,
-        SegmentCycle, RightMissing, UpstreamUnavailable; then nothing has changed."""
+    async def create(
+        self, tenant: str, draft: Draft, actor: Actor, may_read: MayRead
+    ) -> tuple[Segment, Revision]:
+        """Stores a new segment, the actor's unless another owner is said. Raises InvalidField, RuleInvalid,
+        NodeUnsupported, ResourceExists, FolderUnknown, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
+        then nothing has changed."""
         _require_valid(draft)
         async with self._board.defining():
             version = self._board.current
             known = version.tenant(tenant).get(draft.segment_id)
             if known is None:
-                return await self._store(tenant, draft, None, may_read)
-            if known.segment.draft != draft:
+                owned = replace(draft, owner=draft.owner or actor.subject)
+                return await self._store(tenant, owned, None, may_read)
+            if known.segment.draft != _owned(draft, known.segment):
                 raise ResourceExists(f"segment {draft.segment_id!r}")
             return known.segment, version.revision
 
     async def update(
-        self, tenant: str, draft: Draft, etag: str, may_read: MayRead
+        self, tenant: str, draft: Draft, etag: str, actor: Actor, may_read: MayRead
     ) -> tuple[Segment, Revision]:
         """Replaces a segment; with equal content it changes nothing, whatever the etag. Raises as create,
-        ResourceNotFound, EtagStale."""
+        ResourceNotFound, EtagStale, StepForbidden."""
         _require_valid(draft)
         async with self._board.defining():
             version = self._board.current
             known = _existing(version, tenant, draft.segment_id)
+            draft = _owned(draft, known)
             if known.draft == draft:
                 return known, version.revision
+            require_owner(known, actor, "change")
             if etag and etag != known.etag:
                 raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
             return await self._store(tenant, draft, known, may_read)
 
-    async def delete(self, tenant: str, segment_id: str, etag: str) -> Revision:
+    async def delete(self, tenant: str, segment_id: str, etag: str, actor: Actor) -> Revision:
         """Deletes a segment; none is fine. Its features are given up by the next statement of what is needed. Raises
-        EtagStale, SegmentInUse."""
+        EtagStale, SegmentInUse, StepForbidden."""
 
         def prepare(draft: Version) -> dict[str, Followed]:
             known = draft.tenant(tenant).get(segment_id)
             if known is None:
                 return {}
+            require_owner(known.segment, actor, "delete")
             if etag and etag != known.segment.etag:
                 raise EtagStale(f"segment {segment_id!r}", known.segment.etag)
             segments = draft.writable(tenant)
@@ -114,9 +144,13 @@ class Segments:
         rules = [] if standing.rule is None else [standing.rule]
         return Counted(segment, standing.count()), freshness_of(segments, rules, self._now())
 
-    def page(self, version: Version, tenant: str, after: str, size: int) -> list[Counted]:
+    def page(self, version: Version, tenant: str, asked: Filter, after: str, size: int) -> list[Counted]:
         """Segments in order of id, after one."""
-        found = [each for each in version.tenant(tenant).all() if each.segment.segment_id > after]
+        found = [
+            each
+            for each in version.tenant(tenant).all()
+            if each.segment.segment_id > after and asked.fits(each.segment)
+        ]
         return [Counted(each.segment, each.count()) for each in found[:size]]
 
     # -------------------------------------------------------------------------------------------- parts
@@ -146,6 +180,7 @@ class Segments:
             connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
         ) -> tuple[Segment, Revision]:
             stored, followed = prepared
+            require_folder(connection, self._stores, tenant, stored.draft.folder)
             self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
             return stored, record(connection, self._stores, Lane.LIVE, followed)
 
@@ -161,6 +196,11 @@ class Segments:
         others = [each for each in followed.segments if each.segment_id != segment.segment_id]
         followed.segments = [standing.segment, *others]
         return standing.segment, {tenant: followed}
+
+
+def _owned(draft: Draft, known: Segment) -> Draft:
+    """Who does not say an owner leaves it as it is."""
+    return replace(draft, owner=draft.owner or known.draft.owner)
 
 
 def _existing(version: Version, tenant: str, segment_id: str) -> Segment:

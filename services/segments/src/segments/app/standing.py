@@ -130,6 +130,10 @@ class TenantSegments:
         self._order = _ordered(standing)
         self._standing = standing
 
+    def restate(self, segment: Segment) -> None:
+        """Exchanges what is said of a segment beside its rule and population; members stay."""
+        self._standing[segment.segment_id].segment = segment
+
     def remove(self, segment_id: str) -> None:
         """Takes a segment away."""
         self._standing.pop(segment_id, None)

@@ -12,7 +12,9 @@ from rules.check import Population
 MAX_ID_CHARS = 64
 MAX_NAME_CHARS = 128
 MAX_DESCRIPTION_CHARS = 2_000
+MAX_OWNER_CHARS = 128
 SEGMENT_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+BRAND = re.compile(r"[a-z0-9_-]{0,64}")
 
 
 class State(Enum):
@@ -25,7 +27,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a caller states of a segment."""
+    """What a caller states of a segment. `folder` "" is none; `owner` "" is not said, and in a stored one anybody."""
 
     segment_id: str
     display_name: str
@@ -33,6 +35,8 @@ class Draft:
     rule: str
     population: Population
     brand: str
+    folder: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ def etag_of(draft: Draft) -> str:
         draft.rule,
         draft.population.value,
         draft.brand,
+        draft.folder,
+        draft.owner,
     ]
     return hashlib.blake2b(json.dumps(fields).encode(), digest_size=8).hexdigest()
 
@@ -100,6 +106,10 @@ def problem_of(draft: Draft) -> tuple[str, str] | None:
         )
     if len(draft.description) > MAX_DESCRIPTION_CHARS:
         return "segment.description", f"is longer than {MAX_DESCRIPTION_CHARS} characters"
+    if not BRAND.fullmatch(draft.brand):
+        return "segment.brand", "is not at most 64 of a-z, 0-9, _ and -"
+    if len(draft.owner) > MAX_OWNER_CHARS:
+        return "segment.owner", f"is longer than {MAX_OWNER_CHARS} characters"
     if not draft.rule.strip():
         return "segment.rule", "is empty: state whom the segment holds for, for example gender = 'female'"
     return None

@@ -2,7 +2,7 @@
 index is in memory."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from rules.values import ValueType
 from rules.windows import CalendarSettings
 from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChange, TagChange
 from segments.domain.dictionary import Dictionary
+from segments.domain.folders import Folder
 from segments.domain.movement import Followed
 from segments.domain.packing import Coded
 from segments.domain.segment import Segment, Snapshot
@@ -52,6 +53,22 @@ class SegmentStore(Protocol):
 
     def put_moment(self, connection: Connection, tenant: str, moment: dt.datetime) -> None:
         """Stores a tenant's, in place of any."""
+        ...
+
+
+class FolderStore(Protocol):
+    """Folders by (tenant, path)."""
+
+    def all(self, connection: Connection, tenant: str) -> dict[str, Folder]:
+        """A tenant's, by path, in order of it."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, folders: Sequence[Folder]) -> None:
+        """Stores folders in place of any that have their paths."""
+        ...
+
+    def remove(self, connection: Connection, tenant: str, paths: Sequence[str]) -> None:
+        """Removes folders; what is not there is fine."""
         ...
 
 
@@ -254,5 +271,6 @@ class Stores:
 
     index: IndexStore
     segments: SegmentStore
+    folders: FolderStore
     dictionary: DictionaryStore
     journal: Journal

@@ -22,6 +22,16 @@ Table(
     Column("update_time_us", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
+    "folder",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("display_name", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 Table(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 _SEGMENT_COLUMNS = (
     "segment_id, display_name, description, rule, canonical_rule, population, brand, etag, "
-    "create_time_us, update_time_us, state, note"
+    "create_time_us, update_time_us, state, note, folder, owner"
 )
 _SNAPSHOT_COLUMNS = (
     "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
@@ -43,7 +43,7 @@ class SqlSegmentStore:
         draft = segment.draft
         execute(
             connection,
-            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 13)})",
+            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 15)})",
             (
                 tenant,
                 draft.segment_id,
@@ -58,6 +58,8 @@ class SqlSegmentStore:
                 microseconds(segment.update_time),
                 segment.state.value,
                 segment.note,
+                draft.folder,
+                draft.owner,
             ),
         )
 
@@ -141,6 +143,8 @@ def _segment(row: tuple[Any, ...]) -> Segment:
             rule=row[3],
             population=Population(row[5]),
             brand=row[6],
+            folder=row[12],
+            owner=row[13],
         ),
         canonical_rule=row[4],
         etag=row[7],

@@ -46,6 +46,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The rule names something unknown, but tagging's definitions have not come in that far, as after a
     start: the same call again may succeed. Metadata: service.
     """
+    ERROR_REASON_STEP_FORBIDDEN: _ErrorReason.ValueType  # 9
+    """PERMISSION_DENIED. The step is for the segment's owner, or for who holds segments.segments.administer. Metadata: segment_id, step,
+    who.
+    """
+    ERROR_REASON_FOLDER_UNKNOWN: _ErrorReason.ValueType  # 10
+    """INVALID_ARGUMENT. There is no such folder: make it first. Metadata: folder, suggestion."""
+    ERROR_REASON_FOLDER_IN_USE: _ErrorReason.ValueType  # 11
+    """FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
+    ERROR_REASON_FOLDER_QUOTA: _ErrorReason.ValueType  # 12
+    """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "segments.huaxiang"."""
@@ -74,4 +84,14 @@ ERROR_REASON_CATCHING_UP: ErrorReason.ValueType  # 8
 """UNAVAILABLE. The rule names something unknown, but tagging's definitions have not come in that far, as after a
 start: the same call again may succeed. Metadata: service.
 """
+ERROR_REASON_STEP_FORBIDDEN: ErrorReason.ValueType  # 9
+"""PERMISSION_DENIED. The step is for the segment's owner, or for who holds segments.segments.administer. Metadata: segment_id, step,
+who.
+"""
+ERROR_REASON_FOLDER_UNKNOWN: ErrorReason.ValueType  # 10
+"""INVALID_ARGUMENT. There is no such folder: make it first. Metadata: folder, suggestion."""
+ERROR_REASON_FOLDER_IN_USE: ErrorReason.ValueType  # 11
+"""FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
+ERROR_REASON_FOLDER_QUOTA: ErrorReason.ValueType  # 12
+"""RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

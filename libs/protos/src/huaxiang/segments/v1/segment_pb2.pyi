@@ -94,6 +94,8 @@ class Segment(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     STATE_NOTE_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits, _ and -; at most 64 characters."""
     display_name: _builtins.str
@@ -107,13 +109,20 @@ class Segment(_message.Message):
     population: Global___Population.ValueType
     """Whom it may hold for."""
     brand: _builtins.str
-    """The brand it belongs to; empty is the group."""
+    """The brand it belongs to, at most 64 of a-z, 0-9, _ and -; empty is the group."""
     etag: _builtins.str
     """Changes with every change. Set by the service."""
     state: Global___SegmentState.ValueType
     """Where its members stand. Set by the service."""
     state_note: _builtins.str
     """Features it waits for, in words with progress; or why it failed."""
+    folder: _builtins.str
+    """The folder it stands in, which must exist; empty for none."""
+    owner: _builtins.str
+    """The subject or team that answers for it, at most 128 characters: only the owner and who holds segments.segments.administer change it.
+    Empty at creation: the caller; empty at a change: whoever it was. Segments made before owners were kept are anybody's who holds
+    segments.segments.write.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created and changed, on the suite's clock. Set by the service."""
@@ -137,10 +146,12 @@ class Segment(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         state: Global___SegmentState.ValueType = ...,
         state_note: _builtins.str = ...,
+        folder: _builtins.str = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "folder", b"folder", "owner", b"owner", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -250,27 +250,47 @@ Global___GetSegmentResponse: _TypeAlias = GetSegmentResponse  # noqa: Y015
 
 @_typing.final
 class ListSegmentsRequest(_message.Message):
-    """Which segments."""
+    """Which segments: those that fit everything that is said."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """1 to 1,000; 100 when 0."""
     page_token: _builtins.str
     """From the previous answer."""
+    folder: _builtins.str
+    """At or below this folder; in any, and in none, when empty."""
+    owner: _builtins.str
+    """Of this owner; anybody's when empty."""
+    brand: _builtins.str
+    """Of this brand, of the group when it is said and empty; of any when it is not said."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_segment_pb2.SegmentState.ValueType]:
+        """In one of these states; in any when empty."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        folder: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        brand: _builtins.str | None = ...,
+        states: _abc.Iterable[_segment_pb2.SegmentState.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "brand", b"brand"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_brand", b"_brand", "brand", b"brand", "folder", b"folder", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__brand: _TypeAlias = _typing.Literal["brand"]  # noqa: Y015
+    _WhichOneofArgType__brand: _TypeAlias = _typing.Literal["_brand", b"_brand"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__brand) -> _WhichOneofReturnType__brand | None: ...
 
 Global___ListSegmentsRequest: _TypeAlias = ListSegmentsRequest  # noqa: Y015
 

@@ -75,22 +75,24 @@ class SegmentServiceServicer:
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
-        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
-        caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+        that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSegment(self, request, context):
-        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment.
+        """Replaces a segment's texts, place, owner and rule. For its owner, and for who holds segments.segments.administer.
+        Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSegment(self, request, context):
-        """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE.
+        """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
+        Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +106,7 @@ class SegmentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSegments(self, request, context):
-        """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED.
+        """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

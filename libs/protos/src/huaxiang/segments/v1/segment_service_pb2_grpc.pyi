@@ -37,17 +37,21 @@ class SegmentServiceStub:
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
-    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
-    caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+    that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]
-    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
+    """Replaces a segment's texts, place, owner and rule. For its owner, and for who holds segments.segments.administer.
+    Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
+    """
     DeleteSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]
-    """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE."""
+    """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
+    Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+    """
     GetSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
     ListSegments: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.ListSegmentsRequest, _segment_service_pb2.ListSegmentsResponse]
-    """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
+    """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD."""
     PreviewSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
     Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
@@ -63,17 +67,21 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
-    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
-    caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+    that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]  # type: ignore[assignment]
-    """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
+    """Replaces a segment's texts, place, owner and rule. For its owner, and for who holds segments.segments.administer.
+    Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
+    """
     DeleteSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]  # type: ignore[assignment]
-    """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE."""
+    """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
+    Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+    """
     GetSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]  # type: ignore[assignment]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
     ListSegments: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.ListSegmentsRequest, _segment_service_pb2.ListSegmentsResponse]  # type: ignore[assignment]
-    """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
+    """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD."""
     PreviewSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]  # type: ignore[assignment]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
     Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
@@ -92,8 +100,8 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
-        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag that the
-        caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
+        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+        that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 
     @_abc_1.abstractmethod
@@ -102,7 +110,9 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.UpdateSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.UpdateSegmentResponse, _abc.Awaitable[_segment_service_pb2.UpdateSegmentResponse]]:
-        """Replaces a segment's texts and rule. Errors: NOT_FOUND, ETAG_STALE, and those of CreateSegment."""
+        """Replaces a segment's texts, place, owner and rule. For its owner, and for who holds segments.segments.administer.
+        Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
+        """
 
     @_abc_1.abstractmethod
     def DeleteSegment(
@@ -110,7 +120,9 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.DeleteSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.DeleteSegmentResponse, _abc.Awaitable[_segment_service_pb2.DeleteSegmentResponse]]:
-        """Deletes a segment; snapshots stay. Idempotent. Errors: ETAG_STALE."""
+        """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
+        Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+        """
 
     @_abc_1.abstractmethod
     def GetSegment(
@@ -126,7 +138,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.ListSegmentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.ListSegmentsResponse, _abc.Awaitable[_segment_service_pb2.ListSegmentsResponse]]:
-        """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED."""
+        """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD."""
 
     @_abc_1.abstractmethod
     def PreviewSegment(
