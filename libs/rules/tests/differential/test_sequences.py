@@ -5,17 +5,20 @@ import random
 from itertools import combinations, product
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rules import tree as t
 from rules.check import Population, check_rule
+from rules.evaluate.batch import Batch, EventRows
+from rules.evaluate.events import Events
 from rules.evaluate.person import Event, Person, is_true
 from rules.evaluate.setting import Setting
 from rules.evaluate.tables import DuckDb, NamedRelations, Tables
 from rules.printer import print_rule
 from rules.schema import Catalogue, EventType, PropertyType
-from rules.testing.engines import register
+from rules.testing.engines import WorldEvents, register
 from rules.testing.people import World
 from rules.testing.words import AS_OF
 from rules.tree import Rule, Sequence
@@ -149,9 +152,15 @@ def test_every_evaluator_finds_the_sequences_that_are_there(connection, engine, 
         for number, rule in enumerate(asked)
     }
     said = {f"rule{number}": rule for number, rule in enumerate(asked)}
+    events = Events(WorldEvents(world), SETTING)
+    batch = Batch(list(world.persons.values()), EventRows(list(world.persons.values())), SETTING, {})
     for name, rule in said.items():
         referee = {each for each, person in world.persons.items() if is_true(rule, person, SETTING)}
         assert referee == expected[name], print_rule(rule)
+        by_columns = {slot + 1 for slot in np.flatnonzero(events.truths(rule.body)).tolist()}
+        assert by_columns == expected[name], f"events: {print_rule(rule)}"
+        by_batch = {slot + 1 for slot, found in enumerate(batch.answers(rule.body)[0]) if found}
+        assert by_batch == expected[name], f"batch: {print_rule(rule)}"
     register(world, connection)
     answers = engine.collect(Tables(NamedRelations(), SETTING).columns(said, Population.ALL)).to_pylist()
     for name, rule in said.items():

@@ -131,6 +131,7 @@ class WorldEvents:
         return MemoryEventTable(
             np.array([slot for slot, _ in rows], np.int64),
             np.array([epoch_us(event.time) for _, event in rows], np.int64),
+            np.array([event.ingest_seq for _, event in rows], np.int64),
             {
                 each.name: scalar_column(each.type.kind, [values.get(each.name) for values in said])
                 for each in stored

@@ -3,5 +3,6 @@
 from .columns import Column, EventTable, Lines
 from .evaluator import Events, EventSource
 from .grouped import GroupRows
+from .sequences import OrderedEvents
 
-__all__ = ["Column", "EventSource", "EventTable", "Events", "GroupRows", "Lines"]
+__all__ = ["Column", "EventSource", "EventTable", "Events", "GroupRows", "Lines", "OrderedEvents"]

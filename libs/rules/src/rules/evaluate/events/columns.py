@@ -104,10 +104,11 @@ class EventTable(Protocol):
 
 @dataclass(frozen=True)
 class MemoryEventTable:
-    """An EventTable of what is at hand."""
+    """An EventTable of what is at hand, with the ingest sequences of its events."""
 
     owners: Numbers
     times: Ints
+    ingest_seqs: Ints
     columns: dict[str, Column] = field(default_factory=dict)
     lists: dict[str, Lines] = field(default_factory=dict)
 

@@ -39,6 +39,7 @@ from rules.tree import (
     Number,
     Or,
     Property,
+    Sequence,
     TagRef,
     Text,
     TextTest,
@@ -79,7 +80,7 @@ class Scope(Protocol):
         """The list of values that the operand's property is of."""
         ...
 
-    def holds(self, condition: AnyLine | InSegment) -> Bools: ...
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> Bools: ...
 
 
 def value(node: Expression, scope: Scope) -> Column:
@@ -113,7 +114,7 @@ def _truth(node: Condition, scope: Scope) -> Bools:
         case IsKnown():
             known = value(node.operand, scope).known
             return known if node.known else ~known
-        case AnyLine() | InSegment():
+        case AnyLine() | InSegment() | Sequence():
             return scope.holds(node)
         case Compare():
             return _compare(node.operator, value(node.left, scope), value(node.right, scope))

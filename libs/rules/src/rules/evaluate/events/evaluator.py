@@ -15,6 +15,7 @@ from rules.tree import (
     Grouped,
     InSegment,
     Property,
+    Sequence,
     TagRef,
 )
 
@@ -23,6 +24,7 @@ from .columns import Bools, Column, EventTable
 from .conditions import EVALUATOR, truth, value
 from .grouped import GroupRows, grouped
 from .rows import RowReader
+from .sequences import Tables, matching
 
 
 class EventSource(Protocol):
@@ -52,6 +54,7 @@ class Events:
         self.setting = setting
         self._readers: dict[str, RowReader] = {}
         self._aggregates: dict[Aggregate, Column] = {}
+        self._sequences: dict[Sequence, Bools] = {}
 
     @property
     def size(self) -> int:
@@ -78,6 +81,7 @@ class Events:
         """Lets go of what was computed for questions so far."""
         self._readers.clear()
         self._aggregates.clear()
+        self._sequences.clear()
 
     def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Column:
         """What stands in a form for one person's value, of everybody."""
@@ -97,9 +101,14 @@ class Events:
         tag = self.setting.schema.tag(operand.name) if isinstance(operand, TagRef) else None
         return tag.values if tag else None
 
-    def holds(self, condition: AnyLine | InSegment) -> Bools:
-        """Never: lines are in WHERE, and segments are sets of their own."""
-        raise UnsupportedNode(type(condition).__name__, EVALUATOR)
+    def holds(self, condition: AnyLine | InSegment | Sequence) -> Bools:
+        """Of whom a sequence is true. Never of the others: lines are in WHERE, and segments are sets of their own."""
+        if not isinstance(condition, Sequence):
+            raise UnsupportedNode(type(condition).__name__, EVALUATOR)
+        if condition not in self._sequences:
+            tables = Tables(self.setting, self._type, self._reader, self._source.events)
+            self._sequences[condition] = matching(condition, tables, self.size)
+        return self._sequences[condition]
 
     def _aggregated(self, node: Aggregate) -> Column:
         type_ = self._type(node.event)

@@ -22,6 +22,7 @@ from rules.tree import (
     TagRef,
     Window,
 )
+from rules.tree import Sequence as EventSequence
 from rules.values import SCALE, Kind
 from rules.windows import interval
 
@@ -91,10 +92,12 @@ class RowScope:
         """As the scope of conditions says."""
         return self._resolved(operand).values if isinstance(operand, Property) else None
 
-    def holds(self, condition: AnyLine | InSegment) -> Bools:
+    def holds(self, condition: AnyLine | InSegment | EventSequence) -> Bools:
         """Which events have a line that satisfies a condition."""
-        if isinstance(condition, InSegment):
-            raise TypeError("IN SEGMENT has no meaning inside WHERE; evaluate a checked rule")
+        if not isinstance(condition, AnyLine):
+            raise TypeError(
+                f"{type(condition).__name__} has no meaning inside WHERE; evaluate a checked rule"
+            )
         lines = RowScope(
             self.setting, self.type, self.table, condition.list, self.table.lines(condition.list).places
         )

@@ -97,13 +97,15 @@ def _rows(
     node: Sequence, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting
 ) -> Iterator[tuple[_Row, frozenset[Key]]]:
     within = interval(node.window, setting.as_of, setting.calendar)
-    types = {each.event: _event_type(setting, each.event) for each in filters(node)}
+    asked: dict[str, list[EventFilter]] = {}
+    for each in filters(node):
+        asked.setdefault(each.event, []).append(each)
+    types = {name: _event_type(setting, name) for name in asked}
     for event in events:
-        type_ = types.get(event.type)
-        if type_ is None or event.time not in within:
+        if event.type not in types or event.time not in within:
             continue
-        scope = EventScope(setting, tables, type_, event)
-        passed = {each for each in filters(node) if each.event == event.type and _passes(each, scope)}
+        scope = EventScope(setting, tables, types[event.type], event)
+        passed = {each for each in asked[event.type] if _passes(each, scope)}
         matches = tuple(place for place, step in enumerate(node.steps) if step.match in passed)
         forbidden = tuple(
             place for place, step in enumerate(node.steps) if place and passed.intersection(step.without)

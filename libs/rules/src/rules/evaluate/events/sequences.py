@@ -1,0 +1,170 @@
+"""Sequences of everybody over columns of events: the events that any step names, in one order, then passes per step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from rules.errors import UnsupportedNode
+from rules.evaluate.chains import ChainRows, ends, key_codes
+from rules.evaluate.setting import Setting
+from rules.schema import EventType, sequence_path
+from rules.tree import EventFilter, Property
+from rules.tree import Sequence as EventSequence
+from rules.values import Kind
+from rules.windows import TICK, length_of
+
+from .columns import Bools, Column, EventTable, Ints, Numbers
+from .conditions import EVALUATOR
+from .exact import run_flags
+from .rows import RowReader, RowScope
+
+
+@runtime_checkable
+class OrderedEvents(Protocol):
+    """An EventTable that knows the order of its events among those of other types."""
+
+    @property
+    def ingest_seqs(self) -> Ints:
+        """Of each event; distinct for all events of a person."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tables:
+    """How the events of a type are read."""
+
+    setting: Setting
+    type_: Callable[[str], EventType]
+    reader: Callable[[EventType], RowReader]
+    table: Callable[[EventType], EventTable]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one type: an event, once for each of its keys.
+
+    owners, times, seqs  of the event
+    keys                 a column of known values per property of BY
+    flags                by filter, which rows pass it
+    """
+
+    owners: Numbers
+    times: Ints
+    seqs: Ints
+    keys: tuple[Column, ...]
+    flags: dict[EventFilter, Bools]
+
+
+def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
+    """Of whom of `count` persons the sequence is true. Raises NumberOverflow, UnsupportedNode."""
+    filters = dict.fromkeys(each for step in node.steps for each in (step.match, *step.without))
+    names = list(dict.fromkeys(each.event for each in filters))
+    parts = [
+        _part(node, name, [each for each in filters if each.event == name], names, tables) for name in names
+    ]
+    owners = np.concatenate([each.owners for each in parts])
+    found = np.zeros(count, np.bool_)
+    if not len(owners):
+        return found
+    times = np.concatenate([each.times for each in parts])
+    codes = _codes(node, parts)
+    order = None
+    if len(parts) > 1 or node.by:
+        order = np.lexsort((np.concatenate([each.seqs for each in parts]), times, codes, owners))
+        owners, times, codes = owners[order], times[order], codes[order]
+
+    def flags(each: EventFilter) -> Bools:
+        said = [part.flags.get(each, np.zeros(len(part.owners), np.bool_)) for part in parts]
+        joined = np.concatenate(said)
+        return joined if order is None else joined[order]
+
+    rows = ChainRows(
+        run_flags(owners) | run_flags(codes),
+        times,
+        [flags(step.match) for step in node.steps],
+        [
+            np.logical_or.reduce([flags(each) for each in step.without]) if step.without else None
+            for step in node.steps
+        ],
+    )
+    found[owners[ends(rows, None if node.within is None else length_of(node.within) // TICK)]] = True
+    return found
+
+
+def _part(
+    node: EventSequence, name: str, filters: Sequence[EventFilter], names: Sequence[str], tables: Tables
+) -> _Part:
+    type_ = tables.type_(name)
+    table, reader = tables.table(type_), tables.reader(type_)
+    passing = {each: reader.rows(node.window, each.where).places for each in filters}
+    taken = np.zeros(len(table.owners), np.bool_)
+    for places in passing.values():
+        taken[places] = True
+    events = np.flatnonzero(taken)
+    keys: list[Column] = []
+    rows = np.arange(len(events))
+    for prop in node.by:
+        said, column = _values(RowScope(tables.setting, type_, table), prop, events)
+        # A row for each row so far and each value that its event has; `said` is ascending.
+        first = np.searchsorted(said, rows, side="left")
+        many = np.searchsorted(said, rows, side="right") - first
+        again = np.repeat(np.arange(len(rows)), many)
+        which = np.arange(len(again)) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
+        rows = rows[again]
+        keys = [*(each.take(again) for each in keys), column.take(which)]
+    places = events[rows]
+    flags = {}
+    for each, passed in passing.items():
+        flagged = np.zeros(len(table.owners), np.bool_)
+        flagged[passed] = True
+        flags[each] = flagged[places]
+    seqs = _ingest_seqs(table)[places] if len(names) > 1 else places
+    return _Part(table.owners[places], table.times[places], seqs, tuple(keys), flags)
+
+
+def _ingest_seqs(table: EventTable) -> Ints:
+    if not isinstance(table, OrderedEvents):
+        raise UnsupportedNode("SEQUENCE over several types of events that do not tell their order", EVALUATOR)
+    return table.ingest_seqs
+
+
+def _values(scope: RowScope, prop: Property, events: Ints) -> tuple[Ints, Column]:
+    """Of chosen events, known values of a property, each once per event: the places among those chosen, ascending, and
+    the values."""
+    walked, path = sequence_path(scope.setting.schema, scope.type, prop.path)
+    if not walked:
+        column = scope.read(Property(path)).stretched(scope.size).take(events)
+        known = np.flatnonzero(column.known)
+        return known, column.take(known)
+    lines = scope.of_lines(walked)
+    assert lines.places is not None
+    column = lines.read(Property(path)).stretched(lines.size)
+    places = np.searchsorted(events, lines.places)
+    chosen = (
+        column.known & (events[np.minimum(places, len(events) - 1)] == lines.places) if len(events) else []
+    )
+    kept = np.flatnonzero(chosen)
+    pairs = np.stack((places[kept], column.data[kept].astype(np.int64)), axis=1)
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    return places[kept][first], column.take(kept[first])
+
+
+def _codes(node: EventSequence, parts: Sequence[_Part]) -> Ints:
+    """A number per row, equal where the keys are."""
+    if not node.by:
+        return np.zeros(sum(len(each.owners) for each in parts), np.int64)
+    return key_codes([_joined([part.keys[place] for part in parts]) for place in range(len(node.by))])
+
+
+def _joined(columns: Sequence[Column]) -> Numbers:
+    """Values of one kind as numbers, equal where they are."""
+    if columns[0].kind is not Kind.TEXT:
+        return np.concatenate([each.data for each in columns])
+    codes: dict[str, int] = {}
+    said = []
+    for column in columns:
+        of_texts = np.array([codes.setdefault(text, len(codes)) for text in column.texts], np.int64)
+        said.append(of_texts[column.data] if len(column.data) else np.zeros(0, np.int64))
+    return np.concatenate(said)
