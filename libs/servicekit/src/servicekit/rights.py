@@ -21,6 +21,7 @@ PERSON_DATA_NOUN = "person_data"
 NAMED_RIGHTS = frozenset(
     {
         "segments.segments.administer",
+        "segments.small_cells.read",
         "tagging.event_retention.write",
         "tagging.naming_rules.write",
         "tagging.reviews.write",
@@ -51,7 +52,11 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
         "tagging.categories.write",
         "tagging.naming_rules.write",
     ),
-    "sensitive_reader": ("tagging.values.read_personal", "tagging.values.read_sensitive"),
+    "sensitive_reader": (
+        "tagging.values.read_personal",
+        "tagging.values.read_sensitive",
+        "segments.small_cells.read",
+    ),
     "marketer": ("tagging.*.read", "tagging.requests.write", "segments.*.*", "activation.*.*"),
     "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
 }

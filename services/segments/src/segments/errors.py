@@ -169,3 +169,46 @@ class FolderQuota(Exhausted):
         super().__init__(
             f"the tree would have {count} folders, the limit is {limit}", count=count, limit=limit
         )
+
+
+class TagNotReadable(Forbidden):
+    """Tags asked for are of grades that the caller may not read."""
+
+    domain = DOMAIN
+    reason = "TAG_NOT_READABLE"
+
+    def __init__(self, tags: Sequence[str], rights: Sequence[str]) -> None:
+        names, needed = ", ".join(tags), ", ".join(rights)
+        super().__init__(
+            f"tags {names} are not yours to read: leave them out, or ask for the rights {needed}",
+            tags=names,
+            rights=needed,
+        )
+
+
+class SeedTooSmall(StateConflict):
+    """A lookalike cannot be learned from so few persons, or against so few others."""
+
+    domain = DOMAIN
+    reason = "SEED_TOO_SMALL"
+
+    def __init__(self, what: str, count: int, limit: int) -> None:
+        super().__init__(
+            f"{count} persons of {what} are too few to learn from, it takes {limit}; choose a wider audience",
+            what=what,
+            count=count,
+            limit=limit,
+        )
+
+
+class EvaluationUnseen(StateConflict):
+    """An expansion comes after the evaluation of the same question."""
+
+    domain = DOMAIN
+    reason = "EVALUATION_UNSEEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the token is of no evaluation of this question: call EvaluateLookalike with it, look at the quality, then "
+            "repeat with its token"
+        )

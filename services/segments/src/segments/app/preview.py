@@ -79,15 +79,10 @@ class Preview:
         draft = Draft("", "", "", rule, population, "")
         read = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         version = self._board.current
-        for name in sorted(read.segments):
-            live_segment(version.tenant(tenant), name)
         now = self._now()
-        missing = _missing(version, tenant, read)
-        computed = {
-            form: await self._column(version, tenant, form, read.forms[form], now) for form in missing
-        }
+        computed = await self.features(version, tenant, read, now)
         started = time.perf_counter_ns()
-        found = await self._board.compute(lambda: self._evaluate(version, tenant, read, computed, now))
+        found = await self._board.compute(lambda: self.evaluate(version, tenant, read, computed, now))
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
         segments = version.tenant(tenant)
         notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
@@ -98,6 +93,16 @@ class Preview:
             freshness=replace(notes, as_of=segments.index.as_of(now)),
             read_at=version.revision,
         )
+
+    async def features(
+        self, version: Version, tenant: str, read: ReadRule, now: dt.datetime
+    ) -> dict[str, Column]:
+        """The columns, by form, that a rule needs and that the version does not hold. Raises SegmentNotLive for a
+        segment of the rule without members, UpstreamUnavailable."""
+        for name in sorted(read.segments):
+            live_segment(version.tenant(tenant), name)
+        missing = _missing(version, tenant, read)
+        return {form: await self._column(version, tenant, form, read.forms[form], now) for form in missing}
 
     async def _column(self, version: Version, tenant: str, form: str, kind: Kind, now: dt.datetime) -> Column:
         """From the cache when nothing to the left has moved, nor the minute. Identity may move without a word of
@@ -118,9 +123,10 @@ class Preview:
             self._cached.popitem(last=False)
         return column
 
-    def _evaluate(
+    def evaluate(
         self, version: Version, tenant: str, read: ReadRule, computed: dict[str, Column], now: dt.datetime
     ) -> BitMap:
+        """Of whom a rule is true at a version, with the columns that `features` gave. Raises RuleInvalid."""
         segments = version.tenant(tenant)
         view = segments.index.bitmaps(segments.members_by_segment())
         setting = Setting(segments.index.schema, segments.index.as_of(now), segments.index.calendar)

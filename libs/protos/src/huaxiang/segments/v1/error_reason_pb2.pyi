@@ -56,6 +56,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
     ERROR_REASON_FOLDER_QUOTA: _ErrorReason.ValueType  # 12
     """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+    ERROR_REASON_TAG_NOT_READABLE: _ErrorReason.ValueType  # 20
+    """PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
+    ERROR_REASON_SEED_TOO_SMALL: _ErrorReason.ValueType  # 21
+    """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
+    ERROR_REASON_EVALUATION_UNSEEN: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "segments.huaxiang"."""
@@ -94,4 +100,10 @@ ERROR_REASON_FOLDER_IN_USE: ErrorReason.ValueType  # 11
 """FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
 ERROR_REASON_FOLDER_QUOTA: ErrorReason.ValueType  # 12
 """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+ERROR_REASON_TAG_NOT_READABLE: ErrorReason.ValueType  # 20
+"""PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
+ERROR_REASON_SEED_TOO_SMALL: ErrorReason.ValueType  # 21
+"""FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
+ERROR_REASON_EVALUATION_UNSEEN: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
