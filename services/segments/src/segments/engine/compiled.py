@@ -16,7 +16,8 @@ def kernel(function: K) -> K:
     """Compiled at its first call for the types given then; NUMBA_CACHE_DIR says where the code is kept."""
     config: Any = numba.config
     kept = config.CACHE_DIR
-    config.CACHE_DIR = str(Path(kept or Path(__file__).parent / "__pycache__") / _version())
+    folder = Path(function.__code__.co_filename).parent
+    config.CACHE_DIR = str(Path(kept or Path(__file__).parent / "__pycache__") / _version(folder))
     try:
         decorate = numba.njit(nogil=True, cache=True, error_model="numpy")
         return cast(K, decorate(function))
@@ -25,11 +26,11 @@ def kernel(function: K) -> K:
 
 
 @cache
-def _version() -> str:
-    """Of all sources of the engine: kernels call each other across modules, and numba looks only at the module of the
-    one that is called first."""
+def _version(folder: Path) -> str:
+    """Of all sources of the engine and of the kernel's own folder: kernels call each other across modules, and numba
+    looks only at the module of the one that is called first."""
     sources = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted({*Path(__file__).parent.glob("*.py"), *folder.glob("*.py")}):
         sources.update(path.read_bytes())
     return f"segments-{sources.hexdigest()[:16]}"
 

@@ -27,11 +27,11 @@ from segments.engine.containers import (
 )
 from segments.engine.lines import bytes_in, halves_in, lowest_bit, words_in
 from segments.engine.members import Members
-from segments.engine.sets import SetColumn
+from segments.engine.sets import CODE_PAGE_SIZE, CODE_PAGES, SetColumn
 from segments.engine.threads import Cancellation, Threads
 
-COLUMN = 7
-ENTRIES, ARENA, BLOCKS, VALUES, SINGLE, CODES, START = range(COLUMN)
+COLUMN = 8
+ENTRIES, ARENA, BLOCKS, VALUES, SINGLE, CODES, WIDE, START = range(COLUMN)
 DENSE_NS, PERSON_NS, LOOKUP_NS, RUN_NS = 500, 1, 1, 4
 """Nanoseconds, about: of a dense container, of a person of a sparse one, of the code of a person, of a run."""
 CODES_NS = 4_000
@@ -70,11 +70,10 @@ def distributions(
 
 
 def _row(column: SetColumn, start: int) -> list[int]:
-    codes = 0
-    if column.codes is not None:
-        codes = address_of(column.codes) | (column.codes.itemsize - 1)  # an address is even
     entries, arena = address_of(column.entries), address_of(column.words)
-    return [entries, arena, column.blocks, column.values, int(column.single), codes, start]
+    codes = 0 if column.codes is None else address_of(column.codes)
+    single, wide = int(column.single), int(column.wide)
+    return [entries, arena, column.blocks, column.values, single, codes, wide, start]
 
 
 @kernel
@@ -101,11 +100,11 @@ def _distribute(
             start, values = column[START], column[VALUES]
             entries = words_in(column[ENTRIES], (values + 1) * column[BLOCKS])
             fullest, cost = _cost(entries, column, block)
-            if column[CODES] and cost > persons * LOOKUP_NS + CODES_NS:
+            if cost > persons * LOOKUP_NS + CODES_NS and _has_codes(column, block):
                 if not listed:
                     _list(register, offsets)
                     listed = True
-                _look_up(column[CODES], block, offsets, persons, found[:, start : start + values + 1])
+                _look_up(column, block, offsets, persons, found[:, start : start + values + 1])
             else:
                 _count(column, entries, block, register, persons, fullest, found[0])
 
@@ -167,20 +166,47 @@ def _list(register: int, offsets: npt.NDArray[np.uint16]) -> None:
 
 
 @kernel
-def _look_up(codes: int, block: int, offsets: npt.NDArray[np.uint16], persons: int, found: Table) -> None:
+def _has_codes(column: Table, block: int) -> bool:
+    if column[CODES] == 0:
+        return False
+    places = words_in(column[CODES] + block * CODE_PAGES * 8, CODE_PAGES)
+    return signed(places[0]) >= 0
+
+
+@kernel
+def _look_up(column: Table, block: int, offsets: npt.NDArray[np.uint16], persons: int, found: Table) -> None:
     """Counts codes; code 0, the unknown, is where those with any value are counted, and then turned round."""
     values = found.shape[1] - 1
     counted = np.zeros((_LANES, values + 1), np.int64)
-    if codes & 1:
-        halves = halves_in((codes - 1) + block * BLOCK_SIZE * 2, BLOCK_SIZE)
-        for each in range(persons):
-            counted[each & (_LANES - 1), signed(halves[signed(offsets[each])])] += 1
-    else:
-        single = bytes_in(codes + block * BLOCK_SIZE, BLOCK_SIZE)
-        for each in range(persons):
-            counted[each & (_LANES - 1), signed(single[signed(offsets[each])])] += 1
+    places = words_in(column[CODES] + block * CODE_PAGES * 8, CODE_PAGES)
+    first = 0
+    for page in range(CODE_PAGES):
+        end = _end_of(page, offsets, first, persons)
+        address, start = column[ARENA] + signed(places[page]) * 8, page * CODE_PAGE_SIZE
+        if column[WIDE]:
+            halves = halves_in(address, CODE_PAGE_SIZE)
+            for each in range(first, end):
+                counted[each & (_LANES - 1), signed(halves[signed(offsets[each]) - start])] += 1
+        else:
+            single = bytes_in(address, CODE_PAGE_SIZE)
+            for each in range(first, end):
+                counted[each & (_LANES - 1), signed(single[signed(offsets[each]) - start])] += 1
+        first = end
     found[0, values] += persons
     for lane in range(_LANES):
         found[0, values] -= counted[lane, 0]
         for value in range(values):
             found[lane, value] += counted[lane, value + 1]
+
+
+@kernel
+def _end_of(page: int, offsets: npt.NDArray[np.uint16], first: int, last: int) -> int:
+    """The place of the first offset from `first` to before `last` that is beyond a page of codes."""
+    beyond = (page + 1) * CODE_PAGE_SIZE
+    while first < last:
+        middle = (first + last) >> 1
+        if signed(offsets[middle]) < beyond:
+            first = middle + 1
+        else:
+            last = middle
+    return first

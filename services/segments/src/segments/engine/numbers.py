@@ -3,7 +3,8 @@
 A block has a frame: its smallest number, the step that all its numbers are multiples of from there, its largest. The
 slices hold (number - smallest) / step, so whole numbers with four decimals or moments at whole seconds take no room for
 their zeros. Lines of 512 persons lie together, the highest bit first: a range is decided after a few of them, and the
-rest is not read. A block in which few persons have a number stores their numbers as they are.
+rest is not read. Eight lines are a page, what a new version copies when one person's number changes. A block in which
+few persons have a number stores their numbers as they are.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,12 @@ from segments.engine.threads import Threads
 
 FEW_MOST = 1_024
 """Persons with a number up to which a block stores them as they are."""
-FRAME = 6
-SMALLEST, LARGEST, STEP, WIDTH, PLACE, PERSONS = range(FRAME)
+NUMBER_PAGES = 16
+PAGE_LINES = BLOCK_BYTES // LINE_BYTES // NUMBER_PAGES
+PAGE_WORDS = PAGE_LINES * LINE_WORDS
+"""Words of a page for each bit of the width."""
+SMALLEST, LARGEST, STEP, WIDTH, PERSONS, PAGES = range(6)
+FRAME = PAGES + NUMBER_PAGES
 FEW = -1
 """The width of a block that stores numbers as they are."""
 NO_LOW, NO_HIGH = -(2**63), 2**63 - 1
@@ -56,14 +61,17 @@ class NumberBlock:
 class NumberColumn:
     """An immutable version of a column.
 
-    `frames`  int64 [blocks, 6]: smallest, largest, step, width (bits, or FEW), place in `words`, persons
+    `frames`  int64 [blocks, FRAME]: smallest, largest, step, width (bits, or FEW), persons, then where in `words` each
+              page is; of FEW all places are the first
     `words`   the arena of slices; of a block with few: their numbers, then their offsets as uint16
     `knowns`  a column without values: whoever has a number
+    `hold`    as of a column of sets
     """
 
     frames: Numbers
     words: Words
     knowns: SetColumn
+    hold: object | None = None
 
     @property
     def blocks(self) -> int:
@@ -99,7 +107,9 @@ def number_column(blocks: Sequence[NumberBlock | None], threads: Threads) -> Num
     threads.each(len(blocks), measure)
     few = frames[:, WIDTH] == FEW
     sizes = np.where(few, frames[:, PERSONS] + (frames[:, PERSONS] + 3) // 4, frames[:, WIDTH] * BLOCK_WORDS)
-    words, frames[:, PLACE] = arena_of(sizes, dense=~few)
+    words, starts = arena_of(sizes, dense=~few)
+    pages = np.where(few, 0, frames[:, WIDTH] * PAGE_WORDS)
+    frames[:, PAGES:] = starts[:, None] + pages[:, None] * np.arange(NUMBER_PAGES)
 
     def write(first: int, last: int) -> None:
         for place in range(first, last):
@@ -160,8 +170,9 @@ def _measure(numbers: Numbers, frame: Numbers) -> None:
 @kernel
 def _write(numbers: Numbers, offsets: Offsets, frame: Numbers, arena: int) -> None:
     """Fills the block's part of a zero arena."""
-    place, width = arena + frame[PLACE] * 8, frame[WIDTH]
+    width = frame[WIDTH]
     if width == FEW:
+        place = arena + frame[PAGES] * 8
         words = words_in(place, FEW_MOST)
         halves = halves_in(place + 8 * len(numbers), FEW_MOST)
         for each in range(len(numbers)):
@@ -172,10 +183,10 @@ def _write(numbers: Numbers, offsets: Offsets, frame: Numbers, arena: int) -> No
     levels = np.zeros(BLOCK_SIZE, np.uint64)
     for each in range(len(numbers)):
         levels[signed(offsets[each])] = (np.uint64(numbers[each]) - smallest) // step
-    slices = words_in(place, width * BLOCK_WORDS)
     for word in range(BLOCK_WORDS):
         group = levels[64 * word : 64 * word + 64]
-        line, lane = word // LINE_WORDS, word % LINE_WORDS
+        line, lane = word % PAGE_WORDS // LINE_WORDS, word % LINE_WORDS
+        slices = words_in(arena + frame[PAGES + word // PAGE_WORDS] * 8, width * PAGE_WORDS)
         for bit in range(width):
             shift = np.uint64(width - 1 - bit)
             found = np.uint64(0)
@@ -198,8 +209,9 @@ def range_block(
     left = and_container(register, known, knowns, scratch)
     if left == 0 or (low <= smallest and high >= largest):
         return left
-    width, place = signed(frames[WIDTH]), arena + signed(frames[PLACE]) * 8
+    width = signed(frames[WIDTH])
     if width == FEW:
+        place = arena + signed(frames[PAGES]) * 8
         return _range_few(register, place, signed(frames[PERSONS]), low, high, scratch)
     step = frames[STEP]
     low_level = high_level = np.uint64(0)
@@ -217,9 +229,10 @@ def range_block(
     for line in range(BLOCK_BYTES // LINE_BYTES):
         target = register + line * LINE_BYTES
         if is_line(target):
+            page = arena + signed(frames[PAGES + line // PAGE_LINES]) * 8
             left |= range_line(
                 target,
-                place + line * width * LINE_BYTES,
+                page + line % PAGE_LINES * width * LINE_BYTES,
                 width,
                 signed(low_level),
                 signed(high_level),

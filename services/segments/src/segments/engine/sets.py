@@ -30,6 +30,11 @@ UNKNOWN = 0xFFFF
 """The code of a person without a value."""
 CODED_FROM = 8
 """Values up to which containers are counted as fast as codes."""
+NARROW_MOST = 254
+"""Values whose codes take one byte for each person."""
+CODE_PAGES = 16
+CODE_PAGE_SIZE = BLOCK_SIZE // CODE_PAGES
+"""The codes of a block are stored in pages of 4,096 persons: what a new version copies when one person changes."""
 VALUES_MOST = 4_096
 """Values of a column of sets; one with more is a column of numbers, which are its codes."""
 
@@ -58,14 +63,19 @@ class SetColumn:
     `entries`  int64 [values + 1, blocks], see containers; the last row is of whoever has a value
     `words`    the arena of all containers, dense ones at multiples of 64 bytes
     `single`   nobody has two values
-    `codes`    of a column with one value per person and more than CODED_FROM values: uint8 or uint16 [blocks, 65,536],
-               the value's row + 1, 0 for whoever has none; what distributions read
+    `codes`    of a column with one value per person and more than CODED_FROM values: int64 [blocks, CODE_PAGES], where
+               in the arena the persons' codes are, negative where nobody has a value; a code is the value's row + 1, 0
+               for whoever has none; what distributions read
+    `wide`     codes are uint16, not uint8
+    `hold`     keeps what this version points to from being written over, where that is ever done
     """
 
     entries: Entries
     words: Words
     single: bool
-    codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None = None
+    codes: Entries | None = None
+    wide: bool = False
+    hold: object | None = None
 
     @property
     def values(self) -> int:
@@ -112,23 +122,42 @@ def set_column(
 
     threads.each(len(blocks), measure)
     kinds, sizes = _forms(cardinalities, runs)
-    words, places = arena_of(sizes.T, dense=kinds.T == DENSE)
+    coded = single and values > CODED_FROM
+    wide = values > NARROW_MOST
+    page = page_words(wide)
+    known = cardinalities[:, values] > 0
+    pages = CODE_PAGES * page * int(known.sum()) if coded else 0
+    words, places = arena_of(sizes.T, dense=kinds.T == DENSE, pages=pages)
     entries = np.ascontiguousarray(
         kinds.T | (cardinalities.T << CARDINALITY_SHIFT) | (places << OFFSET_SHIFT)
     )
 
-    codes = _no_codes(len(blocks), values) if single and values > CODED_FROM else None
+    codes = code_places(known, len(words) - pages, wide) if coded else None
 
     def write(first: int, last: int) -> None:
         for place in range(first, last):
             if (block := blocks[place]) is not None:
                 _write(*_arrays(block), np.ascontiguousarray(entries[:, place]), address_of(words))
-                if codes is not None:
+                if codes is not None and codes[place, 0] >= 0:
+                    stretch = words[codes[place, 0] :][: CODE_PAGES * page]
                     whose = slice(len(block.codes)) if block.offsets is None else block.offsets
-                    codes[place, whose] = block.codes + np.uint16(1)  # UNKNOWN becomes 0
+                    rows = block.codes + np.uint16(1)  # UNKNOWN becomes 0
+                    stretch.view(np.uint16 if wide else np.uint8)[whose] = rows
 
     threads.each(len(blocks), write)
-    return SetColumn(entries, words, single, codes)
+    return SetColumn(entries, words, single, codes, wide)
+
+
+def page_words(wide: bool) -> int:
+    """Of a page of codes."""
+    return CODE_PAGE_SIZE * (2 if wide else 1) // 8
+
+
+def code_places(known: npt.NDArray[np.bool_], start: int, wide: bool) -> Entries:
+    """Where the pages are, from `start` on, of those blocks where somebody has a value."""
+    pages = np.cumsum(known) - 1
+    places = start + (pages[:, None] * CODE_PAGES + np.arange(CODE_PAGES)) * page_words(wide)
+    return np.where(known[:, None], places, -1)
 
 
 def members_column(words: Words) -> SetColumn:
@@ -166,12 +195,6 @@ def seed(entries: Entries, arena: int, blocks: Entries, offsets: Entries, words:
 
 
 _EVERYBODY: Offsets = np.zeros(0, np.uint16)
-
-
-def _no_codes(blocks: int, values: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    if values < 255:
-        return np.zeros((blocks, BLOCK_SIZE), np.uint8)
-    return np.zeros((blocks, BLOCK_SIZE), np.uint16)
 
 
 def _arrays(block: CodedBlock) -> tuple[Codes, Offsets]:
