@@ -19,6 +19,8 @@ from huaxiang.segments.v1 import (
     membership_service_pb2_grpc,
     segment_service_pb2,
     segment_service_pb2_grpc,
+    segment_version_service_pb2,
+    segment_version_service_pb2_grpc,
     snapshot_service_pb2,
     snapshot_service_pb2_grpc,
 )
@@ -54,6 +56,7 @@ from segments.api.folder_servicer import FolderServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
+from segments.api.segment_version_servicer import SegmentVersionServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
@@ -66,6 +69,7 @@ from segments.app.preview import Preview
 from segments.app.segments import Segments
 from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
+from segments.app.versions import Versions
 from segments.config import Config
 from segments.index.narrowed import WithFeatures
 from segments.index.tenant import TenantIndex, column_of
@@ -75,6 +79,7 @@ from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
+from segments.store.sql_versions import SqlSegmentVersions
 from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
 from segments.workers.erasures import ErasureConfirming
@@ -122,7 +127,14 @@ async def wire(
     changelog = Changelog(SERVICE, sources=SOURCES)
     database.write_now(changelog.create)
     journal = SqlJournal(changelog, render.movement_payload, render.segment_payload, render.deletion_payload)
-    stores = Stores(SqlIndexStore(), SqlSegmentStore(), SqlFolderStore(), SqlDictionaryStore(), journal)
+    stores = Stores(
+        index=SqlIndexStore(),
+        segments=SqlSegmentStore(),
+        folders=SqlFolderStore(),
+        versions=SqlSegmentVersions(),
+        dictionary=SqlDictionaryStore(),
+        journal=journal,
+    )
     board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex))
     freshness = Freshness(changelog, board.head, board.commits)
     features = TaggingFeatures(channel)
@@ -132,6 +144,7 @@ async def wire(
         board, LearnDictionary(board, stores), features, freshness, consumer.state, channel
     )
     snapshots = Snapshots(SqlSnapshotStore(), lambda: uuid.uuid4().hex, clock.now)
+    segments = Segments(board, stores, features, definitions, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
 
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
@@ -141,9 +154,8 @@ async def wire(
 
     return Wiring(
         services=_services(
-            SegmentServicer(
-                board, Segments(board, stores, features, definitions, clock.now), preview, freshness
-            ),
+            SegmentServicer(board, segments, preview, freshness),
+            SegmentVersionServicer(board, database, Versions(stores.versions), segments),
             FolderServicer(board, database, FolderTree(board, stores, clock.now)),
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
@@ -172,6 +184,7 @@ async def wire(
 
 def _services(
     segments: SegmentServicer,
+    versions: SegmentVersionServicer,
     folders: FolderServicer,
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
@@ -183,6 +196,11 @@ def _services(
             segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"],
             segment_service_pb2_grpc.add_SegmentServiceServicer_to_server,
             segments,
+        ),
+        Service(
+            segment_version_service_pb2.DESCRIPTOR.services_by_name["SegmentVersionService"],
+            segment_version_service_pb2_grpc.add_SegmentVersionServiceServicer_to_server,
+            versions,
         ),
         Service(
             folder_service_pb2.DESCRIPTOR.services_by_name["FolderService"],

@@ -15,6 +15,7 @@ from huaxiang.segments.v1 import (
     segment_pb2,
     segment_service_pb2,
     segment_service_pb2_grpc,
+    segment_version_service_pb2_grpc,
     snapshot_service_pb2_grpc,
 )
 from huaxiang.tagging.v1 import tag_pb2
@@ -86,6 +87,9 @@ class Suite:
 
     def segments(self, role: str = "admin") -> segment_service_pb2_grpc.SegmentServiceStub:
         return segment_service_pb2_grpc.SegmentServiceStub(self.server.connect(role))
+
+    def versions(self, role: str = "admin") -> segment_version_service_pb2_grpc.SegmentVersionServiceStub:
+        return segment_version_service_pb2_grpc.SegmentVersionServiceStub(self.server.connect(role))
 
     def folders(self, role: str = "admin") -> folder_service_pb2_grpc.FolderServiceStub:
         return folder_service_pb2_grpc.FolderServiceStub(self.server.connect(role))

@@ -10,11 +10,13 @@ from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.folders import Folder
 from segments.domain.movement import Followed, Movement
 from segments.domain.segment import Draft, Segment, Snapshot, State
+from segments.domain.versions import Saying, SegmentVersion
 from segments.main import SOURCES
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
+from segments.store.sql_versions import SqlSegmentVersions
 from segments_changes import DICTIONARY
 from servicekit.changelog import Changelog
 from servicekit.database import Database
@@ -28,7 +30,7 @@ EPOCH = "00000001aaaaaaaa"
 def stored(segment_id: str) -> Segment:
     rule = "gender = 'female'"
     draft = Draft(segment_id, "名", "desc", rule, Population.MEMBER, "brand", "活动/618", "owner")
-    return Segment(draft, "gender = 'female'", "e1", NOW, NOW, State.FAILED, "why")
+    return Segment(draft, rule, "e1", NOW, NOW, State.FAILED, "why", 3)
 
 
 def test_segments_come_back_as_they_were(database: Database) -> None:
@@ -60,6 +62,22 @@ def test_folders_come_back_in_order(database: Database) -> None:
     database.write_now(store.remove, "t1", ["b", "a/c", "none"])
     assert list(database.read_now(store.all, "t1")) == ["活动"]
     assert list(database.read_now(store.all, "t2")) == ["a"]
+
+
+def test_versions_come_back_newest_first(database: Database) -> None:
+    store = SqlSegmentVersions()
+    said = [
+        SegmentVersion(number, stored("a").draft, "rule", Saying("who", "why", NOW)) for number in (1, 2, 3)
+    ]
+    for each in said:
+        database.write_now(store.put, "t1", each)
+    database.write_now(store.put, "t2", said[0])
+    assert database.read_now(store.page, "t1", "a", None, 2) == [said[2], said[1]]
+    assert database.read_now(store.page, "t1", "a", 2, 2) == [said[0]]
+    assert database.read_now(store.get, "t1", "a", 2) == said[1]
+    database.write_now(store.remove, "t1", "a")
+    assert database.read_now(store.page, "t1", "a", None, 2) == []
+    assert database.read_now(store.get, "t2", "a", 1) == said[0]
 
 
 def test_a_tenants_moment_is_replaced(database: Database) -> None:

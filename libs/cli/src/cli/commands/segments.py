@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands import segment_folders
+from cli.commands import segment_folders, segment_history
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Audiences by rule: who is in, how many, why.")
 app.command("folders")(segment_folders.folders)
 app.add_typer(segment_folders.app, name="folder")
+app.command("versions")(segment_history.versions)
+app.command("diff-versions")(segment_history.diff_versions)
+app.command("restore-version")(segment_history.restore_version)
 Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
 Place = Annotated[str, typer.Option(help="The folder it stands in: parts separated by /.")]
 Brand = Annotated[str | None, typer.Option(help="The brand it belongs to; the group's when empty.")]

@@ -11,7 +11,7 @@ from segments.domain.segment import Segment, Snapshot, State
 from servicekit.changelog import StoredEntry
 from servicekit.values import timestamp_of
 
-_POPULATIONS = {
+POPULATIONS = {
     Population.KNOWN: segment_pb2.POPULATION_KNOWN,
     Population.MEMBER: segment_pb2.POPULATION_MEMBER,
     Population.ALL: segment_pb2.POPULATION_ALL,
@@ -31,7 +31,7 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         description=stored.draft.description,
         rule=stored.draft.rule,
         canonical_rule=stored.canonical_rule,
-        population=_POPULATIONS[stored.draft.population],
+        population=POPULATIONS[stored.draft.population],
         brand=stored.draft.brand,
         etag=stored.etag,
         create_time=timestamp_of(stored.create_time),
@@ -40,6 +40,7 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         state_note=stored.note,
         folder=stored.draft.folder,
         owner=stored.draft.owner,
+        version=stored.version,
     )
 
 

@@ -32,6 +32,7 @@ class SegmentServicer(SegmentServiceServicer):
             parse.draft(request.segment),
             parse.actor(principal),
             parse.grades_of(principal),
+            request.reason,
         )
         return pb.CreateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 
@@ -45,6 +46,7 @@ class SegmentServicer(SegmentServiceServicer):
             request.segment.etag,
             parse.actor(principal),
             parse.grades_of(principal),
+            request.reason,
         )
         return pb.UpdateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
 

@@ -13,6 +13,7 @@ from segments.domain.folders import MAX_FOLDERS, Folder
 from segments.domain.movement import Followed
 from segments.domain.people import Actor
 from segments.domain.segment import MAX_NAME_CHARS, etag_of
+from segments.domain.versions import Saying, SegmentVersion
 from segments.errors import FolderInUse, FolderQuota, FolderUnknown
 from segments.store.ports import Stores
 from servicekit.errors import InvalidField, ResourceExists
@@ -89,7 +90,9 @@ class FolderTree:
                     continue
                 require_owner(before, actor, "move")
                 place = replace(before.draft, folder=new_path + before.draft.folder[len(path) :])
-                after = replace(before, draft=place, etag=etag_of(place), update_time=now)
+                after = replace(
+                    before, draft=place, etag=etag_of(place), update_time=now, version=before.version + 1
+                )
                 segments.restate(after)
                 followed.segments.append(after)
             return {tenant: followed} if followed.segments else {}
@@ -98,8 +101,11 @@ class FolderTree:
             connection: Connection, draft: Version, followed: dict[str, Followed]
         ) -> tuple[list[str], Revision]:
             self._move_folders(connection, tenant, path, new_path)
-            moved = [each.segment_id for of in followed.values() for each in of.segments]
-            return moved, record(connection, self._stores, Lane.LIVE, followed)
+            saying = Saying(actor.subject, f"folder {path} -> {new_path}", self._now())
+            moved = [each for of in followed.values() for each in of.segments]
+            for each in moved:
+                self._stores.versions.put(connection, tenant, SegmentVersion.of(each, saying))
+            return [each.segment_id for each in moved], record(connection, self._stores, Lane.LIVE, followed)
 
         async with self._board.defining():
             return await self._board.change(prepare, store)

@@ -8,7 +8,7 @@ from typing import Protocol
 from segments.app.folder_tree import require_folder
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
-from segments.app.ownership import require_owner
+from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
 from segments.app.record import record
 from segments.app.rule_reading import ReadRule
@@ -19,6 +19,7 @@ from segments.domain.movement import Followed
 from segments.domain.people import Actor
 from segments.domain.segment import Draft, Segment, State, etag_of, problem_of
 from segments.domain.touched import Touched
+from segments.domain.versions import Saying, SegmentVersion
 from segments.errors import SegmentInUse
 from segments.store.ports import Stores
 from servicekit.errors import EtagStale, InvalidField, ResourceExists, ResourceNotFound
@@ -79,7 +80,7 @@ class Segments:
         self._now = now
 
     async def create(
-        self, tenant: str, draft: Draft, actor: Actor, may_read: MayRead
+        self, tenant: str, draft: Draft, actor: Actor, may_read: MayRead, reason: str = ""
     ) -> tuple[Segment, Revision]:
         """Stores a new segment, the actor's unless another owner is said. Raises InvalidField, RuleInvalid,
         NodeUnsupported, ResourceExists, FolderUnknown, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
@@ -90,27 +91,27 @@ class Segments:
             known = version.tenant(tenant).get(draft.segment_id)
             if known is None:
                 owned = replace(draft, owner=draft.owner or actor.subject)
-                return await self._store(tenant, owned, None, may_read)
+                return await self._store(tenant, owned, None, self._saying(actor, reason), may_read)
             if known.segment.draft != _owned(draft, known.segment):
                 raise ResourceExists(f"segment {draft.segment_id!r}")
             return known.segment, version.revision
 
     async def update(
-        self, tenant: str, draft: Draft, etag: str, actor: Actor, may_read: MayRead
+        self, tenant: str, draft: Draft, etag: str, actor: Actor, may_read: MayRead, reason: str = ""
     ) -> tuple[Segment, Revision]:
         """Replaces a segment; with equal content it changes nothing, whatever the etag. Raises as create,
         ResourceNotFound, EtagStale, StepForbidden."""
         _require_valid(draft)
         async with self._board.defining():
             version = self._board.current
-            known = _existing(version, tenant, draft.segment_id)
+            known = existing(version, tenant, draft.segment_id)
             draft = _owned(draft, known)
             if known.draft == draft:
                 return known, version.revision
             require_owner(known, actor, "change")
             if etag and etag != known.etag:
                 raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
-            return await self._store(tenant, draft, known, may_read)
+            return await self._store(tenant, draft, known, self._saying(actor, reason), may_read)
 
     async def delete(self, tenant: str, segment_id: str, etag: str, actor: Actor) -> Revision:
         """Deletes a segment; none is fine. Its features are given up by the next statement of what is needed. Raises
@@ -130,6 +131,7 @@ class Segments:
             return {tenant: Followed(deleted=[segment_id])}
 
         def store(connection: Connection, draft: Version, followed: dict[str, Followed]) -> Revision:
+            self._stores.versions.remove(connection, tenant, segment_id)
             return record(connection, self._stores, Lane.LIVE, followed)
 
         async with self._board.defining():
@@ -138,7 +140,7 @@ class Segments:
     def get(self, version: Version, tenant: str, segment_id: str) -> tuple[Counted, Freshness]:
         """One segment with its count. Raises ResourceNotFound."""
         segments = version.tenant(tenant)
-        segment = _existing(version, tenant, segment_id)
+        segment = existing(version, tenant, segment_id)
         standing = segments.get(segment_id)
         assert standing is not None
         rules = [] if standing.rule is None else [standing.rule]
@@ -156,17 +158,18 @@ class Segments:
     # -------------------------------------------------------------------------------------------- parts
 
     async def _store(
-        self, tenant: str, draft: Draft, known: Segment | None, may_read: MayRead
+        self, tenant: str, draft: Draft, known: Segment | None, saying: Saying, may_read: MayRead
     ) -> tuple[Segment, Revision]:
         """Everything that can be wrong is found, and tagging asked, before anything is stored."""
         rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
-        now = self._now()
+        now = saying.time
         segment = Segment(
             draft=draft,
             canonical_rule=rule.canonical,
             etag=etag_of(draft),
             create_time=now if known is None else known.create_time,
             update_time=now,
+            version=1 if known is None else known.version + 1,
         )
         trial = self._board.current.draft().writable(tenant)
         trial.put(segment, rule)
@@ -181,10 +184,15 @@ class Segments:
         ) -> tuple[Segment, Revision]:
             stored, followed = prepared
             require_folder(connection, self._stores, tenant, stored.draft.folder)
+            self._stores.versions.put(connection, tenant, SegmentVersion.of(stored, saying))
             self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
             return stored, record(connection, self._stores, Lane.LIVE, followed)
 
         return await self._board.change(prepare, store)
+
+    def _saying(self, actor: Actor, reason: str) -> Saying:
+        require_reason(reason)
+        return Saying(actor.subject, reason, self._now())
 
     def _place(self, version: Version, tenant: str, segment: Segment) -> tuple[Segment, dict[str, Followed]]:
         rule: ReadRule = version.read(tenant, segment.draft)
@@ -203,7 +211,8 @@ def _owned(draft: Draft, known: Segment) -> Draft:
     return replace(draft, owner=draft.owner or known.draft.owner)
 
 
-def _existing(version: Version, tenant: str, segment_id: str) -> Segment:
+def existing(version: Version, tenant: str, segment_id: str) -> Segment:
+    """One segment. Raises ResourceNotFound, with a near name."""
     segments = version.tenant(tenant)
     standing = segments.get(segment_id)
     if standing is None:

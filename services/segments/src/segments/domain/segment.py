@@ -50,6 +50,7 @@ class Segment:
     update_time: dt.datetime
     state: State = State.PREPARING
     note: str = ""
+    version: int = 1
 
     @property
     def segment_id(self) -> str:

@@ -22,6 +22,7 @@ from segments.domain.movement import Followed
 from segments.domain.packing import Coded
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
+from segments.store.life_ports import SegmentVersions
 from servicekit.changelog import Head
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
@@ -272,5 +273,6 @@ class Stores:
     index: IndexStore
     segments: SegmentStore
     folders: FolderStore
+    versions: SegmentVersions
     dictionary: DictionaryStore
     journal: Journal

@@ -24,6 +24,26 @@ Table(
     Column("note", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("owner", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
+    "segment_version",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("segment_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("display_name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("canonical_rule", Text, nullable=False),
+    Column("population", Text, nullable=False),
+    Column("brand", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("start_time_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 Table(

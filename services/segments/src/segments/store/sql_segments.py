@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 _SEGMENT_COLUMNS = (
     "segment_id, display_name, description, rule, canonical_rule, population, brand, etag, "
-    "create_time_us, update_time_us, state, note, folder, owner"
+    "create_time_us, update_time_us, state, note, folder, owner, version"
 )
 _SNAPSHOT_COLUMNS = (
     "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
@@ -43,7 +43,7 @@ class SqlSegmentStore:
         draft = segment.draft
         execute(
             connection,
-            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 15)})",
+            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 16)})",
             (
                 tenant,
                 draft.segment_id,
@@ -60,6 +60,7 @@ class SqlSegmentStore:
                 segment.note,
                 draft.folder,
                 draft.owner,
+                segment.version,
             ),
         )
 
@@ -152,4 +153,5 @@ def _segment(row: tuple[Any, ...]) -> Segment:
         update_time=moment_of(row[9]),
         state=State(row[10]),
         note=row[11],
+        version=row[14],
     )

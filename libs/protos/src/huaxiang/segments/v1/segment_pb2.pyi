@@ -96,6 +96,7 @@ class Segment(_message.Message):
     STATE_NOTE_FIELD_NUMBER: _builtins.int
     FOLDER_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits, _ and -; at most 64 characters."""
     display_name: _builtins.str
@@ -123,6 +124,8 @@ class Segment(_message.Message):
     Empty at creation: the caller; empty at a change: whoever it was. Segments made before owners were kept are anybody's who holds
     segments.segments.write.
     """
+    version: _builtins.int
+    """The version of what is said here, from 1. Set by the service."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created and changed, on the suite's clock. Set by the service."""
@@ -148,10 +151,11 @@ class Segment(_message.Message):
         state_note: _builtins.str = ...,
         folder: _builtins.str = ...,
         owner: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "folder", b"folder", "owner", b"owner", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "folder", b"folder", "owner", b"owner", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/segments/v1/segment_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"F\n\x14\x43reateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\"u\n\x15\x43reateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"F\n\x14UpdateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\"u\n\x15UpdateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"8\n\x14\x44\x65leteSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"E\n\x15\x44\x65leteSegmentResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"[\n\x11GetSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc4\x01\n\x12GetSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\tfreshness\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_count\"\xad\x01\n\x13ListSegmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x12\n\x05\x62rand\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06states\x18\x06 \x03(\x0e\x32\".huaxiang.segments.v1.SegmentStateB\x08\n\x06_brand\"\x94\x01\n\x14ListSegmentsResponse\x12\x35\n\x08segments\x18\x01 \x03(\x0b\x32#.huaxiang.segments.v1.ListedSegment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"]\n\rListedSegment\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count\"\xa4\x01\n\x15PreviewSegmentRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xbc\x01\n\x16PreviewSegmentResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x19\n\x11sample_person_ids\x18\x02 \x03(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xc5\x06\n\x0eSegmentService\x12\x88\x01\n\rCreateSegment\x12*.huaxiang.segments.v1.CreateSegmentRequest\x1a+.huaxiang.segments.v1.CreateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rUpdateSegment\x12*.huaxiang.segments.v1.UpdateSegmentRequest\x1a+.huaxiang.segments.v1.UpdateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rDeleteSegment\x12*.huaxiang.segments.v1.DeleteSegmentRequest\x1a+.huaxiang.segments.v1.DeleteSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12~\n\nGetSegment\x12\'.huaxiang.segments.v1.GetSegmentRequest\x1a(.huaxiang.segments.v1.GetSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x84\x01\n\x0cListSegments\x12).huaxiang.segments.v1.ListSegmentsRequest\x1a*.huaxiang.segments.v1.ListSegmentsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x8a\x01\n\x0ePreviewSegment\x12+.huaxiang.segments.v1.PreviewSegmentRequest\x1a,.huaxiang.segments.v1.PreviewSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/segments/v1/segment_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"V\n\x14\x43reateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x15\x43reateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"V\n\x14UpdateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x15UpdateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"8\n\x14\x44\x65leteSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"E\n\x15\x44\x65leteSegmentResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"[\n\x11GetSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc4\x01\n\x12GetSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\tfreshness\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_count\"\xad\x01\n\x13ListSegmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x12\n\x05\x62rand\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06states\x18\x06 \x03(\x0e\x32\".huaxiang.segments.v1.SegmentStateB\x08\n\x06_brand\"\x94\x01\n\x14ListSegmentsResponse\x12\x35\n\x08segments\x18\x01 \x03(\x0b\x32#.huaxiang.segments.v1.ListedSegment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"]\n\rListedSegment\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count\"\xa4\x01\n\x15PreviewSegmentRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xbc\x01\n\x16PreviewSegmentResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x19\n\x11sample_person_ids\x18\x02 \x03(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xc5\x06\n\x0eSegmentService\x12\x88\x01\n\rCreateSegment\x12*.huaxiang.segments.v1.CreateSegmentRequest\x1a+.huaxiang.segments.v1.CreateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rUpdateSegment\x12*.huaxiang.segments.v1.UpdateSegmentRequest\x1a+.huaxiang.segments.v1.UpdateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rDeleteSegment\x12*.huaxiang.segments.v1.DeleteSegmentRequest\x1a+.huaxiang.segments.v1.DeleteSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12~\n\nGetSegment\x12\'.huaxiang.segments.v1.GetSegmentRequest\x1a(.huaxiang.segments.v1.GetSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x84\x01\n\x0cListSegments\x12).huaxiang.segments.v1.ListSegmentsRequest\x1a*.huaxiang.segments.v1.ListSegmentsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x8a\x01\n\x0ePreviewSegment\x12+.huaxiang.segments.v1.PreviewSegmentRequest\x1a,.huaxiang.segments.v1.PreviewSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,31 +47,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEGMENTSERVICE'].methods_by_name['PreviewSegment']._loaded_options = None
   _globals['_SEGMENTSERVICE'].methods_by_name['PreviewSegment']._serialized_options = b'\220\002\001\212\265\030\026segments.segments.read'
   _globals['_CREATESEGMENTREQUEST']._serialized_start=167
-  _globals['_CREATESEGMENTREQUEST']._serialized_end=237
-  _globals['_CREATESEGMENTRESPONSE']._serialized_start=239
-  _globals['_CREATESEGMENTRESPONSE']._serialized_end=356
-  _globals['_UPDATESEGMENTREQUEST']._serialized_start=358
-  _globals['_UPDATESEGMENTREQUEST']._serialized_end=428
-  _globals['_UPDATESEGMENTRESPONSE']._serialized_start=430
-  _globals['_UPDATESEGMENTRESPONSE']._serialized_end=547
-  _globals['_DELETESEGMENTREQUEST']._serialized_start=549
-  _globals['_DELETESEGMENTREQUEST']._serialized_end=605
-  _globals['_DELETESEGMENTRESPONSE']._serialized_start=607
-  _globals['_DELETESEGMENTRESPONSE']._serialized_end=676
-  _globals['_GETSEGMENTREQUEST']._serialized_start=678
-  _globals['_GETSEGMENTREQUEST']._serialized_end=769
-  _globals['_GETSEGMENTRESPONSE']._serialized_start=772
-  _globals['_GETSEGMENTRESPONSE']._serialized_end=968
-  _globals['_LISTSEGMENTSREQUEST']._serialized_start=971
-  _globals['_LISTSEGMENTSREQUEST']._serialized_end=1144
-  _globals['_LISTSEGMENTSRESPONSE']._serialized_start=1147
-  _globals['_LISTSEGMENTSRESPONSE']._serialized_end=1295
-  _globals['_LISTEDSEGMENT']._serialized_start=1297
-  _globals['_LISTEDSEGMENT']._serialized_end=1390
-  _globals['_PREVIEWSEGMENTREQUEST']._serialized_start=1393
-  _globals['_PREVIEWSEGMENTREQUEST']._serialized_end=1557
-  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_start=1560
-  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_end=1748
-  _globals['_SEGMENTSERVICE']._serialized_start=1751
-  _globals['_SEGMENTSERVICE']._serialized_end=2588
+  _globals['_CREATESEGMENTREQUEST']._serialized_end=253
+  _globals['_CREATESEGMENTRESPONSE']._serialized_start=255
+  _globals['_CREATESEGMENTRESPONSE']._serialized_end=372
+  _globals['_UPDATESEGMENTREQUEST']._serialized_start=374
+  _globals['_UPDATESEGMENTREQUEST']._serialized_end=460
+  _globals['_UPDATESEGMENTRESPONSE']._serialized_start=462
+  _globals['_UPDATESEGMENTRESPONSE']._serialized_end=579
+  _globals['_DELETESEGMENTREQUEST']._serialized_start=581
+  _globals['_DELETESEGMENTREQUEST']._serialized_end=637
+  _globals['_DELETESEGMENTRESPONSE']._serialized_start=639
+  _globals['_DELETESEGMENTRESPONSE']._serialized_end=708
+  _globals['_GETSEGMENTREQUEST']._serialized_start=710
+  _globals['_GETSEGMENTREQUEST']._serialized_end=801
+  _globals['_GETSEGMENTRESPONSE']._serialized_start=804
+  _globals['_GETSEGMENTRESPONSE']._serialized_end=1000
+  _globals['_LISTSEGMENTSREQUEST']._serialized_start=1003
+  _globals['_LISTSEGMENTSREQUEST']._serialized_end=1176
+  _globals['_LISTSEGMENTSRESPONSE']._serialized_start=1179
+  _globals['_LISTSEGMENTSRESPONSE']._serialized_end=1327
+  _globals['_LISTEDSEGMENT']._serialized_start=1329
+  _globals['_LISTEDSEGMENT']._serialized_end=1422
+  _globals['_PREVIEWSEGMENTREQUEST']._serialized_start=1425
+  _globals['_PREVIEWSEGMENTREQUEST']._serialized_end=1589
+  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_start=1592
+  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_end=1780
+  _globals['_SEGMENTSERVICE']._serialized_start=1783
+  _globals['_SEGMENTSERVICE']._serialized_end=2620
 # @@protoc_insertion_point(module_scope)
