@@ -58,20 +58,25 @@ class Any:
 Sets: TypeAlias = Everyone | Nobody | InSet | InRange | Not | All | Any
 
 
-def normal(sets: Sets) -> Sets:
-    """The same set: flat, without constants or repetitions; NOT of a union is an intersection of NOTs."""
+def normal(sets: Sets, *, negated: bool = False) -> Sets:
+    """The same set, or its complement: flat, without constants or repetitions; NOT of a union is an intersection of
+    NOTs."""
     match sets:
         case Not():
-            return _negated(normal(sets.operand))
-        case All():
-            return _joined([normal(each) for each in sets.operands], All, Everyone(), Nobody())
+            return normal(sets.operand, negated=not negated)
+        case Any() if negated:
+            return _joined([normal(each, negated=True) for each in sets.operands], All, Everyone(), Nobody())
         case Any():
             return _joined([normal(each) for each in sets.operands], Any, Nobody(), Everyone())
+        case All():
+            found = _joined([normal(each) for each in sets.operands], All, Everyone(), Nobody())
+            return _complement(found) if negated else found
         case _:
-            return sets
+            return _complement(sets) if negated else sets
 
 
-def _negated(sets: Sets) -> Sets:
+def _complement(sets: Sets) -> Sets:
+    """Of a normal set that is no union."""
     match sets:
         case Everyone():
             return Nobody()
@@ -80,7 +85,7 @@ def _negated(sets: Sets) -> Sets:
         case Not():
             return sets.operand
         case Any():
-            return normal(All(tuple(Not(each) for each in sets.operands)))
+            return normal(sets, negated=True)
         case _:
             return Not(sets)
 
@@ -88,8 +93,10 @@ def _negated(sets: Sets) -> Sets:
 def _joined(operands: list[Sets], kind: type[All] | type[Any], neutral: Sets, settling: Sets) -> Sets:
     flat: dict[Sets, None] = {}
     for each in operands:
-        flat.update(dict.fromkeys(each.operands if isinstance(each, kind) else (each,)))
-    flat.pop(neutral, None)
+        if isinstance(each, kind):
+            flat.update(dict.fromkeys(each.operands))
+        elif each != neutral:
+            flat[each] = None
     if settling in flat or any(isinstance(each, Not) and each.operand in flat for each in flat):
         return settling
     if len(flat) < 2:

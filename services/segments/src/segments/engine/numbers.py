@@ -9,6 +9,7 @@ few persons have a number stores their numbers as they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,8 @@ SMALLEST, LARGEST, STEP, WIDTH, PERSONS, PAGES = range(6)
 FRAME = PAGES + NUMBER_PAGES
 FEW = -1
 """The width of a block that stores numbers as they are."""
+LINES_UNTIL_DECIDED = 10
+"""Bits until none of 512 persons is equal to an end of a range any more: their binary logarithm, and one."""
 NO_LOW, NO_HIGH = -(2**63), 2**63 - 1
 """Ends that every number is within."""
 
@@ -57,7 +60,7 @@ class NumberBlock:
     offsets: Offsets | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class NumberColumn:
     """An immutable version of a column.
 
@@ -82,16 +85,31 @@ class NumberColumn:
         """What the column takes in memory."""
         return self.frames.nbytes + self.words.nbytes + self.knowns.bytes
 
+    @cached_property
+    def persons(self) -> int:
+        """How many have a number."""
+        return int(self.frames[:, PERSONS].sum())
+
+    @cached_property
+    def cost(self) -> float:
+        """Of a range, in dense containers read per block, about: for the order of operands."""
+        slices = np.clip(self.frames[:, WIDTH], 0, LINES_UNTIL_DECIDED)
+        return float(slices.mean()) if self.blocks else 0.0
+
     def share(self, low: int, high: int) -> float:
-        """About which share of the persons with a number has one from low to high, as if a block's were spread evenly;
-        for the order of operands only."""
-        persons = self.frames[:, PERSONS].astype(float)
-        smallest, largest = self.frames[:, SMALLEST].astype(float), self.frames[:, LARGEST].astype(float)
-        span = np.maximum(largest - smallest, 1.0)
-        inside = np.minimum(float(high), largest) - np.maximum(float(low), smallest)
-        shares = np.clip((inside + 1.0) / (span + 1.0), 0.0, 1.0)
-        total = float(persons.sum())
-        return float((shares * persons).sum()) / total if total else 0.0
+        """About which share of the persons with a number has one from low to high, as if those of a block were spread
+        evenly; for the order of operands only."""
+        smallest, spans, persons = self._spread
+        inside = np.minimum(float(high) - smallest, spans) - np.maximum(float(low) - smallest, 0.0)
+        shares = np.clip((inside + 1.0) / (spans + 1.0), 0.0, 1.0)
+        return float(shares @ persons) / self.persons if self.persons else 0.0
+
+    @cached_property
+    def _spread(self) -> tuple[npt.NDArray[np.float64], ...]:
+        smallest, largest, persons = (
+            self.frames[:, each].astype(float) for each in (SMALLEST, LARGEST, PERSONS)
+        )
+        return smallest, np.maximum(largest - smallest, 0.0), persons
 
 
 def number_column(blocks: Sequence[NumberBlock | None], threads: Threads) -> NumberColumn:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,7 @@ class CodedBlock:
     offsets: Offsets | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SetColumn:
     """An immutable version of a column.
 
@@ -96,10 +97,21 @@ class SetColumn:
         codes = 0 if self.codes is None else self.codes.nbytes
         return self.entries.nbytes + self.words.nbytes + codes
 
-    def cardinalities(self) -> npt.NDArray[np.int64]:
+    @cached_property
+    def cardinalities(self) -> Entries:
         """How many persons have each value; the last number is of those who have any."""
         cardinalities = (self.entries >> CARDINALITY_SHIFT) & CARDINALITY_MASK
         return np.asarray(cardinalities.sum(axis=1), np.int64)
+
+    @cached_property
+    def costs(self) -> npt.NDArray[np.float64]:
+        """Of reading each value's containers, in dense ones per block, about: for the order of operands."""
+        kinds = self.entries & KIND_MASK
+        cardinalities = (self.entries >> CARDINALITY_SHIFT) & CARDINALITY_MASK
+        costs = np.where(kinds == SPARSE, cardinalities / SPARSE_MOST, 0.0)
+        costs = np.where(kinds == RUN, 0.5, costs)
+        costs = np.where(kinds == DENSE, 1.0, costs)
+        return np.asarray(costs.mean(axis=1) if self.blocks else np.zeros(self.values + 1), np.float64)
 
 
 def set_column(

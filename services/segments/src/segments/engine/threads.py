@@ -12,6 +12,8 @@ from threading import Event
 
 RANGES_PER_THREAD = 8
 """More even out ranges of unequal cost, fewer cost less to hand out."""
+BLOCKS_PER_THREAD = 16
+"""Blocks from which on another thread pays for being woken."""
 RANGE_MOST = 64
 """Blocks of a range: how much is still done after a cancellation."""
 
@@ -73,7 +75,7 @@ class Threads:
 
         helpers: list[Future[None]] = []
         if self._pool is not None:
-            wanted = min(self.size, -(-blocks // span)) - 1
+            wanted = min(self.size, blocks // BLOCKS_PER_THREAD) - 1
             helpers = [self._pool.submit(take) for _ in range(wanted)]
         try:
             take()

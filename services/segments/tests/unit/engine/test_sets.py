@@ -38,7 +38,7 @@ def test_a_column_holds_who_has_which_value(threads, codes):
             ids.append(known + place * SIZE)
             values.append(block.codes[known])
     everyone, whose = np.concatenate(ids), np.concatenate(values)
-    cardinalities = column.cardinalities()
+    cardinalities = column.cardinalities
     assert cardinalities[:40].tolist() == np.bincount(whose, minlength=40).tolist()
     assert cardinalities[column.known] == len(everyone)
     for row in (0, 1, 39, column.known):
