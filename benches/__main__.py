@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("identity", "matching", "rules", "tagging")
+BENCHES = ("identity", "matching", "rules", "segments", "tagging")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from segments.engine import interpreter as machine
 from segments.engine.algebra import All, Any, Everyone, InRange, InSet, Nobody, Not, Sets, normal
 from segments.engine.arenas import address_of
+from segments.engine.containers import BLOCK_BYTES
 from segments.engine.estimates import Estimates
 from segments.engine.numbers import NumberColumn
 from segments.engine.sets import SetColumn
@@ -27,7 +28,7 @@ class Program:
     """Ready to run any number of times, by several threads at once.
 
     `answers` how many sets it answers, `blocks` how many blocks it looks at; `columns` are what its addresses point to,
-    the universe first
+    the universe first; `sizes` are the leaves' in bytes
     """
 
     instructions: machine.Table
@@ -36,12 +37,18 @@ class Program:
     answers: int
     blocks: int
     columns: tuple[SetColumn | NumberColumn, ...]
+    sizes: tuple[int, ...]
 
     def among(self, persons: SetColumn) -> "Program":
         """The same for a part of the universe: row 0 of the column."""
         leaves = self.leaves.copy()
         leaves[0] = _leaf((persons, 0))
         return replace(self, leaves=leaves, blocks=persons.blocks, columns=(persons, *self.columns[1:]))
+
+    @property
+    def bytes(self) -> int:
+        """Of what its leaves point to: read at most, when nothing is skipped. Estimated for sparse containers."""
+        return sum(self.sizes)
 
     @property
     def universe(self) -> SetColumn:
@@ -109,6 +116,7 @@ class _Assembler:
             answers=answers,
             blocks=self._universe.column.blocks,
             columns=tuple(each[0] if isinstance(each, tuple) else each for each in self._leaves),
+            sizes=tuple(_bytes(each) for each in self._leaves),
         )
 
     def answer(self, sets: Sets, place: int) -> None:
@@ -237,3 +245,11 @@ def _leaf(leaf: tuple[SetColumn, int] | NumberColumn) -> list[int]:
         0,
         0,
     ]
+
+
+def _bytes(leaf: tuple[SetColumn, int] | NumberColumn) -> int:
+    if isinstance(leaf, NumberColumn):
+        knowns = leaf.knowns
+        return leaf.words.nbytes + int(knowns.costs[0] * knowns.blocks * BLOCK_BYTES)
+    column, row = leaf
+    return int(column.costs[row] * column.blocks * BLOCK_BYTES)
