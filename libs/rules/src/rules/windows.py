@@ -6,9 +6,10 @@ microsecond after it, so an event stamped exactly as_of is in and a later one is
 
 import datetime as dt
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from .calendars import Periods, Workdays
 from .errors import UnsupportedNode
 from .tree import (
     AllTime,
@@ -33,12 +34,17 @@ _DAYS = {Unit.DAY: 1, Unit.WEEK: 7}
 _MONTHS = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}
 
 
+NO_PERIODS, NO_WORKDAYS = Periods(), Workdays()
+
+
 @dataclass(frozen=True, slots=True)
 class CalendarSettings:
-    """A tenant's time zone (IANA name) and the first day of its week, 1 = Monday to 7 = Sunday."""
+    """A tenant's time zone (IANA name), the first day of its week, 1 = Monday to 7 = Sunday, and its calendar."""
 
     time_zone: str = "Asia/Shanghai"
     week_start: int = 1
+    periods: Periods = field(default=NO_PERIODS, repr=False)
+    workdays: Workdays = field(default=NO_WORKDAYS, repr=False)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -47,6 +53,10 @@ class CalendarSettings:
     def day_of(self, moment: dt.datetime) -> dt.date:
         """The tenant's day of an aware moment."""
         return moment.astimezone(self.zone).date()
+
+    def is_workday(self, moment: dt.datetime) -> bool | None:
+        """Of the tenant's day of an aware moment; None when the calendar does not know."""
+        return self.workdays.is_workday(self.day_of(moment))
 
     def midnight(self, day: dt.date) -> dt.datetime:
         """The start of a tenant's day, in UTC."""
@@ -71,7 +81,8 @@ class Interval:
 def interval(window: Window, as_of: dt.datetime, calendar: CalendarSettings) -> Interval:
     """The event times a window covers. as_of is aware.
 
-    Raises UnsupportedNode for DURING, and ValueError for a PREVIOUS that no check has anchored.
+    Raises UnsupportedNode for a period that the calendar does not have, ValueError for a PREVIOUS that no check has
+    anchored.
     """
     start, end = _bounds(window, as_of, calendar)
     return Interval(start, min(end, as_of.astimezone(dt.UTC) + TICK))
@@ -107,8 +118,13 @@ def _bounds(
             return calendar.midnight(first), calendar.midnight(last + dt.timedelta(days=1))
         case BetweenMoments(first, last):
             return calendar.moment(first), calendar.moment(last) + TICK
-        case During():
-            raise UnsupportedNode("DURING", "windows")
+        case During(name):
+            period = calendar.periods.find(name)
+            if period is None:
+                raise UnsupportedNode(
+                    f"DURING '{name}', a period that the calendar does not have,", "windows"
+                )
+            return calendar.moment(period.start), calendar.moment(period.end)
 
 
 def _period(

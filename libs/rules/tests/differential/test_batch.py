@@ -78,7 +78,7 @@ def test_a_batch_holds_a_rule_true_of_whom_the_referee_does(data):
         found = by_referee(
             lambda person, rule=rule: is_true(rule, person, world.setting, world.tables), world
         )
-        assert batch.answers(body_of(rule, "a batch")) == found, print_rule(rule)
+        assert batch.answers(body_of(rule, "a batch", world.setting)) == found, print_rule(rule)
 
 
 @given(st.data())

@@ -3,6 +3,8 @@
 A branch that is never reached would otherwise hide a node that another evaluator trips over.
 """
 
+from typing import TypeAlias
+
 from rules.errors import UnsupportedNode
 from rules.tree import (
     Condition,
@@ -22,6 +24,8 @@ from rules.tree import (
 )
 from rules.walk import walk
 
+from .setting import Setting
+
 _SETS = (Union, Intersect, Except, SegmentMembers)
 _NAMES: dict[type[Node], str] = {
     Sequence: "SEQUENCE",
@@ -33,37 +37,49 @@ _NAMES: dict[type[Node], str] = {
     Except: "EXCEPT",
     SegmentMembers: "a set of SEGMENT members",
 }
-_LATER = frozenset(_NAMES) - {Sequence}
+SELECTIONS = frozenset({Limit, Sample, *_SETS})
+"""What asks for more than one person, or for more than a person's facts."""
+Asked: TypeAlias = Rule | Condition | Expression | Grouped
 
 
-def refuse(
-    root: Rule | Condition | Expression | Grouped, evaluator: str, kinds: frozenset[type[Node]] = _LATER
-) -> None:
-    """Raises UnsupportedNode for the first node of one of these kinds; if none are told, of those that no evaluator
-    completes yet."""
+def refuse(root: Asked, evaluator: str, setting: Setting, kinds: frozenset[type[Node]] = frozenset()) -> None:
+    """Raises UnsupportedNode for the first node of one of these kinds, or that asks for what the setting's calendar
+    does not have."""
     for node in walk(root):
         if type(node) in kinds:
             raise UnsupportedNode(_NAMES[type(node)], evaluator)
-        if During in kinds and isinstance(node, Property) and node.path[-1] == "is_workday":
+        if isinstance(node, During) and setting.calendar.periods.find(node.name) is None:
+            raise UnsupportedNode(
+                f"DURING '{node.name}', a period that the calendar does not have,", evaluator
+            )
+        if (
+            isinstance(node, Property)
+            and node.path[-1] == "is_workday"
+            and not setting.calendar.workdays.years
+        ):
+            raise UnsupportedNode("is_workday without a calendar of workdays", evaluator)
+
+
+def body_of(rule: Rule | Condition, evaluator: str, setting: Setting) -> Condition:
+    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond one, and as `refuse`."""
+    refuse(rule, evaluator, setting, SELECTIONS)
+    body = rule.body if isinstance(rule, Rule) else rule
+    assert not isinstance(body, _SETS)  # just refused
+    return body
+
+
+def refuse_unsupported(root: Asked, evaluator: str) -> None:
+    """Raises UnsupportedNode for what definitions may not hold while those who keep them do not carry it through."""
+    for node in walk(root):
+        if name := _NAMES.get(type(node)):
+            raise UnsupportedNode(name, evaluator)
+        if isinstance(node, Property) and node.path[-1] == "is_workday":
             raise UnsupportedNode("is_workday", evaluator)
 
 
-def refuse_unsupported(root: Rule | Condition | Expression | Grouped, evaluator: str) -> None:
-    """What definitions may not hold while those who keep them do not carry it through: Raises UnsupportedNode."""
-    refuse(root, evaluator, frozenset(_NAMES))
-
-
 def condition_of(rule: Rule | Condition, evaluator: str) -> Condition:
-    """The condition that a rule consists of, for those who keep definitions. Raises UnsupportedNode for anything beyond
-    a condition and for what they do not carry through."""
+    """The condition that a rule consists of, for those who keep definitions: as `refuse_unsupported`."""
     refuse_unsupported(rule, evaluator)
-    return body_of(rule, evaluator)
-
-
-def body_of(rule: Rule | Condition, evaluator: str) -> Condition:
-    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond a condition."""
-    refuse(rule, evaluator)
     body = rule.body if isinstance(rule, Rule) else rule
-    if isinstance(body, _SETS):
-        raise UnsupportedNode(_NAMES[type(body)], evaluator)
+    assert not isinstance(body, _SETS)  # just refused
     return body

@@ -1,7 +1,7 @@
 """A small retailer's catalogue that has one of everything a rule can mention."""
 
 from rules.schema import Catalogue, EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
-from rules.testing.words import TEXTS
+from rules.testing.words import TEXTS, periods
 from rules.values import BOOL, DATE, DATETIME, NUMBER, RECORDS, TEXT, Kind, list_of
 
 GENDERS = ValueList(frozenset({"female", "male"}))
@@ -31,7 +31,7 @@ def retailer() -> Catalogue:
             ReferenceTable("stores", (PropertyType("city", TEXT, CITIES), PropertyType("area", NUMBER))),
         ],
         segments=["staff", "loyal"],
-        periods=["double11-2026", "618-2026"],
+        periods=periods().names,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
+from rules.calendars import mainland_china
 from rules.check import Population
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import Event, Person, ReferenceRows
@@ -80,7 +81,8 @@ class World:
 @st.composite
 def worlds(draw: Any, catalogue: Catalogue) -> World:
     """A few people, their tags and events; moments meet as_of, midnights and changes of the clock."""
-    calendar = CalendarSettings(draw(st.sampled_from(ZONES)), draw(st.sampled_from([1, 1, 7])))
+    zone, week_start = draw(st.sampled_from(ZONES)), draw(st.sampled_from([1, 1, 7]))
+    calendar = CalendarSettings(zone, week_start, words.periods(), mainland_china().workdays)
     setting = Setting(catalogue, draw(st.sampled_from(MOMENTS_OF_EVALUATION)), calendar)
     maker = _Maker(draw, setting)
     count = draw(st.integers(1, MAX_PERSONS))

@@ -1,9 +1,11 @@
 """The referee, by examples worked out by hand."""
 
 import datetime as dt
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
+from rules.calendars import Workdays, mainland_china
 from rules.check import check_form, check_rule
 from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.person import Event, Person, is_true, value_of
@@ -175,11 +177,69 @@ def test_a_sum_that_does_not_fit_is_an_error() -> None:
         value("SUM(order_paid.amount)", Person(events=(huge, order(2, 0, "1"))))
 
 
+CHINA = replace(
+    SHANGHAI,
+    calendar=CalendarSettings("Asia/Shanghai", 1, mainland_china().periods, mainland_china().workdays),
+)
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_in"),
+    [
+        ("2025-10-31T19:59:59", False),
+        ("2025-10-31T20:00", True),
+        ("2025-11-11T23:59:59", True),
+        ("2025-11-12T00:00", False),
+    ],
+)
+def test_a_named_period_opens_in_the_evening_of_the_tenants_zone(moment: str, is_in: bool) -> None:
+    said = "DID view_item DURING 'double11-2025'"
+    assert truth(said, at(moment), CHINA) is is_in
+    in_utc = replace(CHINA, calendar=replace(CHINA.calendar, time_zone="UTC"))
+    eight_hours_later = Person(
+        events=tuple(replace(each, time=each.time + dt.timedelta(hours=8)) for each in at(moment).events)
+    )
+    assert truth(said, eight_hours_later, in_utc) is is_in
+
+
+def test_a_period_ends_with_the_moment_of_evaluation() -> None:
+    running = replace(CHINA, as_of=dt.datetime(2025, 11, 1, tzinfo=dt.UTC))
+    assert (
+        value("COUNT(view_item) DURING 'double11-2025'", at("2025-11-01T07:00", "2025-11-01T09:00"), running)
+        == SCALE
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "workday", "weekend"),
+    [
+        ("2026-02-14T10:00", True, False),  # a Saturday, worked
+        ("2026-02-14T23:59:59", True, False),
+        ("2026-02-15T00:00", False, True),
+        ("2026-02-16T10:00", False, True),  # a Monday of the Spring Festival
+        ("2026-03-30T10:00", True, False),
+        ("2022-03-30T10:00", False, False),  # nobody said which days of that year are worked
+    ],
+)
+def test_a_workday_is_the_calendars(moment: str, workday: bool, weekend: bool) -> None:
+    assert truth("DID(view_item WHERE is_workday)", at(moment), CHINA) is workday
+    assert truth("DID(view_item WHERE NOT is_workday AND is_workday IS KNOWN)", at(moment), CHINA) is weekend
+
+
+def test_what_a_source_says_of_workdays_does_not_count() -> None:
+    said = Event("view_item", NOON, 1, {"is_workday": True})
+    years = replace(CHINA, calendar=replace(CHINA.calendar, workdays=Workdays(frozenset({2000}))))
+    assert not truth("DID(view_item WHERE is_workday)", Person(events=(said,)), years)
+
+
 @pytest.mark.parametrize(
     ("rule", "name"),
     [
-        ("DID order_paid DURING '618-2026'", "DURING"),
-        ("DID (order_paid WHERE is_workday)", "is_workday"),
+        (
+            "FALSE AND DID order_paid DURING '618-2026'",
+            "DURING '618-2026', a period that the calendar does not have,",
+        ),
+        ("DID (order_paid WHERE FALSE AND is_workday)", "is_workday without a calendar of workdays"),
         ("city = 'a' LIMIT 5 BY points", "LIMIT"),
         ("city = 'a' SAMPLE 5% SEED 's'", "SAMPLE"),
         ("SEGMENT 'staff' UNION SEGMENT 'loyal'", "UNION"),

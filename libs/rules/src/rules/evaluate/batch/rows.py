@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rules.errors import NumberOverflow
 from rules.evaluate.person.facts import Event, Person, ReferenceRows
 from rules.evaluate.person.interpreter import truth
-from rules.evaluate.person.scopes import EventScope, derived_property
+from rules.evaluate.person.scopes import DERIVED, EventScope, derived_property
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, Resolved, Scope, resolve
 from rules.tree import Condition, Property, Window
@@ -21,7 +21,6 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _LATEST = 2**63 - 1
-_DERIVED = frozenset({"time", "hour", "weekday"})
 
 
 class EventRows:
@@ -110,7 +109,7 @@ class RowReader:
         listed = places.tolist()
         if self.is_plain(type_, path):
             read = [events[each].properties.get(name) for each in listed]
-        elif len(path) == 1 and name in _DERIVED:
+        elif len(path) == 1 and name in DERIVED:
             read = [derived_property(events[each], name, self.setting) for each in listed]
         else:
             asked = Property(path)
@@ -146,7 +145,7 @@ class RowReader:
     def is_plain(self, type_: EventType, path: tuple[str, ...]) -> bool:
         """Whether a path reads what stands under its name in the event."""
         resolved: Resolved = resolve(self.setting.schema, Scope(type_), path)
-        return len(path) == 1 and not resolved.table and path[0] not in _DERIVED
+        return len(path) == 1 and not resolved.table and path[0] not in DERIVED
 
     def scope(self, type_: EventType, place: int) -> EventScope:
         return EventScope(self.setting, self._tables, type_, self.rows.events[place])

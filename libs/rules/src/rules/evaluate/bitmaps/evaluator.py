@@ -23,7 +23,7 @@ def members(
     Behaviour arrives as features (`rules.features`). Raises UnsupportedNode for an aggregate or sequence that
     is not one, LookupError for what the index does not have, NumberOverflow.
     """
-    condition = body_of(rule, EVALUATOR)
+    condition = body_of(rule, EVALUATOR, setting)
     for each in walk(condition):
         if isinstance(each, Aggregate):
             raise UnsupportedNode(f"{each.function.value} that is not a feature", EVALUATOR)

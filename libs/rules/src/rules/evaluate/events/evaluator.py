@@ -63,17 +63,17 @@ class Events:
 
     def values(self, expression: Expression) -> Column:
         """Each person's value."""
-        refuse(expression, EVALUATOR)
+        refuse(expression, EVALUATOR, self.setting)
         return value(expression, self).stretched(self.size)
 
     def truths(self, condition: Condition) -> Bools:
         """Of whom the condition holds."""
-        refuse(condition, EVALUATOR)
+        refuse(condition, EVALUATOR, self.setting)
         return truth(condition, self)
 
     def groups(self, node: Grouped) -> GroupRows:
         """Everybody's groups."""
-        refuse(node, EVALUATOR)
+        refuse(node, EVALUATOR, self.setting)
         type_ = self._type(node.aggregate.event)
         return grouped(node, type_, self._reader(type_), self._source.events(type_), self.setting)
 

@@ -1,5 +1,6 @@
 """Which rows an aggregate counts: events of a type, or the lines of a list of theirs, by window and WHERE."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -26,9 +27,9 @@ from rules.tree import Sequence as EventSequence
 from rules.values import SCALE, Kind
 from rules.windows import interval
 
-from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, epoch_us
+from .columns import EPOCH, Bools, Column, EventTable, Ints, Lines, Numbers, epoch_us
 from .conditions import EVALUATOR, truth
-from .local_days import DAY_US, HOUR_US, local_us
+from .local_days import DAY_US, HOUR_US, local_days, local_us
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,21 @@ class RowScope:
             case "weekday":  # 1970-01-01 was a Thursday
                 days = local_us(times, self.setting) // DAY_US
                 return Column(Kind.NUMBER, known, ((days + 3) % 7 + 1) * SCALE).stretched(len(times))
+            case "is_workday":
+                return self._is_workday()
         return self.table.column(name)
+
+    def _is_workday(self) -> Column:
+        """Asked once per distinct day."""
+        distinct, places = np.unique(local_days(self.table.times, self.setting), return_inverse=True)
+        workdays, epoch = self.setting.calendar.workdays, EPOCH.date().toordinal()
+        found = np.zeros(len(distinct), np.int64)
+        known = np.zeros(len(distinct), np.bool_)
+        for first, last in workdays.stretches():
+            known |= (distinct >= first.toordinal() - epoch) & (distinct <= last.toordinal() - epoch)
+        for place in np.flatnonzero(known).tolist():
+            found[place] = workdays.is_workday(dt.date.fromordinal(int(distinct[place]) + epoch)) is True
+        return Column(Kind.BOOL, known, found).take(places)
 
     def list_of(self, operand: Expression) -> ValueList | None:
         """As the scope of conditions says."""

@@ -35,7 +35,7 @@ def is_true(
     rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> bool:
     """Is the checked rule true of this person of its population? Raises UnsupportedNode, NumberOverflow."""
-    return truth(body_of(rule, EVALUATOR), PersonScope(person, setting, tables))
+    return truth(body_of(rule, EVALUATOR, setting), PersonScope(person, setting, tables))
 
 
 def value_of(
@@ -45,7 +45,7 @@ def value_of(
 
     Raises UnsupportedNode, NumberOverflow.
     """
-    refuse(form, EVALUATOR)
+    refuse(form, EVALUATOR, setting)
     scope = PersonScope(person, setting, tables)
     return value(form, scope) if isinstance(form, Expression) else truth(form, scope)
 
@@ -54,7 +54,7 @@ def groups_of(
     grouped: Grouped, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> tuple[Group, ...]:
     """The groups of a checked grouped aggregate, in order of the key. Raises UnsupportedNode, NumberOverflow."""
-    refuse(grouped, EVALUATOR)
+    refuse(grouped, EVALUATOR, setting)
     return PersonScope(person, setting, tables).groups(grouped)
 
 

@@ -48,7 +48,7 @@ def explain(
 ) -> Explanation:
     """The checked rule as a tree of explanations. Raises UnsupportedNode, NumberOverflow."""
     scope = PersonScope(person, setting, tables or {})
-    return _explain(body_of(rule, EVALUATOR), scope)
+    return _explain(body_of(rule, EVALUATOR, setting), scope)
 
 
 def _explain(node: Condition | Expression, scope: PersonScope) -> Explanation:

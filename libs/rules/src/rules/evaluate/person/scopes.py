@@ -5,13 +5,16 @@ from typing import cast
 
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.setting import Setting
-from rules.schema import EventType, Resolved, ValueList, resolve
+from rules.schema import DERIVED_PROPERTIES, EventType, Resolved, ValueList, resolve
 from rules.schema import Scope as Place
 from rules.tree import Aggregate, AnyLine, Expression, Feature, InSegment, Property, Sequence, TagRef
 from rules.values import SCALE
 
 from .facts import Event, Line, PropertyValue, ReferenceRows
 from .interpreter import truth
+
+DERIVED = frozenset(each.name for each in DERIVED_PROPERTIES)
+"""By an event's time alone, whatever comes under these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ class EventScope:
         if resolved.of_line:
             assert self.line is not None
             return self.line.get(resolved.field.name)
-        derived = derived_property(self.event, resolved.field.name, self.setting)
-        return self.event.properties.get(resolved.field.name) if derived is None else derived
+        name = resolved.field.name
+        if name in DERIVED:
+            return derived_property(self.event, name, self.setting)
+        return self.event.properties.get(name)
 
     def list_of(self, operand: Expression) -> ValueList | None:
         return self._resolve(operand).values if isinstance(operand, Property) else None
@@ -63,14 +68,14 @@ class EventScope:
 
 
 def derived_property(event: Event, name: str, setting: Setting) -> Scalar | None:
-    """What every event has by its time; None for any other name."""
-    local = event.time.astimezone(setting.calendar.zone)
+    """What every event has by its time (DERIVED): whether its day is worked may be unknown."""
     match name:
         case "time":
             return event.time
         case "hour":
-            return local.hour * SCALE
+            return event.time.astimezone(setting.calendar.zone).hour * SCALE
         case "weekday":
-            return local.isoweekday() * SCALE
-        case _:
-            return None
+            return event.time.astimezone(setting.calendar.zone).isoweekday() * SCALE
+        case "is_workday":
+            return setting.calendar.is_workday(event.time)
+    raise LookupError(f"no property '{name}' comes from an event's time")

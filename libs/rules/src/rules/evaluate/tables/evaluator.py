@@ -66,7 +66,7 @@ class Tables:
         A rule's column is boolean and never null, an expression's is null where unknown. Questions share
         the scan of each event type, and whatever filters, windows and aggregates they have in common.
         """
-        asked = {name: _body(question) for name, question in questions.items()}
+        asked = {name: _body(question, self._setting) for name, question in questions.items()}
         columns = self._person_columns(asked.values(), population)
         return columns.rows.select(
             "person_id",
@@ -77,7 +77,7 @@ class Tables:
         """(person_id, key, number, events): a row per person of the population and group, in no order.
 
         number: scaled; events: how many distinct events made it."""
-        refuse(grouped, EVALUATOR)
+        refuse(grouped, EVALUATOR, self._setting)
         found = groups(self._source, self._setting, grouped)
         persons = self._source.persons(population).select("person_id")
         return found.semi_join(persons, "person_id")
@@ -156,11 +156,11 @@ class _Columns:
                 raise TypeError("ANY(...) has no meaning outside WHERE; evaluate a checked rule")
 
 
-def _body(question: Question) -> Condition | Expression:
+def _body(question: Question, setting: Setting) -> Condition | Expression:
     if is_expression(question):
-        refuse(question, EVALUATOR)
+        refuse(question, EVALUATOR, setting)
         return question
-    return body_of(cast(Rule | Condition, question), EVALUATOR)
+    return body_of(cast(Rule | Condition, question), EVALUATOR, setting)
 
 
 def _answer(body: Condition | Expression, columns: _Columns) -> Any:

@@ -1,5 +1,6 @@
 """The events of one type, or their lines, as rows with everything that a scan's conditions read."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # Columns of our own start with a character that no property's name has.
 LINE = "$line"
 LOCAL = "$local"
+_OF_THE_CLOCK = {("hour",), ("weekday",), ("is_workday",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,30 @@ class EventColumns:
             case "hour":
                 of_day = self.rows[LOCAL] - self._day() * local_time.DAY_US
                 return exact.floor_divide(of_day, local_time.HOUR_US) * SCALE
-            case "weekday":  # 1970-01-01 was a Thursday
-                days = self._day() + 3
-                return (days - exact.floor_divide(days, 7) * 7 + 1) * SCALE
+            case "weekday":
+                return self._weekday() * SCALE
+            case "is_workday":
+                return self._is_workday()
             case name:
                 return self.rows[name]
+
+    def _weekday(self) -> Any:
+        """1 is Monday; 1970-01-01 was a Thursday."""
+        days = self._day() + 3
+        return days - exact.floor_divide(days, 7) * 7 + 1
+
+    def _is_workday(self) -> Any:
+        """Null in years that the calendar does not settle."""
+        import ibis
+
+        workdays, day = self.setting.calendar.workdays, self._day()
+        is_off = self._weekday().isin(sorted(workdays.weekend)) & ~day.isin(_numbers(workdays.worked))
+        is_off = is_off | day.isin(_numbers(workdays.holidays))
+        settled = ibis.literal(False)
+        for stretch in workdays.stretches():
+            first, last = _numbers(stretch)
+            settled = settled | ((day >= first) & (day <= last))
+        return ibis.ifelse(settled, ~is_off, None)
 
     def _day(self) -> Any:
         return exact.floor_divide(self.rows[LOCAL], local_time.DAY_US)
@@ -166,6 +187,11 @@ class EventRows:
         return rows.left_join(renamed, [key == renamed[join.column("key")], *in_force])
 
 
+def _numbers(days: Iterable[dt.date]) -> list[int]:
+    """As days since 1970-01-01, in order."""
+    return sorted((each - local_time.FIRST_DAY).days for each in days)
+
+
 def bounds(rows: "ir.Table", within: Interval) -> "list[Any]":
     end = [rows.time < exact.moment_of(local_time.epoch_us(within.end))]
     if within.start is None:
@@ -207,7 +233,7 @@ def _lifted(nodes: Iterable[Node], type_: EventType, setting: Setting) -> Iterab
 
 
 def _reads_clock(node: Node) -> bool:
-    read = isinstance(node, Property) and node.path in {("hour",), ("weekday",)}
+    read = isinstance(node, Property) and node.path in _OF_THE_CLOCK
     return read or any(map(_reads_clock, children(node)))
 
 
