@@ -1,0 +1,97 @@
+"""Values of a block's persons, read back out of containers and slices."""
+
+import numpy as np
+import numpy.typing as npt
+from rules.evaluate.events import Column
+from rules.values import Kind
+
+from segments.engine.arenas import address_of
+from segments.engine.columns import TagColumn
+from segments.engine.compiled import kernel, signed
+from segments.engine.containers import BLOCK_SIZE, BLOCK_WORDS, LINE_WORDS, expand
+from segments.engine.lines import halves_in, lowest_bit, words_in
+from segments.engine.numbers import (
+    FEW,
+    PAGE_WORDS,
+    PAGES,
+    PERSONS,
+    SMALLEST,
+    STEP,
+    WIDTH,
+    NumberColumn,
+)
+from segments.engine.sets import SetColumn
+
+Numbers = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+
+def values_of(column: TagColumn, block: int) -> Column:
+    """The values of the block's 65,536 persons, of a tag that is not multi-valued."""
+    data = np.zeros(BLOCK_SIZE, np.int64)
+    texts = (
+        [str(each) for each in column.dictionary] if column.dictionary and column.kind is Kind.TEXT else []
+    )
+    if isinstance(column.column, NumberColumn):
+        known = persons_of(column.column.knowns, 0, block)
+        if block < column.column.blocks:
+            _numbers(column.column.frames[block], address_of(column.column.words), data)
+        return Column(column.kind, known, data, texts)
+    if not column.column.single:
+        raise TypeError("a multi-valued tag has no single values")
+    if block < column.column.blocks:
+        entries = np.ascontiguousarray(column.column.entries[:-1, block])
+        _rows(entries, address_of(column.column.words), np.empty(BLOCK_WORDS, np.uint64), data)
+    return Column(column.kind, persons_of(column.column, column.column.known, block), data, texts)
+
+
+def persons_of(column: SetColumn, row: int, block: int) -> npt.NDArray[np.bool_]:
+    """bool [65,536]: who of a block is in a row."""
+    words = np.zeros(BLOCK_WORDS, np.uint64)
+    if block < column.blocks:
+        _persons(int(column.entries[row, block]), address_of(column.words), words)
+    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)
+
+
+@kernel
+def _persons(entry: int, arena: int, words: Words) -> None:
+    found = words_in(expand(entry, arena, signed(words.ctypes.data)), BLOCK_WORDS)
+    for each in range(BLOCK_WORDS):
+        words[each] = found[each]
+
+
+@kernel
+def _rows(entries: Numbers, arena: int, scratch: Words, data: Numbers) -> None:
+    """The row of each person; who has none keeps what is there."""
+    for row in range(len(entries)):
+        if entries[row] == 0:
+            continue
+        words = words_in(expand(entries[row], arena, signed(scratch.ctypes.data)), BLOCK_WORDS)
+        for each in range(BLOCK_WORDS):
+            word = words[each]
+            while word != np.uint64(0):
+                data[each * 64 + lowest_bit(word)] = row
+                word &= word - np.uint64(1)
+
+
+@kernel
+def _numbers(frame: Numbers, arena: int, data: Numbers) -> None:
+    """The number of each person; of who has none it means nothing."""
+    width, smallest, step = frame[WIDTH], np.uint64(frame[SMALLEST]), np.uint64(frame[STEP])
+    if width == FEW:
+        persons, place = frame[PERSONS], arena + frame[PAGES] * 8
+        numbers, offsets = words_in(place, persons), halves_in(place + 8 * persons, persons)
+        for each in range(persons):
+            data[signed(offsets[each])] = signed(numbers[each])
+        return
+    levels = np.zeros(64, np.uint64)
+    for word in range(BLOCK_WORDS):
+        levels[:] = np.uint64(0)
+        line, lane = word % PAGE_WORDS // LINE_WORDS, word % LINE_WORDS
+        slices = words_in(arena + frame[PAGES + word // PAGE_WORDS] * 8, width * PAGE_WORDS)
+        for bit in range(width):
+            bits = slices[(line * width + bit) * LINE_WORDS + lane]
+            for each in range(64):
+                levels[each] = (levels[each] << np.uint64(1)) | ((bits >> np.uint64(each)) & np.uint64(1))
+        for each in range(64):
+            data[word * 64 + each] = signed(smallest + levels[each] * step)
