@@ -229,5 +229,5 @@ def check_values(folder: Path, clock: FileClock, load: Load) -> None:
     world = World()
     world.database, world.clock, world.everybody = database, clock, open_computing(store).everybody
     assert by_tables(world) == stored
-    assert set(stored["worth"].values()) >= {"key_value"}
+    assert len(set(stored["worth"].values())) > 1
     database.close_now()
