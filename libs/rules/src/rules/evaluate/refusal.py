@@ -3,6 +3,7 @@
 A branch that is never reached would otherwise hide a node that another evaluator trips over.
 """
 
+from collections.abc import Collection
 from typing import TypeAlias
 
 from rules.errors import UnsupportedNode
@@ -37,12 +38,12 @@ _NAMES: dict[type[Node], str] = {
     Except: "EXCEPT",
     SegmentMembers: "a set of SEGMENT members",
 }
-SELECTIONS = frozenset({Limit, Sample, *_SETS})
-"""What asks for more than one person, or for more than a person's facts."""
+STEPS = frozenset({Limit, Sample})
+"""What asks for a population, or for more than a person's facts."""
 Asked: TypeAlias = Rule | Condition | Expression | Grouped
 
 
-def refuse(root: Asked, evaluator: str, setting: Setting, kinds: frozenset[type[Node]] = frozenset()) -> None:
+def refuse(root: Asked, evaluator: str, setting: Setting, kinds: Collection[type[Node]] = ()) -> None:
     """Raises UnsupportedNode for the first node of one of these kinds, or that asks for what the setting's calendar
     does not have."""
     for node in walk(root):
@@ -58,14 +59,6 @@ def refuse(root: Asked, evaluator: str, setting: Setting, kinds: frozenset[type[
             and not setting.calendar.workdays.years
         ):
             raise UnsupportedNode("is_workday without a calendar of workdays", evaluator)
-
-
-def body_of(rule: Rule | Condition, evaluator: str, setting: Setting) -> Condition:
-    """The condition that a rule consists of. Raises UnsupportedNode for anything beyond one, and as `refuse`."""
-    refuse(rule, evaluator, setting, SELECTIONS)
-    body = rule.body if isinstance(rule, Rule) else rule
-    assert not isinstance(body, _SETS)  # just refused
-    return body
 
 
 def refuse_unsupported(root: Asked, evaluator: str) -> None:

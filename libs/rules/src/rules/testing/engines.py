@@ -30,6 +30,8 @@ def register(world: World, connection: duckdb.DuckDBPyConnection) -> None:
     for population in Population:
         ids = [{"person_id": each} for each in sorted(world.population(population))]
         _put(connection, f"persons.{population.value}", {"person_id": "int64"}, ids)
+    hashes = [{"person_id": each, "birth_hash": person.birth_hash} for each, person in world.persons.items()]
+    _put(connection, "persons.birth_hash", {"person_id": "int64", "birth_hash": "uint64"}, hashes)
     for tag in map(schema.tag, schema.names("tag")):
         assert tag is not None
         values = [
@@ -88,6 +90,7 @@ def bitmaps_of(world: World, features: Iterable[FeatureForm]) -> MemoryBitmaps:
             name: BitMap(each for each, person in world.persons.items() if name in person.segments)
             for name in schema.names("segment")
         },
+        hashes={each: person.birth_hash or 0 for each, person in world.persons.items()},
     )
 
 

@@ -52,6 +52,7 @@ _STEPS_BACK = (
 _TEXTS = (*words.TEXTS, "", "é", "😀", "x%y_\\", "\uffee")
 _SMALLEST = (1, 2, 3, -1)  # ten-thousandths: their averages and halves are ties
 _PRESENT_PERCENT = 75
+_HASHES = (0, 1, 2**63 - 1, 2**63, 2**64 - 1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,7 +115,11 @@ class _Maker:
         }
         segments = frozenset(each for each in sorted(catalogue.segments) if self.chance(50))
         ordered = tuple(sorted(events, key=lambda event: (event.time, event.ingest_seq)))
-        return Person(tags, ordered, segments)
+        return Person(tags, ordered, segments, birth_hash=self.birth_hash())
+
+    def birth_hash(self) -> int:
+        """Now and then one that others have too, or at an end."""
+        return cast(int, self.pick(_HASHES) if self.chance(30) else self.draw(st.integers(0, 2**64 - 1)))
 
     def events(self, everyone: list[int], types: list[EventType]) -> dict[int, list[Event]]:
         """In the order of their arrival, which is not that of their times; ties in time are common."""

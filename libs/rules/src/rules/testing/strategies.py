@@ -1,7 +1,7 @@
 """Hypothesis strategies for well-typed rules over a catalogue.
 
 Every rule drawn passes `check_rule` with no problem and prints to a text that parses back to it. With
-`only_evaluable` it holds nothing that the evaluators refuse.
+`only_evaluable` it holds nothing that `refuse_unsupported` refuses: those who keep definitions evaluate it.
 """
 
 from collections.abc import Callable
@@ -54,8 +54,8 @@ def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) 
 
 @st.composite
 def grouped(draw: Any, catalogue: Catalogue) -> t.Grouped:
-    """An aggregate with BY, that all evaluators evaluate."""
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable=True)))
+    """An aggregate with BY."""
+    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable=False)))
     return maker.grouped()
 
 
@@ -190,7 +190,7 @@ class Conditions:
             name = self.values.pick(lists).name
             return t.AnyLine(name, self.condition(1, Scope(scope.event, name)))
         segments = sorted(self.values.vocabulary.catalogue.segments)
-        if self.values.chance(50):
+        if not self.values.only_evaluable and self.values.chance(50):
             return self.sequence()
         return t.InSegment(self.values.pick(segments)) if segments else None
 

@@ -241,10 +241,6 @@ def test_what_a_source_says_of_workdays_does_not_count() -> None:
         ),
         ("DID (order_paid WHERE FALSE AND is_workday)", "is_workday without a calendar of workdays"),
         ("city = 'a' LIMIT 5 BY points", "LIMIT"),
-        ("city = 'a' SAMPLE 5% SEED 's'", "SAMPLE"),
-        ("SEGMENT 'staff' UNION SEGMENT 'loyal'", "UNION"),
-        ("SEGMENT 'staff' EXCEPT SEGMENT 'loyal'", "EXCEPT"),
-        ("SEGMENT 'staff' INTERSECT SEGMENT 'loyal'", "INTERSECT"),
     ],
 )
 def test_what_is_not_evaluated_is_refused_by_name(rule: str, name: str) -> None:

@@ -4,8 +4,10 @@ from .columns import CodeColumn, ListColumn, NumberColumn, column_of
 from .evaluator import members
 from .index import Column, TagBitmaps
 from .memory import MemoryBitmaps
+from .steps import BirthHashes
 
 __all__ = [
+    "BirthHashes",
     "CodeColumn",
     "Column",
     "ListColumn",

@@ -6,31 +6,36 @@ from pyroaring import BitMap
 
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.refusal import body_of
+from rules.evaluate.refusal import refuse
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, And, Condition, Constant, Not, Or, Rule, Sequence
 from rules.walk import walk
 
 from .index import TagBitmaps
 from .leaves import EVALUATOR, Leaves
+from .steps import narrowed
 
 
 def members(
     rule: Rule | Condition, index: TagBitmaps, setting: Setting, population: Population = Population.KNOWN
 ) -> BitMap:
-    """The persons of the population of whom the rule is true.
+    """The persons of the population of whom the rule is true, and whom its steps leave.
 
-    Behaviour arrives as features (`rules.features`). Raises UnsupportedNode for an aggregate or sequence that
-    is not one, LookupError for what the index does not have, NumberOverflow.
+    Behaviour arrives as features (`rules.features`). Raises UnsupportedNode for an aggregate or sequence that is not
+    one, and for LIMIT and SAMPLE when the index is no `BirthHashes`; LookupError for what it does not have,
+    NumberOverflow.
     """
-    condition = body_of(rule, EVALUATOR, setting)
+    refuse(rule, EVALUATOR, setting)
+    condition = condition_within(rule)
     for each in walk(condition):
         if isinstance(each, Aggregate):
             raise UnsupportedNode(f"{each.function.value} that is not a feature", EVALUATOR)
         if isinstance(each, Sequence):
             raise UnsupportedNode("SEQUENCE that is not a feature", EVALUATOR)
     everyone = index.universe(population)
-    return _Algebra(Leaves(index, setting, everyone)).members(condition, everyone)
+    found = _Algebra(Leaves(index, setting, everyone)).members(condition, everyone)
+    return narrowed(found, rule.steps, index) if isinstance(rule, Rule) else found
 
 
 @dataclass(frozen=True, slots=True)

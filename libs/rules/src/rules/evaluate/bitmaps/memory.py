@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from rules.check import Population
@@ -18,6 +20,7 @@ class MemoryBitmaps:
     tags: Mapping[str, MemoryColumn] = field(default_factory=dict)
     features: Mapping[str, MemoryColumn] = field(default_factory=dict)
     segments: Mapping[str, BitMap] = field(default_factory=dict)
+    hashes: Mapping[int, int] = field(default_factory=dict)
 
     def universe(self, population: Population) -> BitMap:
         return self.universes.get(population, BitMap()).copy()
@@ -32,6 +35,10 @@ class MemoryBitmaps:
         if name not in self.segments:
             raise LookupError(f"the index has no segment '{name}'")
         return self.segments[name].copy()
+
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """Of each, in the same order; 0 for one that is not known."""
+        return np.array([self.hashes.get(each, 0) for each in person_ids.tolist()], np.uint64)
 
 
 def _found(columns: Mapping[str, MemoryColumn], name: str, what: str) -> MemoryColumn:

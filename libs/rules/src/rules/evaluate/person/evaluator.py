@@ -3,8 +3,10 @@
 import datetime as dt
 from dataclasses import replace
 
+from rules.errors import UnsupportedNode
 from rules.evaluate.meaning import Value
-from rules.evaluate.refusal import body_of, refuse
+from rules.evaluate.refusal import refuse
+from rules.evaluate.selection import condition_within, is_sampled
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import (
@@ -15,8 +17,10 @@ from rules.tree import (
     Feature,
     Grouped,
     InSegment,
+    Limit,
     Property,
     Rule,
+    Sample,
     Sequence,
     TagRef,
 )
@@ -34,8 +38,17 @@ _NO_TABLES: ReferenceRows = {}
 def is_true(
     rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows = _NO_TABLES
 ) -> bool:
-    """Is the checked rule true of this person of its population? Raises UnsupportedNode, NumberOverflow."""
-    return truth(body_of(rule, EVALUATOR, setting), PersonScope(person, setting, tables))
+    """Is the checked rule true of this person of its population?
+
+    Raises UnsupportedNode (for LIMIT always: it asks who else there is), NumberOverflow.
+    """
+    refuse(rule, EVALUATOR, setting, {Limit})
+    found = truth(condition_within(rule), PersonScope(person, setting, tables))
+    for step in rule.steps if isinstance(rule, Rule) else ():
+        if person.birth_hash is None:
+            raise UnsupportedNode("SAMPLE of a person without a birth hash", EVALUATOR)
+        found = found and isinstance(step, Sample) and is_sampled(person.birth_hash, step)
+    return found
 
 
 def value_of(

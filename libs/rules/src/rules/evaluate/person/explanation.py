@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from rules.evaluate.meaning import Value
-from rules.evaluate.refusal import body_of
+from rules.evaluate.refusal import STEPS, refuse
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.tree import Aggregate, Condition, Expression, Node, Rule, Sequence
 from rules.walk import children
@@ -46,9 +47,10 @@ class Explanation:
 def explain(
     rule: Rule | Condition, person: Person, setting: Setting, tables: ReferenceRows | None = None
 ) -> Explanation:
-    """The checked rule as a tree of explanations. Raises UnsupportedNode, NumberOverflow."""
-    scope = PersonScope(person, setting, tables or {})
-    return _explain(body_of(rule, EVALUATOR, setting), scope)
+    """The checked rule as a tree of explanations; a set of segments as the IN SEGMENT that it means. Raises
+    UnsupportedNode (for LIMIT and SAMPLE: they are not about what a person is), NumberOverflow."""
+    refuse(rule, EVALUATOR, setting, STEPS)
+    return _explain(condition_within(rule), PersonScope(person, setting, tables or {}))
 
 
 def _explain(node: Condition | Expression, scope: PersonScope) -> Explanation:

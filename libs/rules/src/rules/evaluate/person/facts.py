@@ -29,9 +29,11 @@ class Person:
 
     events    in order of (time, ingest_seq)
     features  values of the forms that `rules.features` puts in place of behaviour
+    birth_hash    64 bits unsigned; None where nobody needs it
     """
 
     tags: Mapping[str, Value] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     segments: frozenset[str] = frozenset()
     features: Mapping[str, Value] = field(default_factory=dict)
+    birth_hash: int | None = None

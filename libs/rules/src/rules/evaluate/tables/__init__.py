@@ -2,9 +2,17 @@
 
 from .evaluator import Tables
 from .exact import DuckDb
-from .source import NamedRelations, TableSource, event_columns, reference_columns, tag_columns
+from .source import (
+    BirthHashSource,
+    NamedRelations,
+    TableSource,
+    event_columns,
+    reference_columns,
+    tag_columns,
+)
 
 __all__ = [
+    "BirthHashSource",
     "DuckDb",
     "NamedRelations",
     "TableSource",

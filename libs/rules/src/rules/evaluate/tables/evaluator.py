@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast, get_args
 from rules import tree
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.refusal import body_of, refuse
+from rules.evaluate.refusal import refuse
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import (
@@ -18,6 +19,7 @@ from rules.tree import (
     Feature,
     Grouped,
     InSegment,
+    Limit,
     Property,
     Rule,
     Sequence,
@@ -30,6 +32,7 @@ from .grouped import groups
 from .scans import MAX_TERMS, Pass, Recipe, Term, recipe, scan
 from .sequences import matching
 from .source import TableSource
+from .steps import narrowed, ordered_by
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -50,7 +53,7 @@ class Tables:
         self._setting = setting
 
     def members(self, rule: Rule | Condition, population: Population = Population.KNOWN) -> "ir.Table":
-        """(person_id): those of whom the rule is true, in no order."""
+        """(person_id): those of whom the rule is true, and whom its steps leave, in no order."""
         answers = self.columns({"member": rule}, population)
         return answers.filter(answers.member).select("person_id")
 
@@ -67,11 +70,19 @@ class Tables:
         the scan of each event type, and whatever filters, windows and aggregates they have in common.
         """
         asked = {name: _body(question, self._setting) for name, question in questions.items()}
-        columns = self._person_columns(asked.values(), population)
-        return columns.rows.select(
+        steps = {
+            name: each.steps for name, each in questions.items() if isinstance(each, Rule) and each.steps
+        }
+        by = [step.by for each in steps.values() for step in each if isinstance(step, Limit)]
+        columns = self._person_columns([*asked.values(), *by], population)
+        answers = columns.rows.select(
             "person_id",
             **{name: _answer(body, columns) for name, body in asked.items()},
+            **{ordered_by(each): columns.read(each) for each in dict.fromkeys(by)},
         )
+        if steps:
+            answers = narrowed(answers, steps, self._source)
+        return answers.select("person_id", *asked)
 
     def groups(self, grouped: Grouped, population: Population = Population.KNOWN) -> "ir.Table":
         """(person_id, key, number, events): a row per person of the population and group, in no order.
@@ -160,7 +171,9 @@ def _body(question: Question, setting: Setting) -> Condition | Expression:
     if is_expression(question):
         refuse(question, EVALUATOR, setting)
         return question
-    return body_of(cast(Rule | Condition, question), EVALUATOR, setting)
+    rule = cast(Rule | Condition, question)
+    refuse(rule, EVALUATOR, setting)
+    return condition_within(rule)
 
 
 def _answer(body: Condition | Expression, columns: _Columns) -> Any:

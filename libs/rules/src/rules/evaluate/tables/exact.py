@@ -43,6 +43,11 @@ CREATE OR REPLACE TEMP MACRO rules_chain(stretch, start) AS
 CREATE OR REPLACE TEMP MACRO rules_chain_stretch(chain) AS CAST(chain // 18446744073709551616 AS BIGINT);
 CREATE OR REPLACE TEMP MACRO rules_chain_start(chain) AS
     CAST(chain % 18446744073709551616 - 9223372036854775808 AS BIGINT);
+CREATE OR REPLACE TEMP MACRO rules_mixed(a, shift, factor) AS list_transform(
+    [a], LAMBDA x : ((xor(x, x >> shift)::UHUGEINT * factor::UHUGEINT) % 18446744073709551616)::UBIGINT)[1];
+CREATE OR REPLACE TEMP MACRO rules_folded(a, shift) AS list_transform([a], LAMBDA x : xor(x, x >> shift))[1];
+CREATE OR REPLACE TEMP MACRO rules_sample_hash(birth_hash, seed) AS rules_folded(rules_mixed(rules_mixed(
+    xor(birth_hash, seed::UBIGINT), 30, 13787848793156543929), 27, 10723151780598845931), 31);
 CREATE OR REPLACE TEMP MACRO rules_day_number(day) AS day - DATE '1970-01-01';
 CREATE OR REPLACE TEMP MACRO rules_day(number) AS DATE '1970-01-01' + number::INTEGER;
 """
@@ -189,6 +194,13 @@ def chain_stretch(chain_: Any) -> Any:
 
 def chain_start(chain_: Any) -> Any:
     return call("rules_chain_start", "int64", chain_)
+
+
+def sample_hash(birth_hash: Any, seed: int) -> Any:
+    """As `selection.sample_hash`; `seed` is the seed's number."""
+    import ibis
+
+    return call("rules_sample_hash", "uint64", birth_hash, ibis.literal(seed, type="uint64"))
 
 
 def element(ordered: Any, index: int) -> Any:

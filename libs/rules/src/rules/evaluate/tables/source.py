@@ -3,10 +3,11 @@
     persons     person_id int64
     tag         person_id int64, value: at most one row per person; no row or a null is unknown
     segment     person_id int64: the members
+    birth hashes    person_id int64, birth_hash uint64: at most one row per person; no row is 0
     events      one wide relation per event type:
                     person_id int64     the person of the event's anchor (rows without a person are left out)
                     time timestamp(us, UTC)
-                    ingest_seq int64    unique within the type; breaks ties in time
+                    ingest_seq int64    unique within the type and among a person's events; breaks ties in time
                     source, channel, store_id text
                     and one column per further property of the type, null where the event has none
     reference   one row per version of a row:
@@ -21,7 +22,7 @@ hour, weekday and is_workday are derived from `time` and never stored.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rules.check import Population
 from rules.schema import CARRIED_PROPERTIES, EventType, PropertyType, ReferenceTable, TagType
@@ -60,15 +61,25 @@ class TableSource(Protocol):
     def reference(self, table: ReferenceTable) -> "ir.Table": ...
 
 
+@runtime_checkable
+class BirthHashSource(Protocol):
+    """A source that knows the persons' birth hashes, as LIMIT and SAMPLE ask for them."""
+
+    def birth_hashes(self) -> "ir.Table": ...
+
+
 class NamedRelations:
     """A source of relations registered in the engine under fixed names, views included.
 
-    `persons.known`, `persons.member`, `persons.all`, `tag.<name>`, `segment.<name>`, `events.<type>`,
-    `reference.<table>`: each is one name with a dot in it, not a schema and a table.
+    `persons.known`, `persons.member`, `persons.all`, `persons.birth_hash`, `tag.<name>`, `segment.<name>`,
+    `events.<type>`, `reference.<table>`: each is one name with a dot in it, not a schema and a table.
     """
 
     def persons(self, population: Population) -> "ir.Table":
         return _relation(f"persons.{population.value}", {"person_id": "int64"})
+
+    def birth_hashes(self) -> "ir.Table":
+        return _relation("persons.birth_hash", {"person_id": "int64", "birth_hash": "uint64"})
 
     def tag(self, tag: TagType) -> "ir.Table":
         return _relation(f"tag.{tag.name}", tag_columns(tag))
