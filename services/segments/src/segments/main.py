@@ -1,5 +1,6 @@
 """Wires segments: ports meet adapters here and nowhere else."""
 
+import datetime as dt
 import os
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,6 +16,8 @@ from huaxiang.segments.v1 import (
     change_service_pb2_grpc,
     folder_service_pb2,
     folder_service_pb2_grpc,
+    insight_service_pb2,
+    insight_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
     segment_service_pb2,
@@ -34,25 +37,10 @@ from huaxiang.tagging.v1 import (
     tag_service_pb2,
     tag_use_service_pb2,
 )
-from servicekit.changelog import Changelog
-from servicekit.client import connect
-from servicekit.clock import Clock, clock_from
-from servicekit.config import read
-from servicekit.consumer import ConsumerState
-from servicekit.database import Database
-from servicekit.freshness import Freshness
-from servicekit.logging import configure
-from servicekit.migrations import migrate
-from servicekit.principal import KeyFileAuthenticator
-from servicekit.retention import KEEP_BYTES, KEEP_S, keep_trimmed
-from servicekit.server import Service, ServiceApp, serve
-from servicekit.telemetry.export import tracer_from_environment
-from servicekit.telemetry.spans import install
-from servicekit.watch import Watches
-
 from segments.api import render
 from segments.api.change_servicer import ChangeServicer
 from segments.api.folder_servicer import FolderServicer
+from segments.api.insight_servicer import InsightServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
@@ -62,6 +50,10 @@ from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
 from segments.app.export_person_data import ExportPersonData
 from segments.app.folder_tree import FolderTree
+from segments.app.insight.audiences import Audiences
+from segments.app.insight.compare import Compare
+from segments.app.insight.describe import Describe
+from segments.app.insight.overlap import Overlap
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
 from segments.app.membership import Membership
@@ -71,7 +63,9 @@ from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
 from segments.app.versions import Versions
 from segments.config import Config
+from segments.domain.segment import Snapshot
 from segments.index.narrowed import WithFeatures
+from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
 from segments.store.ports import Stores
 from segments.store.sql_dictionary import SqlDictionaryStore
@@ -87,6 +81,21 @@ from segments.workers.tag_use import TagUse
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.upkeep import upkeep
+from servicekit.changelog import Changelog
+from servicekit.client import connect
+from servicekit.clock import Clock, clock_from
+from servicekit.config import read
+from servicekit.consumer import ConsumerState
+from servicekit.database import Database
+from servicekit.freshness import Freshness
+from servicekit.logging import configure
+from servicekit.migrations import migrate
+from servicekit.principal import KeyFileAuthenticator
+from servicekit.retention import KEEP_BYTES, KEEP_S, keep_trimmed
+from servicekit.server import Service, ServiceApp, serve
+from servicekit.telemetry.export import tracer_from_environment
+from servicekit.telemetry.spans import install
+from servicekit.watch import Watches
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
@@ -147,6 +156,9 @@ async def wire(
     segments = Segments(board, stores, features, definitions, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
 
+    async def kept_snapshot(tenant: str, snapshot_id: str) -> Snapshot:
+        return await database.read(snapshots.get, tenant, snapshot_id)
+
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
     async def trim() -> None:
@@ -159,6 +171,12 @@ async def wire(
             FolderServicer(board, database, FolderTree(board, stores, clock.now)),
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
+            _insight(
+                board,
+                Audiences(board, preview, definitions, kept_snapshot),
+                freshness,
+                clock.now,
+            ),
             ChangeServicer(Watches(database, changelog)),
             PrivacyServicer(ExportPersonData(board)),
         ),
@@ -182,12 +200,25 @@ async def wire(
     )
 
 
+def _insight(
+    board: VersionBoard, audiences: Audiences, freshness: Freshness, now: Callable[[], dt.datetime]
+) -> InsightServicer:
+    columns = BlockColumns()
+    return InsightServicer(
+        Describe(board, audiences, columns, now),
+        Compare(board, audiences, columns, now),
+        Overlap(board, audiences, now),
+        freshness,
+    )
+
+
 def _services(
     segments: SegmentServicer,
     versions: SegmentVersionServicer,
     folders: FolderServicer,
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
+    insight: InsightServicer,
     changes: ChangeServicer,
     privacy: PrivacyServicer,
 ) -> list[Service]:
@@ -216,6 +247,11 @@ def _services(
             snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
             snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server,
             snapshots,
+        ),
+        Service(
+            insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"],
+            insight_service_pb2_grpc.add_InsightServiceServicer_to_server,
+            insight,
         ),
         Service(
             change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],

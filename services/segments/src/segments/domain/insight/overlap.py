@@ -7,9 +7,11 @@ A. Lex et al., UpSet: Visualization of Intersecting Sets, IEEE Transactions on V
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pyroaring import BitMap
 
 MAX_AUDIENCES = 12
+_FOLLOWS = 1 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,29 @@ def intersections(audiences: Sequence[BitMap]) -> list[Intersection]:
         cells = [(inside, persons) for inside, persons in parted if persons]
     found = [Intersection(inside, persons) for inside, persons in cells]
     return sorted(found, key=lambda each: (-len(each.persons), each.inside))
+
+
+def withheld_intersections(
+    cells: Sequence[tuple[tuple[int, ...], int]], audiences: int, fewest: int
+) -> frozenset[int]:
+    """The places of cells that must not be told: those of fewer persons, and the smallest others for as long as any
+    follows from the audiences' counts, each of which is the sum of its cells."""
+    hidden = [place for place, (_, persons) in enumerate(cells) if persons < fewest]
+    shown = sorted(set(range(len(cells))) - set(hidden), key=lambda place: (cells[place][1], cells[place][0]))
+    while hidden and shown and _some_follow([cells[place] for place in hidden], audiences, fewest):
+        hidden.append(shown.pop(0))
+    return frozenset(hidden)
+
+
+def _some_follow(cells: Sequence[tuple[tuple[int, ...], int]], audiences: int, fewest: int) -> bool:
+    """Whether the sums determine a hidden cell, or tell that some are together fewer persons than may be told of. A
+    cell is determined just when its unit vector lies in the span of the sums."""
+    sums = np.zeros((audiences, len(cells)))
+    for place, (inside, _) in enumerate(cells):
+        sums[list(inside), place] = 1
+    together = sums @ np.asarray([persons for _, persons in cells], np.float64)
+    if ((together > 0) & (together < fewest)).any():
+        return True
+    _, sizes, directions = np.linalg.svd(sums, full_matrices=False)
+    span = directions[sizes > 1e-9]
+    return bool(((span**2).sum(axis=0) > _FOLLOWS).any())

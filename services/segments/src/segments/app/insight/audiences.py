@@ -1,0 +1,183 @@
+"""Audiences as callers name them, resolved to persons of one version."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from pyroaring import BitMap
+from rules.check import Population
+from rules.evaluate.bitmaps import Column
+from segments.app.membership import live_segment
+from segments.app.preview import Preview
+from segments.app.readable import MayRead, purposes_of
+from segments.app.rule_reading import ReadRule
+from segments.app.standing import TenantSegments
+from segments.app.unknown_names import UpToDate, read_up_to_date
+from segments.app.version import Board, Version
+from segments.domain.segment import Draft, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class OfSegment:
+    """A live segment's members as they stand."""
+
+    segment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfSnapshot:
+    """A snapshot's members."""
+
+    snapshot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfRule:
+    """Whom a rule holds for."""
+
+    rule: str
+    population: Population
+
+
+@dataclass(frozen=True, slots=True)
+class OfPersons:
+    """Persons by id."""
+
+    person_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfPopulation:
+    """Everybody of a population."""
+
+    population: Population
+
+
+Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations."""
+
+    members: BitMap
+    population_count: int = 0
+    unresolved: int = 0
+    canonical_rule: str = ""
+    rule: ReadRule | None = None
+    standing: bool = False
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """A version, and all that must be known beside it to resolve audiences without waiting."""
+
+    version: Version
+    tenant: str
+    now: dt.datetime
+    rules: Mapping[OfRule, tuple[ReadRule, dict[str, Column]]]
+    snapshots: Mapping[str, Snapshot]
+
+    @property
+    def segments(self) -> TenantSegments:
+        return self.version.tenant(self.tenant)
+
+
+class KeptSnapshots(Protocol):
+    """Where snapshots are kept."""
+
+    async def __call__(self, tenant: str, snapshot_id: str) -> Snapshot:
+        """One snapshot. Raises ResourceNotFound."""
+        ...
+
+
+class Audiences:
+    """Resolves audiences, all of a call at one version."""
+
+    def __init__(
+        self, board: Board, preview: Preview, up_to_date: UpToDate, snapshots: KeptSnapshots
+    ) -> None:
+        self._board = board
+        self._preview = preview
+        self._up_to_date = up_to_date
+        self._snapshots = snapshots
+
+    async def prepare(
+        self, tenant: str, audiences: Sequence[Audience], may_read: MayRead, now: dt.datetime
+    ) -> Resolving:
+        """Reads what cannot be read on the way. Raises RuleInvalid, NodeUnsupported, RightMissing, SegmentNotLive,
+        ResourceNotFound, UpstreamUnavailable, CatchingUp."""
+        asked = [each for each in dict.fromkeys(audiences) if isinstance(each, OfRule)]
+        read = {}
+        for each in asked:
+            draft = Draft("", "", "", each.rule, each.population, "")
+            read[each] = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
+        named = {each.snapshot_id for each in audiences if isinstance(each, OfSnapshot)}
+        snapshots = {name: await self._snapshots(tenant, name) for name in sorted(named)}
+        version = self._board.current
+        rules = {
+            each: (rule, await self._preview.features(version, tenant, rule, now))
+            for each, rule in read.items()
+        }
+        return Resolving(version, tenant, now, rules, snapshots)
+
+    def resolve(self, resolving: Resolving, audience: Audience) -> Persons:
+        """Who they are. Raises ResourceNotFound, SegmentNotLive, RuleInvalid for a calculation that overflows."""
+        segments = resolving.segments
+        match audience:
+            case OfSegment():
+                standing = live_segment(segments, audience.segment_id)
+                assert standing.rule is not None
+                return Persons(
+                    members=standing.members,
+                    population_count=len(segments.index.population(standing.rule.population)),
+                    canonical_rule=standing.segment.canonical_rule,
+                    rule=standing.rule,
+                    standing=True,
+                    purposes=purposes_of(segments, standing.rule),
+                )
+            case OfSnapshot():
+                kept = resolving.snapshots[audience.snapshot_id]
+                frozen = BitMap.deserialize(kept.members)
+                members, unresolved = _living(segments, frozen)
+                return Persons(
+                    members, unresolved=unresolved, canonical_rule=kept.canonical_rule, purposes=kept.purposes
+                )
+            case OfRule():
+                rule, columns = resolving.rules[audience]
+                found = self._preview.evaluate(
+                    resolving.version, resolving.tenant, rule, columns, resolving.now
+                )
+                return Persons(
+                    members=found,
+                    population_count=len(segments.index.population(rule.population)),
+                    canonical_rule=rule.canonical,
+                    rule=rule,
+                    purposes=purposes_of(segments, rule),
+                )
+            case OfPersons():
+                members, unresolved = _living(segments, audience.person_ids)
+                return Persons(members, unresolved=unresolved)
+            case OfPopulation():
+                everyone = segments.index.population(audience.population)
+                return Persons(everyone, population_count=len(everyone))
+
+
+def _living(segments: TenantSegments, person_ids: BitMap | Sequence[int]) -> tuple[BitMap, int]:
+    """The living persons that ids stand for, and how many ids stand for nobody."""
+    everyone = segments.index.population(Population.ALL)
+    asked = (
+        BitMap(each for each in person_ids if each < 2**32)
+        if not isinstance(person_ids, BitMap)
+        else person_ids
+    )
+    beyond = 0 if isinstance(person_ids, BitMap) else len({each for each in person_ids if each >= 2**32})
+    living, gone = asked & everyone, beyond
+    for person_id in asked - everyone:
+        found = segments.index.living(person_id)
+        gone += found == 0
+        if found:
+            living.add(found)
+    return living, gone

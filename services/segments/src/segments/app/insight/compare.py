@@ -1,0 +1,101 @@
+"""How two audiences differ."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.basis import Basis, Caller, basis_of, require_readable
+from segments.app.insight.tabulation import tables
+from segments.app.version import Board
+from segments.domain.insight.contrasts import COMMON, Compared, compared
+from segments.domain.insight.tables import Question, TagTable
+from segments.store.insight_ports import TagColumns
+
+
+@dataclass(frozen=True, slots=True)
+class TagComparison:
+    """`values` in the order to show them, cut to what was asked."""
+
+    table: TagTable
+    values: tuple[Compared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`both`: persons in both audiences, None when withheld."""
+
+    first: Persons
+    second: Persons
+    base: Persons
+    both: int | None
+    tags: tuple[TagComparison, ...]
+    basis: Basis
+
+
+class Compare:
+    """The use case of CompareAudiences. `now` is the suite's time."""
+
+    def __init__(
+        self, board: Board, audiences: Audiences, columns: TagColumns, now: Callable[[], dt.datetime]
+    ) -> None:
+        self._board = board
+        self._audiences = audiences
+        self._columns = columns
+        self._now = now
+
+    async def __call__(
+        self,
+        tenant: str,
+        audiences: tuple[Audience, Audience, Audience],
+        questions: Sequence[Question],
+        caller: Caller,
+    ) -> Comparison:
+        """`audiences`: the first, the second and the base. Raises ResourceNotFound, TagNotReadable, and what resolving
+        audiences raises."""
+        resolving = await self._audiences.prepare(tenant, audiences, caller.may_read, self._now())
+        require_readable(resolving.segments, [each.tag_id for each in questions], caller.may_read)
+        return await self._board.compute(lambda: self._compare(resolving, audiences, questions, caller))
+
+    def _compare(
+        self,
+        resolving: Resolving,
+        audiences: tuple[Audience, Audience, Audience],
+        questions: Sequence[Question],
+        caller: Caller,
+    ) -> Comparison:
+        started = time.perf_counter_ns()
+        first, second, base = (self._audiences.resolve(resolving, each) for each in audiences)
+        only = [first.members - second.members, second.members - first.members]
+        groups = [first.members, second.members, base.members, *only]
+        counted = tables(resolving.segments, self._columns, questions, groups, COMMON, caller.fewest)
+        tags = tuple(
+            TagComparison(table, _in_order(table, rows, question.max_values))
+            for table, rows, question in zip(counted, compared(counted), questions, strict=True)
+        )
+        both = len(first.members & second.members)
+        small = any(0 < each < caller.fewest for each in (both, *map(len, only)))
+        elapsed_us = (time.perf_counter_ns() - started) // 1_000
+        asked = [each.tag_id for each in questions]
+        return Comparison(
+            first=first,
+            second=second,
+            base=base,
+            both=None if small else both,
+            tags=tags,
+            basis=basis_of(resolving, [first, second, base], asked, caller, elapsed_us),
+        )
+
+
+def _in_order(table: TagTable, rows: Sequence[Compared], most: int) -> tuple[Compared, ...]:
+    """Stretches from the lowest up; values by persons of both, those withheld last and in order of their names."""
+    if table.ordered:
+        return tuple(rows)
+
+    def place(row: Compared) -> tuple[object, ...]:
+        if row.first.persons is None or row.second.persons is None:
+            return (1, 0, row.cell.key)
+        return (0, -row.first.persons - row.second.persons, row.cell.key)
+
+    return tuple(sorted(rows, key=place)[:most])
