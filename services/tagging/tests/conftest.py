@@ -12,7 +12,8 @@ from huaxiang.tagging.v1 import change_pb2
 from servicekit.changelog import Changelog
 from servicekit.clock import ManualClock
 from servicekit.database import Database
-from servicekit.revision import LANES, Lane
+from servicekit.progress import Progress
+from servicekit.revision import LANES, Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.app.apply_tags import Applied
@@ -50,6 +51,7 @@ from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_mapping_changes import SqlMappingChanges
 from tagging.store.sql_progress import SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
+from tagging.store.sql_retention import horizon_of
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
 from tagging.store.sql_standing import SqlStandingColumns
@@ -128,6 +130,7 @@ class World:
         )
         queries = QueryProcesses(self.folder / "queries")
         self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns, queries)
+        self.mapping_changes = SqlMappingChanges()
         self.compute = ComputeEverybody(
             self.database,
             self.changelog,
@@ -137,8 +140,9 @@ class World:
             self.columns,
             self.recompute,
             self.clock,
+            self.mapping_changes,
+            horizon_of,
         )
-        self.mapping_changes = SqlMappingChanges()
         self.put_reference_rows = PutReferenceRows(
             self.references, self.mapping_changes, self.dictionary, self.changelog, self.clock
         )
@@ -200,14 +204,41 @@ class World:
 
         self.database.write_now(write)
 
+    def settle_facts(self) -> None:
+        """As after a bootstrap: from here on runs may say that nobody is stale any more."""
+        end = Progress(Revision("identity", "0" * 16, 1, 1), ())
+        self.database.write_now(self.facts.progress.finish, end)
+
+    def leave_stale(self, *facts: Person | Event) -> None:
+        """Facts of the bulk lane in one transaction; what follows from them waits."""
+
+        def write(connection: Connection) -> None:
+            stored = StoreFacts(self.facts, self.clock.now)(
+                connection,
+                self.tenant,
+                None,
+                [each for each in facts if isinstance(each, Person)],
+                [each for each in facts if isinstance(each, Event)],
+            )
+            self.changelog.append(connection, Lane.BULK, list(stored.entries))
+            self.facts.progress.add_stale(connection, self.tenant, stored.touched, 2, stored.overtaken)
+
+        self.database.write_now(write)
+
+    def stale(self) -> list[int]:
+        """Whose values lag behind."""
+        found: list[int] = self.database.read_now(self.facts.progress.stale_ids, self.tenant).tolist()
+        return found
+
     def put_rows(self, table: str, *versions: RowVersion) -> int:
         """States rows of a reference table; stored values follow with `follow_mapping`."""
         put = self.database.write_now(self.put_reference_rows, self.tenant, table, versions)
         return put.changed_count
 
-    def run(self, *tag_ids: str) -> Run:
+    def run(self, *tag_ids: str, everybody: bool = False) -> Run:
         request_id = next(self._ids)
-        run = self.database.write_now(self.run_requests.create, self.tenant, request_id, tag_ids)
+        create = self.run_requests.create
+        run = self.database.write_now(create, self.tenant, request_id, tag_ids, everybody=everybody)
         return self.execute_runs.execute(self.tenant, run)
 
     def values(self, *columns: str) -> dict[str, dict[int, Any]]:

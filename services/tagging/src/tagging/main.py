@@ -96,6 +96,7 @@ from tagging.store.sql_mapping_changes import SqlMappingChanges
 from tagging.store.sql_portraits import SqlPortraitTemplates
 from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
+from tagging.store.sql_retention import horizon_of
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
 from tagging.store.sql_standing import SqlStandingColumns
@@ -296,7 +297,18 @@ def open_computing(store: Store) -> Computing:
     queries = QueryProcesses(store.folder / "queries")
     queries.sweep()
     everybody = Everybody(database, facts, store.relations, tags, columns, queries)
-    compute = ComputeEverybody(database, changelog, everybody, facts, tags, columns, store.recompute, clock)
+    compute = ComputeEverybody(
+        database,
+        changelog,
+        everybody,
+        facts,
+        tags,
+        columns,
+        store.recompute,
+        clock,
+        store.mapping_changes,
+        horizon_of,
+    )
     current = KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock)
     worker = ComputationWorker(
         database,

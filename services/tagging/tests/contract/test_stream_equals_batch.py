@@ -1,7 +1,7 @@
 """Whatever happens in whatever order, runs give what the stream gave: attributes, statistics, rules, RFM, lifecycle."""
 
 import pytest
-from histories import check_stream_is_batch, steps
+from histories import check_runs_of_some, check_stream_is_batch, steps, steps_with_runs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit.revision import Lane
@@ -49,6 +49,43 @@ DEFINITIONS = [*(each for each in pack_definitions("retail") if each.tag_id in R
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_stream_values_are_run_values(small_world, before, after):
     check_stream_is_batch(small_world(), DEFINITIONS, before, after)
+
+
+@pytest.fixture
+def some_are_computed(monkeypatch):
+    """However many they are."""
+    monkeypatch.setattr("tagging.app.division.MOST", 1.0)
+
+
+READ = {
+    "rfm_class",
+    "lifecycle_stage",
+    "gender",
+    "t_kind",
+    "t_channels",
+    "t_lines",
+    "t_month",
+    "rfm_recency_days",
+}
+SOME = [each for each in DEFINITIONS if each.tag_id in READ]
+AGEING = parse_definitions(
+    """
+- {tag_id: a_hours, name: x, type: number, statistic: COUNT(view_item) IN LAST 36 HOURS}
+- {tag_id: a_elapsed, name: x, type: number, statistic: ELAPSED DAYS(LAST(order_paid))}
+- {tag_id: a_quiet, name: x, type: bool, statistic: a_hours = 0 OR a_elapsed > 3}
+- {tag_id: a_class, name: x, type: text, statistic: rfm_class}
+- {tag_id: a_late, name: x, type: number, update: run, statistic: COUNT(order_paid)}
+- {tag_id: a_twice, name: x, type: number, statistic: a_late * 2 + a_hours}
+""",
+    "here",
+)
+
+
+@pytest.mark.usefixtures("kept_queries", "some_are_computed")
+@given(before=st.lists(steps, max_size=3), after=st.lists(steps_with_runs, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+def test_runs_of_some_leave_what_runs_of_everybody_give(small_world, before, after):
+    check_runs_of_some(small_world(), [*SOME, *AGEING], before, after)
 
 
 def test_the_lane_changes_no_value(small_world):

@@ -1,11 +1,21 @@
 """What was said of segments, and who was in them."""
 
+import datetime as dt
+from collections.abc import AsyncIterator
+
 import grpc
+from huaxiang.segments.v1 import member_history_service_pb2 as history_pb
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_version_service_pb2 as versions_pb
+from huaxiang.segments.v1.member_history_service_pb2_grpc import MemberHistoryServiceStub
 from huaxiang.segments.v1.segment_version_service_pb2_grpc import SegmentVersionServiceStub
 
+from cli.exits import Exit, Refusal
+
 PAGE_VERSIONS = 1_000
+PAGE_PERSONS = 10_000
+EPOCH = dt.date(1970, 1, 1)
+KINDS = {"joined": history_pb.MOVE_KIND_JOINED, "left": history_pb.MOVE_KIND_LEFT}
 
 
 async def versions(channel: grpc.aio.Channel, segment_id: str) -> list[versions_pb.SegmentVersion]:
@@ -28,3 +38,54 @@ async def restore_version(
     """Says again what a version said."""
     request = versions_pb.RestoreSegmentVersionRequest(segment_id=segment_id, version=version, reason=reason)
     return (await SegmentVersionServiceStub(channel).RestoreSegmentVersion(request)).segment
+
+
+async def trend(channel: grpc.aio.Channel, segment_id: str, days: int) -> list[history_pb.SegmentDay]:
+    """Of the last days, oldest first."""
+    stub = MemberHistoryServiceStub(channel)
+    found = list((await stub.GetTrend(history_pb.GetTrendRequest(segment_id=segment_id))).days)
+    return found[-days:]
+
+
+def day_of(number: int) -> dt.date:
+    """The date of days since 1970-01-01."""
+    return EPOCH + dt.timedelta(days=number)
+
+
+def members_at(text: str) -> history_pb.MembersAt:
+    """ "" is now, 2026-03-31 what was kept of a day, anything else a snapshot's id."""
+    try:
+        return history_pb.MembersAt(day=(dt.date.fromisoformat(text) - EPOCH).days)
+    except ValueError:
+        return history_pb.MembersAt(snapshot_id=text) if text else history_pb.MembersAt()
+
+
+async def diff(
+    channel: grpc.aio.Channel, segment_id: str, old: str, new: str, kind: str
+) -> AsyncIterator[history_pb.DiffMembersResponse]:
+    """Page by page; the counts stand in each. Raises Refusal for a kind that is none."""
+    if kind and kind not in KINDS:
+        raise Refusal(f"{kind!r} is none of {', '.join(KINDS)}", Exit.USAGE)
+    request = history_pb.DiffMembersRequest(
+        segment_id=segment_id,
+        to=members_at(new),
+        kind=KINDS.get(kind, history_pb.MOVE_KIND_UNSPECIFIED),
+        page_size=PAGE_PERSONS,
+    )
+    getattr(request, "from").CopyFrom(members_at(old))
+    stub = MemberHistoryServiceStub(channel)
+    while True:
+        page = await stub.DiffMembers(request)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+
+
+async def explain_move(
+    channel: grpc.aio.Channel, segment_id: str, person_id: int, old: str, new: str
+) -> history_pb.ExplainMoveResponse:
+    """Why a person joined or left."""
+    request = history_pb.ExplainMoveRequest(segment_id=segment_id, person_id=person_id, to=members_at(new))
+    getattr(request, "from").CopyFrom(members_at(old))
+    return await MemberHistoryServiceStub(channel).ExplainMove(request)

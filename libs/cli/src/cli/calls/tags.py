@@ -95,11 +95,12 @@ async def run(
     *,
     after: str = "",
     wait: bool = True,
+    everybody: bool = False,
 ) -> run_pb.Run:
     """Computes tags for everybody and waits for the end; `seen` hears of every state. `after` is a token of identity
-    whose facts must be in."""
+    whose facts must be in. `everybody`: also those whose values the stream has kept."""
     stub = RunServiceStub(channel)
-    request = run_pb.CreateRunRequest(request_id=uuid4().hex, tag_ids=tag_ids)
+    request = run_pb.CreateRunRequest(request_id=uuid4().hex, tag_ids=tag_ids, everybody=everybody)
     if after:
         request.consistency.at_least_as_fresh.CopyFrom(revision_pb2.Revision(token=after))
     state = (await patiently(lambda: stub.CreateRun(request, timeout=START_WITHIN_S))).run

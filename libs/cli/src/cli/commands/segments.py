@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands import segment_folders, segment_history
+from cli.commands import segment_folders, segment_history, segment_moves
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
@@ -23,6 +23,9 @@ app.command("folders")(segment_folders.folders)
 app.add_typer(segment_folders.app, name="folder")
 app.command("versions")(segment_history.versions)
 app.command("diff-versions")(segment_history.diff_versions)
+app.command("trend")(segment_moves.trend)
+app.command("diff")(segment_moves.diff)
+app.command("why")(segment_moves.why)
 app.command("restore-version")(segment_history.restore_version)
 Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
 Place = Annotated[str, typer.Option(help="The folder it stands in: parts separated by /.")]

@@ -29,7 +29,7 @@ def runs(
         return
     table(
         "",
-        ["run", "state", "why", "tags", "failed", "seconds", "cpu s", "rows read"],
+        ["run", "state", "why", "tags", "persons", "failed", "seconds", "cpu s", "rows read"],
         [_row(each) for each in found],
         empty="no runs yet; start one with: huaxiang tags run",
     )
@@ -46,6 +46,7 @@ def _row(run: "run_service_pb2.Run") -> list[object]:
         state_name(run.state),
         why,
         f"{run.done_count} of {run.tag_count}",
+        f"{max(run.person_counts.values(), default=0):,}",
         failed,
         f"{run.cost.wall_ms / 1_000:.1f}",
         f"{run.cost.cpu_ms / 1_000:.1f}",

@@ -170,6 +170,10 @@ def run(
     tag: Annotated[
         list[str] | None, typer.Option(help="Only this tag and what it needs; repeatable.")
     ] = None,
+    everybody: Annotated[
+        bool,
+        typer.Option("--everybody", help="Compute also those whose values the stream has kept: to mend."),
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
     folder: Folder = None,
     as_json: AsJson = False,
@@ -186,7 +190,7 @@ def run(
         ended = ask(
             SuiteFolder.chosen(folder),
             "tagging",
-            lambda channel: calls.run(channel, tag or [], seen, wait=wait),
+            lambda channel: calls.run(channel, tag or [], seen, wait=wait, everybody=everybody),
         )
     name = calls.state_name(ended.state)
     if as_json:

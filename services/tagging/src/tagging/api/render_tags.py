@@ -131,6 +131,8 @@ def run_message(run: Run, token: str) -> run_service_pb2.Run:
             tag: run_service_pb2.RunCost(wall_ms=each.milliseconds, rows_read=each.rows_read)
             for tag, each in run.costs.items()
         },
+        everybody=run.everybody,
+        person_counts=run.person_counts,
     )
     if token:
         message.revision.token = token

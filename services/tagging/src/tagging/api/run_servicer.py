@@ -34,7 +34,10 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
         request_id = named("request_id", request.request_id, MAX_REQUEST_ID_CHARACTERS)
         at_most("tag_ids", request.tag_ids, MAX_RUN_TAGS)
         await self._facts.ensure(request.consistency)
-        run = await self._database.write(self._requests.create, tenant, request_id, tuple(request.tag_ids))
+        asked = tuple(request.tag_ids)
+        run = await self._database.write(
+            self._requests.create, tenant, request_id, asked, everybody=request.everybody
+        )
         return pb.CreateRunResponse(run=_message(run))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:

@@ -12,7 +12,7 @@ from tagging.domain.dependencies import closure, dependents, levels
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.plan import Tag
 from tagging.domain.recipe import Recipe
-from tagging.store.mapping_ports import EventDictionaries
+from tagging.store.mapping_ports import EventDictionaries, Mapped
 from tagging.store.tag_ports import FeatureState, TagStores
 
 
@@ -63,6 +63,17 @@ class ColumnPlan:
             if recipe.asks_for_latest or not recipe.events.isdisjoint(types)
         }
         return asking | self.with_what_rests_on_them(asking)
+
+    def reading(self, parts: Collection[Mapped]) -> set[str]:
+        """The columns that read a part of the mapping by themselves. What looks at all events reads those of a type,
+        too, that is no longer declared."""
+        tables = {each.name for each in parts if each.kind == "table"}
+        events = {each.name for each in parts if each.kind == "event"}
+        return {
+            column
+            for column, recipe in self.recipes.items()
+            if recipe.tables & tables or recipe.events & events or (events and recipe.asks_for_latest)
+        }
 
     def stream(self) -> set[str]:
         return {column for column, recipe in self.recipes.items() if recipe.stream}

@@ -172,7 +172,7 @@ class _FeatureWatcher:
 
     def begun(self, as_of: datetime, columns: Collection[str]) -> None: ...
 
-    def published(self, column: str, known_count: int, cost: Cost) -> None:
+    def published(self, column: str, known_count: int, person_count: int, cost: Cost) -> None:
         self._turn(
             column,
             lambda each: replace(

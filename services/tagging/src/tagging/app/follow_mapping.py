@@ -83,16 +83,8 @@ class FollowMapping:
 
 
 def columns_reading(plan: ColumnPlan, parts: Collection[Mapped]) -> set[str]:
-    """The stream columns that read a part of the mapping, and what rests on them. What looks at all events reads those
-    of a type, too, that is no longer declared."""
-    tables = {each.name for each in parts if each.kind == "table"}
-    events = {each.name for each in parts if each.kind == "event"}
-    reading = {
-        column
-        for column, recipe in plan.recipes.items()
-        if recipe.tables & tables or recipe.events & events or (events and recipe.asks_for_latest)
-    }
-    return plan.with_what_rests_on_them(reading) & plan.stream()
+    """The stream columns that read a part of the mapping, and what rests on them."""
+    return plan.with_what_rests_on_them(plan.reading(parts)) & plan.stream()
 
 
 def _is_ready(seen: Sequence[MappingChange], now_ms: int) -> bool:

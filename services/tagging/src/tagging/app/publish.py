@@ -5,37 +5,40 @@ more at the end, by the stream's own means, because cuts and inputs may have cha
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 from time import perf_counter
 from typing import Protocol
 
-import numpy as np
 from servicekit.changelog import Changelog, Entry
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.division import Division, Share, StandingNow
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
+from tagging.app.publish_blocks import PublishBlocks, blocks_of
 from tagging.app.recompute import RecomputePersons
 from tagging.app.snapshot import Computed, Snapshot
-from tagging.domain.ageing import NEVER
-from tagging.domain.columns import BLOCK_BITS, Ints, Vector, microseconds
+from tagging.app.store_due import StoreDue
+from tagging.app.task import Task
+from tagging.domain.columns import Ints, microseconds
 from tagging.domain.cuts import Cuts
 from tagging.domain.moment import Moment
 from tagging.domain.recipe import Recipe
+from tagging.domain.retention import EventHorizon
 from tagging.domain.run_failures import OVERTAKEN, Failure, broken
 from tagging.domain.tenants import TenantSettings
+from tagging.store.mapping_ports import MappingChanges
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import Cost, TagStores
 
 CHUNK = 500
 """Touched persons of one transaction."""
-DUE_CHUNK = 5_000
 PART_BYTES = 1_024 * 1024**2
 """What the columns of a part weigh, at most, unless it is one column."""
 SLOT_BYTES = 40
@@ -49,8 +52,8 @@ class Watcher(Protocol):
         """These columns are computed, at this moment."""
         ...
 
-    def published(self, column: str, known_count: int, cost: Cost) -> None:
-        """A column stands, and what it took."""
+    def published(self, column: str, known_count: int, person_count: int, cost: Cost) -> None:
+        """A column is there, of how many persons a value is known and how many were computed, and what it took."""
         ...
 
     def failed(self, column: str, failure: Failure) -> None: ...
@@ -65,7 +68,7 @@ class _Silence:
 
     def begun(self, as_of: dt.datetime, columns: Collection[str]) -> None: ...
 
-    def published(self, column: str, known_count: int, cost: Cost) -> None: ...
+    def published(self, column: str, known_count: int, person_count: int, cost: Cost) -> None: ...
 
     def failed(self, column: str, failure: Failure) -> None: ...
 
@@ -75,17 +78,7 @@ class _Silence:
 
 SILENT: Watcher = _Silence()
 ColumnChoice = Callable[[ColumnPlan], Collection[str]]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A computation under way: whoever is touched since it began is recorded, and `as_of` is not before that, so
-    nothing falls between. `run_id` names the run whose cuts are frozen; "" freezes none and uses the latest."""
-
-    tenant: str
-    computation_id: str
-    as_of: dt.datetime
-    run_id: str = ""
+FactsSeen = tuple[Revision | None, TenantSettings | None, EventHorizon]
 
 
 @dataclass
@@ -112,7 +105,10 @@ class ComputeEverybody:
         columns: ColumnsInForce,
         recompute: RecomputePersons,
         clock: Clock,
+        changes: MappingChanges,
+        horizon: Callable[[Connection, str], EventHorizon],
     ) -> None:
+        """`horizon`: of a tenant, from which on its events count."""
         self._clock = clock
         self._database = database
         self._changelog = changelog
@@ -121,6 +117,10 @@ class ComputeEverybody:
         self._tags = tags
         self._columns = columns
         self._recompute = recompute
+        self._horizon = horizon
+        self._standing = StandingNow(facts, tags, changes)
+        self._blocks = PublishBlocks(facts, tags)
+        self.store_due = StoreDue(database, facts, tags)
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -138,61 +138,111 @@ class ComputeEverybody:
             self._database.write_now(self._tags.computations.end, tenant, computation_id)
 
     def __call__(
-        self, tenant: str, why: str, columns: ColumnChoice, watcher: Watcher, *, run_id: str = ""
+        self,
+        tenant: str,
+        why: str,
+        columns: ColumnChoice,
+        watcher: Watcher,
+        *,
+        run_id: str = "",
+        everybody: bool = False,
     ) -> Outcome:
+        """`everybody`: also in columns that stand, of which else only those persons are computed who may be wrong."""
         outcome = Outcome()
+        latest = self._recompute.latest(tenant)
         with self.begin(tenant, why, run_id) as task:
-            plan = self._database.read_now(self._columns.of, tenant)
             seen = self._database.read_now(self._facts_seen, tenant)
-            chosen = set(columns(plan))
+            plan, chosen, standing = self._database.write_now(self._claim, task, columns, latest)
             watcher.begun(task.as_of, chosen)
             wanted = chosen & plan.recipes.keys()
             for column in sorted(chosen & plan.broken.keys()):
                 self._fail(outcome, watcher, column, broken(plan.broken[column]))
+            concerned = self._database.read_now(self._standing.concerned, tenant, task.as_of)
             with self._everybody.snapshot(tenant, wanted | ageing(plan)) as snapshot:
-                self._compute(task, snapshot, wanted, outcome, watcher)
+                # Columns of another plan than was looked at are computed of everybody.
+                stands = standing if snapshot.plan is plan and not everybody else frozenset()
+                division = Division(snapshot, stands, concerned, cut_anew=bool(run_id))
+                self._compute(task, division, wanted, outcome, watcher)
                 if not outcome.stopped:
-                    self.store_due(task, snapshot, ageing(plan))
+                    self._store_due(task, division, wanted)
                 outcome.rows_read = snapshot.rows_read
             self.settle_touched(task, outcome)
+            if not outcome.stopped:
+                self.release(task, outcome.coverage)
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._database.write_now(self._forget_stale, tenant, seen)
         return outcome
 
-    def _facts_seen(
-        self, connection: Connection, tenant: str
-    ) -> tuple[Revision | None, TenantSettings | None]:
-        """What makes persons stale: facts of the bulk lane, and other settings of the tenant."""
+    def _claim(
+        self, connection: Connection, task: Task, columns: ColumnChoice, latest: dt.datetime | None
+    ) -> tuple[ColumnPlan, set[str], frozenset[str]]:
+        self._facts.tenants.lock(connection, task.tenant)
+        plan = self._columns.of(connection, task.tenant)
+        chosen = set(columns(plan))
+        return plan, chosen, self._standing.claim(connection, task, plan, chosen, latest)
+
+    def claim(self, connection: Connection, task: Task, plan: ColumnPlan, columns: Collection[str]) -> None:
+        """These columns do not stand until they are released."""
+        self._facts.tenants.lock(connection, task.tenant)
+        self._standing.claim(connection, task, plan, columns)
+
+    def release(self, task: Task, columns: Collection[str]) -> None:
+        """These were published whole; when persons are due is stored, and whoever was touched meanwhile is settled."""
+        release = self._tags.standing.release
+        self._database.write_now(release, task.tenant, task.computation_id, sorted(columns))
+
+    def _facts_seen(self, connection: Connection, tenant: str) -> FactsSeen:
+        """What makes persons stale: facts of the bulk lane, other settings of the tenant, and events that expire."""
         cursor, state = self._facts.progress.cursor(connection), self._facts.tenants.get(connection, tenant)
-        return (cursor.only(Lane.BULK) if cursor else None), (state.settings if state else None)
+        bulk = cursor.only(Lane.BULK) if cursor else None
+        return bulk, state.settings if state else None, self._horizon(connection, tenant)
 
     def _compute(
-        self, task: Task, snapshot: Snapshot, wanted: set[str], outcome: Outcome, watcher: Watcher
+        self, task: Task, division: Division, wanted: set[str], outcome: Outcome, watcher: Watcher
     ) -> None:
+        snapshot = division.snapshot
         clocks = Clocks.of(snapshot.tenant, task.as_of)
         cuts = self.latest_cuts(task.tenant, snapshot.plan, wanted)
         snapshot.stops = lambda: self._stopping.is_set() or watcher.stops()
-        for moment, step in _at_moments(clocks, snapshot.plan.in_order(wanted), len(snapshot.persons)):
+        for step in snapshot.plan.in_order(wanted):
+            for share in division.shares(step):
+                for moment, part in _at_moments(clocks, share.recipes, len(share.snapshot.persons)):
+                    if watcher.stops():
+                        outcome.stopped = True
+                        return
+                    self._compute_part(task, division, share, part, moment, cuts, outcome, watcher)
+                    if outcome.stopped:
+                        return
+
+    def _compute_part(
+        self,
+        task: Task,
+        division: Division,
+        share: Share,
+        part: Sequence[Recipe],
+        moment: Moment,
+        cuts: Mapping[str, Cuts | None],
+        outcome: Outcome,
+        watcher: Watcher,
+    ) -> None:
+        started = perf_counter()
+        computed, failures = share.snapshot.compute(part, moment, cuts, freeze=bool(task.run_id))
+        share_s = (perf_counter() - started) / len(part)
+        for column, failure in failures.items():
+            self._fail(outcome, watcher, column, failure)
+        for each in computed:
+            if self._stopping.is_set():
+                raise Interrupted("the service stops")
             if watcher.stops():
                 outcome.stopped = True
                 return
-            started = perf_counter()
-            computed, failures = snapshot.compute(step, moment, cuts, freeze=bool(task.run_id))
-            share_s = (perf_counter() - started) / len(step)
-            for column, failure in failures.items():
-                self._fail(outcome, watcher, column, failure)
-            for each in computed:
-                if self._stopping.is_set():
-                    raise Interrupted("the service stops")
-                if watcher.stops():
-                    outcome.stopped = True
-                    return
-                self._publish(task, snapshot, each, outcome, watcher, share_s)
+            self._publish(task, division, share, each, outcome, watcher, share_s)
 
     def _publish(
         self,
         task: Task,
-        snapshot: Snapshot,
+        division: Division,
+        share: Share,
         computed: Computed,
         outcome: Outcome,
         watcher: Watcher,
@@ -203,10 +253,19 @@ class ComputeEverybody:
         started = perf_counter()
         try:
             present = self._database.read_now(self._tags.values.blocks, task.tenant, column)
-            for number, block in enumerate(blocks_of(snapshot, present) or [0]):
-                done = self._database.write_now(
-                    self._publish_block, task, snapshot, computed, block, first=number == 0
+            everywhere = blocks_of(division.snapshot.persons, present) or [0]
+            blocks = everywhere
+            if share.among is not None:
+                concerned = set(blocks_of(share.among))
+                blocks = [each for each in everywhere if each in concerned]
+            for number, block in enumerate(blocks):
+                done, changed = self._database.write_now(
+                    self._publish_block, task, share, computed, block, first=number == 0
                 )
+                division.changed(column, changed)
+                outcome.revision = _later(outcome.revision, done)
+            if rest := sorted(set(everywhere) - set(blocks)):
+                done = self._database.write_now(self._let_stand, task, share, computed, rest)
                 outcome.revision = _later(outcome.revision, done)
             known = self._database.write_now(self._set_coverage, task.tenant, column)
         except Overtaken:
@@ -214,7 +273,8 @@ class ComputeEverybody:
             return
         outcome.coverage[column] = known
         milliseconds = round((share_s + perf_counter() - started) * 1_000)
-        watcher.published(column, known, Cost(milliseconds, snapshot.rows_of(computed.recipe)))
+        cost = Cost(milliseconds, share.snapshot.rows_of(computed.recipe))
+        watcher.published(column, known, len(share.snapshot.persons), cost)
 
     def latest_cuts(self, tenant: str, plan: ColumnPlan, columns: Collection[str]) -> dict[str, Cuts | None]:
         """The cuts in force of the columns that have any."""
@@ -224,52 +284,32 @@ class ComputeEverybody:
         self,
         connection: Connection,
         task: Task,
-        snapshot: Snapshot,
+        share: Share,
         computed: Computed,
         block: int,
         *,
         first: bool,
+    ) -> tuple[Revision, Ints]:
+        self._facts.tenants.lock(connection, task.tenant)
+        self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
+        if first and share.among is None:
+            self._blocks.freeze(connection, task, share.snapshot.plan, computed)
+        done = self._blocks.block(connection, task, share.snapshot, computed, block, share.among)
+        return self._changelog.append(connection, Lane.BULK, done.entries), done.changed
+
+    def _let_stand(
+        self, connection: Connection, task: Task, share: Share, computed: Computed, blocks: Collection[int]
     ) -> Revision:
         self._facts.tenants.lock(connection, task.tenant)
-        self._require_unchanged(connection, task.tenant, snapshot.plan, computed.recipe)
-        if first and task.run_id and computed.cuts is not None:
-            self._freeze(connection, task, snapshot.plan, computed.recipe, computed.cuts)
-        entries = self.block_entries(connection, task, snapshot, computed, block)
+        self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
+        entries = self._blocks.stand(connection, task, computed, blocks)
         return self._changelog.append(connection, Lane.BULK, entries)
 
     def block_entries(
         self, connection: Connection, task: Task, snapshot: Snapshot, computed: Computed, block: int
     ) -> list[Entry]:
-        """Publishes one block in the caller's transaction, which holds the tenant's lock."""
-        touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
-        keep = touched[touched >> BLOCK_BITS == block]
-        if not computed.recipe.stream:  # nobody computes those touched anew: this is the value
-            derived = snapshot.plan.profiles(computed.recipe)
-            keep = self._withdrawn(connection, task.tenant, keep, derived=derived)
-        bounds = np.array([block, block + 1], np.int64) << BLOCK_BITS
-        of_block = slice(*np.searchsorted(snapshot.persons, bounds).tolist())
-        values = Vector(computed.values.known[of_block], computed.values.data[of_block])
-        change = self._tags.values.publish(
-            connection,
-            task.tenant,
-            computed.recipe.column,
-            block,
-            snapshot.persons[of_block],
-            values,
-            keep,
-            computed.as_of,
-        )
-        return self._tags.entries.blocks(task.tenant, change)
-
-    def _withdrawn(self, connection: Connection, tenant: str, person_ids: Ints, *, derived: bool) -> Ints:
-        """Those of the persons who live no more, or object to what is derived."""
-        known = self._facts.key_map.persons(connection, tenant, person_ids.tolist())
-        staying = [
-            each.person_id
-            for each in known.values()
-            if each.state.is_living and not (derived and each.objects)
-        ]
-        return person_ids[~np.isin(person_ids, staying)]
+        """Publishes one block of everybody in the caller's transaction, which holds the tenant's lock."""
+        return self._blocks.block(connection, task, snapshot, computed, block).entries
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe
@@ -282,37 +322,23 @@ class ComputeEverybody:
         if now.recipes.get(recipe.column) != recipe or version_before != version_after:
             raise Overtaken(recipe.column)
 
-    def _freeze(
-        self, connection: Connection, task: Task, plan: ColumnPlan, recipe: Recipe, cuts: Cuts
-    ) -> None:
-        version = plan.tags[recipe.column].version
-        self._tags.cuts.add(connection, task.tenant, recipe.column, version, task.run_id, task.as_of, cuts)
-
     def _set_coverage(self, connection: Connection, tenant: str, column: str) -> int:
         known = self._tags.values.known_count(connection, tenant, column)
         self._tags.catalogue.set_coverage(connection, tenant, column, known)
         return known
 
-    def store_due(self, task: Task, snapshot: Snapshot, columns: Set[str]) -> None:
-        """When everybody is due next, by all columns that age, whatever was computed. Who is overdue even so is
-        gone, or was due for a column that is. The snapshot was taken for these columns too."""
-        recipes = [snapshot.plan.recipes[each] for each in sorted(columns & snapshot.plan.recipes.keys())]
-        if recipes:
-            due = snapshot.due(recipes, Moment(task.as_of, snapshot.tenant.settings.calendar))
-            for start in range(0, len(due), DUE_CHUNK):
-                part = slice(start, start + DUE_CHUNK)
-                self._database.write_now(self._put_due, task, snapshot.persons[part], due[part])
-        self._database.write_now(self._tags.due.forget, task.tenant, microseconds(task.as_of))
-
-    def _put_due(self, connection: Connection, task: Task, persons: Ints, due: Ints) -> None:
-        self._facts.tenants.lock(connection, task.tenant)
-        touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
-        mine = ~np.isin(persons, touched)
-        found: Mapping[int, int | None] = {
-            person: None if at == NEVER else at
-            for person, at in zip(persons[mine].tolist(), due[mine].tolist(), strict=True)
-        }
-        self._tags.due.put(connection, task.tenant, found)
+    def _store_due(self, task: Task, division: Division, wanted: set[str]) -> None:
+        """When persons are due next, by all columns that age, of everybody or of those alone who may be due at another
+        moment. A computation of no column that ages moves nobody."""
+        plan = division.snapshot.plan
+        columns = ageing(plan)
+        settled = wanted >= plan.with_what_rests_on_them(columns) & plan.stream()
+        snapshot = division.snapshot
+        if columns & wanted <= division.standing:
+            share = division.share({tag for each in columns for tag in plan.recipes[each].tags})
+            snapshot = share.snapshot if share is not None else snapshot
+        if columns & wanted or not columns:
+            self.store_due(task, snapshot, columns, settled=settled)
 
     def settle_touched(self, task: Task, outcome: Outcome) -> None:
         """Computes once more whoever was touched meanwhile, by the stream's means."""
@@ -328,9 +354,7 @@ class ComputeEverybody:
         entries = self._recompute(connection, tenant, chunk, frozenset(), Lane.BULK)
         return self._changelog.append(connection, Lane.BULK, list(entries))
 
-    def _forget_stale(
-        self, connection: Connection, tenant: str, seen: tuple[Revision | None, TenantSettings | None]
-    ) -> None:
+    def _forget_stale(self, connection: Connection, tenant: str, seen: FactsSeen) -> None:
         """Nobody is stale of facts that the snapshot held; unless more came meanwhile, which leave no trace on
         who was stale already."""
         if seen[0] is not None and self._facts_seen(connection, tenant) == seen:
@@ -356,17 +380,16 @@ def ageing(plan: ColumnPlan) -> set[str]:
 
 
 def _at_moments(
-    clocks: Clocks, steps: Iterable[Sequence[Recipe]], persons: int
+    clocks: Clocks, step: Sequence[Recipe], persons: int
 ) -> Iterator[tuple[Moment, Sequence[Recipe]]]:
-    """Each step, in two parts when the day is over and has not rolled: its windows still stand at its end. Parts are
+    """A step, in two parts when the day is over and has not rolled: its windows still stand at its end. Parts are
     bounded by what their columns weigh."""
-    for step in steps:
-        by_moment: dict[Moment, list[Recipe]] = {}
-        for recipe in step:
-            by_moment.setdefault(clocks.moment(recipe), []).append(recipe)
-        for moment, recipes in by_moment.items():
-            for part in parts_of(recipes, persons):
-                yield moment, part
+    by_moment: dict[Moment, list[Recipe]] = {}
+    for recipe in step:
+        by_moment.setdefault(clocks.moment(recipe), []).append(recipe)
+    for moment, recipes in by_moment.items():
+        for part in parts_of(recipes, persons):
+            yield moment, part
 
 
 def parts_of(recipes: Iterable[Recipe], persons: int) -> Iterator[list[Recipe]]:
@@ -375,14 +398,6 @@ def parts_of(recipes: Iterable[Recipe], persons: int) -> Iterator[list[Recipe]]:
     size = max(1, PART_BYTES // (max(persons, 1) * SLOT_BYTES))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
-
-
-def blocks_of(snapshot: Snapshot, present: Collection[int]) -> list[int]:
-    """The blocks to publish: where persons are, and where values were."""
-    blocks = snapshot.persons >> BLOCK_BITS  # ascending
-    first = np.ones(len(blocks), np.bool_)
-    np.not_equal(blocks[1:], blocks[:-1], out=first[1:])
-    return sorted({*present, *blocks[first].tolist()})
 
 
 def _later(known: Revision | None, new: Revision) -> Revision:

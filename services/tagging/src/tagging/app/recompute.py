@@ -1,6 +1,7 @@
 """The stream: recomputes the persons that facts touched, in the transaction that stores the facts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from rules.evaluate.meaning import Value
 from servicekit.changelog import Entry
@@ -40,6 +41,11 @@ class RecomputePersons:
         self._tags = tags
         self._columns = columns
         self._clock = clock
+        self._latest: dict[str, datetime] = {}
+
+    def latest(self, tenant: str) -> datetime | None:
+        """The latest moment that anybody was computed at since the process began."""
+        return self._latest.get(tenant)
 
     def __call__(
         self,
@@ -85,6 +91,7 @@ class RecomputePersons:
         if found:
             given = {column: {**values, **found.get(column, {})} for column, values in stored.items()}
         clocks = Clocks.of(state, self._clock.now())
+        self._latest[tenant] = max(clocks.now, self._latest.get(tenant, clocks.now))
         computing = self._computing(connection, tenant, plan, living, given, columns, clocks)
         for step in plan.in_order([each for each in columns if each in plan.recipes]):
             for recipe in step:

@@ -10,8 +10,10 @@ from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
-from tagging.app.publish import ComputeEverybody, Outcome, Task, ageing, blocks_of, parts_of
+from tagging.app.publish import ComputeEverybody, Outcome, ageing, parts_of
+from tagging.app.publish_blocks import blocks_of
 from tagging.app.snapshot import Computed, Snapshot
+from tagging.app.task import Task
 from tagging.domain.moment import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -61,12 +63,15 @@ class RollDay:
     def _roll(self, tenant: Tenant) -> None:
         with self._compute.begin(tenant.name, "day") as task:
             plan = self._database.read_now(self._columns.of, tenant.name)
-            due_by = ageing(plan)
-            with self._everybody.snapshot(tenant.name, turning_at_midnight(plan) | due_by) as snapshot:
+            due_by, turning = ageing(plan), turning_at_midnight(plan)
+            self._database.write_now(self._compute.claim, task, plan, turning)
+            with self._everybody.snapshot(tenant.name, turning | due_by) as snapshot:
                 computed = self._compute_columns(task, snapshot)
-                self._compute.store_due(task, snapshot, due_by)  # the new day's events have their hours too
-                self._database.write_now(self._publish, task, snapshot, computed)
+                # The new day's events have their hours too.
+                self._compute.store_due(task, snapshot, due_by, settled=False)
+                published = self._database.write_now(self._publish, task, snapshot, computed)
             self._compute.settle_touched(task, Outcome())
+            self._compute.release(task, published)
 
     def _compute_columns(self, task: Task, snapshot: Snapshot) -> list[Computed]:
         chosen = turning_at_midnight(snapshot.plan)
@@ -83,19 +88,22 @@ class RollDay:
 
     def _publish(
         self, connection: Connection, task: Task, snapshot: Snapshot, computed: list[Computed]
-    ) -> None:
-        """All or nothing; a column that was redefined meanwhile is left to the stream and the next run."""
+    ) -> list[str]:
+        """All or nothing; a column that was redefined meanwhile is left to the stream and the next run. The columns."""
         tenant = task.tenant
         self._facts.tenants.lock(connection, tenant)
         in_force = self._columns.of(connection, tenant)
         entries: list[Entry] = []
+        published: list[str] = []
         for each in computed:
             if in_force.recipes.get(each.recipe.column) == each.recipe:
+                published.append(each.recipe.column)
                 present = self._tags.values.blocks(connection, tenant, each.recipe.column)
-                for block in blocks_of(snapshot, present):
+                for block in blocks_of(snapshot.persons, present):
                     entries += self._compute.block_entries(connection, task, snapshot, each, block)
         self._facts.tenants.set_day(connection, tenant, snapshot.tenant.settings.calendar.day_of(task.as_of))
         rolled = self._facts.tenants.get(connection, tenant)
         assert rolled is not None
         entries.append(self._facts.entries.day(rolled))
         self._changelog.append(connection, Lane.BULK, entries)
+        return published

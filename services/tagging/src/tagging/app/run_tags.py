@@ -31,12 +31,21 @@ class RunRequests:
         self._columns = columns
         self._new_id = new_id
 
-    def create(self, connection: Connection, tenant: str, request_id: str, tag_ids: Collection[str]) -> Run:
-        """A pending run; a repeated request_id answers the run it made."""
+    def create(
+        self,
+        connection: Connection,
+        tenant: str,
+        request_id: str,
+        tag_ids: Collection[str],
+        *,
+        everybody: bool = False,
+    ) -> Run:
+        """A pending run; a repeated request_id answers the run it made. `everybody`: also where the stream has kept
+        the values."""
         wanted = tuple(sorted(set(tag_ids)))
         known = self._tags.runs.of_request(connection, tenant, request_id)
         if known is not None:
-            if known.tag_ids != wanted:
+            if (known.tag_ids, known.everybody) != (wanted, everybody):
                 raise ResourceExists(f"request {request_id}")
             return known
         stored = self._tags.catalogue.all(connection, tenant)
@@ -46,7 +55,9 @@ class RunRequests:
         waiting = [run for owner, run in self._tags.runs.unfinished(connection) if owner == tenant]
         if len(waiting) >= MAX_WAITING_RUNS:
             raise QueueFull("runs", MAX_WAITING_RUNS)
-        return self._tags.runs.add(connection, tenant, self._new_id(), request_id, wanted)
+        return self._tags.runs.add(
+            connection, tenant, self._new_id(), request_id, wanted, everybody=everybody
+        )
 
     def get(self, connection: Connection, tenant: str, run_id: str) -> Run:
         found = self._tags.runs.get(connection, tenant, run_id)
@@ -99,7 +110,8 @@ class ExecuteRuns:
             return computed | derived | (set(asked) & plan.broken.keys())
 
         try:
-            outcome = self._compute(tenant, f"run-{run.run_id}", columns, watcher, run_id=run.run_id)
+            why = f"run-{run.run_id}"
+            outcome = self._compute(tenant, why, columns, watcher, run_id=run.run_id, everybody=run.everybody)
         except Interrupted:
             raise
         except Exception:
@@ -144,16 +156,18 @@ class _RunWatcher:
                 coverage={},
                 failures={},
                 costs={},
+                person_counts={},
             )
         )
 
-    def published(self, column: str, known_count: int, cost: Cost) -> None:
+    def published(self, column: str, known_count: int, person_count: int, cost: Cost) -> None:
         if not column.startswith(FEATURE_PREFIX):  # all columns are computed together, a run is about tags
             self._change(
                 lambda run: replace(
                     run,
                     coverage={**run.coverage, column: known_count},
                     costs={**run.costs, column: cost},
+                    person_counts={**run.person_counts, column: person_count},
                 )
             )
 

@@ -269,6 +269,11 @@ class SqlTagValues:
             counted += self.read_block(connection, tenant, column, block)[0].known_count
         return counted
 
+    def latest_put(self, connection: Connection, tenant: str) -> dt.datetime | None:
+        sql = "SELECT max(as_of_us) FROM value_delta WHERE tenant = ?"
+        latest = execute(connection, sql, (tenant,)).scalar_one_or_none()
+        return None if latest is None else moment_of(latest)
+
     # ------------------------------------------------------------------------------------ the background
 
     def fold(self, connection: Connection, tenant: str, at_least: int) -> int:

@@ -200,6 +200,10 @@ class TagValues(Protocol):
         """Persons with a known value."""
         ...
 
+    def latest_put(self, connection: Connection, tenant: str) -> dt.datetime | None:
+        """The latest moment of values above blocks; None when there are none. Goes over all of them."""
+        ...
+
     def fold(self, connection: Connection, tenant: str, at_least: int) -> int:
         """Folds the deltas of the blocks that have at least so many rows into new files; how many blocks."""
         ...

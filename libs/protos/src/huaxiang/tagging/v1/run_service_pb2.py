@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/tagging/v1/run_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"k\n\x10\x43reateRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\":\n\x11\x43reateRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"7\n\x0eGetRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.huaxiang.tagging.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\":\n\x11\x43\x61ncelRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"\x91\x07\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.RunState\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttag_count\x18\x06 \x01(\x05\x12\x12\n\ndone_count\x18\x07 \x01(\x05\x12\x38\n\x08\x63overage\x18\x08 \x03(\x0b\x32&.huaxiang.tagging.v1.Run.CoverageEntry\x12\x38\n\x08\x66\x61ilures\x18\t \x03(\x0b\x32&.huaxiang.tagging.v1.Run.FailuresEntry\x12,\n\x08revision\x18\n \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x45\n\x0f\x66\x61ilure_reasons\x18\x0b \x03(\x0b\x32,.huaxiang.tagging.v1.Run.FailureReasonsEntry\x12,\n\x05\x63\x61use\x18\x0c \x01(\x0e\x32\x1d.huaxiang.tagging.v1.RunCause\x12\x0f\n\x07\x62\x65\x63\x61use\x18\r \x01(\t\x12*\n\x04\x63ost\x18\x0e \x01(\x0b\x32\x1c.huaxiang.tagging.v1.RunCost\x12\x39\n\ttag_costs\x18\x0f \x03(\x0b\x32&.huaxiang.tagging.v1.Run.TagCostsEntry\x1a/\n\rCoverageEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rFailuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\\\n\x13\x46\x61ilureReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x34\n\x05value\x18\x02 \x01(\x0e\x32%.huaxiang.tagging.v1.RunFailureReason:\x02\x38\x01\x1aM\n\rTagCostsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.RunCost:\x02\x38\x01\"=\n\x07RunCost\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x03\x12\x11\n\trows_read\x18\x03 \x01(\x03*|\n\x08RunCause\x12\x19\n\x15RUN_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_CAUSE_REQUEST\x10\x01\x12\x16\n\x12RUN_CAUSE_SCHEDULE\x10\x02\x12\x13\n\x0fRUN_CAUSE_EVENT\x10\x03\x12\x11\n\rRUN_CAUSE_TAG\x10\x04*\xcd\x04\n\x10RunFailureReason\x12\"\n\x1eRUN_FAILURE_REASON_UNSPECIFIED\x10\x00\x12)\n%RUN_FAILURE_REASON_COMPUTATION_FAILED\x10\x01\x12(\n$RUN_FAILURE_REASON_DEFINITION_BROKEN\x10\x02\x12)\n%RUN_FAILURE_REASON_DEFINITION_CHANGED\x10\x03\x12&\n\"RUN_FAILURE_REASON_NUMBER_OVERFLOW\x10\x04\x12$\n RUN_FAILURE_REASON_SQL_MALFORMED\x10\n\x12$\n RUN_FAILURE_REASON_SQL_FORBIDDEN\x10\x0b\x12(\n$RUN_FAILURE_REASON_SQL_INPUT_UNKNOWN\x10\x0c\x12$\n RUN_FAILURE_REASON_SQL_TIMED_OUT\x10\r\x12*\n&RUN_FAILURE_REASON_SQL_MEMORY_EXCEEDED\x10\x0e\x12+\n\'RUN_FAILURE_REASON_SQL_RESULT_MALFORMED\x10\x0f\x12*\n&RUN_FAILURE_REASON_SQL_PERSON_REPEATED\x10\x10\x12)\n%RUN_FAILURE_REASON_SQL_PERSON_UNKNOWN\x10\x11\x12!\n\x1dRUN_FAILURE_REASON_SQL_FAILED\x10\x12*\x9b\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x32\xda\x03\n\nRunService\x12u\n\tCreateRun\x12%.huaxiang.tagging.v1.CreateRunRequest\x1a&.huaxiang.tagging.v1.CreateRunResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.runs.write\x12k\n\x06GetRun\x12\".huaxiang.tagging.v1.GetRunRequest\x1a#.huaxiang.tagging.v1.GetRunResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.runs.read\x12q\n\x08ListRuns\x12$.huaxiang.tagging.v1.ListRunsRequest\x1a%.huaxiang.tagging.v1.ListRunsResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.runs.read\x12u\n\tCancelRun\x12%.huaxiang.tagging.v1.CancelRunRequest\x1a&.huaxiang.tagging.v1.CancelRunResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.runs.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/tagging/v1/run_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"~\n\x10\x43reateRunRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x11\n\teverybody\x18\x04 \x01(\x08\":\n\x11\x43reateRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"7\n\x0eGetRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.huaxiang.tagging.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\":\n\x11\x43\x61ncelRunResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.huaxiang.tagging.v1.Run\"\x9c\x08\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.huaxiang.tagging.v1.RunState\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttag_count\x18\x06 \x01(\x05\x12\x12\n\ndone_count\x18\x07 \x01(\x05\x12\x38\n\x08\x63overage\x18\x08 \x03(\x0b\x32&.huaxiang.tagging.v1.Run.CoverageEntry\x12\x38\n\x08\x66\x61ilures\x18\t \x03(\x0b\x32&.huaxiang.tagging.v1.Run.FailuresEntry\x12,\n\x08revision\x18\n \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x45\n\x0f\x66\x61ilure_reasons\x18\x0b \x03(\x0b\x32,.huaxiang.tagging.v1.Run.FailureReasonsEntry\x12,\n\x05\x63\x61use\x18\x0c \x01(\x0e\x32\x1d.huaxiang.tagging.v1.RunCause\x12\x0f\n\x07\x62\x65\x63\x61use\x18\r \x01(\t\x12*\n\x04\x63ost\x18\x0e \x01(\x0b\x32\x1c.huaxiang.tagging.v1.RunCost\x12\x39\n\ttag_costs\x18\x0f \x03(\x0b\x32&.huaxiang.tagging.v1.Run.TagCostsEntry\x12\x11\n\teverybody\x18\x10 \x01(\x08\x12\x41\n\rperson_counts\x18\x11 \x03(\x0b\x32*.huaxiang.tagging.v1.Run.PersonCountsEntry\x1a/\n\rCoverageEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rFailuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\\\n\x13\x46\x61ilureReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x34\n\x05value\x18\x02 \x01(\x0e\x32%.huaxiang.tagging.v1.RunFailureReason:\x02\x38\x01\x1aM\n\rTagCostsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.huaxiang.tagging.v1.RunCost:\x02\x38\x01\x1a\x33\n\x11PersonCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"=\n\x07RunCost\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x03\x12\x11\n\trows_read\x18\x03 \x01(\x03*|\n\x08RunCause\x12\x19\n\x15RUN_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_CAUSE_REQUEST\x10\x01\x12\x16\n\x12RUN_CAUSE_SCHEDULE\x10\x02\x12\x13\n\x0fRUN_CAUSE_EVENT\x10\x03\x12\x11\n\rRUN_CAUSE_TAG\x10\x04*\xcd\x04\n\x10RunFailureReason\x12\"\n\x1eRUN_FAILURE_REASON_UNSPECIFIED\x10\x00\x12)\n%RUN_FAILURE_REASON_COMPUTATION_FAILED\x10\x01\x12(\n$RUN_FAILURE_REASON_DEFINITION_BROKEN\x10\x02\x12)\n%RUN_FAILURE_REASON_DEFINITION_CHANGED\x10\x03\x12&\n\"RUN_FAILURE_REASON_NUMBER_OVERFLOW\x10\x04\x12$\n RUN_FAILURE_REASON_SQL_MALFORMED\x10\n\x12$\n RUN_FAILURE_REASON_SQL_FORBIDDEN\x10\x0b\x12(\n$RUN_FAILURE_REASON_SQL_INPUT_UNKNOWN\x10\x0c\x12$\n RUN_FAILURE_REASON_SQL_TIMED_OUT\x10\r\x12*\n&RUN_FAILURE_REASON_SQL_MEMORY_EXCEEDED\x10\x0e\x12+\n\'RUN_FAILURE_REASON_SQL_RESULT_MALFORMED\x10\x0f\x12*\n&RUN_FAILURE_REASON_SQL_PERSON_REPEATED\x10\x10\x12)\n%RUN_FAILURE_REASON_SQL_PERSON_UNKNOWN\x10\x11\x12!\n\x1dRUN_FAILURE_REASON_SQL_FAILED\x10\x12*\x9b\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x32\xda\x03\n\nRunService\x12u\n\tCreateRun\x12%.huaxiang.tagging.v1.CreateRunRequest\x1a&.huaxiang.tagging.v1.CreateRunResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.runs.write\x12k\n\x06GetRun\x12\".huaxiang.tagging.v1.GetRunRequest\x1a#.huaxiang.tagging.v1.GetRunResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.runs.read\x12q\n\x08ListRuns\x12$.huaxiang.tagging.v1.ListRunsRequest\x1a%.huaxiang.tagging.v1.ListRunsResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.runs.read\x12u\n\tCancelRun\x12%.huaxiang.tagging.v1.CancelRunRequest\x1a&.huaxiang.tagging.v1.CancelRunResponse\"\x19\x90\x02\x02\x8a\xb5\x18\x12tagging.runs.writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN_FAILUREREASONSENTRY']._serialized_options = b'8\001'
   _globals['_RUN_TAGCOSTSENTRY']._loaded_options = None
   _globals['_RUN_TAGCOSTSENTRY']._serialized_options = b'8\001'
+  _globals['_RUN_PERSONCOUNTSENTRY']._loaded_options = None
+  _globals['_RUN_PERSONCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_RUNSERVICE'].methods_by_name['CreateRun']._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['CreateRun']._serialized_options = b'\220\002\002\212\265\030\022tagging.runs.write'
   _globals['_RUNSERVICE'].methods_by_name['GetRun']._loaded_options = None
@@ -50,40 +52,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSERVICE'].methods_by_name['ListRuns']._serialized_options = b'\220\002\001\212\265\030\021tagging.runs.read'
   _globals['_RUNSERVICE'].methods_by_name['CancelRun']._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['CancelRun']._serialized_options = b'\220\002\002\212\265\030\022tagging.runs.write'
-  _globals['_RUNCAUSE']._serialized_start=1635
-  _globals['_RUNCAUSE']._serialized_end=1759
-  _globals['_RUNFAILUREREASON']._serialized_start=1762
-  _globals['_RUNFAILUREREASON']._serialized_end=2351
-  _globals['_RUNSTATE']._serialized_start=2354
-  _globals['_RUNSTATE']._serialized_end=2509
+  _globals['_RUNCAUSE']._serialized_start=1793
+  _globals['_RUNCAUSE']._serialized_end=1917
+  _globals['_RUNFAILUREREASON']._serialized_start=1920
+  _globals['_RUNFAILUREREASON']._serialized_end=2509
+  _globals['_RUNSTATE']._serialized_start=2512
+  _globals['_RUNSTATE']._serialized_end=2667
   _globals['_CREATERUNREQUEST']._serialized_start=158
-  _globals['_CREATERUNREQUEST']._serialized_end=265
-  _globals['_CREATERUNRESPONSE']._serialized_start=267
-  _globals['_CREATERUNRESPONSE']._serialized_end=325
-  _globals['_GETRUNREQUEST']._serialized_start=327
-  _globals['_GETRUNREQUEST']._serialized_end=358
-  _globals['_GETRUNRESPONSE']._serialized_start=360
-  _globals['_GETRUNRESPONSE']._serialized_end=415
-  _globals['_LISTRUNSREQUEST']._serialized_start=417
-  _globals['_LISTRUNSREQUEST']._serialized_end=473
-  _globals['_LISTRUNSRESPONSE']._serialized_start=475
-  _globals['_LISTRUNSRESPONSE']._serialized_end=558
-  _globals['_CANCELRUNREQUEST']._serialized_start=560
-  _globals['_CANCELRUNREQUEST']._serialized_end=594
-  _globals['_CANCELRUNRESPONSE']._serialized_start=596
-  _globals['_CANCELRUNRESPONSE']._serialized_end=654
-  _globals['_RUN']._serialized_start=657
-  _globals['_RUN']._serialized_end=1570
-  _globals['_RUN_COVERAGEENTRY']._serialized_start=1301
-  _globals['_RUN_COVERAGEENTRY']._serialized_end=1348
-  _globals['_RUN_FAILURESENTRY']._serialized_start=1350
-  _globals['_RUN_FAILURESENTRY']._serialized_end=1397
-  _globals['_RUN_FAILUREREASONSENTRY']._serialized_start=1399
-  _globals['_RUN_FAILUREREASONSENTRY']._serialized_end=1491
-  _globals['_RUN_TAGCOSTSENTRY']._serialized_start=1493
-  _globals['_RUN_TAGCOSTSENTRY']._serialized_end=1570
-  _globals['_RUNCOST']._serialized_start=1572
-  _globals['_RUNCOST']._serialized_end=1633
-  _globals['_RUNSERVICE']._serialized_start=2512
-  _globals['_RUNSERVICE']._serialized_end=2986
+  _globals['_CREATERUNREQUEST']._serialized_end=284
+  _globals['_CREATERUNRESPONSE']._serialized_start=286
+  _globals['_CREATERUNRESPONSE']._serialized_end=344
+  _globals['_GETRUNREQUEST']._serialized_start=346
+  _globals['_GETRUNREQUEST']._serialized_end=377
+  _globals['_GETRUNRESPONSE']._serialized_start=379
+  _globals['_GETRUNRESPONSE']._serialized_end=434
+  _globals['_LISTRUNSREQUEST']._serialized_start=436
+  _globals['_LISTRUNSREQUEST']._serialized_end=492
+  _globals['_LISTRUNSRESPONSE']._serialized_start=494
+  _globals['_LISTRUNSRESPONSE']._serialized_end=577
+  _globals['_CANCELRUNREQUEST']._serialized_start=579
+  _globals['_CANCELRUNREQUEST']._serialized_end=613
+  _globals['_CANCELRUNRESPONSE']._serialized_start=615
+  _globals['_CANCELRUNRESPONSE']._serialized_end=673
+  _globals['_RUN']._serialized_start=676
+  _globals['_RUN']._serialized_end=1728
+  _globals['_RUN_COVERAGEENTRY']._serialized_start=1406
+  _globals['_RUN_COVERAGEENTRY']._serialized_end=1453
+  _globals['_RUN_FAILURESENTRY']._serialized_start=1455
+  _globals['_RUN_FAILURESENTRY']._serialized_end=1502
+  _globals['_RUN_FAILUREREASONSENTRY']._serialized_start=1504
+  _globals['_RUN_FAILUREREASONSENTRY']._serialized_end=1596
+  _globals['_RUN_TAGCOSTSENTRY']._serialized_start=1598
+  _globals['_RUN_TAGCOSTSENTRY']._serialized_end=1675
+  _globals['_RUN_PERSONCOUNTSENTRY']._serialized_start=1677
+  _globals['_RUN_PERSONCOUNTSENTRY']._serialized_end=1728
+  _globals['_RUNCOST']._serialized_start=1730
+  _globals['_RUNCOST']._serialized_end=1791
+  _globals['_RUNSERVICE']._serialized_start=2670
+  _globals['_RUNSERVICE']._serialized_end=3144
 # @@protoc_insertion_point(module_scope)

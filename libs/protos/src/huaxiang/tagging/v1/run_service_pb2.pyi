@@ -166,8 +166,11 @@ class CreateRunRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    EVERYBODY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the caller, 1 to 128 characters."""
+    everybody: _builtins.bool
+    """Compute everybody in every tag, whatever the stream has kept: to mend values."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which tags, with those they depend on; all when empty."""
@@ -182,10 +185,11 @@ class CreateRunRequest(_message.Message):
         request_id: _builtins.str = ...,
         tag_ids: _abc.Iterable[_builtins.str] | None = ...,
         consistency: _revision_pb2.Consistency | None = ...,
+        everybody: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "request_id", b"request_id", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "everybody", b"everybody", "request_id", b"request_id", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +452,26 @@ class Run(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class PersonCountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
@@ -463,6 +487,8 @@ class Run(_message.Message):
     BECAUSE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     TAG_COSTS_FIELD_NUMBER: _builtins.int
+    EVERYBODY_FIELD_NUMBER: _builtins.int
+    PERSON_COUNTS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Given by the service."""
     state: Global___RunState.ValueType
@@ -475,6 +501,8 @@ class Run(_message.Message):
     """Why it started."""
     because: _builtins.str
     """What the cause names: the due moment of the schedules, the event type, the other tag. Empty for a request."""
+    everybody: _builtins.bool
+    """As asked for."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """The moment that the values hold for, on the suite's clock."""
@@ -513,6 +541,10 @@ class Run(_message.Message):
     def tag_costs(self) -> _containers.MessageMap[_builtins.str, Global___RunCost]:
         """By tag: its own publishing, and its share of what it was computed with."""
 
+    @_builtins.property
+    def person_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """By published tag, the living persons that were computed: all of them, or those alone whose value might be wrong."""
+
     def __init__(
         self,
         *,
@@ -531,10 +563,12 @@ class Run(_message.Message):
         because: _builtins.str = ...,
         cost: Global___RunCost | None = ...,
         tag_costs: _abc.Mapping[_builtins.str, Global___RunCost] | None = ...,
+        everybody: _builtins.bool = ...,
+        person_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cost", b"cost", "end_time", b"end_time", "revision", b"revision", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "because", b"because", "cause", b"cause", "cost", b"cost", "coverage", b"coverage", "done_count", b"done_count", "end_time", b"end_time", "failure_reasons", b"failure_reasons", "failures", b"failures", "revision", b"revision", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "tag_costs", b"tag_costs", "tag_count", b"tag_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "because", b"because", "cause", b"cause", "cost", b"cost", "coverage", b"coverage", "done_count", b"done_count", "end_time", b"end_time", "everybody", b"everybody", "failure_reasons", b"failure_reasons", "failures", b"failures", "person_counts", b"person_counts", "revision", b"revision", "run_id", b"run_id", "start_time", b"start_time", "state", b"state", "tag_costs", b"tag_costs", "tag_count", b"tag_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,7 +63,8 @@ class RunServiceServicer:
 
     def CreateRun(self, request, context):
         """Starts a run. A repeated request_id answers the same run. One run per tenant computes at a time; others wait.
-        Persons whose facts change after the run's position keep their stream value.
+        Persons whose facts change after the run's position keep their stream value. A tag that everybody was computed of
+        and that the stream has kept since is computed of those alone whose facts the stream has not followed yet.
         Errors: NOT_FOUND (a tag), ALREADY_EXISTS (the request_id with other content), QUEUE_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -35,7 +35,8 @@ class RunServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RunServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]
     """Starts a run. A repeated request_id answers the same run. One run per tenant computes at a time; others wait.
-    Persons whose facts change after the run's position keep their stream value.
+    Persons whose facts change after the run's position keep their stream value. A tag that everybody was computed of
+    and that the stream has kept since is computed of those alone whose facts the stream has not followed yet.
     Errors: NOT_FOUND (a tag), ALREADY_EXISTS (the request_id with other content), QUEUE_FULL.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]
@@ -52,7 +53,8 @@ class RunServiceAsyncStub(RunServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]  # type: ignore[assignment]
     """Starts a run. A repeated request_id answers the same run. One run per tenant computes at a time; others wait.
-    Persons whose facts change after the run's position keep their stream value.
+    Persons whose facts change after the run's position keep their stream value. A tag that everybody was computed of
+    and that the stream has kept since is computed of those alone whose facts the stream has not followed yet.
     Errors: NOT_FOUND (a tag), ALREADY_EXISTS (the request_id with other content), QUEUE_FULL.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]  # type: ignore[assignment]
@@ -72,7 +74,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.CreateRunResponse, _abc.Awaitable[_run_service_pb2.CreateRunResponse]]:
         """Starts a run. A repeated request_id answers the same run. One run per tenant computes at a time; others wait.
-        Persons whose facts change after the run's position keep their stream value.
+        Persons whose facts change after the run's position keep their stream value. A tag that everybody was computed of
+        and that the stream has kept since is computed of those alone whose facts the stream has not followed yet.
         Errors: NOT_FOUND (a tag), ALREADY_EXISTS (the request_id with other content), QUEUE_FULL.
         """
 

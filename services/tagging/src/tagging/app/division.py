@@ -1,0 +1,150 @@
+"""Whom a computation has to compute: everybody, or those alone whose stored values may be wrong.
+
+A column that stands is right of everybody but of stale and overdue persons, and of whom a column that it reads changes
+in this very computation. Docs: docs/adr/0016.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan
+from tagging.app.snapshot import Snapshot
+from tagging.app.task import Task
+from tagging.domain.columns import Ints, microseconds, union
+from tagging.domain.kinds.families import TOLD
+from tagging.domain.kinds.sql import SqlKind
+from tagging.domain.recipe import Recipe
+from tagging.domain.standing import Standing, digest
+from tagging.store.mapping_ports import MappingChanges
+from tagging.store.ports import FactStores
+from tagging.store.tag_ports import TagStores
+
+MOST = 0.3
+"""When more of the living than this have to be computed, everybody is: it is cheaper."""
+
+
+def is_kept(recipe: Recipe) -> bool:
+    """Whether the stream keeps a column right of whoever is touched. Statements lapse between two looks, so columns of
+    them are computed of everybody, which is little work."""
+    return recipe.stream and not isinstance(recipe.kind, (*TOLD, SqlKind))
+
+
+def standings(plan: ColumnPlan, columns: Collection[str], as_of: dt.datetime) -> dict[str, Standing]:
+    """As what these of the columns that are kept may stand, once everybody was computed."""
+    versions = {tag_id: tag.version for tag_id, tag in plan.tags.items()}
+    found = {}
+    for recipe in (plan.recipes[each] for each in columns if each in plan.recipes):
+        if is_kept(recipe):
+            meaning = digest(recipe, versions, plan.dictionary, profiles=plan.profiles(recipe))
+            found[recipe.column] = Standing(meaning, as_of, recipe.tags)
+    return found
+
+
+class StandingNow:
+    """Says which columns stand and claims them, in one transaction; and of whom columns that stand may be wrong."""
+
+    def __init__(self, facts: FactStores, tags: TagStores, changes: MappingChanges) -> None:
+        self._facts = facts
+        self._tags = tags
+        self._changes = changes
+
+    def claim(
+        self,
+        connection: Connection,
+        task: Task,
+        plan: ColumnPlan,
+        columns: Collection[str],
+        latest: dt.datetime | None = None,
+    ) -> frozenset[str]:
+        """Those of the columns that stood at the task's moment; from now on none of them does until it is released.
+        `latest`: the latest moment before it began that the stream computed anybody at in this process."""
+        tenant, as_of = task.tenant, task.as_of
+        wanted = standings(plan, columns, as_of)
+        known = self._tags.standing.all(connection, tenant)
+        stood = {
+            column
+            for column, each in wanted.items()
+            if column in known and known[column].digest == each.digest and known[column].as_of <= as_of
+        }
+        self._tags.standing.fall(connection, tenant, sorted(plan.broken.keys() & known.keys()))
+        self._tags.standing.claim(connection, tenant, task.computation_id, wanted)
+        if self._is_past(connection, task, latest):
+            return frozenset()
+        parts = [each.mapped for each in self._changes.waiting(connection).get(tenant, ())]
+        return frozenset(stood - plan.reading(parts))
+
+    def concerned(self, connection: Connection, tenant: str, as_of: dt.datetime) -> Ints:
+        """Stale and overdue persons, ascending, living or not."""
+        stale = self._facts.progress.stale_ids(connection, tenant)
+        return union(stale, self._tags.due.overdue(connection, tenant, microseconds(as_of)))
+
+    def _is_past(self, connection: Connection, task: Task, latest: dt.datetime | None) -> bool:
+        """Whether stored values may be of later than the moment: the clock was set back."""
+        known = self._facts.tenants.get(connection, task.tenant)
+        if known is None or known.settings.calendar.day_of(task.as_of) < known.day:
+            return True
+        latest = latest or self._tags.values.latest_put(connection, task.tenant)
+        return latest is not None and latest > task.as_of
+
+
+@dataclass(frozen=True)
+class Share:
+    """Columns of one step that are computed of the same persons. `among`: of whom, ascending, living or not; None is
+    everybody."""
+
+    snapshot: Snapshot
+    recipes: Sequence[Recipe]
+    among: Ints | None = None
+
+
+@dataclass
+class Division:
+    """Divides the columns of each step.
+
+    snapshot   of everybody
+    standing   the columns that stand, computed of some alone
+    cut_anew   whether columns with cuts get new ones: those are computed of everybody
+    concerned  stale and overdue persons
+    """
+
+    snapshot: Snapshot
+    standing: frozenset[str]
+    concerned: Ints
+    cut_anew: bool
+    _changed: dict[str, list[Ints]] = field(default_factory=dict)
+    _part: tuple[Ints, Snapshot] | None = None
+
+    def shares(self, recipes: Collection[Recipe]) -> Iterator[Share]:
+        """Of the columns of a step; those that earlier steps published changed the persons that `changed` was told."""
+        some = [each for each in recipes if self._is_of_some(each)]
+        rest = [each for each in recipes if not self._is_of_some(each)]
+        if some:
+            share = self.share({tag for each in some for tag in each.tags})
+            if share is None:
+                rest = list(recipes)
+            else:
+                yield Share(share.snapshot, some, share.among)
+        if rest:
+            yield Share(self.snapshot, rest)
+
+    def share(self, rests_on: Collection[str]) -> Share | None:
+        """The persons of whom columns may be wrong that rest on these; None when they are too many."""
+        persons = self.concerned
+        for tag in sorted(rests_on):
+            for changed in self._changed.get(tag, ()):
+                persons = union(persons, changed)
+        if len(persons) > MOST * len(self.snapshot.persons):
+            return None
+        if self._part is None or not np.array_equal(self._part[0], persons):
+            self._part = persons, self.snapshot.among(persons)
+        return Share(self._part[1], (), persons)
+
+    def changed(self, column: str, person_ids: Ints) -> None:
+        """What was published changed the values of these, ascending."""
+        self._changed.setdefault(column, []).append(person_ids)
+
+    def _is_of_some(self, recipe: Recipe) -> bool:
+        return recipe.column in self.standing and not (self.cut_anew and recipe.has_cuts)
