@@ -28,7 +28,7 @@ from segments_changes import block_change
 from servicekit.calls import current_principal
 from servicekit.changelog import Changelog, Entry
 from servicekit.database import Database
-from servicekit.errors import Exhausted
+from servicekit.errors import Exhausted, StateConflict
 from servicekit.kit_tables import kit_tables
 from servicekit.retention import trim
 from servicekit.revision import LANES, Lane, Revision, from_proto
@@ -51,6 +51,13 @@ class FeatureQuota(Exhausted):
         super().__init__("too many features", count=count, limit=limit)
 
 
+class VersionsNotKept(StateConflict):
+    """As tagging refuses it."""
+
+    domain = "tagging.huaxiang"
+    reason = "VERSIONS_NOT_KEPT"
+
+
 class FakeTagging(
     changes_grpc.ChangeServiceServicer,
     features_grpc.FeatureServiceServicer,
@@ -61,7 +68,7 @@ class FakeTagging(
     uses_grpc.TagUseServiceServicer,
 ):
     """While `flowing` is not set, what it tells does not arrive. `quota` is how many forms it takes. `columns` are
-    what EvaluateFeature answers, by form."""
+    what EvaluateFeature answers, by form; `past` what GetPortrait tells of before, by tag and person."""
 
     def __init__(self, folder: Path) -> None:
         self.database = Database.open(f"sqlite:///{folder / 'tagging.db'}", synchronous="NORMAL")
@@ -75,6 +82,7 @@ class FakeTagging(
         self.required: dict[str, list[str]] = {}
         self.columns: dict[str, dict[int, Any]] = {}
         self.evaluated: list[str] = []
+        self.past: dict[str, dict[int, Any]] = {}
         self.retired: dict[str, str] = {}
         self.used: dict[str, list[tuple[str, list[str], list[str]]]] = {}
         self.explained: list[portraits.ExplainRuleRequest] = []
@@ -236,6 +244,16 @@ class FakeTagging(
         told = [(each.name, list(each.tag_ids), list(each.segments)) for each in request.uses]
         self.used[current_principal().require_tenant()] = told
         return uses.ReportTagUseResponse()
+
+    async def GetPortrait(
+        self, request: portraits.GetPortraitRequest, context: object
+    ) -> portraits.GetPortraitResponse:
+        (tag_id,) = request.tag_ids
+        assert request.HasField("as_of")
+        if tag_id not in self.past:
+            raise VersionsNotKept(tag_id)
+        told = value(self.past[tag_id].get(request.person_id))
+        return portraits.GetPortraitResponse(values=[tag_pb2.TagValue(tag_id=tag_id, value=told)])
 
     async def ExplainRule(
         self, request: portraits.ExplainRuleRequest, context: object

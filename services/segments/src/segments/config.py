@@ -12,7 +12,7 @@ DEFAULT_PORT = 7103
 @dataclass(frozen=True)
 class Config:
     """`keys` holds who may call; `service_key_file` the key that this service presents to tagging and identity. The
-    changelog is kept on machine time, snapshots on the suite's clock."""
+    changelog is kept on machine time; snapshots, counts of days and members of days on the suite's clock."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -32,6 +32,11 @@ class Config:
     )
 
     snapshot_keep_days: int = setting("HUAXIANG_SNAPSHOT_KEEP_DAYS", integer(1, 100_000), default=90)
+
+    segment_days_keep: int = setting("HUAXIANG_SEGMENT_DAYS_KEEP", integer(1, 100_000), default=800)
+    segment_members_keep_days: int = setting(
+        "HUAXIANG_SEGMENT_MEMBERS_KEEP_DAYS", integer(1, 100_000), default=35
+    )
 
     @property
     def store_url(self) -> str:

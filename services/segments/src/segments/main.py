@@ -18,6 +18,8 @@ from huaxiang.segments.v1 import (
     folder_service_pb2_grpc,
     insight_service_pb2,
     insight_service_pb2_grpc,
+    member_history_service_pb2,
+    member_history_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
     segment_service_pb2,
@@ -41,6 +43,7 @@ from segments.api import render
 from segments.api.change_servicer import ChangeServicer
 from segments.api.folder_servicer import FolderServicer
 from segments.api.insight_servicer import InsightServicer
+from segments.api.member_history_servicer import MemberHistoryServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
@@ -48,14 +51,17 @@ from segments.api.segment_version_servicer import SegmentVersionServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
+from segments.app.explain_move import ExplainMove
 from segments.app.export_person_data import ExportPersonData
 from segments.app.folder_tree import FolderTree
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
 from segments.app.insight.overlap import Overlap
+from segments.app.keep_days import KeepDays
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
+from segments.app.member_history import MemberHistory
 from segments.app.membership import Membership
 from segments.app.preview import Preview
 from segments.app.segments import Segments
@@ -68,6 +74,7 @@ from segments.index.narrowed import WithFeatures
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
 from segments.store.ports import Stores
+from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_index import SqlIndexStore
@@ -78,9 +85,9 @@ from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
 from segments.workers.erasures import ErasureConfirming
 from segments.workers.tag_use import TagUse
-from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
+from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures, TaggingPast
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
-from segments.workers.upkeep import upkeep
+from segments.workers.upkeep import Keeping, upkeep
 from servicekit.changelog import Changelog
 from servicekit.client import connect
 from servicekit.clock import Clock, clock_from
@@ -128,7 +135,7 @@ async def wire(
     identity: grpc.aio.Channel | None = None,
     changelog_keep_s: float = KEEP_S,
     changelog_max_bytes: int = KEEP_BYTES,
-    snapshot_keep: timedelta = timedelta(days=90),
+    keeping: Keeping | None = None,
 ) -> Wiring:
     """Brings the store to this release and memory to the store. Without a channel to identity no erasure is
     confirmed."""
@@ -141,6 +148,7 @@ async def wire(
         segments=SqlSegmentStore(),
         folders=SqlFolderStore(),
         versions=SqlSegmentVersions(),
+        days=SqlSegmentDays(),
         dictionary=SqlDictionaryStore(),
         journal=journal,
     )
@@ -152,7 +160,10 @@ async def wire(
     definitions = Definitions(
         board, LearnDictionary(board, stores), features, freshness, consumer.state, channel
     )
-    snapshots = Snapshots(SqlSnapshotStore(), lambda: uuid.uuid4().hex, clock.now)
+    kept_snapshots = SqlSnapshotStore()
+    snapshots = Snapshots(kept_snapshots, lambda: uuid.uuid4().hex, clock.now)
+    history = MemberHistory(stores.days, kept_snapshots, clock.now)
+    explain_move = ExplainMove(history, stores.versions, stores.days, TaggingPast(channel))
     segments = Segments(board, stores, features, definitions, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
 
@@ -168,6 +179,7 @@ async def wire(
         services=_services(
             SegmentServicer(board, segments, preview, freshness),
             SegmentVersionServicer(board, database, Versions(stores.versions), segments),
+            MemberHistoryServicer(board, database, history, explain_move),
             FolderServicer(board, database, FolderTree(board, stores, clock.now)),
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
@@ -191,8 +203,10 @@ async def wire(
                 stores.index,
                 AgeSegments(board, stores, clock.now),
                 snapshots,
+                KeepDays(stores.days, clock.now),
+                board,
                 machine_now=clock.machine_now,
-                snapshot_keep=snapshot_keep,
+                keeping=keeping or Keeping(),
             ),
         ),
         board=board,
@@ -215,6 +229,7 @@ def _insight(
 def _services(
     segments: SegmentServicer,
     versions: SegmentVersionServicer,
+    history: MemberHistoryServicer,
     folders: FolderServicer,
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
@@ -232,6 +247,11 @@ def _services(
             segment_version_service_pb2.DESCRIPTOR.services_by_name["SegmentVersionService"],
             segment_version_service_pb2_grpc.add_SegmentVersionServiceServicer_to_server,
             versions,
+        ),
+        Service(
+            member_history_service_pb2.DESCRIPTOR.services_by_name["MemberHistoryService"],
+            member_history_service_pb2_grpc.add_MemberHistoryServiceServicer_to_server,
+            history,
         ),
         Service(
             folder_service_pb2.DESCRIPTOR.services_by_name["FolderService"],
@@ -283,7 +303,11 @@ async def build() -> ServiceApp:
         identity=identity,
         changelog_keep_s=config.changelog_keep_s,
         changelog_max_bytes=config.changelog_max_bytes,
-        snapshot_keep=timedelta(days=config.snapshot_keep_days),
+        keeping=Keeping(
+            snapshots=timedelta(days=config.snapshot_keep_days),
+            counts=timedelta(days=config.segment_days_keep),
+            members=timedelta(days=config.segment_members_keep_days),
+        ),
     )
 
     async def close_channel() -> None:

@@ -11,6 +11,7 @@ import pytest
 from huaxiang.segments.v1 import (
     change_service_pb2_grpc,
     folder_service_pb2_grpc,
+    member_history_service_pb2_grpc,
     membership_service_pb2_grpc,
     segment_pb2,
     segment_service_pb2,
@@ -90,6 +91,9 @@ class Suite:
 
     def versions(self, role: str = "admin") -> segment_version_service_pb2_grpc.SegmentVersionServiceStub:
         return segment_version_service_pb2_grpc.SegmentVersionServiceStub(self.server.connect(role))
+
+    def history(self, role: str = "admin") -> member_history_service_pb2_grpc.MemberHistoryServiceStub:
+        return member_history_service_pb2_grpc.MemberHistoryServiceStub(self.server.connect(role))
 
     def folders(self, role: str = "admin") -> folder_service_pb2_grpc.FolderServiceStub:
         return folder_service_pb2_grpc.FolderServiceStub(self.server.connect(role))

@@ -8,10 +8,12 @@ from rules.check import Population
 from segments.api import render
 from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.folders import Folder
+from segments.domain.kept_members import KeptMembers, SegmentDay
 from segments.domain.movement import Followed, Movement
 from segments.domain.segment import Draft, Segment, Snapshot, State
 from segments.domain.versions import Saying, SegmentVersion
 from segments.main import SOURCES
+from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
@@ -115,6 +117,32 @@ def test_snapshots_come_back_and_old_ones_go(database: Database) -> None:
         False,
     ]
     assert database.write_now(store.remove_before, NOW + dt.timedelta(days=3), 2) == 1
+
+
+def test_members_of_days_come_back_until_they_are_too_old(database: Database) -> None:
+    store = SqlSegmentDays()
+    first, members = dt.date(2026, 3, 29), BitMap([1, 70_000]).serialize()
+    made = [
+        SegmentDay(
+            "a", first + dt.timedelta(days=number), KeptMembers(number, 9, NOW, NOW, "token", 2), members
+        )
+        for number in range(4)
+    ]
+    for each in made:
+        database.write_now(store.put, "t1", each)
+    database.write_now(store.put, "t1", replace(made[0], kept=replace(made[0].kept, count=7), members=b""))
+    database.write_now(store.put, "t2", made[0])
+    assert database.read_now(store.get, "t1", "a", first) == made[0], "the first one stays"
+    assert database.read_now(store.get, "t1", "b", first) is None
+    assert database.read_now(store.taken, "t1", first) == {"a"}
+    assert database.write_now(store.remove_members_before, made[1].day, 9) == 2
+    assert database.read_now(store.get, "t1", "a", first) == replace(made[0], members=None, has_members=False)
+    found = database.read_now(store.between, "t1", "a", first, made[2].day)
+    assert found == [replace(each, members=None, has_members=each != made[0]) for each in made[:3]]
+    assert database.write_now(store.remove_before, made[2].day, 2) == 2
+    assert database.write_now(store.remove_before, made[2].day, 2) == 1
+    database.write_now(store.remove, "t1", "a")
+    assert database.read_now(store.between, "t1", "a", first, made[3].day) == []
 
 
 def test_the_dictionary_is_replaced(database: Database) -> None:

@@ -132,6 +132,7 @@ class Segments:
 
         def store(connection: Connection, draft: Version, followed: dict[str, Followed]) -> Revision:
             self._stores.versions.remove(connection, tenant, segment_id)
+            self._stores.days.remove(connection, tenant, segment_id)
             return record(connection, self._stores, Lane.LIVE, followed)
 
         async with self._board.defining():

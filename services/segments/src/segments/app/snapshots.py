@@ -31,6 +31,7 @@ class Frozen:
     as_of: dt.datetime
     read_at: Revision
     purposes: tuple[str, ...]
+    version: int
 
 
 class Snapshots:
@@ -57,6 +58,7 @@ class Snapshots:
             freshness.as_of,
             version.revision,
             purposes_of(segments, standing.rule),
+            standing.segment.version,
         )
 
     def add(self, connection: Connection, tenant: str, frozen: Frozen) -> Snapshot:
@@ -72,6 +74,7 @@ class Snapshots:
             revision_token=frozen.read_at.token(),
             members=frozen.members.serialize(),
             purposes=frozen.purposes,
+            version=frozen.version,
         )
         self._store.add(connection, tenant, snapshot)
         return snapshot

@@ -64,7 +64,7 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Members of a segment, frozen. `members` is a portable roaring bitmap of person ids; `purposes` what the sensitive
-    tags of its rule are kept for, in order."""
+    tags of its rule are kept for, in order; `version` that of the definition, 0 when it is not known."""
 
     snapshot_id: str
     segment_id: str
@@ -76,6 +76,7 @@ class Snapshot:
     revision_token: str
     members: bytes
     purposes: tuple[str, ...] = ()
+    version: int = 0
 
 
 def etag_of(draft: Draft) -> str:

@@ -1,7 +1,9 @@
 """What the use cases need of segments' past: versions of what was said, and members as they were each day."""
 
+import datetime as dt
 from typing import Protocol
 
+from segments.domain.kept_members import SegmentDay
 from segments.domain.versions import SegmentVersion
 from sqlalchemy import Connection
 
@@ -27,4 +29,38 @@ class SegmentVersions(Protocol):
 
     def remove(self, connection: Connection, tenant: str, segment_id: str) -> None:
         """Removes all of a segment's."""
+        ...
+
+
+class SegmentDays(Protocol):
+    """Members of days by (tenant, segment_id, day); who they were goes before how many."""
+
+    def put(self, connection: Connection, tenant: str, day: SegmentDay) -> None:
+        """Stores a day with its members; one that is stored stays as it is."""
+        ...
+
+    def taken(self, connection: Connection, tenant: str, day: dt.date) -> frozenset[str]:
+        """The segments that have a row for a day."""
+        ...
+
+    def get(self, connection: Connection, tenant: str, segment_id: str, day: dt.date) -> SegmentDay | None:
+        """One day with its members; None when there is no row."""
+        ...
+
+    def between(
+        self, connection: Connection, tenant: str, segment_id: str, first: dt.date, last: dt.date
+    ) -> list[SegmentDay]:
+        """The days from the first to the last, oldest first, without members."""
+        ...
+
+    def remove(self, connection: Connection, tenant: str, segment_id: str) -> None:
+        """Removes all of a segment's."""
+        ...
+
+    def remove_members_before(self, connection: Connection, day: dt.date, limit: int) -> int:
+        """Removes the members of at most `limit` older days of any tenant; answers of how many."""
+        ...
+
+    def remove_before(self, connection: Connection, day: dt.date, limit: int) -> int:
+        """Removes at most `limit` older days of any tenant, members too; answers how many."""
         ...

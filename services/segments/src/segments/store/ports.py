@@ -22,7 +22,7 @@ from segments.domain.movement import Followed
 from segments.domain.packing import Coded
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
-from segments.store.life_ports import SegmentVersions
+from segments.store.life_ports import SegmentDays, SegmentVersions
 from servicekit.changelog import Head
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
@@ -274,5 +274,6 @@ class Stores:
     segments: SegmentStore
     folders: FolderStore
     versions: SegmentVersions
+    days: SegmentDays
     dictionary: DictionaryStore
     journal: Journal

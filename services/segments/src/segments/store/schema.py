@@ -75,7 +75,32 @@ Table(
     Column("revision_token", Text, nullable=False),
     Column("members", LargeBinary, nullable=False),
     Column("purposes", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Index("snapshot_by_create_time", "create_time_us"),
+)
+Table(
+    "segment_day",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("segment_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    Column("population_count", BigInteger, nullable=False),
+    Column("take_time_us", BigInteger, nullable=False),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("revision_token", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("segment_day_by_day", "day"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "segment_day_members",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("segment_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("members", LargeBinary, nullable=False),
+    Index("segment_day_members_by_day", "day"),
 )
 Table(
     "tag",

@@ -16,7 +16,7 @@ _SEGMENT_COLUMNS = (
 )
 _SNAPSHOT_COLUMNS = (
     "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
-    "revision_token, members, purposes"
+    "revision_token, members, purposes, version"
 )
 
 
@@ -105,12 +105,13 @@ class SqlSnapshotStore:
             revision_token=row[7],
             members=bytes(row[8]),
             purposes=tuple(json.loads(row[9])),
+            version=row[10],
         )
 
     def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
         execute(
             connection,
-            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 11)})",
+            f"INSERT INTO snapshot (tenant, {_SNAPSHOT_COLUMNS}) VALUES ({', '.join('?' * 12)})",
             (
                 tenant,
                 snapshot.snapshot_id,
@@ -123,6 +124,7 @@ class SqlSnapshotStore:
                 snapshot.revision_token,
                 snapshot.members,
                 json.dumps(snapshot.purposes),
+                snapshot.version,
             ),
         )
 

@@ -1,12 +1,14 @@
 """What segments asks of tagging: features, columns, explanations."""
 
-from collections.abc import AsyncIterator
+import datetime as dt
+from collections.abc import AsyncIterator, Collection
 
 import grpc
 from huaxiang.tagging.v1 import feature_service_pb2, portrait_service_pb2
 from huaxiang.tagging.v1.feature_service_pb2_grpc import FeatureServiceStub
 from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from huaxiang.type.v1 import explanation_pb2, revision_pb2
+from rules.evaluate.meaning import Value
 from segments.api import parse
 from segments.app.readable import MayRead
 from segments.domain.changes import PackedBlock
@@ -15,9 +17,11 @@ from servicekit.errors import UpstreamUnavailable
 from servicekit.principal import TENANT_KEY
 from servicekit.revision import Revision
 from servicekit.status import reason_of
+from servicekit.values import timestamp_of
 
 SERVICE = "tagging"
 CONSUMER = "segments"
+_NOT_KEPT = {"VERSIONS_NOT_KEPT", "NOT_FOUND"}
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -94,6 +98,36 @@ class TaggingExplain:
                 raise PersonUnknown(person_id) from error
             raise translated(error) from error
         return answer.explanation
+
+
+class TaggingPast:
+    """Implements PastValues."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = PortraitServiceStub(channel)
+
+    async def __call__(
+        self, tenant: str, person_id: int, tag_ids: Collection[str], at: dt.datetime
+    ) -> dict[str, Value | None]:
+        """One tag a call: a tag whose versions do not reach back refuses the whole portrait."""
+        found: dict[str, Value | None] = {}
+        for tag_id in sorted(tag_ids):
+            request = portrait_service_pb2.GetPortraitRequest(
+                person_id=person_id, tag_ids=[tag_id], without_timeline=True, as_of=timestamp_of(at)
+            )
+            try:
+                answer = await self._stub.GetPortrait(request, metadata=((TENANT_KEY, tenant),))
+            except grpc.aio.AioRpcError as error:
+                reason = reason_of(error).reason
+                if reason in _NOT_KEPT:
+                    continue
+                if reason == PersonUnknown.reason:
+                    raise PersonUnknown(person_id) from error
+                raise translated(error) from error
+            for each in answer.values:
+                if not each.withheld:
+                    found[tag_id] = parse.value(each.value)
+        return found
 
 
 def _consistency(at_least: Revision | None) -> revision_pb2.Consistency:

@@ -3,10 +3,13 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from segments.app.age import AgeSegments
+from segments.app.keep_days import TAKEN_AT_ONCE, KeepDays
 from segments.app.snapshots import Snapshots
+from segments.app.version import Board
 from segments.store.ports import IndexStore
 from servicekit.database import Database
 from servicekit.logging import logger
@@ -19,6 +22,17 @@ FOLDING_S = 10.0
 FOLDED_BEYOND = 2_000
 """Single values beside one stored block; beyond, the block is written anew."""
 RETENTION_S = 600.0
+DAYS_S = 5.0
+"""Between looks for a new day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long snapshots, counts of days and members of days are kept, on the suite's clock."""
+
+    snapshots: dt.timedelta = dt.timedelta(days=90)
+    counts: dt.timedelta = dt.timedelta(days=800)
+    members: dt.timedelta = dt.timedelta(days=35)
 
 
 def upkeep(
@@ -26,9 +40,11 @@ def upkeep(
     index: IndexStore,
     age: AgeSegments,
     snapshots: Snapshots,
+    days: KeepDays,
+    board: Board,
     *,
     machine_now: Callable[[], dt.datetime],
-    snapshot_keep: dt.timedelta,
+    keeping: Keeping,
 ) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
     """The workers, each running until cancelled."""
 
@@ -42,13 +58,25 @@ def upkeep(
     def remove_old(connection: Connection) -> int:
         before = machine_now() - dt.timedelta(seconds=KEEP_S)
         forgotten = forget(connection, before_machine_time_ms=int(before.timestamp() * 1_000))
-        return forgotten + snapshots.remove_old(connection, snapshot_keep)
+        days_gone = days.remove_old(connection, counts_keep=keeping.counts, members_keep=keeping.members)
+        return forgotten + days_gone + snapshots.remove_old(connection, keeping.snapshots)
 
     async def retention() -> None:
         while await database.write(remove_old):
             pass
 
-    return (_every(AGEING_S, ageing), _every(FOLDING_S, folding), _every(RETENTION_S, retention))
+    async def keeping_days() -> None:
+        version = board.current
+        due = await database.read(days.due, version)
+        for start in range(0, len(due), TAKEN_AT_ONCE):
+            await database.write(days.take, version, due[start : start + TAKEN_AT_ONCE])
+
+    return (
+        _every(DAYS_S, keeping_days),
+        _every(AGEING_S, ageing),
+        _every(FOLDING_S, folding),
+        _every(RETENTION_S, retention),
+    )
 
 
 def _every(

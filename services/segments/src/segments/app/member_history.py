@@ -1,0 +1,141 @@
+"""Who was in a segment before, and who came and went since."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyroaring import BitMap
+from rules.check import Population
+from segments.app.freshness_notes import freshness_of
+from segments.app.membership import live_segment
+from segments.app.segments import existing
+from segments.app.standing import TenantSegments
+from segments.app.version import Version
+from segments.domain.kept_members import KeptMembers, MembersAt, SegmentDay
+from segments.store.life_ports import SegmentDays
+from segments.store.ports import SnapshotStore
+from servicekit.errors import InvalidField, ResourceNotFound
+from sqlalchemy import Connection
+
+MAX_TREND_DAYS = 1_000
+TREND_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Members of one moment, as who they are today; `rule` is the canonical one of a snapshot, "" otherwise."""
+
+    kept: KeptMembers
+    members: BitMap
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Who is only in the second (`joined`), only in the first (`left`), and how many are in both."""
+
+    old: KeptMembers
+    new: KeptMembers
+    joined: BitMap
+    left: BitMap
+    stayed_count: int
+
+
+class MemberHistory:
+    """Reads in the caller's snapshot, beside one version. `now` is the suite's time."""
+
+    def __init__(self, days: SegmentDays, snapshots: SnapshotStore, now: Callable[[], dt.datetime]) -> None:
+        self._days = days
+        self._snapshots = snapshots
+        self._now = now
+
+    def trend(
+        self,
+        connection: Connection,
+        version: Version,
+        tenant: str,
+        segment_id: str,
+        first: dt.date | None,
+        last: dt.date | None,
+    ) -> list[SegmentDay]:
+        """Oldest first. Raises ResourceNotFound, InvalidField."""
+        existing(version, tenant, segment_id)
+        index = version.tenant(tenant).index
+        end = last or (index.day.day if index.day is not None else index.calendar.day_of(self._now()))
+        start = first or end - dt.timedelta(days=TREND_DAYS - 1)
+        if (end - start).days > MAX_TREND_DAYS:
+            raise InvalidField(
+                "from_day", f"is {(end - start).days} days before the last, the limit is {MAX_TREND_DAYS}"
+            )
+        return self._days.between(connection, tenant, segment_id, start, end)
+
+    def diff(
+        self,
+        connection: Connection,
+        version: Version,
+        tenant: str,
+        segment_id: str,
+        old: MembersAt,
+        new: MembersAt,
+    ) -> Difference:
+        """Raises ResourceNotFound, SegmentNotLive, InvalidField."""
+        before = self.side(connection, version, tenant, segment_id, old)
+        after = self.side(connection, version, tenant, segment_id, new)
+        return Difference(
+            before.kept,
+            after.kept,
+            after.members - before.members,
+            before.members - after.members,
+            before.members.intersection_cardinality(after.members),
+        )
+
+    def side(
+        self, connection: Connection, version: Version, tenant: str, segment_id: str, at: MembersAt
+    ) -> Side:
+        """The members of one moment. Raises ResourceNotFound, SegmentNotLive, InvalidField."""
+        existing(version, tenant, segment_id)
+        segments = version.tenant(tenant)
+        if at.is_now:
+            return self._now_of(version, segments, segment_id)
+        if at.day is not None:
+            day = self._days.get(connection, tenant, segment_id, at.day)
+            if day is None or day.members is None:
+                raise ResourceNotFound(f"members of segment {segment_id!r} of {at.day}")
+            return Side(day.kept, living_members(segments, day.members))
+        snapshot = self._snapshots.get(connection, tenant, at.snapshot_id)
+        if snapshot is None:
+            raise ResourceNotFound(f"snapshot {at.snapshot_id!r}")
+        if snapshot.segment_id != segment_id:
+            raise InvalidField("snapshot_id", f"is of segment {snapshot.segment_id!r}, not of {segment_id!r}")
+        kept = KeptMembers(
+            snapshot.count,
+            snapshot.population_count,
+            snapshot.create_time,
+            snapshot.as_of,
+            snapshot.revision_token,
+            snapshot.version,
+        )
+        return Side(kept, living_members(segments, snapshot.members), snapshot.canonical_rule)
+
+    def _now_of(self, version: Version, segments: TenantSegments, segment_id: str) -> Side:
+        standing = live_segment(segments, segment_id)
+        assert standing.rule is not None
+        now = self._now()
+        freshness = freshness_of(segments, [standing.rule], now)
+        kept = KeptMembers(
+            len(standing.members),
+            freshness.population_count,
+            now,
+            freshness.as_of,
+            version.revision.token(),
+            standing.segment.version,
+        )
+        return Side(kept, standing.members)
+
+
+def living_members(segments: TenantSegments, members: bytes) -> BitMap:
+    """Kept members as who they are today: redirects followed, the erased left out."""
+    kept = BitMap.deserialize(members)
+    alive = segments.index.population(Population.ALL)
+    others = {segments.index.living(person_id) for person_id in kept - alive}
+    return (kept & alive) | BitMap(others - {0})
