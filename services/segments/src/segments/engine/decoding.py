@@ -5,10 +5,18 @@ import numpy.typing as npt
 from rules.evaluate.events import Column
 from rules.values import Kind
 
+from segments.domain.packing import Coded, code_of
 from segments.engine.arenas import address_of
 from segments.engine.columns import TagColumn
 from segments.engine.compiled import kernel, signed
-from segments.engine.containers import BLOCK_SIZE, BLOCK_WORDS, LINE_WORDS, expand
+from segments.engine.containers import (
+    BLOCK_SIZE,
+    BLOCK_WORDS,
+    CARDINALITY_MASK,
+    CARDINALITY_SHIFT,
+    LINE_WORDS,
+    expand,
+)
 from segments.engine.lines import halves_in, lowest_bit, words_in
 from segments.engine.numbers import (
     FEW,
@@ -27,7 +35,7 @@ Words = npt.NDArray[np.uint64]
 
 
 def values_of(column: TagColumn, block: int) -> Column:
-    """The values of the block's 65,536 persons, of a tag that is not multi-valued."""
+    """The values of the block's 65,536 persons, of a tag that is not multi-valued. Texts are numbered by their code."""
     data = np.zeros(BLOCK_SIZE, np.int64)
     texts = (
         [str(each) for each in column.dictionary] if column.dictionary and column.kind is Kind.TEXT else []
@@ -42,7 +50,49 @@ def values_of(column: TagColumn, block: int) -> Column:
     if block < column.column.blocks:
         entries = np.ascontiguousarray(column.column.entries[:-1, block])
         _rows(entries, address_of(column.column.words), np.empty(BLOCK_WORDS, np.uint64), data)
-    return Column(column.kind, persons_of(column.column, column.column.known, block), data, texts)
+    known = persons_of(column.column, column.column.known, block)
+    return Column(column.kind, known, _codes(column, data), texts)
+
+
+def coded_of(column: TagColumn, block: int) -> Coded:
+    """The known values of one block, self-contained, as the columns of segments.index give them."""
+    texts = _texts(column) if column.kind is Kind.TEXT else {}
+    if isinstance(column.column, SetColumn) and not column.column.single:
+        offsets, counts, rows = _lists(column.column, block)
+        return Coded(offsets, counts, _codes(column, rows), texts)
+    values = values_of(column, block)
+    known = np.flatnonzero(values.known)
+    codes = values.data[known]
+    ones = np.ones(len(known), np.uint16)
+    return Coded(known.astype(np.uint16), ones, codes, texts)
+
+
+def _texts(column: TagColumn) -> dict[int, str]:
+    """By code, ascending."""
+    return {code: str(value) for value, code in sorted(column.values(), key=lambda pair: pair[1])}
+
+
+def _codes(column: TagColumn, rows: Numbers) -> Numbers:
+    """What rows of a column of sets stand for: the codes of segments.domain.packing, texts by their row."""
+    if column.kind is Kind.TEXT:
+        return rows
+    codes = np.zeros(len(column.dictionary or ()), np.int64)
+    for value, row in column.values():
+        codes[row] = code_of(value)
+    return codes[rows]
+
+
+def _lists(column: SetColumn, block: int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Numbers]:
+    """(offsets ascending, how many values each has, the rows of all, ascending within a person)"""
+    if block >= column.blocks:
+        return np.zeros(0, np.uint16), np.zeros(0, np.uint16), np.zeros(0, np.int64)
+    entries = np.ascontiguousarray(column.entries[:-1, block])
+    size = int(((entries >> CARDINALITY_SHIFT) & CARDINALITY_MASK).sum())
+    offsets, rows = np.empty(size, np.uint16), np.empty(size, np.int64)
+    _pairs(entries, address_of(column.words), np.empty(BLOCK_WORDS, np.uint64), offsets, rows)
+    order = np.argsort(offsets, kind="stable")
+    persons, counts = np.unique(offsets, return_counts=True)
+    return persons, counts.astype(np.uint16), rows[order]
 
 
 def persons_of(column: SetColumn, row: int, block: int) -> npt.NDArray[np.bool_]:
@@ -71,6 +121,24 @@ def _rows(entries: Numbers, arena: int, scratch: Words, data: Numbers) -> None:
             word = words[each]
             while word != np.uint64(0):
                 data[each * 64 + lowest_bit(word)] = row
+                word &= word - np.uint64(1)
+
+
+@kernel
+def _pairs(
+    entries: Numbers, arena: int, scratch: Words, offsets: npt.NDArray[np.uint16], rows: Numbers
+) -> None:
+    """(person, row) of all rows one after the other."""
+    place = 0
+    for row in range(len(entries)):
+        if entries[row] == 0:
+            continue
+        words = words_in(expand(entries[row], arena, signed(scratch.ctypes.data)), BLOCK_WORDS)
+        for each in range(BLOCK_WORDS):
+            word = words[each]
+            while word != np.uint64(0):
+                offsets[place], rows[place] = np.uint16(each * 64 + lowest_bit(word)), row
+                place += 1
                 word &= word - np.uint64(1)
 
 

@@ -60,10 +60,10 @@ class Estimates:
 
     def ordered(self, sets: All | Any) -> list[Sets]:
         """The operands in the order in which they decide most for what they cost."""
+        narrowing = isinstance(sets, All)
+        return sorted(sets.operands, key=lambda each: self.rank(each, narrowing=narrowing))
 
-        def rank(each: Sets) -> float:
-            found = self.of(each)
-            decided = 1.0 - found.share if isinstance(sets, All) else found.share
-            return found.cost / max(decided, _LEAST)
-
-        return sorted(sets.operands, key=rank)
+    def rank(self, sets: Sets, *, narrowing: bool) -> float:
+        """What an operand costs for what it decides: persons who are out of an intersection, or in a union."""
+        found = self.of(sets)
+        return found.cost / max(1.0 - found.share if narrowing else found.share, _LEAST)

@@ -35,6 +35,11 @@ _VALUES: Mapping[Kind, tuple[Scalar, ...]] = {
 Shape = Callable[[np.random.Generator], npt.NDArray[np.int64]]
 
 
+def values_of_kind(kind: Kind) -> tuple[Scalar, ...]:
+    """Those that occur."""
+    return _VALUES[kind]
+
+
 def offsets_of(random: np.random.Generator, block: int) -> npt.NDArray[np.uint16]:
     """Who has a value: everybody, most, a stretch, a few at the edges, nobody, everybody again."""
     every = np.arange(SIZE)
@@ -131,6 +136,10 @@ class People:
 
     def segment(self, name: str) -> SetColumn:
         return members_of(self.segments[name], BLOCKS).column()
+
+    def slow(self, name: str) -> MemoryColumn:
+        """The index's column of a tag, once `view` was called."""
+        return self._slow[name]
 
     def view(self) -> TagBitmaps:
         """The same for the evaluator over bitmaps."""

@@ -81,3 +81,23 @@ def test_they_find_the_same_people_by_any_rule(people, rule):
             check(checked, people, population)
         except NumberOverflow:
             return
+
+
+def test_an_explanation_tells_the_size_of_every_part(people):
+    from segments.engine.conditions import nothing_given
+    from segments.engine.explanation import Explanations
+
+    rule = check_rule(
+        "points > 3 AND (gender = 'female' OR NOT is_vip) AND nickname = 'nobody'", CATALOGUE
+    ).rule
+    universe = people.universe(Population.ALL)
+    step = Explanations(people, universe, SETTING, people.threads, nothing_given).of(rule.body)
+    assert step.persons == 0
+    assert step.steps[0].text == "nickname = 'nobody'"  # nobody has it, so nothing else is looked at
+    view = people.view()
+    for each in (*step.steps, *step.steps[2].steps, *step.steps[1].steps):
+        part = check_rule(each.text, CATALOGUE).rule
+        assert each.persons == len(bitmaps.members(part, view, SETTING, Population.ALL))
+        assert each.bytes >= 0
+        assert each.ms > 0
+    assert {len(each.steps) for each in step.steps} == {0, 2}

@@ -1,0 +1,65 @@
+"""Columns as bitmaps answer as those of the index do, and blocks read back are what was put in."""
+
+import numpy as np
+import pytest
+from rules.check import Population
+from rules.testing import retailer
+
+CATALOGUE = retailer()
+
+
+@pytest.fixture(scope="module")
+def people(threads):
+    from engine_people import People
+
+    return People(CATALOGUE, threads)
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE.tags))
+def test_a_column_answers_as_that_of_the_index(people, name):
+    from engine_people import values_of_kind
+    from segments.engine.bitmaps import EngineBitmaps
+
+    engine, index = EngineBitmaps(people, people.threads), people.view()
+    everyone = index.universe(Population.ALL)
+    ours, theirs = engine.tag(name), index.tag(name)
+    assert ours.kind is theirs.kind
+    assert engine.universe(Population.KNOWN) == index.universe(Population.KNOWN)
+    assert ours.known() == theirs.known() & everyone
+    few = index.universe(Population.KNOWN) & everyone
+    mine = {person: set(value) if isinstance(value, tuple) else value for person, value in ours.values(few)}
+    assert mine == {
+        person: set(value) if isinstance(value, tuple) else value for person, value in theirs.values(few)
+    }
+    first, second, *_ = values_of_kind(ours.kind)
+    low, high = sorted([first, second])
+    for with_end in (True, False):
+        ends = {"with_low": with_end, "with_high": with_end}
+        assert ours.between(low, high, **ends) == theirs.between(low, high, **ends) & everyone
+        assert ours.between(None, low, **ends) == theirs.between(None, low, **ends) & everyone
+    assert ours.any_of([first, second]) == theirs.any_of([first, second]) & everyone
+    assert ours.where(lambda each: each != first) == theirs.where(lambda each: each != first) & everyone
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE.tags))
+def test_a_block_read_back_is_what_was_put_in(people, name):
+    from engine_people import BLOCKS
+    from segments.engine.decoding import coded_of
+
+    people.view()
+    theirs = people.slow(name)
+    for block in range(BLOCKS):
+        ours, expected = coded_of(people.tag(name), block), theirs.block(block)
+        assert np.array_equal(ours.offsets, expected.offsets)
+        if people.catalogue.tag(name).type.element is None:
+            assert _values(ours) == _values(expected)
+        else:
+            assert sorted(_pairs(ours)) == sorted(set(_pairs(expected)))
+
+
+def _values(coded):
+    return [coded.texts[each] if coded.texts else each for each in coded.codes.tolist()]
+
+
+def _pairs(coded):
+    return list(zip(np.repeat(coded.offsets, coded.counts).tolist(), _values(coded), strict=True))
