@@ -18,6 +18,8 @@ from huaxiang.segments.v1 import (
     folder_service_pb2_grpc,
     insight_service_pb2,
     insight_service_pb2_grpc,
+    lookalike_service_pb2,
+    lookalike_service_pb2_grpc,
     member_history_service_pb2,
     member_history_service_pb2_grpc,
     membership_service_pb2,
@@ -59,6 +61,7 @@ from segments.api import render
 from segments.api.change_servicer import ChangeServicer
 from segments.api.folder_servicer import FolderServicer
 from segments.api.insight_servicer import InsightServicer
+from segments.api.lookalike_servicer import LookalikeServicer
 from segments.api.member_history_servicer import MemberHistoryServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
@@ -73,6 +76,7 @@ from segments.app.folder_tree import FolderTree
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
+from segments.app.insight.lookalike import Lookalike
 from segments.app.insight.overlap import Overlap
 from segments.app.keep_days import KeepDays
 from segments.app.learn import LearnDictionary
@@ -184,12 +188,7 @@ async def wire(
             FolderServicer(board, database, FolderTree(board, stores, clock.now)),
             MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
             SnapshotServicer(board, snapshots, database, journal, freshness),
-            _insight(
-                board,
-                Audiences(board, preview, definitions, kept_snapshot),
-                freshness,
-                clock.now,
-            ),
+            *_insight(board, Audiences(board, preview, definitions, kept_snapshot), freshness, clock.now),
             ChangeServicer(Watches(database, changelog)),
             PrivacyServicer(ExportPersonData(board)),
         ),
@@ -217,14 +216,15 @@ async def wire(
 
 def _insight(
     board: VersionBoard, audiences: Audiences, freshness: Freshness, now: Callable[[], dt.datetime]
-) -> InsightServicer:
+) -> tuple[InsightServicer, LookalikeServicer]:
     columns = BlockColumns()
-    return InsightServicer(
+    insight = InsightServicer(
         Describe(board, audiences, columns, now),
         Compare(board, audiences, columns, now),
         Overlap(board, audiences, now),
         freshness,
     )
+    return insight, LookalikeServicer(Lookalike(board, audiences, columns, now), freshness)
 
 
 def _services(
@@ -235,6 +235,7 @@ def _services(
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
     insight: InsightServicer,
+    lookalike: LookalikeServicer,
     changes: ChangeServicer,
     privacy: PrivacyServicer,
 ) -> list[Service]:
@@ -273,6 +274,11 @@ def _services(
             insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"],
             insight_service_pb2_grpc.add_InsightServiceServicer_to_server,
             insight,
+        ),
+        Service(
+            lookalike_service_pb2.DESCRIPTOR.services_by_name["LookalikeService"],
+            lookalike_service_pb2_grpc.add_LookalikeServiceServicer_to_server,
+            lookalike,
         ),
         Service(
             change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],

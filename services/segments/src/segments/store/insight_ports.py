@@ -45,5 +45,5 @@ class TagColumns(Protocol):
         ...
 
     def ones(self, index: TenantIndex, column: str, person_ids: npt.NDArray[np.uint32]) -> Ones:
-        """The values of single persons; `person_ids` ascending."""
+        """The values of single persons; `person_ids` ascending. A code means the same in all answers of one version."""
         ...

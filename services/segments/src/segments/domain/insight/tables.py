@@ -142,11 +142,17 @@ def _stretched(
 
 
 def in_days(counts: ValueCounts, calendar: CalendarSettings) -> ValueCounts:
-    """Moments as the tenant's days. Zones move by quarters of an hour, so one of each is asked for its day."""
-    quarters, places = np.unique(counts.codes // _QUARTER_HOUR_US, return_inverse=True)
-    day = [days(calendar.day_of(moment_of(each * _QUARTER_HOUR_US))) for each in quarters.tolist()]
-    distinct, into = np.unique(np.asarray(day, np.int64)[places], return_inverse=True)
+    """Moments as the tenant's days."""
+    distinct, into = np.unique(day_codes(counts.codes, calendar), return_inverse=True)
     return ValueCounts(distinct, _summed(into, counts.counts, len(distinct)), counts.known)
+
+
+def day_codes(moments: Codes, calendar: CalendarSettings) -> Codes:
+    """Microseconds since 1970 as the tenant's days since then. Zones move by quarters of an hour, so one moment of each
+    is asked for its day."""
+    quarters, places = np.unique(moments // _QUARTER_HOUR_US, return_inverse=True)
+    found = [days(calendar.day_of(moment_of(each * _QUARTER_HOUR_US))) for each in quarters.tolist()]
+    return np.asarray(found, np.int64)[places]
 
 
 def _summed(places: Codes, counts: Codes, length: int) -> Codes:
