@@ -114,26 +114,21 @@ class NumberColumn:
 
 def number_column(blocks: Sequence[NumberBlock | None], threads: Threads) -> NumberColumn:
     """Builds a column from its blocks in order, None where nobody has a number."""
-    frames = np.zeros((len(blocks), FRAME), np.int64)
-    frames[:, SMALLEST], frames[:, LARGEST], frames[:, STEP] = NO_HIGH, NO_LOW, 1
+    frames = no_frames(len(blocks))
 
     def measure(first: int, last: int) -> None:
         for place in range(first, last):
             if (block := blocks[place]) is not None and len(block.numbers):
-                _measure(block.numbers, frames[place])
+                find_frame(block.numbers, frames[place])
 
     threads.each(len(blocks), measure)
-    few = frames[:, WIDTH] == FEW
-    sizes = np.where(few, frames[:, PERSONS] + (frames[:, PERSONS] + 3) // 4, frames[:, WIDTH] * BLOCK_WORDS)
-    words, starts = arena_of(sizes, dense=~few)
-    pages = np.where(few, 0, frames[:, WIDTH] * PAGE_WORDS)
-    frames[:, PAGES:] = starts[:, None] + pages[:, None] * np.arange(NUMBER_PAGES)
+    words = arena_of_frames(frames)
 
     def write(first: int, last: int) -> None:
         for place in range(first, last):
             if (block := blocks[place]) is not None and len(block.numbers):
                 offsets = np.arange(len(block.numbers), dtype=np.uint16)
-                _write(
+                write_slices(
                     block.numbers,
                     offsets if block.offsets is None else block.offsets,
                     frames[place],
@@ -142,6 +137,23 @@ def number_column(blocks: Sequence[NumberBlock | None], threads: Threads) -> Num
 
     threads.each(len(blocks), write)
     return NumberColumn(frames, words, _knowns(blocks, threads))
+
+
+def no_frames(blocks: int) -> Numbers:
+    """Of blocks in which nobody has a number."""
+    frames = np.zeros((blocks, FRAME), np.int64)
+    frames[:, SMALLEST], frames[:, LARGEST], frames[:, STEP] = NO_HIGH, NO_LOW, 1
+    return frames
+
+
+def arena_of_frames(frames: Numbers, rest: int = 0) -> Words:
+    """Zeros for the slices of blocks, whose places are put into their frames; with `rest` more words at the end."""
+    few = frames[:, WIDTH] == FEW
+    sizes = np.where(few, frames[:, PERSONS] + (frames[:, PERSONS] + 3) // 4, frames[:, WIDTH] * BLOCK_WORDS)
+    words, starts = arena_of(sizes, dense=~few, pages=rest)
+    pages = np.where(few, 0, frames[:, WIDTH] * PAGE_WORDS)
+    frames[:, PAGES:] = starts[:, None] + pages[:, None] * np.arange(NUMBER_PAGES)
+    return words
 
 
 def _knowns(blocks: Sequence[NumberBlock | None], threads: Threads) -> SetColumn:
@@ -162,7 +174,7 @@ def _divisor(one: np.uint64, other: np.uint64) -> np.uint64:
 
 
 @kernel
-def _measure(numbers: Numbers, frame: Numbers) -> None:
+def find_frame(numbers: Numbers, frame: Numbers) -> None:
     """Finds the block's frame without its place."""
     smallest = largest = numbers[0]
     for each in numbers:
@@ -186,7 +198,7 @@ def _measure(numbers: Numbers, frame: Numbers) -> None:
 
 
 @kernel
-def _write(numbers: Numbers, offsets: Offsets, frame: Numbers, arena: int) -> None:
+def write_slices(numbers: Numbers, offsets: Offsets, frame: Numbers, arena: int) -> None:
     """Fills the block's part of a zero arena."""
     width = frame[WIDTH]
     if width == FEW:

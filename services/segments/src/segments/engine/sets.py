@@ -133,7 +133,7 @@ def set_column(
                 _measure(*_arrays(block), cardinalities[place], runs[place])
 
     threads.each(len(blocks), measure)
-    kinds, sizes = _forms(cardinalities, runs)
+    kinds, sizes = forms(cardinalities, runs)
     coded = single and values > CODED_FROM
     wide = values > NARROW_MOST
     page = page_words(wide)
@@ -213,7 +213,7 @@ def _arrays(block: CodedBlock) -> tuple[Codes, Offsets]:
     return block.codes, _EVERYBODY if block.offsets is None else block.offsets
 
 
-def _forms(cardinalities: Entries, runs: Entries) -> tuple[Entries, Entries]:
+def forms(cardinalities: Entries, runs: Entries) -> tuple[Entries, Entries]:
     """(kind, words) of each container: the smallest form, dense on a tie."""
     sparse = np.where(cardinalities <= SPARSE_MOST, (cardinalities + 3) // 4, BLOCK_WORDS + 1)
     run = (1 + 2 * runs + 3) // 4
