@@ -9,7 +9,7 @@ from rules.values import Kind, ValueType
 
 from segments.domain.packing import Coded, scalar_of
 from segments.engine.columns import TagColumn
-from segments.engine.containers import BLOCK_SIZE
+from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE
 from segments.engine.numbers import NumberBlock, number_column
 from segments.engine.sets import VALUES_MOST, CodedBlock, set_column
 from segments.engine.threads import Threads
@@ -65,4 +65,7 @@ def _numbers(coded: Coded | None) -> NumberBlock | None:
 def _sets(coded: Coded | None) -> CodedBlock | None:
     if coded is None:
         return None
-    return CodedBlock(coded.codes.astype(np.uint16), np.repeat(coded.offsets, coded.counts))
+    pairs = np.repeat(coded.offsets.astype(np.int64), coded.counts) << BLOCK_BITS | coded.codes
+    if np.any(np.diff(pairs) <= 0):
+        pairs = np.unique(pairs)  # a person has a value once
+    return CodedBlock(pairs.astype(np.uint16), (pairs >> BLOCK_BITS).astype(np.uint16))

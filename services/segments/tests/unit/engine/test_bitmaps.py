@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rules.check import Population
 from rules.testing import retailer
+from rules.values import Kind, list_of
 
 CATALOGUE = retailer()
 
@@ -63,3 +64,17 @@ def _values(coded):
 
 def _pairs(coded):
     return list(zip(np.repeat(coded.offsets, coded.counts).tolist(), _values(coded), strict=True))
+
+
+def test_a_person_has_a_value_once_however_often_it_is_said(threads):
+    from segments.domain.packing import Coded
+    from segments.engine.decoding import coded_of
+    from segments.engine.encoding import tag_column
+
+    offsets, counts = np.asarray([3, 9], np.uint16), np.asarray([4, 1], np.uint16)
+    said = Coded(offsets, counts, np.asarray([7, 2, 7, 7, 2], np.int64), {2: "b", 7: "a"})
+    column = tag_column(list_of(Kind.TEXT), {0: said}, 1, threads)
+    assert column.column.cardinalities.tolist() == [2, 1, 2]
+    found = coded_of(column, 0)
+    assert found.counts.tolist() == [2, 1]
+    assert _values(found) == ["b", "a", "b"]
