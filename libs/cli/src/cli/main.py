@@ -9,6 +9,7 @@ from cli.commands import (
     events,
     identity,
     importing,
+    insight,
     keys,
     lake,
     portrait,
@@ -48,6 +49,8 @@ app.add_typer(events.app, name="events")
 tags.app.command("runs")(tag_runs.runs)
 tags.app.command("import-values")(tag_values.import_values)
 app.add_typer(tags.app, name="tags")
+for each in (insight.insight, insight.compare, insight.overlap, insight.lookalike):
+    segments.app.command()(each)
 app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)
 app.add_typer(portrait.explain, name="explain")

@@ -1,0 +1,271 @@
+"""segments insight, compare, overlap, lookalike: what audiences are like, and who is like them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.options import AsJson, Folder
+from cli.exits import reporting
+from cli.output import as_dict, bar, console, print_json, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import ask
+
+if TYPE_CHECKING:
+    from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, lookalike_service_pb2
+
+SERVICE = "segments"
+WITHHELD = "withheld"
+Audience = Annotated[
+    str,
+    typer.Argument(
+        help="A segment's id, or snapshot:ID, rule:RULE, persons:1,2,3, population:known (member, all)."
+    ),
+]
+Base = Annotated[
+    str, typer.Option(help="What to compare with, said like the audience; everybody known by default.")
+]
+Tags = Annotated[
+    list[str], typer.Option("--tag", help="A tag; city:1 counts at the top of its tree. Repeat for more.")
+]
+
+
+@reporting
+def insight(
+    audience: Audience, tag: Tags, base: Base = "", folder: Folder = None, as_json: AsJson = False
+) -> None:
+    """Tell what an audience is like beside its base: shares, TGI, and what it prefers."""
+    from cli.calls import insight as calls
+
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.describe(channel, audience, base, tag)
+    )
+    if as_json:
+        print_json(as_dict(found))
+        return
+    console.print(f"{found.audience.count:,} people beside {found.base.count:,}")
+    for each in found.tags:
+        _describe(each)
+    shown = [
+        [each.tag_id, label(each.value.cell), f"{each.value.tgi:.0f}", f"{each.value.weight:,.0f}"]
+        for each in found.preferences
+    ]
+    table(
+        "preferences",
+        ["tag", "value", "TGI", "people x (TGI - 100)"],
+        shown,
+        empty="none that can be believed",
+    )
+    _basis(found.basis)
+
+
+@reporting
+def compare(
+    first: Audience,
+    second: Audience,
+    tag: Tags,
+    base: Base = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put two audiences side by side."""
+    from cli.calls import insight as calls
+
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.compare(channel, first, second, base, tag)
+    )
+    if as_json:
+        print_json(as_dict(found))
+        return
+    both = f"{found.both_count:,}" if found.HasField("both_count") else WITHHELD
+    console.print(f"{found.first.count:,} and {found.second.count:,} people, {both} in both")
+    for each in found.tags:
+        rows = [
+            [
+                label(value.cell),
+                share(value.first),
+                share(value.second),
+                f"{100 * value.share_difference:+.1f}" if value.HasField("share_difference") else "-",
+                f"{value.first_tgi:.0f}" if value.HasField("first_tgi") else "-",
+                f"{value.second_tgi:.0f}" if value.HasField("second_tgi") else "-",
+                f"{value.p_value:.2g}" if value.HasField("p_value") else "-",
+            ]
+            for value in each.values
+        ]
+        table(each.tag_id, ["value", "first", "second", "points", "TGI", "TGI", "p"], rows)
+    _basis(found.basis)
+
+
+@reporting
+def overlap(
+    audiences: Annotated[list[str], typer.Argument(help="2 to 12 audiences, said as for insight.")],
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count who is in which of several audiences, everybody once."""
+    from cli.calls import insight as calls
+
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.overlap(channel, audiences))
+    if as_json:
+        print_json(as_dict(found))
+        return
+    rows = [[name, each.count] for name, each in zip(audiences, found.audiences, strict=True)]
+    table("", ["audience", "people"], rows)
+    table(
+        "in just these",
+        ["audiences", "people"],
+        [
+            [
+                " + ".join(audiences[place] for place in each.audiences),
+                f"{each.persons:,}" if each.HasField("persons") else WITHHELD,
+            ]
+            for each in found.intersections
+        ],
+    )
+    _basis(found.basis)
+
+
+@reporting
+def lookalike(
+    seed: Audience,
+    tag: Annotated[list[str], typer.Option("--tag", help="A tag to learn by. Repeat for more.")],
+    model: Annotated[str, typer.Option(help="log-odds (readable) or logistic (learned).")] = "log-odds",
+    among: Annotated[str, typer.Option(help="Among whom to look; everybody known by default.")] = "",
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="An audience to leave out. Repeat for more.")
+    ] = None,
+    chance: Annotated[
+        int, typer.Option(help="Decides draws; the same number gives the same persons.", min=0)
+    ] = 0,
+    expand: Annotated[int, typer.Option(help="Find so many persons; 0 only tells how well.", min=0)] = 0,
+    to: Annotated[Path | None, typer.Option(help="The file for the person ids.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how well persons like a seed can be found, and with --expand find them."""
+    from cli.calls import insight as calls
+
+    wanted = calls.Wanted(seed, tag, model, among, exclude or [], chance)
+    chosen = SuiteFolder.chosen(folder)
+    quality = ask(chosen, SERVICE, lambda channel: calls.evaluate(channel, wanted))
+    if not as_json:
+        _quality(quality)
+    if not expand:
+        if as_json:
+            print_json(as_dict(quality))
+        return
+    token = quality.evaluation_token
+    found = ask(chosen, SERVICE, lambda channel: calls.expand(channel, wanted, expand, token))
+    lines = "person_id\n" + "".join(f"{each}\n" for each in found)
+    if to is not None:
+        to.write_text(lines, encoding="utf-8")
+    if as_json:
+        listed = {"file": str(to)} if to is not None else {"person_ids": found}
+        print_json({**as_dict(quality), "count": len(found), **listed})
+    elif to is not None:
+        console.print(f"{to}: {len(found):,} people", markup=False, soft_wrap=True)
+    else:
+        console.print(lines, end="", markup=False)
+
+
+# ------------------------------------------------------------------------------------------------- parts
+
+
+def label(cell: "insight_pb2.ValueCell") -> str:
+    """A value, with all above it in a tree, or a stretch by where it begins and ends."""
+    from cli.calls.values import shown
+
+    if cell.path:
+        return " / ".join(shown(each) for each in cell.path)
+    low = shown(cell.from_value) if cell.HasField("from_value") else ""
+    high = shown(cell.before_value) if cell.HasField("before_value") else ""
+    if low and high:
+        return f"{low} to below {high}"
+    return f"{low} and more" if low else f"below {high}" if high else "(others)"
+
+
+def share(count: "insight_pb2.CellCount") -> str:
+    """In percent of those known, or why not."""
+    if count.withheld:
+        return WITHHELD
+    return f"{100 * count.share:.1f} %" if count.HasField("share") else "-"
+
+
+def _describe(tag: "insight_service_pb2.TagDescription") -> None:
+    from huaxiang.segments.v1 import insight_pb2
+
+    from cli.enum_names import name_of
+
+    rows = [
+        [
+            label(each.cell),
+            f"{each.audience.persons:,}" if each.audience.HasField("persons") else WITHHELD,
+            share(each.audience),
+            bar(each.audience.share, 16),
+            share(each.base),
+            f"{each.tgi:.0f}" if each.HasField("tgi") else "-",
+            name_of(insight_pb2.PreferenceVerdict, each.verdict).replace("_", " ") if each.verdict else "-",
+        ]
+        for each in tag.values
+    ]
+    unknown = f", unknown of {tag.known.unknown:,}" if tag.known.unknown else ""
+    table(
+        f"{tag.tag_id}: known of {tag.known.known:,}{unknown}",
+        ["value", "people", "share", "", "base", "TGI", ""],
+        rows,
+    )
+    if tag.HasField("summary"):
+        console.print("  " + ", ".join(_figures(tag)), markup=False)
+
+
+def _figures(tag: "insight_service_pb2.TagDescription") -> Iterable[str]:
+    """Mean and quantiles; days as dates where the tag's stretches are dates."""
+    from huaxiang.type.v1 import value_pb2
+
+    from cli.calls.values import shown
+
+    of_days = any(
+        each.cell.from_value.WhichOneof("kind") == "date_value"
+        or each.cell.before_value.WhichOneof("kind") == "date_value"
+        for each in tag.values
+    )
+
+    def said(number: int) -> str:
+        value = value_pb2.Value(date_value=number) if of_days else value_pb2.Value(number_value=number)
+        return shown(value)
+
+    yield f"mean {said(tag.summary.mean)}"
+    for each in tag.summary.quantiles:
+        yield f"{100 * each.share:.0f} % up to {said(each.value)}"
+
+
+def _quality(found: "lookalike_service_pb2.EvaluateLookalikeResponse") -> None:
+    quality = found.evaluation
+    console.print(
+        f"seed {found.seed.count:,}, among {found.candidate_count:,}: AUC {quality.auc:.3f} over "
+        f"{quality.seed_persons:,} of the seed and {quality.other_persons:,} others held out"
+    )
+    lifts = [[place + 1, f"{lift:.2f}", bar(lift / 10)] for place, lift in enumerate(quality.lift_by_decile)]
+    table("lift by tenths of the others, best first", ["tenth", "times as many", ""], lifts)
+    rows = [
+        [each.tag_id, "(unknown)" if each.unknown else label(each.cell), f"{each.weight:+.2f}"]
+        for each in found.weights[:20]
+    ]
+    table("what weighs most", ["tag", "value", "log odds"], rows)
+    for warning in quality.warnings:
+        console.print(f"  note: {warning}", markup=False)
+    _basis(found.basis)
+
+
+def _basis(basis: "insight_pb2.InsightBasis") -> None:
+    console.print(
+        f"as of {basis.freshness.as_of.ToJsonString()}, {basis.freshness.evaluate_us / 1000:.1f} ms",
+        markup=False,
+    )
+    if basis.withheld_below:
+        console.print(f"  cells of fewer than {basis.withheld_below} people are withheld", markup=False)
+    if basis.sensitive_purposes:
+        console.print(f"  needs consent for {', '.join(basis.sensitive_purposes)}", markup=False)
+    for warning in basis.freshness.warnings:
+        console.print(f"  note: {warning}", markup=False)
