@@ -1,7 +1,8 @@
 """Standing segments: what narrowing, interleaving and telling may not change."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from segments.domain.movement import Followed
 from segments.domain.segment import Draft, Segment, State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
+from segments.index import tenant
 from segments.index.tenant import TenantIndex
 from segments_changes import (
     CATALOGUE,
@@ -119,10 +121,28 @@ def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], li
     return rule, population, forms, history, draw(interleavings(history))
 
 
-@given(cases())
+@contextmanager
+def evaluated(*, by_blocks: bool) -> Iterator[None]:
+    """Whole rules by the block engine, or over bitmaps."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tenant, "BY_BLOCKS_FROM", 1 if by_blocks else 1 << 32)
+        yield
+
+
+@given(cases(), st.booleans())
 def test_members_are_a_function_of_what_was_told(
-    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]],
+    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]], by_blocks: bool
 ) -> None:
+    with evaluated(by_blocks=by_blocks):
+        follower, in_order = followed(case)
+    with evaluated(by_blocks=not by_blocks):
+        assert Follower.state(follower.segments) == Follower.state(anew(follower, in_order)), "lanes matter"
+
+
+def followed(
+    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]],
+) -> tuple[Follower, TenantIndex]:
+    """Who followed the history in both lanes, and the index that was told it in order."""
     rule, population, forms, history, batches = case
     start = [
         day_change(),
@@ -144,8 +164,7 @@ def test_members_are_a_function_of_what_was_told(
         for standing in follower.segments.all():
             heard = follower.heard.get(standing.segment.segment_id, BitMap())
             assert heard == standing.members, "what was told does not add up to the members"
-    in_order = begun(*start, *(change for _, change in history))
-    assert Follower.state(follower.segments) == Follower.state(anew(follower, in_order)), "lanes matter"
+    return follower, begun(*start, *(change for _, change in history))
 
 
 def small(*rules_: tuple[str, str]) -> TenantSegments:

@@ -10,7 +10,7 @@ from typing import Protocol
 from pyroaring import BitMap
 from rules.check import Population
 from rules.errors import NumberOverflow
-from rules.evaluate.bitmaps import Column, members
+from rules.evaluate.bitmaps import Column
 from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
 from segments.app.freshness_notes import Freshness, freshness_of
@@ -131,7 +131,8 @@ class Preview:
         view = segments.index.bitmaps(segments.members_by_segment())
         setting = Setting(segments.index.schema, segments.index.as_of(now), segments.index.calendar)
         try:
-            return members(read.body, self._with_columns(view, computed), setting, read.population)
+            whole = self._with_columns(view, computed)
+            return segments.index.select(read.body, whole, setting, read.population)
         except NumberOverflow as error:
             raise RuleInvalid(
                 OVERFLOW, 1, 1, "bring the numbers nearer to each other", readable=False

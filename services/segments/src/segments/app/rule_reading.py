@@ -69,7 +69,7 @@ def read_rule(
         body=plan.rule,
         population=population,
         forms={form.text: form.type.kind for form in plan.features},
-        tags=frozenset(node.name for node in walk(plan.rule) if isinstance(node, tree.TagRef)),
+        tags=checked.mentions.tags,
         segments=checked.mentions.segments,
         graded=dictionary.grades_of(checked.rule),
         of_the_day=any(_is_of_the_day(node) for node in walk(plan.rule)),

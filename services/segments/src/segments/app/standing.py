@@ -115,6 +115,8 @@ class TenantSegments:
         by_person = only is not None and len(only) <= BY_PERSON + population // POPULATION_PER_PERSON
         view = self.index.bitmaps(self.members_by_segment(), only, by_person=by_person)
         setting = Setting(self.index.schema, self.index.as_of(self.moment), self.index.calendar)
+        if only is None:
+            return self.index.select(rule.body, view, setting, rule.population)
         return members(rule.body, view, setting, rule.population)
 
     # ----------------------------------------------------------------------------------------- changing

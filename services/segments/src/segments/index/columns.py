@@ -13,6 +13,7 @@ from rules.values import Kind
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.packing import Coded, code_of, recoded, scalar_of
 from segments.index.bitmap_blocks import Mask, bitmap_of
+from segments.index.stamps import new_stamp
 from segments.index.texts import Texts
 
 _OFFSET = BLOCK_SIZE - 1
@@ -36,15 +37,19 @@ class ScalarColumn:
         self._texts = Texts() if texts is None else texts
         self._parts = {} if parts is None else parts
         self._own: set[int] = set()
+        self.stamp = new_stamp()
 
     def copy(self) -> "ScalarColumn":
         """One to change, at a cost that follows the number of blocks."""
-        return ScalarColumn(self.kind, self._texts, dict(self._parts))
+        other = ScalarColumn(self.kind, self._texts, dict(self._parts))
+        other.stamp = self.stamp
+        return other
 
     # ----------------------------------------------------------------------------------------- changing
 
     def put(self, changes: Mapping[int, Value | None]) -> None:
         """Sets persons' values; None makes one unknown."""
+        self.stamp = new_stamp()
         for person_id, value in changes.items():
             part = self._writable(person_id >> BLOCK_BITS)
             offset = person_id & _OFFSET
@@ -54,6 +59,7 @@ class ScalarColumn:
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
         """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError."""
+        self.stamp = new_stamp()
         codes = coded.codes
         if self.kind is Kind.TEXT:
             codes = recoded(codes, lambda each: self._texts.code(text_of(each)))

@@ -14,6 +14,7 @@ from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.packing import Coded, Codes, Offsets, code_of, recoded, scalar_of
 from segments.index.bitmap_blocks import Mask, bitmap_of
 from segments.index.columns import TextOf, within
+from segments.index.stamps import new_stamp
 from segments.index.texts import Texts
 
 _OFFSET = BLOCK_SIZE - 1
@@ -73,14 +74,18 @@ class ListColumn:
         self.kind = kind
         self._texts = Texts() if texts is None else texts
         self._parts = {} if parts is None else parts
+        self.stamp = new_stamp()
 
     def copy(self) -> "ListColumn":
-        return ListColumn(self.kind, self._texts, dict(self._parts))
+        other = ListColumn(self.kind, self._texts, dict(self._parts))
+        other.stamp = self.stamp
+        return other
 
     # ----------------------------------------------------------------------------------------- changing
 
     def put(self, changes: Mapping[int, Value | None]) -> None:
         """Sets persons' values, tuples; None makes one unknown."""
+        self.stamp = new_stamp()
         by_block: dict[int, dict[int, tuple[Scalar, ...]]] = {}
         for person_id, value in changes.items():
             elements = cast(tuple[Scalar, ...], value or ())
@@ -96,6 +101,7 @@ class ListColumn:
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
         """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError."""
+        self.stamp = new_stamp()
         codes = coded.codes
         if self.kind is Kind.TEXT:
             codes = recoded(codes, lambda each: self._texts.code(text_of(each)))

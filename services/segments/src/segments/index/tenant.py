@@ -2,21 +2,27 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import TagBitmaps
+from rules.errors import UnsupportedNode
+from rules.evaluate.bitmaps import TagBitmaps, members
 from rules.evaluate.meaning import Value
+from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, TagType
+from rules.tree import Condition, Rule
 from rules.values import Kind, ValueType
 from rules.windows import CalendarSettings
 from servicekit.revision import Lane
 
 from segments.domain.changes import (
     BLOCK_BITS,
+    BLOCK_SIZE,
     Change,
     DayRolled,
     FeatureChange,
@@ -34,8 +40,13 @@ from segments.index.lists import ListColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.universe import Universe
 
+if TYPE_CHECKING:
+    from segments.index.engine import EngineColumns
+
 MemoryColumn = ScalarColumn | ListColumn
 _DAY_END = dt.timedelta(microseconds=1)
+BY_BLOCKS_FROM = BLOCK_SIZE
+"""Persons from which on the block engine answers. For fewer, bitmaps take less than a millisecond and no compiler."""
 
 
 class TenantIndex:
@@ -56,6 +67,7 @@ class TenantIndex:
         self._gone: dict[str, int] = {}
         self._own: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
+        self._made: list[EngineColumns] = []
 
     def copy(self) -> "TenantIndex":
         other = TenantIndex(self.tenant)
@@ -64,6 +76,7 @@ class TenantIndex:
         other._people = self._people.copy()
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
+        other._made = self._made
         return other
 
     # ------------------------------------------------------------------------------------------ reading
@@ -105,6 +118,21 @@ class TenantIndex:
             segments=members,
         )
         return whole if only is None else Narrowed(whole, only, by_person)
+
+    def select(
+        self, rule: Rule | Condition, view: TagBitmaps, setting: Setting, population: Population
+    ) -> BitMap:
+        everybody = self._people.populations[population]
+        if len(everybody) >= BY_BLOCKS_FROM:
+            from segments.index import engine
+
+            if not self._made:
+                self._made.append(engine.EngineColumns())
+            blocks = engine.blocks_of(self._people.populations[Population.ALL])
+            seen = engine.EngineView(self._made[0], view, self._people.stamp, blocks)
+            with suppress(UnsupportedNode):
+                return engine.select(rule, seen, setting, population)
+        return members(rule, view, setting, population)
 
     def population(self, population: Population) -> BitMap:
         return self._people.populations[population]

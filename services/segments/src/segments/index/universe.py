@@ -9,6 +9,7 @@ from pyroaring import BitMap
 from rules.check import Population
 
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE, PersonChange, PersonState
+from segments.index.stamps import new_stamp
 
 _OFFSET = BLOCK_SIZE - 1
 _NEVER_SEEN = 0
@@ -41,6 +42,7 @@ class Universe:
         self.populations: dict[Population, BitMap] = {population: BitMap() for population in Population}
         self.erased = BitMap()
         self._own_sets = True
+        self.stamp = new_stamp()
 
     def copy(self) -> "Universe":
         """One to change."""
@@ -49,6 +51,7 @@ class Universe:
         other.populations = dict(self.populations)
         other.erased = self.erased
         other._own_sets = False
+        other.stamp = self.stamp
         return other
 
     def apply(self, change: PersonChange) -> bool:
@@ -57,6 +60,7 @@ class Universe:
         offset = change.person_id & _OFFSET
         if people.states[offset] != _NEVER_SEEN and int(people.versions[offset]) > change.version:
             return False
+        self.stamp = new_stamp()
         people.states[offset] = change.state.value
         people.versions[offset] = change.version
         people.redirects[offset] = change.redirect_person_id

@@ -12,7 +12,9 @@ from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column, TagBitmaps
 from rules.evaluate.meaning import Value
+from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, TagType
+from rules.tree import Condition, Rule
 from rules.values import ValueType
 from rules.windows import CalendarSettings
 from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChange, TagChange
@@ -159,6 +161,14 @@ class TenantIndex(Protocol):
     ) -> TagBitmaps:
         """A view for evaluation; `members` are the segments' for IN SEGMENT, `only` narrows it to some persons, with
         `by_person` at a cost that follows their number."""
+        ...
+
+    def select(
+        self, rule: Rule | Condition, view: TagBitmaps, setting: Setting, population: Population
+    ) -> BitMap:
+        """The persons of a population of whom a checked rule is true, by whichever evaluator answers so many fastest.
+        `view`: this index's, of everybody. Raises UnsupportedNode, LookupError, NumberOverflow as
+        rules.evaluate.bitmaps.members."""
         ...
 
     def population(self, population: Population) -> BitMap:

@@ -1,0 +1,124 @@
+"""The index as the block engine reads it: columns in containers, made when a rule first asks for one and kept until
+their content changes."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import TypeVar
+
+from pyroaring import BitMap
+from rules.check import Population
+from rules.errors import UnsupportedNode
+from rules.evaluate.bitmaps import TagBitmaps
+from rules.evaluate.bitmaps import members as bitmap_members
+from rules.evaluate.setting import Setting
+from rules.tree import Condition, Rule
+from rules.values import Kind, ValueType
+
+from segments.domain.changes import BLOCK_BITS
+from segments.engine.answers import members
+from segments.engine.columns import TagColumn
+from segments.engine.conditions import ENGINE, sets_of
+from segments.engine.encoding import tag_column
+from segments.engine.members import members_of
+from segments.engine.program import program_of
+from segments.engine.sets import SetColumn
+from segments.engine.threads import Threads
+from segments.index.columns import ScalarColumn
+from segments.index.lists import ListColumn
+
+KEPT_BYTES = 1 << 30
+"""What the columns of one tenant take, at most; those asked for last stay."""
+Made = TypeVar("Made", TagColumn, SetColumn)
+
+
+@cache
+def threads() -> Threads:
+    """Those of this process."""
+    return Threads()
+
+
+class EngineColumns:
+    """What was made for one tenant, shared by the versions of its index. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[int, TagColumn | SetColumn]] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, name: str, stamp: int, make: Callable[[], Made]) -> Made:
+        """What was made of the content with this stamp."""
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is None or kept[0] != stamp:
+                kept = self._kept[name] = (stamp, make())
+            self._kept.move_to_end(name)
+            while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+            return kept[1]  # type: ignore[return-value]  # a name is always of one kind
+
+
+@dataclass(frozen=True, slots=True)
+class EngineView:
+    """One version of an index, as the engine's TagColumns. `stamp`: of its universe."""
+
+    columns: EngineColumns
+    view: TagBitmaps
+    stamp: int
+    blocks: int
+
+    def universe(self, population: Population) -> SetColumn:
+        return self.columns.of(
+            f"population {population.name}",
+            self.stamp,
+            lambda: members_of(self.view.universe(population), self.blocks).column(),
+        )
+
+    def tag(self, name: str) -> TagColumn:
+        return self._column(f"tag {name}", self.view.tag(name))
+
+    def feature(self, form: str) -> TagColumn:
+        return self._column(f"feature {form}", self.view.feature(form))
+
+    def segment(self, name: str) -> SetColumn:
+        return members_of(self.view.segment(name), self.blocks).column()
+
+    def _column(self, name: str, source: object) -> TagColumn:
+        assert isinstance(source, ScalarColumn | ListColumn)
+        return self.columns.of(name, source.stamp, lambda: _made(name, source))
+
+
+def select(rule: Rule | Condition, view: EngineView, setting: Setting, population: Population) -> BitMap:
+    """The persons of the population of whom a checked rule is true. Leaves that the engine does not answer are left to
+    the evaluator over bitmaps, among everybody of the population. Raises LookupError for what the index does not have,
+    NumberOverflow, and UnsupportedNode for a rule or a column that is too large for the engine."""
+
+    def given(leaf: Condition) -> SetColumn:
+        return members_of(bitmap_members(leaf, view.view, setting, population), view.blocks).column()
+
+    wanted = sets_of(rule, view, setting, given)
+    try:
+        program = program_of([wanted], view.universe(population))
+    except ValueError as error:
+        raise UnsupportedNode("so deep a rule", ENGINE) from error
+    return members(program, threads())[0].bitmap()
+
+
+def blocks_of(everybody: BitMap) -> int:
+    """How many blocks hold persons, from the first on."""
+    return (everybody.max() >> BLOCK_BITS) + 1 if everybody else 0
+
+
+def _made(name: str, source: ScalarColumn | ListColumn) -> TagColumn:
+    blocks = {each: source.block(each) for each in source.blocks()}
+    type_ = ValueType(Kind.LIST, source.kind) if isinstance(source, ListColumn) else ValueType(source.kind)
+    try:
+        return tag_column(type_, blocks, max(blocks, default=-1) + 1, threads())
+    except ValueError as error:
+        raise UnsupportedNode(f"{name}, which has too many values", ENGINE) from error
+
+
+def _bytes(kept: tuple[int, TagColumn | SetColumn]) -> int:
+    column = kept[1]
+    return column.column.bytes if isinstance(column, TagColumn) else column.bytes
