@@ -1,5 +1,7 @@
 """Compiling all kernels ahead, so that no first question has to wait for it."""
 
+from dataclasses import replace
+
 import numpy as np
 from pyroaring import BitMap
 from rules.values import Kind
@@ -7,12 +9,13 @@ from rules.values import Kind
 from segments.engine.algebra import All, Any, InRange, InSet, Not
 from segments.engine.answers import contains, counts, members
 from segments.engine.columns import TagColumn
-from segments.engine.decoding import values_of
+from segments.engine.decoding import coded_of, values_of
 from segments.engine.distributions import distributions
 from segments.engine.members import difference, members_of
 from segments.engine.numbers import NumberBlock, number_column
 from segments.engine.program import program_of
 from segments.engine.sets import CODED_FROM, CodedBlock, set_column
+from segments.engine.summaries import summary
 from segments.engine.threads import Threads
 
 
@@ -33,5 +36,8 @@ def compile_ahead(threads: Threads) -> None:
     difference(found, members_of(BitMap([1, 2]), 1), threads)
     found.contains(found.ids().astype(np.int64))
     found.bitmap()
+    summary(found, numbers, threads)
     values_of(TagColumn(Kind.NUMBER, numbers), 0)
-    values_of(TagColumn(Kind.TEXT, sets, {f"v{each}": each for each in range(sets.values)}), 0)
+    texts = {f"v{each}": each for each in range(sets.values)}
+    values_of(TagColumn(Kind.TEXT, sets, texts), 0)
+    coded_of(TagColumn(Kind.TEXT, replace(sets, single=False), texts), 0)
