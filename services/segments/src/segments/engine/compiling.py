@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from pyroaring import BitMap
+from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 from segments.engine.algebra import All, Any, InRange, InSet, Not
@@ -38,6 +39,6 @@ def compile_ahead(threads: Threads) -> None:
     found.bitmap()
     summary(found, numbers, threads)
     values_of(TagColumn(Kind.NUMBER, numbers), 0)
-    texts = {f"v{each}": each for each in range(sets.values)}
+    texts: dict[Scalar, int] = {f"v{each}": each for each in range(sets.values)}
     values_of(TagColumn(Kind.TEXT, sets, texts), 0)
     coded_of(TagColumn(Kind.TEXT, replace(sets, single=False), texts), 0)
