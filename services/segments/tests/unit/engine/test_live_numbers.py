@@ -65,13 +65,13 @@ def check(column, known, numbers, threads):
 @given(data=st.data())
 def test_changes_come_to_what_is_built_from_the_last_numbers(threads, data):
     from segments.engine.live.compaction import compacted_numbers
-    from segments.engine.live.numbers import changed_numbers
+    from segments.engine.live.versions import changed
 
     known, numbers = np.zeros(2 * SIZE, np.bool_), np.zeros(2 * SIZE, np.int64)
     column = compacted_numbers(column_of(known, numbers, 1, threads), threads)
     kept = [(column, known, numbers)]
-    for whose, new_known, new_numbers in data.draw(st.lists(steps(), min_size=1, max_size=6)):
-        column = changed_numbers(column, changes_of(known, numbers, whose, new_known, new_numbers))
+    for whose, new_known, new_numbers in data.draw(st.lists(steps(), min_size=1, max_size=4)):
+        column = changed(column, changes_of(known, numbers, whose, new_known, new_numbers), threads)
         known, numbers = known.copy(), numbers.copy()
         known[whose], numbers[whose] = new_known, new_numbers
         kept.append((column, known, numbers))
@@ -91,7 +91,7 @@ def test_changes_come_to_what_is_built_from_the_last_numbers(threads, data):
 def test_a_person_who_changes_several_times_has_the_last_number(threads, number):
     from segments.engine.live.changes import joined
     from segments.engine.live.compaction import compacted_numbers
-    from segments.engine.live.numbers import changed_numbers
+    from segments.engine.live.versions import changed
 
     known, numbers = np.ones(2 * SIZE, np.bool_), np.arange(2 * SIZE) * 10_000
     column = compacted_numbers(column_of(known, numbers, 2, threads), threads)
@@ -102,4 +102,4 @@ def test_a_person_who_changes_several_times_has_the_last_number(threads, number)
         new = np.asarray([each])
         changes.append(changes_of(had, before, whose, has, new))
         before[whose], had[whose] = new, has
-    check(changed_numbers(column, joined(changes)), had, before, threads)
+    check(changed(column, joined(changes), threads), had, before, threads)

@@ -80,16 +80,16 @@ def check_distribution(column, having, threads):
 def test_changes_come_to_what_is_built_from_the_last_values(threads, values, single, data):
     from engine_changes import changes_of, column_of
     from segments.engine.live.compaction import compacted_sets
-    from segments.engine.live.sets import changed_sets
+    from segments.engine.live.versions import changed
 
     having = np.zeros((values, 2 * SIZE), np.bool_)
     column = compacted_sets(column_of(having[:, :SIZE], threads, single=single), threads)
     kept = [(column, having)]
-    for whose, new in data.draw(st.lists(steps(values, single), min_size=1, max_size=6)):
+    for whose, new in data.draw(st.lists(steps(values, single), min_size=1, max_size=4)):
         after = having.copy()
         after[:, whose] = new
         others = np.asarray(data.draw(st.sampled_from([(), (5, 70_000)])), np.int64)
-        column = changed_sets(column, changes_of(having, after, others))
+        column = changed(column, changes_of(having, after, others), threads)
         having = after
         kept.append((column, having))
         if data.draw(st.booleans()):
