@@ -11,7 +11,7 @@ from segments.engine.numbers import NumberColumn
 from segments.engine.sets import SetColumn
 from segments.engine.threads import Cancellation, Threads
 
-Column = TypeVar("Column", SetColumn, NumberColumn)
+Column = TypeVar("Column", bound=SetColumn | NumberColumn)
 
 
 def changed(column: Column, changes: Changes, threads: Threads, values: int = 0) -> Column:
@@ -44,7 +44,7 @@ def compacted(
     """
     if isinstance(column, NumberColumn):
         return cast(Column, compacted_numbers(column, threads, cancellation, least))
-    return compacted_sets(column, threads, cancellation, least)
+    return cast(Column, compacted_sets(column, threads, cancellation, least))
 
 
 def is_crowded(column: SetColumn | NumberColumn) -> bool:
@@ -56,4 +56,4 @@ def is_crowded(column: SetColumn | NumberColumn) -> bool:
 def _changed(column: Column, changes: Changes, values: int) -> Column:
     if isinstance(column, NumberColumn):
         return cast(Column, changed_numbers(column, changes))
-    return changed_sets(column, changes, values)
+    return cast(Column, changed_sets(column, changes, values))
