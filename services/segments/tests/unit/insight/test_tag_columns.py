@@ -1,0 +1,116 @@
+"""Counting block by block is counting person by person."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+from rules.schema import TagType
+from rules.values import Kind, ValueType
+from rules.windows import CalendarSettings
+from segments.domain.changes import PersonValues
+from segments.domain.insight.lookalike.design import Design
+from segments.domain.insight.lookalike.encoding import FEWEST_PERSONS, encoding_of
+from segments.domain.packing import code_of
+from segments.domain.touched import Touched
+from segments.index.tag_columns import BlockColumns
+from segments.index.tenant import TenantIndex
+from segments_changes import tag_change
+from servicekit.revision import Lane
+
+PEOPLE = [1, 2, 3, 40_000, 65_535, 65_536, 65_537, 200_000]
+WORDS = ["a", "b", "ab"]
+NUMBERS = [-(2**62), -1, 0, 7, 70_000, 2**62]
+SETS = st.lists(st.frozensets(st.sampled_from(PEOPLE)), min_size=1, max_size=3)
+
+
+def index_of(tag: TagType, values: dict[int, Any]) -> TenantIndex:
+    index = TenantIndex("t1")
+    told = [
+        tag_change(tag, 1),
+        *(PersonValues("t1", 2, each, {tag.name: value}) for each, value in values.items()),
+    ]
+    index.apply(told, Lane.LIVE, {Lane.LIVE: 0, Lane.BULK: 0}, Touched())
+    return index
+
+
+def counts_of(index: TenantIndex, tag: TagType, groups: list[frozenset[int]], **said: Any) -> list[Any]:
+    found = BlockColumns().tabulate(index, tag.name, [BitMap(each) for each in groups], **said)
+    return [
+        (
+            {found.texts.get(code, code): count for code, count in zip(*_lists(each), strict=True)},
+            each.known,
+        )
+        for each in found.counts
+    ]
+
+
+def _lists(counts: Any) -> tuple[list[int], list[int]]:
+    return counts.codes.tolist(), counts.counts.tolist()
+
+
+@given(st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from(NUMBERS)), SETS)
+def test_one_value_for_each(values: dict[int, int], groups: list[frozenset[int]]) -> None:
+    tag = TagType("n", ValueType(Kind.NUMBER))
+    wanted = []
+    for group in groups:
+        counted = Counter(values[each] for each in group if each in values)
+        wanted.append((dict(counted), counted.total()))
+    assert counts_of(index_of(tag, values), tag, groups) == wanted
+
+
+@given(st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(WORDS), min_size=1)), SETS)
+def test_several_values_for_each_and_labels_once(
+    values: dict[int, frozenset[str]], groups: list[frozenset[int]]
+) -> None:
+    tag = TagType("w", ValueType(Kind.LIST, Kind.TEXT))
+    index = index_of(tag, {person: tuple(sorted(each)) for person, each in values.items()})
+    for label in (None, lambda text: text[0]):
+        wanted = []
+        for group in groups:
+            rows = [
+                {label(word) if label else word for word in values[each]} for each in group if each in values
+            ]
+            wanted.append((dict(Counter(word for row in rows for word in row)), len(rows)))
+        assert counts_of(index, tag, groups, label=label) == wanted
+
+
+@given(
+    st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(NUMBERS), min_size=1)),
+    st.frozensets(st.sampled_from(PEOPLE)),
+)
+def test_ones_are_the_values_of_the_persons_asked_for(
+    values: dict[int, frozenset[int]], asked: frozenset[int]
+) -> None:
+    tag = TagType("n", ValueType(Kind.LIST, Kind.NUMBER))
+    index = index_of(tag, {person: tuple(sorted(each)) for person, each in values.items()})
+    ids = np.asarray(sorted(asked), np.uint32)
+    ones = BlockColumns().ones(index, "n", ids)
+    found = sorted(
+        (int(ids[place]), code) for place, code in zip(ones.places, ones.codes.tolist(), strict=True)
+    )
+    assert found == sorted(
+        (person, code_of(each)) for person in asked & values.keys() for each in values[person]
+    )
+
+
+def test_frequent_values_have_columns_and_rare_and_missing_ones_share_one_each() -> None:
+    tag = TagType("n", ValueType(Kind.LIST, Kind.NUMBER))
+    codes = np.asarray([5] * FEWEST_PERSONS + [7] * FEWEST_PERSONS + [8, 9], np.int64)
+    encoding = encoding_of(tag, 10, codes, CalendarSettings())
+    assert (encoding.codes.tolist(), encoding.width) == ([5, 7], 4)
+    rows, columns = encoding.encode(np.asarray([0, 0, 0, 2]), np.asarray([7, 8, 9, 5]), 4)
+    assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == [
+        (0, 11),
+        (0, 12),
+        (1, 13),
+        (2, 10),
+        (3, 13),
+    ]
+    features = encoding.features(str)
+    rules = [each.cell.rule for each in features if each.cell is not None]
+    assert rules == ["n HAS ANY (0.0005)", "n HAS ANY (0.0007)"]
+    assert [each.unknown for each in features] == [False, False, False, True]
+    assert Design(4, 14, rows, columns).counts(np.ones(4, np.bool_))[13] == 2
