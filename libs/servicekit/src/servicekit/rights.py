@@ -20,6 +20,7 @@ PERSON_DATA_NOUN = "person_data"
 
 NAMED_RIGHTS = frozenset(
     {
+        "segments.segment_uses.write",
         "segments.segments.administer",
         "segments.small_cells.read",
         "tagging.event_retention.write",

@@ -1,9 +1,18 @@
 """Errors of this service, by what the caller should do. Reasons stand in segments/v1/error_reason.proto."""
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 
-from servicekit.errors import Exhausted, Forbidden, InvalidInput, NotFound, StateConflict, Unavailable
+from servicekit.errors import (
+    AlreadyExists,
+    Exhausted,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    StateConflict,
+    Unavailable,
+)
 
 DOMAIN = "segments.huaxiang"
 ADMINISTER = "segments.segments.administer"
@@ -67,7 +76,7 @@ class PersonUnknown(NotFound):
 
 
 class SegmentInUse(StateConflict):
-    """Other segments refer to it."""
+    """Segments or campaigns rest on it."""
 
     domain = DOMAIN
     reason = "SEGMENT_IN_USE"
@@ -75,9 +84,24 @@ class SegmentInUse(StateConflict):
     def __init__(self, segment_id: str, used_by: list[str]) -> None:
         names = ", ".join(used_by)
         super().__init__(
-            f"segment {segment_id!r} is used by {names}; change those first",
+            f"segment {segment_id!r} is used by {names}; change those first, or force it with a reason",
             segment_id=segment_id,
             used_by=names,
+        )
+
+
+class SegmentDeleted(AlreadyExists):
+    """The id lies in the recycle bin."""
+
+    domain = DOMAIN
+    reason = "SEGMENT_DELETED"
+
+    def __init__(self, segment_id: str, purge_time: dt.datetime) -> None:
+        super().__init__(
+            f"segment {segment_id!r} lies in the recycle bin until {purge_time.isoformat()}: restore it, purge it, or "
+            "take another id",
+            segment_id=segment_id,
+            purge_time=purge_time.isoformat(),
         )
 
 

@@ -14,20 +14,14 @@ from huaxiang.identity.v1 import privacy_service_pb2
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
-    folder_service_pb2,
-    folder_service_pb2_grpc,
     insight_service_pb2,
     insight_service_pb2_grpc,
     lookalike_service_pb2,
     lookalike_service_pb2_grpc,
-    member_history_service_pb2,
-    member_history_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
     segment_service_pb2,
     segment_service_pb2_grpc,
-    segment_version_service_pb2,
-    segment_version_service_pb2_grpc,
     snapshot_service_pb2,
     snapshot_service_pb2_grpc,
 )
@@ -59,20 +53,15 @@ from servicekit.watch import Watches
 
 from segments.api import render
 from segments.api.change_servicer import ChangeServicer
-from segments.api.folder_servicer import FolderServicer
 from segments.api.insight_servicer import InsightServicer
 from segments.api.lookalike_servicer import LookalikeServicer
-from segments.api.member_history_servicer import MemberHistoryServicer
 from segments.api.membership_servicer import MembershipServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
-from segments.api.segment_version_servicer import SegmentVersionServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
-from segments.app.explain_move import ExplainMove
 from segments.app.export_person_data import ExportPersonData
-from segments.app.folder_tree import FolderTree
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
@@ -81,31 +70,33 @@ from segments.app.insight.overlap import Overlap
 from segments.app.keep_days import KeepDays
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
-from segments.app.member_history import MemberHistory
 from segments.app.membership import Membership
 from segments.app.preview import Preview
+from segments.app.recycling import Recycling
 from segments.app.segments import Segments
 from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
-from segments.app.versions import Versions
 from segments.config import Config
 from segments.domain.segment import Snapshot
 from segments.index.narrowed import WithFeatures
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
+from segments.life_wiring import life_services
 from segments.store.ports import Stores
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
+from segments.store.sql_recycle_bin import SqlRecycleBin
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
+from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
 from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
 from segments.workers.erasures import ErasureConfirming
 from segments.workers.tag_use import TagUse
-from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures, TaggingPast
+from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.upkeep import Keeping, upkeep
 
@@ -154,6 +145,8 @@ async def wire(
         folders=SqlFolderStore(),
         versions=SqlSegmentVersions(),
         days=SqlSegmentDays(),
+        recycle_bin=SqlRecycleBin(SqlSegmentVersions()),
+        uses=SqlSegmentUses(),
         dictionary=SqlDictionaryStore(),
         journal=journal,
     )
@@ -167,9 +160,8 @@ async def wire(
     )
     kept_snapshots = SqlSnapshotStore()
     snapshots = Snapshots(kept_snapshots, lambda: uuid.uuid4().hex, clock.now)
-    history = MemberHistory(stores.days, kept_snapshots, clock.now)
-    explain_move = ExplainMove(history, stores.versions, stores.days, TaggingPast(channel))
     segments = Segments(board, stores, features, definitions, clock.now)
+    recycling = Recycling(board, stores, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
 
     async def kept_snapshot(tenant: str, snapshot_id: str) -> Snapshot:
@@ -181,17 +173,19 @@ async def wire(
         await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)
 
     return Wiring(
-        services=_services(
-            SegmentServicer(board, segments, preview, freshness),
-            SegmentVersionServicer(board, database, Versions(stores.versions), segments),
-            MemberHistoryServicer(board, database, history, explain_move),
-            FolderServicer(board, database, FolderTree(board, stores, clock.now)),
-            MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
-            SnapshotServicer(board, snapshots, database, journal, freshness),
-            *_insight(board, Audiences(board, preview, definitions, kept_snapshot), freshness, clock.now),
-            ChangeServicer(Watches(database, changelog)),
-            PrivacyServicer(ExportPersonData(board)),
-        ),
+        services=[
+            *_services(
+                SegmentServicer(board, segments, preview, freshness),
+                MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
+                SnapshotServicer(board, snapshots, database, journal, freshness),
+                *_insight(board, Audiences(board, preview, definitions, kept_snapshot), freshness, clock.now),
+                ChangeServicer(Watches(database, changelog)),
+                PrivacyServicer(ExportPersonData(board)),
+            ),
+            *life_services(
+                board, database, stores, kept_snapshots, segments, preview, recycling, channel, clock.now
+            ),
+        ],
         workers=(
             consumer.run,
             definitions.run,
@@ -204,6 +198,7 @@ async def wire(
                 AgeSegments(board, stores, clock.now),
                 snapshots,
                 KeepDays(stores.days, clock.now),
+                recycling,
                 board,
                 machine_now=clock.machine_now,
                 keeping=keeping or Keeping(),
@@ -229,9 +224,6 @@ def _insight(
 
 def _services(
     segments: SegmentServicer,
-    versions: SegmentVersionServicer,
-    history: MemberHistoryServicer,
-    folders: FolderServicer,
     membership: MembershipServicer,
     snapshots: SnapshotServicer,
     insight: InsightServicer,
@@ -244,21 +236,6 @@ def _services(
             segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"],
             segment_service_pb2_grpc.add_SegmentServiceServicer_to_server,
             segments,
-        ),
-        Service(
-            segment_version_service_pb2.DESCRIPTOR.services_by_name["SegmentVersionService"],
-            segment_version_service_pb2_grpc.add_SegmentVersionServiceServicer_to_server,
-            versions,
-        ),
-        Service(
-            member_history_service_pb2.DESCRIPTOR.services_by_name["MemberHistoryService"],
-            member_history_service_pb2_grpc.add_MemberHistoryServiceServicer_to_server,
-            history,
-        ),
-        Service(
-            folder_service_pb2.DESCRIPTOR.services_by_name["FolderService"],
-            folder_service_pb2_grpc.add_FolderServiceServicer_to_server,
-            folders,
         ),
         Service(
             membership_service_pb2.DESCRIPTOR.services_by_name["MembershipService"],

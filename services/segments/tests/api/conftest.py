@@ -13,9 +13,11 @@ from huaxiang.segments.v1 import (
     folder_service_pb2_grpc,
     member_history_service_pb2_grpc,
     membership_service_pb2_grpc,
+    recycle_bin_service_pb2_grpc,
     segment_pb2,
     segment_service_pb2,
     segment_service_pb2_grpc,
+    segment_use_service_pb2_grpc,
     segment_version_service_pb2_grpc,
     snapshot_service_pb2_grpc,
 )
@@ -94,6 +96,12 @@ class Suite:
 
     def history(self, role: str = "admin") -> member_history_service_pb2_grpc.MemberHistoryServiceStub:
         return member_history_service_pb2_grpc.MemberHistoryServiceStub(self.server.connect(role))
+
+    def bin(self, role: str = "admin") -> recycle_bin_service_pb2_grpc.RecycleBinServiceStub:
+        return recycle_bin_service_pb2_grpc.RecycleBinServiceStub(self.server.connect(role))
+
+    def uses(self, role: str = "admin") -> segment_use_service_pb2_grpc.SegmentUseServiceStub:
+        return segment_use_service_pb2_grpc.SegmentUseServiceStub(self.server.connect(role))
 
     def folders(self, role: str = "admin") -> folder_service_pb2_grpc.FolderServiceStub:
         return folder_service_pb2_grpc.FolderServiceStub(self.server.connect(role))

@@ -84,6 +84,3 @@ async def test_what_has_no_versions_is_told(suite: Any) -> None:
     back = versions.RestoreSegmentVersionRequest(segment_id="women", version=2)
     assert await refused(suite.versions().RestoreSegmentVersion(back)) == "NOT_FOUND"
     assert await refused(change(suite, "r" * 2_001, "admin", rule="points > 1")) == "INVALID_FIELD"
-    await suite.segments().DeleteSegment(pb.DeleteSegmentRequest(segment_id="women"))
-    await suite.create("women", "gender = 'male'")
-    assert [each.version for each in await listed(suite, "women")] == [1]

@@ -10,14 +10,17 @@ from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.folders import Folder
 from segments.domain.kept_members import KeptMembers, SegmentDay
 from segments.domain.movement import Followed, Movement
-from segments.domain.segment import Draft, Segment, Snapshot, State
+from segments.domain.segment import Deletion, Draft, Segment, Snapshot, State
+from segments.domain.uses import SegmentUse
 from segments.domain.versions import Saying, SegmentVersion
 from segments.main import SOURCES
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
+from segments.store.sql_recycle_bin import SqlRecycleBin
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
+from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
 from segments_changes import DICTIONARY
 from servicekit.changelog import Changelog
@@ -143,6 +146,42 @@ def test_members_of_days_come_back_until_they_are_too_old(database: Database) ->
     assert database.write_now(store.remove_before, made[2].day, 2) == 1
     database.write_now(store.remove, "t1", "a")
     assert database.read_now(store.between, "t1", "a", first, made[3].day) == []
+
+
+def test_the_recycle_bin_gives_back_what_was_put(database: Database) -> None:
+    versions = SqlSegmentVersions()
+    store = SqlRecycleBin(versions)
+    gone = [
+        Deletion(
+            replace(stored(name), state=State.PREPARING, note=""),
+            NOW + dt.timedelta(days=day),
+            "w",
+            "y",
+            True,
+        )
+        for day, name in enumerate("abc")
+    ]
+    for each in gone:
+        said = SegmentVersion.of(each.segment, Saying("who", "why", NOW))
+        database.write_now(versions.put, "t1", said)
+        database.write_now(store.put, "t1", each)
+    assert database.read_now(store.get, "t1", "b") == gone[1]
+    assert database.read_now(store.get, "t2", "b") is None
+    assert database.read_now(store.page, "t1", "a", 1) == [gone[1]]
+    assert database.read_now(store.due, NOW + dt.timedelta(days=2), 9) == [("t1", "a"), ("t1", "b")]
+    database.write_now(store.remove, "t1", "a")
+    assert database.read_now(store.page, "t1", "", 9) == gone[1:]
+
+
+def test_uses_are_replaced_by_consumer(database: Database) -> None:
+    store = SqlSegmentUses()
+    first, second = SegmentUse("campaign", "b", ("x", "y")), SegmentUse("campaign", "a", ())
+    database.write_now(store.replace, "t1", "activation", [first, second])
+    database.write_now(store.replace, "t1", "other", [replace(first, name="c")])
+    assert database.read_now(store.all, "t1") == [second, first, replace(first, name="c")]
+    database.write_now(store.replace, "t1", "activation", [])
+    assert database.read_now(store.all, "t1") == [replace(first, name="c")]
+    assert database.read_now(store.all, "t2") == []
 
 
 def test_the_dictionary_is_replaced(database: Database) -> None:

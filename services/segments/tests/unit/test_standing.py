@@ -284,6 +284,16 @@ def test_a_person_who_is_merged_leaves() -> None:
     assert follower.segments.index.living(3) == 1
 
 
+def test_a_circle_through_three_others_is_refused() -> None:
+    segments = small(("a", "points >= 1"), ("b", "IN SEGMENT 'a'"), ("other", "IN SEGMENT 'b'"))
+    placed(segments, "target", "IN SEGMENT 'other' OR is_vip = TRUE")
+    with pytest.raises(SegmentCycle) as refused:
+        placed(segments, "a", "NOT IN SEGMENT 'target'")
+    path = refused.value.metadata["path"].split(" -> ")
+    assert (set(path), len(path), path[0]) == ({"a", "b", "other", "target"}, 5, path[-1])
+    assert segments.users_of("a") == ["b"]
+
+
 def test_a_circle_is_refused_and_changes_nothing() -> None:
     segments = small(("a", "points >= 1"), ("b", "IN SEGMENT 'a'"))
     with pytest.raises(SegmentCycle) as refused:

@@ -198,8 +198,11 @@ async def export(channel: grpc.aio.Channel, segment_id: str, snapshot_id: str = 
     return found
 
 
-async def delete(channel: grpc.aio.Channel, segment_id: str) -> None:
+async def delete(
+    channel: grpc.aio.Channel, segment_id: str, reason: str = "", *, force: bool = False
+) -> None:
     """Raises what GetSegment does when it is not there: the rpc itself is silent, for repeats."""
     stub = SegmentServiceStub(channel)
     await stub.GetSegment(segment_service_pb2.GetSegmentRequest(segment_id=segment_id))
-    await stub.DeleteSegment(segment_service_pb2.DeleteSegmentRequest(segment_id=segment_id))
+    request = segment_service_pb2.DeleteSegmentRequest(segment_id=segment_id, reason=reason, force=force)
+    await stub.DeleteSegment(request)

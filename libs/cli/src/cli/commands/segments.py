@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands import segment_folders, segment_history, segment_moves
+from cli.commands import segment_folders, segment_history, segment_life, segment_moves
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
@@ -23,6 +23,10 @@ app.command("folders")(segment_folders.folders)
 app.add_typer(segment_folders.app, name="folder")
 app.command("versions")(segment_history.versions)
 app.command("diff-versions")(segment_history.diff_versions)
+app.command("deleted")(segment_life.deleted)
+app.command("restore")(segment_life.restore)
+app.command("purge")(segment_life.purge)
+app.command("impact")(segment_life.impact)
 app.command("trend")(segment_moves.trend)
 app.command("diff")(segment_moves.diff)
 app.command("why")(segment_moves.why)
@@ -243,15 +247,27 @@ def export(
 
 @app.command()
 @reporting
-def delete(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Delete a segment; its snapshots stay."""
+def delete(
+    segment_id: str,
+    reason: Annotated[str, typer.Option(help="Why; needed to force.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Also while others use it: they fail.")] = False,
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a segment into the recycle bin for 30 days; its snapshots stay."""
     from cli.calls import segments as calls
 
-    ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.delete(channel, segment_id), key)
+    ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.delete(channel, segment_id, reason, force=force),
+        key,
+    )
     if as_json:
         print_json({"deleted": segment_id})
     else:
-        console.print(f"{segment_id} is gone")
+        console.print(f"{segment_id} is in the recycle bin")
 
 
 def _say_state(segment: "segment_pb2.Segment") -> None:

@@ -55,7 +55,12 @@ class SegmentServicer(SegmentServiceServicer):
     ) -> pb.DeleteSegmentResponse:
         principal = current_principal()
         revision = await self._segments.delete(
-            principal.require_tenant(), request.segment_id, request.etag, parse.actor(principal)
+            principal.require_tenant(),
+            request.segment_id,
+            request.etag,
+            parse.actor(principal),
+            request.reason,
+            force=request.force,
         )
         return pb.DeleteSegmentResponse(revision=revision.to_proto())
 

@@ -14,7 +14,9 @@ def require_owner(segment: Segment, actor: Actor, step: str) -> None:
         raise StepForbidden(segment.segment_id, step, owner)
 
 
-def require_reason(reason: str) -> None:
-    """Raises InvalidField for one that is too long."""
+def require_reason(reason: str, *, needed: bool = False) -> None:
+    """Raises InvalidField for one that is too long, or missing where it is needed."""
+    if needed and not reason.strip():
+        raise InvalidField("reason", "is empty: say why it is forced")
     if len(reason) > MAX_REASON_CHARS:
         raise InvalidField("reason", f"is longer than {MAX_REASON_CHARS} characters")

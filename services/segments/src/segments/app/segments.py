@@ -17,12 +17,12 @@ from segments.app.version import Board, Version
 from segments.domain.folders import is_below
 from segments.domain.movement import Followed
 from segments.domain.people import Actor
-from segments.domain.segment import Draft, Segment, State, etag_of, problem_of
+from segments.domain.segment import Deletion, Draft, Segment, State, etag_of, problem_of
 from segments.domain.touched import Touched
 from segments.domain.versions import Saying, SegmentVersion
-from segments.errors import SegmentInUse
+from segments.errors import ADMINISTER, SegmentDeleted, SegmentInUse
 from segments.store.ports import Stores
-from servicekit.errors import EtagStale, InvalidField, ResourceExists, ResourceNotFound
+from servicekit.errors import EtagStale, InvalidField, ResourceExists, ResourceNotFound, RightMissing
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 
@@ -113,30 +113,62 @@ class Segments:
                 raise EtagStale(f"segment {draft.segment_id!r}", known.etag)
             return await self._store(tenant, draft, known, self._saying(actor, reason), may_read)
 
-    async def delete(self, tenant: str, segment_id: str, etag: str, actor: Actor) -> Revision:
-        """Deletes a segment; none is fine. Its features are given up by the next statement of what is needed. Raises
-        EtagStale, SegmentInUse, StepForbidden."""
+    async def delete(
+        self, tenant: str, segment_id: str, etag: str, actor: Actor, reason: str = "", *, force: bool = False
+    ) -> Revision:
+        """Puts a segment into the recycle bin; none is fine. Its features are given up by the next statement of what is
+        needed. Raises EtagStale, SegmentInUse, StepForbidden, RightMissing, InvalidField."""
+        require_reason(reason, needed=force)
+        if force and not actor.may_administer:
+            raise RightMissing(ADMINISTER)
+        now = self._now()
 
-        def prepare(draft: Version) -> dict[str, Followed]:
+        def prepare(draft: Version) -> tuple[Segment | None, dict[str, Followed]]:
             known = draft.tenant(tenant).get(segment_id)
             if known is None:
-                return {}
+                return None, {}
             require_owner(known.segment, actor, "delete")
             if etag and etag != known.segment.etag:
                 raise EtagStale(f"segment {segment_id!r}", known.segment.etag)
             segments = draft.writable(tenant)
-            if users := segments.users_of(segment_id):
+            users = [f"segment {each}" for each in segments.users_of(segment_id)]
+            if users and not force:
                 raise SegmentInUse(segment_id, users)
             segments.remove(segment_id)
-            return {tenant: Followed(deleted=[segment_id])}
+            if users:
+                draft.reread(tenant, None)
+            followed = segments.follow(Touched(), Lane.LIVE) if users else Followed()
+            followed.deleted = [segment_id]
+            return known.segment, {tenant: followed}
 
-        def store(connection: Connection, draft: Version, followed: dict[str, Followed]) -> Revision:
-            self._stores.versions.remove(connection, tenant, segment_id)
-            self._stores.days.remove(connection, tenant, segment_id)
+        def store(
+            connection: Connection, draft: Version, prepared: tuple[Segment | None, dict[str, Followed]]
+        ) -> Revision:
+            gone, followed = prepared
+            if gone is not None:
+                campaigns = [
+                    f"{each.kind} {each.name}"
+                    for each in self._stores.uses.all(connection, tenant)
+                    if segment_id in each.segment_ids
+                ]
+                if campaigns and not force:
+                    raise SegmentInUse(segment_id, campaigns)
+                deletion = Deletion(gone, now, actor.subject, reason, force)
+                self._stores.recycle_bin.put(connection, tenant, deletion)
             return record(connection, self._stores, Lane.LIVE, followed)
 
         async with self._board.defining():
             return await self._board.change(prepare, store)
+
+    async def restore(
+        self, tenant: str, deletion: Deletion, actor: Actor, may_read: MayRead, reason: str = ""
+    ) -> tuple[Segment, Revision]:
+        """Takes a segment out of the recycle bin, as a new version. Raises StepForbidden, and as create."""
+        gone = deletion.segment
+        require_owner(gone, actor, "restore")
+        saying = self._saying(actor, reason or "restored from the recycle bin")
+        async with self._board.defining():
+            return await self._store(tenant, gone.draft, gone, saying, may_read, restored=True)
 
     def get(self, version: Version, tenant: str, segment_id: str) -> tuple[Counted, Freshness]:
         """One segment with its count. Raises ResourceNotFound."""
@@ -159,7 +191,14 @@ class Segments:
     # -------------------------------------------------------------------------------------------- parts
 
     async def _store(
-        self, tenant: str, draft: Draft, known: Segment | None, saying: Saying, may_read: MayRead
+        self,
+        tenant: str,
+        draft: Draft,
+        known: Segment | None,
+        saying: Saying,
+        may_read: MayRead,
+        *,
+        restored: bool = False,
     ) -> tuple[Segment, Revision]:
         """Everything that can be wrong is found, and tagging asked, before anything is stored."""
         rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
@@ -184,12 +223,22 @@ class Segments:
             connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
         ) -> tuple[Segment, Revision]:
             stored, followed = prepared
+            self._take_out_of_the_bin(connection, tenant, stored, restored=restored)
             require_folder(connection, self._stores, tenant, stored.draft.folder)
             self._stores.versions.put(connection, tenant, SegmentVersion.of(stored, saying))
             self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
             return stored, record(connection, self._stores, Lane.LIVE, followed)
 
         return await self._board.change(prepare, store)
+
+    def _take_out_of_the_bin(
+        self, connection: Connection, tenant: str, segment: Segment, *, restored: bool
+    ) -> None:
+        """Raises SegmentDeleted for a new segment with the id of one that lies there."""
+        deletion = self._stores.recycle_bin.get(connection, tenant, segment.segment_id)
+        if deletion is not None and not restored:
+            raise SegmentDeleted(segment.segment_id, deletion.purge_time)
+        self._stores.recycle_bin.remove(connection, tenant, segment.segment_id)
 
     def _saying(self, actor: Actor, reason: str) -> Saying:
         require_reason(reason)
@@ -199,6 +248,7 @@ class Segments:
         rule: ReadRule = version.read(tenant, segment.draft)
         segments = version.writable(tenant)
         segments.put(segment, rule)
+        version.reread_broken(tenant)
         followed = segments.follow(Touched(), Lane.LIVE, segment.update_time)
         standing = segments.get(segment.segment_id)
         assert standing is not None

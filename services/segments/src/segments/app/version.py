@@ -69,6 +69,11 @@ class Version:
         if tags is None or tags:
             self.writable(tenant).reread(lambda segment: self.read(tenant, segment.draft), tags)
 
+    def reread_broken(self, tenant: str) -> None:
+        """Reads those rules again that could not be read: what they name may be there now."""
+        if any(each.rule is None for each in self.tenant(tenant).all()):
+            self.reread(tenant, {"": None})
+
     def upstream(self, service: str) -> Revision | None:
         """How far this version has come with a service to the left; None before it is known."""
         found = [each for each in revisions(self.head.upstream) if each.service == service]

@@ -13,6 +13,7 @@ MAX_ID_CHARS = 64
 MAX_NAME_CHARS = 128
 MAX_DESCRIPTION_CHARS = 2_000
 MAX_OWNER_CHARS = 128
+RECYCLE_KEEP = dt.timedelta(days=30)
 SEGMENT_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 BRAND = re.compile(r"[a-z0-9_-]{0,64}")
 
@@ -77,6 +78,22 @@ class Snapshot:
     members: bytes
     purposes: tuple[str, ...] = ()
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A segment in the recycle bin, as it stood."""
+
+    segment: Segment
+    time: dt.datetime
+    subject: str
+    reason: str
+    forced: bool
+
+    @property
+    def purge_time(self) -> dt.datetime:
+        """From then on it cannot be restored."""
+        return self.time + RECYCLE_KEEP
 
 
 def etag_of(draft: Draft) -> str:

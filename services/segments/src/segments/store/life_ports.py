@@ -1,9 +1,12 @@
 """What the use cases need of segments' past: versions of what was said, and members as they were each day."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Protocol
 
 from segments.domain.kept_members import SegmentDay
+from segments.domain.segment import Deletion
+from segments.domain.uses import SegmentUse
 from segments.domain.versions import SegmentVersion
 from sqlalchemy import Connection
 
@@ -63,4 +66,40 @@ class SegmentDays(Protocol):
 
     def remove_before(self, connection: Connection, day: dt.date, limit: int) -> int:
         """Removes at most `limit` older days of any tenant, members too; answers how many."""
+        ...
+
+
+class RecycleBin(Protocol):
+    """Deleted segments by (tenant, segment_id)."""
+
+    def put(self, connection: Connection, tenant: str, deletion: Deletion) -> None:
+        """Stores one that is not there."""
+        ...
+
+    def get(self, connection: Connection, tenant: str, segment_id: str) -> Deletion | None:
+        """One; None when it is not there."""
+        ...
+
+    def page(self, connection: Connection, tenant: str, after: str, limit: int) -> list[Deletion]:
+        """In order of segment_id, after one."""
+        ...
+
+    def remove(self, connection: Connection, tenant: str, segment_id: str) -> None:
+        """Takes one out; what is not there is fine."""
+        ...
+
+    def due(self, connection: Connection, before: dt.datetime, limit: int) -> list[tuple[str, str]]:
+        """(tenant, segment_id) of some that were deleted before a moment, oldest first."""
+        ...
+
+
+class SegmentUses(Protocol):
+    """What consumers said of their uses, by (tenant, consumer)."""
+
+    def replace(self, connection: Connection, tenant: str, consumer: str, uses: Sequence[SegmentUse]) -> None:
+        """Stores a consumer's uses in place of what it said before."""
+        ...
+
+    def all(self, connection: Connection, tenant: str) -> list[SegmentUse]:
+        """Of all consumers, in order of kind and name."""
         ...

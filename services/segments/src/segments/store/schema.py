@@ -1,7 +1,18 @@
 """The tables of segments' store: the index's columns and universe, segments, snapshots, and the kit's."""
 
 from servicekit.kit_tables import kit_tables
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 kit_tables(metadata)
@@ -77,6 +88,32 @@ Table(
     Column("purposes", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Index("snapshot_by_create_time", "create_time_us"),
+)
+Table(
+    "deleted_segment",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("segment_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("create_time_us", BigInteger, nullable=False),
+    Column("update_time_us", BigInteger, nullable=False),
+    Column("delete_time_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Index("deleted_segment_by_time", "delete_time_us"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "segment_use",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("consumer", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("segment_ids", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 Table(
     "segment_day",

@@ -8,6 +8,7 @@ from typing import Any
 
 from segments.app.age import AgeSegments
 from segments.app.keep_days import TAKEN_AT_ONCE, KeepDays
+from segments.app.recycling import Recycling
 from segments.app.snapshots import Snapshots
 from segments.app.version import Board
 from segments.store.ports import IndexStore
@@ -41,6 +42,7 @@ def upkeep(
     age: AgeSegments,
     snapshots: Snapshots,
     days: KeepDays,
+    recycling: Recycling,
     board: Board,
     *,
     machine_now: Callable[[], dt.datetime],
@@ -59,7 +61,12 @@ def upkeep(
         before = machine_now() - dt.timedelta(seconds=KEEP_S)
         forgotten = forget(connection, before_machine_time_ms=int(before.timestamp() * 1_000))
         days_gone = days.remove_old(connection, counts_keep=keeping.counts, members_keep=keeping.members)
-        return forgotten + days_gone + snapshots.remove_old(connection, keeping.snapshots)
+        return (
+            forgotten
+            + days_gone
+            + recycling.purge_due(connection)
+            + snapshots.remove_old(connection, keeping.snapshots)
+        )
 
     async def retention() -> None:
         while await database.write(remove_old):

@@ -37,7 +37,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERSON_UNKNOWN: _ErrorReason.ValueType  # 4
     """NOT_FOUND. No living person has this id. Metadata: person_id."""
     ERROR_REASON_SEGMENT_IN_USE: _ErrorReason.ValueType  # 5
-    """FAILED_PRECONDITION. The segment is used by others. Metadata: segment_id, used_by."""
+    """FAILED_PRECONDITION. Segments or campaigns rest on the segment. Metadata: segment_id, used_by."""
     ERROR_REASON_SEGMENT_CYCLE: _ErrorReason.ValueType  # 6
     """INVALID_ARGUMENT. Segments refer to each other in a circle. Metadata: path."""
     ERROR_REASON_FEATURE_QUOTA: _ErrorReason.ValueType  # 7
@@ -62,6 +62,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
     ERROR_REASON_EVALUATION_UNSEEN: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
+    ERROR_REASON_SEGMENT_DELETED: _ErrorReason.ValueType  # 13
+    """ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "segments.huaxiang"."""
@@ -81,7 +83,7 @@ state, note.
 ERROR_REASON_PERSON_UNKNOWN: ErrorReason.ValueType  # 4
 """NOT_FOUND. No living person has this id. Metadata: person_id."""
 ERROR_REASON_SEGMENT_IN_USE: ErrorReason.ValueType  # 5
-"""FAILED_PRECONDITION. The segment is used by others. Metadata: segment_id, used_by."""
+"""FAILED_PRECONDITION. Segments or campaigns rest on the segment. Metadata: segment_id, used_by."""
 ERROR_REASON_SEGMENT_CYCLE: ErrorReason.ValueType  # 6
 """INVALID_ARGUMENT. Segments refer to each other in a circle. Metadata: path."""
 ERROR_REASON_FEATURE_QUOTA: ErrorReason.ValueType  # 7
@@ -106,4 +108,6 @@ ERROR_REASON_SEED_TOO_SMALL: ErrorReason.ValueType  # 21
 """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
 ERROR_REASON_EVALUATION_UNSEEN: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
+ERROR_REASON_SEGMENT_DELETED: ErrorReason.ValueType  # 13
+"""ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -144,19 +144,27 @@ class DeleteSegmentRequest(_message.Message):
 
     SEGMENT_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """Its id."""
     etag: _builtins.str
     """The etag that was read; empty deletes whatever is stored."""
+    reason: _builtins.str
+    """Why; at most 2,000 characters. Needed to force."""
+    force: _builtins.bool
+    """Also while others use it; needs segments.segments.administer. They fail and say so by name until it is restored."""
     def __init__(
         self,
         *,
         segment_id: _builtins.str = ...,
         etag: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "segment_id", b"segment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "force", b"force", "reason", b"reason", "segment_id", b"segment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

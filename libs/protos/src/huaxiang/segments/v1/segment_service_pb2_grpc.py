@@ -72,7 +72,7 @@ class SegmentServiceServicer:
     """
 
     def CreateSegment(self, request, context):
-        """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
+        """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
         SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
@@ -91,8 +91,9 @@ class SegmentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSegment(self, request, context):
-        """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
-        Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+        """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
+        segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
+        CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

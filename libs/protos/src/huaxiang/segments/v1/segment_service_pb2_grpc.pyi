@@ -34,7 +34,7 @@ class SegmentServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SegmentServiceAsyncStub: ...
     CreateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]
-    """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
+    """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
     SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
@@ -45,8 +45,9 @@ class SegmentServiceStub:
     Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
     """
     DeleteSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]
-    """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
-    Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+    """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
+    segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
+    CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
     """
     GetSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
@@ -64,7 +65,7 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]  # type: ignore[assignment]
-    """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
+    """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
     SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
@@ -75,8 +76,9 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     Errors: NOT_FOUND, ETAG_STALE, STEP_FORBIDDEN, and those of CreateSegment.
     """
     DeleteSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.DeleteSegmentRequest, _segment_service_pb2.DeleteSegmentResponse]  # type: ignore[assignment]
-    """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
-    Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+    """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
+    segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
+    CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
     """
     GetSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]  # type: ignore[assignment]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
@@ -97,7 +99,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.CreateSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.CreateSegmentResponse, _abc.Awaitable[_segment_service_pb2.CreateSegmentResponse]]:
-        """Stores a segment. Its members follow every change from then on; a rule over behaviour is PREPARING until its
+        """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
         SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
@@ -120,8 +122,9 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.DeleteSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.DeleteSegmentResponse, _abc.Awaitable[_segment_service_pb2.DeleteSegmentResponse]]:
-        """Deletes a segment; snapshots stay. Idempotent. For its owner, and for who holds segments.segments.administer.
-        Errors: ETAG_STALE, SEGMENT_IN_USE, STEP_FORBIDDEN.
+        """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
+        segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
+        CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
