@@ -18,7 +18,7 @@ from huaxiang.activation.v1 import (
 from huaxiang.activation.v1 import privacy_service_pb2 as own_privacy_service_pb2
 from huaxiang.activation.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from huaxiang.identity.v1 import contact_point_service_pb2, ingest_service_pb2, privacy_service_pb2
-from huaxiang.segments.v1 import snapshot_service_pb2
+from huaxiang.segments.v1 import segment_use_service_pb2, snapshot_service_pb2
 from huaxiang.tagging.v1 import tag_use_service_pb2
 from servicekit.changelog import Changelog
 from servicekit.client import connect
@@ -295,7 +295,10 @@ def _neighbours(config: Config, key: str) -> Neighbours:
         ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
         privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     )
-    segments = (snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],)
+    segments = (
+        snapshot_service_pb2.DESCRIPTOR.services_by_name["SnapshotService"],
+        segment_use_service_pb2.DESCRIPTOR.services_by_name["SegmentUseService"],
+    )
     tagging = (tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],)
     return Neighbours(
         identity=connect(config.identity_target, key=key, services=identity),

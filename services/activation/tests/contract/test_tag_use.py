@@ -1,4 +1,4 @@
-"""What tagging is told of campaigns: those that have not ended, with the segment of their snapshot."""
+"""What tagging and segments are told of campaigns: those that have not ended, with the segment of their snapshot."""
 # ruff: noqa: N802  # rpc names are the contract's
 
 from collections.abc import AsyncIterator
@@ -9,7 +9,12 @@ import pytest
 from activation.domain.campaign import Campaign, State
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.workers.tag_use import TagUse
-from huaxiang.segments.v1 import snapshot_service_pb2, snapshot_service_pb2_grpc
+from huaxiang.segments.v1 import (
+    segment_use_service_pb2,
+    segment_use_service_pb2_grpc,
+    snapshot_service_pb2,
+    snapshot_service_pb2_grpc,
+)
 from huaxiang.tagging.v1 import tag_use_service_pb2, tag_use_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.database import Database
@@ -19,11 +24,22 @@ from servicekit.testing.servers import serving
 
 
 @dataclass
-class Left(snapshot_service_pb2_grpc.SnapshotServiceServicer, tag_use_service_pb2_grpc.TagUseServiceServicer):
+class Left(
+    snapshot_service_pb2_grpc.SnapshotServiceServicer,
+    segment_use_service_pb2_grpc.SegmentUseServiceServicer,
+    tag_use_service_pb2_grpc.TagUseServiceServicer,
+):
     """Segments with one snapshot, and tagging that remembers what it was told."""
 
     told: list[tuple[str, list[tuple[str, list[str]]]]] = field(default_factory=list)
+    used: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
     away: bool = False
+
+    async def ReportSegmentUse(self, request, context):
+        assert request.consumer == "activation"
+        uses = [(each.name, list(each.segment_ids)) for each in request.uses]
+        self.used[current_principal().require_tenant()] = uses
+        return segment_use_service_pb2.ReportSegmentUseResponse()
 
     async def GetSnapshot(self, request, context):
         if request.snapshot_id != "snap":
@@ -53,6 +69,11 @@ async def tag_use(database: Database, tmp_path: Path, left: Left) -> AsyncIterat
             left,
         ),
         Service(
+            segment_use_service_pb2.DESCRIPTOR.services_by_name["SegmentUseService"],
+            segment_use_service_pb2_grpc.add_SegmentUseServiceServicer_to_server,
+            left,
+        ),
+        Service(
             tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],
             tag_use_service_pb2_grpc.add_TagUseServiceServicer_to_server,
             left,
@@ -74,6 +95,7 @@ async def test_open_campaigns_are_told_when_they_change(
     await database.write(store.add, gone, b"2")
     await tag_use.round()
     assert left.told == [("t1", [("c1", ["rich"])]), ("t2", [("c2", [])])]
+    assert left.used == {"t1": [("c1", ["rich"])], "t2": [("c2", [])]}
     await tag_use.round()
     assert len(left.told) == 2
     await database.write(store.put, campaign.at(State.COMPLETED))
@@ -83,3 +105,4 @@ async def test_open_campaigns_are_told_when_they_change(
     left.away = False
     await tag_use.round()
     assert left.told[2:] == [("t1", [])]
+    assert left.used["t1"] == []

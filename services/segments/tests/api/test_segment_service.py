@@ -176,7 +176,7 @@ async def test_what_others_use_is_not_deleted(suite: Any) -> None:
     assert (code, reason, metadata["used_by"]) == (
         grpc.StatusCode.FAILED_PRECONDITION,
         "SEGMENT_IN_USE",
-        "others",
+        "segment others",
     )
     await delete(pb.DeleteSegmentRequest(segment_id="others"))
     _, reason, _ = await refused(delete(pb.DeleteSegmentRequest(segment_id="women", etag="other")))

@@ -1,9 +1,11 @@
-"""Tells tagging which segments campaigns rest on, so that nobody takes a tag of theirs away unawares."""
+"""Tells tagging and segments which segments campaigns rest on, so that nobody takes a tag or a segment of theirs away
+unawares."""
 
 import grpc
 from activation.domain.campaign import ENDED, Campaign, State
 from activation.store.ports import CampaignStore
-from huaxiang.segments.v1 import snapshot_service_pb2
+from huaxiang.segments.v1 import segment_use_service_pb2, snapshot_service_pb2
+from huaxiang.segments.v1.segment_use_service_pb2_grpc import SegmentUseServiceStub
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
 from huaxiang.tagging.v1 import tag_use_service_pb2 as pb
 from huaxiang.tagging.v1.tag_use_service_pb2_grpc import TagUseServiceStub
@@ -35,6 +37,7 @@ class TagUse:
         self._campaigns = campaigns
         self._snapshots = SnapshotServiceStub(segments)
         self._tagging = TagUseServiceStub(tagging)
+        self._uses = SegmentUseServiceStub(segments)
         self._told: dict[str, Uses] = {}
         self._segments: dict[tuple[str, str], str] = {}
 
@@ -85,3 +88,21 @@ class TagUse:
             await self._tagging.ReportTagUse(request, metadata=((TENANT_KEY, tenant),))
         except grpc.aio.AioRpcError as error:
             raise UpstreamUnavailable("tagging") from error
+        await self._tell_segments(tenant, uses)
+
+    async def _tell_segments(self, tenant: str, uses: Uses) -> None:
+        request = segment_use_service_pb2.ReportSegmentUseRequest(
+            consumer=CONSUMER,
+            uses=[
+                segment_use_service_pb2.SegmentUse(
+                    kind=segment_use_service_pb2.SEGMENT_USER_KIND_CAMPAIGN,
+                    name=campaign,
+                    segment_ids=[segment] if segment else [],
+                )
+                for campaign, segment in uses
+            ],
+        )
+        try:
+            await self._uses.ReportSegmentUse(request, metadata=((TENANT_KEY, tenant),))
+        except grpc.aio.AioRpcError as error:
+            raise UpstreamUnavailable("segments") from error
