@@ -40,6 +40,9 @@ FORMS = tuple(
         "DAYS SINCE(FIRST(order_paid)) - AGE(birthday)",
         "DAY(LAST(order_paid))",
         "COUNT(order_paid) IN PAST 30 DAYS > 1 AND NOT city = 'x' OR points > age",
+        "COUNT(order_paid WHERE is_workday) DURING 'first-quarter'",
+        "COUNT(order_paid WHERE NOT is_workday AND is_workday IS KNOWN)",
+        "SEQUENCE(order_paid THEN order_paid WITHOUT view_item BY channel WITHIN 7 DAYS)",
     )
 )
 GROUPED = tuple(

@@ -34,7 +34,7 @@ CATALOGUE = Catalogue.of(
     ],
 )
 SETTING = Setting(CATALOGUE, AS_OF)
-PERSONS, RULES, MAX_EVENTS = 50, 4, 12
+PERSONS, RULES, MAX_EVENTS = 50, 3, 12
 TYPES, ITEMS = ("view", "cart", "paid"), ("a", "b")
 MINUTE = dt.timedelta(minutes=1)
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hypothesis import strategies as st
-
 from rules import tree as t
 from rules.schema import EventType, Scope
 from rules.testing import words
+from rules.testing.choosing import Chooser
 from rules.testing.vocabulary import Readable, Vocabulary
 from rules.values import SCALE, Kind
 
@@ -19,19 +18,19 @@ _ORDERED = [Kind.NUMBER, Kind.DATE, Kind.DATETIME]
 
 @dataclass(frozen=True)
 class Values:
-    """Draws literals, windows and values. `draw` is hypothesis's; `depth` bounds what is nested."""
+    """Draws literals, windows and values; `depth` bounds what is nested."""
 
-    draw: Callable[[st.SearchStrategy[T]], T]
+    chooser: Chooser
     vocabulary: Vocabulary
 
     def pick(self, options: Sequence[T]) -> T:
-        return self.draw(st.sampled_from(list(options)))
+        return self.chooser.pick(list(options))
 
     def chance(self, percent: int) -> bool:
-        return self.draw(st.integers(0, 99)) < percent
+        return self.count(0, 99) < percent
 
     def count(self, low: int, high: int) -> int:
-        return self.draw(st.integers(low, high))
+        return self.chooser.count(low, high)
 
     @property
     def only_evaluable(self) -> bool:

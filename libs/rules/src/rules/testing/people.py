@@ -1,8 +1,9 @@
 """Random people over a catalogue, with the moments and zones at which calendars go wrong."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Any, cast
 
 from hypothesis import strategies as st
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 from rules.calendars import mainland_china
 from rules.check import Population
 from rules.evaluate.meaning import Scalar, Value
-from rules.evaluate.person import Event, Person, ReferenceRows
+from rules.evaluate.person import Event, Person, ReferenceRows, is_true
 from rules.evaluate.row_history import ALWAYS, RowHistory
+from rules.evaluate.selection import condition_within, is_sampled, kept
 from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, EventType, PropertyType, ReferenceTable, ValueList
 from rules.testing import words
+from rules.testing.choosing import Chooser, Drawn, Seeded
+from rules.tree import Rule, Sample
 from rules.values import SCALE, Kind, ValueType
 from rules.windows import CalendarSettings
 
@@ -78,17 +82,58 @@ class World:
             case Population.MEMBER:
                 return self.members
 
+    def selected(self, rule: Rule, population: Population) -> frozenset[int]:
+        """Who a checked rule is about, by asking one person after the other. Raises NumberOverflow when anybody's
+        numbers overflow, whatever the population."""
+        condition = condition_within(rule)
+        holds = {
+            each
+            for each, person in self.persons.items()
+            if is_true(condition, person, self.setting, self.tables)
+        }
+        left = sorted(holds & self.population(population), key=lambda each: (self._birth_hash(each), each))
+        for step in rule.steps:
+            if isinstance(step, Sample):
+                left = [each for each in left if is_sampled(self._birth_hash(each), step)]
+                continue
+            known = [each for each in left if step.by.name in self.persons[each].tags]
+            known.sort(
+                key=lambda each: cast(Any, self.persons[each].tags[step.by.name]), reverse=step.descending
+            )
+            unknown = [each for each in left if each not in known]
+            left = sorted((known + unknown)[: kept(step, len(left))], key=left.index)
+        return frozenset(left)
+
+    def _birth_hash(self, person: int) -> int:
+        return self.persons[person].birth_hash or 0
+
 
 @st.composite
 def worlds(draw: Any, catalogue: Catalogue) -> World:
     """A few people, their tags and events; moments meet as_of, midnights and changes of the clock."""
-    zone, week_start = draw(st.sampled_from(ZONES)), draw(st.sampled_from([1, 1, 7]))
+    chooser = Drawn(draw)
+    return _world(chooser, _setting(chooser, catalogue), catalogue)
+
+
+def seeded_worlds(seed: Random, catalogue: Catalogue, count: int, *, ties: bool = True) -> list[World]:
+    """`worlds` without hypothesis, all of one setting; without `ties` no two events of a person have one moment."""
+    chooser = Seeded(seed)
+    setting = _setting(chooser, catalogue)
+    return [_world(chooser, setting, catalogue, ties=ties) for _ in range(count)]
+
+
+def _setting(chooser: Chooser, catalogue: Catalogue) -> Setting:
+    zone, week_start = chooser.pick(ZONES), chooser.pick([1, 1, 7])
     calendar = CalendarSettings(zone, week_start, words.periods(), mainland_china().workdays)
-    setting = Setting(catalogue, draw(st.sampled_from(MOMENTS_OF_EVALUATION)), calendar)
-    maker = _Maker(draw, setting)
-    count = draw(st.integers(1, MAX_PERSONS))
-    everyone = range(1, count + 1)
+    return Setting(catalogue, chooser.pick(MOMENTS_OF_EVALUATION), calendar)
+
+
+def _world(chooser: Chooser, setting: Setting, catalogue: Catalogue, *, ties: bool = True) -> World:
+    maker = _Maker(chooser, setting)
+    everyone = range(1, chooser.count(1, MAX_PERSONS) + 1)
     events = maker.events(list(everyone), list(catalogue.events.values()))
+    if not ties:
+        events = {each: _apart(of_person) for each, of_person in events.items()}
     persons = {each: maker.person(catalogue, events.get(each, [])) for each in everyone}
     known = frozenset(each for each in everyone if not maker.chance(15))
     members = frozenset(each for each in known if not maker.chance(30))
@@ -96,16 +141,21 @@ def worlds(draw: Any, catalogue: Catalogue) -> World:
     return World(setting, persons, known, members, tables)
 
 
+def _apart(events: list[Event]) -> list[Event]:
+    """A person's events, those of a moment told apart by less than any other difference but one."""
+    return [replace(each, time=each.time + each.ingest_seq * 3 * TICK) for each in events]
+
+
 @dataclass(frozen=True)
 class _Maker:
-    draw: Callable[[st.SearchStrategy[Any]], Any]
+    chooser: Chooser
     setting: Setting
 
     def pick(self, options: Any) -> Any:
-        return self.draw(st.sampled_from(options))
+        return self.chooser.pick(options)
 
     def chance(self, percent: int) -> bool:
-        return bool(self.draw(st.integers(0, 99)) >= 100 - percent)
+        return self.chooser.count(0, 99) >= 100 - percent
 
     def person(self, catalogue: Catalogue, events: list[Event]) -> Person:
         tags = {
@@ -119,13 +169,13 @@ class _Maker:
 
     def birth_hash(self) -> int:
         """Now and then one that others have too, or at an end."""
-        return cast(int, self.pick(_HASHES) if self.chance(30) else self.draw(st.integers(0, 2**64 - 1)))
+        return cast(int, self.pick(_HASHES)) if self.chance(30) else self.chooser.count(0, 2**64 - 1)
 
     def events(self, everyone: list[int], types: list[EventType]) -> dict[int, list[Event]]:
         """In the order of their arrival, which is not that of their times; ties in time are common."""
         found: dict[int, list[Event]] = {}
         person, type_, time = everyone[0], types[0], self.setting.as_of
-        for ingest_seq in range(self.draw(st.integers(0, MAX_EVENTS * len(everyone)))):
+        for ingest_seq in range(self.chooser.count(0, MAX_EVENTS * len(everyone))):
             if not self.chance(25):
                 person, type_, time = self.pick(everyone), self.pick([types[0], *types]), self.moment()
             event = Event(type_.name, time, ingest_seq, self.properties(type_))
@@ -149,7 +199,7 @@ class _Maker:
                 for each in list_.fields
                 if self.chance(_PRESENT_PERCENT)
             }
-            for _ in range(self.draw(st.integers(0, MAX_LINES)))
+            for _ in range(self.chooser.count(0, MAX_LINES))
         )
 
     def rows(self, table: ReferenceTable) -> dict[str, RowHistory]:
@@ -175,7 +225,7 @@ class _Maker:
     def value(self, type_: ValueType, values: ValueList | None) -> Value:
         if type_.kind is Kind.LIST:
             assert type_.element is not None
-            count = self.draw(st.integers(0, 3))
+            count = self.chooser.count(0, 3)
             elements = [self.scalar(type_.element, values) for _ in range(count)]
             return tuple(dict.fromkeys(elements))
         return self.scalar(type_.kind, values)
@@ -183,7 +233,7 @@ class _Maker:
     def scalar(self, kind: Kind, values: ValueList | None) -> Scalar:
         match kind:
             case Kind.BOOL:
-                return cast(bool, self.draw(st.booleans()))
+                return self.chooser.count(0, 1) == 1
             case Kind.NUMBER:
                 return cast(int, self.pick((*words.NUMBERS, *_SMALLEST, 33_333, 1_000_000 * SCALE)))
             case Kind.TEXT:
@@ -195,7 +245,7 @@ class _Maker:
 
     def moment(self) -> dt.datetime:
         """Near as_of, a step before it, or a tenant's midnight; sometimes after as_of."""
-        kind = self.draw(st.integers(0, 5))
+        kind = self.chooser.count(0, 5)
         if kind == 0:
             base = self.setting.calendar.midnight(self.setting.today - self.pick(_STEPS_BACK))
         elif kind == 1:

@@ -6,6 +6,7 @@ Every rule drawn passes `check_rule` with no problem and prints to a text that p
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from rules import tree as t
 from rules.schema import Catalogue, EventType, Scope
 from rules.testing import words
+from rules.testing.choosing import Drawn, Seeded
 from rules.testing.maker import Values
 from rules.testing.vocabulary import Readable, Vocabulary
 from rules.values import Kind
@@ -23,30 +25,35 @@ MAX_NESTING = 3
 @st.composite
 def rules(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Rule:
     """A condition; without `only_evaluable` sometimes a set of segments, sometimes with LIMIT and SAMPLE."""
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable)))
-    if only_evaluable:
-        return t.Rule(maker.condition(MAX_NESTING, None))
-    body = maker.members(2) if maker.values.chance(10) else maker.condition(MAX_NESTING, None)
-    return t.Rule(body, maker.steps())
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
+    return t.Rule(maker.condition(MAX_NESTING, None)) if only_evaluable else maker.rule(MAX_NESTING)
+
+
+def seeded_rules(
+    seed: Random, vocabulary: Vocabulary, count: int, nesting: int = MAX_NESTING
+) -> list[t.Rule]:
+    """Of the whole language: `rules` without hypothesis."""
+    maker = Conditions(Values(Seeded(seed), vocabulary))
+    return [maker.rule(nesting) for _ in range(count)]
 
 
 @st.composite
 def conditions(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Condition:
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
     return maker.condition(MAX_NESTING, None)
 
 
 @st.composite
 def numbers(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Expression:
     """An expression with a number as its value."""
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
     return maker.values.number(2, None, maker.where)
 
 
 @st.composite
 def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Aggregate:
     """An aggregate of any type of value."""
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
     kind = maker.values.pick([Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME, Kind.BOOL])
     found = maker.values.aggregate({kind}, maker.where)
     return found or t.Aggregate(t.Function.COUNT, maker.values.pick(maker.values.vocabulary.events).name)
@@ -55,7 +62,7 @@ def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) 
 @st.composite
 def grouped(draw: Any, catalogue: Catalogue) -> t.Grouped:
     """An aggregate with BY."""
-    maker = Conditions(Values(draw, Vocabulary(catalogue, only_evaluable=False)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable=False)))
     return maker.grouped()
 
 
@@ -239,6 +246,11 @@ class Conditions:
 
     # -- sets
 
+    def rule(self, depth: int) -> t.Rule:
+        """A condition or, now and then, a set of segments, sometimes with steps."""
+        body = self.members(2) if self.values.chance(10) else self.condition(depth, None)
+        return t.Rule(body, self.steps())
+
     def members(self, depth: int) -> t.SetExpression:
         roll = self.values.count(0, 3)
         if depth == 0 or roll == 0:
@@ -261,7 +273,7 @@ class Conditions:
                 steps.append(t.Limit(by, percent=self.values.percent(), descending=True))
         if self.values.chance(20):
             steps.append(t.Sample(self.values.percent(), self.values.pick(words.TEXTS)))
-        return tuple(self.values.draw(st.permutations(steps)))
+        return tuple(self.values.pick([steps, steps[::-1]]))
 
     # -- parts
 

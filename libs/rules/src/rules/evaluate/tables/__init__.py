@@ -1,7 +1,7 @@
 """Rules and aggregates over a whole population as relations: Ibis expressions, run by DuckDB."""
 
 from .evaluator import Tables
-from .exact import DuckDb
+from .exact import Compiled, DuckDb, compiled
 from .source import (
     BirthHashSource,
     NamedRelations,
@@ -13,10 +13,12 @@ from .source import (
 
 __all__ = [
     "BirthHashSource",
+    "Compiled",
     "DuckDb",
     "NamedRelations",
     "TableSource",
     "Tables",
+    "compiled",
     "event_columns",
     "reference_columns",
     "tag_columns",

@@ -5,6 +5,7 @@ what does not fit in int64. Ibis itself would divide in binary floating point. A
 to each of its uses, so a lambda names it: nested divisions would otherwise grow sixfold at each level.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,19 @@ CREATE OR REPLACE TEMP MACRO rules_day(number) AS DATE '1970-01-01' + number::IN
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A relation as text: what is asked again of other data need not be compiled again."""
+
+    definitions: frozenset[str]
+    text: str
+
+
+def compiled(relation: "ir.Table") -> Compiled:
+    """The relation for one connection or many."""
+    return Compiled(frozenset(definitions(relation)), sql(relation, pretty=False))
+
+
 class DuckDb:
     """A DuckDB connection that runs the relations of `Tables`. Not for concurrent use: one per thread.
 
@@ -64,14 +78,15 @@ class DuckDb:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(_MACROS)
 
-    def collect(self, relation: "ir.Table") -> "pa.Table":
+    def collect(self, relation: "ir.Table | Compiled") -> "pa.Table":
         """Runs the relation. Raises NumberOverflow when a number does not fit in int64."""
         import duckdb
 
-        for definition in definitions(relation):
+        asked = relation if isinstance(relation, Compiled) else compiled(relation)
+        for definition in asked.definitions:
             self._connection.execute(definition)
         try:
-            return self._connection.sql(sql(relation, pretty=False)).to_arrow_table()
+            return self._connection.sql(asked.text).to_arrow_table()
         except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
             raise NumberOverflow("a number is beyond 922,337,203,685,477.5807 in size") from error
 

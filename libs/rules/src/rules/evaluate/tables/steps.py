@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _HASH = "$birth_hash"
-_RANK = "$rank"
+_PLACE = "$place"
 _TOTAL = "$total"
 
 
@@ -37,38 +37,48 @@ def narrowed(
     hashes = source.birth_hashes().select("person_id", **{_HASH: source.birth_hashes().birth_hash})
     answers = answers.left_join(hashes, "person_id", rname="$hashed.{name}").drop("$hashed.person_id")
     answers = answers.mutate(**{_HASH: answers[_HASH].fill_null(ibis.literal(0, type="uint64"))})
-    for name, each in steps.items():
-        for step in each:
-            answers = (
-                _sampled(answers, name, step) if isinstance(step, Sample) else _limited(answers, name, step)
-            )
+    for turn in range(max(map(len, steps.values()))):
+        answers = _turn(answers, {name: each[turn] for name, each in steps.items() if turn < len(each)})
     return answers
 
 
-def _sampled(answers: "ir.Table", name: str, step: Sample) -> "ir.Table":
+def _turn(answers: "ir.Table", steps: Mapping[str, Limit | Sample]) -> "ir.Table":
+    """One step of each of the columns, all at once."""
+    limits = {name: each for name, each in steps.items() if isinstance(each, Limit)}
+    places = {f"{_PLACE}.{name}": _place(answers, name, each) for name, each in limits.items()}
+    totals = {
+        f"{_TOTAL}.{name}": _total(answers, name) for name, each in limits.items() if each.percent is not None
+    }
+    ranked = answers.mutate(**places, **totals) if limits else answers
+    kept = {name: ranked[name] & _stays(ranked, name, each) for name, each in steps.items()}
+    return ranked.mutate(**kept).drop(*places, *totals) if places else ranked.mutate(**kept)
+
+
+def _place(answers: "ir.Table", name: str, step: Limit) -> Any:
+    """Among all rows, from 0: those that are left stand first."""
     import ibis
 
-    if step.percent == WHOLE:
-        return answers
-    bound = ibis.literal(sample_bound(step), type="uint64")
-    is_below = exact.sample_hash(answers[_HASH], seed_number(step.seed)) < bound
-    return answers.mutate(**{name: answers[name] & is_below})
+    value = answers[ordered_by(step.by)]
+    order = [value.isnull(), value.desc() if step.descending else value, answers[_HASH], answers.person_id]
+    return ibis.row_number().over(ibis.window(order_by=[answers[name].desc(), *order]))
 
 
-def _limited(answers: "ir.Table", name: str, step: Limit) -> "ir.Table":
+def _total(answers: "ir.Table", name: str) -> Any:
     import ibis
 
-    member, value = answers[name], answers[ordered_by(step.by)]
-    order = [
-        member.desc(),
-        value.isnull(),
-        value.desc() if step.descending else value,
-        answers[_HASH],
-        answers.person_id,
-    ]
-    total: Any = member.cast("int64").sum().over(ibis.window())
-    ranked = answers.mutate(**{_RANK: ibis.row_number().over(ibis.window(order_by=order)), _TOTAL: total})
-    bound: Any = ibis.literal(step.count, type="int64")
+    return answers[name].cast("int64").sum().over(ibis.window())
+
+
+def _stays(ranked: "ir.Table", name: str, step: Limit | Sample) -> Any:
+    import ibis
+
+    if isinstance(step, Sample):
+        if step.percent == WHOLE:
+            return ibis.literal(True)
+        bound = ibis.literal(sample_bound(step), type="uint64")
+        return exact.sample_hash(ranked[_HASH], seed_number(step.seed)) < bound
+    limit: Any = ibis.literal(step.count, type="int64")
     if step.percent is not None:
-        bound = exact.floor_divide(ranked[_TOTAL] * step.percent + (WHOLE - 1), WHOLE)
-    return ranked.mutate(**{name: ranked[name] & (ranked[_RANK] < bound)}).drop(_RANK, _TOTAL)
+        total = ranked[f"{_TOTAL}.{name}"]
+        limit = exact.floor_divide(total * step.percent + (WHOLE - 1), WHOLE)
+    return ranked[f"{_PLACE}.{name}"] < limit
