@@ -58,6 +58,11 @@ class Room:
         self._moves: deque[tuple[int, Moves]] = deque()
 
     @property
+    def base(self) -> int:
+        """Words of the first version."""
+        return int(self.state[BASE])
+
+    @property
     def written(self) -> int:
         """Words behind the base that were ever taken."""
         return int(self.state[USED] - self.state[BASE])
