@@ -260,7 +260,7 @@ def _stored(store: Any, storing: Any, events: list[Any], connection: Any) -> Non
 
     stored = storing(connection, TENANT, None, [], events)
     store.changelog.append(connection, Lane.BULK, stored.entries)
-    store.facts.progress.add_stale(connection, TENANT, stored.touched, 1, frozenset())
+    store.facts.progress.add_stale(connection, TENANT, stored.touched, 1, frozenset(), stored.eventful)
 
 
 def _eight_hundred(folder: Path, crowd: Crowd) -> dict[str, Any]:

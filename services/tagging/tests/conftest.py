@@ -221,14 +221,15 @@ class World:
                 [each for each in facts if isinstance(each, Event)],
             )
             self.changelog.append(connection, Lane.BULK, list(stored.entries))
-            self.facts.progress.add_stale(connection, self.tenant, stored.touched, 2, stored.overtaken)
+            told = (stored.touched, 2, stored.overtaken, stored.eventful)
+            self.facts.progress.add_stale(connection, self.tenant, *told)
 
         self.database.write_now(write)
 
     def stale(self) -> list[int]:
         """Whose values lag behind."""
-        found: list[int] = self.database.read_now(self.facts.progress.stale_ids, self.tenant).tolist()
-        return found
+        found = self.database.read_now(self.facts.progress.stale_ids, self.tenant)
+        return sorted(person for persons in found.values() for person in persons.tolist())
 
     def put_rows(self, table: str, *versions: RowVersion) -> int:
         """States rows of a reference table; stored values follow with `follow_mapping`."""

@@ -130,6 +130,26 @@ def test_bulk_facts_leave_persons_stale_and_are_not_promised_yet(applied: Applie
     assert applied.promised(Lane.BULK) == 9
 
 
+def test_stale_persons_are_stale_of_types_of_events_or_of_anything(applied: Applied) -> None:
+    """1 has events of one type, 2 of two, 3 an event and a statement, 4 a statement and an event later; of 5 it is not
+    said."""
+    applied.apply(Lane.LIVE, *(known(each, each, each) for each in range(1, 6)))
+    told = {1: {"search"}, 2: {"search"}, 3: {"search"}}
+    progress, write = applied.stores.progress, applied.database.write_now
+    write(progress.add_stale, "t1", [1, 2, 3, 4, 5], 9, (), told)
+    write(progress.add_stale, "t1", [1, 2, 4], 10, (), {1: {"search"}, 2: {"like", "share"}, 4: {"like"}})
+    write(progress.add_stale, "t1", [3], 11)
+    found = applied.database.read_now(progress.stale_ids, "t1")
+    assert {types: ids.tolist() for types, ids in found.items()} == {
+        frozenset({"search"}): [1],
+        frozenset({"search", "like", "share"}): [2],
+        None: [3, 4, 5],
+    }
+    for number in range(30):
+        write(progress.add_stale, "t1", [1], 12, (), {1: {f"a_type_with_a_long_name_{number}"}})
+    assert applied.database.read_now(progress.stale_ids, "t1")[None].tolist() == [1, 3, 4, 5]
+
+
 def test_what_the_live_lane_overtook_is_told_whole_in_the_bulk_lane(applied: Applied) -> None:
     """A promise of one lane may rest on no entry of the other."""
     applied.apply(Lane.LIVE, known(20, 1, 1, state=PersonState.MEMBER))

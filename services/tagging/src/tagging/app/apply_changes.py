@@ -139,7 +139,9 @@ class ApplyChanges:
                 progress.overtake(connection, tenant, stored.touched)
             else:
                 position = min(fact.position for fact in of_tenant)
-                progress.add_stale(connection, tenant, stored.touched, position, stored.overtaken)
+                progress.add_stale(
+                    connection, tenant, stored.touched, position, stored.overtaken, stored.eventful
+                )
         progress.advance(connection, lane, through)
         if entries:
             self._changelog.append(connection, lane, entries)

@@ -5,12 +5,15 @@ in this very computation. Docs: docs/adr/0016.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan
+from tagging.app.publish_blocks import blocks_of
 from tagging.app.snapshot import Snapshot
 from tagging.app.task import Task
 from tagging.domain.columns import Ints, microseconds, union
@@ -76,10 +79,12 @@ class StandingNow:
         parts = [each.mapped for each in self._changes.waiting(connection).get(tenant, ())]
         return frozenset(stood - plan.reading(parts))
 
-    def concerned(self, connection: Connection, tenant: str, as_of: dt.datetime) -> Ints:
-        """Stale and overdue persons, ascending, living or not."""
+    def concerned(self, connection: Connection, tenant: str, as_of: dt.datetime) -> "Concerned":
+        """Stale and overdue persons."""
         stale = self._facts.progress.stale_ids(connection, tenant)
-        return union(stale, self._tags.due.overdue(connection, tenant, microseconds(as_of)))
+        overdue = self._tags.due.overdue(connection, tenant, microseconds(as_of))
+        anyhow = union(overdue, stale.pop(None, np.empty(0, np.int64)))
+        return Concerned(anyhow, {types: ids for types, ids in stale.items() if types is not None})
 
     def _is_past(self, connection: Connection, task: Task, latest: dt.datetime | None) -> bool:
         """Whether stored values may be of later than the moment: the clock was set back."""
@@ -88,6 +93,26 @@ class StandingNow:
             return True
         latest = latest or self._tags.values.latest_put(connection, task.tenant)
         return latest is not None and latest > task.as_of
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Persons whose stored values may be wrong, ascending, living or not: in any column, or in those alone that read
+    events of some types."""
+
+    anyhow: Ints
+    by_types: Mapping[frozenset[str], Ints]
+
+    def kinds(self, recipe: Recipe) -> frozenset[frozenset[str]]:
+        """Those of `by_types` that concern a column."""
+        return frozenset(
+            types for types in self.by_types if recipe.asks_for_latest or not recipe.events.isdisjoint(types)
+        )
+
+    def in_columns(self, recipes: Collection[Recipe]) -> Ints:
+        """Who may be wrong in any of these, ascending."""
+        kinds = frozenset[frozenset[str]]().union(*map(self.kinds, recipes))
+        return np.unique(np.concatenate([self.anyhow, *(self.by_types[each] for each in kinds)]))
 
 
 @dataclass(frozen=True)
@@ -106,45 +131,58 @@ class Division:
 
     snapshot   of everybody
     standing   the columns that stand, computed of some alone
+    concerned  who may be wrong in them
     cut_anew   whether columns with cuts get new ones: those are computed of everybody
-    concerned  stale and overdue persons
     """
 
     snapshot: Snapshot
     standing: frozenset[str]
-    concerned: Ints
+    concerned: Concerned
     cut_anew: bool
-    _changed: dict[str, list[Ints]] = field(default_factory=dict)
-    _part: tuple[Ints, Snapshot] | None = None
+    _changed: dict[str, Ints] = field(default_factory=dict)
+
+    @cached_property
+    def blocks(self) -> list[int]:
+        """Where anybody is."""
+        return blocks_of(self.snapshot.persons)
 
     def shares(self, recipes: Collection[Recipe]) -> Iterator[Share]:
-        """Of the columns of a step; those that earlier steps published changed the persons that `changed` was told."""
-        some = [each for each in recipes if self._is_of_some(each)]
+        """Of the columns of a step, after earlier steps were published and `changed` was told. A part of the snapshot
+        is open until the next share."""
+        alike: dict[Hashable, list[Recipe]] = {}
         rest = [each for each in recipes if not self._is_of_some(each)]
-        if some:
-            share = self.share({tag for each in some for tag in each.tags})
-            if share is None:
-                rest = list(recipes)
-            else:
-                yield Share(share.snapshot, some, share.among)
+        for each in recipes:
+            if self._is_of_some(each):
+                alike.setdefault((self.concerned.kinds(each), self._moved(each)), []).append(each)
+        for some in alike.values():
+            with self.share(some) as share:
+                if share.among is None:
+                    rest += some
+                else:
+                    yield share
         if rest:
             yield Share(self.snapshot, rest)
 
-    def share(self, rests_on: Collection[str]) -> Share | None:
-        """The persons of whom columns may be wrong that rest on these; None when they are too many."""
-        persons = self.concerned
-        for tag in sorted(rests_on):
-            for changed in self._changed.get(tag, ()):
-                persons = union(persons, changed)
+    @contextmanager
+    def share(self, recipes: Sequence[Recipe]) -> Iterator[Share]:
+        """Of whom any of these columns may be wrong: everybody, when they are many."""
+        persons = self.concerned.in_columns(recipes)
+        for tag in {tag for each in recipes for tag in self._moved(each)}:
+            persons = union(persons, self._changed[tag])
         if len(persons) > MOST * len(self.snapshot.persons):
-            return None
-        if self._part is None or not np.array_equal(self._part[0], persons):
-            self._part = persons, self.snapshot.among(persons)
-        return Share(self._part[1], (), persons)
+            yield Share(self.snapshot, recipes)
+            return
+        with self.snapshot.among(persons) as part:
+            yield Share(part, recipes, persons)
 
     def changed(self, column: str, person_ids: Ints) -> None:
         """What was published changed the values of these, ascending."""
-        self._changed.setdefault(column, []).append(person_ids)
+        known = self._changed.get(column)
+        self._changed[column] = person_ids if known is None else union(known, person_ids)
+
+    def _moved(self, recipe: Recipe) -> frozenset[str]:
+        """The tags that a column reads and that changed somebody."""
+        return frozenset(tag for tag in recipe.tags & self._changed.keys() if len(self._changed[tag]))
 
     def _is_of_some(self, recipe: Recipe) -> bool:
         return recipe.column in self.standing and not (self.cut_anew and recipe.has_cuts)

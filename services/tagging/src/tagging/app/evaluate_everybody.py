@@ -43,13 +43,9 @@ class Everybody:
         """What computing these columns needs (None is all), and recipes beside them, whose tags are read in the
         snapshot's own transaction. Blocks."""
         duck = open_duck()
-        taken: Snapshot | None = None
         try:
-            taken = self._database.read_now(self._take, duck, tenant, columns, extra)
-            yield taken
+            yield self._database.read_now(self._take, duck, tenant, columns, extra)
         finally:
-            if taken is not None:
-                taken.close()
             duck.close()
 
     def _take(

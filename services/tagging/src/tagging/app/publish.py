@@ -12,6 +12,7 @@ from threading import Event
 from time import perf_counter
 from typing import Protocol
 
+import numpy as np
 from servicekit.changelog import Changelog, Entry
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -21,7 +22,7 @@ from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.division import Division, Share, StandingNow
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
-from tagging.app.publish_blocks import PublishBlocks, blocks_of
+from tagging.app.publish_blocks import PublishBlocks, PublishedBlock, blocks_of
 from tagging.app.recompute import RecomputePersons
 from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.store_due import StoreDue
@@ -39,6 +40,8 @@ from tagging.store.tag_ports import Cost, TagStores
 
 CHUNK = 500
 """Touched persons of one transaction."""
+HELD_S = 0.01
+"""After which a transaction takes no further block: live facts wait for it."""
 PART_BYTES = 1_024 * 1024**2
 """What the columns of a part weigh, at most, unless it is one column."""
 SLOT_BYTES = 40
@@ -253,17 +256,20 @@ class ComputeEverybody:
         started = perf_counter()
         try:
             present = self._database.read_now(self._tags.values.blocks, task.tenant, column)
-            everywhere = blocks_of(division.snapshot.persons, present) or [0]
+            everywhere = sorted({*division.blocks, *present}) or [0]
             blocks = everywhere
             if share.among is not None:
                 concerned = set(blocks_of(share.among))
                 blocks = [each for each in everywhere if each in concerned]
-            for number, block in enumerate(blocks):
-                done, changed = self._database.write_now(
-                    self._publish_block, task, share, computed, block, first=number == 0
+            published = 0
+            while published < len(blocks):
+                left = blocks[published:]
+                count, revision, changed = self._database.write_now(
+                    self._publish_blocks, task, share, computed, left, first=published == 0
                 )
+                published += count
                 division.changed(column, changed)
-                outcome.revision = _later(outcome.revision, done)
+                outcome.revision = _later(outcome.revision, revision)
             if rest := sorted(set(everywhere) - set(blocks)):
                 done = self._database.write_now(self._let_stand, task, share, computed, rest)
                 outcome.revision = _later(outcome.revision, done)
@@ -280,22 +286,31 @@ class ComputeEverybody:
         """The cuts in force of the columns that have any."""
         return self._database.read_now(self._recompute.cuts, tenant, plan, columns)
 
-    def _publish_block(
+    def _publish_blocks(
         self,
         connection: Connection,
         task: Task,
         share: Share,
         computed: Computed,
-        block: int,
+        blocks: Sequence[int],
         *,
         first: bool,
-    ) -> tuple[Revision, Ints]:
+    ) -> tuple[int, Revision, Ints]:
+        """As many of the blocks as fit into one transaction: how many, and whose value changed."""
+        started = perf_counter()
         self._facts.tenants.lock(connection, task.tenant)
         self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
         if first and share.among is None:
             self._blocks.freeze(connection, task, share.snapshot.plan, computed)
-        done = self._blocks.block(connection, task, share.snapshot, computed, block, share.among)
-        return self._changelog.append(connection, Lane.BULK, done.entries), done.changed
+        done: list[PublishedBlock] = []
+        for block in blocks:
+            done.append(self._blocks.block(connection, task, share.snapshot, computed, block, share.among))
+            if perf_counter() - started > HELD_S:
+                break
+        revision = self._changelog.append(
+            connection, Lane.BULK, [entry for each in done for entry in each.entries]
+        )
+        return len(done), revision, np.concatenate([each.changed for each in done])
 
     def _let_stand(
         self, connection: Connection, task: Task, share: Share, computed: Computed, blocks: Collection[int]
@@ -333,12 +348,11 @@ class ComputeEverybody:
         plan = division.snapshot.plan
         columns = ageing(plan)
         settled = wanted >= plan.with_what_rests_on_them(columns) & plan.stream()
-        snapshot = division.snapshot
-        if columns & wanted <= division.standing:
-            share = division.share({tag for each in columns for tag in plan.recipes[each].tags})
-            snapshot = share.snapshot if share is not None else snapshot
-        if columns & wanted or not columns:
-            self.store_due(task, snapshot, columns, settled=settled)
+        if not columns & wanted <= division.standing:
+            self.store_due(task, division.snapshot, columns, settled=settled)
+        elif columns & wanted or not columns:
+            with division.share([plan.recipes[each] for each in sorted(columns)]) as share:
+                self.store_due(task, share.snapshot, columns, settled=settled)
 
     def settle_touched(self, task: Task, outcome: Outcome) -> None:
         """Computes once more whoever was touched meanwhile, by the stream's means."""

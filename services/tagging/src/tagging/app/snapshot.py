@@ -5,7 +5,7 @@ Only DuckDB, Ibis and Arrow know how, and they are imported when first needed.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -70,8 +70,9 @@ class Computed:
 class Snapshot:
     """A tenant's facts at one moment, in DuckDB. Not for concurrent use; closed by `Everybody.snapshot`.
 
-    persons  the living, ascending; `known` says who of them is not anonymous
-    stops    whether what computes for long gives up
+    persons    the living, ascending; `known` says who of them is not anonymous
+    rows_read  rows of events and persons that queries went over so far
+    stops      whether what computes for long gives up
     """
 
     def __init__(
@@ -108,20 +109,15 @@ class Snapshot:
         self.stops: Callable[[], bool] = lambda: False
         self._rows: Mapping[str, int] | None = None
         self._is_related = False
-        self._own_rows_read = 0
-        self._parts: list[Snapshot] = []
+        self.rows_read = 0
         self.persons: Ints = held.persons.ids
         self.known: Bools = held.persons.states > 1
         self._profiled: Bools = ~np.isin(self.persons, objecting)
 
-    @property
-    def rows_read(self) -> int:
-        """Rows of events and persons that queries went over so far, those of parts included."""
-        return self._own_rows_read + sum(each.rows_read for each in self._parts)
-
-    def among(self, person_ids: Ints) -> "Snapshot":
+    @contextmanager
+    def among(self, person_ids: Ints) -> Iterator["Snapshot"]:
         """The same facts of these persons alone (ascending; those who do not live are left out). What it reads beside
-        events it reads anew. Closed with this one."""
+        events it reads anew. What is read is counted here, too."""
         duck = open_duck()
         part = Snapshot(
             duck,
@@ -135,14 +131,11 @@ class Snapshot:
             everybody=False,
         )
         part.stops = self.stops
-        self._parts.append(part)
-        return part
-
-    def close(self) -> None:
-        """Nothing is computed any more."""
-        for each in self._parts:
-            each.close()
-        self._duck.close()
+        try:
+            yield part
+        finally:
+            self.rows_read += part.rows_read
+            duck.close()
 
     def prepare(self, recipes: Iterable[Recipe], inputs: SnapshotInputs | None = None) -> None:
         """Reads what columns rest on beside events, as far as it is not at hand; by `inputs`, or its own."""
@@ -258,7 +251,7 @@ class Snapshot:
             kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
         )
         schema = self.plan.schema
-        self._own_rows_read += self.rows_of(recipe)
+        self.rows_read += self.rows_of(recipe)
         self._relate()
         self._relate_tags(recipe.tags)
         persons, values = self._queries.run(self._duck, asked, schema, moment, self.persons, self.stops)
@@ -309,7 +302,7 @@ class Snapshot:
     def _count(self, questions: Iterable[Question]) -> None:
         """One query over all of them reads their events once."""
         events = {node.event for each in questions for node in walk(each) if isinstance(node, Aggregate)}
-        self._own_rows_read += sum(map(self._event_rows, events)) + len(self.persons)
+        self.rows_read += sum(map(self._event_rows, events)) + len(self.persons)
 
     def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
         """When each person did anything last, up to the moment."""

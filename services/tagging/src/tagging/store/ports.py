@@ -7,6 +7,7 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -271,9 +272,11 @@ class Progress(Protocol):
         person_ids: Collection[int],
         position: int,
         overtaken: Collection[int] = (),
+        types: Mapping[int, Collection[str]] = MappingProxyType({}),
     ) -> None:
         """Marks persons whose values lag behind a fact at this position of the bulk lane; the first mark of a
-        person stays. `overtaken`, among them, are those whose facts the live lane overtook."""
+        person stays. `overtaken`, among them, are those whose facts the live lane overtook; `types`: of those of whom
+        nothing is new but events of these types."""
         ...
 
     def overtake(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> None:
@@ -284,8 +287,9 @@ class Progress(Protocol):
         """The persons that have been stale longest -> whether their values are told whole (`Recompute`)."""
         ...
 
-    def stale_ids(self, connection: Connection, tenant: str) -> PersonIds:
-        """All of them, ascending."""
+    def stale_ids(self, connection: Connection, tenant: str) -> dict[frozenset[str] | None, PersonIds]:
+        """All of them, ascending, by the types of events that alone are new of them since they are stale; None: of whom
+        anything may be."""
         ...
 
     def stale_counts(self, connection: Connection) -> dict[str, int]:

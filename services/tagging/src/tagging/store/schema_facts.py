@@ -35,6 +35,7 @@ def fact_tables(metadata: MetaData) -> None:
         Column("person_id", BigInteger, primary_key=True, autoincrement=False),
         Column("position", BigInteger, nullable=False),
         Column("overtaken", SmallInteger, nullable=False),
+        Column("types", Text, nullable=False),
         Index("stale_person_by_position", "position"),
         sqlite_with_rowid=False,
     )

@@ -4,7 +4,8 @@ The consumer's rows in the kit's table `upstream` are the cursor. What may be pr
 there too, under a name of its own: the same positions, but before the oldest stale person.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from servicekit import upstream
@@ -26,6 +27,18 @@ FACT_SOURCES: Sources = {FACTS: (UPSTREAM_SERVICE,)}
 """For those who wait for facts: runs and lake flushes."""
 VALUE_SOURCES: Sources = {VALUES: (UPSTREAM_SERVICE,)}
 """For those who wait for values, and for what Watch promises."""
+ANYTHING = "*"
+"""Instead of the types of events that somebody is stale of."""
+TOLD_TYPES = 200
+"""Characters, after which it may be anything."""
+EVERYTHING_NEW: Mapping[int, Collection[str]] = MappingProxyType({})
+_ADD_STALE = (
+    "INSERT INTO stale_person (tenant, person_id, position, overtaken, types) VALUES (?, ?, ?, 0, ?) "
+    "ON CONFLICT (tenant, person_id) DO UPDATE SET types = CASE "
+    "WHEN stale_person.types = excluded.types THEN stale_person.types "
+    f"WHEN '{ANYTHING}' IN (stale_person.types, excluded.types) OR length(stale_person.types) > {TOLD_TYPES} "
+    f"THEN '{ANYTHING}' ELSE stale_person.types || ' ' || excluded.types END"
+)
 
 
 class SqlProgress:
@@ -71,12 +84,16 @@ class SqlProgress:
         person_ids: Collection[int],
         position: int,
         overtaken: Collection[int] = (),
+        types: Mapping[int, Collection[str]] = EVERYTHING_NEW,
     ) -> None:
+        told = {person_id: " ".join(sorted(names)) for person_id, names in types.items()}
         execute_many(
             connection,
-            "INSERT INTO stale_person (tenant, person_id, position, overtaken) VALUES (?, ?, ?, 0) "
-            "ON CONFLICT (tenant, person_id) DO NOTHING",
-            [(tenant, person_id, position) for person_id in sorted(person_ids)],
+            _ADD_STALE,
+            [
+                (tenant, person_id, position, told.get(person_id) or ANYTHING)
+                for person_id in sorted(person_ids)
+            ],
         )
         self.overtake(connection, tenant, overtaken)
 
@@ -98,9 +115,21 @@ class SqlProgress:
         )
         return {row[0]: bool(row[1]) for row in rows}
 
-    def stale_ids(self, connection: Connection, tenant: str) -> PersonIds:
-        sql = "SELECT person_id FROM stale_person WHERE tenant = ? ORDER BY person_id"
-        return np.fromiter((row[0] for row in execute(connection, sql, (tenant,))), np.int64)
+    def stale_ids(self, connection: Connection, tenant: str) -> dict[frozenset[str] | None, PersonIds]:
+        rows = execute(
+            connection,
+            "SELECT person_id, types FROM stale_person WHERE tenant = ? ORDER BY person_id",
+            (tenant,),
+        )
+        by_text: dict[str, list[int]] = {}
+        for person_id, text in rows:
+            by_text.setdefault(text, []).append(person_id)
+        found: dict[frozenset[str] | None, PersonIds] = {}
+        for text, person_ids in by_text.items():
+            types = None if text == ANYTHING else frozenset(text.split())
+            ids = np.array(person_ids, np.int64)
+            found[types] = np.union1d(found[types], ids) if types in found else ids
+        return found
 
     def stale_counts(self, connection: Connection) -> dict[str, int]:
         rows = execute(connection, "SELECT tenant, count(*) FROM stale_person GROUP BY tenant")
