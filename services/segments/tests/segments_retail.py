@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from huaxiang.tagging.v1 import change_pb2, tag_pb2, value_service_pb2_grpc
+from huaxiang.tagging.v1 import value_service_pb2 as values_pb
 from segments.domain.packing import code_of
 from segments.main import CALLED, Wiring, wire
-from segments_tagging import FakeTagging, day_told, person_told, persons_told, tag_told
+from segments_tagging import FakeTagging, day_told, person_told, persons_told, tag_told, value
 from servicekit.client import connect
 from servicekit.clock import ManualClock
 from servicekit.database import Database
+from servicekit.errors import StateConflict
+from servicekit.server import Service
 from servicekit.testing.servers import SERVICE_KEY, LocalServer, serving
 
 NOW = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)
 DAY = 20_543  # 2026-03-31
+KEPT_SINCE = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+MOVED = dt.datetime(2026, 3, 15, tzinfo=dt.UTC)
+PAGE = 100
 PERSONS = (*range(1, 1_001), *range(70_001, 70_201))
 GONE = 5_000
 """An id that stands for person 2."""
@@ -61,9 +67,54 @@ def illness(person: int) -> str:
     return "some" if person % 200 == 4 else "none"
 
 
+def level(person: int) -> str | None:
+    return None if person % 25 == 0 else "gold" if person % 4 == 0 else "silver"
+
+
+def level_before(person: int) -> str | None:
+    """Until MOVED; tagging keeps it since KEPT_SINCE."""
+    if person % 35 == 0:
+        return None
+    return "gold" if person % 5 == 0 else level(person)
+
+
 COLUMNS = {
-    each.__name__: each for each in (gender, city, vip, points, interests, birthday, last_seen, illness)
+    each.__name__: each
+    for each in (gender, city, vip, points, interests, birthday, last_seen, illness, level)
 }
+
+
+class Past(value_service_pb2_grpc.ValueServiceServicer):
+    """Tagging's kept versions of `level`."""
+
+    async def ListValueChanges(  # noqa: N802  # the rpc's name
+        self, request: values_pb.ListValueChangesRequest, context: object
+    ) -> values_pb.ListValueChangesResponse:
+        start = request.start_time.ToDatetime(dt.UTC)
+        if start < KEPT_SINCE:
+            raise NotKept(request.tag_id)
+        assert not request.HasField("end_time")
+        changed = [each for each in PERSONS if level_before(each) != level(each)] if start < MOVED else []
+        first = int(request.page_token or 0)
+        page = changed[first : first + PAGE]
+        return values_pb.ListValueChangesResponse(
+            changes=[
+                values_pb.ValueChange(
+                    person_id=each, old_value=value(level_before(each)), new_value=value(level(each))
+                )
+                for each in page
+            ],
+            next_page_token=str(first + PAGE) if first + PAGE < len(changed) else "",
+            counts=values_pb.ValueChangeCounts(changed=len(changed)) if not first else None,
+        )
+
+
+class NotKept(StateConflict):
+    domain = "tagging.huaxiang"
+    reason = "VERSIONS_NOT_KEPT"
+
+    def __init__(self, tag_id: str) -> None:
+        super().__init__("not kept", tag_id=tag_id, kept_since=KEPT_SINCE.isoformat())
 
 
 def values(column: str) -> dict[int, Any]:
@@ -93,6 +144,7 @@ async def retail(url: str, folder: Path) -> AsyncIterator[Retail]:
         tag_told("interests", tag_pb2.BASE_TYPE_TEXT, "护肤", "面膜", "零食", multi_valued=True),
         tag_told("birthday", tag_pb2.BASE_TYPE_DATE, grade=tag_pb2.TAG_GRADE_PERSONAL),
         tag_told("last_seen", tag_pb2.BASE_TYPE_DATETIME),
+        tag_told("level", tag_pb2.BASE_TYPE_TEXT, "gold", "silver"),
         tag_told(
             "illness",
             tag_pb2.BASE_TYPE_TEXT,
@@ -105,7 +157,7 @@ async def retail(url: str, folder: Path) -> AsyncIterator[Retail]:
     async with AsyncExitStack() as stack:
         (folder / "tagging").mkdir()
         neighbour = await stack.enter_async_context(
-            serving(tagging.services(), folder / "tagging", name="tagging")
+            serving([*tagging.services(), _past()], folder / "tagging", name="tagging")
         )
         stack.push_async_callback(tagging.database.close)
         database = Database.open(url, synchronous="NORMAL")
@@ -138,7 +190,7 @@ async def _until(wiring: Wiring, holds: Callable[[], bool]) -> None:
 def _told(wiring: Wiring) -> bool:
     """Whether the last column of the last block has come."""
     index = wiring.board.current.tenant("t1").index
-    return index.type_of("illness") is not None and index.blocks("illness") == [0, 1]
+    return index.type_of("level") is not None and index.blocks("level") == [0, 1]
 
 
 def _tell_values(tagging: FakeTagging) -> None:
@@ -147,6 +199,14 @@ def _tell_values(tagging: FakeTagging) -> None:
         for block in (0, 1):
             inside = {each: value for each, value in values(column).items() if each >> 16 == block}
             tagging.tell(change_pb2.Change(block=_block(column, block, inside)))
+
+
+def _past() -> Service:
+    return Service(
+        values_pb.DESCRIPTOR.services_by_name["ValueService"],
+        value_service_pb2_grpc.add_ValueServiceServicer_to_server,
+        Past(),
+    )
 
 
 def _city_told() -> change_pb2.Change:

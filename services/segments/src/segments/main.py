@@ -34,6 +34,7 @@ from huaxiang.tagging.v1 import (
     tag_life_service_pb2,
     tag_service_pb2,
     tag_use_service_pb2,
+    value_service_pb2,
 )
 from servicekit.changelog import Changelog
 from servicekit.client import connect
@@ -67,6 +68,8 @@ from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
 from segments.app.insight.lookalike import Lookalike
 from segments.app.insight.overlap import Overlap
+from segments.app.insight.past_values import PastValues
+from segments.app.insight.transition import CountTransitions
 from segments.app.keep_days import KeepDays
 from segments.app.learn import LearnDictionary
 from segments.app.load import load
@@ -98,6 +101,7 @@ from segments.workers.erasures import ErasureConfirming
 from segments.workers.tag_use import TagUse
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
+from segments.workers.tagging_value_changes import TaggingValueChanges
 from segments.workers.upkeep import Keeping, upkeep
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -109,6 +113,7 @@ CALLED = (
     tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
     tag_life_service_pb2.DESCRIPTOR.services_by_name["TagLifeService"],
     tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],
+    value_service_pb2.DESCRIPTOR.services_by_name["ValueService"],
 )
 """What is called of tagging beside its Watch."""
 
@@ -167,6 +172,8 @@ async def wire(
     async def kept_snapshot(tenant: str, snapshot_id: str) -> Snapshot:
         return await database.read(snapshots.get, tenant, snapshot_id)
 
+    past = PastValues(TaggingValueChanges(channel), BlockColumns())
+    audiences = Audiences(board, preview, definitions, kept_snapshot, past)
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
     async def trim() -> None:
@@ -178,7 +185,7 @@ async def wire(
                 SegmentServicer(board, segments, preview, freshness),
                 MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
                 SnapshotServicer(board, snapshots, database, journal, freshness),
-                *_insight(board, Audiences(board, preview, definitions, kept_snapshot), freshness, clock.now),
+                *_insight(board, audiences, freshness, clock.now),
                 ChangeServicer(Watches(database, changelog)),
                 PrivacyServicer(ExportPersonData(board)),
             ),
@@ -217,6 +224,7 @@ def _insight(
         Describe(board, audiences, columns, now),
         Compare(board, audiences, columns, now),
         Overlap(board, audiences, now),
+        CountTransitions(board, audiences, now),
         freshness,
     )
     return insight, LookalikeServicer(Lookalike(board, audiences, columns, now), freshness)

@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from huaxiang.segments.v1 import insight_pb2, segment_pb2
+from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, segment_pb2
+from huaxiang.type.v1 import value_pb2
+from rules.evaluate.meaning import Scalar
 from segments.api import parse
-from segments.app.insight.audiences import Audience, OfPersons, OfPopulation, OfRule, OfSegment, OfSnapshot
+from segments.app.insight.audiences import (
+    Audience,
+    OfPersons,
+    OfPopulation,
+    OfRule,
+    OfSegment,
+    OfSnapshot,
+    OfTransition,
+    Period,
+)
 from segments.app.insight.basis import Caller
 from segments.domain.insight.bins import MAX_BINS
 from segments.domain.insight.cells import MAX_LEVEL
@@ -15,6 +26,7 @@ from segments.domain.insight.withholding import FEWEST
 from servicekit.errors import InvalidField
 from servicekit.principal import Principal
 from servicekit.rights import may
+from servicekit.values import NotAValue, moment, scalar
 
 MAX_PERSONS = 100_000
 MAX_QUESTIONS = 100
@@ -49,10 +61,36 @@ def audience(field: str, message: insight_pb2.Audience) -> Audience:
             return OfPersons(tuple(ids))
         case "population":
             return OfPopulation(parse.population(message.population))
+        case "transition":
+            said = message.transition
+            return OfTransition(
+                period(f"{field}.transition", said),
+                _value_of(f"{field}.transition.from_value", said.from_value),
+                _value_of(f"{field}.transition.to_value", said.to_value),
+            )
         case _:
             raise InvalidField(
-                field, "is missing: name a segment_id, snapshot_id, rule, persons or a population"
+                field, "is missing: name a segment_id, snapshot_id, rule, persons, population or transition"
             )
+
+
+def period(field: str, message: insight_pb2.Transition | insight_service_pb2.GetTransitionsRequest) -> Period:
+    """Raises InvalidField."""
+    if not message.HasField("start_time"):
+        raise InvalidField(f"{field}.start_time", "is missing")
+    try:
+        start = moment(message.start_time)
+        end = moment(message.end_time) if message.HasField("end_time") else None
+    except NotAValue as error:
+        raise InvalidField(f"{field}.start_time or end_time", str(error)) from error
+    return Period(message.tag_id, start, end)
+
+
+def _value_of(field: str, message: value_pb2.Value) -> Scalar | None:
+    try:
+        return scalar(message)
+    except NotAValue as error:
+        raise InvalidField(field, str(error)) from error
 
 
 def base(field: str, message: insight_pb2.Audience) -> Audience:

@@ -12,6 +12,7 @@ from segments.app.insight.basis import Basis
 from segments.app.insight.compare import Comparison, TagComparison
 from segments.app.insight.describe import Description, TagDescription
 from segments.app.insight.overlap import Overlaps
+from segments.app.insight.transition import Transitions
 from segments.domain.insight.cells import Cell
 from segments.domain.insight.contrasts import (
     AUDIENCE,
@@ -124,6 +125,22 @@ def overlaps(found: Overlaps) -> insight_service_pb2.OverlapAudiencesResponse:
         intersections=[
             insight_service_pb2.AudienceIntersection(audiences=each.inside, persons=each.persons)
             for each in found.intersections
+        ],
+        basis=basis(found.basis),
+    )
+
+
+def transitions(found: Transitions) -> insight_service_pb2.GetTransitionsResponse:
+    """From which value to which."""
+    return insight_service_pb2.GetTransitionsResponse(
+        audience=persons(found.audience),
+        cells=[
+            insight_service_pb2.TransitionCell(
+                from_value=None if each.before is None else _value(each.before),
+                to_value=None if each.after is None else _value(each.after),
+                persons=each.persons,
+            )
+            for each in found.cells
         ],
         basis=basis(found.basis),
     )

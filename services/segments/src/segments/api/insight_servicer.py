@@ -6,6 +6,7 @@ from segments.api import insight_parse, insight_render, parse
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
 from segments.app.insight.overlap import Overlap
+from segments.app.insight.transition import CountTransitions
 from segments.domain.insight.overlap import MAX_AUDIENCES
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField
@@ -17,10 +18,18 @@ MIN_AUDIENCES = 2
 class InsightServicer(InsightServiceServicer):
     """What audiences are like, and how they differ."""
 
-    def __init__(self, describe: Describe, compare: Compare, overlap: Overlap, freshness: Freshness) -> None:
+    def __init__(
+        self,
+        describe: Describe,
+        compare: Compare,
+        overlap: Overlap,
+        transitions: CountTransitions,
+        freshness: Freshness,
+    ) -> None:
         self._describe = describe
         self._compare = compare
         self._overlap = overlap
+        self._transitions = transitions
         self._freshness = freshness
 
     async def DescribeAudience(
@@ -68,3 +77,14 @@ class InsightServicer(InsightServiceServicer):
         await self._freshness.ensure(request.consistency)
         found = await self._overlap(tenant, audiences, insight_parse.caller(principal))
         return insight_render.overlaps(found)
+
+    async def GetTransitions(
+        self, request: pb.GetTransitionsRequest, context: object
+    ) -> pb.GetTransitionsResponse:
+        principal = current_principal()
+        tenant = principal.require_tenant()
+        audience = insight_parse.base("audience", request.audience)
+        period = insight_parse.period("request", request)
+        await self._freshness.ensure(request.consistency)
+        found = await self._transitions(tenant, audience, period, insight_parse.caller(principal))
+        return insight_render.transitions(found)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
-from segments.domain.insight.overlap import MAX_AUDIENCES, intersections, withheld_intersections
+from segments.domain.insight.overlap import MAX_AUDIENCES, intersections, withheld_sums
 
 SETS = st.lists(st.frozensets(st.integers(1, 40)), min_size=1, max_size=MAX_AUDIENCES)
 
@@ -24,19 +24,27 @@ def test_everybody_is_in_the_one_cell_of_their_audiences(sets: list[frozenset[in
 def test_a_small_intersection_takes_what_gives_it_away_with_it() -> None:
     """Of two audiences with their counts told, each of three cells follows from any other."""
     cells = [((0,), 500), ((1,), 400), ((0, 1), 4)]
-    assert withheld_intersections(cells, 2, 10) == {0, 1, 2}
-    assert withheld_intersections([((0,), 500), ((1,), 400), ((0, 1), 40)], 2, 10) == frozenset()
-    assert withheld_intersections(cells, 2, 0) == frozenset()
+    assert withheld_sums(cells, 2, 10) == {0, 1, 2}
+    assert withheld_sums([((0,), 500), ((1,), 400), ((0, 1), 40)], 2, 10) == frozenset()
+    assert withheld_sums(cells, 2, 0) == frozenset()
+
+
+def test_a_small_audience_hides_no_more_than_itself() -> None:
+    """Its own count is told."""
+    cells = [((0,), 500), ((1,), 400), ((0, 1), 300), ((2,), 3)]
+    assert withheld_sums(cells, 3, 10) == {3}
 
 
 @given(SETS, st.integers(1, 6))
 def test_no_hidden_intersection_follows_from_the_counts(sets: list[frozenset[int]], fewest: int) -> None:
     found = [(each.inside, len(each.persons)) for each in intersections([BitMap(each) for each in sets])]
-    hidden = sorted(withheld_intersections(found, len(sets), fewest))
+    hidden = sorted(withheld_sums(found, len(sets), fewest))
     assert all(place in hidden for place, (_, persons) in enumerate(found) if persons < fewest)
     if len(hidden) == len(found):
         return
-    sums = np.asarray([[place in found[each][0] for each in hidden] for place in range(len(sets))], float)
+    told = [place for place, each in enumerate(sets) if len(each) >= fewest]
+    sums = np.asarray([[place in found[each][0] for each in hidden] for place in told], float)
+    sums = sums.reshape(len(told), len(hidden))
     for place in range(len(hidden)):
         unit = np.eye(len(hidden))[place]
         assert np.linalg.matrix_rank(np.vstack([sums, unit])) > np.linalg.matrix_rank(sums)

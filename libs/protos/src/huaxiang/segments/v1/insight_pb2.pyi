@@ -78,6 +78,7 @@ class Audience(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     PERSONS_FIELD_NUMBER: _builtins.int
     POPULATION_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """A live segment, as its members stand."""
     snapshot_id: _builtins.str
@@ -92,6 +93,10 @@ class Audience(_message.Message):
     def persons(self) -> Global___PersonList:
         """The persons listed."""
 
+    @_builtins.property
+    def transition(self) -> Global___Transition:
+        """Who went from one value to another: a cell of GetTransitions."""
+
     def __init__(
         self,
         *,
@@ -100,16 +105,65 @@ class Audience(_message.Message):
         rule: Global___AudienceRule | None = ...,
         persons: Global___PersonList | None = ...,
         population: _segment_pb2.Population.ValueType = ...,
+        transition: Global___Transition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "who", b"who"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["segment_id", "snapshot_id", "rule", "persons", "population"]  # noqa: Y015
+    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["segment_id", "snapshot_id", "rule", "persons", "population", "transition"]  # noqa: Y015
     _WhichOneofArgType_who: _TypeAlias = _typing.Literal["who", b"who"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_who) -> _WhichOneofReturnType_who | None: ...
 
 Global___Audience: _TypeAlias = Audience  # noqa: Y015
+
+@_typing.final
+class Transition(_message.Message):
+    """Everybody known who had one value of a tag at a moment and another, or the same, at a later one. Tagging must keep
+    versions of the tag's values that reach back to both.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    FROM_VALUE_FIELD_NUMBER: _builtins.int
+    TO_VALUE_FIELD_NUMBER: _builtins.int
+    tag_id: _builtins.str
+    """A tag of true and false, or of texts from a closed list, with one value for each person."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The earlier moment."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The later one; now when absent."""
+
+    @_builtins.property
+    def from_value(self) -> _value_pb2.Value:
+        """The value at the start; absent: unknown."""
+
+    @_builtins.property
+    def to_value(self) -> _value_pb2.Value:
+        """The value at the end; absent: unknown."""
+
+    def __init__(
+        self,
+        *,
+        tag_id: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        from_value: _value_pb2.Value | None = ...,
+        to_value: _value_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "from_value", b"from_value", "start_time", b"start_time", "to_value", b"to_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "from_value", b"from_value", "start_time", b"start_time", "tag_id", b"tag_id", "to_value", b"to_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transition: _TypeAlias = Transition  # noqa: Y015
 
 @_typing.final
 class AudienceRule(_message.Message):

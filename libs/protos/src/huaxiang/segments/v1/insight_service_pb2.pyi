@@ -6,9 +6,11 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from huaxiang.segments.v1 import insight_pb2 as _insight_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
+from huaxiang.type.v1 import value_pb2 as _value_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -579,3 +581,121 @@ class AudienceIntersection(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__persons) -> _WhichOneofReturnType__persons | None: ...
 
 Global___AudienceIntersection: _TypeAlias = AudienceIntersection  # noqa: Y015
+
+@_typing.final
+class GetTransitionsRequest(_message.Message):
+    """Whose way from value to value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    TAG_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    tag_id: _builtins.str
+    """A tag of true and false, or of texts from a closed list, with one value for each person."""
+    @_builtins.property
+    def audience(self) -> _insight_pb2.Audience:
+        """The audience; everybody known when absent."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The earlier moment."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The later one; now when absent."""
+
+    @_builtins.property
+    def consistency(self) -> _revision_pb2.Consistency:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        audience: _insight_pb2.Audience | None = ...,
+        tag_id: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        consistency: _revision_pb2.Consistency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "consistency", b"consistency", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "consistency", b"consistency", "end_time", b"end_time", "start_time", b"start_time", "tag_id", b"tag_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTransitionsRequest: _TypeAlias = GetTransitionsRequest  # noqa: Y015
+
+@_typing.final
+class GetTransitionsResponse(_message.Message):
+    """From where to where."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    CELLS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def audience(self) -> _insight_pb2.CountedAudience:
+        """The audience as counted."""
+
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___TransitionCell]:
+        """The cells that hold anybody, in order of the earlier, then of the later value; unknown last."""
+
+    @_builtins.property
+    def basis(self) -> _insight_pb2.InsightBasis:
+        """What the answer rests on."""
+
+    def __init__(
+        self,
+        *,
+        audience: _insight_pb2.CountedAudience | None = ...,
+        cells: _abc.Iterable[Global___TransitionCell] | None = ...,
+        basis: _insight_pb2.InsightBasis | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "basis", b"basis"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "basis", b"basis", "cells", b"cells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTransitionsResponse: _TypeAlias = GetTransitionsResponse  # noqa: Y015
+
+@_typing.final
+class TransitionCell(_message.Message):
+    """Persons who went from a value to a value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_VALUE_FIELD_NUMBER: _builtins.int
+    TO_VALUE_FIELD_NUMBER: _builtins.int
+    PERSONS_FIELD_NUMBER: _builtins.int
+    persons: _builtins.int
+    """So many; absent when withheld. Row and column sums count as told when cells are withheld."""
+    @_builtins.property
+    def from_value(self) -> _value_pb2.Value:
+        """Absent: unknown."""
+
+    @_builtins.property
+    def to_value(self) -> _value_pb2.Value:
+        """Absent: unknown."""
+
+    def __init__(
+        self,
+        *,
+        from_value: _value_pb2.Value | None = ...,
+        to_value: _value_pb2.Value | None = ...,
+        persons: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_persons", b"_persons", "from_value", b"from_value", "persons", b"persons", "to_value", b"to_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_persons", b"_persons", "from_value", b"from_value", "persons", b"persons", "to_value", b"to_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__persons: _TypeAlias = _typing.Literal["persons"]  # noqa: Y015
+    _WhichOneofArgType__persons: _TypeAlias = _typing.Literal["_persons", b"_persons"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__persons) -> _WhichOneofReturnType__persons | None: ...
+
+Global___TransitionCell: _TypeAlias = TransitionCell  # noqa: Y015

@@ -55,6 +55,11 @@ class InsightServiceStub:
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesResponse.FromString,
                 _registered_method=True)
+        self.GetTransitions = channel.unary_unary(
+                '/huaxiang.segments.v1.InsightService/GetTransitions',
+                request_serializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -94,6 +99,16 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTransitions(self, request, context):
+        """Counts who of an audience went from which value of a tag to which between two moments, among them those whose value
+        is the same: lifecycle, RFM class, member level. The audience is as it is now. Every cell is an audience: name it as
+        Audience.transition. At most 200,000 persons may have changed since either moment.
+        Errors: also STATE_CONFLICT (tagging keeps no versions of the tag, or not that far back).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +126,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.OverlapAudiences,
                     request_deserializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesRequest.FromString,
                     response_serializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesResponse.SerializeToString,
+            ),
+            'GetTransitions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTransitions,
+                    request_deserializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsRequest.FromString,
+                    response_serializer=huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -200,6 +220,33 @@ class InsightService:
             '/huaxiang.segments.v1.InsightService/OverlapAudiences',
             huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesRequest.SerializeToString,
             huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.OverlapAudiencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTransitions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.segments.v1.InsightService/GetTransitions',
+            huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsRequest.SerializeToString,
+            huaxiang_dot_segments_dot_v1_dot_insight__service__pb2.GetTransitionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

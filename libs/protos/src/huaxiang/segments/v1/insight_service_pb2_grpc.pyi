@@ -55,6 +55,12 @@ class InsightServiceStub:
     """Counts who is in which of 2 to 12 audiences, every person in exactly one cell, most persons first: what an UpSet
     chart shows.
     """
+    GetTransitions: _grpc.UnaryUnaryMultiCallable[_insight_service_pb2.GetTransitionsRequest, _insight_service_pb2.GetTransitionsResponse]
+    """Counts who of an audience went from which value of a tag to which between two moments, among them those whose value
+    is the same: lifecycle, RFM class, member level. The audience is as it is now. Every cell is an audience: name it as
+    Audience.transition. At most 200,000 persons may have changed since either moment.
+    Errors: also STATE_CONFLICT (tagging keeps no versions of the tag, or not that far back).
+    """
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
@@ -82,6 +88,12 @@ class InsightServiceAsyncStub(InsightServiceStub):
     OverlapAudiences: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.OverlapAudiencesRequest, _insight_service_pb2.OverlapAudiencesResponse]  # type: ignore[assignment]
     """Counts who is in which of 2 to 12 audiences, every person in exactly one cell, most persons first: what an UpSet
     chart shows.
+    """
+    GetTransitions: _aio.UnaryUnaryMultiCallable[_insight_service_pb2.GetTransitionsRequest, _insight_service_pb2.GetTransitionsResponse]  # type: ignore[assignment]
+    """Counts who of an audience went from which value of a tag to which between two moments, among them those whose value
+    is the same: lifecycle, RFM class, member level. The audience is as it is now. Every cell is an audience: name it as
+    Audience.transition. At most 200,000 persons may have changed since either moment.
+    Errors: also STATE_CONFLICT (tagging keeps no versions of the tag, or not that far back).
     """
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,6 +137,18 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_insight_service_pb2.OverlapAudiencesResponse, _abc.Awaitable[_insight_service_pb2.OverlapAudiencesResponse]]:
         """Counts who is in which of 2 to 12 audiences, every person in exactly one cell, most persons first: what an UpSet
         chart shows.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTransitions(
+        self,
+        request: _insight_service_pb2.GetTransitionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_service_pb2.GetTransitionsResponse, _abc.Awaitable[_insight_service_pb2.GetTransitionsResponse]]:
+        """Counts who of an audience went from which value of a tag to which between two moments, among them those whose value
+        is the same: lifecycle, RFM class, member level. The audience is as it is now. Every cell is an audience: name it as
+        Audience.transition. At most 200,000 persons may have changed since either moment.
+        Errors: also STATE_CONFLICT (tagging keeps no versions of the tag, or not that far back).
         """
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import numpy as np
 from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column
+from rules.evaluate.meaning import Scalar
+from segments.app.insight.past_values import Changed, Moment, PastValues
 from segments.app.membership import live_segment
 from segments.app.preview import Preview
-from segments.app.readable import MayRead, purposes_of
+from segments.app.readable import SENSITIVE, MayRead, purposes_of
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
+from segments.domain.insight.transitions import ValuesThen
 from segments.domain.segment import Draft, Snapshot
 
 
@@ -54,7 +58,30 @@ class OfPopulation:
     population: Population
 
 
-Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A tag between two moments; `end` None: now."""
+
+    tag_id: str
+    start: dt.datetime
+    end: dt.datetime | None
+
+    @property
+    def moments(self) -> tuple[Moment, Moment]:
+        """Both of them."""
+        return Moment(self.tag_id, self.start), Moment(self.tag_id, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class OfTransition:
+    """Everybody known who went from one value to another; None: unknown."""
+
+    period: Period
+    before: Scalar | None
+    after: Scalar | None
+
+
+Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation | OfTransition
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,7 @@ class Resolving:
     now: dt.datetime
     rules: Mapping[OfRule, tuple[ReadRule, dict[str, Column]]]
     snapshots: Mapping[str, Snapshot]
+    changes: Mapping[Moment, Changed]
 
     @property
     def segments(self) -> TenantSegments:
@@ -97,18 +125,30 @@ class Audiences:
     """Resolves audiences, all of a call at one version."""
 
     def __init__(
-        self, board: Board, preview: Preview, up_to_date: UpToDate, snapshots: KeptSnapshots
+        self,
+        board: Board,
+        preview: Preview,
+        up_to_date: UpToDate,
+        snapshots: KeptSnapshots,
+        past: PastValues,
     ) -> None:
         self._board = board
         self._preview = preview
         self._up_to_date = up_to_date
         self._snapshots = snapshots
+        self._past = past
 
     async def prepare(
-        self, tenant: str, audiences: Sequence[Audience], may_read: MayRead, now: dt.datetime
+        self,
+        tenant: str,
+        audiences: Sequence[Audience],
+        may_read: MayRead,
+        now: dt.datetime,
+        periods: Sequence[Period] = (),
     ) -> Resolving:
-        """Reads what cannot be read on the way. Raises RuleInvalid, NodeUnsupported, RightMissing, SegmentNotLive,
-        ResourceNotFound, UpstreamUnavailable, CatchingUp."""
+        """Reads what cannot be read on the way; `periods` beside those of the audiences. Raises RuleInvalid,
+        NodeUnsupported, RightMissing, SegmentNotLive, ResourceNotFound, UpstreamUnavailable, CatchingUp, and what
+        PastValues raises."""
         asked = [each for each in dict.fromkeys(audiences) if isinstance(each, OfRule)]
         read = {}
         for each in asked:
@@ -121,7 +161,19 @@ class Audiences:
             each: (rule, await self._preview.features(version, tenant, rule, now))
             for each, rule in read.items()
         }
-        return Resolving(version, tenant, now, rules, snapshots)
+        between = [*periods, *(each.period for each in audiences if isinstance(each, OfTransition))]
+        moments = [each.moments for each in between]
+        changes = await self._past.changes(version, tenant, moments, may_read, now)
+        return Resolving(version, tenant, now, rules, snapshots, changes)
+
+    def ends(self, resolving: Resolving, period: Period, persons: BitMap) -> tuple[ValuesThen, ValuesThen]:
+        """Persons' values at the start and at the end of a period that was prepared."""
+        version, tenant = resolving.version, resolving.tenant
+        before, after = (
+            self._past.then(version, tenant, each, resolving.changes[each], persons)
+            for each in period.moments
+        )
+        return before, after
 
     def resolve(self, resolving: Resolving, audience: Audience) -> Persons:
         """Who they are. Raises ResourceNotFound, SegmentNotLive, RuleInvalid for a calculation that overflows."""
@@ -160,9 +212,21 @@ class Audiences:
             case OfPersons():
                 members, unresolved = _living(segments, audience.person_ids)
                 return Persons(members, unresolved=unresolved)
+            case OfTransition():
+                return self._gone(resolving, audience)
             case OfPopulation():
                 everyone = segments.index.population(audience.population)
                 return Persons(everyone, population_count=len(everyone))
+
+    def _gone(self, resolving: Resolving, audience: OfTransition) -> Persons:
+        index = resolving.segments.index
+        everyone = index.population(Population.KNOWN)
+        before, after = self.ends(resolving, audience.period, everyone)
+        chosen = before.places(audience.before) & after.places(audience.after)
+        ids = np.asarray(everyone.to_array(), np.uint32)[chosen]
+        tag = index.tags[audience.period.tag_id]
+        purposes = (tag.purpose,) if tag.grade == SENSITIVE and tag.purpose else ()
+        return Persons(BitMap(ids), population_count=len(everyone), purposes=purposes)
 
 
 def _living(segments: TenantSegments, person_ids: BitMap | Sequence[int]) -> tuple[BitMap, int]:

@@ -1,4 +1,4 @@
-"""What an answer about audiences rests on, and which tags its caller may ask about."""
+"""What an answer about audiences rests on."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.insight.audiences import Persons, Resolving
-from segments.app.names import nearest
 from segments.app.readable import SENSITIVE, MayRead
-from segments.app.standing import TenantSegments
-from segments.errors import TagNotReadable
-from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 
 
@@ -39,21 +35,6 @@ class Basis:
     tags: tuple[TagFreshness, ...]
     purposes: tuple[str, ...]
     withheld_below: int
-
-
-def require_readable(segments: TenantSegments, tag_ids: Iterable[str], may_read: MayRead) -> None:
-    """Distributions tell of values themselves, so every grade counts. Raises ResourceNotFound, TagNotReadable with the
-    names of all that the caller may not read."""
-    known = segments.index.tags
-    forbidden, rights = [], set()
-    for tag_id in tag_ids:
-        if tag_id not in known:
-            raise ResourceNotFound(f"tag {tag_id!r}", nearest(tag_id, known))
-        if not may_read(known[tag_id].grade):
-            forbidden.append(tag_id)
-            rights.add(f"tagging.values.read_{known[tag_id].grade}")
-    if forbidden:
-        raise TagNotReadable(sorted(forbidden), sorted(rights))
 
 
 def basis_of(

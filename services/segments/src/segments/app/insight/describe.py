@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
-from segments.app.insight.basis import Basis, Caller, basis_of, require_readable
+from segments.app.insight.basis import Basis, Caller, basis_of
+from segments.app.insight.readable_tags import require_readable
 from segments.app.insight.tabulation import tables
 from segments.app.version import Board
 from segments.domain.insight.contrasts import BASE, Described, described

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
-from segments.app.insight.basis import Basis, Caller, basis_of, require_readable
+from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.learning import Learnt, Model, People, learnt_from, scores_of
+from segments.app.insight.readable_tags import require_readable
 from segments.app.version import Board
 from segments.domain.insight.lookalike.draws import draws
 from segments.domain.insight.lookalike.encoding import Feature

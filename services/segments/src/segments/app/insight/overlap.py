@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.version import Board
-from segments.domain.insight.overlap import intersections, withheld_intersections
+from segments.domain.insight.overlap import intersections, withheld_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Overlap:
         found = [
             (each.inside, len(each.persons)) for each in intersections([each.members for each in persons])
         ]
-        hidden = withheld_intersections(found, len(audiences), caller.fewest)
+        hidden = withheld_sums(found, len(audiences), caller.fewest)
         told = [CountedIntersection(*each) for place, each in enumerate(found) if place not in hidden]
         kept = [CountedIntersection(found[place][0], None) for place in hidden]
         elapsed_us = (time.perf_counter_ns() - started) // 1_000

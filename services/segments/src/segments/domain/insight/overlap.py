@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 MAX_AUDIENCES = 12
@@ -36,24 +37,28 @@ def intersections(audiences: Sequence[BitMap]) -> list[Intersection]:
     return sorted(found, key=lambda each: (-len(each.persons), each.inside))
 
 
-def withheld_intersections(
-    cells: Sequence[tuple[tuple[int, ...], int]], audiences: int, fewest: int
-) -> frozenset[int]:
-    """The places of cells that must not be told: those of fewer persons, and the smallest others for as long as any
-    follows from the audiences' counts, each of which is the sum of its cells."""
+def withheld_sums(cells: Sequence[tuple[tuple[int, ...], int]], sums: int, fewest: int) -> frozenset[int]:
+    """The places of cells that must not be told, of (the sums that it is part of, persons): those of fewer persons, and
+    the smallest others for as long as any follows from the sums. Sums that are smaller themselves tell nothing more."""
+    told = np.zeros(sums, np.int64)
+    for inside, persons in cells:
+        told[list(inside)] += persons
     hidden = [place for place, (_, persons) in enumerate(cells) if persons < fewest]
     shown = sorted(set(range(len(cells))) - set(hidden), key=lambda place: (cells[place][1], cells[place][0]))
-    while hidden and shown and _some_follow([cells[place] for place in hidden], audiences, fewest):
+    while hidden and shown and _some_follow([cells[place] for place in hidden], told >= fewest, fewest):
         hidden.append(shown.pop(0))
     return frozenset(hidden)
 
 
-def _some_follow(cells: Sequence[tuple[tuple[int, ...], int]], audiences: int, fewest: int) -> bool:
-    """Whether the sums determine a hidden cell, or tell that some are together fewer persons than may be told of. A
-    cell is determined just when its unit vector lies in the span of the sums."""
-    sums = np.zeros((audiences, len(cells)))
+def _some_follow(
+    cells: Sequence[tuple[tuple[int, ...], int]], told: npt.NDArray[np.bool_], fewest: int
+) -> bool:
+    """Whether the sums that are told determine a hidden cell, or tell that some are together fewer persons than may be
+    told of. A cell is determined just when its unit vector lies in the span of the sums."""
+    sums = np.zeros((len(told), len(cells)))
     for place, (inside, _) in enumerate(cells):
         sums[list(inside), place] = 1
+    sums = sums[told]
     together = sums @ np.asarray([persons for _, persons in cells], np.float64)
     if ((together > 0) & (together < fewest)).any():
         return True
