@@ -3,7 +3,7 @@
 `Schema` is the port that the check asks; `Catalogue` is the plain in-memory one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -314,6 +314,31 @@ def sequence_path(schema: Schema, event: EventType, path: tuple[str, ...]) -> tu
         resolve(schema, Scope(event), (owners[0].name, *path))
         return owners[0].name, path
     return (found.list, path[1:]) if found.list else ("", path)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """Properties of BY that are read together: `places` among those of BY, `paths` within the row.
+
+    walked  the list of records whose lines they are read of, one line for all; "" for the event itself
+    """
+
+    walked: str
+    places: tuple[int, ...]
+    paths: tuple[tuple[str, ...], ...]
+
+
+def key_parts(schema: Schema, event: EventType, by: Sequence[tuple[str, ...]]) -> tuple[KeyPart, ...]:
+    """How BY is read from a step: what is read of one list of records together, anything else by itself. Raises
+    UnknownPath."""
+    together: dict[tuple[str, int], list[tuple[int, tuple[str, ...]]]] = {}
+    for place, path in enumerate(by):
+        walked, inner = sequence_path(schema, event, path)
+        together.setdefault((walked, 0 if walked else place), []).append((place, inner))
+    return tuple(
+        KeyPart(walked, tuple(place for place, _ in read), tuple(path for _, path in read))
+        for (walked, _), read in together.items()
+    )
 
 
 def sequence_property(schema: Schema, event: EventType, path: tuple[str, ...]) -> Resolved:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import random
-from itertools import combinations, product
+from itertools import combinations
 
 import duckdb
 import numpy as np
@@ -22,20 +22,20 @@ from rules.testing.engines import WorldEvents, register
 from rules.testing.people import World
 from rules.testing.words import AS_OF
 from rules.tree import Rule, Sequence
-from rules.values import NUMBER, RECORDS, TEXT, Kind, list_of
+from rules.values import RECORDS, TEXT
 from rules.windows import TICK, length_of
 
-ITEM = PropertyType("item_id", TEXT)
+ITEM, SHADE = PropertyType("item_id", TEXT), PropertyType("shade", TEXT)
 CATALOGUE = Catalogue.of(
     events=[
-        EventType("view", (ITEM, PropertyType("stars", NUMBER))),
-        EventType("cart", (ITEM, PropertyType("labels", list_of(Kind.TEXT)))),
-        EventType("paid", (PropertyType("items", RECORDS, fields=(ITEM,)),)),
+        EventType("view", (ITEM, SHADE)),
+        EventType("cart", (ITEM, SHADE)),
+        EventType("paid", (PropertyType("items", RECORDS, fields=(ITEM, SHADE)),)),
     ],
 )
 SETTING = Setting(CATALOGUE, AS_OF)
 PERSONS, RULES, MAX_EVENTS = 50, 3, 12
-TYPES, ITEMS = ("view", "cart", "paid"), ("a", "b")
+TYPES, ITEMS, SHADES = ("view", "cart", "paid"), ("a", "b"), ("red", "rose")
 MINUTE = dt.timedelta(minutes=1)
 
 
@@ -64,9 +64,11 @@ class Maker:
         type_ = pick(TYPES)
         said = {"channel": pick(("app", "shop"))}
         if type_ == "paid":
-            said["items"] = tuple({"item_id": pick(ITEMS)} for _ in range(self.random.randint(0, 2)))
+            said["items"] = tuple(
+                {"item_id": pick(ITEMS), "shade": pick(SHADES)} for _ in range(self.random.randint(0, 2))
+            )
         elif self.random.random() < 0.9:
-            said["item_id"] = pick(ITEMS)
+            said |= {"item_id": pick(ITEMS), "shade": pick(SHADES)}
         return Event(type_, time, self.ingested, said)
 
     def sequence(self) -> Sequence:
@@ -75,8 +77,10 @@ class Maker:
         for _ in range(count - 1):
             without = tuple(self.filter() for _ in range(self.random.choice((0, 1, 1, 2))))
             steps.append(t.Step(self.filter(), without))
-        item, channel = t.Property(("item_id",)), t.Property(("channel",))
-        by = self.random.choice(((), (), (item,), (channel,), (item, channel)))
+        item, shade, channel = (t.Property((each,)) for each in ("item_id", "shade", "channel"))
+        by = self.random.choice(
+            ((), (), (item,), (channel,), (item, channel), (item, shade), (shade, channel, item))
+        )
         within = self.random.choice((None, t.Duration(1, t.Unit.MINUTE), t.Duration(2, t.Unit.MINUTE)))
         window = self.random.choice((t.AllTime(), t.AllTime(), t.Last(3, t.Unit.MINUTE)))
         return t.Sequence(tuple(steps), by, within, window)
@@ -119,15 +123,13 @@ def passes(each: t.EventFilter, event: Event) -> bool:
 
 
 def keys(node: Sequence, event: Event) -> set[tuple[str, ...]]:
-    said = []
-    for prop in node.by:
-        if prop.path == ("channel",):
-            said.append({event.properties["channel"]})
-        elif event.type == "paid":
-            said.append({line["item_id"] for line in event.properties["items"]})
-        else:
-            said.append({event.properties["item_id"]} if "item_id" in event.properties else set())
-    return set(product(*said))
+    """Of a payment a key per line, when lines are asked for."""
+    if all(each.path == ("channel",) for each in node.by):
+        return {tuple(event.properties["channel"] for _ in node.by)}
+    lines = event.properties["items"] if event.type == "paid" else [event.properties]
+    said = ({**line, "channel": event.properties["channel"]} for line in lines)
+    names = [each.path[0] for each in node.by]
+    return {tuple(each[name] for name in names) for each in said if all(name in each for name in names)}
 
 
 @pytest.fixture(scope="module")

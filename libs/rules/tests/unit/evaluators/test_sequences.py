@@ -75,6 +75,7 @@ def happened(text: str) -> Person:
         ("view_item THEN order_paid BY item_id.brand", "v@5:a o@4:cb", True),
         ("view_item THEN order_paid BY item_id.brand", "v@5:a o@4:c", False),
         ("view_item THEN add_to_cart BY weekday", "v@5:a c@4:b", True),
+        ("order_paid THEN order_paid BY item_id.brand, item_id", "o@5:ac o@4:ca", True),
     ],
 )
 def test_sequences(inside: str, events: str, expected: bool) -> None:

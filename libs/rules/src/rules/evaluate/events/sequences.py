@@ -9,7 +9,7 @@ import numpy as np
 from rules.errors import UnsupportedNode
 from rules.evaluate.chains import ChainRows, ends, key_codes
 from rules.evaluate.setting import Setting
-from rules.schema import EventType, sequence_path
+from rules.schema import EventType, KeyPart, key_parts
 from rules.tree import EventFilter, Property
 from rules.tree import Sequence as EventSequence
 from rules.values import Kind
@@ -103,17 +103,18 @@ def _part(
     for places in passing.values():
         taken[places] = True
     events = np.flatnonzero(taken)
-    keys: list[Column] = []
+    keys: dict[int, Column] = {}
     rows = np.arange(len(events))
-    for prop in node.by:
-        said, column = _values(RowScope(tables.setting, type_, table), prop, events)
+    for part in key_parts(tables.setting.schema, type_, [each.path for each in node.by]):
+        said, columns = _values(RowScope(tables.setting, type_, table), part, events)
         # A row for each row so far and each value that its event has; `said` is ascending.
         first = np.searchsorted(said, rows, side="left")
         many = np.searchsorted(said, rows, side="right") - first
         again = np.repeat(np.arange(len(rows)), many)
         which = np.arange(len(again)) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first, many)
         rows = rows[again]
-        keys = [*(each.take(again) for each in keys), column.take(which)]
+        keys = {place: each.take(again) for place, each in keys.items()}
+        keys |= {place: each.take(which) for place, each in zip(part.places, columns, strict=True)}
     places = events[rows]
     flags = {}
     for each, passed in passing.items():
@@ -121,7 +122,8 @@ def _part(
         flagged[passed] = True
         flags[each] = flagged[places]
     seqs = _ingest_seqs(table)[places] if len(names) > 1 else places
-    return _Part(table.owners[places], table.times[places], seqs, tuple(keys), flags)
+    ordered = tuple(keys[place] for place in range(len(node.by)))
+    return _Part(table.owners[places], table.times[places], seqs, ordered, flags)
 
 
 def _ingest_seqs(table: EventTable) -> Ints:
@@ -130,25 +132,24 @@ def _ingest_seqs(table: EventTable) -> Ints:
     return table.ingest_seqs
 
 
-def _values(scope: RowScope, prop: Property, events: Ints) -> tuple[Ints, Column]:
-    """Of chosen events, known values of a property, each once per event: the places among those chosen, ascending, and
-    the values."""
-    walked, path = sequence_path(scope.setting.schema, scope.type, prop.path)
-    if not walked:
-        column = scope.read(Property(path)).stretched(scope.size).take(events)
+def _values(scope: RowScope, part: KeyPart, events: Ints) -> tuple[Ints, list[Column]]:
+    """Of chosen events, known values that are read together, each once per event: the places among those chosen,
+    ascending, and the values."""
+    if not part.walked:
+        column = scope.read(Property(part.paths[0])).stretched(scope.size).take(events)
         known = np.flatnonzero(column.known)
-        return known, column.take(known)
-    lines = scope.of_lines(walked)
+        return known, [column.take(known)]
+    lines = scope.of_lines(part.walked)
     assert lines.places is not None
-    column = lines.read(Property(path)).stretched(lines.size)
+    columns = [lines.read(Property(path)).stretched(lines.size) for path in part.paths]
     places = np.searchsorted(events, lines.places)
-    chosen = (
-        column.known & (events[np.minimum(places, len(events) - 1)] == lines.places) if len(events) else []
-    )
-    kept = np.flatnonzero(chosen)
-    pairs = np.stack((places[kept], column.data[kept].astype(np.int64)), axis=1)
-    _, first = np.unique(pairs, axis=0, return_index=True)
-    return places[kept][first], column.take(kept[first])
+    chosen = np.logical_and.reduce([each.known for each in columns])
+    if len(events):
+        chosen &= events[np.minimum(places, len(events) - 1)] == lines.places
+    kept = np.flatnonzero(chosen) if len(events) else np.zeros(0, np.int64)
+    said = np.stack([places[kept], *(each.data[kept].astype(np.int64) for each in columns)], axis=1)
+    _, first = np.unique(said, axis=0, return_index=True)
+    return places[kept][first], [each.take(kept[first]) for each in columns]
 
 
 def _codes(node: EventSequence, parts: Sequence[_Part]) -> Ints:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain as joined
 from itertools import product
+from operator import itemgetter
 
 from rules.evaluate.meaning import Scalar
 from rules.evaluate.setting import Setting
-from rules.schema import EventType, sequence_path
+from rules.schema import EventType, KeyPart, key_parts
 from rules.tree import EventFilter, Property, Sequence
 from rules.windows import interval, length_of
 
@@ -80,17 +82,22 @@ def filters(node: Sequence) -> dict[EventFilter, None]:
 
 
 def keys_of(by: tuple[Property, ...], scope: EventScope) -> frozenset[Key]:
-    """The keys that an event has: one value of each property; without one of them it has none."""
-    return frozenset(product(*(_values_of(each, scope) for each in by)))
+    """The keys that an event has: a value of each property, those of one list of records from one line; without a value
+    of each it has none."""
+    parts = key_parts(scope.setting.schema, scope.type, [each.path for each in by])
+    said = [list(_values_of(each, scope)) for each in parts]
+    return frozenset(
+        tuple(value for _, value in sorted(joined.from_iterable(each), key=itemgetter(0)))
+        for each in product(*said)
+    )
 
 
-def _values_of(prop: Property, scope: EventScope) -> frozenset[Scalar]:
-    """Of a list its elements, through a list of records what its lines say."""
-    schema = scope.setting.schema
-    walked, path = sequence_path(schema, scope.type, prop.path)
-    rows = scope.each_line(walked) if walked else [scope]
-    said = [row.read(Property(path)) for row in rows]
-    return frozenset(element for each in said if each is not None for element in elements(each))
+def _values_of(part: KeyPart, scope: EventScope) -> Iterator[tuple[tuple[int, Scalar], ...]]:
+    """The values, each with its place in BY; of a list its elements."""
+    for row in scope.each_line(part.walked) if part.walked else [scope]:
+        said = [row.read(Property(path)) for path in part.paths]
+        for values in product(*(() if each is None else elements(each) for each in said)):
+            yield tuple(zip(part.places, values, strict=True))
 
 
 def _rows(

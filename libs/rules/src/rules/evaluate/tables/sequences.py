@@ -9,13 +9,13 @@ else: they let forbidden events lie between, or take tied events in any order.
 from typing import TYPE_CHECKING, Any
 
 from rules.evaluate.setting import Setting
-from rules.schema import EventType, sequence_path
+from rules.schema import EventType, KeyPart, key_parts
 from rules.tree import Condition, EventFilter, Property, Sequence
 from rules.windows import TICK, Interval, interval, length_of
 
 from . import exact
 from .compiler import truth
-from .rows import EventColumns, EventRows
+from .rows import EventRows
 from .source import TableSource
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _events(
     import ibis
 
     conditions = list(dict.fromkeys(_conditions(node, type_)))
-    paths = [sequence_path(setting.schema, type_, each.path) for each in node.by]
-    plain = [path for walked, path in paths if not walked]
+    parts = key_parts(setting.schema, type_, [each.path for each in node.by])
+    plain = [path for part in parts if not part.walked for path in part.paths]
     columns = EventRows(source, setting, type_).columns(conditions, plain, within, days=False)
 
     def passes(each: EventFilter) -> Any:
@@ -124,24 +124,21 @@ def _events(
         for each in step.without if place else ():
             known = flags.get(_forbidden(place))
             flags[_forbidden(place)] = passes(each) if known is None else known | passes(each)
-    keys = {
-        _key(place): columns.read(Property(path)) for place, (walked, path) in enumerate(paths) if not walked
-    }
+    keys = {_key(part.places[0]): columns.read(Property(part.paths[0])) for part in parts if not part.walked}
     rows = columns.rows.select("person_id", "time", "ingest_seq", **flags, **keys)
     taken = [rows[name] for name in flags]
     takes_part = taken[0]
     for each in taken[1:]:
         takes_part = takes_part | each
     rows = rows.filter(takes_part)
-    for place, (walked, path) in enumerate(paths):
-        if walked:
-            rows = rows.inner_join(
-                _of_lines(source, setting, type_, walked, path, within, _key(place)), "ingest_seq"
-            )
-        elif rows[_key(place)].type().is_array():
-            rows = rows.mutate(**{_key(place): rows[_key(place)].unique()}).unnest(_key(place))
-        rows = rows.filter(rows[_key(place)].notnull())
-    return rows.select("person_id", "time", "ingest_seq", *flags, *(_key(n) for n in range(len(paths))))
+    for part in parts:
+        if part.walked:
+            rows = rows.inner_join(_of_lines(source, setting, type_, part, within), "ingest_seq")
+        elif rows[_key(part.places[0])].type().is_array():
+            rows = rows.mutate(**{_key(part.places[0]): rows[_key(part.places[0])].unique()})
+            rows = rows.unnest(_key(part.places[0]))
+    rows = rows.filter(*(rows[_key(place)].notnull() for place in range(len(node.by)))) if node.by else rows
+    return rows.select("person_id", "time", "ingest_seq", *flags, *map(_key, range(len(node.by))))
 
 
 def _conditions(node: Sequence, type_: EventType) -> "list[Condition]":
@@ -150,17 +147,14 @@ def _conditions(node: Sequence, type_: EventType) -> "list[Condition]":
 
 
 def _of_lines(
-    source: TableSource,
-    setting: Setting,
-    type_: EventType,
-    walked: str,
-    path: tuple[str, ...],
-    within: Interval,
-    name: str,
+    source: TableSource, setting: Setting, type_: EventType, part: KeyPart, within: Interval
 ) -> "ir.Table":
-    """(ingest_seq, the key): what the lines of each event say, each value once."""
-    lines: EventColumns = EventRows(source, setting, type_, walked).columns([], [path], within, days=False)
-    said = lines.rows.select("ingest_seq", **{name: lines.read(Property(path))})
-    if said[name].type().is_array():
-        said = said.unnest(name)
+    """(ingest_seq, keys): what each line of an event says, once."""
+    lines = EventRows(source, setting, type_, part.walked).columns([], part.paths, within, days=False)
+    names = [_key(place) for place in part.places]
+    read = [lines.read(Property(path)) for path in part.paths]
+    said = lines.rows.select("ingest_seq", **dict(zip(names, read, strict=True)))
+    for name in names:
+        if said[name].type().is_array():
+            said = said.unnest(name)
     return said.distinct()
