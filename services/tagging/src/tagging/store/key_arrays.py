@@ -1,5 +1,6 @@
 """The key map as dense arrays in memory, brought up to date by what changed since the last read."""
 
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ class KeyArrays:
             array = np.zeros(highest + 1, dtype=np.int64)
             array[: len(kept.array)] = kept.array
         if rows:
-            changed = np.array([tuple(row) for row in rows], dtype=np.int64)
+            changed = np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows)).reshape(-1, 2)
             array[changed[:, 0]] = changed[:, 1]
         array.setflags(write=False)
         with self._lock:

@@ -1,6 +1,7 @@
 """The living persons of a tenant as arrays in memory, read anew when any statement about persons came since."""
 
 from collections import OrderedDict
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def _read(connection: Connection, tenant: str, change: int) -> _Kept:
         rows = execute(connection, _READ, (f'%"{NO_PROFILING}"%', tenant, after, PAGE)).all()
         if not rows:
             break
-        pages.append(np.array([tuple(row) for row in rows], np.int64))
+        pages.append(np.fromiter(chain.from_iterable(rows), np.int64, 4 * len(rows)).reshape(-1, 4))
         after = rows[-1][0]
     ids = np.concatenate([page[:, 0] for page in pages])
     states = np.concatenate([page[:, 1].astype(np.int8) for page in pages])
