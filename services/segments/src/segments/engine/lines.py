@@ -145,28 +145,29 @@ def count_common_line(_: Any, line: Any, other: Any) -> Any:
     return types.int64(types.int64, types.int64), generate
 
 
-@operation
-def range_line(_: Any, target: Any, slices: Any, width: Any, low: Any, high: Any, ends: Any) -> Any:
-    """Keeps of the target those persons whose number is from low to high; 1 when somebody is left, else 0.
+def _range_of(lines: int, *, low_end: bool, high_end: bool) -> Callable[..., Any]:
+    """Keeps of neighbouring lines those persons whose number is on the inner side of the ends; 1 when somebody is left.
 
-    `slices`  the address of `width` lines, the highest bit of the numbers first
-    `ends`    bit 0: low counts, bit 1: high counts
+    Arguments: the address of the persons; that of `width` lines of slices for the first line of persons, the highest
+    bit of the numbers first, those for the next line following; width; the ends, as far as they are asked for.
 
     Goes down the bits with the persons who are equal to an end so far, and ends as soon as there are none: O'Neil and
-    Quass, Improved Query Performance with Variant Indexes (1997), here for both ends at once and 512 persons at a time.
+    Quass, Improved Query Performance with Variant Indexes (1997), here for both ends and several lines at once.
     """
 
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        target, slices, width, low, high, ends = arguments
+        target, slices, width, low, high = arguments
         one, zero = ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
-        seed = _load(builder, target)
-
-        def start(bit: int) -> tuple[Any, Any]:
-            """(those equal so far, those inside for sure)"""
-            asked = builder.icmp_unsigned("!=", builder.and_(ends, ir.Constant(_WORD, bit)), zero)
-            return builder.select(asked, seed, _ZERO), builder.select(asked, _ZERO, seed)
-
-        starts = (*start(1), *start(2))
+        size = ir.Constant(_WORD, LINE_BYTES)
+        ends = [end for end, asked in ((low, low_end), (high, high_end)) if asked]
+        # inside is who has a bit that the low end lacks, or lacks one that the high end has
+        having = [each for each, asked in ((True, low_end), (False, high_end)) if asked]
+        targets = [builder.add(target, ir.Constant(_WORD, LINE_BYTES * each)) for each in range(lines)]
+        starts = []
+        for each in targets:
+            seed = _load(builder, each)
+            for _ in ends:
+                starts += [seed, _ZERO]  # equal so far, inside for sure
         before = builder.block
         loop, after = builder.append_basic_block("bits"), builder.append_basic_block("decided")
         builder.cbranch(builder.icmp_signed(">", width, zero), loop, after)
@@ -177,25 +178,23 @@ def range_line(_: Any, target: Any, slices: Any, width: Any, low: Any, high: Any
         states = [builder.phi(_LINE) for _ in starts]
         for state, each in zip(states, starts, strict=True):
             state.add_incoming(each, before)
-        at_low, above, at_high, below = states
-        bits = _load(builder, builder.add(slices, builder.mul(place, ir.Constant(_WORD, LINE_BYTES))))
         shift = builder.sub(builder.sub(width, one), place)
-
-        def side(end: Any) -> Any:
-            """The end's bit, for all persons."""
-            return _splat(builder, builder.neg(builder.and_(builder.lshr(end, shift), one)))
-
-        low_bits, high_bits = side(low), side(high)
-        differ_low, differ_high = builder.xor(bits, low_bits), builder.xor(bits, high_bits)
-        left_low, left_high = builder.and_(at_low, differ_low), builder.and_(at_high, differ_high)
-        news = (
-            builder.and_(at_low, builder.xor(differ_low, _ONES)),
-            builder.or_(above, builder.and_(left_low, bits)),
-            builder.and_(at_high, builder.xor(differ_high, _ONES)),
-            builder.or_(below, builder.and_(left_high, high_bits)),
-        )
+        sides = [_splat(builder, builder.neg(builder.and_(builder.lshr(end, shift), one))) for end in ends]
+        news, undecided = [], _ZERO
+        pairs = iter(zip(states[::2], states[1::2], strict=True))
+        for line in range(lines):
+            ahead = builder.add(builder.mul(width, ir.Constant(_WORD, line)), place)
+            bits = _load(builder, builder.add(slices, builder.mul(ahead, size)))
+            for side, has in zip(sides, having, strict=True):
+                equal, sure = next(pairs)
+                differ = builder.xor(bits, side)
+                left = builder.and_(equal, differ)
+                inwards = bits if has else builder.xor(bits, _ONES)
+                equal = builder.and_(equal, builder.xor(differ, _ONES))
+                news += [equal, builder.or_(sure, builder.and_(left, inwards))]
+                undecided = builder.or_(undecided, equal)
         following = builder.add(place, one)
-        open_ = builder.icmp_unsigned("!=", _any(builder, builder.or_(news[0], news[2])), zero)
+        open_ = builder.icmp_unsigned("!=", _any(builder, undecided), zero)
         more = builder.and_(builder.icmp_signed("<", following, width), open_)
         end_of_loop = builder.block
         place.add_incoming(following, end_of_loop)
@@ -208,11 +207,42 @@ def range_line(_: Any, target: Any, slices: Any, width: Any, low: Any, high: Any
         for last, first, new in zip(lasts, starts, news, strict=True):
             last.add_incoming(first, before)
             last.add_incoming(new, end_of_loop)
-        inside = builder.and_(builder.or_(lasts[0], lasts[1]), builder.or_(lasts[2], lasts[3]))
-        builder.store(inside, _at(builder, target), align=8)
-        return _any(builder, inside)
+        found, left_over = iter(lasts), _ZERO
+        for each in targets:
+            inside = _ONES
+            for _ in ends:
+                inside = builder.and_(inside, builder.or_(next(found), next(found)))
+            builder.store(inside, _at(builder, each), align=8)
+            left_over = builder.or_(left_over, inside)
+        return _any(builder, left_over)
 
-    return types.int64(*[types.int64] * 6), generate
+    def range_lines(_: Any, target: Any, slices: Any, width: Any, low: Any, high: Any) -> Any:
+        return types.int64(*[types.int64] * 5), generate
+
+    return operation(range_lines)
+
+
+RANGE_LINES = 2
+"""Lines at once: while one waits for its bits the other is looked at."""
+low_lines = _range_of(RANGE_LINES, low_end=True, high_end=False)
+high_lines = _range_of(RANGE_LINES, low_end=False, high_end=True)
+between_lines = _range_of(RANGE_LINES, low_end=True, high_end=True)
+
+
+@operation
+def prefetch(_: Any, address: Any) -> Any:
+    """Asks for a line that will be read soon; any address will do."""
+
+    def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
+        whole, word = ir.IntType(32), _BYTE.as_pointer()
+        ask = builder.module.declare_intrinsic(
+            "llvm.prefetch.p0", fnty=ir.FunctionType(ir.VoidType(), [word, whole, whole, whole])
+        )
+        read, near, data = (ir.Constant(whole, each) for each in (0, 3, 1))
+        builder.call(ask, [builder.inttoptr(arguments[0], word), read, near, data])
+        return ir.Constant(_WORD, 0)
+
+    return types.int64(types.int64), generate
 
 
 @operation

@@ -25,7 +25,17 @@ from segments.engine.containers import (
     and_register,
     clear,
 )
-from segments.engine.lines import LINE_BYTES, halves_in, is_line, range_line, words_in
+from segments.engine.lines import (
+    LINE_BYTES,
+    RANGE_LINES,
+    between_lines,
+    halves_in,
+    high_lines,
+    is_line,
+    low_lines,
+    prefetch,
+    words_in,
+)
 from segments.engine.sets import CodedBlock, SetColumn, set_column
 from segments.engine.threads import Threads
 
@@ -39,6 +49,8 @@ SMALLEST, LARGEST, STEP, WIDTH, PERSONS, PAGES = range(6)
 FRAME = PAGES + NUMBER_PAGES
 FEW = -1
 """The width of a block that stores numbers as they are."""
+LINES_AHEAD = 4
+"""Lines of persons whose slices are asked for before they are read: about what the memory takes to answer."""
 LINES_UNTIL_DECIDED = 10
 """Bits until none of 512 persons is equal to an end of a range any more: their binary logarithm, and one."""
 NO_LOW, NO_HIGH = -(2**63), 2**63 - 1
@@ -255,19 +267,22 @@ def range_block(
     if high < largest:
         high_level = (np.uint64(high) - np.uint64(smallest)) // step
         ends |= 2
+    low_end, high_end = signed(low_level), signed(high_level)
+    ahead = LINES_AHEAD * width * LINE_BYTES
     left = 0
-    for line in range(BLOCK_BYTES // LINE_BYTES):
+    for line in range(0, BLOCK_BYTES // LINE_BYTES, RANGE_LINES):
         target = register + line * LINE_BYTES
-        if is_line(target):
+        if is_line(target) | is_line(target + LINE_BYTES):
             page = arena + signed(frames[PAGES + line // PAGE_LINES]) * 8
-            left |= range_line(
-                target,
-                page + line % PAGE_LINES * width * LINE_BYTES,
-                width,
-                signed(low_level),
-                signed(high_level),
-                ends,
-            )
+            slices = page + line % PAGE_LINES * width * LINE_BYTES
+            for bit in range(0, width * LINE_BYTES * RANGE_LINES, LINE_BYTES):
+                prefetch(slices + ahead + bit)
+            if ends == 1:
+                left |= low_lines(target, slices, width, low_end, high_end)
+            elif ends == 2:
+                left |= high_lines(target, slices, width, low_end, high_end)
+            else:
+                left |= between_lines(target, slices, width, low_end, high_end)
     return left
 
 
