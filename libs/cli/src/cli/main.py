@@ -49,7 +49,7 @@ app.add_typer(events.app, name="events")
 tags.app.command("runs")(tag_runs.runs)
 tags.app.command("import-values")(tag_values.import_values)
 app.add_typer(tags.app, name="tags")
-for each in (insight.insight, insight.compare, insight.overlap, insight.lookalike):
+for each in (insight.insight, insight.compare, insight.overlap, insight.transitions, insight.lookalike):
     segments.app.command()(each)
 app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)

@@ -1,7 +1,7 @@
 """Audiences as they are written on a command line, and how insight is shown."""
 
 import pytest
-from cli.calls.insight import Wanted, audience, question
+from cli.calls.insight import Wanted, audience, moment, question
 from cli.commands.insight import _basis, _describe, _quality, label, share
 from cli.exits import Refusal
 from cli.main import app
@@ -31,6 +31,13 @@ def test_tags_may_have_a_level():
     assert (question("city:2").tag_id, question("city:2").level) == ("city", 2)
     with pytest.raises(Refusal):
         question("city:top")
+
+
+def test_a_moment_needs_its_zone():
+    assert moment("2026-03-01T00:00:00+08:00").utcoffset() is not None
+    for wrong in ("2026-03-01", "yesterday"):
+        with pytest.raises(Refusal):
+            moment(wrong)
 
 
 def test_an_unknown_model_is_refused_with_those_there_are():
@@ -99,4 +106,4 @@ def test_what_an_answer_rests_on_is_told(capsys):
 
 def test_the_commands_are_there():
     told = CliRunner().invoke(app, ["segments", "--help"]).output
-    assert all(f" {each} " in told for each in ("insight", "compare", "overlap", "lookalike"))
+    assert all(f" {each} " in told for each in ("insight", "compare", "overlap", "transitions", "lookalike"))

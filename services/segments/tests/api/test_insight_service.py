@@ -207,6 +207,12 @@ async def test_limits_are_told_by_field(shop: Retail, said: dict[str, Any], fiel
     assert (code, reason, metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", field)
 
 
+async def test_all_values_together_have_a_limit(shop: Retail) -> None:
+    many = [insight_pb2.TagQuestion(tag_id=f"tag{place}", max_values=1_000) for place in range(11)]
+    _, reason, metadata = await refused(describe(shop, *many))
+    assert (reason, metadata["count"], metadata["limit"]) == ("BATCH_TOO_LARGE", "11000", "10000")
+
+
 async def test_what_is_not_there_is_named(shop: Retail) -> None:
     for call, suggestion in (
         (describe(shop, "gendr"), "gender"),

@@ -1,5 +1,6 @@
 """What audiences are like: descriptions, comparisons, overlaps, lookalikes."""
 
+import datetime as dt
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import grpc
 from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, lookalike_service_pb2
 from huaxiang.segments.v1.insight_service_pb2_grpc import InsightServiceStub
 from huaxiang.segments.v1.lookalike_service_pb2_grpc import LookalikeServiceStub
+from servicekit.values import timestamp_of
 
 from cli.calls import segments
 from cli.exits import Exit, Refusal
@@ -88,6 +90,31 @@ async def overlap(
     request = insight_service_pb2.OverlapAudiencesRequest(audiences=[audience(each) for each in who])
     stub = InsightServiceStub(channel)
     return await patiently(lambda: stub.OverlapAudiences(request, timeout=WAIT_S))
+
+
+async def transitions(
+    channel: grpc.aio.Channel, tag_id: str, start: dt.datetime, end: dt.datetime | None, who: str
+) -> insight_service_pb2.GetTransitionsResponse:
+    """Who went from which value to which."""
+    request = insight_service_pb2.GetTransitionsRequest(
+        audience=_base(who),
+        tag_id=tag_id,
+        start_time=timestamp_of(start),
+        end_time=None if end is None else timestamp_of(end),
+    )
+    stub = InsightServiceStub(channel)
+    return await patiently(lambda: stub.GetTransitions(request, timeout=WAIT_S))
+
+
+def moment(text: str) -> dt.datetime:
+    """A moment with its zone, as ISO 8601 writes it. Raises Refusal."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refusal(f"'{text}' is no moment; write 2026-03-31T00:00:00+08:00", Exit.USAGE) from error
+    if found.tzinfo is None:
+        raise Refusal(f"'{text}' has no zone; write {text}+08:00, or Z for UTC", Exit.USAGE)
+    return found
 
 
 @dataclass(frozen=True)

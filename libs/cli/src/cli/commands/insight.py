@@ -1,4 +1,4 @@
-"""segments insight, compare, overlap, lookalike: what audiences are like, and who is like them."""
+"""segments insight, compare, overlap, transitions, lookalike: what audiences are like, and who is like them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -123,6 +123,45 @@ def overlap(
             for each in found.intersections
         ],
     )
+    _basis(found.basis)
+
+
+@reporting
+def transitions(
+    tag: Annotated[
+        str, typer.Argument(help="A tag of a closed list, or of true and false, that keeps versions.")
+    ],
+    start: Annotated[str, typer.Option("--from", help="The earlier moment: 2026-03-01T00:00:00+08:00.")],
+    end: Annotated[str, typer.Option("--to", help="The later moment; now by default.")] = "",
+    audience: Annotated[
+        str, typer.Option(help="Of whom, said as for insight; everybody known by default.")
+    ] = "",
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count who went from which value of a tag to which."""
+    from cli.calls import insight as calls
+    from cli.calls.values import shown
+
+    until = calls.moment(end) if end else None
+    since = calls.moment(start)
+    found = ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.transitions(channel, tag, since, until, audience),
+    )
+    if as_json:
+        print_json(as_dict(found))
+        return
+    rows = [
+        [
+            shown(each.from_value),
+            shown(each.to_value),
+            f"{each.persons:,}" if each.HasField("persons") else WITHHELD,
+        ]
+        for each in found.cells
+    ]
+    table(f"{tag} of {found.audience.count:,} people", ["from", "to", "people"], rows)
     _basis(found.basis)
 
 

@@ -23,7 +23,7 @@ from segments.domain.insight.cells import MAX_LEVEL
 from segments.domain.insight.preference import Standards
 from segments.domain.insight.tables import Question
 from segments.domain.insight.withholding import FEWEST
-from servicekit.errors import InvalidField
+from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.rights import may
 from servicekit.values import NotAValue, moment, scalar
@@ -31,6 +31,7 @@ from servicekit.values import NotAValue, moment, scalar
 MAX_PERSONS = 100_000
 MAX_QUESTIONS = 100
 MAX_VALUES = 1_000
+MAX_ALL_VALUES = 10_000
 DEFAULT_VALUES = 100
 SMALL_CELLS = "segments.small_cells.read"
 """The right to numbers of fewer than FEWEST persons."""
@@ -102,6 +103,8 @@ def questions(messages: Sequence[insight_pb2.TagQuestion]) -> list[Question]:
     """Raises InvalidField, BatchTooLarge."""
     parse.bounded("questions", messages, MAX_QUESTIONS)
     found = [_question(f"questions[{place}]", each) for place, each in enumerate(messages)]
+    if (asked := sum(each.max_values for each in found)) > MAX_ALL_VALUES:
+        raise BatchTooLarge("questions.max_values together", asked, MAX_ALL_VALUES)
     names = [each.tag_id for each in found]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -234,7 +234,9 @@ class TagQuestion(_message.Message):
     as themselves. 0 counts values as they are stored.
     """
     max_values: _builtins.int
-    """How many values to show at most, those of most persons first, 1 to 1,000; 100 when 0."""
+    """How many values to show at most, those of most persons first, 1 to 1,000; 100 when 0. All questions of a call
+    together at most 10,000.
+    """
     @_builtins.property
     def bounds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """For numbers, dates and moments: the bounds of the histogram, ascending, at most 50; numbers times 10,000, dates and

@@ -39,22 +39,33 @@ def intersections(audiences: Sequence[BitMap]) -> list[Intersection]:
 
 def withheld_sums(cells: Sequence[tuple[tuple[int, ...], int]], sums: int, fewest: int) -> frozenset[int]:
     """The places of cells that must not be told, of (the sums that it is part of, persons): those of fewer persons, and
-    the smallest others for as long as any follows from the sums. Sums that are smaller themselves tell nothing more."""
+    of the others the smallest until none follows from the sums, without those that are not needed for it in the end.
+    Sums that are smaller themselves tell nothing more."""
     told = np.zeros(sums, np.int64)
     for inside, persons in cells:
         told[list(inside)] += persons
     hidden = [place for place, (_, persons) in enumerate(cells) if persons < fewest]
     shown = sorted(set(range(len(cells))) - set(hidden), key=lambda place: (cells[place][1], cells[place][0]))
-    while hidden and shown and _some_follow([cells[place] for place in hidden], told >= fewest, fewest):
-        hidden.append(shown.pop(0))
-    return frozenset(hidden)
+
+    def follow(places: Sequence[int]) -> bool:
+        return _some_follow([cells[place] for place in places], len(hidden), told >= fewest, fewest)
+
+    more: list[int] = []
+    while hidden and shown and follow([*hidden, *more]):
+        more.append(shown.pop(0))
+    for place in reversed(more[:-1]):
+        fewer = [each for each in more if each != place]
+        if not follow([*hidden, *fewer]):
+            more = fewer
+    return frozenset([*hidden, *more])
 
 
 def _some_follow(
-    cells: Sequence[tuple[tuple[int, ...], int]], told: npt.NDArray[np.bool_], fewest: int
+    cells: Sequence[tuple[tuple[int, ...], int]], few: int, told: npt.NDArray[np.bool_], fewest: int
 ) -> bool:
-    """Whether the sums that are told determine a hidden cell, or tell that some are together fewer persons than may be
-    told of. A cell is determined just when its unit vector lies in the span of the sums."""
+    """Whether the sums that are told determine one of the first `few` hidden cells, those of few persons, or tell that
+    some are together fewer than may be told of. A cell is determined just when its unit vector lies in the span of the
+    sums."""
     sums = np.zeros((len(told), len(cells)))
     for place, (inside, _) in enumerate(cells):
         sums[list(inside), place] = 1
@@ -64,4 +75,4 @@ def _some_follow(
         return True
     _, sizes, directions = np.linalg.svd(sums, full_matrices=False)
     span = directions[sizes > 1e-9]
-    return bool(((span**2).sum(axis=0) > _FOLLOWS).any())
+    return bool(((span**2).sum(axis=0)[:few] > _FOLLOWS).any())
