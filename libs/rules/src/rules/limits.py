@@ -23,4 +23,5 @@ MAX_HALF_LIFE_DAYS = 366
 
 MAX_VALUES = 1_000  # of one IN or HAS
 MAX_STEPS = 10  # of one sequence
+MAX_BY = 3  # properties of one BY; an event has a key for each combination of their values
 MAX_LIMIT = 2**32 - 1  # persons

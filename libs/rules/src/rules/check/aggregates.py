@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rules import tree as t
-from rules.limits import MAX_STEPS, MAX_WINDOW
+from rules.limits import MAX_BY, MAX_STEPS, MAX_WINDOW
 from rules.schema import EventType, Resolved, Scope, UnknownPath, resolve, sequence_property
 from rules.values import DATETIME, NUMBER, Kind
 
@@ -153,6 +153,11 @@ def check_sequence(checker: "Checker", node: t.Sequence) -> t.Sequence:
     )
     for prop in node.by:
         _check_same_type(checker, node, prop)
+    if len(node.by) > MAX_BY:
+        findings.error(node.by[MAX_BY].span, f"BY takes at most {MAX_BY} properties, not {len(node.by)}")
+    for place, prop in enumerate(node.by):
+        if prop in node.by[:place]:
+            findings.error(prop.span, f"BY names '{'.'.join(prop.path)}' twice", "leave it out")
     return replace(node, steps=steps)
 
 

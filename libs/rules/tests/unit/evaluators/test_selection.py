@@ -31,8 +31,8 @@ def person(points: int | None, birth_hash: int, *segments: str) -> Person:
 
 
 PERSONS = {
-    1: person(5, 9, "loyal"),
-    2: person(5, 2**63, "loyal", "staff"),
+    1: person(5, 2**63, "loyal"),
+    2: person(5, 9, "loyal", "staff"),
     3: person(None, 0, "staff"),
     4: person(INT64_MAX, 3),
     5: person(INT64_MIN, 4, "loyal"),
@@ -58,6 +58,8 @@ def engine(connection):
     ("rule", "population", "expected"),
     [
         ("TRUE LIMIT 3 BY points DESC", Population.ALL, {4, 1, 2}),  # of those with 5 the lesser birth hashes
+        ("TRUE LIMIT 2 BY points DESC", Population.ALL, {4, 2}),
+        ("TRUE LIMIT 2 BY points", Population.ALL, {5, 2}),
         ("TRUE LIMIT 3 BY points", Population.ALL, {5, 1, 2}),
         ("TRUE LIMIT 6 BY points DESC", Population.ALL, {4, 1, 2, 6, 5, 3}),  # the unknown last
         ("TRUE LIMIT 6 BY points", Population.ALL, {4, 1, 2, 6, 5, 3}),

@@ -91,6 +91,8 @@ def test_what_is_right_passes_with_days_moments_and_previous_made_explicit(
         ("NTH(0, order_paid) IS KNOWN", 1, "from 1", ""),
         ("STREAK(order_paid BY YEAR) > 1", 1, "in a row", ""),
         ("SEQUENCE(view_item) IN LAST 7 DAYS", 1, "2 to 10 steps", ""),
+        ("SEQUENCE(view_item THEN view_item BY hour, hour)", 44, "BY names 'hour' twice", "leave it out"),
+        ("SEQUENCE(view_item THEN view_item BY hour, weekday, source, channel)", 61, "at most 3 properties", ""),
         ("SEQUENCE(view_item THEN survey_answered BY item_id)", 44, "no property 'item_id'", ""),
         ("SEQUENCE(view_item THEN view_item WITHIN 2 WEEKS)", 35, "MINUTES, HOURS or DAYS", ""),
         ("COUNT(order_paid) IN LAST 4 YEARS > 1", 19, "4 YEARS", "three years"),
