@@ -119,7 +119,10 @@ class AttachedLake:
 
     def among(self, duck: Any, person_ids: PersonIds) -> "AttachedLake":
         """As the port says."""
-        chosen = np.isin(self.persons.ids, person_ids, assume_unique=True)
+        places = np.searchsorted(self.persons.ids, person_ids)
+        here = places < len(self.persons.ids)
+        here[here] = self.persons.ids[places[here]] == person_ids[here]
+        chosen = places[here]
         persons = LivingPersons(
             self.persons.ids[chosen], self.persons.states[chosen], self.persons.birth_hashes[chosen]
         )
