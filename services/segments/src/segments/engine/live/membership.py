@@ -1,0 +1,231 @@
+"""Which of some persons are in the answers of a program: registers of 64 persons instead of a block's 65,536.
+
+Persons who change are few and everywhere, and a block's register costs the same for one of them as for all. Here the
+code or number of each of 64 persons in a column is looked up once, when it is asked for, and compared with what the
+program asks for, 64 at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from segments.engine.arenas import address_of
+from segments.engine.compiled import kernel, signed
+from segments.engine.interpreter import (
+    AND,
+    ANDNOT,
+    ANDNOT_SET,
+    CLEAR,
+    COPY,
+    HIGH,
+    LOAD,
+    LOW,
+    MARK,
+    OPERAND,
+    OPERATION,
+    OR,
+    OR_SET,
+    RANGE,
+    REGISTER,
+    SKIP_IF_DONE,
+    SKIP_IF_EMPTY,
+    STORE,
+)
+from segments.engine.live.lanes import LANES, equal_lanes, within_lanes
+from segments.engine.live.lookups import (
+    CODES,
+    COLUMN,
+    FRAMES,
+    VALUES,
+    Halves,
+    Table,
+    Word,
+    Words,
+    look_up_codes,
+    look_up_numbers,
+    persons_in,
+)
+from segments.engine.numbers import NumberColumn
+from segments.engine.program import Program
+from segments.engine.sets import SetColumn
+from segments.engine.threads import Cancellation, Threads
+
+KNOWN = -1
+"""The row of a leaf that is of whoever has a value, however many values there are."""
+NOBODY = -1
+_AMONG_REGISTERS = (CLEAR, COPY, OR, AND, ANDNOT)
+
+Column = SetColumn | NumberColumn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonProgram:
+    """A program for persons one by one. It outlives versions of columns: see `with_columns`.
+
+    `leaves`  int64 [leaves, 2]: which of `columns`, and which row; `table` what the kernel reads of the columns
+    """
+
+    instructions: Table
+    leaves: Table
+    registers: int
+    answers: int
+    columns: tuple[Column, ...]
+    table: Table
+
+    def with_columns(self, versions: Mapping[Column, Column]) -> "PersonProgram":
+        """The same over other versions of some of its columns, each by the one that it has now."""
+        columns = tuple(versions.get(each, each) for each in self.columns)
+        table = self.table.copy()
+        for place, (old, new) in enumerate(zip(self.columns, columns, strict=True)):
+            if old is not new:
+                table[place] = _row(new)
+        return replace(self, columns=columns, table=table)
+
+
+def person_program(program: Program) -> PersonProgram:
+    """Of the program, which is over one version of all columns."""
+    columns = tuple(dict.fromkeys(program.columns))
+    places = {each: place for place, each in enumerate(columns)}
+    leaves = []
+    for column, leaf in zip(program.columns, program.leaves.tolist(), strict=True):
+        row = KNOWN
+        if isinstance(column, SetColumn):
+            row = (leaf[0] - address_of(column.entries)) // (8 * column.blocks)
+            row = KNOWN if row == column.known and column.values else row
+        leaves.append((places[column], row))
+    return PersonProgram(
+        instructions=program.instructions,
+        leaves=np.asarray(leaves, np.int64).reshape(-1, 2),
+        registers=program.registers,
+        answers=program.answers,
+        columns=columns,
+        table=np.asarray([_row(each) for each in columns], np.int64).reshape(-1, COLUMN),
+    )
+
+
+def memberships(
+    program: PersonProgram, person_ids: Table, threads: Threads, cancellation: Cancellation | None = None
+) -> npt.NDArray[np.bool_]:
+    """bool [answers, persons]: is each person in each answer? For thousands of persons and answers.
+
+    `person_ids` in any order, repetitions allowed; one outside the universe is in no answer. Raises Cancelled.
+    """
+    order = np.argsort(person_ids, kind="stable")
+    groups = -(-len(order) // LANES)
+    persons = np.full(groups * LANES, NOBODY, np.int64)
+    persons[: len(order)] = person_ids[order]
+    found = np.zeros((program.answers, groups), np.uint64)
+    instructions, leaves, table = program.instructions, program.leaves, program.table
+
+    def work(first: int, last: int) -> None:
+        kept = np.zeros(len(leaves), np.uint64), np.full((2, len(leaves)), -1, np.int64)
+        columns = len(table)
+        numbers, codes = np.zeros((columns, LANES), np.int64), np.zeros((columns, LANES), np.uint16)
+        registers = np.zeros((2, program.registers), np.uint64)
+        _run(instructions, leaves, table, persons, first, last, found, registers, kept, (numbers, codes))
+
+    threads.each(groups, work, cancellation)
+    bits = np.unpackbits(found.view(np.uint8), axis=1, count=len(order), bitorder="little")
+    inside = np.empty(bits.shape, np.bool_)
+    inside[:, order] = bits
+    return inside
+
+
+def _row(column: Column) -> list[int]:
+    sets = column.knowns if isinstance(column, NumberColumn) else column
+    frames = slices = 0
+    if isinstance(column, NumberColumn):
+        frames, slices = address_of(column.frames), address_of(column.words)
+    codes = 0 if sets.codes is None else address_of(sets.codes)
+    entries, arena = address_of(sets.entries), address_of(sets.words)
+    return [entries, arena, sets.blocks, sets.values, codes, int(sets.wide), frames, slices]
+
+
+@kernel
+def _run(
+    program: Table,
+    leaves: Table,
+    columns: Table,
+    persons: Table,
+    first: int,
+    last: int,
+    found: Words,
+    registers: Words,
+    kept: tuple[Words, Table],
+    looked_up: tuple[Table, Halves],
+) -> None:
+    """`kept`: who of the group is in each leaf, and of which group that is; of which group a column is looked up."""
+    none = np.uint64(0)
+    held, marked = registers[0], registers[1]
+    inside_of, fresh, numbers = kept[0], kept[1], signed(looked_up[0].ctypes.data)
+    for group in range(first, last):
+        marked[:] = none
+        at = 0
+        while at < len(program):
+            operation, into, operand = program[at, OPERATION], program[at, REGISTER], program[at, OPERAND]
+            low = program[at, LOW]
+            at += 1
+            if operation == SKIP_IF_EMPTY:
+                at = low if held[into] == none else at
+            elif operation == SKIP_IF_DONE:
+                at = low if marked[into] != none else at
+            elif operation == MARK:
+                marked[into] = np.uint64(1)
+            elif operation == STORE:
+                found[operand, group] = held[into]
+            elif operation in _AMONG_REGISTERS:
+                held[into] = _combined(
+                    operation, held[into], held[operand], held[low if operation == OR else 0]
+                )
+            else:
+                if fresh[0, operand] != group:
+                    fresh[0, operand] = group
+                    whose = persons[LANES * group : LANES * (group + 1)]
+                    inside_of[operand] = _leaf(leaves[operand], columns, whose, group, fresh[1], looked_up)
+                inside = inside_of[operand]
+                if operation == RANGE and held[into] & inside != none:
+                    address = numbers + leaves[operand, 0] * LANES * 8
+                    inside &= within_lanes(address, low, program[at - 1, HIGH])
+                held[into] = _taken_in(operation, held[into], inside, held[low if operation == OR_SET else 0])
+
+
+@kernel
+def _combined(operation: int, held: Word, other: Word, context: Word) -> Word:
+    if operation == CLEAR:
+        return np.uint64(0)
+    if operation == COPY:
+        return other
+    if operation == OR:
+        return held | (other & context)
+    return held & other if operation == AND else held & ~other
+
+
+@kernel
+def _taken_in(operation: int, held: Word, inside: Word, context: Word) -> Word:
+    if operation == LOAD:
+        return inside
+    if operation == OR_SET:
+        return held | (inside & context)
+    return held & ~inside if operation == ANDNOT_SET else held & inside
+
+
+@kernel
+def _leaf(
+    leaf: Table, columns: Table, persons: Table, group: int, fresh: Table, looked_up: tuple[Table, Halves]
+) -> Word:
+    """Who of the group is in a leaf; of numbers, whoever has one, and each one's is looked up."""
+    place, row = leaf[0], leaf[1]
+    column = columns[place]
+    if row == KNOWN:
+        row = column[VALUES]
+    elif column[CODES]:
+        if fresh[place] != group:
+            fresh[place] = group
+            look_up_codes(column, persons, looked_up[1][place])
+        return equal_lanes(signed(looked_up[1].ctypes.data) + place * LANES * 2, row + 1)
+    inside = persons_in(column, row, persons)
+    if column[FRAMES]:
+        look_up_numbers(column, persons, inside, looked_up[0][place])
+    return inside
