@@ -11,9 +11,12 @@ from tagging.domain.governance.life import Deletion, Draft, HistoryEntry, Step, 
 from tagging.domain.governance.naming import NamingRule, NamingRules
 from tagging.domain.governance.requests import RequestState, TagRequest
 from tagging.domain.governance.uses import TagUse, UserKind
+from tagging.domain.seen_events import survey
 from tagging.governance_wiring import governance_stores
+from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.governance_ports import TagVersion
 from tagging.store.sql_events import SqlEventStore
+from tagging.store.sql_seen_events import SqlSeenEvents
 
 NOW = dt.datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -184,11 +187,17 @@ def test_a_consumer_replaces_all_that_it_uses(database):
     assert database.read_now(STORES.uses.all, "t2") == []
 
 
-def test_sources_are_those_of_recent_events(database):
+def test_sources_are_those_of_recent_events_and_of_surveyed_ones(database):
     def event(number, source, type_):
         return Event(number, source, f"e{number}", type_, NOW, 1)
 
     events = [event(1, "shop", "order_paid"), event(2, "pos", "order_paid"), event(3, "app", "view_item")]
     database.write_now(SqlEventStore().append, "t1", events)
-    found = database.read_now(STORES.sources.recent, "t1", ["order_paid"])
+    found = database.read_now(STORES.sources.of, "t1", ["order_paid"])
     assert found == {"order_paid": frozenset({"shop", "pos"})}
+    silent = Event(4, "kiosk", "e4", "order_paid", NOW, 1, properties={"order_id": "o4"})
+    surveyed = survey([silent], standard_dictionary())
+    assert database.write_now(SqlSeenEvents().add, "t1", surveyed, 0, 4)
+    found = database.read_now(STORES.sources.of, "t1", ["order_paid"])
+    assert found == {"order_paid": frozenset({"shop", "pos", "kiosk"})}
+    assert database.read_now(STORES.sources.of, "t2", ["order_paid"]) == {}

@@ -98,6 +98,10 @@ def test_flatten_names_fields_as_differences_do():
         ({"attribute": "gender"}, "kind", "exactly one"),
         ({"statistic": {"expression": " "}}, "kind", "empty"),
         ({"description": "长" * 2_001}, "description", "2001 characters"),
+        ({"tag_id": "and"}, "tag_id", "word of the rule language"),
+        ({"tag_id": "true"}, "tag_id", "word of the rule language"),
+        ({"name": {"zh": "订单", "en": "Orders\u202e"}}, "name", "U+202E"),
+        ({"name": "a\tb"}, "name", "U+0009"),
     ],
 )
 def test_what_is_wrong_is_named(change, field, problem):

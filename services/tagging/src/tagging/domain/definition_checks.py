@@ -1,6 +1,11 @@
 """Whether a definition keeps to its stated limits, told with the field that does not."""
 
+import unicodedata
+
+from rules.errors import RuleSyntaxError
 from rules.evaluate.meaning import Value
+from rules.parser import parse
+from rules.tree import IsKnown, TagRef
 from rules.values import SCALE, Kind, normal_text
 
 from .definition import (
@@ -40,6 +45,11 @@ from .kinds.told import ImportedKind, ManualKind
 from .quality import rules as quality_rules
 from .schedule import OnTag, ScheduleInvalid, check_schedule
 
+LONGEST_WORD = len("ANNIVERSARY")
+"""No word of the rule language is longer."""
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What turns the direction of a text, in tables also that of its neighbours."""
+
 
 def check_limits(definition: TagDefinition) -> None:
     """Raises DefinitionInvalid for the first field that breaks its stated limits."""
@@ -60,7 +70,9 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
             if TAG_ID.fullmatch(definition.tag_id)
             else "is a lower-case letter, then letters, digits and _, at most 64 characters",
         ),
+        ("tag_id", _word_fault(definition.tag_id)),
         ("name", "has neither zh nor en" if not named else _over(named, MAX_NAME_CHARACTERS)),
+        ("name", _unseen_fault(definition.name.zh + definition.name.en)),
         ("description", _over(described, MAX_DESCRIPTION_CHARACTERS)),
         ("calculation", _over(noted, MAX_DESCRIPTION_CHARACTERS)),
         ("purpose", _purpose_fault(definition)),
@@ -91,6 +103,22 @@ def _faults(definition: TagDefinition) -> list[tuple[str, str]]:
         ("quality", quality_rules.fault(definition.quality, definition.value_type.base)),
         ("kind", _kind_fault(definition)),
     ]
+
+
+def _word_fault(tag_id: str) -> str:
+    """Rules could not name such a tag."""
+    if len(tag_id) > LONGEST_WORD:
+        return ""
+    try:
+        named = parse(f"{tag_id} IS KNOWN").body == IsKnown(TagRef(tag_id), known=True)
+    except RuleSyntaxError:
+        named = False
+    return "" if named else "is a word of the rule language"
+
+
+def _unseen_fault(text: str) -> str:
+    unseen = [each for each in text if unicodedata.category(each) == "Cc" or each in TURNS]
+    return f"holds the character U+{ord(unseen[0]):04X}, which nobody sees" if unseen else ""
 
 
 def _update_fault(definition: TagDefinition) -> str:

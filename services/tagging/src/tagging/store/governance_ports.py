@@ -166,10 +166,11 @@ class TagUses(Protocol):
 class EventSources(Protocol):
     """Which systems send which events."""
 
-    def recent(
+    def of(
         self, connection: Connection, tenant: str, types: Collection[str]
     ) -> Mapping[str, frozenset[str]]:
-        """Type -> sources, among the latest events of the tenant in the store, at most EVENTS_LOOKED_AT."""
+        """Type -> sources: those of the latest EVENTS_LOOKED_AT events of the tenant, and of all before whose
+        properties were surveyed, also of a source that is silent now."""
         ...
 
 

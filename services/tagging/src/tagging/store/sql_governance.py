@@ -175,16 +175,17 @@ class SqlTagUses:
 
 
 class SqlEventSources:
-    """EventSources over the table `event`, by arrival."""
+    """EventSources over the table `event`, by arrival, and the survey of what came in."""
 
-    def recent(
+    def of(
         self, connection: Connection, tenant: str, types: Collection[str]
     ) -> Mapping[str, frozenset[str]]:
         rows = execute(
             connection,
             "SELECT DISTINCT type, source FROM (SELECT type, source FROM event WHERE tenant = ? "
-            "ORDER BY arrival DESC LIMIT ?) AS latest",
-            (tenant, EVENTS_LOOKED_AT),
+            "ORDER BY arrival DESC LIMIT ?) AS latest "
+            "UNION SELECT type, source FROM seen_property WHERE tenant = ?",
+            (tenant, EVENTS_LOOKED_AT, tenant),
         )
         found: dict[str, set[str]] = {}
         for type_, source in rows:

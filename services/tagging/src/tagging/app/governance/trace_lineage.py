@@ -41,7 +41,7 @@ class TraceLineage:
         ]
         if direction is not Direction.DOWNSTREAM:
             events = {event for recipe in recipes.values() for event in recipe.events}
-            edges += edges_of_sources(self._governance.sources.recent(connection, tenant, events))
+            edges += edges_of_sources(self._governance.sources.of(connection, tenant, events))
         return lineage(tag_id, edges, direction, depth)
 
     def _drafted(self, connection: Connection, tenant: str, tag_id: str) -> Recipe:
