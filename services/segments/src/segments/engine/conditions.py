@@ -80,11 +80,7 @@ def sets_of(
     on single values of a column of numbers. Raises UnsupportedNode, naming the leaf, when it has no answer, and for an
     aggregate that is not a feature; LookupError for what the index does not have.
     """
-    condition = condition_of(rule, ENGINE)
-    for each in walk(condition):
-        if isinstance(each, Aggregate):
-            raise UnsupportedNode(f"{each.function.value} that is not a feature", ENGINE)
-    return _Conditions(columns, setting, given).sets(condition)
+    return _Conditions(columns, setting, given).sets(condition_of(rule, ENGINE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,11 @@ class _Conditions:
                 return self._leaf(node)
 
     def _leaf(self, node: Condition) -> Sets:
-        leaves = list(dict.fromkeys(each for each in walk(node) if isinstance(each, Leaf)))
+        nodes = list(walk(node))
+        for each in nodes:
+            if isinstance(each, Aggregate):
+                raise UnsupportedNode(f"{each.function.value} that is not a feature", ENGINE)
+        leaves = list(dict.fromkeys(each for each in nodes if isinstance(each, Leaf)))
         if not leaves:
             return Everyone() if truth(node, _Values(self.setting, {})) else Nobody()
         if len(leaves) == 1:

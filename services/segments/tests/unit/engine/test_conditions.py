@@ -101,3 +101,18 @@ def test_an_explanation_tells_the_size_of_every_part(people):
         assert each.bytes >= 0
         assert each.ms > 0
     assert {len(each.steps) for each in step.steps} == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("COUNT(order_paid) > 3 AND is_vip", "COUNT that is not a feature"),
+        ("is_vip OR points + age > 4", "Compare of age and points"),
+        ("birthday ANNIVERSARY WITHIN NEXT 7 DAYS", "Anniversary of birthday"),
+    ],
+)
+def test_what_it_cannot_answer_alone_is_refused_by_name(people, text, what):
+    from segments.engine.conditions import sets_of
+
+    with pytest.raises(UnsupportedNode, match=what):
+        sets_of(check_rule(text, CATALOGUE).rule, people, SETTING)
