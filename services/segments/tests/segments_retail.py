@@ -13,7 +13,7 @@ from huaxiang.tagging.v1 import change_pb2, tag_pb2, value_service_pb2_grpc
 from huaxiang.tagging.v1 import value_service_pb2 as values_pb
 from segments.domain.packing import code_of
 from segments.main import CALLED, Wiring, wire
-from segments_tagging import FakeTagging, day_told, person_told, persons_told, tag_told, value
+from segments_tagging import FakeTagging, day_told, order_paid, person_told, persons_told, tag_told, value
 from servicekit.client import connect
 from servicekit.clock import ManualClock
 from servicekit.database import Database
@@ -84,6 +84,10 @@ COLUMNS = {
 }
 
 
+def orders(person: int) -> int:
+    return person % 7
+
+
 class Past(value_service_pb2_grpc.ValueServiceServicer):
     """Tagging's kept versions of `level`."""
 
@@ -133,6 +137,8 @@ class Retail:
 @asynccontextmanager
 async def retail(url: str, folder: Path) -> AsyncIterator[Retail]:
     tagging = FakeTagging(folder)
+    tagging.event_types = [order_paid()]
+    tagging.columns["COUNT(order_paid)"] = {each: orders(each) * 10_000 for each in PERSONS}
     tagging.tell(
         day_told(DAY),
         *persons_told(PERSONS),

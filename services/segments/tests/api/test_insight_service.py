@@ -9,10 +9,17 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToDict
-from huaxiang.segments.v1 import insight_pb2, segment_service_pb2, segment_service_pb2_grpc
+from huaxiang.segments.v1 import (
+    insight_pb2,
+    segment_pb2,
+    segment_service_pb2,
+    segment_service_pb2_grpc,
+    snapshot_service_pb2,
+    snapshot_service_pb2_grpc,
+)
 from huaxiang.segments.v1 import insight_service_pb2 as pb
 from huaxiang.segments.v1.insight_service_pb2_grpc import InsightServiceStub
-from segments_retail import COLUMNS, GONE, PERSONS, Retail, city, gender, points, retail, vip
+from segments_retail import COLUMNS, GONE, PERSONS, Retail, city, gender, orders, points, retail, vip
 from servicekit.revision import parse_token
 from servicekit.status import reason_of
 
@@ -183,6 +190,31 @@ async def test_an_answer_names_what_it_rests_on(shop: Retail) -> None:
 async def test_lists_of_persons_are_followed_and_strangers_counted(shop: Retail) -> None:
     found = await describe(shop, "gender", audience=listed(2, GONE, 4, 4, 999_999, 2**40))
     assert (found.audience.count, found.audience.unresolved_count) == (2, 2)
+
+
+async def test_segments_snapshots_and_behaviour_are_audiences(shop: Retail) -> None:
+    """The same persons by any name have the same numbers."""
+    channel = shop.server.connect("admin")
+    segment = segment_pb2.Segment(segment_id="vips", rule="vip = TRUE")
+    await segment_service_pb2_grpc.SegmentServiceStub(channel).CreateSegment(
+        segment_service_pb2.CreateSegmentRequest(segment=segment)
+    )
+    made = await snapshot_service_pb2_grpc.SnapshotServiceStub(channel).CreateSnapshot(
+        snapshot_service_pb2.CreateSnapshotRequest(request_id="vips", segment_id="vips")
+    )
+    by_rule = await describe(shop, "city")
+    for audience in (
+        insight_pb2.Audience(segment_id="vips"),
+        insight_pb2.Audience(snapshot_id=made.snapshot.snapshot_id),
+        listed(*VIPS),
+    ):
+        found = await describe(shop, "city", audience=audience)
+        assert list(found.tags) == list(by_rule.tags)
+        assert found.audience.count == len(VIPS)
+    often = insight_pb2.AudienceRule(rule="COUNT(order_paid) >= 5")
+    found = await describe(shop, "gender", audience=insight_pb2.Audience(rule=often), base=OF_VIPS)
+    assert found.audience.count == sum(orders(each) >= 5 for each in PERSONS)
+    assert found.base.count == len(VIPS)
 
 
 @pytest.mark.parametrize(
