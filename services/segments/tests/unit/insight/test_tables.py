@@ -107,7 +107,7 @@ def test_stretches_of_days_begin_at_the_tenants_midnight() -> None:
 def test_a_description_withholds_what_follows_from_its_parts() -> None:
     """Audience, base, rest: three of the audience live in 广州."""
     whole = table([0, 200, 3, 0, 300], [0, 400, 80, 0, 900], [0, 200, 77, 0, 600], fewest=10)
-    rows = {row.cell.path[-1]: row for row in described([whole], Standards())[0]}
+    rows = {row.cell.path[-1]: row for row in described([whole], [9], Standards()).values[0]}
     few = rows["广州"]
     assert (few.audience.persons, few.audience.share, few.tgi, few.p, few.verdict) == (None,) * 5
     assert few.base.persons == 80
@@ -120,11 +120,11 @@ def test_a_description_withholds_what_follows_from_its_parts() -> None:
 def test_a_comparison_tests_who_is_in_one_alone() -> None:
     same = [0, 50, 50, 0, 0]
     whole = table(same, same, [0, 80, 80, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0])
-    assert {row.p for row in compared([whole])[0]} == {1.0}
+    assert {row.p for row in compared([whole], [9])[0]} == {1.0}
     other = table(
         [0, 90, 10, 0, 0], [0, 10, 90, 0, 0], [0, 100, 100, 0, 0], [0, 90, 10, 0, 0], [0, 10, 90, 0, 0]
     )
-    rows = {row.cell.path[-1]: row for row in compared([other])[0]}
+    rows = {row.cell.path[-1]: row for row in compared([other], [9])[0]}
     assert rows["深圳"].p is not None
     assert rows["深圳"].p < 1e-20
     assert (rows["深圳"].first_tgi, rows["广州"].first_tgi) == (pytest.approx(180), pytest.approx(20))
@@ -148,12 +148,27 @@ def _verdicts(
     rest = [b - a for a, b in zip(inside, base, strict=True)]
     groups = [Group(ValueCounts.of(range(len(each)), each), sum(each)) for each in (inside, base, rest)]
     found = table_of(tag, Question(tag.name), groups, 1, str, CALENDAR, 0)
-    rows = described([found], standards or Standards())[0]
+    rows = described([found], [999], standards or Standards()).values[0]
     return {row.cell.path[0]: row.verdict for row in rows}
 
 
 def test_empty_groups_have_no_shares() -> None:
     nobody = np.zeros(len(TEXTS), np.int64).tolist()
-    rows = described([table(nobody, nobody, nobody)], Standards())[0]
+    rows = described([table(nobody, nobody, nobody)], [9], Standards()).values[0]
     assert {row.audience.share for row in rows} == {None}
     assert {row.verdict for row in rows} == {Verdict.NO_BASE}
+
+
+def test_what_is_shown_and_what_is_preferred_agree() -> None:
+    """A preference is told even when its value is beyond what is shown."""
+    inside, base = [400, 300, 90, 40, 0], [800, 2_500, 100, 1_000, 600]
+    whole = table(inside, base, [b - a for a, b in zip(inside, base, strict=True)])
+    full = described([whole], [9], Standards())
+    shown = {Verdict.PREFERS, Verdict.AVOIDS}
+    rows = [row for row in full.values[0] if row.verdict in shown]
+    assert sorted(rows, key=lambda row: -row.weight) == [row for _, row in full.preferences]
+    assert len(rows) > 2
+    cut = described([whole], [1], Standards())
+    assert cut.values[0] == full.values[0][:1]
+    assert cut.preferences == full.preferences
+    assert [row.audience.persons for row in full.values[0]] == sorted(inside, reverse=True)

@@ -71,10 +71,8 @@ class Compare:
         only = [first.members - second.members, second.members - first.members]
         groups = [first.members, second.members, base.members, *only]
         counted = tables(resolving.segments, self._columns, questions, groups, COMMON, caller.fewest)
-        tags = tuple(
-            TagComparison(table, _in_order(table, rows, question.max_values))
-            for table, rows, question in zip(counted, compared(counted), questions, strict=True)
-        )
+        rows = compared(counted, [each.max_values for each in questions])
+        tags = tuple(TagComparison(table, tuple(each)) for table, each in zip(counted, rows, strict=True))
         both = len(first.members & second.members)
         small = any(0 < each < caller.fewest for each in (both, *map(len, only)))
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
@@ -87,16 +85,3 @@ class Compare:
             tags=tags,
             basis=basis_of(resolving, [first, second, base], asked, caller, elapsed_us),
         )
-
-
-def _in_order(table: TagTable, rows: Sequence[Compared], most: int) -> tuple[Compared, ...]:
-    """Stretches from the lowest up; values by persons of both, those withheld last and in order of their names."""
-    if table.ordered:
-        return tuple(rows)
-
-    def place(row: Compared) -> tuple[object, ...]:
-        if row.first.persons is None or row.second.persons is None:
-            return (1, 0, row.cell.key)
-        return (0, -row.first.persons - row.second.persons, row.cell.key)
-
-    return tuple(sorted(rows, key=place)[:most])

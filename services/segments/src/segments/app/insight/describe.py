@@ -11,7 +11,7 @@ from segments.app.insight.readable_tags import require_readable
 from segments.app.insight.tabulation import tables
 from segments.app.version import Board
 from segments.domain.insight.contrasts import BASE, Described, described
-from segments.domain.insight.preference import Standards, Verdict
+from segments.domain.insight.preference import Standards
 from segments.domain.insight.tables import Question, TagTable
 from segments.store.insight_ports import TagColumns
 
@@ -77,10 +77,9 @@ class Describe:
         here, there = (self._audiences.resolve(resolving, each) for each in (audience, base))
         groups = [here.members, there.members, there.members - here.members]
         counted = tables(resolving.segments, self._columns, questions, groups, BASE, caller.fewest)
-        rows = described(counted, standards)
+        found = described(counted, [each.max_values for each in questions], standards)
         tags = tuple(
-            TagDescription(table, _in_order(table, each, question.max_values))
-            for table, each, question in zip(counted, rows, questions, strict=True)
+            TagDescription(table, tuple(values)) for table, values in zip(counted, found.values, strict=True)
         )
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
         asked = [each.tag_id for each in questions]
@@ -88,32 +87,6 @@ class Describe:
             audience=here,
             base=there,
             tags=tags,
-            preferences=_ranked(counted, rows),
+            preferences=tuple(found.preferences[:MAX_PREFERENCES]),
             basis=basis_of(resolving, [here, there], asked, caller, elapsed_us),
         )
-
-
-def _in_order(table: TagTable, rows: Sequence[Described], most: int) -> tuple[Described, ...]:
-    """Stretches from the lowest up; values by persons, those withheld last and in order of their names."""
-    if table.ordered:
-        return tuple(rows)
-
-    def place(row: Described) -> tuple[object, ...]:
-        if row.audience.persons is None:
-            return (1, 0, 0, row.cell.key)
-        return (0, -row.audience.persons, -(row.base.persons or 0), row.cell.key)
-
-    return tuple(sorted(rows, key=place)[:most])
-
-
-def _ranked(
-    counted: Sequence[TagTable], rows: Sequence[Sequence[Described]]
-) -> tuple[tuple[str, Described], ...]:
-    shown = [
-        (table.tag_id, row)
-        for table, each in zip(counted, rows, strict=True)
-        for row in each
-        if row.verdict in {Verdict.PREFERS, Verdict.AVOIDS}
-    ]
-    shown.sort(key=lambda each: (-each[1].weight, each[0], each[1].cell.key))
-    return tuple(shown[:MAX_PREFERENCES])

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from segments.domain.insight.cells import Cell
 from segments.domain.insight.preference import Standards, Verdict, target_group_index, verdict, weight_of
 from segments.domain.insight.significance import Floats, corrected, differences
 from segments.domain.insight.tables import Column, TagTable
 
+Told: TypeAlias = npt.NDArray[np.bool_]
+"""Of each cell whether it may be told."""
 AUDIENCE, BASE, REST = 0, 1, 2
 """The groups of a table that a description is made of; the rest are those of the base who are not in the audience."""
 FIRST, SECOND, COMMON, FIRST_ONLY, SECOND_ONLY = range(5)
@@ -49,59 +53,101 @@ class Compared:
     p: float | None
 
 
-def described(tables: Sequence[TagTable], standards: Standards) -> list[list[Described]]:
-    """Each table's cells in its order, by the groups AUDIENCE, BASE, REST. p-values are corrected over all of them."""
-    open_cells = [_told(table, AUDIENCE, BASE) for table in tables]
-    p_values = _corrected(tables, open_cells, AUDIENCE, REST)
-    found = []
-    for table, told, p_row in zip(tables, open_cells, p_values, strict=True):
-        audience, base = table.columns[AUDIENCE], table.columns[BASE]
-        tgi = _tgi(audience, base)
-        rows = []
-        for place, cell in enumerate(table.cells):
-            index, persons = float(tgi[place]), int(audience.counts[place])
-            p = float(p_row[place])
-            is_told = bool(told[place])
-            rows.append(
-                Described(
-                    cell=cell,
-                    audience=_counted(audience, place),
-                    base=_counted(base, place),
-                    tgi=index if is_told and not np.isnan(index) else None,
-                    p=p if is_told else None,
-                    verdict=verdict(persons, audience.persons, index, p, standards) if is_told else None,
-                    weight=weight_of(persons, index) if is_told else 0.0,
-                )
-            )
-        found.append(rows)
-    return found
+@dataclass(frozen=True, slots=True)
+class Description:
+    """`values` of each table, in the order to show them and cut to what was asked; `preferences`: (tag_id, value) of
+    all that are shown as such, the strongest first."""
+
+    values: list[list[Described]]
+    preferences: list[tuple[str, Described]]
 
 
-def compared(tables: Sequence[TagTable]) -> list[list[Compared]]:
-    """Each table's cells in its order, by the groups FIRST to SECOND_ONLY. p-values are corrected over all of them."""
-    open_cells = [_told(table, FIRST, SECOND) for table in tables]
-    p_values = _corrected(tables, open_cells, FIRST_ONLY, SECOND_ONLY)
+def described(tables: Sequence[TagTable], limits: Sequence[int], standards: Standards) -> Description:
+    """By the groups AUDIENCE, BASE, REST; `limits`: how many values of each. p-values are corrected over all cells that
+    are told, shown or not."""
+    told = [_told(table, AUDIENCE, BASE) for table in tables]
+    p_values = _corrected(tables, told, AUDIENCE, REST)
+    values, preferences = [], []
+    for table, open_cells, p_row, most in zip(tables, told, p_values, limits, strict=True):
+        seen = _Seen(table, open_cells, p_row, _tgi(table.columns[AUDIENCE], table.columns[BASE]), standards)
+        values.append([seen.row(place) for place in _in_order(table, (AUDIENCE,), BASE, most)])
+        preferences += [(table.tag_id, seen.row(place)) for place in seen.preferences()]
+    preferences.sort(key=lambda each: (-each[1].weight, each[0], each[1].cell.key))
+    return Description(values, preferences)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A table with all that is computed of its cells."""
+
+    table: TagTable
+    told: Told
+    p: Floats
+    tgi: Floats
+    standards: Standards
+
+    def preferences(self) -> list[int]:
+        """The places that `verdict` would show; asked of all at once, for most are none."""
+        audience, standards = self.table.columns[AUDIENCE], self.standards
+        persons = audience.counts
+        far = (self.tgi >= standards.high) | (self.tgi <= standards.low)
+        many = (persons >= standards.fewest_persons) & (persons >= standards.least_share * audience.persons)
+        return np.flatnonzero(self.told & far & many & (self.p < standards.below_p)).tolist()
+
+    def row(self, place: int) -> Described:
+        """A cell with its numbers."""
+        audience, base = self.table.columns[AUDIENCE], self.table.columns[BASE]
+        index, persons, p = float(self.tgi[place]), int(audience.counts[place]), float(self.p[place])
+        is_told = bool(self.told[place])
+        return Described(
+            cell=self.table.cells[place],
+            audience=_counted(audience, place),
+            base=_counted(base, place),
+            tgi=index if is_told and not np.isnan(index) else None,
+            p=p if is_told else None,
+            verdict=verdict(persons, audience.persons, index, p, self.standards) if is_told else None,
+            weight=weight_of(persons, index) if is_told else 0.0,
+        )
+
+
+def compared(tables: Sequence[TagTable], limits: Sequence[int]) -> list[list[Compared]]:
+    """By the groups FIRST to SECOND_ONLY, each table's values in the order to show them; `limits`: how many of each.
+    p-values are corrected over all cells that are told, shown or not."""
+    told = [_told(table, FIRST, SECOND) for table in tables]
+    p_values = _corrected(tables, told, FIRST_ONLY, SECOND_ONLY)
     found = []
-    for table, told, p_row in zip(tables, open_cells, p_values, strict=True):
+    for table, open_cells, p_row, most in zip(tables, told, p_values, limits, strict=True):
         first, second, base = (table.columns[each] for each in (FIRST, SECOND, COMMON))
-        indexes = [_tgi(first, base), _tgi(second, base)]
+        first_tgi, second_tgi = _tgi(first, base), _tgi(second, base)
         found.append(
             [
                 Compared(
-                    cell=cell,
+                    cell=table.cells[place],
                     first=_counted(first, place),
                     second=_counted(second, place),
-                    first_tgi=_shown_index(indexes[0], place, first, base),
-                    second_tgi=_shown_index(indexes[1], place, second, base),
-                    p=float(p_row[place]) if told[place] else None,
+                    first_tgi=_shown_index(first_tgi, place, first, base),
+                    second_tgi=_shown_index(second_tgi, place, second, base),
+                    p=float(p_row[place]) if open_cells[place] else None,
                 )
-                for place, cell in enumerate(table.cells)
+                for place in _in_order(table, (FIRST, SECOND), COMMON, most)
             ]
         )
     return found
 
 
-def _told(table: TagTable, *groups: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _in_order(table: TagTable, groups: Sequence[int], then: int, most: int) -> list[int]:
+    """Stretches from the lowest up; values by persons of the groups together, then of another one; those of which a
+    group is withheld come last, in an order that tells nothing."""
+    if table.ordered:
+        return list(range(len(table.cells)))
+    told = _told(table, *groups)
+    persons = np.sum([table.columns[each].counts for each in groups], axis=0)
+    other = np.where(_told(table, then), table.columns[then].counts, 0)
+    order = np.lexsort((-np.where(told, other, 0), -np.where(told, persons, 0), ~told))
+    return [int(place) for place in order[:most]]
+
+
+def _told(table: TagTable, *groups: int) -> Told:
     told = np.ones(len(table.cells), np.bool_)
     for group in groups:
         told[list(table.columns[group].hidden)] = False
@@ -110,7 +156,7 @@ def _told(table: TagTable, *groups: int) -> "np.ndarray[tuple[int], np.dtype[np.
 
 def _corrected(
     tables: Sequence[TagTable],
-    told: Sequence["np.ndarray[tuple[int], np.dtype[np.bool_]]"],
+    told: Sequence[Told],
     one: int,
     other: int,
 ) -> list[Floats]:

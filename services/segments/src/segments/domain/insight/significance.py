@@ -35,8 +35,11 @@ def differences(first: Codes, first_all: int, second: Codes, second_all: int) ->
     found[asymptotic] = _chi_square(
         first[asymptotic].astype(np.float64), first_all, second[asymptotic].astype(np.float64), second_all
     )
-    for place in np.flatnonzero(tested & ~asymptotic).tolist():
-        found[place] = fisher_irwin(int(first[place]), first_all, int(having[place]), people)
+    exact = np.flatnonzero(tested & ~asymptotic)
+    if len(exact):
+        pairs, of = np.unique(np.stack([first[exact], having[exact]]), axis=1, return_inverse=True)
+        each = [fisher_irwin(inside, first_all, of_all, people) for inside, of_all in pairs.T.tolist()]
+        found[exact] = np.asarray(each)[of]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 from rules.schema import TagType
@@ -51,12 +52,34 @@ class Column:
         return self.persons - self.known
 
 
+class Cells(Sequence[Cell]):
+    """Made when they are looked at: of a list of a hundred thousand values a hundred are shown."""
+
+    def __init__(self, count: int, make: Callable[[int], Cell]) -> None:
+        self._count = count
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Cell: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Cell]: ...
+
+    def __getitem__(self, place: int | slice) -> Cell | Sequence[Cell]:
+        if isinstance(place, slice):
+            return [self._make(each) for each in range(self._count)[place]]
+        return self._make(range(self._count)[place])
+
+
 @dataclass(frozen=True, slots=True)
 class TagTable:
     """`columns` in the order of the groups; `ordered`: the cells are stretches, lowest first."""
 
     tag_id: str
-    cells: tuple[Cell, ...]
+    cells: Sequence[Cell]
     columns: tuple[Column, ...]
     ordered: bool
 
@@ -88,7 +111,8 @@ def table_of(
     if tag.type.kind is Kind.TEXT:
         return _of_texts(tag, question, groups, text_of, fewest)
     codes, rows = aligned([each.counts for each in groups])
-    cells = [_listed_cell(tag, code, text_of, question.level) for code in codes.tolist()]
+    listed = codes.tolist()
+    cells = Cells(len(listed), lambda place: _listed_cell(tag, listed[place], text_of, question.level))
     return _flat(tag, cells, rows, groups, fewest, ordered=False)
 
 
@@ -102,7 +126,7 @@ def _listed_cell(tag: TagType, code: int, text_of: TextOf, level: int) -> Cell:
 
 def _flat(
     tag: TagType,
-    cells: list[Cell],
+    cells: Sequence[Cell],
     rows: Sequence[Codes],
     groups: Sequence[Group],
     fewest: int,
@@ -118,7 +142,7 @@ def _flat(
         hidden = frozenset(int(key[0]) for key in hiding(totals_of(stored), fewest))
         summary = summaries[place] if summaries else None
         columns.append(Column(row, group.counts.known, group.persons, hidden, summary))
-    return TagTable(tag.name, tuple(cells), tuple(columns), ordered)
+    return TagTable(tag.name, cells, tuple(columns), ordered)
 
 
 def _stretched(
@@ -181,7 +205,7 @@ def _of_texts(
                 hidden=frozenset(place for place, key in enumerate(keys) if key in hidden),
             )
         )
-    cells = tuple(text_cell(tag, key, stem=key in stems) for key in keys)
+    cells = Cells(len(keys), lambda place: text_cell(tag, keys[place], stem=keys[place] in stems))
     return TagTable(tag.name, cells, tuple(columns), ordered=False)
 
 
