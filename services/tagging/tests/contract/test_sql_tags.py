@@ -163,6 +163,10 @@ REFUSED = [
 ]
 
 
+BY_NAME = {"persn_id", "no_such"}
+"""What refusals of the queries above name."""
+
+
 def test_what_is_refused(small_world: Any) -> None:
     """Through the runner itself, which sees no store: what a definition refuses at once is refused again."""
     shop = opened(small_world())
@@ -170,6 +174,7 @@ def test_what_is_refused(small_world: Any) -> None:
     with shop.everybody.snapshot(shop.tenant) as snapshot:
         snapshot._relate()
         moment = Moment(shop.clock.now(), snapshot.tenant.settings.calendar)
+        named: set[str] = set()
         for query, reason in REFUSED:
             asked = LakeQuery(query, SqlKind(query).inputs(), 60, 512, Shape(Kind.NUMBER))
             with pytest.raises(ColumnFailed) as refused:
@@ -179,6 +184,8 @@ def test_what_is_refused(small_world: Any) -> None:
             told = refused.value.failure
             assert told.reason is reason, (query, told)
             assert SECRET not in told.detail
+            named |= {each for each in BY_NAME if f"look at '{each}'" in told.detail}
+    assert named == BY_NAME
     assert not list((shop.folder / "queries").iterdir())
 
 

@@ -22,12 +22,13 @@ PARENT_DEATH_SIGNAL = 1
 INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
+_NAMED = re.compile(r"""(?:column (?:named )?"|with name |types ')(\w+)""")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _TYPES = {
     "bool": ("BOOLEAN", "BOOLEAN"),
     "number": (
         "DECIMAL(18, 4)",
-        "a whole number or DECIMAL with at most four decimals: round it by CAST(... AS DECIMAL(18, 4))",
+        "a whole number or DECIMAL with at most four decimals: round a fraction by CAST(... AS DECIMAL(18, 4))",
     ),
     "text": ("VARCHAR", "VARCHAR"),
     "date": ("DATE", "DATE"),
@@ -70,7 +71,7 @@ def main() -> int:
         _say(Failure(*_REASONS["OutOfMemoryException"]))
         return 0
     except Exception as error:
-        _say(_told(error))
+        _say(_told(error, job["query"]))
         return 0
     import pyarrow as pa
 
@@ -164,12 +165,19 @@ def _malformed(detail: str) -> ColumnFailed:
     return ColumnFailed(FailureReason.SQL_RESULT_MALFORMED, detail)
 
 
-def _told(error: Exception) -> Failure:
-    """What the engine says may name data: it is not told."""
+def _told(error: Exception, query: str) -> Failure:
+    """What the engine says may name data: of it only names are told that stand in the query, too."""
     reason, detail = _REASONS.get(
         type(error).__name__, (FailureReason.SQL_FAILED, f"it failed over the data ({type(error).__name__})")
     )
+    if reason is FailureReason.SQL_INPUT_UNKNOWN:
+        named = next((each for each in _NAMED.findall(str(error)) if _stands_in(each, query)), "")
+        detail += f": look at {named!r}" if named else ""
     return Failure(reason, detail)
+
+
+def _stands_in(name: str, query: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", query) is not None
 
 
 def _say(failure: Failure) -> None:
