@@ -56,6 +56,15 @@ class _Part:
     keys: tuple[Column, ...]
     flags: dict[EventFilter, Bools]
 
+    def of(self, persons: Bools) -> "_Part":
+        """The rows of these persons."""
+        kept = np.flatnonzero(persons[self.owners])
+        if len(kept) == len(self.owners):
+            return self
+        keys = tuple(each.take(kept) for each in self.keys)
+        flags = {each: passed[kept] for each, passed in self.flags.items()}
+        return _Part(self.owners[kept], self.times[kept], self.seqs[kept], keys, flags)
+
 
 def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
     """Of whom of `count` persons the sequence is true. Raises NumberOverflow, UnsupportedNode."""
@@ -64,6 +73,8 @@ def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
     parts = [
         _part(node, name, [each for each in filters if each.event == name], names, tables) for name in names
     ]
+    may_match = np.logical_and.reduce([_having(step.match, parts, count) for step in node.steps])
+    parts = [each.of(may_match) for each in parts]
     owners = np.concatenate([each.owners for each in parts])
     found = np.zeros(count, np.bool_)
     if not len(owners):
@@ -90,6 +101,15 @@ def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
         ],
     )
     found[owners[ends(rows, None if node.within is None else length_of(node.within) // TICK)]] = True
+    return found
+
+
+def _having(each: EventFilter, parts: Sequence[_Part], count: int) -> Bools:
+    """Who has an event that passes: others need not be looked at."""
+    found = np.zeros(count, np.bool_)
+    for part in parts:
+        if each in part.flags:
+            found[part.owners[part.flags[each]]] = True
     return found
 
 
