@@ -63,7 +63,7 @@ class StandingNow:
         latest: dt.datetime | None = None,
     ) -> frozenset[str]:
         """Those of the columns that stood at the task's moment; from now on none of them does until it is released.
-        `latest`: the latest moment before it began that the stream computed anybody at in this process."""
+        `latest`: of the stream's values before it began, as far as it is known."""
         tenant, as_of = task.tenant, task.as_of
         wanted = standings(plan, columns, as_of)
         known = self._tags.standing.all(connection, tenant)
@@ -91,7 +91,6 @@ class StandingNow:
         known = self._facts.tenants.get(connection, task.tenant)
         if known is None or known.settings.calendar.day_of(task.as_of) < known.day:
             return True
-        latest = latest or self._tags.values.latest_put(connection, task.tenant)
         return latest is not None and latest > task.as_of
 
 

@@ -152,7 +152,7 @@ class ComputeEverybody:
     ) -> Outcome:
         """`everybody`: also in columns that stand, of which else only those persons are computed who may be wrong."""
         outcome = Outcome()
-        latest = self._recompute.latest(tenant)
+        latest = self._database.read_now(self._streamed_at, tenant)
         with self.begin(tenant, why, run_id) as task:
             seen = self._database.read_now(self._facts_seen, tenant)
             plan, chosen, standing = self._database.write_now(self._claim, task, columns, latest)
@@ -175,6 +175,11 @@ class ComputeEverybody:
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._database.write_now(self._forget_stale, tenant, seen)
         return outcome
+
+    def _streamed_at(self, connection: Connection, tenant: str) -> dt.datetime | None:
+        """The latest moment of the stream's values that is known. The plan is compiled here, where nobody waits."""
+        self._columns.of(connection, tenant)
+        return self._recompute.latest(tenant) or self._tags.values.latest_put(connection, tenant)
 
     def _claim(
         self, connection: Connection, task: Task, columns: ColumnChoice, latest: dt.datetime | None
