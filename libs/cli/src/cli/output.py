@@ -3,19 +3,25 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
+from unicodedata import category
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
 
 MIN_WIDTH = 110
 """Characters of a line where nobody says how wide the paper is."""
+STEERING = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
+"""Unicode categories: control and format characters (the marks of direction among them), line and paragraph ends."""
 
 
 def say_what_can_be_said() -> None:
@@ -53,9 +59,14 @@ def as_dict(message: "Message") -> dict[str, Any]:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "nothing"
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    empty: str = "nothing",
+    whole: Collection[str] = (),
 ) -> None:
-    """A small table; `empty` is said instead of an empty one."""
+    """A small table; `empty` is said instead of an empty one. What stands in the columns `whole`, such as ids to copy,
+    is neither cut nor broken, however narrow the terminal is."""
     rows = list(rows)
     if not rows:
         console.print(f"{title}: {empty}" if title else empty)
@@ -63,16 +74,22 @@ def table(
     drawn = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for index, name in enumerate(columns):
         number = all(isinstance(row[index], int | float) for row in rows)
-        drawn.add_column(name, justify="right" if number else "left")
+        width = max(cell_len(str(row[index])) for row in rows) if name in whole else None
+        drawn.add_column(name, justify="right" if number else "left", no_wrap=name in whole, min_width=width)
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
-    console.print(drawn)
+    console.print(drawn, crop=not whole)
 
 
 def bar(share: float, width: int = 24) -> str:
     """A bar of a share between 0 and 1."""
     filled = round(max(0.0, min(1.0, share)) * width)
     return "█" * filled + "·" * (width - filled)
+
+
+def minute_of(time: "Timestamp") -> str:
+    """2026-06-30 12:00, UTC."""
+    return time.ToDatetime().strftime("%Y-%m-%d %H:%M")
 
 
 def progress() -> Progress:
@@ -94,7 +111,18 @@ def rate_of(done: float, started: float, what: str) -> str:
     return f"{done / max(time.monotonic() - started, 1e-6):,.0f} {what}/s"
 
 
-def _cell(value: object) -> str:
+def visible(text: str, keep: str = "") -> str:
+    """With every character that steers a terminal or turns the direction of writing as its escape, such as \\x1b and
+    \\u202e; those of `keep` stay."""
+    return "".join(
+        each.encode("unicode_escape").decode() if category(each) in STEERING and each not in keep else each
+        for each in text
+    )
+
+
+def _cell(value: object) -> str | Text:
+    if isinstance(value, Text):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value), keep="\n")

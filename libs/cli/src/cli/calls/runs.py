@@ -13,6 +13,15 @@ async def latest_runs(channel: grpc.aio.Channel, limit: int) -> list[pb.Run]:
     return list(answer.runs)
 
 
+async def one_run(channel: grpc.aio.Channel, run_id: str) -> pb.Run:
+    return (await RunServiceStub(channel).GetRun(pb.GetRunRequest(run_id=run_id))).run
+
+
+async def cancel(channel: grpc.aio.Channel, run_id: str) -> pb.Run:
+    """Cancelled already, or still computing the tags that it is at."""
+    return (await RunServiceStub(channel).CancelRun(pb.CancelRunRequest(run_id=run_id))).run
+
+
 def cause_name(cause: int) -> str:
     return name_of(pb.RunCause, cause)
 

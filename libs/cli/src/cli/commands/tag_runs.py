@@ -1,54 +1,205 @@
-"""tags runs: what was computed for everybody, why, and at what cost."""
+"""tags run, runs, cancel: computing tags for everybody, and what was computed, why, and at what cost."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
-from cli.exits import reporting
-from cli.output import as_dict, print_json, table
+from cli.commands.options import AsJson, Folder, KeyFile
+from cli.exits import Exit, Refusal, reporting
+from cli.output import as_dict, console, minute_of, notes, print_json, progress, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
 
 if TYPE_CHECKING:
+    import grpc
     from huaxiang.tagging.v1 import run_service_pb2
+
+DUE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+"""A moment, as the service says why a scheduled run started."""
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id (see: huaxiang tags runs).")]
+
+
+@reporting
+def run(
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this tag, those that it rests on, and those of the stream that rest on any of these; repeatable."
+        ),
+    ] = None,
+    everybody: Annotated[
+        bool,
+        typer.Option("--everybody", help="Compute also those whose values the stream has kept: to mend."),
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute tags for everybody. The run goes on when this command is stopped; huaxiang tags cancel ends it."""
+    from cli.calls import tags as calls
+
+    watched = _Watched()
+    with _goes_on(watched), progress() as bars:
+        task = bars.add_task("tags", total=None, rate="")
+
+        def seen(state: "run_service_pb2.Run") -> None:
+            watched.hear(state.run_id)
+            name = calls.state_name(state.state)
+            bars.update(
+                task, total=state.tag_count or None, completed=state.done_count, description=f"tags, {name}"
+            )
+
+        ended = ask(
+            SuiteFolder.chosen(folder),
+            "tagging",
+            lambda channel: calls.run(channel, tag or [], seen, wait=wait, everybody=everybody),
+            key,
+        )
+    _say_state(ended, as_json=as_json)
+    if wait and calls.state_name(ended.state) != "succeeded":
+        raise SystemExit(int(Exit.FAILED))
 
 
 @reporting
 def runs(
+    run_id: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="Only this run; the latest ones when absent.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")] = 20,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """List the latest runs: why they started, what they computed, what failed, what they cost."""
-    from cli.calls.runs import latest_runs
+    from cli.calls.runs import latest_runs, one_run
 
-    found = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: latest_runs(channel, limit))
+    async def found_by(channel: "grpc.aio.Channel") -> "list[run_service_pb2.Run]":
+        return [await one_run(channel, run_id)] if run_id else await latest_runs(channel, limit)
+
+    found = ask(SuiteFolder.chosen(folder), "tagging", found_by)
     if as_json:
         print_json({"runs": [as_dict(each) for each in found]})
         return
+    if run_id:
+        _say_run(found[0])
+        return
     table(
         "",
-        ["run", "state", "why", "tags", "persons", "failed", "seconds", "cpu s", "rows read"],
+        [
+            *("run", "state", "why", "tags", "persons", "seconds"),
+            *("values of\n(suite's\nclock)", "started\n(machine's\nclock)"),
+        ],
         [_row(each) for each in found],
         empty="no runs yet; start one with: huaxiang tags run",
+        whole=("run",),
+    )
+    if found:
+        console.print("times in UTC; of one run: huaxiang tags runs RUN")
+
+
+@reporting
+def cancel(run_id: RunId, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Ask a run to stop; the tags that it has published stay."""
+    from cli.calls import runs as calls
+
+    _say_state(
+        ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.cancel(channel, run_id), key),
+        as_json=as_json,
     )
 
 
-def _row(run: "run_service_pb2.Run") -> list[object]:
-    from cli.calls.runs import cause_name, reason_name
+class _Watched:
+    """The run that a command waits for; told as soon as its id is known."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+
+    def hear(self, run_id: str) -> None:
+        if not self.run_id:
+            notes.print(f"run {run_id}", markup=False)
+        self.run_id = run_id
+
+
+@contextmanager
+def _goes_on(watched: _Watched) -> Iterator[None]:
+    """Whoever stops waiting is told that the run does not stop, and how to find it and end it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not watched.run_id:
+            said = "stopped before the run's id was known; whether one was started tells: huaxiang tags runs"
+            raise Refusal(said) from None
+        run_id = watched.run_id
+        raise Refusal(
+            f"stopped waiting; run {run_id} goes on. Look at it with: huaxiang tags runs {run_id}; "
+            f"end it with: huaxiang tags cancel {run_id}"
+        ) from None
+
+
+def _say_state(run: "run_service_pb2.Run", *, as_json: bool) -> None:
     from cli.calls.tags import state_name
 
-    why = f"{cause_name(run.cause)} {run.because}".strip()
-    failed = ", ".join(f"{tag} ({reason_name(each)})" for tag, each in sorted(run.failure_reasons.items()))
+    if as_json:
+        print_json(as_dict(run))
+        return
+    console.print(
+        f"run {run.run_id}: {state_name(run.state)}, {run.done_count} of {run.tag_count} tags", markup=False
+    )
+    for tag_id, why in sorted(run.failures.items()):
+        console.print(f"  {tag_id}: {why}", markup=False)
+
+
+def _row(run: "run_service_pb2.Run") -> list[object]:
+    from cli.calls.tags import state_name
+
     return [
         run.run_id,
-        state_name(run.state),
-        why,
+        state_name(run.state) + (f"\n{len(run.failures)} failed" if run.failures else ""),
+        _why(run).replace(" ", "\n"),
         f"{run.done_count} of {run.tag_count}",
-        f"{max(run.person_counts.values(), default=0):,}",
-        failed,
+        f"{_persons(run):,}",
         f"{run.cost.wall_ms / 1_000:.1f}",
-        f"{run.cost.cpu_ms / 1_000:.1f}",
-        f"{run.cost.rows_read:,}",
+        minute_of(run.as_of).replace(" ", "\n") if run.HasField("as_of") else "",
+        minute_of(run.start_time).replace(" ", "\n") if run.HasField("start_time") else "",
     ]
+
+
+def _say_run(run: "run_service_pb2.Run") -> None:
+    from cli.calls.runs import reason_name
+    from cli.calls.tags import state_name
+
+    facts = {
+        "run": run.run_id,
+        "state": state_name(run.state),
+        "why": _why(run),
+        "tags": f"{run.done_count} of {run.tag_count}",
+        "persons": f"{_persons(run):,}",
+        "values as of (suite's clock)": f"{minute_of(run.as_of)} UTC" if run.HasField("as_of") else "",
+        "started (machine's clock)": f"{minute_of(run.start_time)} UTC" if run.HasField("start_time") else "",
+        "seconds": f"{run.cost.wall_ms / 1_000:.1f}",
+        "cpu seconds": f"{run.cost.cpu_ms / 1_000:.1f}",
+        "rows read": f"{run.cost.rows_read:,}",
+    }
+    for name, said in facts.items():
+        if said:
+            console.print(f"{name}: {said}", markup=False)
+    for tag_id, why in sorted(run.failures.items()):
+        reason = reason_name(run.failure_reasons[tag_id]) if tag_id in run.failure_reasons else "failed"
+        console.print(f"  {tag_id} ({reason}): {why}", markup=False)
+
+
+def _why(run: "run_service_pb2.Run") -> str:
+    """The cause and what it names; a due moment to the minute."""
+    from cli.calls.runs import cause_name
+
+    because = run.because
+    if DUE.fullmatch(because):
+        because = f"{because[:10]} {because[11:16]}"
+    return f"{cause_name(run.cause)} {because}".strip()
+
+
+def _persons(run: "run_service_pb2.Run") -> int:
+    return max(run.person_counts.values(), default=0)

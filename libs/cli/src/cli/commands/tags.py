@@ -1,4 +1,4 @@
-"""tags: the catalogue as code, and runs."""
+"""tags: the catalogue as code."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands import tag_places, tag_quality, tag_requests, tag_steps, tag_views
+from cli.commands import tag_places, tag_quality, tag_requests, tag_runs, tag_steps, tag_views
 from cli.commands.options import AsJson, Folder
-from cli.exits import Exit, reporting
-from cli.output import as_dict, console, print_json, progress, table
+from cli.exits import reporting
+from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
 
 if TYPE_CHECKING:
-    from huaxiang.tagging.v1 import run_service_pb2, tag_service_pb2
+    from huaxiang.tagging.v1 import tag_service_pb2
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,8 @@ app = typer.Typer(
 for module in (tag_requests, tag_steps, tag_views, tag_quality):
     for name in module.COMMANDS:
         app.command(name.replace("_", "-"))(getattr(module, name))
+app.command("run")(tag_runs.run)
+app.command("cancel")(tag_runs.cancel)
 app.command("categories")(tag_places.categories)
 app.add_typer(tag_places.category, name="category")
 app.add_typer(tag_places.naming, name="naming")
@@ -162,45 +164,6 @@ def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
     if tag.replacement_tag_id:
         found["use_instead"] = tag.replacement_tag_id
     console.print(yaml.safe_dump(found, sort_keys=False).rstrip(), markup=False)
-
-
-@app.command()
-@reporting
-def run(
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only this tag and what it needs; repeatable.")
-    ] = None,
-    everybody: Annotated[
-        bool,
-        typer.Option("--everybody", help="Compute also those whose values the stream has kept: to mend."),
-    ] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
-    folder: Folder = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compute tags for everybody."""
-    from cli.calls import tags as calls
-
-    with progress() as bars:
-        task = bars.add_task("tags", total=None, rate="")
-
-        def seen(state: "run_service_pb2.Run") -> None:
-            bars.update(task, total=state.tag_count or None, completed=state.done_count)
-
-        ended = ask(
-            SuiteFolder.chosen(folder),
-            "tagging",
-            lambda channel: calls.run(channel, tag or [], seen, wait=wait, everybody=everybody),
-        )
-    name = calls.state_name(ended.state)
-    if as_json:
-        print_json(as_dict(ended))
-    else:
-        console.print(f"run {ended.run_id}: {name}, {ended.done_count} of {ended.tag_count} tags")
-        for tag_id, why in sorted(ended.failures.items()):
-            console.print(f"  {tag_id}: {why}", markup=False)
-    if wait and name != "succeeded":
-        raise SystemExit(int(Exit.FAILED))
 
 
 def _apply(

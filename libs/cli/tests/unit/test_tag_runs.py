@@ -1,0 +1,58 @@
+"""What is shown of runs, and what whoever stops waiting for one is told."""
+
+import pytest
+from cli import output
+from cli.commands import tag_runs
+from cli.exits import Refusal
+from huaxiang.tagging.v1 import run_service_pb2 as pb
+from rich.console import Console
+
+RUN = pb.Run(
+    run_id="0123456789abcdef0123456789abcdef",
+    state=pb.RUN_STATE_FAILED,
+    cause=pb.RUN_CAUSE_SCHEDULE,
+    because="2026-06-30T18:30:00Z",
+    tag_count=91,
+    done_count=90,
+    failures={"city": "it is too long"},
+    failure_reasons={"city": pb.RUN_FAILURE_REASON_SQL_TIMED_OUT},
+)
+RUN.as_of.FromJsonString("2026-06-30T18:30:12Z")
+RUN.start_time.FromJsonString("2026-11-22T09:00:00Z")
+
+
+def test_ids_and_due_moments_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = Console(width=60)
+    monkeypatch.setattr(output, "console", narrow)
+    with narrow.capture() as captured:
+        output.table("", ["run", "why"], [tag_runs._row(RUN)[:3:2]], whole=("run",))
+        output.table("", ["run", *"abcdefg"], [tag_runs._row(RUN)], whole=("run",))
+    said = captured.get()
+    assert said.count(RUN.run_id) == 2
+    assert [line.split()[-1] for line in said.splitlines()[1:4]] == ["schedule", "2026-06-30", "18:30"]
+
+
+def test_one_run_names_both_clocks_and_every_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    tag_runs._say_run(RUN)
+    said = capsys.readouterr().out
+    assert "values as of (suite's clock): 2026-06-30 18:30 UTC" in said
+    assert "started (machine's clock): 2026-11-22 09:00 UTC" in said
+    assert "why: schedule 2026-06-30 18:30" in said
+    assert "city (sql_timed_out): it is too long" in said
+
+
+def test_whoever_stops_waiting_is_told_that_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    watched = tag_runs._Watched()
+    with pytest.raises(Refusal, match="whether one was started"), tag_runs._goes_on(watched):
+        raise KeyboardInterrupt
+    watched.hear(RUN.run_id)
+    watched.hear(RUN.run_id)
+    assert capsys.readouterr().err == f"run {RUN.run_id}\n"
+    told = f"goes on.*tags runs {RUN.run_id}.*tags cancel {RUN.run_id}"
+    with pytest.raises(Refusal, match=told), tag_runs._goes_on(watched):
+        raise KeyboardInterrupt
+
+
+def test_what_steers_a_terminal_is_shown_as_its_escape() -> None:
+    assert output.visible("a\x1b[2Jb\u202ec\u200f 常客") == "a\\x1b[2Jb\\u202ec\\u200f 常客"
+    assert output.visible("a\nb", keep="\n") == "a\nb"
