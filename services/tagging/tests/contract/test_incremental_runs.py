@@ -123,8 +123,9 @@ def test_whom_a_column_changes_is_computed_in_what_rests_on_it(world, monkeypatc
     assert {each for each in PEOPLE if before["best"].get(each) != after["best"].get(each)} > {9}
 
 
-def test_who_lives_no_more_loses_the_values(world):
+def test_who_lives_no_more_loses_the_values(world, monkeypatch):
     """One became part of another, one is erased."""
+    monkeypatch.setattr("tagging.app.division.MOST", 0.9)
     town(world, ORDERS, LATE)
     world.leave_stale(
         Person(2, 50, PersonState.REDIRECTED, 1),
