@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from huaxiang.identity.v1 import privacy_service_pb2
+from huaxiang.identity.v1 import person_service_pb2, privacy_service_pb2
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -89,6 +89,7 @@ from segments.store.ports import Stores
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
+from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
 from segments.store.sql_recycle_bin import SqlRecycleBin
@@ -116,6 +117,10 @@ CALLED = (
     value_service_pb2.DESCRIPTOR.services_by_name["ValueService"],
 )
 """What is called of tagging beside its Watch."""
+ASKED_OF_IDENTITY = (
+    privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
+    person_service_pb2.DESCRIPTOR.services_by_name["PersonService"],
+)
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,7 @@ async def wire(
         folders=SqlFolderStore(),
         versions=SqlSegmentVersions(),
         days=SqlSegmentDays(),
+        frozen=SqlFrozenMembers(),
         recycle_bin=SqlRecycleBin(SqlSegmentVersions()),
         uses=SqlSegmentUses(),
         dictionary=SqlDictionaryStore(),
@@ -190,7 +196,16 @@ async def wire(
                 PrivacyServicer(ExportPersonData(board)),
             ),
             *life_services(
-                board, database, stores, kept_snapshots, segments, preview, recycling, channel, clock.now
+                board,
+                database,
+                stores,
+                kept_snapshots,
+                segments,
+                preview,
+                recycling,
+                channel,
+                identity,
+                clock.now,
             ),
         ],
         workers=(
@@ -285,8 +300,7 @@ async def build() -> ServiceApp:
     config = read(Config, os.environ)
     authenticator = KeyFileAuthenticator(config.keys)
     channel = connect(config.tagging_target, key=config.service_key(), services=CALLED)
-    privacy = (privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],)
-    identity = connect(config.identity_target, key=config.service_key(), services=privacy)
+    identity = connect(config.identity_target, key=config.service_key(), services=ASKED_OF_IDENTITY)
     database = Database.open(config.store_url, synchronous=config.synchronous, alone=True)
     wiring = await wire(
         database,

@@ -12,6 +12,7 @@ from huaxiang.segments.v1 import (
     change_service_pb2_grpc,
     folder_service_pb2_grpc,
     member_history_service_pb2_grpc,
+    member_upload_service_pb2_grpc,
     membership_service_pb2_grpc,
     recycle_bin_service_pb2_grpc,
     segment_pb2,
@@ -23,7 +24,8 @@ from huaxiang.segments.v1 import (
 )
 from huaxiang.tagging.v1 import tag_pb2
 from huaxiang.type.v1 import revision_pb2
-from segments.main import CALLED, Wiring, wire
+from segments.main import ASKED_OF_IDENTITY, CALLED, Wiring, wire
+from segments_identity import FakeIdentity
 from segments_tagging import FakeTagging, day_told, order_paid, persons_told, tag_told, values_told
 from servicekit.client import connect
 from servicekit.clock import ManualClock
@@ -43,6 +45,7 @@ class Suite:
         self.url, self.folder = url, folder
         self.tagging = FakeTagging(folder)
         self.clock = ManualClock(NOW)
+        self.people: FakeIdentity | None = None
         self._stack = AsyncExitStack()
         self.wiring: Wiring
         self.server: LocalServer
@@ -58,7 +61,15 @@ class Suite:
         self._stack.push_async_callback(database.close)
         channel = connect(neighbour.target, key=SERVICE_KEY, services=CALLED)
         self._stack.push_async_callback(channel.close)
-        self.wiring = await wire(database, channel, self.clock)
+        identity = None
+        if self.people is not None:
+            (self.folder / "identity").mkdir(exist_ok=True)
+            people = await self._stack.enter_async_context(
+                serving(self.people.services(), self.folder / "identity", name="identity")
+            )
+            identity = connect(people.target, key=SERVICE_KEY, services=ASKED_OF_IDENTITY)
+            self._stack.push_async_callback(identity.close)
+        self.wiring = await wire(database, channel, self.clock, identity=identity)
         tasks = [asyncio.ensure_future(worker()) for worker in self.wiring.workers]
 
         async def stop() -> None:
@@ -102,6 +113,9 @@ class Suite:
 
     def uses(self, role: str = "admin") -> segment_use_service_pb2_grpc.SegmentUseServiceStub:
         return segment_use_service_pb2_grpc.SegmentUseServiceStub(self.server.connect(role))
+
+    def uploads(self, role: str = "admin") -> member_upload_service_pb2_grpc.MemberUploadServiceStub:
+        return member_upload_service_pb2_grpc.MemberUploadServiceStub(self.server.connect(role))
 
     def folders(self, role: str = "admin") -> folder_service_pb2_grpc.FolderServiceStub:
         return folder_service_pb2_grpc.FolderServiceStub(self.server.connect(role))

@@ -8,15 +8,17 @@ from rules.check import Population
 from segments.api import render
 from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.folders import Folder
+from segments.domain.frozen import Frozen
 from segments.domain.kept_members import KeptMembers, SegmentDay
 from segments.domain.movement import Followed, Movement
-from segments.domain.segment import Deletion, Draft, Segment, Snapshot, State
+from segments.domain.segment import Deletion, Draft, Kind, Segment, Snapshot, State
 from segments.domain.uses import SegmentUse
 from segments.domain.versions import Saying, SegmentVersion
 from segments.main import SOURCES
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
 from segments.store.sql_folders import SqlFolderStore
+from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
 from segments.store.sql_recycle_bin import SqlRecycleBin
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
@@ -34,7 +36,9 @@ EPOCH = "00000001aaaaaaaa"
 
 def stored(segment_id: str) -> Segment:
     rule = "gender = 'female'"
-    draft = Draft(segment_id, "名", "desc", rule, Population.MEMBER, "brand", "活动/618", "owner")
+    draft = Draft(
+        segment_id, "名", "desc", rule, Population.MEMBER, "brand", "活动/618", "owner", Kind.ONE_OFF
+    )
     return Segment(draft, rule, "e1", NOW, NOW, State.FAILED, "why", 3)
 
 
@@ -182,6 +186,22 @@ def test_uses_are_replaced_by_consumer(database: Database) -> None:
     database.write_now(store.replace, "t1", "activation", [])
     assert database.read_now(store.all, "t1") == [replace(first, name="c")]
     assert database.read_now(store.all, "t2") == []
+
+
+def test_frozen_members_come_back(database: Database) -> None:
+    store = SqlFrozenMembers()
+    first, second = Frozen(BitMap([1, 70_000]), NOW), Frozen(BitMap(), NOW)
+    database.write_now(store.put, "t1", "a", second)
+    database.write_now(store.put, "t1", "a", first)
+    database.write_now(store.put, "t2", "a", second)
+    assert database.read_now(store.get, "t1", "a") == first
+    assert sorted(database.read_now(lambda connection: [each[:2] for each in store.all(connection)])) == [
+        ("t1", "a"),
+        ("t2", "a"),
+    ]
+    database.write_now(store.put, "t1", "a", None)
+    assert database.read_now(store.get, "t1", "a") is None
+    assert database.read_now(store.get, "t2", "a") == second
 
 
 def test_the_dictionary_is_replaced(database: Database) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands import segment_folders, segment_history, segment_life, segment_moves
+from cli.commands import segment_folders, segment_history, segment_life, segment_lists, segment_moves
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
@@ -27,6 +27,10 @@ app.command("deleted")(segment_life.deleted)
 app.command("restore")(segment_life.restore)
 app.command("purge")(segment_life.purge)
 app.command("impact")(segment_life.impact)
+app.command("create-list")(segment_lists.create_list)
+app.command("create-once")(segment_lists.create_once)
+app.command("upload")(segment_lists.upload)
+app.command("recompute")(segment_lists.recompute)
 app.command("trend")(segment_moves.trend)
 app.command("diff")(segment_moves.diff)
 app.command("why")(segment_moves.why)

@@ -24,7 +24,8 @@ from segments.domain.changes import (
 from segments.domain.dictionary import Dictionary, EventGrade
 from segments.domain.packing import Coded, damage_of
 from segments.domain.people import Actor
-from segments.domain.segment import Draft, State
+from segments.domain.segment import STATIC_RULE, Draft, State
+from segments.domain.segment import Kind as SegmentKind
 from segments.errors import ADMINISTER
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
@@ -42,6 +43,12 @@ _STATES: Mapping[int, State] = {
     segment_pb2.SEGMENT_STATE_PREPARING: State.PREPARING,
     segment_pb2.SEGMENT_STATE_LIVE: State.LIVE,
     segment_pb2.SEGMENT_STATE_FAILED: State.FAILED,
+}
+_SEGMENT_KINDS: Mapping[int, SegmentKind] = {
+    segment_pb2.SEGMENT_KIND_UNSPECIFIED: SegmentKind.DYNAMIC,
+    segment_pb2.SEGMENT_KIND_DYNAMIC: SegmentKind.DYNAMIC,
+    segment_pb2.SEGMENT_KIND_ONE_OFF: SegmentKind.ONE_OFF,
+    segment_pb2.SEGMENT_KIND_STATIC: SegmentKind.STATIC,
 }
 _KINDS: Mapping[int, Kind] = {
     tag_pb2.BASE_TYPE_BOOL: Kind.BOOL,
@@ -73,16 +80,22 @@ def states(numbers: Iterable[int]) -> frozenset[State]:
 
 
 def draft(message: segment_pb2.Segment) -> Draft:
-    """What a caller states of a segment; fields set by the service are ignored."""
+    """What a caller states of a segment; fields set by the service are ignored. Raises InvalidField."""
+    if message.kind not in _SEGMENT_KINDS:
+        raise InvalidField("segment.kind", f"{message.kind} is no kind of this version")
+    kind = _SEGMENT_KINDS[message.kind]
+    if kind is SegmentKind.STATIC and message.rule.strip():
+        raise InvalidField("segment.rule", "is given, but the members of a static segment are uploaded")
     return Draft(
         segment_id=message.segment_id,
         display_name=message.display_name.strip(),
         description=message.description.strip(),
-        rule=message.rule,
+        rule=STATIC_RULE if kind is SegmentKind.STATIC else message.rule,
         population=population(message.population),
         brand=message.brand,
         folder=message.folder,
         owner=message.owner.strip(),
+        kind=kind,
     )
 
 

@@ -7,7 +7,7 @@ from pyroaring import BitMap
 from rules.check import Population
 from segments.app import freshness_notes
 from segments.domain.movement import Movement
-from segments.domain.segment import Segment, Snapshot, State
+from segments.domain.segment import Kind, Segment, Snapshot, State
 from servicekit.changelog import StoredEntry
 from servicekit.values import timestamp_of
 
@@ -15,6 +15,11 @@ POPULATIONS = {
     Population.KNOWN: segment_pb2.POPULATION_KNOWN,
     Population.MEMBER: segment_pb2.POPULATION_MEMBER,
     Population.ALL: segment_pb2.POPULATION_ALL,
+}
+KINDS = {
+    Kind.DYNAMIC: segment_pb2.SEGMENT_KIND_DYNAMIC,
+    Kind.ONE_OFF: segment_pb2.SEGMENT_KIND_ONE_OFF,
+    Kind.STATIC: segment_pb2.SEGMENT_KIND_STATIC,
 }
 _STATES = {
     State.PREPARING: segment_pb2.SEGMENT_STATE_PREPARING,
@@ -29,8 +34,8 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         segment_id=stored.draft.segment_id,
         display_name=stored.draft.display_name,
         description=stored.draft.description,
-        rule=stored.draft.rule,
-        canonical_rule=stored.canonical_rule,
+        rule="" if stored.draft.kind is Kind.STATIC else stored.draft.rule,
+        canonical_rule="" if stored.draft.kind is Kind.STATIC else stored.canonical_rule,
         population=POPULATIONS[stored.draft.population],
         brand=stored.draft.brand,
         etag=stored.etag,
@@ -41,6 +46,7 @@ def segment(stored: Segment) -> segment_pb2.Segment:
         folder=stored.draft.folder,
         owner=stored.draft.owner,
         version=stored.version,
+        kind=KINDS[stored.draft.kind],
     )
 
 

@@ -64,6 +64,15 @@ class SegmentServicer(SegmentServiceServicer):
         )
         return pb.DeleteSegmentResponse(revision=revision.to_proto())
 
+    async def RecomputeSegment(
+        self, request: pb.RecomputeSegmentRequest, context: object
+    ) -> pb.RecomputeSegmentResponse:
+        principal = current_principal()
+        stored, revision = await self._segments.recompute(
+            principal.require_tenant(), request.segment_id, parse.actor(principal)
+        )
+        return pb.RecomputeSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
+
     async def GetSegment(self, request: pb.GetSegmentRequest, context: object) -> pb.GetSegmentResponse:
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)

@@ -9,6 +9,7 @@ from segments.api import parse, render
 from segments.app.segments import Segments
 from segments.app.version import Board
 from segments.app.versions import Versions
+from segments.domain.segment import Kind
 from segments.domain.versions import SegmentVersion
 from servicekit.calls import current_principal
 from servicekit.database import Database
@@ -84,13 +85,14 @@ def _message(version: SegmentVersion) -> pb.SegmentVersion:
             segment_id=version.draft.segment_id,
             display_name=version.draft.display_name,
             description=version.draft.description,
-            rule=version.draft.rule,
-            canonical_rule=version.canonical_rule,
+            rule="" if version.draft.kind is Kind.STATIC else version.draft.rule,
+            canonical_rule="" if version.draft.kind is Kind.STATIC else version.canonical_rule,
             population=render.POPULATIONS[version.draft.population],
             brand=version.draft.brand,
             folder=version.draft.folder,
             owner=version.draft.owner,
             version=version.version,
+            kind=render.KINDS[version.draft.kind],
         ),
         start_time=timestamp_of(version.saying.time),
         subject=version.saying.subject,

@@ -109,6 +109,8 @@ class ApplyChanges:
             for tenant, each in followed.items():
                 for segment in each.segments:
                     stores.segments.put(connection, tenant, segment)
+                for segment_id, frozen in each.frozen.items():
+                    stores.frozen.put(connection, tenant, segment_id, frozen)
                 stores.segments.put_moment(connection, tenant, draft.tenant(tenant).moment)
             stores.journal.finish_bootstrap(connection, progress)
 

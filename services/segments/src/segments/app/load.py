@@ -20,6 +20,9 @@ def load(connection: Connection, stores: Stores, empty_index: EmptyIndex) -> Ver
         if tenant not in indexes and tenant not in version.own:
             version.put(tenant, TenantSegments(empty_index(tenant), moments.get(tenant, BEGINNING)))
         version.writable(tenant).put(segment, None)
+    for tenant, segment_id, members in stores.frozen.all(connection):
+        if tenant in version.tenants and version.tenant(tenant).get(segment_id) is not None:
+            version.writable(tenant).freeze(segment_id, members)
     for tenant, segments in version.tenants.items():
         version.reread(tenant, None)
         segments.begin()

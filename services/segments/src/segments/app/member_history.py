@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyroaring import BitMap
-from rules.check import Population
 from segments.app.freshness_notes import freshness_of
 from segments.app.membership import live_segment
 from segments.app.segments import existing
 from segments.app.standing import TenantSegments
+from segments.app.today import today
 from segments.app.version import Version
 from segments.domain.kept_members import KeptMembers, MembersAt, SegmentDay
 from segments.store.life_ports import SegmentDays
@@ -135,7 +135,4 @@ class MemberHistory:
 
 def living_members(segments: TenantSegments, members: bytes) -> BitMap:
     """Kept members as who they are today: redirects followed, the erased left out."""
-    kept = BitMap.deserialize(members)
-    alive = segments.index.population(Population.ALL)
-    others = {segments.index.living(person_id) for person_id in kept - alive}
-    return (kept & alive) | BitMap(others - {0})
+    return today(segments.index, BitMap.deserialize(members))

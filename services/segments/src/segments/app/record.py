@@ -15,4 +15,6 @@ def record(connection: Connection, stores: Stores, lane: Lane, followed: Mapping
             stores.segments.put(connection, tenant, segment)
         for segment_id in each.deleted:
             stores.segments.delete(connection, tenant, segment_id)
+        for segment_id, frozen in each.frozen.items():
+            stores.frozen.put(connection, tenant, segment_id, frozen)
     return stores.journal.append(connection, lane, followed)

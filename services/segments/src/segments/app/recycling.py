@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 from segments.app.ownership import require_owner
 from segments.app.version import Board, Version
@@ -24,7 +25,9 @@ class Recycling:
     def get(self, connection: Connection, tenant: str, segment_id: str) -> Deletion | None:
         """One that can still be restored."""
         found = self._stores.recycle_bin.get(connection, tenant, segment_id)
-        return found if found is not None and self._now() < found.purge_time else None
+        if found is None or self._now() >= found.purge_time:
+            return None
+        return replace(found, frozen=self._stores.frozen.get(connection, tenant, segment_id))
 
     def page(self, connection: Connection, tenant: str, after: str, limit: int) -> list[Deletion]:
         """In order of segment_id."""
@@ -52,4 +55,5 @@ class Recycling:
     def _purge(self, connection: Connection, tenant: str, segment_id: str) -> None:
         self._stores.recycle_bin.remove(connection, tenant, segment_id)
         self._stores.versions.remove(connection, tenant, segment_id)
+        self._stores.frozen.put(connection, tenant, segment_id, None)
         self._stores.days.remove(connection, tenant, segment_id)

@@ -5,12 +5,17 @@ from rules.parser import parse
 from rules.printer import print_rule
 from rules.walk import rebuild
 from segments.app.standing import TenantSegments
-from segments.domain.segment import Segment
+from segments.domain.segment import Kind, Segment
 
 
 def expanded(segments: TenantSegments, segment: Segment, person_id: int) -> str:
     """The segment's rule with every IN SEGMENT replaced by that segment's own condition, which says more than a yes or
-    no; by FALSE when the person is outside its population. Live segments only."""
+    no; by FALSE when the person is outside its population, and by TRUE or FALSE when that segment does not follow its
+    rule. Live segments only."""
+    if segment.draft.kind is Kind.STATIC:
+        standing = segments.get(segment.segment_id)
+        inside = standing is not None and person_id in standing.members
+        return print_rule(tree.Rule(tree.Constant(inside)))
     text = segment.draft.rule
     rule = parse(text)
     replaced = _replaced(rule, segments, person_id)
@@ -22,6 +27,8 @@ def _replaced(node: tree.Node, segments: TenantSegments, person_id: int) -> tree
         return rebuild(node, lambda child: _replaced(child, segments, person_id))
     referred = segments.get(node.name)
     assert referred is not None
+    if referred.frozen is not None:
+        return tree.Constant(person_id in referred.members)
     draft = referred.segment.draft
     if person_id not in segments.index.population(draft.population):
         return tree.Constant(False)

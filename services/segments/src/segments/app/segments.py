@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from pyroaring import BitMap
 from segments.app.folder_tree import require_folder
 from segments.app.freshness_notes import Freshness, freshness_of
 from segments.app.names import nearest
@@ -12,17 +13,26 @@ from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
 from segments.app.record import record
 from segments.app.rule_reading import ReadRule
+from segments.app.standing import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
 from segments.domain.folders import is_below
+from segments.domain.frozen import Frozen
 from segments.domain.movement import Followed
 from segments.domain.people import Actor
-from segments.domain.segment import Deletion, Draft, Segment, State, etag_of, problem_of
+from segments.domain.segment import Deletion, Draft, Kind, Segment, State, etag_of, problem_of
 from segments.domain.touched import Touched
 from segments.domain.versions import Saying, SegmentVersion
 from segments.errors import ADMINISTER, SegmentDeleted, SegmentInUse
-from segments.store.ports import Stores
-from servicekit.errors import EtagStale, InvalidField, ResourceExists, ResourceNotFound, RightMissing
+from segments.store.ports import Stores, TenantIndex
+from servicekit.errors import (
+    EtagStale,
+    InvalidField,
+    ResourceExists,
+    ResourceNotFound,
+    RightMissing,
+    WrongState,
+)
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 
@@ -106,6 +116,8 @@ class Segments:
             version = self._board.current
             known = existing(version, tenant, draft.segment_id)
             draft = _owned(draft, known)
+            if known.draft.kind is not draft.kind:
+                raise InvalidField("segment.kind", f"is {known.draft.kind.value} and stays so")
             if known.draft == draft:
                 return known, version.revision
             require_owner(known, actor, "change")
@@ -168,7 +180,65 @@ class Segments:
         require_owner(gone, actor, "restore")
         saying = self._saying(actor, reason or "restored from the recycle bin")
         async with self._board.defining():
-            return await self._store(tenant, gone.draft, gone, saying, may_read, restored=True)
+            return await self._store(tenant, gone.draft, gone, saying, may_read, restored=deletion)
+
+    async def recompute(self, tenant: str, segment_id: str, actor: Actor) -> tuple[Segment, Revision]:
+        """Computes the members of a one-off segment anew. Raises ResourceNotFound, WrongState, StepForbidden,
+        FeatureQuota, UpstreamUnavailable."""
+        async with self._board.defining():
+            known = existing(self._board.current, tenant, segment_id)
+            require_owner(known, actor, "recompute")
+            if known.draft.kind is not Kind.ONE_OFF:
+                kind = known.draft.kind.value
+                raise WrongState(f"segment {segment_id!r}", kind, "only a one-off segment is computed anew")
+            trial = self._board.current.draft().writable(tenant)
+            trial.freeze(segment_id, None)
+            if forms := trial.forms():
+                await self._features.require(tenant, forms)
+            return await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+
+    async def set_members(
+        self, tenant: str, segment_id: str, change: Callable[[BitMap, TenantIndex], BitMap], actor: Actor
+    ) -> tuple[Segment, Revision]:
+        """Gives a static segment other members, made from those it has. Raises as require_static."""
+        async with self._board.defining():
+            self.require_static(self._board.current, tenant, segment_id, actor)
+            now = self._now()
+
+            def frozen(before: Frozen | None) -> Frozen:
+                index = self._board.current.tenant(tenant).index
+                return Frozen(change(BitMap() if before is None else before.members, index), now)
+
+            return await self._freeze(tenant, segment_id, frozen, Lane.BULK)
+
+    def require_static(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
+        """That the actor may upload members. Raises ResourceNotFound, StepForbidden, WrongState."""
+        known = existing(version, tenant, segment_id)
+        require_owner(known, actor, "upload members")
+        if known.draft.kind is not Kind.STATIC:
+            problem = "only a static segment's members are uploaded"
+            raise WrongState(f"segment {segment_id!r}", known.draft.kind.value, problem)
+
+    async def _freeze(
+        self, tenant: str, segment_id: str, frozen: Callable[[Frozen | None], Frozen | None], lane: Lane
+    ) -> tuple[Segment, Revision]:
+        def prepare(draft: Version) -> tuple[Segment, dict[str, Followed]]:
+            segments = draft.writable(tenant)
+            standing = segments.get(segment_id)
+            assert standing is not None  # definitions take turns
+            segments.freeze(segment_id, frozen(standing.frozen))
+            followed = segments.follow(Touched(), lane, self._now())
+            _note_frozen(segments, segment_id, followed)
+            return standing.segment, {tenant: followed}
+
+        def store(
+            connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
+        ) -> tuple[Segment, Revision]:
+            stored, followed = prepared
+            self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
+            return stored, record(connection, self._stores, lane, followed)
+
+        return await self._board.change(prepare, store)
 
     def get(self, version: Version, tenant: str, segment_id: str) -> tuple[Counted, Freshness]:
         """One segment with its count. Raises ResourceNotFound."""
@@ -177,7 +247,11 @@ class Segments:
         standing = segments.get(segment_id)
         assert standing is not None
         rules = [] if standing.rule is None else [standing.rule]
-        return Counted(segment, standing.count()), freshness_of(segments, rules, self._now())
+        notes = freshness_of(segments, rules, self._now())
+        if standing.frozen is not None:
+            told = f"the members are those of {standing.frozen.time.isoformat(timespec='seconds')}"
+            notes = replace(notes, warnings=(*notes.warnings, told))
+        return Counted(segment, standing.count()), notes
 
     def page(self, version: Version, tenant: str, asked: Filter, after: str, size: int) -> list[Counted]:
         """Segments in order of id, after one."""
@@ -198,7 +272,7 @@ class Segments:
         saying: Saying,
         may_read: MayRead,
         *,
-        restored: bool = False,
+        restored: Deletion | None = None,
     ) -> tuple[Segment, Revision]:
         """Everything that can be wrong is found, and tagging asked, before anything is stored."""
         rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
@@ -217,13 +291,13 @@ class Segments:
             await self._features.require(tenant, trial.forms())
 
         def prepare(version: Version) -> tuple[Segment, dict[str, Followed]]:
-            return self._place(version, tenant, segment)
+            return self._place(version, tenant, segment, None if restored is None else restored.frozen)
 
         def store(
             connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
         ) -> tuple[Segment, Revision]:
             stored, followed = prepared
-            self._take_out_of_the_bin(connection, tenant, stored, restored=restored)
+            self._take_out_of_the_bin(connection, tenant, stored, restored=restored is not None)
             require_folder(connection, self._stores, tenant, stored.draft.folder)
             self._stores.versions.put(connection, tenant, SegmentVersion.of(stored, saying))
             self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
@@ -244,17 +318,31 @@ class Segments:
         require_reason(reason)
         return Saying(actor.subject, reason, self._now())
 
-    def _place(self, version: Version, tenant: str, segment: Segment) -> tuple[Segment, dict[str, Followed]]:
+    def _place(
+        self, version: Version, tenant: str, segment: Segment, frozen: Frozen | None
+    ) -> tuple[Segment, dict[str, Followed]]:
         rule: ReadRule = version.read(tenant, segment.draft)
         segments = version.writable(tenant)
         segments.put(segment, rule)
+        if frozen is None and segment.draft.kind is Kind.STATIC and segment.version == 1:
+            frozen = Frozen(BitMap(), segment.create_time)
+        if frozen is not None:
+            segments.freeze(segment.segment_id, frozen)
         version.reread_broken(tenant)
         followed = segments.follow(Touched(), Lane.LIVE, segment.update_time)
+        _note_frozen(segments, segment.segment_id, followed)
         standing = segments.get(segment.segment_id)
         assert standing is not None
         others = [each for each in followed.segments if each.segment_id != segment.segment_id]
         followed.segments = [standing.segment, *others]
         return standing.segment, {tenant: followed}
+
+
+def _note_frozen(segments: TenantSegments, segment_id: str, followed: Followed) -> None:
+    """What is stored of the members of a segment that was placed."""
+    standing = segments.get(segment_id)
+    if standing is not None and standing.segment.draft.kind is not Kind.DYNAMIC:
+        followed.frozen[segment_id] = standing.frozen
 
 
 def _owned(draft: Draft, known: Segment) -> Draft:

@@ -10,9 +10,11 @@ from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import members
 from rules.evaluate.setting import Setting
 from segments.app.rule_reading import ReadRule
+from segments.app.today import today
 from segments.domain.changes import FeatureState
+from segments.domain.frozen import Frozen
 from segments.domain.movement import Followed, Movement
-from segments.domain.segment import Segment, State
+from segments.domain.segment import STATIC_RULE, Kind, Segment, State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
 from segments.store.ports import TenantIndex
@@ -33,7 +35,8 @@ class Standing:
 
     `told_elsewhere` holds per lane the persons whose last movement was told in the other lane: a lane's promise may
     rest on no entry of the other, so when a change in this lane touches them, they are told again in it. Kept in memory
-    alone: after a restart nothing is told twice.
+    alone: after a restart nothing is told twice. `frozen` are the members of a segment that does not follow its rule,
+    as they were computed or uploaded.
     """
 
     segment: Segment
@@ -42,6 +45,7 @@ class Standing:
     overflow: bool = False
     members: BitMap = NOBODY
     told_elsewhere: dict[Lane, BitMap] = field(default_factory=dict)
+    frozen: Frozen | None = None
 
     @property
     def live(self) -> bool:
@@ -87,7 +91,7 @@ class TenantSegments:
 
     def forms(self) -> list[str]:
         """The features that all segments need, in order."""
-        rules = (standing.rule for standing in self._standing.values())
+        rules = (standing.rule for standing in self._standing.values() if standing.frozen is None)
         return sorted({form for rule in rules if rule is not None for form in rule.forms})
 
     def users_of(self, segment_id: str) -> list[str]:
@@ -128,9 +132,18 @@ class TenantSegments:
         placed = Standing(segment.at(State.PREPARING), rule, problem)
         if before is not None:
             placed.members, placed.told_elsewhere = before.members, before.told_elsewhere
+            if _means_the_same(before.segment, segment):
+                placed.frozen = before.frozen
         standing = {**self._standing, segment.segment_id: placed}
         self._order = _ordered(standing)
         self._standing = standing
+
+    def freeze(self, segment_id: str, frozen: Frozen | None) -> None:
+        """Gives a segment members that follow no rule, or lets it compute them anew; the next `follow` tells."""
+        standing = self._standing[segment_id]
+        standing.frozen, standing.segment = frozen, standing.segment.at(State.PREPARING)
+        if frozen is None and standing.problem:
+            standing.rule = None
 
     def restate(self, segment: Segment) -> None:
         """Exchanges what is said of a segment beside its rule and population; members stay."""
@@ -152,12 +165,18 @@ class TenantSegments:
         """Reads the rules again that look at one of these tags (None: any), or that could not be read before."""
         changed = None if tags is None else set(tags)
         for standing in self._standing.values():
-            if changed is not None and standing.rule is not None and not changed & standing.rule.tags:
+            rule = standing.rule
+            readable = rule is not None and not standing.problem
+            if changed is not None and readable and rule is not None and not changed & rule.tags:
                 continue
             try:
                 standing.rule, standing.problem = read(standing.segment), ""
             except ServiceError as error:
-                standing.rule, standing.problem = None, error.message
+                standing.problem = error.message
+                if standing.frozen is None:
+                    standing.rule = None
+                elif standing.rule is None:
+                    standing.rule = read(_without_rule(standing.segment))
         self._order = _ordered(self._standing)
 
     def begin(self, moment: dt.datetime | None = None) -> Followed:
@@ -180,6 +199,8 @@ class TenantSegments:
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
                 followed.segments.append(standing.segment)
+            if state is State.LIVE and standing.frozen is None and _freezes(standing.segment):
+                standing.frozen = followed.frozen[segment_id] = Frozen(standing.members.copy(), self.moment)
             if movement.entered or movement.left:
                 moved[segment_id] = movement.entered | movement.left
                 followed.movements.append(movement)
@@ -204,6 +225,9 @@ class TenantSegments:
         aged: Callable[[ReadRule], bool],
         lane: Lane,
     ) -> Movement:
+        if standing.frozen is not None:
+            movement = self._resolved(standing, standing.frozen.members, touched)
+            return self._told(standing, movement, touched.universe, lane)
         rule = standing.rule
         if rule is None or self._waits(rule)[0] is not State.LIVE:
             return self._told(standing, self._emptied(standing), NOBODY, lane)
@@ -218,6 +242,15 @@ class TenantSegments:
         if not persons and not anew:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
         return self._told(standing, self._compare(standing, rule, None if anew else persons), persons, lane)
+
+    def _resolved(self, standing: Standing, frozen: BitMap, touched: Touched) -> Movement:
+        """The members of a frozen segment are who its persons are today."""
+        concerned = (touched.universe & frozen) | (touched.universe & standing.members)
+        if standing.live and not concerned and not touched.everyone:
+            return Movement(standing.segment.segment_id, NOBODY, NOBODY)
+        found, before = today(self.index, frozen), standing.members
+        standing.members = found
+        return Movement(standing.segment.segment_id, found - before, before - found)
 
     def _compare(self, standing: Standing, rule: ReadRule, only: BitMap | None) -> Movement:
         try:
@@ -256,6 +289,8 @@ class TenantSegments:
 
     def _state_of(self, standing: Standing) -> tuple[State, str]:
         """The state that the index allows, with its note."""
+        if standing.frozen is not None:
+            return State.LIVE, ""
         if standing.rule is None:
             return State.FAILED, standing.problem
         state, note = self._waits(standing.rule)
@@ -284,6 +319,19 @@ class TenantSegments:
                 done = f"{feature.done_count} of {feature.total_count} persons computed"
                 return State.PREPARING, f"{form}: {done}"
         return State.LIVE, ""
+
+
+def _means_the_same(before: Segment, after: Segment) -> bool:
+    return (before.draft.rule, before.draft.population) == (after.draft.rule, after.draft.population)
+
+
+def _freezes(segment: Segment) -> bool:
+    return segment.draft.kind is Kind.ONE_OFF
+
+
+def _without_rule(segment: Segment) -> Segment:
+    """For a frozen segment whose rule cannot be read any more: nothing is asked of it."""
+    return replace(segment, draft=replace(segment.draft, rule=STATIC_RULE))
 
 
 def _ordered(standing: Mapping[str, Standing]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Version:
 
     def reread_broken(self, tenant: str) -> None:
         """Reads those rules again that could not be read: what they name may be there now."""
-        if any(each.rule is None for each in self.tenant(tenant).all()):
+        if any(each.problem for each in self.tenant(tenant).all()):
             self.reread(tenant, {"": None})
 
     def upstream(self, service: str) -> Revision | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
+from segments.domain.frozen import Frozen
 from segments.domain.segment import Segment
 
 
@@ -18,8 +19,10 @@ class Movement:
 @dataclass(slots=True)
 class Followed:
     """What a batch of changes did to a tenant's segments. `segments` are those that were stored or changed their
-    state, `deleted` the ids of those that went."""
+    state, `deleted` the ids of those that went, `frozen` the members that were frozen, None for those to
+    compute anew."""
 
     movements: list[Movement] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    frozen: dict[str, Frozen | None] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from rules.check import Population
+from segments.domain.frozen import Frozen
 
 MAX_ID_CHARS = 64
 MAX_NAME_CHARS = 128
@@ -26,6 +27,18 @@ class State(Enum):
     FAILED = "failed"
 
 
+class Kind(Enum):
+    """DYNAMIC: members follow the rule. ONE_OFF: they are computed once. STATIC: they come from lists."""
+
+    DYNAMIC = "dynamic"
+    ONE_OFF = "one_off"
+    STATIC = "static"
+
+
+STATIC_RULE = "TRUE"
+"""What stands for the rule of a static segment, which has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a caller states of a segment. `folder` "" is none; `owner` "" is not said, and in a stored one anybody."""
@@ -38,6 +51,7 @@ class Draft:
     brand: str
     folder: str = ""
     owner: str = ""
+    kind: Kind = Kind.DYNAMIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +96,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A segment in the recycle bin, as it stood."""
+    """A segment in the recycle bin, as it stood, with its members if they do not follow a rule."""
 
     segment: Segment
     time: dt.datetime
     subject: str
     reason: str
     forced: bool
+    frozen: Frozen | None = None
 
     @property
     def purge_time(self) -> dt.datetime:
@@ -107,6 +122,7 @@ def etag_of(draft: Draft) -> str:
         draft.brand,
         draft.folder,
         draft.owner,
+        draft.kind.value,
     ]
     return hashlib.blake2b(json.dumps(fields).encode(), digest_size=8).hexdigest()
 

@@ -1,9 +1,10 @@
 """What the use cases need of segments' past: versions of what was said, and members as they were each day."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from segments.domain.frozen import Frozen
 from segments.domain.kept_members import SegmentDay
 from segments.domain.segment import Deletion
 from segments.domain.uses import SegmentUse
@@ -90,6 +91,22 @@ class RecycleBin(Protocol):
 
     def due(self, connection: Connection, before: dt.datetime, limit: int) -> list[tuple[str, str]]:
         """(tenant, segment_id) of some that were deleted before a moment, oldest first."""
+        ...
+
+
+class FrozenMembers(Protocol):
+    """Members that follow no rule, by (tenant, segment_id); those of deleted segments stay until the purge."""
+
+    def put(self, connection: Connection, tenant: str, segment_id: str, frozen: Frozen | None) -> None:
+        """Stores them in place of any; None removes them."""
+        ...
+
+    def get(self, connection: Connection, tenant: str, segment_id: str) -> Frozen | None:
+        """A segment's; None when there are none."""
+        ...
+
+    def all(self, connection: Connection) -> Iterator[tuple[str, str, Frozen]]:
+        """(tenant, segment_id, members) of all tenants."""
         ...
 
 

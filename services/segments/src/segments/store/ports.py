@@ -24,7 +24,7 @@ from segments.domain.movement import Followed
 from segments.domain.packing import Coded
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
-from segments.store.life_ports import RecycleBin, SegmentDays, SegmentUses, SegmentVersions
+from segments.store.life_ports import FrozenMembers, RecycleBin, SegmentDays, SegmentUses, SegmentVersions
 from servicekit.changelog import Head
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
@@ -285,6 +285,7 @@ class Stores:
     folders: FolderStore
     versions: SegmentVersions
     days: SegmentDays
+    frozen: FrozenMembers
     recycle_bin: RecycleBin
     uses: SegmentUses
     dictionary: DictionaryStore

@@ -36,6 +36,7 @@ Table(
     Column("folder", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 Table(
@@ -55,6 +56,7 @@ Table(
     Column("start_time_us", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 Table(
@@ -114,6 +116,14 @@ Table(
     Column("name", Text, primary_key=True),
     Column("segment_ids", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+Table(
+    "frozen_members",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("segment_id", Text, primary_key=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("members", LargeBinary, nullable=False),
 )
 Table(
     "segment_day",

@@ -6,13 +6,13 @@ from typing import Any
 
 from rules.check import Population
 from segments.domain.packing import microseconds, moment_of
-from segments.domain.segment import Draft, Segment, Snapshot, State
+from segments.domain.segment import Draft, Kind, Segment, Snapshot, State
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 _SEGMENT_COLUMNS = (
     "segment_id, display_name, description, rule, canonical_rule, population, brand, etag, "
-    "create_time_us, update_time_us, state, note, folder, owner, version"
+    "create_time_us, update_time_us, state, note, folder, owner, version, kind"
 )
 _SNAPSHOT_COLUMNS = (
     "snapshot_id, segment_id, canonical_rule, count, population_count, create_time_us, as_of_us, "
@@ -43,7 +43,7 @@ class SqlSegmentStore:
         draft = segment.draft
         execute(
             connection,
-            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 16)})",
+            f"INSERT INTO segment (tenant, {_SEGMENT_COLUMNS}) VALUES ({', '.join('?' * 17)})",
             (
                 tenant,
                 draft.segment_id,
@@ -61,6 +61,7 @@ class SqlSegmentStore:
                 draft.folder,
                 draft.owner,
                 segment.version,
+                draft.kind.value,
             ),
         )
 
@@ -148,6 +149,7 @@ def _segment(row: tuple[Any, ...]) -> Segment:
             brand=row[6],
             folder=row[12],
             owner=row[13],
+            kind=Kind(row[15]),
         ),
         canonical_rule=row[4],
         etag=row[7],

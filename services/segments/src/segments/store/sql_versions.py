@@ -4,14 +4,14 @@ from typing import Any
 
 from rules.check import Population
 from segments.domain.packing import microseconds, moment_of
-from segments.domain.segment import Draft
+from segments.domain.segment import Draft, Kind
 from segments.domain.versions import Saying, SegmentVersion
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 _COLUMNS = (
     "segment_id, version, display_name, description, rule, canonical_rule, population, brand, folder, owner, "
-    "start_time_us, subject, reason"
+    "start_time_us, subject, reason, kind"
 )
 
 
@@ -22,7 +22,7 @@ class SqlSegmentVersions:
         draft = version.draft
         execute(
             connection,
-            f"INSERT INTO segment_version (tenant, {_COLUMNS}) VALUES ({', '.join('?' * 14)})",
+            f"INSERT INTO segment_version (tenant, {_COLUMNS}) VALUES ({', '.join('?' * 15)})",
             (
                 tenant,
                 draft.segment_id,
@@ -38,6 +38,7 @@ class SqlSegmentVersions:
                 microseconds(version.saying.time),
                 version.saying.subject,
                 version.saying.reason,
+                draft.kind.value,
             ),
         )
 
@@ -72,5 +73,7 @@ class SqlSegmentVersions:
 
 def _version(row: tuple[Any, ...]) -> SegmentVersion:
     segment_id, version, name, description, rule, canonical, population, brand, folder, owner = row[:10]
-    draft = Draft(segment_id, name, description, rule, Population(population), brand, folder, owner)
+    draft = Draft(
+        segment_id, name, description, rule, Population(population), brand, folder, owner, Kind(row[13])
+    )
     return SegmentVersion(version, draft, canonical, Saying(row[11], row[12], moment_of(row[10])))

@@ -20,6 +20,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SegmentKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SegmentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SegmentKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEGMENT_KIND_UNSPECIFIED: _SegmentKind.ValueType  # 0
+    """Not said: dynamic."""
+    SEGMENT_KIND_DYNAMIC: _SegmentKind.ValueType  # 1
+    """From its rule: they follow every change."""
+    SEGMENT_KIND_ONE_OFF: _SegmentKind.ValueType  # 2
+    """From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
+    that the id leads to, whoever is erased leaves.
+    """
+    SEGMENT_KIND_STATIC: _SegmentKind.ValueType  # 3
+    """From lists (MemberUploadService); it has no rule. Merges and erasures are followed as above."""
+
+class SegmentKind(_SegmentKind, metaclass=_SegmentKindEnumTypeWrapper):
+    """Where a segment's members come from."""
+
+SEGMENT_KIND_UNSPECIFIED: SegmentKind.ValueType  # 0
+"""Not said: dynamic."""
+SEGMENT_KIND_DYNAMIC: SegmentKind.ValueType  # 1
+"""From its rule: they follow every change."""
+SEGMENT_KIND_ONE_OFF: SegmentKind.ValueType  # 2
+"""From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
+that the id leads to, whoever is erased leaves.
+"""
+SEGMENT_KIND_STATIC: SegmentKind.ValueType  # 3
+"""From lists (MemberUploadService); it has no rule. Merges and erasures are followed as above."""
+Global___SegmentKind: _TypeAlias = SegmentKind  # noqa: Y015
+
 class _Population:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -97,6 +129,7 @@ class Segment(_message.Message):
     FOLDER_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits, _ and -; at most 64 characters."""
     display_name: _builtins.str
@@ -104,7 +137,7 @@ class Segment(_message.Message):
     description: _builtins.str
     """What it is for; at most 2,000 characters."""
     rule: _builtins.str
-    """The rule as written."""
+    """The rule as written; empty for a static segment."""
     canonical_rule: _builtins.str
     """The rule in canonical form; equal rules have equal text. Set by the service."""
     population: Global___Population.ValueType
@@ -126,6 +159,8 @@ class Segment(_message.Message):
     """
     version: _builtins.int
     """The version of what is said here, from 1. Set by the service."""
+    kind: Global___SegmentKind.ValueType
+    """Where its members come from; dynamic when not said. It stays what it is."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created and changed, on the suite's clock. Set by the service."""
@@ -152,10 +187,11 @@ class Segment(_message.Message):
         folder: _builtins.str = ...,
         owner: _builtins.str = ...,
         version: _builtins.int = ...,
+        kind: Global___SegmentKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "folder", b"folder", "owner", b"owner", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "canonical_rule", b"canonical_rule", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "folder", b"folder", "kind", b"kind", "owner", b"owner", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "state", b"state", "state_note", b"state_note", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -195,6 +195,58 @@ class DeleteSegmentResponse(_message.Message):
 Global___DeleteSegmentResponse: _TypeAlias = DeleteSegmentResponse  # noqa: Y015
 
 @_typing.final
+class RecomputeSegmentRequest(_message.Message):
+    """Which segment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    segment_id: _builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        segment_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["segment_id", b"segment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecomputeSegmentRequest: _TypeAlias = RecomputeSegmentRequest  # noqa: Y015
+
+@_typing.final
+class RecomputeSegmentResponse(_message.Message):
+    """The segment; PREPARING while behaviour that it needs is being computed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def segment(self) -> _segment_pb2.Segment:
+        """As stored."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Covers the change."""
+
+    def __init__(
+        self,
+        *,
+        segment: _segment_pb2.Segment | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecomputeSegmentResponse: _TypeAlias = RecomputeSegmentResponse  # noqa: Y015
+
+@_typing.final
 class GetSegmentRequest(_message.Message):
     """Which segment."""
 

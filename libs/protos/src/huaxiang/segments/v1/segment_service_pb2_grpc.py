@@ -50,6 +50,11 @@ class SegmentServiceStub:
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentResponse.FromString,
                 _registered_method=True)
+        self.RecomputeSegment = channel.unary_unary(
+                '/huaxiang.segments.v1.SegmentService/RecomputeSegment',
+                request_serializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentResponse.FromString,
+                _registered_method=True)
         self.GetSegment = channel.unary_unary(
                 '/huaxiang.segments.v1.SegmentService/GetSegment',
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.GetSegmentRequest.SerializeToString,
@@ -99,6 +104,15 @@ class SegmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecomputeSegment(self, request, context):
+        """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
+        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+        UPSTREAM_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSegment(self, request, context):
         """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED.
         """
@@ -139,6 +153,11 @@ def add_SegmentServiceServicer_to_server(servicer, server):
                     servicer.DeleteSegment,
                     request_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentRequest.FromString,
                     response_serializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentResponse.SerializeToString,
+            ),
+            'RecomputeSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecomputeSegment,
+                    request_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentRequest.FromString,
+                    response_serializer=huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentResponse.SerializeToString,
             ),
             'GetSegment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSegment,
@@ -238,6 +257,33 @@ class SegmentService:
             '/huaxiang.segments.v1.SegmentService/DeleteSegment',
             huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentRequest.SerializeToString,
             huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.DeleteSegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecomputeSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.segments.v1.SegmentService/RecomputeSegment',
+            huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentRequest.SerializeToString,
+            huaxiang_dot_segments_dot_v1_dot_segment__service__pb2.RecomputeSegmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

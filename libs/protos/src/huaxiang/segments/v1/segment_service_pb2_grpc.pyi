@@ -49,6 +49,11 @@ class SegmentServiceStub:
     segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
     CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
     """
+    RecomputeSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.RecomputeSegmentRequest, _segment_service_pb2.RecomputeSegmentResponse]
+    """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
+    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+    UPSTREAM_UNAVAILABLE.
+    """
     GetSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
     ListSegments: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.ListSegmentsRequest, _segment_service_pb2.ListSegmentsResponse]
@@ -79,6 +84,11 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
     segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
     CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
+    """
+    RecomputeSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.RecomputeSegmentRequest, _segment_service_pb2.RecomputeSegmentResponse]  # type: ignore[assignment]
+    """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
+    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+    UPSTREAM_UNAVAILABLE.
     """
     GetSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]  # type: ignore[assignment]
     """Reads a segment with its count. Errors: NOT_FOUND, REVISION_FOREIGN, REVISION_NOT_REACHED."""
@@ -125,6 +135,17 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Puts a segment into the recycle bin for 30 days; snapshots stay. Idempotent. For its owner, and for who holds
         segments.segments.administer. Errors: ETAG_STALE, SEGMENT_IN_USE (metadata used_by names segments and campaigns: see
         CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
+        """
+
+    @_abc_1.abstractmethod
+    def RecomputeSegment(
+        self,
+        request: _segment_service_pb2.RecomputeSegmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_segment_service_pb2.RecomputeSegmentResponse, _abc.Awaitable[_segment_service_pb2.RecomputeSegmentResponse]]:
+        """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
+        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+        UPSTREAM_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,85 @@
+"""MemberUploadService: lists of members."""
+
+from collections.abc import AsyncIterator
+
+from huaxiang.segments.v1 import member_upload_service_pb2 as pb
+from huaxiang.segments.v1.member_upload_service_pb2_grpc import MemberUploadServiceServicer
+from segments.api import parse
+from segments.app.upload_members import Mode, Named, UploadMembers
+from segments.app.version import Board
+from segments.domain.upload import Upload
+from servicekit.calls import current_principal
+from servicekit.errors import BatchTooLarge, InvalidField
+
+MAX_PERSON_IDS = 100_000
+MAX_IDENTIFIERS = 10_000
+MAX_VALUE_CHARS = 256
+_MODES = {
+    pb.UPLOAD_MODE_UNSPECIFIED: Mode.REPLACE,
+    pb.UPLOAD_MODE_REPLACE: Mode.REPLACE,
+    pb.UPLOAD_MODE_ADD: Mode.ADD,
+    pb.UPLOAD_MODE_REMOVE: Mode.REMOVE,
+}
+
+
+class MemberUploadServicer(MemberUploadServiceServicer):
+    """Acts on the caller's tenant."""
+
+    def __init__(self, board: Board, uploads: UploadMembers) -> None:
+        self._board = board
+        self._uploads = uploads
+
+    async def UploadMembers(
+        self, request_iterator: AsyncIterator[pb.UploadMembersRequest], context: object
+    ) -> AsyncIterator[pb.UploadMembersResponse]:
+        principal = current_principal()
+        tenant, actor = principal.require_tenant(), parse.actor(principal)
+        first: pb.UploadMembersRequest | None = None
+        upload = Upload()
+        async for message in request_iterator:
+            if first is None:
+                first = message
+                if first.mode not in _MODES:
+                    raise InvalidField("mode", f"{first.mode} is no mode of this version")
+                upload = self._uploads.begin(tenant, first.segment_id, actor)
+            _require_bounded(message)
+            self._uploads.take_persons(tenant, upload, message.person_ids)
+            named = [_named(each) for each in message.identifiers]
+            await self._uploads.take_identifiers(tenant, upload, named, first.source)
+            yield pb.UploadMembersResponse(report=_report(upload))
+        if first is None:
+            raise InvalidField("segment_id", "is missing: the stream has no message")
+        segment, revision = await self._uploads.finish(
+            tenant, first.segment_id, _MODES[first.mode], upload, actor
+        )
+        standing = self._board.current.tenant(tenant).get(segment.segment_id)
+        yield pb.UploadMembersResponse(
+            report=_report(upload),
+            done=True,
+            count=0 if standing is None else len(standing.members),
+            revision=revision.to_proto(),
+        )
+
+
+def _require_bounded(message: pb.UploadMembersRequest) -> None:
+    if len(message.person_ids) > MAX_PERSON_IDS:
+        raise BatchTooLarge("person_ids", len(message.person_ids), MAX_PERSON_IDS)
+    if len(message.identifiers) > MAX_IDENTIFIERS:
+        raise BatchTooLarge("identifiers", len(message.identifiers), MAX_IDENTIFIERS)
+
+
+def _named(message: pb.UploadedIdentifier) -> Named:
+    return Named(message.namespace, message.value[: MAX_VALUE_CHARS + 1], message.scope)
+
+
+def _report(upload: Upload) -> pb.UploadReport:
+    return pb.UploadReport(
+        total=upload.total,
+        matched=upload.matched,
+        unmatched=upload.unmatched,
+        duplicate=upload.duplicate,
+        rubbish=upload.rubbish,
+        examples=[
+            pb.RubbishEntry(position=position, problem=problem) for position, problem in upload.examples
+        ],
+    )
