@@ -9,7 +9,7 @@ from rules.schema import EventType, Resolved, Scope, UnknownPath, resolve, seque
 from rules.values import DATETIME, NUMBER, Kind
 
 from .findings import near_property, nearest
-from .stretches import check_window
+from .stretches import anchored, check_window
 from .typed import Typed
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def _result(node: t.Aggregate, read: Resolved | None) -> Typed:
 
 def check_sequence(checker: "Checker", node: t.Sequence) -> t.Sequence:
     findings = checker.findings
+    node = anchored(findings, node)
     check_window(findings, node.window)
     if not 2 <= len(node.steps) <= MAX_STEPS:
         findings.error(node.span, f"a sequence has 2 to {MAX_STEPS} steps, not {len(node.steps)}")

@@ -39,7 +39,7 @@ def check_condition(checker: "Checker", node: "Condition", scope: Scope | None) 
         case t.Sequence():
             return checker.sequence(node)
     check: Callable[[Checker, Any, Scope | None], Condition] = _CHECKS[type(node)]
-    return check(checker, node, scope)
+    return check(checker, node if scope else anchored(checker.findings, node), scope)
 
 
 def check_segment(checker: "Checker", node: t.Node, name: str) -> None:
@@ -59,7 +59,6 @@ def check_segment(checker: "Checker", node: t.Node, name: str) -> None:
 
 
 def _compare(checker: "Checker", node: t.Compare, scope: Scope | None) -> "Condition":
-    node = _anchored(checker, node)
     sides = _alike(checker, [node.left, node.right], scope, listed=node.operator not in _ORDERED)
     if sides is None:
         return node
@@ -70,17 +69,12 @@ def _compare(checker: "Checker", node: t.Compare, scope: Scope | None) -> "Condi
 
 
 def _between(checker: "Checker", node: t.Between, scope: Scope | None) -> "Condition":
-    node = _anchored(checker, node)
     sides = _alike(checker, [node.operand, node.low, node.high], scope, listed=False)
     if sides is None:
         return node
     if sides[0][1].kind is Kind.BOOL:
         checker.findings.error(node.span, "BETWEEN does not order TRUE and FALSE", "use =")
     return replace(node, operand=sides[0][0], low=sides[1][0], high=sides[2][0])
-
-
-def _anchored(checker: "Checker", node: Any) -> Any:
-    return anchored(checker.findings, node)
 
 
 def _alike(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from typing import TypeVar
 
 from rules import tree as t
 from rules.limits import MAX_WINDOW, MAX_WINDOW_DAYS
@@ -10,6 +11,7 @@ from rules.walk import rebuild, walk
 
 from .findings import Findings
 
+N = TypeVar("N", bound=Node)
 _ROLLING = {Unit.MINUTE, Unit.HOUR}
 FIRST_DAY, LAST_DAY = dt.date(1800, 1, 1), dt.date(2200, 12, 31)
 
@@ -64,7 +66,7 @@ def _check_moments(
         _check_span(findings, window, first.date(), last.date())
 
 
-def anchored(findings: Findings, comparison: Node) -> Node:
+def anchored(findings: Findings, comparison: N) -> N:
     """The node with every PREVIOUS told which window it stands before: the equal one in the same node."""
     stretches = [each for each in walk(comparison) if isinstance(each, t.Last | t.Past)]
     _warn_partial(findings, comparison)
@@ -74,7 +76,7 @@ def anchored(findings: Findings, comparison: Node) -> Node:
             return _anchor(findings, node, stretches)
         return rebuild(node, change)
 
-    return change(comparison)
+    return rebuild(comparison, change)
 
 
 def _anchor(findings: Findings, window: t.Previous, stretches: list[t.Last | t.Past]) -> t.Previous:
