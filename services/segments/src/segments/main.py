@@ -66,6 +66,7 @@ from segments.app.export_person_data import ExportPersonData
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
+from segments.app.insight.desk import Desk
 from segments.app.insight.lookalike import Lookalike
 from segments.app.insight.overlap import Overlap
 from segments.app.insight.past_values import PastValues
@@ -234,15 +235,15 @@ async def wire(
 def _insight(
     board: VersionBoard, audiences: Audiences, freshness: Freshness, now: Callable[[], dt.datetime]
 ) -> tuple[InsightServicer, LookalikeServicer]:
-    columns = BlockColumns()
+    columns, desk = BlockColumns(), Desk(board)
     insight = InsightServicer(
-        Describe(board, audiences, columns, now),
-        Compare(board, audiences, columns, now),
-        Overlap(board, audiences, now),
-        CountTransitions(board, audiences, now),
+        Describe(desk, audiences, columns, now),
+        Compare(desk, audiences, columns, now),
+        Overlap(desk, audiences, now),
+        CountTransitions(desk, audiences, now),
         freshness,
     )
-    return insight, LookalikeServicer(Lookalike(board, audiences, columns, now), freshness)
+    return insight, LookalikeServicer(Lookalike(desk, audiences, columns, now), freshness)
 
 
 def _services(

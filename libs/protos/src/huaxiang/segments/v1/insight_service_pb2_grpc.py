@@ -31,7 +31,8 @@ class InsightServiceStub:
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     def __init__(self, channel):
@@ -68,7 +69,8 @@ class InsightServiceServicer:
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     def DescribeAudience(self, request, context):
@@ -146,7 +148,8 @@ class InsightService:
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     @staticmethod

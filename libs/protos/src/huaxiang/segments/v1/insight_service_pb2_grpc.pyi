@@ -32,7 +32,8 @@ class InsightServiceStub:
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     @_typing.overload
@@ -69,7 +70,8 @@ class InsightServiceAsyncStub(InsightServiceStub):
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -102,7 +104,8 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
     UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
-    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
+    REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
+    at once).
     """
 
     @_abc_1.abstractmethod

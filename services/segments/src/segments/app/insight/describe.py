@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
+from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
 from segments.app.insight.tabulation import tables
-from segments.app.version import Board
 from segments.domain.insight.contrasts import BASE, Described, described
 from segments.domain.insight.preference import Standards
 from segments.domain.insight.tables import Question, TagTable
@@ -41,9 +41,9 @@ class Describe:
     """The use case of DescribeAudience. `now` is the suite's time."""
 
     def __init__(
-        self, board: Board, audiences: Audiences, columns: TagColumns, now: Callable[[], dt.datetime]
+        self, desk: Desk, audiences: Audiences, columns: TagColumns, now: Callable[[], dt.datetime]
     ) -> None:
-        self._board = board
+        self._desk = desk
         self._audiences = audiences
         self._columns = columns
         self._now = now
@@ -60,7 +60,7 @@ class Describe:
         """Raises ResourceNotFound, TagNotReadable, and what resolving audiences raises."""
         resolving = await self._audiences.prepare(tenant, [audience, base], caller.may_read, self._now())
         require_readable(resolving.segments, [each.tag_id for each in questions], caller.may_read)
-        return await self._board.compute(
+        return await self._desk.compute(
             lambda: self._describe(resolving, audience, base, questions, standards, caller)
         )
 

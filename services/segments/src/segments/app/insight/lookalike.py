@@ -12,9 +12,9 @@ import numpy.typing as npt
 from pyroaring import BitMap
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
+from segments.app.insight.desk import Desk
 from segments.app.insight.learning import Learnt, Model, People, learnt_from, scores_of
 from segments.app.insight.readable_tags import require_readable
-from segments.app.version import Board
 from segments.domain.insight.lookalike.draws import draws
 from segments.domain.insight.lookalike.encoding import Feature
 from segments.domain.insight.lookalike.evaluation import Evaluation
@@ -82,9 +82,9 @@ class Lookalike:
     """The use cases of LookalikeService. `now` is the suite's time."""
 
     def __init__(
-        self, board: Board, audiences: Audiences, columns: TagColumns, now: Callable[[], dt.datetime]
+        self, desk: Desk, audiences: Audiences, columns: TagColumns, now: Callable[[], dt.datetime]
     ) -> None:
-        self._board = board
+        self._desk = desk
         self._audiences = audiences
         self._columns = columns
         self._now = now
@@ -105,7 +105,7 @@ class Lookalike:
                 basis=self._basis(resolving, work, question, caller, started),
             )
 
-        return await self._board.compute(compute)
+        return await self._desk.compute(compute)
 
     async def expand(
         self, tenant: str, question: LookalikeQuestion, count: int, token: str, caller: Caller
@@ -126,7 +126,7 @@ class Lookalike:
                 basis=self._basis(resolving, work, question, caller, started),
             )
 
-        return await self._board.compute(compute)
+        return await self._desk.compute(compute)
 
     async def _prepare(self, tenant: str, question: LookalikeQuestion, caller: Caller) -> Resolving:
         asked = [question.seed, question.among, *question.exclusions]

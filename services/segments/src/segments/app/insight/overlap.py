@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
-from segments.app.version import Board
+from segments.app.insight.desk import Desk
 from segments.domain.insight.overlap import intersections, withheld_sums
 
 
@@ -31,15 +31,15 @@ class Overlaps:
 class Overlap:
     """The use case of OverlapAudiences. `now` is the suite's time."""
 
-    def __init__(self, board: Board, audiences: Audiences, now: Callable[[], dt.datetime]) -> None:
-        self._board = board
+    def __init__(self, desk: Desk, audiences: Audiences, now: Callable[[], dt.datetime]) -> None:
+        self._desk = desk
         self._audiences = audiences
         self._now = now
 
     async def __call__(self, tenant: str, audiences: Sequence[Audience], caller: Caller) -> Overlaps:
         """Raises what resolving audiences raises."""
         resolving = await self._audiences.prepare(tenant, audiences, caller.may_read, self._now())
-        return await self._board.compute(lambda: self._overlap(resolving, audiences, caller))
+        return await self._desk.compute(lambda: self._overlap(resolving, audiences, caller))
 
     def _overlap(self, resolving: Resolving, audiences: Sequence[Audience], caller: Caller) -> Overlaps:
         started = time.perf_counter_ns()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Audiences, Period, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
-from segments.app.version import Board
+from segments.app.insight.desk import Desk
 from segments.domain.insight.transitions import TransitionCell, transitions
 
 
@@ -23,8 +23,8 @@ class Transitions:
 class CountTransitions:
     """The use case of GetTransitions. `now` is the suite's time."""
 
-    def __init__(self, board: Board, audiences: Audiences, now: Callable[[], dt.datetime]) -> None:
-        self._board = board
+    def __init__(self, desk: Desk, audiences: Audiences, now: Callable[[], dt.datetime]) -> None:
+        self._desk = desk
         self._audiences = audiences
         self._now = now
 
@@ -33,7 +33,7 @@ class CountTransitions:
         resolving = await self._audiences.prepare(
             tenant, [audience], caller.may_read, self._now(), periods=[period]
         )
-        return await self._board.compute(lambda: self._count(resolving, audience, period, caller))
+        return await self._desk.compute(lambda: self._count(resolving, audience, period, caller))
 
     def _count(self, resolving: Resolving, audience: Audience, period: Period, caller: Caller) -> Transitions:
         started = time.perf_counter_ns()
