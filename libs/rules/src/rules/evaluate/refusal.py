@@ -61,12 +61,16 @@ def refuse(root: Asked, evaluator: str, setting: Setting, kinds: Collection[type
             raise UnsupportedNode("is_workday without a calendar of workdays", evaluator)
 
 
-def refuse_unsupported(root: Asked, evaluator: str) -> None:
-    """Raises UnsupportedNode for what definitions may not hold while those who keep them do not carry it through."""
+def refuse_unsupported(root: Asked, evaluator: str, carried: Collection[type[Node]] = ()) -> None:
+    """Raises UnsupportedNode for what definitions may not hold while those who keep them do not carry it through.
+
+    carried: the kinds that they do, `During` with is_workday.
+    """
     for node in walk(root):
-        if name := _NAMES.get(type(node)):
-            raise UnsupportedNode(name, evaluator)
-        if isinstance(node, Property) and node.path[-1] == "is_workday":
+        kind = type(node)
+        if kind in _NAMES and kind not in carried:
+            raise UnsupportedNode(_NAMES[kind], evaluator)
+        if isinstance(node, Property) and node.path[-1] == "is_workday" and During not in carried:
             raise UnsupportedNode("is_workday", evaluator)
 
 
