@@ -37,6 +37,8 @@ _OF_STATUS = {
     "ALREADY_EXISTS": Exit.CONFLICT,
     "FAILED_PRECONDITION": Exit.CONFLICT,
 }
+RIGHT_DOTS = 2
+"""A right is <service>.<noun>.<verb>."""
 
 
 class Refusal(Exception):
@@ -75,7 +77,7 @@ def reporting(command: Callable[P, None]) -> Callable[P, None]:
 def explanation(error: Exception) -> tuple[str, Exit] | None:
     """The sentence and the code of an error that the system, a service or the kit gave; None for any other error."""
     import grpc
-    from servicekit.errors import ServiceError
+    from servicekit.errors import RightMissing, ServiceError
     from servicekit.principal import KeyFileError
     from servicekit.status import reason_of
 
@@ -90,9 +92,28 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     told = isinstance(error, grpc.Call | grpc.aio.AioRpcError)
     status = error.code().name if told else ""
     hint = " (is the suite up? huaxiang up)" if status == "UNAVAILABLE" else ""
-    reason = reason_of(error).reason
-    message = f"{(error.details() if told else '') or status.lower() or error}{hint} [{reason or status}]"
+    said = reason_of(error)
+    if said.reason == RightMissing.reason:
+        hint = _roles_with(said.metadata.get("right", ""))
+    message = (
+        f"{(error.details() if told else '') or status.lower() or error}{hint} [{said.reason or status}]"
+    )
     return message, _OF_STATUS.get(status, Exit.FAILED)
+
+
+def _roles_with(right: str) -> str:
+    """Who could do it; nothing for what is no right of an rpc, such as acting for another tenant."""
+    from servicekit.principal import SERVICE_ROLE, Principal
+    from servicekit.rights import RIGHTS_OF_ROLE, may
+
+    if right.count(".") != RIGHT_DOTS:
+        return ""
+    roles = [
+        role
+        for role in sorted(RIGHTS_OF_ROLE)
+        if role != SERVICE_ROLE and may(Principal("", "", frozenset({role})), right)
+    ]
+    return f"; it belongs to {', '.join(roles) or 'no role of people'} (see: huaxiang key --help)"
 
 
 def _reason_of(error: Exception) -> str:

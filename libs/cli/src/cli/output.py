@@ -120,9 +120,10 @@ def visible(text: str, keep: str = "") -> str:
     )
 
 
-def _cell(value: object) -> str | Text:
+def _cell(value: object) -> Text:
+    """As it is: what stands in square brackets is no mark-up."""
     if isinstance(value, Text):
         return value
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else visible(str(value), keep="\n")
+        return Text("yes" if value else "no")
+    return Text(f"{value:,}" if isinstance(value, int) else visible(str(value), keep="\n"))

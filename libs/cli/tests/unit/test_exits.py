@@ -125,6 +125,24 @@ def test_with_json_an_error_carries_the_reason_of_the_service(capsys: pytest.Cap
     assert (error["reason"], error["kind"]) == ("RULE_INVALID", "bad_data")
 
 
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ("tagging.reviews.write", "belongs to admin, reviewer "),
+        ("identity.persons.resolve", "belongs to admin "),
+        ("act for another tenant", "because ["),
+    ],
+)
+def test_a_right_that_is_missing_is_told_with_the_roles_that_carry_it(right: str, said: str) -> None:
+    told = error_details_pb2.ErrorInfo(reason="RIGHT_MISSING", domain="huaxiang", metadata={"right": right})
+    status = status_pb2.Status(code=7, message="because")
+    status.details.add().Pack(told)
+    details = Metadata(("grpc-status-details-bin", status.SerializeToString()))
+    explained = explanation(AioRpcError(grpc.StatusCode.PERMISSION_DENIED, Metadata(), details, "because"))
+    assert explained is not None
+    assert said in explained[0]
+
+
 def test_with_json_a_fault_of_ours_is_a_document_and_still_raised(capsys: pytest.CaptureFixture[str]) -> None:
     @reporting
     def command(as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Persons by id or by what some system calls them; portraits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from huaxiang.tagging.v1.portrait_service_pb2_grpc import PortraitServiceStub
 from cli.calls.values import plain
 from cli.exits import Exit, Refusal
 from cli.ids import id_of
+from cli.suite.patience import patiently
 from cli.suite.running import RunningSuite
 
 LANGUAGES = {"zh": portrait_pb.LANGUAGE_ZH, "en": portrait_pb.LANGUAGE_EN}
@@ -27,18 +29,28 @@ async def person_id_of(suite: RunningSuite, who: str) -> int:
     namespace, separator, value = who.partition("=")
     if not separator or not value:
         raise Refusal(f"{who!r} is neither a person id nor namespace=value", Exit.USAGE)
-    scope, _, rest = value.rpartition(":")
-    identifier = identifier_pb2.Identifier(namespace=namespace, value=rest, scope=scope)
     async with suite.channel("identity") as channel:
-        answer = await PersonServiceStub(channel).ResolveIdentifiers(
-            identity_pb.ResolveIdentifiersRequest(identifiers=[identifier])
-        )
-    found = answer.results[0]
+        (found,) = await resolved(channel, [identifier_of(namespace, value)])
     if found.problem:
         raise Refusal(f"{namespace}: {found.problem}", Exit.BAD_DATA)
     if not found.person_id:
         raise Refusal(f"nobody is known by this {namespace}", Exit.BAD_DATA)
     return int(found.person_id)
+
+
+def identifier_of(namespace: str, value: str) -> identifier_pb2.Identifier:
+    """`value` is source:value for the ids of one source."""
+    scope, _, rest = value.rpartition(":")
+    return identifier_pb2.Identifier(namespace=namespace, value=rest, scope=scope)
+
+
+async def resolved(
+    channel: grpc.aio.Channel, identifiers: Sequence[identifier_pb2.Identifier], source: str = ""
+) -> list[identity_pb.ResolvedIdentifier]:
+    """In the same order; at most 1,000. `source`: whose ids those are that are of one source and do not say which."""
+    stub = PersonServiceStub(channel)
+    request = identity_pb.ResolveIdentifiersRequest(identifiers=identifiers, source=source)
+    return list((await patiently(lambda: stub.ResolveIdentifiers(request))).results)
 
 
 async def portrait(

@@ -2,7 +2,9 @@
 
 import csv
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -22,11 +24,20 @@ class Rejects:
     when nothing was refused. Raises Refusal when it would overwrite one of `keep`, or what another import is writing.
     """
 
-    def __init__(self, path: Path, keep: tuple[Path, ...] = (), *, going_on: bool = False) -> None:
-        """`going_on`: what the file holds already stays, until `keep_first` says how much of it."""
+    def __init__(
+        self,
+        path: Path,
+        keep: tuple[Path, ...] = (),
+        *,
+        going_on: bool = False,
+        put_aside: Callable[[Path], object] | None = None,
+    ) -> None:
+        """`going_on`: what the file holds already stays, until `keep_first` says how much of it. `put_aside`: what
+        another import left there is moved to a new file beside it, of which this hears; without it, it is lost."""
         self.path = path
         self._keep = keep
         self._going_on = going_on
+        self._put_aside = put_aside
         self._file: IO[str]
         self._lock = -1
         self._writer: Any = None
@@ -38,6 +49,8 @@ class Rejects:
                     f"the rejects would overwrite {each}: name another file with --rejects", Exit.USAGE
                 )
         self._hold()
+        if self._put_aside is not None and self.path.stat().st_size:
+            self._put_aside(self._moved())
         self._file = self.path.open("a" if self._going_on else "w", encoding="utf-8-sig", newline="")
         if self._going_on:
             self.keep_first(self.path.stat().st_size)
@@ -61,6 +74,14 @@ class Rejects:
         except BlockingIOError:
             os.close(self._lock)
             raise Refusal(f"another import writes {self.path}: wait for its end", Exit.CONFLICT) from None
+
+    def _moved(self) -> Path:
+        """The lock is on the file itself, so its content is what goes."""
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.stem}.{number}{self.path.suffix}")).exists():
+            number += 1
+        shutil.copyfile(self.path, aside)
+        return aside
 
     def keep_first(self, size: int) -> None:
         """Drops all but the first bytes; what is added follows them."""
