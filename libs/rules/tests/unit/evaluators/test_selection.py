@@ -1,6 +1,7 @@
 """LIMIT, SAMPLE and sets of segments: the definition, and one person's."""
 
 import datetime as dt
+from random import Random
 
 import duckdb
 import numpy as np
@@ -16,7 +17,7 @@ from rules.evaluate.setting import Setting
 from rules.evaluate.tables import DuckDb, NamedRelations, Tables
 from rules.testing import retailer
 from rules.testing.engines import bitmaps_of, register
-from rules.testing.people import World
+from rules.testing.people import World, seeded_worlds
 from rules.tree import Limit, Sample, TagRef
 from rules.values import INT64_MAX, INT64_MIN, SCALE
 
@@ -54,6 +55,26 @@ def engine(connection):
     return DuckDb(connection)
 
 
+class Without:
+    """An index, a column or a source of relations that lacks one ability."""
+
+    def __init__(self, inner: object, name: str) -> None:
+        self._inner = inner
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        if name == self._name:
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+
+class ByPerson(Without):
+    """An index whose columns are read person by person."""
+
+    def tag(self, name: str) -> Without:
+        return Without(self._inner.tag(name), "numbers")
+
+
 @pytest.mark.parametrize(
     ("rule", "population", "expected"),
     [
@@ -81,7 +102,9 @@ def engine(connection):
 )
 def test_who_is_left(engine, rule, population, expected) -> None:
     asked = check_rule(rule, CATALOGUE).rule
-    assert set(bitmaps.members(asked, bitmaps_of(WORLD, ()), SETTING, population)) == expected
+    index = bitmaps_of(WORLD, ())
+    assert set(bitmaps.members(asked, index, SETTING, population)) == expected
+    assert set(bitmaps.members(asked, ByPerson(index, ""), SETTING, population)) == expected
     found = engine.collect(Tables(NamedRelations(), SETTING).members(asked, population))
     assert set(found["person_id"].to_pylist()) == expected
 
@@ -157,19 +180,18 @@ def test_one_person_is_asked_what_needs_no_others() -> None:
 
 
 def test_without_birth_hashes_steps_are_refused_by_name() -> None:
-    class Bare:
-        """An index and a source of relations without birth hashes."""
-
-        def __init__(self, inner: object) -> None:
-            self._inner = inner
-
-        def __getattr__(self, name: str) -> object:
-            if name == "birth_hashes":
-                raise AttributeError(name)
-            return getattr(self._inner, name)
-
     asked = check_rule("TRUE LIMIT 5 BY points", CATALOGUE).rule
     with pytest.raises(UnsupportedNode, match="LIMIT over an index without birth hashes"):
-        bitmaps.members(asked, Bare(bitmaps_of(WORLD, ())), SETTING)  # type: ignore[arg-type]
+        bitmaps.members(asked, Without(bitmaps_of(WORLD, ()), "birth_hashes"), SETTING)  # type: ignore[arg-type]
     with pytest.raises(UnsupportedNode, match="LIMIT over tables without birth hashes"):
-        Tables(Bare(NamedRelations()), SETTING).members(asked)  # type: ignore[arg-type]
+        Tables(Without(NamedRelations(), "birth_hashes"), SETTING).members(asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", ["points", "birthday DESC", "last_seen", "last_seen DESC"])
+def test_values_read_one_by_one_or_at_once_are_in_one_order(order: str) -> None:
+    asked = check_rule(f"TRUE LIMIT 50% BY {order}", CATALOGUE).rule
+    for world in seeded_worlds(Random(11), CATALOGUE, 20):
+        index = bitmaps_of(world, ())
+        expected = world.selected(asked, Population.ALL)
+        for each in (index, ByPerson(index, "")):
+            assert set(bitmaps.members(asked, each, world.setting, Population.ALL)) == expected

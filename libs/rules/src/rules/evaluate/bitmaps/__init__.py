@@ -4,7 +4,7 @@ from .columns import CodeColumn, ListColumn, NumberColumn, column_of
 from .evaluator import members
 from .index import Column, TagBitmaps
 from .memory import MemoryBitmaps
-from .steps import BirthHashes
+from .steps import BirthHashes, Numbered
 
 __all__ = [
     "BirthHashes",
@@ -13,6 +13,7 @@ __all__ = [
     "ListColumn",
     "MemoryBitmaps",
     "NumberColumn",
+    "Numbered",
     "TagBitmaps",
     "column_of",
     "members",

@@ -133,6 +133,15 @@ class NumberColumn:
         for person in persons & self._known:
             yield person, self._value(int(self._numbers[person]))
 
+    def numbers(
+        self, person_ids: npt.NDArray[np.uint32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Of each, in the same order: its number and whether it is known."""
+        found = np.zeros(len(person_ids), np.int64)
+        known = np.isin(person_ids, np.array(self._known.to_array(), np.uint32))
+        found[known] = self._numbers[person_ids[known]]
+        return found, known
+
 
 class ListColumn:
     """Multi-valued: a bitmap per element. An empty list is known and in no element's bitmap."""

@@ -12,7 +12,7 @@ from rules.evaluate.meaning import Value
 from rules.evaluate.selection import kept, sampled
 from rules.tree import Limit, Sample
 
-from .index import TagBitmaps
+from .index import Column, TagBitmaps
 from .leaves import EVALUATOR
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -25,6 +25,17 @@ class BirthHashes(Protocol):
 
     def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
         """Of each, in the same order; 0 for one that is not known."""
+        ...
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A column of numbers, dates or moments that tells many persons' values at once."""
+
+    def numbers(
+        self, person_ids: npt.NDArray[np.uint32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Of each, in the same order: a number that is greater where the value is, and whether it is known."""
         ...
 
 
@@ -49,14 +60,22 @@ def _order(
     step: Limit, ids: npt.NDArray[np.uint32], hashes: npt.NDArray[np.uint64], index: TagBitmaps
 ) -> npt.NDArray[np.intp]:
     """By the tag's value, the unknown last; then by birth hash, then by id."""
-    numbers = np.zeros(len(ids), np.int64)
-    unknown = np.ones(len(ids), np.bool_)
-    for person, value in index.tag(step.by.name).values(BitMap(ids)):
-        place = int(np.searchsorted(ids, person))
-        numbers[place], unknown[place] = _number(value), False
+    column = index.tag(step.by.name)
+    numbers, known = column.numbers(ids) if isinstance(column, Numbered) else _numbers(column, ids)
     if step.descending:
-        numbers = np.where(unknown, 0, ~numbers)  # the reverse order, of the least number, too
-    return np.lexsort((ids, hashes, numbers, unknown))
+        numbers = ~numbers  # the reverse order, of the least number, too
+    return np.lexsort((ids, hashes, np.where(known, numbers, 0), ~known))
+
+
+def _numbers(
+    column: Column, ids: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """As `Numbered` says, person by person."""
+    numbers, known = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
+    for person, value in column.values(BitMap(ids)):
+        place = int(np.searchsorted(ids, person))
+        numbers[place], known[place] = _number(value), True
+    return numbers, known
 
 
 def _number(value: Value) -> int:
