@@ -6,6 +6,7 @@ only faster with one.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, cast
 
 import numba
@@ -156,70 +157,67 @@ def _range_of(lines: int, *, low_end: bool, high_end: bool) -> Callable[..., Any
     """
 
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
-        target, slices, width, low, high = arguments
-        one, zero = ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
-        size = ir.Constant(_WORD, LINE_BYTES)
-        ends = [end for end, asked in ((low, low_end), (high, high_end)) if asked]
-        # inside is who has a bit that the low end lacks, or lacks one that the high end has
-        having = [each for each, asked in ((True, low_end), (False, high_end)) if asked]
+        target, slices, width, *both = arguments
+        ends = [
+            (end, low)
+            for end, low, asked in zip(both, (True, False), (low_end, high_end), strict=True)
+            if asked
+        ]
+        one, zero, size = (ir.Constant(_WORD, each) for each in (1, 0, LINE_BYTES))
         targets = [builder.add(target, ir.Constant(_WORD, LINE_BYTES * each)) for each in range(lines)]
         starts = []
         for each in targets:
-            seed = _load(builder, each)
-            for _ in ends:
-                starts += [seed, _ZERO]  # equal so far, inside for sure
+            starts += [_load(builder, each), _ZERO] * len(ends)  # equal to the end so far, inside for sure
         before = builder.block
         loop, after = builder.append_basic_block("bits"), builder.append_basic_block("decided")
         builder.cbranch(builder.icmp_signed(">", width, zero), loop, after)
 
         builder.position_at_end(loop)
         place = builder.phi(_WORD)
-        place.add_incoming(zero, before)
         states = [builder.phi(_LINE) for _ in starts]
-        for state, each in zip(states, starts, strict=True):
-            state.add_incoming(each, before)
         shift = builder.sub(builder.sub(width, one), place)
-        sides = [_splat(builder, builder.neg(builder.and_(builder.lshr(end, shift), one))) for end in ends]
-        news, undecided = [], _ZERO
-        pairs = iter(zip(states[::2], states[1::2], strict=True))
+        sides = [
+            (_splat(builder, builder.neg(builder.and_(builder.lshr(end, shift), one))), low)
+            for end, low in ends
+        ]
+        news: list[Any] = []
         for line in range(lines):
             ahead = builder.add(builder.mul(width, ir.Constant(_WORD, line)), place)
             bits = _load(builder, builder.add(slices, builder.mul(ahead, size)))
-            for side, has in zip(sides, having, strict=True):
-                equal, sure = next(pairs)
-                differ = builder.xor(bits, side)
-                left = builder.and_(equal, differ)
-                inwards = bits if has else builder.xor(bits, _ONES)
-                equal = builder.and_(equal, builder.xor(differ, _ONES))
-                news += [equal, builder.or_(sure, builder.and_(left, inwards))]
-                undecided = builder.or_(undecided, equal)
+            for side, low in sides:
+                news += _decided(builder, bits, side, low, *states[len(news) :][:2])
+        undecided = reduce(builder.or_, news[::2])
         following = builder.add(place, one)
         open_ = builder.icmp_unsigned("!=", _any(builder, undecided), zero)
-        more = builder.and_(builder.icmp_signed("<", following, width), open_)
-        end_of_loop = builder.block
-        place.add_incoming(following, end_of_loop)
-        for state, each in zip(states, news, strict=True):
-            state.add_incoming(each, end_of_loop)
-        builder.cbranch(more, loop, after)
+        builder.cbranch(builder.and_(builder.icmp_signed("<", following, width), open_), loop, after)
+        for phi, first, next_ in zip([place, *states], [zero, *starts], [following, *news], strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(next_, loop)
 
         builder.position_at_end(after)
         lasts = [builder.phi(_LINE) for _ in starts]
-        for last, first, new in zip(lasts, starts, news, strict=True):
+        for last, first, next_ in zip(lasts, starts, news, strict=True):
             last.add_incoming(first, before)
-            last.add_incoming(new, end_of_loop)
-        found, left_over = iter(lasts), _ZERO
-        for each in targets:
-            inside = _ONES
-            for _ in ends:
-                inside = builder.and_(inside, builder.or_(next(found), next(found)))
-            builder.store(inside, _at(builder, each), align=8)
-            left_over = builder.or_(left_over, inside)
-        return _any(builder, left_over)
+            last.add_incoming(next_, loop)
+        insides = [builder.or_(equal, sure) for equal, sure in zip(lasts[::2], lasts[1::2], strict=True)]
+        founds = [reduce(builder.and_, insides[each * len(ends) :][: len(ends)]) for each in range(lines)]
+        for each, found in zip(targets, founds, strict=True):
+            builder.store(found, _at(builder, each), align=8)
+        return _any(builder, reduce(builder.or_, founds))
 
     def range_lines(_: Any, target: Any, slices: Any, width: Any, low: Any, high: Any) -> Any:
         return types.int64(*[types.int64] * 5), generate
 
     return operation(range_lines)
+
+
+def _decided(builder: Builder, bits: Any, side: Any, low: bool, equal: Any, sure: Any) -> list[Any]:
+    """Who is still equal to an end after a bit, and who is inside for sure: has a bit that the low end lacks, or lacks
+    one that the high end has. `side` is the end's bit for all persons."""
+    differ = builder.xor(bits, side)
+    inwards = bits if low else builder.xor(bits, _ONES)
+    left = builder.and_(builder.and_(equal, differ), inwards)
+    return [builder.and_(equal, builder.xor(differ, _ONES)), builder.or_(sure, left)]
 
 
 RANGE_LINES = 2
