@@ -176,6 +176,7 @@ def check_stream_is_batch(world, definitions, before, after, hours=0):
         history.play(step)
     streamed = world.values()
     assert by_tables(world) == streamed
+    assert_counted(world, streamed)
     objecting = set(world.database.read_now(world.facts.key_map.objecting, world.tenant).tolist())
     basic = {each.tag_id for each in definitions if each.layer is Layer.BASIC}
     for column, values in streamed.items():
@@ -199,7 +200,15 @@ def check_runs_of_some(world, definitions, before, after):
         }
     history.play(("run",))
     assert world.stale() == []
-    assert by_tables(world) == world.values()
+    streamed = world.values()
+    assert by_tables(world) == streamed
+    assert_counted(world, streamed)
+
+
+def assert_counted(world, values):
+    """Every tag tells how many persons have a value of it."""
+    tags = world.database.read_now(world.tags.catalogue.all, world.tenant)
+    assert {each: tag.coverage for each, tag in tags.items()} == {each: len(values[each]) for each in tags}
 
 
 def by_tables(world):

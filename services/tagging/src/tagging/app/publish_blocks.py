@@ -59,6 +59,8 @@ class PublishBlocks:
             computed.as_of,
             None if among is None else among[_of_block(among, block)],
         )
+        if gained := change.new.known_count - change.old.known_count:
+            self._tags.catalogue.add_coverage(connection, task.tenant, {computed.recipe.column: gained})
         return PublishedBlock(self._tags.entries.blocks(task.tenant, change), change.old.persons)
 
     def stand(

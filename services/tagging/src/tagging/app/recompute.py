@@ -101,6 +101,7 @@ class RecomputePersons:
                 }
         changes = self._changes(stored, found, gone)
         self._store(connection, tenant, plan, changes, clocks)
+        self._tags.catalogue.add_coverage(connection, tenant, _gained(stored, changes, plan.tags))
         if _ages(plan, columns):
             due = computing.due([each for each in plan.recipes.values() if each.stream])
             self._tags.due.put(connection, tenant, {**due, **dict.fromkeys(gone)})
@@ -208,6 +209,22 @@ class RecomputePersons:
             for person, value in changes.get(column, {}).items():
                 told.setdefault(person, {})[column] = value
         return [self._tags.entries.values(tenant, person, told[person]) for person in sorted(told)]
+
+
+def _gained(
+    stored: Mapping[str, Mapping[int, Value | None]],
+    changes: Mapping[str, Mapping[int, Value | None]],
+    tags: Collection[str],
+) -> dict[str, int]:
+    """How many persons more have a value, by tag."""
+    gained = {
+        column: sum(
+            (value is not None) - (stored[column].get(person) is not None) for person, value in values.items()
+        )
+        for column, values in changes.items()
+        if column in tags
+    }
+    return {column: count for column, count in gained.items() if count}
 
 
 def _needed(plan: ColumnPlan, columns: Collection[str]) -> set[str]:

@@ -13,7 +13,7 @@ from .document import flatten, to_document
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A definition in force. `coverage`: persons with a value when a run last computed it. `replacement`: what to use
+    """A definition in force. `coverage`: persons with a value. `replacement`: what to use
     instead of a deprecated tag."""
 
     definition: TagDefinition

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
@@ -76,6 +76,13 @@ class SqlTagCatalogue:
             connection,
             "UPDATE tag SET coverage = ? WHERE tenant = ? AND tag_id = ?",
             (coverage, tenant, tag_id),
+        )
+
+    def add_coverage(self, connection: Connection, tenant: str, gained: Mapping[str, int]) -> None:
+        execute_many(
+            connection,
+            "UPDATE tag SET coverage = coverage + ? WHERE tenant = ? AND tag_id = ?",
+            [(count, tenant, tag_id) for tag_id, count in sorted(gained.items())],
         )
 
 

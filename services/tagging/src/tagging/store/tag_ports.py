@@ -43,6 +43,10 @@ class TagCatalogue(Protocol):
 
     def set_coverage(self, connection: Connection, tenant: str, tag_id: str, coverage: int) -> None: ...
 
+    def add_coverage(self, connection: Connection, tenant: str, gained: Mapping[str, int]) -> None:
+        """So many persons more, or fewer, have a value of each tag."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FrozenCuts:

@@ -1713,7 +1713,7 @@ class Tag(_message.Message):
     etag: _builtins.str
     """Changes with every change."""
     coverage: _builtins.int
-    """Persons with a value when last computed by a run."""
+    """Persons with a value."""
     state: Global___TagState.ValueType
     """Active, or deprecated: computed still, and a rule that names it is warned."""
     replacement_tag_id: _builtins.str

@@ -284,7 +284,7 @@ class CheckImpactResponse(_message.Message):
     breaking: _builtins.bool
     """True when the type changes or a closed list gets shorter, or the tag goes: with users it is refused unless forced."""
     coverage: _builtins.int
-    """Persons with a value when last computed by a run."""
+    """Persons with a value."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags in force that rest on it at any depth, in order."""
