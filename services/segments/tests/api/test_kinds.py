@@ -148,6 +148,8 @@ async def test_a_static_segment_follows_merges_and_is_built_upon(suite: Any) -> 
     erased = suite.tagging.tell(person_told(2, 2, change_pb2.UNIVERSE_STATE_ERASED))
     assert (await suite.get("list", erased)).count == 1
     await suite.restart()
+    standing = suite.wiring.board.current.tenant("t1").get("list")
+    assert 2 not in standing.frozen.members, "the erased are kept nowhere"
     assert suite.members("list") == [3]
     explain = membership_service_pb2.ExplainMembershipRequest(person_id=3, segment_id="rest")
     await suite.memberships().ExplainMembership(explain)

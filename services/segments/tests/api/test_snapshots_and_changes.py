@@ -50,6 +50,20 @@ async def test_frozen_members_stay_and_a_repeat_answers_the_same(suite: Any) -> 
     assert (await suite.snapshots().GetSnapshot(get)).snapshot == snapshot
 
 
+async def test_snapshots_are_listed_newest_first(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    made = []
+    for number in range(3):
+        made.insert(0, await freeze(suite, f"r{number}"))
+        suite.clock.advance(dt.timedelta(minutes=1))
+    assert {each.version for each in made} == {1}
+    request = snapshot_service_pb2.ListSnapshotsRequest(segment_id="women", page_size=2)
+    first = await suite.snapshots("viewer").ListSnapshots(request)
+    request.page_token = first.next_page_token
+    rest = await suite.snapshots("viewer").ListSnapshots(request)
+    assert ([*first.snapshots, *rest.snapshots], rest.next_page_token) == (made, "")
+
+
 async def test_a_request_id_with_other_content_is_refused(suite: Any) -> None:
     await suite.create("women", "gender = 'female'")
     await suite.create("men", "gender = 'male'")

@@ -116,6 +116,12 @@ def test_snapshots_come_back_and_old_ones_go(database: Database) -> None:
         database.write_now(store.add, "t1", each)
     assert database.read_now(store.get, "t1", "s2") == made[2]
     assert database.read_now(store.get, "t2", "s2") is None
+    twin = replace(made[3], snapshot_id="s33")
+    database.write_now(store.add, "t1", twin)
+    database.write_now(store.add, "t1", replace(made[3], snapshot_id="o", segment_id="other"))
+    bare = [replace(each, members=b"") for each in (twin, made[3], made[2], made[1], made[0])]
+    assert database.read_now(store.page, "t1", "a", None, 9) == bare
+    assert database.read_now(store.page, "t1", "a", (twin.create_time, "s33"), 2) == bare[1:3]
     assert database.write_now(store.remove_before, NOW + dt.timedelta(days=3), 2) == 2
     assert [database.read_now(store.get, "t1", f"s{day}") is None for day in range(4)] == [
         True,

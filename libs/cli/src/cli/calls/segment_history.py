@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import grpc
 from huaxiang.segments.v1 import member_history_service_pb2 as history_pb
-from huaxiang.segments.v1 import segment_pb2
+from huaxiang.segments.v1 import segment_pb2, snapshot_service_pb2
 from huaxiang.segments.v1 import segment_version_service_pb2 as versions_pb
 from huaxiang.segments.v1.member_history_service_pb2_grpc import MemberHistoryServiceStub
 from huaxiang.segments.v1.segment_version_service_pb2_grpc import SegmentVersionServiceStub
+from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
 
 from cli.exits import Exit, Refusal
 
@@ -38,6 +39,12 @@ async def restore_version(
     """Says again what a version said."""
     request = versions_pb.RestoreSegmentVersionRequest(segment_id=segment_id, version=version, reason=reason)
     return (await SegmentVersionServiceStub(channel).RestoreSegmentVersion(request)).segment
+
+
+async def snapshots(channel: grpc.aio.Channel, segment_id: str) -> list[snapshot_service_pb2.Snapshot]:
+    """The newest, newest first."""
+    request = snapshot_service_pb2.ListSnapshotsRequest(segment_id=segment_id, page_size=PAGE_VERSIONS)
+    return list((await SnapshotServiceStub(channel).ListSnapshots(request)).snapshots)
 
 
 async def trend(channel: grpc.aio.Channel, segment_id: str, days: int) -> list[history_pb.SegmentDay]:

@@ -1,4 +1,4 @@
-"""segments trend, diff, why: who was in a segment before, who came and went, and why."""
+"""segments snapshots, trend, diff, why: who was in a segment before, who came and went, and why."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,21 @@ SERVICE = "segments"
 Since = Annotated[str, typer.Option("--from", help="A day (2026-03-31) or a snapshot's id.")]
 Until = Annotated[str, typer.Option("--to", help="A day or a snapshot's id; now by default.")]
 _TRUTHS = {True: "yes", False: "no"}
+
+
+@reporting
+def snapshots(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+    """List the snapshots of a segment, newest first."""
+    from cli.calls import segment_history as calls
+
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshots(channel, segment_id))
+    if as_json:
+        print_json({"snapshots": [as_dict(each) for each in found]})
+        return
+    rows = [
+        [each.snapshot_id, each.create_time.ToJsonString(), f"{each.count:,}", each.version] for each in found
+    ]
+    table("", ["snapshot", "made", "people", "version"], rows, empty="no snapshots")
 
 
 @reporting

@@ -73,6 +73,7 @@ def snapshot(stored: Snapshot) -> snapshot_service_pb2.Snapshot:
         ),
         revision=revision_pb2.Revision(token=stored.revision_token),
         sensitive_purposes=stored.purposes,
+        version=stored.version,
     )
 
 

@@ -10,11 +10,13 @@ from pyroaring import BitMap
 from segments.api import render
 from segments.app.snapshots import Snapshots, birth_hashes, exported
 from segments.app.version import Board, Version
+from segments.domain.packing import microseconds, moment_of
 from segments.store.ports import Journal
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.errors import InvalidField
 from servicekit.freshness import Freshness
+from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.request_ids import once
 from servicekit.revision import Lane
 from sqlalchemy import Connection
@@ -69,6 +71,23 @@ class SnapshotServicer(SnapshotServiceServicer):
         tenant = current_principal().require_tenant()
         stored = await self._database.read(self._snapshots.get, tenant, request.snapshot_id)
         return pb.GetSnapshotResponse(snapshot=render.snapshot(stored))
+
+    async def ListSnapshots(
+        self, request: pb.ListSnapshotsRequest, context: object
+    ) -> pb.ListSnapshotsResponse:
+        tenant = current_principal().require_tenant()
+        size = page_size(request.page_size)
+        bound_to = request_hash(request, tenant)
+        last = read_token(request.page_token, bound_to, int, str)
+        before = None if last is None else (moment_of(last[0]), last[1])
+        found = await self._database.read(self._snapshots.page, tenant, request.segment_id, before, size + 1)
+        token = ""
+        if len(found) > size:
+            key = (microseconds(found[size - 1].create_time), found[size - 1].snapshot_id)
+            token = make_token(key, bound_to)
+        return pb.ListSnapshotsResponse(
+            snapshots=[render.snapshot(each) for each in found[:size]], next_page_token=token
+        )
 
     async def ExportMembers(
         self, request: pb.ExportMembersRequest, context: object

@@ -86,6 +86,17 @@ class Snapshots:
             raise ResourceNotFound(f"snapshot {snapshot_id!r}")
         return snapshot
 
+    def page(
+        self,
+        connection: Connection,
+        tenant: str,
+        segment_id: str,
+        before: tuple[dt.datetime, str] | None,
+        limit: int,
+    ) -> list[Snapshot]:
+        """A segment's, newest first, without members."""
+        return self._store.page(connection, tenant, segment_id, before, limit)
+
     def remove_old(self, connection: Connection, keep: dt.timedelta) -> int:
         """Removes some snapshots older than that; answers how many."""
         return self._store.remove_before(connection, self._now() - keep, REMOVED_AT_ONCE)

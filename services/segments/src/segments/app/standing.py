@@ -194,7 +194,7 @@ class TenantSegments:
         moved: dict[str, BitMap] = {}
         for segment_id in self._order:
             standing = self._standing[segment_id]
-            movement = self._move(standing, touched, moved, aged, lane)
+            movement = self._move(standing, touched, moved, aged, lane, followed)
             state, note = self._state_of(standing)
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
@@ -224,8 +224,10 @@ class TenantSegments:
         moved: Mapping[str, BitMap],
         aged: Callable[[ReadRule], bool],
         lane: Lane,
+        followed: Followed,
     ) -> Movement:
         if standing.frozen is not None:
+            self._forget(standing, standing.frozen, touched, followed)
             movement = self._resolved(standing, standing.frozen.members, touched)
             return self._told(standing, movement, touched.universe, lane)
         rule = standing.rule
@@ -242,6 +244,13 @@ class TenantSegments:
         if not persons and not anew:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
         return self._told(standing, self._compare(standing, rule, None if anew else persons), persons, lane)
+
+    def _forget(self, standing: Standing, frozen: Frozen, touched: Touched, followed: Followed) -> None:
+        """Takes the erased out of what is stored."""
+        erased = touched.universe & frozen.members & self.index.erased()
+        if erased:
+            kept = Frozen(frozen.members - erased, frozen.time)
+            standing.frozen = followed.frozen[standing.segment.segment_id] = kept
 
     def _resolved(self, standing: Standing, frozen: BitMap, touched: Touched) -> Movement:
         """The members of a frozen segment are who its persons are today."""

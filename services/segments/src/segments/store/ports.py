@@ -82,6 +82,18 @@ class SnapshotStore(Protocol):
         """One snapshot; None when there is none."""
         ...
 
+    def page(
+        self,
+        connection: Connection,
+        tenant: str,
+        segment_id: str,
+        before: tuple[dt.datetime, str] | None,
+        limit: int,
+    ) -> list[Snapshot]:
+        """A segment's, without members (empty), newest first, of one moment by falling id; those before a (create_time,
+        snapshot_id)."""
+        ...
+
     def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
         """Stores a new snapshot."""
         ...

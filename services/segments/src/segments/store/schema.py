@@ -90,6 +90,7 @@ Table(
     Column("purposes", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Index("snapshot_by_create_time", "create_time_us"),
+    Index("snapshot_by_segment", "tenant", "segment_id", "create_time_us"),
 )
 Table(
     "deleted_segment",

@@ -93,21 +93,26 @@ class SqlSnapshotStore:
             f"SELECT {_SNAPSHOT_COLUMNS} FROM snapshot WHERE tenant = ? AND snapshot_id = ?",
             (tenant, snapshot_id),
         ).one_or_none()
-        if row is None:
-            return None
-        return Snapshot(
-            snapshot_id=row[0],
-            segment_id=row[1],
-            canonical_rule=row[2],
-            count=row[3],
-            population_count=row[4],
-            create_time=moment_of(row[5]),
-            as_of=moment_of(row[6]),
-            revision_token=row[7],
-            members=bytes(row[8]),
-            purposes=tuple(json.loads(row[9])),
-            version=row[10],
-        )
+        return None if row is None else _snapshot(tuple(row))
+
+    def page(
+        self,
+        connection: Connection,
+        tenant: str,
+        segment_id: str,
+        before: tuple[dt.datetime, str] | None,
+        limit: int,
+    ) -> list[Snapshot]:
+        columns = _SNAPSHOT_COLUMNS.replace("members", "NULL")
+        time_us, snapshot_id = (2**62, "") if before is None else (microseconds(before[0]), before[1])
+        rows = execute(
+            connection,
+            f"SELECT {columns} FROM snapshot WHERE tenant = ? AND segment_id = ? "
+            "AND (create_time_us < ? OR (create_time_us = ? AND snapshot_id < ?)) "
+            "ORDER BY create_time_us DESC, snapshot_id DESC LIMIT ?",
+            (tenant, segment_id, time_us, time_us, snapshot_id, limit),
+        ).all()
+        return [_snapshot(tuple(row)) for row in rows]
 
     def add(self, connection: Connection, tenant: str, snapshot: Snapshot) -> None:
         execute(
@@ -136,6 +141,22 @@ class SqlSnapshotStore:
             "WHERE create_time_us < ? ORDER BY create_time_us LIMIT ?)",
             (microseconds(moment), limit),
         ).rowcount
+
+
+def _snapshot(row: tuple[Any, ...]) -> Snapshot:
+    return Snapshot(
+        snapshot_id=row[0],
+        segment_id=row[1],
+        canonical_rule=row[2],
+        count=row[3],
+        population_count=row[4],
+        create_time=moment_of(row[5]),
+        as_of=moment_of(row[6]),
+        revision_token=row[7],
+        members=bytes(row[8] or b""),
+        purposes=tuple(json.loads(row[9])),
+        version=row[10],
+    )
 
 
 def _segment(row: tuple[Any, ...]) -> Segment:

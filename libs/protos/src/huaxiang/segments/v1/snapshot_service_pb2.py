@@ -28,7 +28,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/segments/v1/snapshot_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"s\n\x15\x43reateSnapshotRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"x\n\x16\x43reateSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Snapshot\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\")\n\x12GetSnapshotRequest\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\"G\n\x13GetSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Snapshot\"\x89\x02\n\x08Snapshot\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\tfreshness\x18\x06 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x07 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x1a\n\x12sensitive_purposes\x18\x08 \x03(\t\"c\n\x14\x45xportMembersRequest\x12\x15\n\x0bsnapshot_id\x18\x01 \x01(\tH\x00\x12\x14\n\nsegment_id\x18\x02 \x01(\tH\x00\x12\x17\n\x0f\x61\x66ter_person_id\x18\x03 \x01(\x03\x42\x05\n\x03set\"\x84\x01\n\x15\x45xportMembersResponse\x12\x12\n\nperson_ids\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62irth_hashes\x18\x02 \x01(\x0c\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x13\n\x0btotal_count\x18\x04 \x01(\x03\x32\xb2\x03\n\x0fSnapshotService\x12\x8c\x01\n\x0e\x43reateSnapshot\x12+.huaxiang.segments.v1.CreateSnapshotRequest\x1a,.huaxiang.segments.v1.CreateSnapshotResponse\"\x1f\x90\x02\x02\x8a\xb5\x18\x18segments.snapshots.write\x12\x82\x01\n\x0bGetSnapshot\x12(.huaxiang.segments.v1.GetSnapshotRequest\x1a).huaxiang.segments.v1.GetSnapshotResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17segments.snapshots.read\x12\x8a\x01\n\rExportMembers\x12*.huaxiang.segments.v1.ExportMembersRequest\x1a+.huaxiang.segments.v1.ExportMembersResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17segments.members.export0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/segments/v1/snapshot_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"s\n\x15\x43reateSnapshotRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"x\n\x16\x43reateSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Snapshot\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\")\n\x12GetSnapshotRequest\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\"G\n\x13GetSnapshotResponse\x12\x30\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Snapshot\"Q\n\x14ListSnapshotsRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"c\n\x15ListSnapshotsResponse\x12\x31\n\tsnapshots\x18\x01 \x03(\x0b\x32\x1e.huaxiang.segments.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x02\n\x08Snapshot\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\tfreshness\x18\x06 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x07 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x1a\n\x12sensitive_purposes\x18\x08 \x03(\t\x12\x0f\n\x07version\x18\t \x01(\x05\"c\n\x14\x45xportMembersRequest\x12\x15\n\x0bsnapshot_id\x18\x01 \x01(\tH\x00\x12\x14\n\nsegment_id\x18\x02 \x01(\tH\x00\x12\x17\n\x0f\x61\x66ter_person_id\x18\x03 \x01(\x03\x42\x05\n\x03set\"\x84\x01\n\x15\x45xportMembersResponse\x12\x12\n\nperson_ids\x18\x01 \x01(\x0c\x12\x14\n\x0c\x62irth_hashes\x18\x02 \x01(\x0c\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x13\n\x0btotal_count\x18\x04 \x01(\x03\x32\xbd\x04\n\x0fSnapshotService\x12\x8c\x01\n\x0e\x43reateSnapshot\x12+.huaxiang.segments.v1.CreateSnapshotRequest\x1a,.huaxiang.segments.v1.CreateSnapshotResponse\"\x1f\x90\x02\x02\x8a\xb5\x18\x18segments.snapshots.write\x12\x82\x01\n\x0bGetSnapshot\x12(.huaxiang.segments.v1.GetSnapshotRequest\x1a).huaxiang.segments.v1.GetSnapshotResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17segments.snapshots.read\x12\x88\x01\n\rListSnapshots\x12*.huaxiang.segments.v1.ListSnapshotsRequest\x1a+.huaxiang.segments.v1.ListSnapshotsResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17segments.snapshots.read\x12\x8a\x01\n\rExportMembers\x12*.huaxiang.segments.v1.ExportMembersRequest\x1a+.huaxiang.segments.v1.ExportMembersResponse\"\x1e\x90\x02\x01\x8a\xb5\x18\x17segments.members.export0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOTSERVICE'].methods_by_name['CreateSnapshot']._serialized_options = b'\220\002\002\212\265\030\030segments.snapshots.write'
   _globals['_SNAPSHOTSERVICE'].methods_by_name['GetSnapshot']._loaded_options = None
   _globals['_SNAPSHOTSERVICE'].methods_by_name['GetSnapshot']._serialized_options = b'\220\002\001\212\265\030\027segments.snapshots.read'
+  _globals['_SNAPSHOTSERVICE'].methods_by_name['ListSnapshots']._loaded_options = None
+  _globals['_SNAPSHOTSERVICE'].methods_by_name['ListSnapshots']._serialized_options = b'\220\002\001\212\265\030\027segments.snapshots.read'
   _globals['_SNAPSHOTSERVICE'].methods_by_name['ExportMembers']._loaded_options = None
   _globals['_SNAPSHOTSERVICE'].methods_by_name['ExportMembers']._serialized_options = b'\220\002\001\212\265\030\027segments.members.export'
   _globals['_CREATESNAPSHOTREQUEST']._serialized_start=201
@@ -49,12 +51,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSNAPSHOTREQUEST']._serialized_end=481
   _globals['_GETSNAPSHOTRESPONSE']._serialized_start=483
   _globals['_GETSNAPSHOTRESPONSE']._serialized_end=554
-  _globals['_SNAPSHOT']._serialized_start=557
-  _globals['_SNAPSHOT']._serialized_end=822
-  _globals['_EXPORTMEMBERSREQUEST']._serialized_start=824
-  _globals['_EXPORTMEMBERSREQUEST']._serialized_end=923
-  _globals['_EXPORTMEMBERSRESPONSE']._serialized_start=926
-  _globals['_EXPORTMEMBERSRESPONSE']._serialized_end=1058
-  _globals['_SNAPSHOTSERVICE']._serialized_start=1061
-  _globals['_SNAPSHOTSERVICE']._serialized_end=1495
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=556
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=637
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=639
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=738
+  _globals['_SNAPSHOT']._serialized_start=741
+  _globals['_SNAPSHOT']._serialized_end=1023
+  _globals['_EXPORTMEMBERSREQUEST']._serialized_start=1025
+  _globals['_EXPORTMEMBERSREQUEST']._serialized_end=1124
+  _globals['_EXPORTMEMBERSRESPONSE']._serialized_start=1127
+  _globals['_EXPORTMEMBERSRESPONSE']._serialized_end=1259
+  _globals['_SNAPSHOTSERVICE']._serialized_start=1262
+  _globals['_SNAPSHOTSERVICE']._serialized_end=1835
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class SnapshotServiceStub:
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotResponse.FromString,
                 _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/huaxiang.segments.v1.SnapshotService/ListSnapshots',
+                request_serializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
         self.ExportMembers = channel.unary_stream(
                 '/huaxiang.segments.v1.SnapshotService/ExportMembers',
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ExportMembersRequest.SerializeToString,
@@ -71,6 +76,13 @@ class SnapshotServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSnapshots(self, request, context):
+        """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportMembers(self, request, context):
         """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
         A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
@@ -91,6 +103,11 @@ def add_SnapshotServiceServicer_to_server(servicer, server):
                     servicer.GetSnapshot,
                     request_deserializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotRequest.FromString,
                     response_serializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsResponse.SerializeToString,
             ),
             'ExportMembers': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportMembers,
@@ -153,6 +170,33 @@ class SnapshotService:
             '/huaxiang.segments.v1.SnapshotService/GetSnapshot',
             huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotRequest.SerializeToString,
             huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.GetSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.segments.v1.SnapshotService/ListSnapshots',
+            huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsRequest.SerializeToString,
+            huaxiang_dot_segments_dot_v1_dot_snapshot__service__pb2.ListSnapshotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

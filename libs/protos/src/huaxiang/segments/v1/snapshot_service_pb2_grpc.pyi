@@ -39,6 +39,8 @@ class SnapshotServiceStub:
     """
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_service_pb2.GetSnapshotRequest, _snapshot_service_pb2.GetSnapshotResponse]
     """Reads a snapshot. Errors: NOT_FOUND."""
+    ListSnapshots: _grpc.UnaryUnaryMultiCallable[_snapshot_service_pb2.ListSnapshotsRequest, _snapshot_service_pb2.ListSnapshotsResponse]
+    """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED."""
     ExportMembers: _grpc.UnaryStreamMultiCallable[_snapshot_service_pb2.ExportMembersRequest, _snapshot_service_pb2.ExportMembersResponse]
     """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
     A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
@@ -55,6 +57,8 @@ class SnapshotServiceAsyncStub(SnapshotServiceStub):
     """
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_service_pb2.GetSnapshotRequest, _snapshot_service_pb2.GetSnapshotResponse]  # type: ignore[assignment]
     """Reads a snapshot. Errors: NOT_FOUND."""
+    ListSnapshots: _aio.UnaryUnaryMultiCallable[_snapshot_service_pb2.ListSnapshotsRequest, _snapshot_service_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED."""
     ExportMembers: _aio.UnaryStreamMultiCallable[_snapshot_service_pb2.ExportMembersRequest, _snapshot_service_pb2.ExportMembersResponse]  # type: ignore[assignment]
     """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
     A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
@@ -80,6 +84,14 @@ class SnapshotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_snapshot_service_pb2.GetSnapshotResponse, _abc.Awaitable[_snapshot_service_pb2.GetSnapshotResponse]]:
         """Reads a snapshot. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListSnapshots(
+        self,
+        request: _snapshot_service_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_snapshot_service_pb2.ListSnapshotsResponse, _abc.Awaitable[_snapshot_service_pb2.ListSnapshotsResponse]]:
+        """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED."""
 
     @_abc_1.abstractmethod
     def ExportMembers(
