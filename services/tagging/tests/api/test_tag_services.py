@@ -298,6 +298,10 @@ async def test_a_repeated_request_is_the_same_run(tagging: Tagging) -> None:
     request.tag_ids.append("orders")
     code, said = await refused(tagging.runs.CreateRun(request))
     assert (code, said.reason) == ("ALREADY_EXISTS", "ALREADY_EXISTS")
+    other = run_service_pb2.CreateRunRequest(request_id="once", everybody=True)
+    code, said = await refused(tagging.runs.CreateRun(other))
+    assert (code, said.reason) == ("ALREADY_EXISTS", "ALREADY_EXISTS")
+    assert (await tagging.run(everybody=True)).everybody
     unknown = run_service_pb2.CreateRunRequest(request_id="other", tag_ids=["ordrs"])
     code, said = await refused(tagging.runs.CreateRun(unknown))
     assert (code, said.metadata["suggestion"]) == ("NOT_FOUND", "orders")

@@ -28,6 +28,8 @@ def test_a_run_says_why_it_started_what_failed_and_what_it_cost() -> None:
         cpu_ms=900,
         rows_read=50,
         costs={"a": Cost(12, 30)},
+        everybody=True,
+        person_counts={"a": 9},
     )
     message = run_message(run, "token")
     assert message.failure_reasons == {"b": pb.RUN_FAILURE_REASON_NUMBER_OVERFLOW}
@@ -35,6 +37,7 @@ def test_a_run_says_why_it_started_what_failed_and_what_it_cost() -> None:
     assert (message.cause, message.because) == (pb.RUN_CAUSE_SCHEDULE, run.because)
     assert message.cost == pb.RunCost(wall_ms=3_500, cpu_ms=900, rows_read=50)
     assert message.tag_costs == {"a": pb.RunCost(wall_ms=12, rows_read=30)}
+    assert (message.everybody, message.person_counts) == (True, {"a": 9})
 
 
 @pytest.mark.parametrize("cause", Cause)
