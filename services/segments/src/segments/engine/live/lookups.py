@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segments.engine.arenas import LINE_WORDS
+from segments.engine.arenas import LINE_WORDS, address_of
 from segments.engine.compiled import kernel, signed
 from segments.engine.containers import (
     BLOCK_BITS,
@@ -21,8 +21,19 @@ from segments.engine.containers import (
     place_of,
 )
 from segments.engine.lines import bytes_in, halves_in, words_in
-from segments.engine.numbers import FEW, FEW_MOST, FRAME, PAGE_WORDS, PAGES, PERSONS, SMALLEST, STEP, WIDTH
-from segments.engine.sets import CODE_PAGE_SIZE, CODE_PAGES
+from segments.engine.numbers import (
+    FEW,
+    FEW_MOST,
+    FRAME,
+    PAGE_WORDS,
+    PAGES,
+    PERSONS,
+    SMALLEST,
+    STEP,
+    WIDTH,
+    NumberColumn,
+)
+from segments.engine.sets import CODE_PAGE_SIZE, CODE_PAGES, SetColumn
 
 COLUMN = 8
 ENTRIES, ARENA, BLOCKS, VALUES, CODES, WIDE, FRAMES, SLICES = range(COLUMN)
@@ -34,6 +45,17 @@ Words = npt.NDArray[np.uint64]
 Halves = npt.NDArray[np.uint16]
 Word = Any
 """uint64"""
+
+
+def row_of(column: SetColumn | NumberColumn) -> list[int]:
+    """What kernels read of a column; whoever passes it on keeps the column alive."""
+    sets = column.knowns if isinstance(column, NumberColumn) else column
+    frames = slices = 0
+    if isinstance(column, NumberColumn):
+        frames, slices = address_of(column.frames), address_of(column.words)
+    codes = 0 if sets.codes is None else address_of(sets.codes)
+    entries, arena = address_of(sets.entries), address_of(sets.words)
+    return [entries, arena, sets.blocks, sets.values, codes, int(sets.wide), frames, slices]
 
 
 @kernel

@@ -46,6 +46,7 @@ from segments.engine.live.lookups import (
     look_up_codes,
     look_up_numbers,
     persons_in,
+    row_of,
 )
 from segments.engine.numbers import NumberColumn
 from segments.engine.program import Program
@@ -80,7 +81,7 @@ class PersonProgram:
         table = self.table.copy()
         for place, (old, new) in enumerate(zip(self.columns, columns, strict=True)):
             if old is not new:
-                table[place] = _row(new)
+                table[place] = row_of(new)
         return replace(self, columns=columns, table=table)
 
 
@@ -101,7 +102,7 @@ def person_program(program: Program) -> PersonProgram:
         registers=program.registers,
         answers=program.answers,
         columns=columns,
-        table=np.asarray([_row(each) for each in columns], np.int64).reshape(-1, COLUMN),
+        table=np.asarray([row_of(each) for each in columns], np.int64).reshape(-1, COLUMN),
     )
 
 
@@ -131,16 +132,6 @@ def memberships(
     inside = np.empty(bits.shape, np.bool_)
     inside[:, order] = bits
     return inside
-
-
-def _row(column: Column) -> list[int]:
-    sets = column.knowns if isinstance(column, NumberColumn) else column
-    frames = slices = 0
-    if isinstance(column, NumberColumn):
-        frames, slices = address_of(column.frames), address_of(column.words)
-    codes = 0 if sets.codes is None else address_of(sets.codes)
-    entries, arena = address_of(sets.entries), address_of(sets.words)
-    return [entries, arena, sets.blocks, sets.values, codes, int(sets.wide), frames, slices]
 
 
 @kernel

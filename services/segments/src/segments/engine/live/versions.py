@@ -1,5 +1,6 @@
 """Versions of columns of either kind: the next one by changes, and the same one anew."""
 
+import sys
 from typing import TypeVar, cast
 
 from segments.engine.live.changes import Changes
@@ -22,7 +23,7 @@ def changed(column: Column, changes: Changes, threads: Threads, values: int = 0)
     A column whose arena is used up, or has no room behind it, is built anew first. Raises Misfit when the changes are
     not of this column, ValueError when a later version was made and given up; nothing has changed then.
     """
-    if len(changes) == 0 and values == 0:
+    if len(changes) == 0 and values <= _values(column):
         return column
     if not isinstance(column.hold, Hold):
         column = compacted(column, threads)
@@ -57,3 +58,7 @@ def _changed(column: Column, changes: Changes, values: int) -> Column:
     if isinstance(column, NumberColumn):
         return cast(Column, changed_numbers(column, changes))
     return cast(Column, changed_sets(column, changes, values))
+
+
+def _values(column: SetColumn | NumberColumn) -> int:
+    return column.values if isinstance(column, SetColumn) else sys.maxsize

@@ -1,0 +1,84 @@
+"""What single persons have in a version of a column, as codes; and what it takes to give them something else."""
+
+import numpy as np
+
+from segments.engine.compiled import kernel, signed
+from segments.engine.live.changes import Changes, Codes
+from segments.engine.live.lookups import (
+    CODES,
+    FRAMES,
+    VALUES,
+    Table,
+    Words,
+    look_up_codes,
+    look_up_numbers,
+    persons_in,
+    row_of,
+)
+from segments.engine.numbers import NumberColumn
+from segments.engine.sets import SetColumn
+
+LANES = 64
+
+
+def codes_held(column: SetColumn | NumberColumn, persons: Table) -> Codes:
+    """The codes that each person has, ascending; none for whoever is beyond the last block."""
+    values = 1 if isinstance(column, NumberColumn) else max(column.values, 1)
+    counts = np.zeros(len(persons), np.int64)
+    codes = np.empty(len(persons) * 2, np.int64)
+    row = np.asarray(row_of(column), np.int64)
+    inside = np.empty(values, np.uint64)
+    count = _hold(row, np.ascontiguousarray(persons), counts, codes, inside)
+    if count > len(codes):
+        counts[:] = 0
+        codes = np.empty(count, np.int64)
+        _hold(row, np.ascontiguousarray(persons), counts, codes, inside)
+    return Codes(counts, codes[:count])
+
+
+def changes_to(column: SetColumn | NumberColumn, persons: Table, codes: Codes) -> Changes:
+    """What it takes for persons to have these codes; of one who is told of several times, the last ones."""
+    order = np.argsort(persons, kind="stable")
+    ordered = persons[order]
+    lasts = order[np.append(ordered[1:] != ordered[:-1], True)] if len(order) else order
+    starts = np.cumsum(codes.counts) - codes.counts
+    counts = codes.counts[lasts]
+    places = np.repeat(starts[lasts] - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
+    whose = persons[lasts]
+    return Changes(whose, codes_held(column, whose), Codes(counts, codes.codes[places]))
+
+
+@kernel
+def _hold(column: Table, persons: Table, counts: Table, codes: Table, inside: Words) -> int:
+    """Writes as many codes as there is room for; how many there are."""
+    numbers, halves = np.zeros(LANES, np.int64), np.zeros(LANES, np.uint16)
+    total = 0
+    for first in range(0, len(persons), LANES):
+        whose = persons[first : first + LANES]
+        if column[CODES]:
+            look_up_codes(column, whose, halves)
+            for lane in range(len(whose)):
+                if halves[lane] != 0:
+                    total = _add(total, first + lane, signed(halves[lane]) - 1, counts, codes)
+            continue
+        if column[FRAMES]:
+            inside[0] = persons_in(column, column[VALUES], whose)
+            look_up_numbers(column, whose, inside[0], numbers)
+        else:
+            for row in range(column[VALUES]):
+                inside[row] = persons_in(column, row, whose)
+        rows = 1 if column[FRAMES] else column[VALUES]
+        for lane in range(len(whose)):
+            for row in range(rows):
+                if (inside[row] >> np.uint64(lane)) & np.uint64(1):
+                    code = numbers[lane] if column[FRAMES] else row
+                    total = _add(total, first + lane, code, counts, codes)
+    return total
+
+
+@kernel
+def _add(total: int, person: int, code: int, counts: Table, codes: Table) -> int:
+    counts[person] += 1
+    if total < len(codes):
+        codes[total] = code
+    return total + 1

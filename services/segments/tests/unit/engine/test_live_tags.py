@@ -1,0 +1,89 @@
+"""Live tags come to what their last values say, whatever kind they are of and wherever they are merged."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rules.values import Kind, ValueType
+
+SIZE = 1 << 16
+TYPES = {
+    "bool": (ValueType(Kind.BOOL), [True, False]),
+    "text": (ValueType(Kind.TEXT), [f"v{each}" for each in range(30)]),
+    "number": (ValueType(Kind.NUMBER), [0, 5, -30_000, 10_000, 2**40]),
+    "list": (ValueType(Kind.LIST, Kind.TEXT), [("a",), ("b", "a"), ("c", "d"), ("b",)]),
+}
+PERSONS = st.lists(
+    st.one_of(st.sampled_from([0, 63, 4_096, SIZE - 1, SIZE, 3 * SIZE]), st.integers(0, 2 * SIZE)),
+    min_size=1,
+    max_size=20,
+)
+
+
+def persons_with(tag, value, threads):
+    from segments.engine.answers import members
+    from segments.engine.program import program_of
+    from segments.engine.sets import CodedBlock, set_column
+
+    universe = set_column([CodedBlock(np.zeros(SIZE, np.uint16))] * 4, 1, threads)
+    scalars = value if isinstance(value, tuple) else (value,)
+    sets = [tag.known() if value is None else tag.any_of(scalars)]
+    return members(program_of(sets, universe), threads)[0].ids().tolist()
+
+
+def has_any(value, wanted):
+    held = value if isinstance(value, tuple) else (value,)
+    return bool({*held} & {*(wanted if isinstance(wanted, tuple) else (wanted,))})
+
+
+@pytest.mark.parametrize("name", TYPES)
+@given(data=st.data())
+def test_whoever_has_a_value_is_who_was_given_it_last(threads, tmp_path_factory, name, data):
+    from segments.engine.encoding import tag_column
+    from segments.engine.live.files import opened, write
+    from segments.engine.live.tags import LiveTag
+
+    type_, pool = TYPES[name]
+    tag = LiveTag(tag_column(type_, {}, 1, threads), threads)
+    expected, folder = {}, tmp_path_factory.mktemp("tag")
+
+    def stored(column):
+        return opened(folder, write(folder, f"{len(list(folder.iterdir()))}", name, column, threads))
+
+    for _ in range(data.draw(st.integers(1, 4))):
+        persons = data.draw(PERSONS)
+        values = [data.draw(st.sampled_from([None, *pool])) for _ in persons]
+        expected.update(zip(persons, values, strict=True))
+        tag.put(np.asarray(persons, np.int64), values)
+        match data.draw(st.sampled_from(["", "", "again", "merge", "store"])):
+            case "again":
+                tag.put(np.asarray(persons, np.int64), values)
+            case "merge":
+                tag.merge()
+            case "store":
+                tag.merge(stored=stored)
+    known = sorted(person for person, value in expected.items() if value is not None)
+    assert persons_with(tag.version, None, threads) == known
+    for each in pool:
+        found = [person for person in known if has_any(expected[person], each)]
+        assert persons_with(tag.version, each, threads) == found
+
+
+def test_a_tag_with_more_texts_than_a_column_of_sets_takes_is_a_column_of_numbers(threads, monkeypatch):
+    from segments.engine.encoding import tag_column
+    from segments.engine.live import tags
+    from segments.engine.numbers import NumberColumn
+
+    monkeypatch.setattr(tags, "VALUES_MOST", 150)
+    tag = tags.LiveTag(tag_column(ValueType(Kind.TEXT), {}, 1, threads), threads)
+    for first in (0, 250, 290, 600):
+        persons = np.arange(first, first + 50)
+        tag.put(persons, [f"v{each}" for each in persons.tolist()])
+    assert isinstance(tag.version.column, NumberColumn)
+    assert persons_with(tag.version, "v299", threads) == [299]
+    assert persons_with(tag.version, "v7", threads) == [7]
+    assert persons_with(tag.version, None, threads) == [*range(50), *range(250, 340), *range(600, 650)]
+    list_tag = tags.LiveTag(tag_column(ValueType(Kind.LIST, Kind.TEXT), {}, 1, threads), threads)
+    with pytest.raises(ValueError, match="301 values are too many"):
+        list_tag.put(np.asarray([1]), [tuple(f"v{each}" for each in range(301))])
+    assert persons_with(list_tag.version, None, threads) == []
