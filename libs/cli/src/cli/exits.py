@@ -6,6 +6,8 @@ from enum import IntEnum
 from functools import wraps
 from typing import NoReturn, ParamSpec
 
+from cli.command_names import in_commands
+
 P = ParamSpec("P")
 
 
@@ -42,11 +44,12 @@ RIGHT_DOTS = 2
 
 
 class Refusal(Exception):
-    """A command cannot go on: what is wrong and how to mend it, with the exit code."""
+    """A command cannot go on: what is wrong and how to mend it, with the exit code; `reason` when a service gave one."""
 
-    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, code: Exit = Exit.FAILED, reason: str = "") -> None:
+        super().__init__(f"{message} [{reason}]" if reason else message)
         self.code = code
+        self.reason = reason
 
 
 def reporting(command: Callable[P, None]) -> Callable[P, None]:
@@ -58,7 +61,7 @@ def reporting(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except Refusal as error:
-            leave(str(error), error.code, as_json=as_json)
+            leave(str(error), error.code, as_json=as_json, reason=error.reason)
         except KeyboardInterrupt:
             leave("stopped", Exit.FAILED, as_json=as_json)
         except BrokenPipeError:

@@ -56,6 +56,14 @@ def test_an_empty_reference_file_is_told_as_such(tmp_path: Path) -> None:
     assert "is empty" in one_line(refused)
 
 
+def test_an_option_that_is_no_moment_is_blamed_itself(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,brand\n1,A\n")
+    put = ["reference", "put", "items", tmp_path / "items.csv", "--since", "yesterday"]
+    refused = invoked(*put, "--folder", tmp_path)
+    assert refused.exit_code == Exit.USAGE
+    assert one_line(refused).startswith("huaxiang: --since 'yesterday' is not a time such as")
+
+
 @pytest.mark.parametrize(
     "command", [["init", "--folder"], ["up", "--folder"], ["demo", "--folder"], ["simulate"]]
 )

@@ -33,6 +33,11 @@ class Since:
     moment: str = ""
     zone: ZoneInfo = _UTC
 
+    def check(self) -> None:
+        """Raises BadCell when it is no moment."""
+        if self.moment:
+            moment(self.moment, self.zone)
+
 
 ALWAYS = Since()
 

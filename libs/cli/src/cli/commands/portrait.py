@@ -62,6 +62,7 @@ def explain_tag(tag_id: str, who: Person, folder: Folder = None, as_json: AsJson
     """Tell why a person has a tag's value."""
     from cli.calls import explanations
     from cli.calls.people import person_id_of
+    from cli.calls.standing import or_standing
     from cli.calls.values import plain, shown
 
     suite = require(SuiteFolder.chosen(folder))
@@ -69,7 +70,8 @@ def explain_tag(tag_id: str, who: Person, folder: Folder = None, as_json: AsJson
     async def ask() -> "portrait_service_pb2.ExplainTagResponse":
         person_id = await person_id_of(suite, who)
         async with suite.channel("tagging") as channel:
-            return await explanations.explain_tag(channel, person_id, tag_id)
+            answer = explanations.explain_tag(channel, person_id, tag_id)
+            return await or_standing(channel, [tag_id], answer)
 
     answer = asyncio.run(ask())
     if as_json:

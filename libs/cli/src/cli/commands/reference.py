@@ -35,11 +35,16 @@ def put(
     tell a history: events read the row that was in force when they happened."""
     from cli.calls import reference as calls
     from cli.importing.rows import require_columns
+    from cli.importing.values import BadCell
 
     try:
         meant = calls.Since(since, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError):
         raise Refusal(f"there is no time zone {zone!r}", Exit.USAGE) from None
+    try:
+        meant.check()
+    except BadCell as error:
+        raise Refusal(f"--since {since!r} {error}", Exit.USAGE) from None
     require_columns(file, [key] if key else [])
     with progress() as bars:
         task = bars.add_task(name, total=None, rate="")

@@ -41,7 +41,9 @@ def run(
 ) -> None:
     """Compute tags for everybody. The run goes on when this command is stopped; huaxiang tags cancel ends it."""
     from cli.calls import tags as calls
+    from cli.calls.standing import or_standing
 
+    asked = tag or []
     watched = _Watched()
     with _goes_on(watched), progress() as bars:
         task = bars.add_task("tags", total=None, rate="")
@@ -56,7 +58,9 @@ def run(
         ended = ask(
             SuiteFolder.chosen(folder),
             "tagging",
-            lambda channel: calls.run(channel, tag or [], seen, wait=wait, everybody=everybody),
+            lambda channel: or_standing(
+                channel, asked, calls.run(channel, asked, seen, wait=wait, everybody=everybody)
+            ),
             key,
         )
     _say_state(ended, as_json=as_json)

@@ -109,9 +109,14 @@ def diff(
 ) -> None:
     """Tell the fields in which two versions differ, or the latest and the draft."""
     from cli.calls import governance as calls
+    from cli.calls.standing import or_without_draft
 
+    hint = f"two versions are compared with: huaxiang tags diff {tag} --from 1 --to 2"
     found = ask(
-        SuiteFolder.chosen(folder), "tagging", lambda channel: calls.diff(channel, tag, old, new), key
+        SuiteFolder.chosen(folder),
+        "tagging",
+        lambda channel: or_without_draft(channel, tag, calls.diff(channel, tag, old, new), hint),
+        key,
     )
     if as_json:
         print_json(as_dict(found))
@@ -130,11 +135,13 @@ def impact(
 ) -> None:
     """Tell which tags, segments and campaigns a draft would touch, or the tag's going."""
     from cli.calls import governance as calls
+    from cli.calls.standing import or_without_draft
 
+    hint = f"what its going would touch tells: huaxiang tags impact {tag} --removed"
     found = ask(
         SuiteFolder.chosen(folder),
         "tagging",
-        lambda channel: calls.impact(channel, tag, removed=removed),
+        lambda channel: or_without_draft(channel, tag, calls.impact(channel, tag, removed=removed), hint),
         key,
     )
     if as_json:

@@ -150,8 +150,13 @@ def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show one tag as it is stored."""
     from cli.calls import tags as calls
     from cli.calls.governance import state_name
+    from cli.calls.standing import or_standing
 
-    tag = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.one_tag(channel, tag_id))
+    tag = ask(
+        SuiteFolder.chosen(folder),
+        "tagging",
+        lambda channel: or_standing(channel, [tag_id], calls.one_tag(channel, tag_id)),
+    )
     if as_json:
         print_json(as_dict(tag))
         return
