@@ -228,26 +228,29 @@ def export(
     snapshot_id: Annotated[
         str, typer.Option("--snapshot", help="The members that this snapshot of it froze.")
     ] = "",
-    to: Annotated[Path | None, typer.Option(help="The file to write; stdout by default.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="The file to write: .csv, .parquet or .roaring; CSV to stdout by default."),
+    ] = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the person ids of a segment's members as CSV, ascending."""
+    """Write the person ids of a segment's members, ascending."""
     from cli.calls import segments as calls
+    from cli.member_files import csv_of, write_members
 
     found = ask(
         SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.export(channel, segment_id, snapshot_id)
     )
-    lines = "person_id\n" + "".join(f"{person_id}\n" for person_id in found)
     if to is not None:
-        to.write_text(lines, encoding="utf-8")
+        write_members(to, found)
     if as_json:
         listed = {"file": str(to)} if to is not None else {"person_ids": found}
         print_json({"segment_id": segment_id, "count": len(found), **listed})
     elif to is not None:
         console.print(f"{to}: {len(found):,} people", markup=False, soft_wrap=True)
     else:
-        sys.stdout.write(lines)
+        sys.stdout.write(csv_of(found))
 
 
 @app.command()
