@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from segments.domain.insight.bins import MAX_BINS, bins_of, bounds_of
 from segments.domain.insight.counts import ValueCounts, aligned
@@ -45,6 +45,7 @@ def test_single_persons_are_not_told_of() -> None:
 
 
 @given(NUMBERS, st.integers(1, 30))
+@example([-1, -5_000_000_000_000_000_002], 1)
 def test_everybody_is_in_one_bin(numbers: list[int], wanted: int) -> None:
     here = counted(numbers)
     bounds = bounds_of(here, wanted)

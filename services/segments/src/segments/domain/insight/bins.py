@@ -26,7 +26,7 @@ def bounds_of(counted: ValueCounts, wanted: int = WANTED_BINS) -> tuple[int, ...
     step = _readable(max(-(-(last - first) // wanted), grain, 1))
     start = first // step * step
     bounds = [each for each in range(start, last + 1, step) if each >= INT64_MIN]
-    return tuple(bounds[:MAX_BINS])
+    return tuple(bounds[:MAX_BINS]) or (first,)
 
 
 def bins_of(codes: Codes, bounds: tuple[int, ...]) -> Codes:
