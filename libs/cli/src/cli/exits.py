@@ -44,7 +44,7 @@ RIGHT_DOTS = 2
 
 
 class Refusal(Exception):
-    """A command cannot go on: what is wrong and how to mend it, with the exit code; `reason` when a service gave one."""
+    """A command cannot go on: what is wrong and how to mend it, with the exit code and a service's reason."""
 
     def __init__(self, message: str, code: Exit = Exit.FAILED, reason: str = "") -> None:
         super().__init__(f"{message} [{reason}]" if reason else message)
@@ -98,9 +98,8 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     said = reason_of(error)
     if said.reason == RightMissing.reason:
         hint = _roles_with(said.metadata.get("right", ""))
-    message = (
-        f"{(error.details() if told else '') or status.lower() or error}{hint} [{said.reason or status}]"
-    )
+    words = in_commands((error.details() if told else "") or status.lower() or str(error))
+    message = f"{words}{hint} [{said.reason or status}]"
     return message, _OF_STATUS.get(status, Exit.FAILED)
 
 
