@@ -147,7 +147,10 @@ def test_a_tag_as_the_page_defines_reviews_and_watches_it(suite: SuiteProcess, t
     (tmp_path / "visits.csv").write_text(blocks("importing.md", "csv")[0], encoding="utf-8")
     (tmp_path / "visits.yaml").write_text(blocks("importing.md", "yaml")[0], encoding="utf-8")
     suite.run("import", str(tmp_path / "visits.csv"))
-    (tmp_path / "regular.yaml").write_text(blocks("tags.md", "yaml")[0], encoding="utf-8")
+    regular, kinds, *_ = blocks("tags.md", "yaml")
+    (tmp_path / "regular.yaml").write_text(regular, encoding="utf-8")
+    (tmp_path / "kinds.yaml").write_text(kinds, encoding="utf-8")
+    (tmp_path / "scores.csv").write_text(*blocks("tags.md", "csv"), encoding="utf-8")
     environment = {"HUAXIANG_FOLDER": str(suite.folder.root)}
     said = {}
     told = [line for block in blocks("tags.md", "shell") for line in block.splitlines()]
@@ -161,6 +164,7 @@ def test_a_tag_as_the_page_defines_reviews_and_watches_it(suite: SuiteProcess, t
         if arguments[0] == "key":
             time.sleep(READ_AGAIN_S)
         said[" ".join(line.split()[:3])] = ended.stdout
+    assert "2 stored" in said["huaxiang tags import-values"]
     assert "retired" in said["huaxiang tags history"]
     assert "rfm_class" in said["huaxiang tags lineage"]
     (stored,) = suite.command("tags", "lives", "--state", "retired")["lives"]
