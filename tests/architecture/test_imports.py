@@ -31,7 +31,8 @@ ALLOWED_LAYERS = {
     },
     "store": {"store", "domain", "errors", "catalogue.messages", "catalogue.quality_messages"},
     "channels": {"channels", "domain", "errors"},
-    "index": {"index", "domain", "errors"},
+    "index": {"index", "engine", "domain", "errors"},
+    "engine": {"engine", "domain"},
     "catalogue": {"catalogue", "domain", "errors"},
 }
 USERS_OF_PORTS = {"app", "api", "workers", "index"}

@@ -41,7 +41,7 @@ from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.universe import Universe
 
 if TYPE_CHECKING:
-    from segments.index.engine import EngineColumns
+    from segments.index.selection import EngineColumns
 
 MemoryColumn = ScalarColumn | ListColumn
 _DAY_END = dt.timedelta(microseconds=1)
@@ -124,14 +124,14 @@ class TenantIndex:
     ) -> BitMap:
         everybody = self._people.populations[population]
         if len(everybody) >= BY_BLOCKS_FROM:
-            from segments.index import engine
+            from segments.index import selection
 
             if not self._made:
-                self._made.append(engine.EngineColumns())
-            blocks = engine.blocks_of(self._people.populations[Population.ALL])
-            seen = engine.EngineView(self._made[0], view, self._people.stamp, blocks)
+                self._made.append(selection.EngineColumns())
+            blocks = selection.blocks_of(self._people.populations[Population.ALL])
+            seen = selection.EngineView(self._made[0], view, self._people.stamp, blocks)
             with suppress(UnsupportedNode):
-                return engine.select(rule, seen, setting, population)
+                return selection.select(rule, seen, setting, population)
         return members(rule, view, setting, population)
 
     def population(self, population: Population) -> BitMap:
