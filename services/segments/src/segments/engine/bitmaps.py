@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.meaning import Scalar, Value
@@ -15,7 +16,7 @@ from segments.engine.answers import members
 from segments.engine.arenas import aligned
 from segments.engine.columns import TagColumn, TagColumns
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE, BLOCK_WORDS
-from segments.engine.decoding import coded_of, persons_of
+from segments.engine.decoding import coded_of, persons_of, values_of
 from segments.engine.numbers import NO_HIGH, NO_LOW, NumberColumn
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn, members_column
@@ -47,7 +48,7 @@ class EngineBitmaps:
 
 @dataclass(frozen=True, slots=True)
 class EngineColumn:
-    """Implements Column of rules."""
+    """Implements Column of rules, and Numbered."""
 
     column: TagColumn
     everyone: SetColumn
@@ -104,6 +105,18 @@ class EngineColumn:
                         coded.texts[each] if coded.texts else scalar_of(each, self.kind) for each in codes
                     )
                     yield person, found if self._many else found[0]
+
+    def numbers(
+        self, person_ids: npt.NDArray[np.uint32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Of each person: a number that is greater where the value is, of numbers, dates and moments; is it known?"""
+        numbers, known = np.zeros(len(person_ids), np.int64), np.zeros(len(person_ids), np.bool_)
+        blocks = person_ids >> BLOCK_BITS
+        for block in np.unique(blocks).tolist():
+            here = np.flatnonzero(blocks == block)
+            values = values_of(self.column, block).take(person_ids[here] & (BLOCK_SIZE - 1))
+            numbers[here], known[here] = values.data, values.known
+        return numbers, known
 
     @property
     def _many(self) -> bool:

@@ -8,7 +8,8 @@ from rules.errors import UnsupportedNode
 from rules.evaluate import meaning
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person.interpreter import truth
-from rules.evaluate.refusal import condition_of
+from rules.evaluate.refusal import STEPS, refuse
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.schema import ValueList
 from rules.tree import (
@@ -77,10 +78,12 @@ def sets_of(
     """The persons of whom a checked rule is true, as algebra over columns; NOT is within the program's universe.
 
     `given` is asked for each leaf that the engine has no operation for: an expression of several tags, or a condition
-    on single values of a column of numbers. Raises UnsupportedNode, naming the leaf, when it has no answer, and for an
-    aggregate that is not a feature; LookupError for what the index does not have.
+    on single values of a column of numbers. Raises UnsupportedNode, naming the leaf, when it has no answer, for an
+    aggregate or sequence that is not a feature, and for LIMIT and SAMPLE, which narrow members; LookupError for what
+    the index does not have.
     """
-    return _Conditions(columns, setting, given).sets(condition_of(rule, ENGINE))
+    refuse(rule, ENGINE, setting, STEPS)
+    return _Conditions(columns, setting, given).sets(condition_within(rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class _Conditions:
         for each in nodes:
             if isinstance(each, Aggregate):
                 raise UnsupportedNode(f"{each.function.value} that is not a feature", ENGINE)
+            if isinstance(each, Sequence):
+                raise UnsupportedNode("SEQUENCE that is not a feature", ENGINE)
         leaves = list(dict.fromkeys(each for each in nodes if isinstance(each, Leaf)))
         if not leaves:
             return Everyone() if truth(node, _Values(self.setting, {})) else Nobody()

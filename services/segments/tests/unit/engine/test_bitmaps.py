@@ -42,6 +42,19 @@ def test_a_column_answers_as_that_of_the_index(people, name):
     assert ours.where(lambda each: each != first) == theirs.where(lambda each: each != first) & everyone
 
 
+@pytest.mark.parametrize("name", ["points", "birthday", "last_seen"])
+def test_numbers_of_single_persons_are_those_of_their_values(people, name):
+    from segments.domain.packing import code_of
+    from segments.engine.bitmaps import EngineBitmaps
+
+    everyone = people.view().universe(Population.KNOWN)
+    expected = {person: code_of(value) for person, value in people.slow(name).values(everyone)}
+    ids = np.asarray(list(everyone), np.uint32)
+    numbers, known = EngineBitmaps(people, people.threads).tag(name).numbers(ids)
+    found = dict(zip(ids[known].tolist(), numbers[known].tolist(), strict=True))
+    assert found == expected
+
+
 @pytest.mark.parametrize("name", sorted(CATALOGUE.tags))
 def test_a_block_read_back_is_what_was_put_in(people, name):
     from engine_people import BLOCKS

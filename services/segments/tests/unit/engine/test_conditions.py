@@ -31,6 +31,7 @@ RULES = tuple(
         "nickname CONTAINS 'a' AND NOT city MATCHES '^[a-z]+$' OR nickname > 'ab'",
         "points BETWEEN -1 AND 5 AND points IN (1, 2, 3) AND points != 2",
         "points > age OR points + age > 4",
+        "SEGMENT 'loyal' EXCEPT SEGMENT 'staff' UNION SEGMENT 'staff'",
     )
 )
 
@@ -109,6 +110,7 @@ def test_an_explanation_tells_the_size_of_every_part(people):
         ("COUNT(order_paid) > 3 AND is_vip", "COUNT that is not a feature"),
         ("is_vip OR points + age > 4", "Compare of age and points"),
         ("birthday ANNIVERSARY WITHIN NEXT 7 DAYS", "Anniversary of birthday"),
+        ("is_vip SAMPLE 5% SEED 'x'", "SAMPLE"),
     ],
 )
 def test_what_it_cannot_answer_alone_is_refused_by_name(people, text, what):
