@@ -51,8 +51,9 @@ async def explain(suite: Any, person_id: int, old: pb.MembersAt, role: str = "vi
 @pytest.fixture
 async def two_days(suite: Any) -> Any:
     """1 and 2 on the first day; then 2 leaves, 3 and 5 join, and 1 becomes 4. A snapshot is of the first day."""
-    suite.tagging.tell(person_told(5), person_told(4))
+    told = suite.tagging.tell(person_told(5), person_told(4))
     await suite.create("women", RULE)
+    await suite.get("women", told)
     await suite.restart()
     await taken(suite, DAY)
     freeze = snapshot_service_pb2.CreateSnapshotRequest(request_id="r", segment_id="women")
