@@ -115,7 +115,7 @@ def _roles_with(right: str) -> str:
         for role in sorted(RIGHTS_OF_ROLE)
         if role != SERVICE_ROLE and may(Principal("", "", frozenset({role})), right)
     ]
-    return f"; it belongs to {', '.join(roles) or 'no role of people'} (see: huaxiang key --help)"
+    return f"; roles that carry it: {', '.join(roles) or 'none of people'} (a key: huaxiang key NAME --role ROLE)"
 
 
 def _reason_of(error: Exception) -> str:

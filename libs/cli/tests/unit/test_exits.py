@@ -128,8 +128,8 @@ def test_with_json_an_error_carries_the_reason_of_the_service(capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("right", "said"),
     [
-        ("tagging.reviews.write", "belongs to admin, reviewer "),
-        ("identity.persons.resolve", "belongs to admin "),
+        ("tagging.reviews.write", "carry it: admin, reviewer ("),
+        ("identity.persons.resolve", "carry it: admin ("),
         ("act for another tenant", "because ["),
     ],
 )

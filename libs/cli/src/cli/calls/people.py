@@ -1,6 +1,7 @@
 """Persons by id or by what some system calls them; portraits."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,8 +20,9 @@ from cli.suite.running import RunningSuite
 LANGUAGES = {"zh": portrait_pb.LANGUAGE_ZH, "en": portrait_pb.LANGUAGE_EN}
 
 
-async def person_id_of(suite: RunningSuite, who: str) -> int:
-    """`who` is an id, or namespace=value, or namespace=source:value for the ids of one source.
+async def person_id_of(suite: RunningSuite, who: str, key_file: Path | None = None) -> int:
+    """`who` is an id, or namespace=value, or namespace=source:value for the ids of one source, looked up as whose key
+    it is.
 
     Raises Refusal when nobody is known by it.
     """
@@ -29,7 +31,7 @@ async def person_id_of(suite: RunningSuite, who: str) -> int:
     namespace, separator, value = who.partition("=")
     if not separator or not value:
         raise Refusal(f"{who!r} is neither a person id nor namespace=value", Exit.USAGE)
-    async with suite.channel("identity") as channel:
+    async with suite.channel("identity", key_file=key_file) as channel:
         (found,) = await resolved(channel, [identifier_of(namespace, value)])
     if found.problem:
         raise Refusal(f"{namespace}: {found.problem}", Exit.BAD_DATA)

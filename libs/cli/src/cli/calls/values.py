@@ -35,7 +35,7 @@ def shown(value: value_pb2.Value) -> str:
         case "number_value":
             return amount(value.number_value)
         case "datetime_value":
-            return moment(value.datetime_value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            return moment(value.datetime_value).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         case "list_value":
             return ", ".join(shown(each) for each in value.list_value.values)
         case "record_value":

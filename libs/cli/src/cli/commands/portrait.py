@@ -1,14 +1,13 @@
 """portrait and explain: what is known of a person, and why."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder, Who
+from cli.commands.options import AsJson, Folder, KeyFile, Who
 from cli.exits import Exit, Refusal, reporting
-from cli.output import console, print_json, table
+from cli.output import console, print_json
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import require
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 explain = typer.Typer(no_args_is_help=True, help="Why a tag has its value, why a segment holds a person.")
 Person = Annotated[str, typer.Argument(help="A person id, or an identifier such as phone=13800000001.")]
-SHOWN_EVENTS = 10
 
 
 @reporting
@@ -29,13 +27,19 @@ def portrait(
     ] = None,
     template: Annotated[str, typer.Option(help="Arrange it by this portrait template.")] = "",
     lang: Annotated[
-        str, typer.Option(help="Describe the person in words of this language, too: zh or en.")
+        str,
+        typer.Option(
+            help="Describe the person in words of this language, and name tags and values in it: zh or en."
+        ),
     ] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a person: tags, attributes, latest events."""
     from cli.calls import people
+    from cli.calls.tag_names import TagNames, tag_names
+    from cli.commands.portrait_drawing import draw
 
     if (who is None) == (identifier is None):
         raise Refusal("name a person, in one way: an id, or --identifier phone=13800000001", Exit.USAGE)
@@ -44,21 +48,24 @@ def portrait(
     asked = who or identifier or ""
     suite = require(SuiteFolder.chosen(folder))
 
-    async def ask() -> "portrait_service_pb2.GetPortraitResponse":
-        person_id = await people.person_id_of(suite, asked)
-        async with suite.channel("tagging") as channel:
-            return await people.portrait(channel, person_id, template=template, lang=lang)
+    async def ask() -> "tuple[portrait_service_pb2.GetPortraitResponse, TagNames]":
+        person_id = await people.person_id_of(suite, asked, key)
+        async with suite.channel("tagging", key_file=key) as channel:
+            found = await people.portrait(channel, person_id, template=template, lang=lang)
+            return found, TagNames() if as_json else await tag_names(channel, lang)
 
-    answer = asyncio.run(ask())
+    answer, names = asyncio.run(ask())
     if as_json:
         print_json(people.portrait_document(answer))
     else:
-        _draw(answer)
+        draw(answer, names)
 
 
 @explain.command("tag")
 @reporting
-def explain_tag(tag_id: str, who: Person, folder: Folder = None, as_json: AsJson = False) -> None:
+def explain_tag(
+    tag_id: str, who: Person, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False
+) -> None:
     """Tell why a person has a tag's value."""
     from cli.calls import explanations
     from cli.calls.people import person_id_of
@@ -68,8 +75,8 @@ def explain_tag(tag_id: str, who: Person, folder: Folder = None, as_json: AsJson
     suite = require(SuiteFolder.chosen(folder))
 
     async def ask() -> "portrait_service_pb2.ExplainTagResponse":
-        person_id = await person_id_of(suite, who)
-        async with suite.channel("tagging") as channel:
+        person_id = await person_id_of(suite, who, key)
+        async with suite.channel("tagging", key_file=key) as channel:
             answer = explanations.explain_tag(channel, person_id, tag_id)
             return await or_standing(channel, [tag_id], answer)
 
@@ -123,63 +130,3 @@ def explain_segment(segment_id: str, who: Person, folder: Folder = None, as_json
     console.print(explanations.tree(f"{who} {said} [bold]{segment_id}[/bold]", answer.explanation))
     for warning in answer.freshness.warnings:
         console.print(f"  note: {warning}", markup=False)
-
-
-def _draw(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
-    from cli.calls.values import shown
-
-    as_of = answer.as_of.ToDatetime().strftime("%Y-%m-%d %H:%M")
-    console.print(f"person {answer.person_id} ({answer.state}), as of {as_of} UTC", style="bold")
-    if answer.HasField("description"):
-        console.print(answer.description.text or "nothing to say", markup=False)
-        for part in answer.description.parts:
-            console.print(f"  {part.text}: {part.reason}", style="dim", markup=False)
-    table(
-        "",
-        ["attribute", "value"],
-        [[name, shown(value)] for name, value in sorted(answer.attributes.items())],
-    )
-    _draw_values(answer)
-    events = [
-        [event.time.ToDatetime().strftime("%Y-%m-%d %H:%M"), event.type or "(withheld)", event.source]
-        for event in answer.timeline[:SHOWN_EVENTS]
-    ]
-    table("", ["time (UTC)", "event", "source"], events, empty="no events")
-
-
-def _draw_values(answer: "portrait_service_pb2.GetPortraitResponse") -> None:
-    """By groups when a template has any, and beside what is typical of its class."""
-    from cli.calls.values import shown
-
-    said = {
-        each.tag_id: "(withheld)" if each.withheld else shown(each.value) if each.HasField("value") else ""
-        for each in answer.values
-    }
-    comparison = answer.comparison
-    typical = {
-        each.tag_id: "(withheld)" if each.withheld else shown(each.value)
-        for each in comparison.profile.values
-    }
-    titles = ["tag", "value", *(["typical"] if typical else [])]
-
-    def rows(tag_ids: Iterable[str]) -> list[list[str]]:
-        return [
-            [each, said[each], *([typical.get(each, "")] if typical else [])]
-            for each in tag_ids
-            if each in said
-        ]
-
-    for group in answer.groups:
-        table(f"{group.name.zh} {group.name.en}".strip(), titles, rows(group.tag_ids))
-    if not answer.groups:
-        table("", titles, rows(said), empty="no tag has a value")
-    if answer.HasField("comparison"):
-        belongs = "may not be told whether"
-        if comparison.HasField("is_member"):
-            belongs = "belongs" if comparison.is_member else "does not belong"
-        name = f"{comparison.name.zh} {comparison.name.en}".strip() or "the class"
-        told = f"{name}: {belongs} to it"
-        if comparison.HasField("profile"):
-            as_of = comparison.profile.as_of.ToDatetime().strftime("%Y-%m-%d %H:%M")
-            told += f"; typical of {comparison.profile.member_count} people, as of {as_of} UTC"
-        console.print(told, markup=False)
