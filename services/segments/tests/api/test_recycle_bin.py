@@ -89,7 +89,7 @@ async def test_what_is_purged_or_30_days_old_is_gone_for_good(suite: Any) -> Non
     suite.clock.advance(dt.timedelta(days=30, seconds=1))
     assert (await refused(restore(suite, "late")))[0] == "NOT_FOUND"
     await suite.restart()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await binned(suite):
             pass
     assert (await suite.create("late", WOMEN)).segment.version == 1
