@@ -12,6 +12,7 @@ from segments.engine.answers import contains, counts, members
 from segments.engine.columns import TagColumn
 from segments.engine.decoding import coded_of, values_of
 from segments.engine.distributions import distributions
+from segments.engine.live.compiling import compile_live
 from segments.engine.members import difference, members_of
 from segments.engine.numbers import NumberBlock, number_column
 from segments.engine.program import program_of
@@ -22,7 +23,7 @@ from segments.engine.threads import Threads
 
 def compile_ahead(threads: Threads) -> None:
     """Runs every kernel once over a few persons, with the types that all callers have. The code is kept where
-    NUMBA_CACHE_DIR says: without any there this takes ten seconds or so, else a tenth of one.
+    NUMBA_CACHE_DIR says: without any there this takes half a minute or so, else a tenth of one.
     """
     codes = np.arange(2_000, dtype=np.uint16) % (CODED_FROM + 1)
     sets = set_column([CodedBlock(codes)], CODED_FROM + 1, threads)
@@ -42,3 +43,4 @@ def compile_ahead(threads: Threads) -> None:
     texts: dict[Scalar, int] = {f"v{each}": each for each in range(sets.values)}
     values_of(TagColumn(Kind.TEXT, sets, texts), 0)
     coded_of(TagColumn(Kind.TEXT, replace(sets, single=False), texts), 0)
+    compile_live(sets, numbers, universe, threads)

@@ -27,7 +27,7 @@ from segments.engine.containers import (
 )
 from segments.engine.lines import bytes_in, halves_in, lowest_bit, words_in
 from segments.engine.members import Members
-from segments.engine.sets import CODE_PAGE_SIZE, CODE_PAGES, SetColumn
+from segments.engine.sets import CODE_PAGE_SIZE, CODE_PAGES, NARROW_MOST, SetColumn
 from segments.engine.threads import Cancellation, Threads
 
 COLUMN = 8
@@ -175,9 +175,12 @@ def _has_codes(column: Table, block: int) -> bool:
 
 @kernel
 def _look_up(column: Table, block: int, offsets: npt.NDArray[np.uint16], persons: int, found: Table) -> None:
-    """Counts codes; code 0, the unknown, is where those with any value are counted, and then turned round."""
+    """Counts codes; code 0, the unknown, is where those with any value are counted, and then turned round.
+
+    A code beyond the values is one of a damaged file: it may be counted wrong, but nowhere else than here.
+    """
     values = found.shape[1] - 1
-    counted = np.zeros((_LANES, values + 1), np.int64)
+    counted = np.zeros((_LANES, max(values + 1, NARROW_MOST + 2)), np.int64)
     places = words_in(column[CODES] + block * CODE_PAGES * 8, CODE_PAGES)
     first = 0
     for page in range(CODE_PAGES):
@@ -186,7 +189,8 @@ def _look_up(column: Table, block: int, offsets: npt.NDArray[np.uint16], persons
         if column[WIDE]:
             halves = halves_in(address, CODE_PAGE_SIZE)
             for each in range(first, end):
-                counted[each & (_LANES - 1), signed(halves[signed(offsets[each]) - start])] += 1
+                code = min(signed(halves[signed(offsets[each]) - start]), values)
+                counted[each & (_LANES - 1), code] += 1
         else:
             single = bytes_in(address, CODE_PAGE_SIZE)
             for each in range(first, end):
