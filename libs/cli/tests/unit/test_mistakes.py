@@ -49,6 +49,14 @@ def test_a_catalogue_that_cannot_be_read_is_told_as_such(tmp_path: Path) -> None
     assert "is not UTF-8" in one_line(encoded)
 
 
+def test_a_query_right_behind_sql_is_told_where_it_belongs(tmp_path: Path) -> None:
+    file = tmp_path / "tags.yaml"
+    file.write_text("- {tag_id: a, name: a, type: number, update: run, sql: SELECT 1}", encoding="utf-8")
+    refused = invoked("tags", "plan", file, "--folder", tmp_path)
+    assert refused.exit_code == Exit.BAD_DATA
+    assert 'write sql: {query: "SELECT ..."}' in one_line(refused)
+
+
 def test_an_empty_reference_file_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "items.csv").touch()
     refused = invoked("reference", "put", "items", tmp_path / "items.csv", "--folder", tmp_path)

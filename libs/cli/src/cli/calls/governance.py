@@ -21,6 +21,8 @@ from huaxiang.tagging.v1.tag_life_service_pb2_grpc import TagLifeServiceStub
 from huaxiang.tagging.v1.tag_request_service_pb2_grpc import TagRequestServiceStub
 from huaxiang.tagging.v1.tag_use_service_pb2_grpc import TagUseServiceStub
 from huaxiang.tagging.v1.tag_version_service_pb2_grpc import TagVersionServiceStub
+from tagging.catalogue.messages import from_message
+from tagging.domain.governance.documentation import undocumented
 
 from cli.enum_names import name_of, number_of
 from cli.exits import Exit, Refusal
@@ -97,6 +99,12 @@ async def put_all(
         )
         for each in definitions
     ]
+
+
+def hinders_submit(life: tag_life_pb2.TagLife) -> list[str]:
+    """What a draft lacks that SubmitDraft asks for; a naming rule or an open request may hinder it, too."""
+    missing = undocumented(from_message(life.draft.definition)) if life.HasField("draft") else ()
+    return [f"submit will refuse it: {field} {problem}" for field, problem in missing]
 
 
 async def step(channel: grpc.aio.Channel, rpc: str, tag_id: str, **said: Any) -> tag_life_pb2.TagLife:

@@ -25,6 +25,9 @@ POLL_S = 0.2
 APPLY_WITHIN_S = 60.0
 START_WITHIN_S = 300.0
 ENDED = frozenset({run_pb.RUN_STATE_SUCCEEDED, run_pb.RUN_STATE_FAILED, run_pb.RUN_STATE_CANCELLED})
+SQL_AS_TEXT = "sql.expression"
+"""The field that is faulted when a query stands right behind `sql:`, as other kinds let an expression stand."""
+SQL_HINT = '; write sql: {query: "SELECT ..."}, or query: | below sql: for several lines'
 
 
 def definitions(paths: Sequence[Path], packs: Sequence[str] = ()) -> list[tag_pb2.TagDefinition]:
@@ -38,7 +41,8 @@ def definitions(paths: Sequence[Path], packs: Sequence[str] = ()) -> list[tag_pb
     except PackUnknown as error:
         raise Refusal(f"{error}; see: huaxiang tags packs", Exit.BAD_DATA) from error
     except FileInvalid as error:
-        raise Refusal(str(error), Exit.BAD_DATA) from error
+        hint = SQL_HINT if SQL_AS_TEXT in str(error) else ""
+        raise Refusal(f"{error}{hint}", Exit.BAD_DATA) from error
     if not found:
         named = ", ".join(map(str, paths))
         raise Refusal(

@@ -59,7 +59,7 @@ def draft(
         return
     for each in found:
         console.print(f"{each.life.tag_id}: {'would be ' if dry_run else ''}draft", markup=False)
-        for warning in each.warnings:
+        for warning in [*each.warnings, *calls.hinders_submit(each.life)]:
             console.print(f"  note: {warning}", markup=False)
 
 
