@@ -69,6 +69,7 @@ def test_readers_see_whole_versions_while_it_changes_and_merges(threads):
 def test_places_that_nobody_reads_are_written_over(threads):
     from engine_changes import changes_of, column_of
     from segments.engine.live.column import LiveColumn
+    from segments.engine.live.versions import footprint
 
     random = np.random.default_rng(4)
     having = made(random, 10, SIZE)
@@ -81,6 +82,10 @@ def test_places_that_nobody_reads_are_written_over(threads):
         written.append(live.version.hold.room.written)
     assert written[9] == written[-1]
     assert not live.is_due
+    small = footprint(live.version)
+    assert small < live.version.bytes
+    live.merge()
+    assert footprint(live.version) == small - 8 * written[-1]
 
 
 def test_nothing_is_made_of_a_version_that_was_given_up(threads):

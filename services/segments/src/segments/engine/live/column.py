@@ -76,8 +76,9 @@ class LiveColumn(Generic[Column]):
 
     def _change(self, changes: Changes, values: int) -> Column:
         self.version = changed(self.version, changes, self._threads, values)
-        if self._meanwhile is not None:
-            self._meanwhile.append((changes, values))
+        meanwhile = self._meanwhile
+        if meanwhile is not None:
+            meanwhile.append((changes, values))
         return self.version
 
     def _caught_up(self, version: Column, missed: list[tuple[Changes, int]]) -> Column:

@@ -54,6 +54,20 @@ def is_crowded(column: SetColumn | NumberColumn) -> bool:
     return any(isinstance(each, Hold) and each.room.written > each.room.left for each in rooms)
 
 
+def footprint(column: SetColumn | NumberColumn) -> int:
+    """Bytes that a column takes at most, of memory or of a mapped file: without the room that no version ever used."""
+    if isinstance(column, NumberColumn):
+        return column.frames.nbytes + _arena_bytes(column) + footprint(column.knowns)
+    codes = 0 if column.codes is None else column.codes.nbytes
+    return column.entries.nbytes + codes + _arena_bytes(column)
+
+
+def _arena_bytes(column: SetColumn | NumberColumn) -> int:
+    if isinstance(column.hold, Hold):
+        return 8 * (column.hold.room.base + column.hold.room.written)
+    return column.words.nbytes
+
+
 def _changed(column: Column, changes: Changes, values: int) -> Column:
     if isinstance(column, NumberColumn):
         return cast(Column, changed_numbers(column, changes))
