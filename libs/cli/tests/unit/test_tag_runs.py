@@ -11,7 +11,7 @@ RUN = pb.Run(
     run_id="0123456789abcdef0123456789abcdef",
     state=pb.RUN_STATE_FAILED,
     cause=pb.RUN_CAUSE_SCHEDULE,
-    because="2026-06-30T18:30:00Z",
+    because="daily 02:30, due 2026-06-30T18:30:00+00:00",
     tag_count=91,
     done_count=90,
     failures={"city": "it is too long"},
@@ -22,14 +22,15 @@ RUN.start_time.FromJsonString("2026-11-22T09:00:00Z")
 
 
 def test_ids_and_due_moments_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow = Console(width=60)
+    narrow = Console(width=62)
     monkeypatch.setattr(output, "console", narrow)
     with narrow.capture() as captured:
         output.table("", ["run", "why"], [tag_runs._row(RUN)[:3:2]], whole=("run",))
-        output.table("", ["run", *"abcdefg"], [tag_runs._row(RUN)], whole=("run",))
+        output.table("", ["run", *"abcdef"], [tag_runs._row(RUN)], whole=("run",))
     said = captured.get()
     assert said.count(RUN.run_id) == 2
-    assert [line.split()[-1] for line in said.splitlines()[1:4]] == ["schedule", "2026-06-30", "18:30"]
+    shown = [line.replace(RUN.run_id, "").split() for line in said.splitlines()[1:4]]
+    assert shown == [["schedule"], ["daily", "02:30"], ["due", "2026-06-30", "18:30"]]
 
 
 def test_one_run_names_both_clocks_and_every_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +38,7 @@ def test_one_run_names_both_clocks_and_every_failure(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "values as of (suite's clock): 2026-06-30 18:30 UTC" in said
     assert "started (machine's clock): 2026-11-22 09:00 UTC" in said
-    assert "why: schedule 2026-06-30 18:30" in said
+    assert "why: schedule daily 02:30, due 2026-06-30 18:30" in said
     assert "city (sql_timed_out): it is too long" in said
 
 

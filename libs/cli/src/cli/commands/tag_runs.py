@@ -1,5 +1,6 @@
 """tags run, runs, cancel: computing tags for everybody, and what was computed, why, and at what cost."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import grpc
     from huaxiang.tagging.v1 import run_service_pb2
 
-DUE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
-"""A moment, as the service says why a scheduled run started."""
+DUE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d[^;, ]*")
+"""A moment, as the service says why a scheduled run started: "daily 02:30, due 2026-06-30T18:30:00+00:00; ..."."""
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id (see: huaxiang tags runs).")]
 
 
@@ -93,7 +94,7 @@ def runs(
     table(
         "",
         [
-            *("run", "state", "why", "tags", "persons", "seconds"),
+            *("run", "state", "why", "tags\npersons", "seconds"),
             *("values of\n(suite's\nclock)", "started\n(machine's\nclock)"),
         ],
         [_row(each) for each in found],
@@ -162,9 +163,8 @@ def _row(run: "run_service_pb2.Run") -> list[object]:
     return [
         run.run_id,
         state_name(run.state) + (f"\n{len(run.failures)} failed" if run.failures else ""),
-        _why(run).replace(" ", "\n"),
-        f"{run.done_count} of {run.tag_count}",
-        f"{_persons(run):,}",
+        _why_in_lines(run),
+        f"{run.done_count} of {run.tag_count}\n{_persons(run):,}",
         f"{run.cost.wall_ms / 1_000:.1f}",
         minute_of(run.as_of).replace(" ", "\n") if run.HasField("as_of") else "",
         minute_of(run.start_time).replace(" ", "\n") if run.HasField("start_time") else "",
@@ -196,13 +196,22 @@ def _say_run(run: "run_service_pb2.Run") -> None:
 
 
 def _why(run: "run_service_pb2.Run") -> str:
-    """The cause and what it names; a due moment to the minute."""
+    """The cause and what it names; due moments to the minute, UTC."""
     from cli.calls.runs import cause_name
 
-    because = run.because
-    if DUE.fullmatch(because):
-        because = f"{because[:10]} {because[11:16]}"
-    return f"{cause_name(run.cause)} {because}".strip()
+    def minute(found: re.Match[str]) -> str:
+        return dt.datetime.fromisoformat(found[0]).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M")
+
+    return f"{cause_name(run.cause)} {DUE.sub(minute, run.because)}".strip()
+
+
+def _why_in_lines(run: "run_service_pb2.Run") -> str:
+    """The cause, then each schedule, then when it was due."""
+    from cli.calls.runs import cause_name
+
+    cause = cause_name(run.cause)
+    named = _why(run).removeprefix(cause).strip()
+    return "\n".join([cause, *re.split("[;,] ", named)]) if named else cause
 
 
 def _persons(run: "run_service_pb2.Run") -> int:
