@@ -43,15 +43,16 @@ from segments.engine.sets import (
 from segments.engine.threads import Cancellation, Threads
 
 SLACK_LEAST = 1 << 17
-"""Words behind a column, at least, and as many again as it has: all of it may be written a second time. They take
-memory when they are used."""
+SLACK_TIMES = 3
+"""Words behind a column, and how often as many as it has: all of it may be written a second time, and a version beside
+those that are read besides. They take memory when they are used."""
 
 Table = npt.NDArray[np.int64]
 
 
 def slack_of(words: int) -> int:
     """Words of room behind a column of so many."""
-    return lined(max(words, SLACK_LEAST))
+    return lined(SLACK_LEAST + SLACK_TIMES * words)
 
 
 def compacted_sets(

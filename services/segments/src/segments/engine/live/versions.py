@@ -27,13 +27,13 @@ def changed(column: Column, changes: Changes, threads: Threads, values: int = 0)
         return column
     if not isinstance(column.hold, Hold):
         column = compacted(column, threads)
-    least = slack_of(len(column.words))
+    least = 0
     while True:
         try:
             return _changed(column, changes, values)
         except NoRoom:
             column = compacted(column, threads, least=least)
-            least *= 2
+            least = 2 * max(least, slack_of(_arena_bytes(column) // 8))
 
 
 def compacted(
