@@ -5,12 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.packs import Pack, pack_definitions, packs
 from tagging.domain.definition import Grade, TagDefinition
 from tagging.domain.document import KINDS, kind_name
-from tagging.domain.schedule_document import from_document
 
 DOCS = Path(__file__).parents[4] / "docs"
 START = "<!-- packs: a test holds this table to the definitions -->\n\n"
@@ -69,10 +67,11 @@ def test_every_kind_is_told_with_tags_that_are_of_it() -> None:
 
 def test_the_examples_are_definitions() -> None:
     text = (DOCS / "tags.md").read_text(encoding="utf-8")
-    definition, schedule, promises = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    definition, kinds, promises = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tag,) = parse_definitions(definition, "tags.md")
     assert tag.tag_id == "regular"
-    assert from_document(yaml.safe_load(schedule)["schedule"])
+    shown = {kind_name(each.kind) for each in (tag, *parse_definitions(kinds, "tags.md"))}
+    assert shown == set(KINDS)
     (promising,) = parse_definitions(promises, "tags.md")
     assert promising.quality is not None
     assert promising.quality.min_people == 1000
