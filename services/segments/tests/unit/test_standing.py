@@ -21,7 +21,7 @@ from segments.domain.movement import Followed
 from segments.domain.segment import Draft, Segment, State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
-from segments.index import tenant
+from segments.index import readiness, tenant
 from segments.index.tenant import TenantIndex
 from segments_changes import (
     CATALOGUE,
@@ -126,6 +126,7 @@ def evaluated(*, by_blocks: bool) -> Iterator[None]:
     """Whole rules by the block engine, or over bitmaps."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tenant, "BY_BLOCKS_FROM", 1 if by_blocks else 1 << 32)
+        patched.setattr(readiness, "engine_is_ready", lambda: True)
         yield
 
 

@@ -34,6 +34,7 @@ from segments.domain.changes import (
 )
 from segments.domain.packing import Coded
 from segments.domain.touched import Touched, ValueArrival
+from segments.index import readiness
 from segments.index.arrivals import Arrivals, Cursors, OneValue
 from segments.index.columns import ScalarColumn
 from segments.index.lists import ListColumn
@@ -123,7 +124,7 @@ class TenantIndex:
         self, rule: Rule | Condition, view: TagBitmaps, setting: Setting, population: Population
     ) -> BitMap:
         everybody = self._people.populations[population]
-        if len(everybody) >= BY_BLOCKS_FROM:
+        if len(everybody) >= BY_BLOCKS_FROM and readiness.engine_is_ready():
             from segments.index import selection
 
             if not self._made:
