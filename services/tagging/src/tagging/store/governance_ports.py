@@ -166,9 +166,7 @@ class TagUses(Protocol):
 class EventSources(Protocol):
     """Which systems send which events."""
 
-    def of(
-        self, connection: Connection, tenant: str, types: Collection[str]
-    ) -> Mapping[str, frozenset[str]]:
+    def of(self, connection: Connection, tenant: str, types: Collection[str]) -> Mapping[str, frozenset[str]]:
         """Type -> sources: those of the latest EVENTS_LOOKED_AT events of the tenant, and of all before whose
         properties were surveyed, also of a source that is silent now."""
         ...

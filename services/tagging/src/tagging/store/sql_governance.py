@@ -177,9 +177,7 @@ class SqlTagUses:
 class SqlEventSources:
     """EventSources over the table `event`, by arrival, and the survey of what came in."""
 
-    def of(
-        self, connection: Connection, tenant: str, types: Collection[str]
-    ) -> Mapping[str, frozenset[str]]:
+    def of(self, connection: Connection, tenant: str, types: Collection[str]) -> Mapping[str, frozenset[str]]:
         rows = execute(
             connection,
             "SELECT DISTINCT type, source FROM (SELECT type, source FROM event WHERE tenant = ? "
