@@ -50,7 +50,7 @@ up: setup ## Start the suite in the background (BASE_PORT=8100 for other ports t
 down: setup ## Stop the suite
 	$(BIN)/huaxiang down
 
-test: $(VENV)/.test ## Run the tests (about ten minutes on two cores)
+test: $(VENV)/.test ## Run the tests (about twelve minutes on two cores)
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m "not proof"
 
 proof: $(VENV)/.test ## Run the tests at full counts (hours)
