@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,6 @@ from benches.segments_people import people
 from benches.segments_questions import QUESTIONS
 
 ROUNDS = 9
-SLOW_ROUNDS = 5
 PEERS: dict[str, Any] = {"duckdb": DuckDb, "polars": Polars, "chdb": ClickHouse}
 """HUAXIANG_BENCH_PEERS names some of them, separated by commas."""
 Way = Callable[[], object]
@@ -68,8 +68,7 @@ def _beside(ours: Engine, peer: Any) -> dict[str, tuple[dict[str, float], dict[s
         expected = _plain(mine())
         for way, ask in theirs.items():
             assert _plain(ask()) == expected, f"{way} answers {name} otherwise"
-        rounds = ROUNDS if len(theirs) else SLOW_ROUNDS
-        times = interleaved({"ours": mine, **theirs}, rounds)
+        times = interleaved({"ours": mine, **theirs}, ROUNDS)
         walls = {way: each["wall_ms"] for way, each in times.items()}
         found[name] = times["ours"], {way: round(walls[way] / walls["ours"], 1) for way in theirs}
         print(name, {way: round(each, 2) for way, each in walls.items()}, file=sys.stderr, flush=True)
@@ -81,10 +80,10 @@ def _ways(ours: Engine, peer: Any) -> dict[str, tuple[Way, dict[str, Way]]]:
     bitmaps = hasattr(peer, "count_bitmaps")
     ways: dict[str, tuple[Way, dict[str, Way]]] = {}
     for name, question in QUESTIONS.items():
-        theirs: dict[str, Way] = {whole: lambda question=question: peer.count(question)}  # type: ignore[misc]
+        theirs: dict[str, Way] = {whole: partial(peer.count, question)}
         if bitmaps:
-            theirs["chdb_bitmap"] = lambda question=question: peer.count_bitmaps(question)  # type: ignore[misc]
-        ways[name] = (lambda question=question: ours.count(question)), theirs  # type: ignore[misc]
+            theirs["chdb_bitmap"] = partial(peer.count_bitmaps, question)
+        ways[name] = partial(ours.count, question), theirs
     ways["q4"] = ours.distribution, {whole: peer.distribution}
     ways["q5"] = (
         lambda: _preferences(ours, ours.distribution),

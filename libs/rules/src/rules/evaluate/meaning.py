@@ -46,6 +46,15 @@ def compare(operation: Comparison, left: Value, right: Value) -> bool:
     return bool(_COMPARISON[operation](left, right))
 
 
+def between(
+    value: Scalar, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool
+) -> bool:
+    """Is the value from low to high, each with or without the end itself? None = no end; all of one kind."""
+    above = low is None or _COMPARISON[Comparison.LT](low, value) or (with_low and low == value)
+    below = high is None or _COMPARISON[Comparison.LT](value, high) or (with_high and value == high)
+    return bool(above and below)
+
+
 def arithmetic(operation: Operator, left: int, right: int) -> int | None:
     """Of scaled numbers; None is unknown. Raises NumberOverflow."""
     return _ARITHMETIC[operation](left, right)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind
 
 from segments.domain.packing import code_of, scalar_of
@@ -66,7 +66,7 @@ class EngineColumn:
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
         if self.column.dictionary is not None:
-            return self.where(lambda value: _within(value, low, high, with_low, with_high))
+            return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
         first = NO_LOW if low is None else code_of(low) + (not with_low)
         last = NO_HIGH if high is None else code_of(high) - (not with_high)
         return self._found(self.column.within(first, last))
@@ -129,9 +129,3 @@ class EngineColumn:
 def _bitmap(sets: Sets, universe: SetColumn, threads: Threads) -> BitMap:
     (found,) = members(program_of([sets], universe), threads)
     return found.bitmap()
-
-
-def _within(value: Scalar, low: Scalar | None, high: Scalar | None, with_low: bool, with_high: bool) -> bool:
-    above = low is None or low < value or (with_low and low == value)  # type: ignore[operator]
-    below = high is None or value < high or (with_high and value == high)  # type: ignore[operator]
-    return bool(above and below)

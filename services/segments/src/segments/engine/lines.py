@@ -268,7 +268,7 @@ def _words_at(_: Any, address: Any) -> Any:
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.uint64)(types.int64), generate  # type: ignore[no-untyped-call]
+    return types.CPointer(types.uint64)(types.int64), generate  # type: ignore[no-untyped-call]  # numba has no types
 
 
 @operation
@@ -276,7 +276,7 @@ def _halves_at(_: Any, address: Any) -> Any:
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.uint16)(types.int64), generate  # type: ignore[no-untyped-call]
+    return types.CPointer(types.uint16)(types.int64), generate  # type: ignore[no-untyped-call]  # numba has no types
 
 
 @operation
@@ -284,22 +284,22 @@ def _bytes_at(_: Any, address: Any) -> Any:
     def generate(context: Any, builder: Builder, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-    return types.CPointer(types.uint8)(types.int64), generate  # type: ignore[no-untyped-call]
+    return types.CPointer(types.uint8)(types.int64), generate  # type: ignore[no-untyped-call]  # numba has no types
 
 
 @kernel
 def bytes_in(address: int, length: int) -> npt.NDArray[np.uint8]:
     """What is at an address, as uint8; nothing is checked."""
-    return _carray(_bytes_at(address), (length,))  # type: ignore[no-any-return]
+    return _carray(_bytes_at(address), (length,))  # type: ignore[no-any-return]  # an array once it is compiled
 
 
 @kernel
 def words_in(address: int, length: int) -> npt.NDArray[np.uint64]:
     """What is at an address, as uint64; nothing is checked."""
-    return _carray(_words_at(address), (length,))  # type: ignore[no-any-return]
+    return _carray(_words_at(address), (length,))  # type: ignore[no-any-return]  # an array once it is compiled
 
 
 @kernel
 def halves_in(address: int, length: int) -> npt.NDArray[np.uint16]:
     """What is at an address, as uint16; nothing is checked."""
-    return _carray(_halves_at(address), (length,))  # type: ignore[no-any-return]
+    return _carray(_halves_at(address), (length,))  # type: ignore[no-any-return]  # an array once it is compiled

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind
 
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
@@ -113,7 +113,7 @@ class ScalarColumn:
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
         if self.kind in {Kind.TEXT, Kind.BOOL}:
-            return self.where(lambda value: within(value, low, high, with_low, with_high))
+            return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
         first = None if low is None else code_of(low) + (not with_low)
         last = None if high is None else code_of(high) - (not with_high)
         if (first is not None and first > _GREATEST) or (last is not None and last < -_GREATEST):
@@ -156,10 +156,3 @@ class ScalarColumn:
         if last is not None:
             inside = inside & (part.codes <= np.int64(last))
         return inside
-
-
-def within(value: Scalar, low: Scalar | None, high: Scalar | None, with_low: bool, with_high: bool) -> bool:
-    """Is the value from low to high, each with or without the end itself?"""
-    above = low is None or low < value or (with_low and low == value)  # type: ignore[operator]
-    below = high is None or value < high or (with_high and value == high)  # type: ignore[operator]
-    return bool(above and below)

@@ -7,13 +7,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind
 
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.packing import Coded, Codes, Offsets, code_of, recoded, scalar_of
 from segments.index.bitmap_blocks import Mask, bitmap_of
-from segments.index.columns import TextOf, within
+from segments.index.columns import TextOf
 from segments.index.stamps import new_stamp
 from segments.index.texts import Texts
 
@@ -137,7 +137,7 @@ class ListColumn:
         return self._with([code_of(value) for value in values])
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
-        return self.where(lambda value: within(value, low, high, with_low, with_high))
+        return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
 
     def where(self, test: Callable[[Scalar], bool]) -> BitMap:
         used = [np.unique(rows.codes) for rows in self._parts.values()]

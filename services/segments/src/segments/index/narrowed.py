@@ -7,10 +7,8 @@ from typing import TypeVar
 from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column, TagBitmaps
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind
-
-from segments.index.columns import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class NarrowedColumn:
         return self.where(lambda value: value in values)
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
-        return self.where(lambda value: within(value, low, high, with_low, with_high))
+        return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
 
     def where(self, test: Callable[[Scalar], bool]) -> BitMap:
         return BitMap(

@@ -151,7 +151,7 @@ class AttachedLake:
         types = pc.value_counts(self._recent["type"]).to_pylist()
         found = Counter({each["values"]: each["counts"] for each in types})
         if self._files and self._look.counts is None:
-            rows = self._duck.sql(f"SELECT type, count(*) FROM {self._files} GROUP BY type").fetchall()  # noqa: S608
+            rows = self._duck.sql(f"SELECT type, count(*) FROM {self._files} GROUP BY type").fetchall()  # noqa: S608  # names of our own
             self._look.counts = dict(rows)
         found.update(self._look.counts or {})
         return found
@@ -178,7 +178,7 @@ class AttachedLake:
         """Columns of the events in files that are not mapped."""
         build = self._build.name if self._build is not None else ""
         if build not in self._look.columns:
-            rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._uncovered}").fetchall()  # noqa: S608
+            rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._uncovered}").fetchall()  # noqa: S608  # names of our own
             self._look.columns[build] = frozenset(row[0] for row in rows)
         present = self._look.columns[build]
         listed = ", ".join(
@@ -186,7 +186,7 @@ class AttachedLake:
         )
         chosen = ", ".join(map(_text, types))
         found = self._duck.sql(
-            f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen})"  # noqa: S608
+            f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen})"  # noqa: S608  # names of our own
         ).to_arrow_table()
         return found.cast(pa.schema([self._recent.schema.field(each) for each in columns]))
 
@@ -211,9 +211,9 @@ class AttachedLake:
                 "CREATE TEMP VIEW lake_files AS "  # noqa: S608  # paths and names of our own
                 f"SELECT * FROM lake_recent WHERE false UNION ALL BY NAME SELECT * FROM {self._files}"
             )
-            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names}){self._counted()}")  # noqa: S608
+            parts.append(f"SELECT {columns} FROM lake_files WHERE type IN ({names}){self._counted()}")  # noqa: S608  # names of our own
         duck.execute(
-            f"CREATE TEMP {'TABLE' if loaded else 'VIEW'} lake_events AS "  # noqa: S608
+            f"CREATE TEMP {'TABLE' if loaded else 'VIEW'} lake_events AS "  # noqa: S608  # names of our own
             f"SELECT k.person_id, e.* FROM ({' UNION ALL '.join(parts)}) e "
             "JOIN lake_key_map k ON k.key_id = e.anchor_key_id"
         )
@@ -227,7 +227,7 @@ class AttachedLake:
                 for name, each in own.items()
             )
             duck.execute(
-                f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608
+                f"CREATE TEMP VIEW {_quoted(f'events_{event.name}')} AS "  # noqa: S608  # names of our own
                 f"SELECT person_id, time, ingest_sequence AS ingest_seq, {listed} "
                 f"FROM lake_events WHERE type = {_text(event.name)}{counts}"
             )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from rules.evaluate.meaning import Scalar, Value
+from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind, ValueType
 
 _UNKNOWN = -1
@@ -51,7 +51,7 @@ class CodeColumn:
         return self._union(value for value in values if value in self._dictionary)
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
-        return self.where(lambda value: _within(value, low, high, with_low, with_high))
+        return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
 
     def where(self, test: Callable[[Scalar], bool]) -> BitMap:
         return self._union(value for value in self._dictionary if test(value))
@@ -170,7 +170,7 @@ class ListColumn:
         return BitMap.union(BitMap(), *(self._sets[each] for each in values if each in self._sets))
 
     def between(self, low: Scalar | None, high: Scalar | None, *, with_low: bool, with_high: bool) -> BitMap:
-        return self.where(lambda value: _within(value, low, high, with_low, with_high))
+        return self.where(lambda value: between(value, low, high, with_low=with_low, with_high=with_high))
 
     def where(self, test: Callable[[Scalar], bool]) -> BitMap:
         return BitMap.union(BitMap(), *(found for each, found in self._sets.items() if test(each)))
@@ -207,9 +207,3 @@ def _reaching(array: npt.NDArray[N], changes: Changes, fill: int) -> npt.NDArray
 
 def _inside(persons: BitMap, length: int) -> Iterator[int]:
     return (person for person in persons if person < length)
-
-
-def _within(value: Scalar, low: Scalar | None, high: Scalar | None, with_low: bool, with_high: bool) -> bool:
-    above = low is None or low < value or (with_low and low == value)  # type: ignore[operator]
-    below = high is None or value < high or (with_high and value == high)  # type: ignore[operator]
-    return bool(above and below)
