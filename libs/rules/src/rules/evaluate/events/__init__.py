@@ -1,8 +1,7 @@
 """Whole populations over columns of events: every question is a few passes over arrays, without an engine."""
 
-from .columns import Column, EventTable, Lines
+from .columns import Column, EventTable, Lines, OrderedEvents
 from .evaluator import Events, EventSource
 from .grouped import GroupRows
-from .sequences import OrderedEvents
 
 __all__ = ["Column", "EventSource", "EventTable", "Events", "GroupRows", "Lines", "OrderedEvents"]

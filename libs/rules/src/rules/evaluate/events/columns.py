@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,16 @@ class EventTable(Protocol):
 
     def lines(self, name: str) -> Lines:
         """A stored list of records."""
+        ...
+
+
+@runtime_checkable
+class OrderedEvents(Protocol):
+    """An EventTable that knows the order of its events among those of other types."""
+
+    @property
+    def ingest_seqs(self) -> Ints:
+        """Of each event; distinct for all events of a person."""
         ...
 
 

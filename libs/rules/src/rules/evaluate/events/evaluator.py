@@ -1,5 +1,6 @@
 """Forms asked of everybody: aggregates over columns of events, and what stands above them."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from rules.errors import UnsupportedNode
@@ -19,6 +20,7 @@ from rules.tree import (
     TagRef,
 )
 
+from .active import Active, types_read
 from .aggregates import aggregated
 from .columns import Bools, Column, EventTable
 from .conditions import EVALUATOR, truth, value
@@ -55,6 +57,7 @@ class Events:
         self._readers: dict[str, RowReader] = {}
         self._aggregates: dict[Aggregate, Column] = {}
         self._sequences: dict[Sequence, Bools] = {}
+        self._actives: dict[frozenset[str], _Asked] = {}
 
     @property
     def size(self) -> int:
@@ -64,12 +67,18 @@ class Events:
     def values(self, expression: Expression) -> Column:
         """Each person's value."""
         refuse(expression, EVALUATOR, self.setting)
-        return value(expression, self).stretched(self.size)
+        active = self._active(expression)
+        if active is None:
+            return value(expression, self).stretched(self.size)
+        return active.people.spread(value(expression, active.events).stretched(active.events.size))
 
     def truths(self, condition: Condition) -> Bools:
         """Of whom the condition holds."""
         refuse(condition, EVALUATOR, self.setting)
-        return truth(condition, self)
+        active = self._active(condition)
+        if active is None:
+            return truth(condition, self)
+        return active.people.spread_truths(truth(condition, active.events))
 
     def groups(self, node: Grouped) -> GroupRows:
         """Everybody's groups."""
@@ -82,6 +91,7 @@ class Events:
         self._readers.clear()
         self._aggregates.clear()
         self._sequences.clear()
+        self._actives.clear()
 
     def read(self, leaf: TagRef | Property | Aggregate | Feature) -> Column:
         """What stands in a form for one person's value, of everybody."""
@@ -110,6 +120,16 @@ class Events:
             self._sequences[condition] = matching(condition, tables, self.size)
         return self._sequences[condition]
 
+    def _active(self, form: Expression | Condition) -> "_Asked | None":
+        """Those who are asked for a form that nothing but events decides; None for any other."""
+        types = types_read(form, self.setting)
+        if types is None:
+            return None
+        if types not in self._actives:
+            active = Active(self._source.events, [self._type(each) for each in sorted(types)], self.size)
+            self._actives[types] = _Asked(active, Events(active, self.setting))
+        return self._actives[types]
+
     def _aggregated(self, node: Aggregate) -> Column:
         type_ = self._type(node.event)
         return aggregated(node, type_, self._reader, self._source.events, self.setting, self.size)
@@ -124,3 +144,11 @@ class Events:
         if type_.name not in self._readers:
             self._readers[type_.name] = RowReader(self.setting, type_, self._source.events(type_))
         return self._readers[type_.name]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Those who have events of some types, and what is computed of them."""
+
+    people: Active
+    events: Events

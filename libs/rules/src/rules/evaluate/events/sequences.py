@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,20 +14,10 @@ from rules.tree import Sequence as EventSequence
 from rules.values import Kind
 from rules.windows import TICK, length_of
 
-from .columns import Bools, Column, EventTable, Ints, Numbers
+from .columns import Bools, Column, EventTable, Ints, Numbers, OrderedEvents
 from .conditions import EVALUATOR
 from .exact import run_flags
 from .rows import RowReader, RowScope
-
-
-@runtime_checkable
-class OrderedEvents(Protocol):
-    """An EventTable that knows the order of its events among those of other types."""
-
-    @property
-    def ingest_seqs(self) -> Ints:
-        """Of each event; distinct for all events of a person."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""Everybody, as far as a question about events can tell them apart: those who have such events, and all others as one.
+
+Few of a population have events of a given type. Passes over persons then go over those few, and over one slot more for
+whoever has none of them, if there is anybody.
+"""
+
+from collections.abc import Callable, Collection
+from functools import reduce
+
+import numpy as np
+
+from rules.errors import UnsupportedNode
+from rules.evaluate.reversal import reversals
+from rules.evaluate.setting import Setting
+from rules.schema import EventType
+from rules.tree import Aggregate, Condition, EventFilter, Expression, TagRef
+from rules.walk import walk
+
+from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, OrderedEvents
+from .exact import run_flags
+
+
+def types_read(form: Expression | Condition, setting: Setting) -> frozenset[str] | None:
+    """The event types that alone decide a form's value; None when tags do, too."""
+    found = set()
+    for node in walk(form):
+        match node:
+            case TagRef():
+                return None
+            case Aggregate():
+                found |= {node.event, *(each.name for each, _ in reversed_by(node, setting))}
+            case EventFilter():
+                found.add(node.event)
+    return frozenset(found) or None
+
+
+def reversed_by(node: Aggregate, setting: Setting) -> list[tuple[EventType, Condition | None]]:
+    """What NET subtracts."""
+    return reversals(node, setting.schema) if node.net else []
+
+
+class _ActiveTable:
+    """An EventTable whose owners are numbered among the active."""
+
+    def __init__(self, table: EventTable, owners: Numbers) -> None:
+        self._table = table
+        self.owners = owners
+        self.times: Ints = table.times
+
+    def column(self, name: str) -> Column:
+        """As EventTable says."""
+        return self._table.column(name)
+
+    def lines(self, name: str) -> Lines:
+        """As EventTable says."""
+        return self._table.lines(name)
+
+
+class _OrderedActiveTable(_ActiveTable):
+    def __init__(self, table: EventTable, owners: Numbers, ordered: OrderedEvents) -> None:
+        super().__init__(table, owners)
+        self._ordered = ordered
+
+    @property
+    def ingest_seqs(self) -> Ints:
+        """As OrderedEvents says."""
+        return self._ordered.ingest_seqs
+
+
+class Active:
+    """An EventSource of those who have events of some types, in slots of their own; one slot more is all others.
+
+    people  the slots of the active in the source, ascending
+    """
+
+    def __init__(
+        self, events: Callable[[EventType], EventTable], types: Collection[EventType], persons: int
+    ) -> None:
+        """`events`: the tables of a source of so many persons."""
+        self._everybody = persons
+        tables = {each.name: events(each) for each in types}
+        begins = {name: run_flags(each.owners) for name, each in tables.items()}
+        peoples = [each.owners[begins[name]] for name, each in tables.items()]
+        self.people: Numbers = peoples[0] if len(peoples) == 1 else reduce(np.union1d, peoples)
+        self._tables = {name: self._numbered(each, begins[name]) for name, each in tables.items()}
+
+    @property
+    def persons(self) -> int:
+        """The active, and one for the others."""
+        return min(len(self.people) + 1, self._everybody)
+
+    def events(self, type_: EventType) -> EventTable:
+        """Of one of the types."""
+        return self._tables[type_.name]
+
+    def tag(self, name: str) -> Column:
+        """None is at hand: the last slot has no one value of it."""
+        raise UnsupportedNode(f"the tag {name}", "events")
+
+    def spread(self, column: Column) -> Column:
+        """What was found of the active and the others, of everybody."""
+        if self._are_all:
+            return column
+        known = np.full(self._everybody, column.known[-1])
+        data = np.full(self._everybody, column.data[-1])
+        known[self.people] = column.known[:-1]
+        data[self.people] = column.data[:-1]
+        return Column(column.kind, known, data, column.texts)
+
+    def spread_truths(self, truths: Bools) -> Bools:
+        """As spread."""
+        if self._are_all:
+            return truths
+        found = np.full(self._everybody, truths[-1])
+        found[self.people] = truths[:-1]
+        return found
+
+    @property
+    def _are_all(self) -> bool:
+        return len(self.people) == self._everybody
+
+    def _numbered(self, table: EventTable, begins: Bools) -> EventTable:
+        places = np.searchsorted(self.people, table.owners[begins]).astype(np.int32, copy=False)
+        lengths = np.diff(np.append(np.flatnonzero(begins), len(table.owners)))
+        owners = np.repeat(places, lengths)
+        if isinstance(table, OrderedEvents):
+            return _OrderedActiveTable(table, owners, table)
+        return _ActiveTable(table, owners)
