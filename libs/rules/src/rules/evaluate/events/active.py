@@ -80,9 +80,11 @@ class Active:
         self._everybody = persons
         tables = {each.name: events(each) for each in types}
         begins = {name: run_flags(each.owners) for name, each in tables.items()}
-        peoples = [each.owners[begins[name]] for name, each in tables.items()]
-        self.people: Numbers = peoples[0] if len(peoples) == 1 else reduce(np.union1d, peoples)
-        self._tables = {name: self._numbered(each, begins[name]) for name, each in tables.items()}
+        peoples = {name: each.owners[begins[name]] for name, each in tables.items()}
+        self.people: Numbers = reduce(np.union1d, peoples.values())
+        self._tables = {
+            name: self._numbered(each, begins[name], peoples[name]) for name, each in tables.items()
+        }
 
     @property
     def persons(self) -> int:
@@ -119,10 +121,12 @@ class Active:
     def _are_all(self) -> bool:
         return len(self.people) == self._everybody
 
-    def _numbered(self, table: EventTable, begins: Bools) -> EventTable:
-        places = np.searchsorted(self.people, table.owners[begins]).astype(np.int32, copy=False)
-        lengths = np.diff(np.append(np.flatnonzero(begins), len(table.owners)))
-        owners = np.repeat(places, lengths)
+    def _numbered(self, table: EventTable, begins: Bools, alone: Numbers) -> EventTable:
+        """`begins`: where each person's events begin; `alone`: who has some."""
+        owners: Numbers = np.cumsum(begins, dtype=np.int32)
+        owners -= 1
+        if alone is not self.people:
+            owners = np.searchsorted(self.people, alone).astype(np.int32)[owners]
         if isinstance(table, OrderedEvents):
             return _OrderedActiveTable(table, owners, table)
         return _ActiveTable(table, owners)
