@@ -1,0 +1,44 @@
+"""Who works out behaviour: arrays in, arrays out, so that compiled kernels may stand for the plain meaning."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from . import funnel, paths, retention
+from .tracks import Ints, Track
+
+
+class BehaviourEngine(Protocol):
+    """Answers by person over tracks, each in order of (person, time, ingest sequence), owners being slots from 0 up to
+    but without `persons`. Methods block, hold no state, and are safe for threads."""
+
+    def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
+        """As `funnel.reached`."""
+        ...
+
+    def returns(
+        self, tracks: Sequence[Track], asked: retention.Retention, persons: int
+    ) -> tuple[retention.Cohorts, retention.Returns]:
+        """As `retention.returns`."""
+        ...
+
+    def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
+        """As `paths.walks`."""
+        ...
+
+
+class ArrayBehaviour:
+    """The meaning itself, over NumPy."""
+
+    def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
+        """As the port says."""
+        return funnel.reached(tracks, asked, persons)
+
+    def returns(
+        self, tracks: Sequence[Track], asked: retention.Retention, persons: int
+    ) -> tuple[retention.Cohorts, retention.Returns]:
+        """As the port says."""
+        return retention.returns(tracks, asked, persons)
+
+    def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
+        """As the port says."""
+        return paths.walks(tracks, asked, persons)
