@@ -1,8 +1,17 @@
 """Every block is worked on once, failures reach the caller, and a cancellation ends the work."""
 
+from collections.abc import Iterator
 from threading import Lock, Thread
 
 import pytest
+from servicekit.kernels.threads import Cancellation, Cancelled, Threads
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[Threads]:
+    made = Threads(2)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 7, 500])
@@ -35,8 +44,6 @@ def test_a_failure_reaches_the_caller_and_ends_the_work(threads):
 
 
 def test_a_cancellation_ends_the_work(threads):
-    from segments.engine.threads import Cancellation, Cancelled
-
     cancellation, done = Cancellation(), []
 
     def work(first, last):
