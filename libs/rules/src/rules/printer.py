@@ -26,7 +26,7 @@ def print_rule(rule: t.Rule) -> str:
             who = _members(members, outer=True)
         case condition:
             who = print_condition(condition)
-    return " ".join([who, *map(_step, rule.steps)])
+    return " ".join([who, *map(print_step, rule.steps)])
 
 
 def print_form(form: t.Expression | t.Condition) -> str:
@@ -219,7 +219,8 @@ def _members(node: t.SetExpression, *, outer: bool = False) -> str:
     return text if outer else f"({text})"
 
 
-def _step(step: t.Limit | t.Sample) -> str:
+def print_step(step: t.Limit | t.Sample) -> str:
+    """`LIMIT ...` or `SAMPLE ...` as text."""
     match step:
         case t.Sample(percent, seed):
             return f"SAMPLE {decimal_text(percent)}% SEED {_quoted(seed)}"

@@ -191,7 +191,7 @@ async def wire(
             *_services(
                 SegmentServicer(board, segments, preview, freshness),
                 MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
-                SnapshotServicer(board, snapshots, database, journal, freshness),
+                SnapshotServicer(board, segments, snapshots, database, journal, freshness),
                 *_insight(board, audiences, freshness, clock.now),
                 ChangeServicer(Watches(database, changelog)),
                 PrivacyServicer(ExportPersonData(board)),

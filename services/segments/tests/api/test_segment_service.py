@@ -69,8 +69,7 @@ async def test_the_same_id_with_other_content_is_refused(suite: Any) -> None:
         ("SUM(order_paid.amont) >= 1", "RULE_INVALID", {"suggestion": "amount"}),
         ("IN SEGMENT 'womn'", "RULE_INVALID", {"suggestion": "women"}),
         ("SEQUENCE(order_paid THEN order_paid WITHIN 2 HOURS)", "UNSUPPORTED_NODE", {"node": "SEQUENCE"}),
-        ("gender = 'female' LIMIT 10 BY points", "UNSUPPORTED_NODE", {"node": "LIMIT"}),
-        ("gender = 'female' SAMPLE 10% SEED 's'", "UNSUPPORTED_NODE", {"node": "SAMPLE"}),
+        ("gender = 'female' LIMIT 10 BY gender", "RULE_INVALID", {"line": "1"}),
     ],
 )
 async def test_a_rule_that_cannot_be_is_refused_with_its_place(

@@ -3,12 +3,14 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
+from rules import tree
 from rules.check import Population
 from rules.printer import print_rule
 from rules.testing import rules
@@ -41,6 +43,7 @@ from segments_changes import (
 )
 from servicekit.revision import LANES, Lane
 
+SAMPLES = st.sampled_from([(), (), (tree.Sample(500_000, "s"),)])
 STAFF, LOYAL = ("staff", "is_vip = TRUE"), ("loyal", "points >= 2 AND NOT IN SEGMENT 'staff'")
 
 
@@ -112,7 +115,7 @@ def anew(follower: Follower, index: TenantIndex) -> TenantSegments:
 
 @st.composite
 def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]]:
-    rule = print_rule(draw(rules(CATALOGUE)))
+    rule = print_rule(replace(draw(rules(CATALOGUE)), steps=draw(SAMPLES)))
     population = draw(st.sampled_from(Population))
     forms = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).forms
     tags = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).tags
@@ -301,3 +304,46 @@ def test_a_circle_is_refused_and_changes_nothing() -> None:
         placed(segments, "a", "IN SEGMENT 'b'")
     assert refused.value.metadata["path"] in {"a -> b -> a", "b -> a -> b"}
     assert [each.segment.draft.rule for each in segments.all()] == ["points >= 1", "IN SEGMENT 'a'"]
+
+
+def test_a_limit_is_looked_at_anew_with_each_day_and_only_then() -> None:
+    segments = small(("a", "points >= 1 LIMIT 1 BY points DESC"), ("b", "NOT IN SEGMENT 'a'"))
+    follower = Follower(segments)
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000), person_values(2, 2, points=20_000)], 2)
+    assert follower.heard == {"b": BitMap([1, 2, 3])}, "nobody was in when the day began"
+    follower.apply(Lane.BULK, [day_change(3, dt.date(2026, 4, 1))], 3)
+    assert follower.heard == {"a": BitMap([2]), "b": BitMap([1, 3])}
+    follower.apply(Lane.LIVE, [person_values(4, 3, points=30_000)], 4)
+    assert follower.heard["a"] == BitMap([2])
+    follower.apply(Lane.LIVE, [person_change(2, 5, PersonState.REDIRECTED, 1)], 5)
+    assert follower.heard["a"] == BitMap([1]), "who they are today"
+    follower.apply(Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 6, deleted=True)], 6)
+    assert follower.segments.get("a").segment.state is State.FAILED  # type: ignore[union-attr]
+    follower.apply(
+        Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 7), person_values(8, 3, points=10_000)], 8
+    )
+    assert (follower.heard["a"], follower.heard["b"]) == (BitMap([3]), BitMap([1]))
+
+
+def test_a_limit_over_behaviour_keeps_its_feature() -> None:
+    follower = Follower(small(("a", "COUNT(order_paid) >= 1 LIMIT 1 BY points")))
+    (form,) = follower.segments.forms()
+    live = feature_change(form, Kind.NUMBER, 1)
+    follower.apply(Lane.LIVE, [live], 1)
+    assert follower.segments.forms() == [form]
+    follower.apply(Lane.LIVE, [person_values(2, 1, **{live.column: 20_000})], 2)
+    follower.apply(Lane.BULK, [day_change(3, dt.date(2026, 4, 1))], 3)
+    assert follower.heard == {"a": BitMap([1])}
+
+
+def test_sets_of_segments_refer_to_them() -> None:
+    segments = small(("a", "points >= 1"), ("b", "is_vip"), ("other", "SEGMENT 'a' UNION SEGMENT 'b'"))
+    placed(segments, "target", "SEGMENT 'other' EXCEPT SEGMENT 'a'")
+    assert segments.users_of("a") == ["other", "target"]
+    follower = Follower(segments)
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000), person_values(2, 2, is_vip=True)], 2)
+    assert (follower.heard["other"], follower.heard["target"]) == (BitMap([1, 2]), BitMap([2]))
+    with pytest.raises(SegmentCycle):
+        placed(follower.segments, "b", "SEGMENT 'b' INTERSECT SEGMENT 'target'")
+    with pytest.raises(SegmentCycle):
+        placed(follower.segments, "a", "SEGMENT 'target' LIMIT 1 BY points")

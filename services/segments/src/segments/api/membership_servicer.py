@@ -66,7 +66,9 @@ class MembershipServicer(MembershipServiceServicer):
             tenant, placed.person_id, placed.rule, version.upstream("tagging"), may_read
         )
         notes = render.freshness(placed.freshness)
-        if explanation.holds != placed.member and placed.in_population:
+        notes.warnings.extend(placed.steps)
+        left_out = placed.steps and explanation.holds and not placed.member
+        if explanation.holds != placed.member and placed.in_population and not left_out:
             notes.warnings.append("the tree was read at a later moment than the membership")
         return pb.ExplainMembershipResponse(
             member=placed.member,

@@ -8,6 +8,7 @@ from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceServic
 from huaxiang.type.v1 import revision_pb2
 from pyroaring import BitMap
 from segments.api import render
+from segments.app.segments import Segments
 from segments.app.snapshots import Snapshots, birth_hashes, exported
 from segments.app.version import Board, Version
 from segments.domain.packing import microseconds, moment_of
@@ -28,9 +29,16 @@ class SnapshotServicer(SnapshotServiceServicer):
     """Frozen members."""
 
     def __init__(
-        self, board: Board, snapshots: Snapshots, database: Database, journal: Journal, freshness: Freshness
+        self,
+        board: Board,
+        segments: Segments,
+        snapshots: Snapshots,
+        database: Database,
+        journal: Journal,
+        freshness: Freshness,
     ) -> None:
         self._board = board
+        self._segments = segments
         self._journal = journal
         self._snapshots = snapshots
         self._database = database
@@ -43,6 +51,7 @@ class SnapshotServicer(SnapshotServiceServicer):
         if not request.request_id:
             raise InvalidField("request_id", "is empty: choose one, so that a repeat does not freeze twice")
         await self._freshness.ensure(request.consistency)
+        await self._segments.bring_up_to_date(tenant, request.segment_id)
         answer = await self._database.write(self._create, tenant, request, self._board.current)
         return pb.CreateSnapshotResponse.FromString(answer)
 

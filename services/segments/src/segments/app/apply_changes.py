@@ -46,7 +46,7 @@ class ApplyChanges:
             self._stores.journal.advance(connection, lane, progress)
             for tenant, (touched, _) in effects.items():
                 self._stores.index.save(connection, tenant, touched, draft.tenant(tenant).index)
-                if touched.day is not None:
+                if _moves_on(touched):
                     self._stores.segments.put_moment(connection, tenant, draft.tenant(tenant).moment)
             followed = {tenant: each for tenant, (_, each) in effects.items()}
             record(connection, self._stores, lane, followed)
@@ -60,7 +60,7 @@ class ApplyChanges:
         segments = draft.writable(tenant)
         segments.index.apply(changes, lane, draft.cursors, touched)
         draft.reread(tenant, touched.tags)
-        moment = self._now() if touched.day is not None else None
+        moment = self._now() if _moves_on(touched) else None
         return touched, segments.follow(touched, lane, moment)
 
     # ---------------------------------------------------------------------------------------- bootstrap
@@ -115,3 +115,8 @@ class ApplyChanges:
             stores.journal.finish_bootstrap(connection, progress)
 
         await self._board.change(prepare, store)
+
+
+def _moves_on(touched: Touched) -> bool:
+    """Whether members may be computed that stay as they are: what is said of when must be so."""
+    return touched.day is not None or bool(touched.features)

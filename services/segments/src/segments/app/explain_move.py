@@ -11,8 +11,9 @@ from rules import tree
 from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.meaning import Value
 from rules.evaluate.person import Person, is_true
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
-from rules.printer import print_condition
+from rules.printer import print_condition, print_step
 from rules.walk import children, walk
 from segments.app.member_history import MemberHistory, Side, living_members
 from segments.app.readable import MayRead, require_explainable
@@ -200,7 +201,7 @@ def _known_now(segments: TenantSegments, living: int, read: ReadRule, point: Sta
 
 def _leaves(node: tree.Node) -> Iterator[tree.Node]:
     """The conditions that a rule combines."""
-    if isinstance(node, tree.Rule | tree.And | tree.Or | tree.Not):
+    if isinstance(node, tree.And | tree.Or | tree.Not):
         for child in children(node):
             yield from _leaves(child)
     else:
@@ -211,7 +212,7 @@ def _conditions(point: Standpoint) -> dict[str, tree.Condition]:
     """By text, in the rule's order."""
     if point.read is None:
         return {}
-    leaves = [each for each in _leaves(point.read.body) if isinstance(each, tree.Condition)]
+    leaves = [each for each in _leaves(condition_within(point.read.body)) if isinstance(each, tree.Condition)]
     return {print_condition(each): each for each in leaves}
 
 
@@ -261,6 +262,8 @@ def _unknown(side: str, point: Standpoint, truths: Mapping[str, bool | None]) ->
         yield f"{side}: what tag '{tag_id}' said was not kept"
     for form in sorted(point.read.forms.keys() - point.features.keys()):
         yield f"{side}: the behaviour {form} was not kept"
+    for step in point.read.body.steps:
+        yield f"{side}: whom {print_step(step)} left out was not kept"
     for name in sorted(point.read.segments - point.segments.keys()):
         yield f"{side}: who was in segment '{name}' was not kept"
 

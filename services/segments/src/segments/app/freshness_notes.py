@@ -2,10 +2,10 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import TenantSegments
+from segments.app.standing import Standing, TenantSegments
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Freshness:
 def freshness_of(
     segments: TenantSegments, rules: Sequence[ReadRule], now: dt.datetime, *, evaluate_us: int = 0
 ) -> Freshness:
-    """Of an answer about some rules' standing members. Of several the oldest moment and the largest population."""
+    """Of an answer about some rules. Of several the oldest moment and the largest population."""
     index = segments.index
     warnings = dict.fromkeys(warning for rule in rules for warning in rule.warnings)
     tags = {tag_id for rule in rules for tag_id in rule.tags}
@@ -35,3 +35,15 @@ def freshness_of(
         warnings=tuple(warnings),
         evaluate_us=evaluate_us,
     )
+
+
+def freshness_of_members(
+    segments: TenantSegments, standing: Sequence[Standing], now: dt.datetime
+) -> Freshness:
+    """Of an answer about some segments' members, who may be of an earlier moment than their rules would be."""
+    notes = freshness_of(segments, [each.rule for each in standing if each.rule is not None], now)
+    frozen = sorted({each.frozen.time for each in standing if each.frozen is not None})
+    if not frozen:
+        return notes
+    told = tuple(f"the members are those of {time.isoformat(timespec='seconds')}" for time in frozen)
+    return replace(notes, as_of=min(notes.as_of, frozen[0]), warnings=(*notes.warnings, *told))

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from segments.app.freshness_notes import freshness_of
+from segments.app.freshness_notes import freshness_of_members
 from segments.app.version import Version
 from segments.domain.kept_members import KeptMembers, SegmentDay
 from segments.store.life_ports import SegmentDays
@@ -49,7 +49,7 @@ class KeepDays:
             standing = segments.get(each.segment_id)
             if standing is None or standing.rule is None or not standing.live:
                 continue
-            freshness = freshness_of(segments, [standing.rule], now)
+            freshness = freshness_of_members(segments, [standing], now)
             kept = KeptMembers(
                 count=len(standing.members),
                 population_count=freshness.population_count,

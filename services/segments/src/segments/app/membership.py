@@ -4,10 +4,10 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.names import nearest
 from segments.app.readable import MayRead, require_explainable
-from segments.app.rule_expansion import expanded
+from segments.app.rule_expansion import expanded, steps_told
 from segments.app.standing import Standing, TenantSegments
 from segments.app.version import Version
 from segments.errors import PersonUnknown, SegmentNotLive
@@ -24,12 +24,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One person's place in one segment. `rule` refers to no other segment."""
+    """One person's place in one segment. `rule` refers to no other segment and has no steps: `steps` tell in words what
+    each does."""
 
     person_id: int
     member: bool
     in_population: bool
     rule: str
+    steps: tuple[str, ...]
     freshness: Freshness
 
 
@@ -49,8 +51,7 @@ class Membership:
         for person_id in person_ids:
             living = segments.index.living(person_id)
             checked.append(Checked(living, tuple(living in each.members for each in standing)))
-        rules = [each.rule for each in standing if each.rule is not None]
-        return checked, freshness_of(segments, rules, self._now())
+        return checked, freshness_of_members(segments, standing, self._now())
 
     def place(
         self, version: Version, tenant: str, person_id: int, segment_id: str, may_read: MayRead
@@ -69,7 +70,8 @@ class Membership:
             member=living in standing.members,
             in_population=living in segments.index.population(standing.segment.draft.population),
             rule=expanded(segments, standing.segment, living),
-            freshness=freshness_of(segments, [standing.rule], self._now()),
+            steps=steps_told(segments, standing.rule, living),
+            freshness=freshness_of_members(segments, [standing], self._now()),
         )
 
 

@@ -7,7 +7,7 @@ from rules import tree
 from rules.canonical import canonical_text
 from rules.check import Population, check_rule
 from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
-from rules.evaluate.refusal import condition_of
+from rules.evaluate.refusal import refuse_unsupported
 from rules.features import plan_features
 from rules.schema import Catalogue, TagType
 from rules.values import Kind
@@ -16,6 +16,7 @@ from segments.domain.dictionary import Dictionary, EventGrade
 from segments.errors import NodeUnsupported, RuleInvalid
 
 EVALUATOR = "segments"
+CARRIED = (tree.Limit, tree.Sample, tree.Union, tree.Intersect, tree.Except, tree.SegmentMembers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class ReadRule:
     graded      the events and properties it looks at that not everybody may read
     of_the_day  its truth moves with the day, whatever the values do
     of_the_hour its truth moves with every moment: periods of 24 hours since a moment
+    of_all      whether a person is in depends on everybody else: LIMIT
     """
 
     canonical: str
@@ -40,6 +42,7 @@ class ReadRule:
     graded: frozenset[EventGrade]
     of_the_day: bool
     of_the_hour: bool
+    of_all: bool
     warnings: tuple[str, ...]
 
 
@@ -56,7 +59,7 @@ def read_rule(
     schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments, retired=retired)
     try:
         checked = check_rule(text, schema, population)
-        condition_of(checked.rule, EVALUATOR)
+        refuse_unsupported(checked.rule, EVALUATOR, CARRIED)
         plan = plan_features(checked.rule, schema)
     except RuleSyntaxError as error:
         raise _invalid([error.problem], readable=False) from error
@@ -74,6 +77,7 @@ def read_rule(
         graded=dictionary.grades_of(checked.rule),
         of_the_day=any(_is_of_the_day(node) for node in walk(plan.rule)),
         of_the_hour=any(_is_of_the_hour(node) for node in walk(plan.rule)),
+        of_all=any(isinstance(step, tree.Limit) for step in plan.rule.steps),
         warnings=tuple(str(problem) for problem in checked.warnings),
     )
 

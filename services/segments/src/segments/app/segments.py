@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pyroaring import BitMap
 from segments.app.folder_tree import require_folder
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.names import nearest
 from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
@@ -183,19 +183,31 @@ class Segments:
             return await self._store(tenant, gone.draft, gone, saying, may_read, restored=deletion)
 
     async def recompute(self, tenant: str, segment_id: str, actor: Actor) -> tuple[Segment, Revision]:
-        """Computes the members of a one-off segment anew. Raises ResourceNotFound, WrongState, StepForbidden,
-        FeatureQuota, UpstreamUnavailable."""
+        """Computes the members of a one-off segment, or of one with LIMIT, anew. Raises ResourceNotFound, WrongState,
+        StepForbidden, FeatureQuota, UpstreamUnavailable."""
         async with self._board.defining():
             known = existing(self._board.current, tenant, segment_id)
             require_owner(known, actor, "recompute")
-            if known.draft.kind is not Kind.ONE_OFF:
+            standing = self._board.current.tenant(tenant).get(segment_id)
+            assert standing is not None
+            if not standing.freezes:
                 kind = known.draft.kind.value
-                raise WrongState(f"segment {segment_id!r}", kind, "only a one-off segment is computed anew")
+                problem = "only a one-off segment, or one with LIMIT, is computed anew"
+                raise WrongState(f"segment {segment_id!r}", kind, problem)
             trial = self._board.current.draft().writable(tenant)
             trial.freeze(segment_id, None)
             if forms := trial.forms():
                 await self._features.require(tenant, forms)
             return await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+
+    async def bring_up_to_date(self, tenant: str, segment_id: str) -> None:
+        """Computes anew whom LIMIT keeps, before members are frozen for good; others follow their rule by themselves.
+        One that does not exist is fine."""
+        standing = self._board.current.tenant(tenant).get(segment_id)
+        if standing is not None and standing.turns_daily and standing.frozen is not None:
+            async with self._board.defining():
+                if self._board.current.tenant(tenant).get(segment_id) is not None:
+                    await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
 
     async def set_members(
         self, tenant: str, segment_id: str, change: Callable[[BitMap, TenantIndex], BitMap], actor: Actor
@@ -246,12 +258,7 @@ class Segments:
         segment = existing(version, tenant, segment_id)
         standing = segments.get(segment_id)
         assert standing is not None
-        rules = [] if standing.rule is None else [standing.rule]
-        notes = freshness_of(segments, rules, self._now())
-        if standing.frozen is not None:
-            told = f"the members are those of {standing.frozen.time.isoformat(timespec='seconds')}"
-            notes = replace(notes, warnings=(*notes.warnings, told))
-        return Counted(segment, standing.count()), notes
+        return Counted(segment, standing.count()), freshness_of_members(segments, [standing], self._now())
 
     def page(self, version: Version, tenant: str, asked: Filter, after: str, size: int) -> list[Counted]:
         """Segments in order of id, after one."""
@@ -341,7 +348,7 @@ class Segments:
 def _note_frozen(segments: TenantSegments, segment_id: str, followed: Followed) -> None:
     """What is stored of the members of a segment that was placed."""
     standing = segments.get(segment_id)
-    if standing is not None and standing.segment.draft.kind is not Kind.DYNAMIC:
+    if standing is not None:
         followed.frozen[segment_id] = standing.frozen
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
-from segments.app.freshness_notes import freshness_of
+from segments.app.freshness_notes import freshness_of_members
 from segments.app.membership import live_segment
 from segments.app.readable import purposes_of
 from segments.app.version import Version
@@ -49,7 +49,7 @@ class Snapshots:
         segments = version.tenant(tenant)
         standing = live_segment(segments, segment_id)
         assert standing.rule is not None
-        freshness = freshness_of(segments, [standing.rule], self._now())
+        freshness = freshness_of_members(segments, [standing], self._now())
         return Frozen(
             segment_id,
             standing.segment.canonical_rule,

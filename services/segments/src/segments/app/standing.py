@@ -35,8 +35,8 @@ class Standing:
 
     `told_elsewhere` holds per lane the persons whose last movement was told in the other lane: a lane's promise may
     rest on no entry of the other, so when a change in this lane touches them, they are told again in it. Kept in memory
-    alone: after a restart nothing is told twice. `frozen` are the members of a segment that does not follow its rule,
-    as they were computed or uploaded.
+    alone: after a restart nothing is told twice. `frozen` are the members of a segment that does not follow its rule
+    from change to change, as they were computed or uploaded.
     """
 
     segment: Segment
@@ -46,6 +46,16 @@ class Standing:
     members: BitMap = NOBODY
     told_elsewhere: dict[Lane, BitMap] = field(default_factory=dict)
     frozen: Frozen | None = None
+
+    @property
+    def freezes(self) -> bool:
+        """Whether members stay as they are computed: of a one-off, and of LIMIT until the day turns."""
+        return self.segment.draft.kind is Kind.ONE_OFF or self.turns_daily
+
+    @property
+    def turns_daily(self) -> bool:
+        """Whether members are computed anew with each day, and only then: everybody decides about everybody."""
+        return self.segment.draft.kind is Kind.DYNAMIC and self.rule is not None and self.rule.of_all
 
     @property
     def live(self) -> bool:
@@ -91,7 +101,8 @@ class TenantSegments:
 
     def forms(self) -> list[str]:
         """The features that all segments need, in order."""
-        rules = (standing.rule for standing in self._standing.values() if standing.frozen is None)
+        asking = (each for each in self._standing.values() if each.frozen is None or each.turns_daily)
+        rules = (standing.rule for standing in asking)
         return sorted({form for rule in rules if rule is not None for form in rule.forms})
 
     def users_of(self, segment_id: str) -> list[str]:
@@ -173,8 +184,8 @@ class TenantSegments:
                 standing.rule, standing.problem = read(standing.segment), ""
             except ServiceError as error:
                 standing.problem = error.message
-                if standing.frozen is None:
-                    standing.rule = None
+                if standing.frozen is None or standing.segment.draft.kind is Kind.DYNAMIC:
+                    standing.rule = standing.frozen = None
                 elif standing.rule is None:
                     standing.rule = read(_without_rule(standing.segment))
         self._order = _ordered(self._standing)
@@ -194,13 +205,15 @@ class TenantSegments:
         moved: dict[str, BitMap] = {}
         for segment_id in self._order:
             standing = self._standing[segment_id]
+            if self._has_turned(standing):
+                standing.frozen = followed.frozen[segment_id] = None
             movement = self._move(standing, touched, moved, aged, lane, followed)
             state, note = self._state_of(standing)
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
                 followed.segments.append(standing.segment)
-            if state is State.LIVE and standing.frozen is None and _freezes(standing.segment):
-                standing.frozen = followed.frozen[segment_id] = Frozen(standing.members.copy(), self.moment)
+            if state is State.LIVE and standing.frozen is None and standing.freezes:
+                standing.frozen = followed.frozen[segment_id] = Frozen(standing.members.copy(), self._today())
             if movement.entered or movement.left:
                 moved[segment_id] = movement.entered | movement.left
                 followed.movements.append(movement)
@@ -216,6 +229,18 @@ class TenantSegments:
         other_day = moment is not None and day_of(before) != day_of(after)
         later = moment is not None and before != after
         return lambda rule: (other_day and rule.of_the_day) or (later and rule.of_the_hour)
+
+    def _today(self) -> dt.datetime:
+        """The moment, not before the day that windows stand at."""
+        day = self.index.day
+        return self.moment if day is None else max(self.moment, self.index.calendar.midnight(day.day))
+
+    def _has_turned(self, standing: Standing) -> bool:
+        """Whether another day has begun than the one that the members are of."""
+        day, frozen = self.index.day, standing.frozen
+        if day is None or frozen is None or not standing.turns_daily:
+            return False
+        return self.index.calendar.day_of(frozen.time) < day.day
 
     def _move(
         self,
@@ -237,7 +262,7 @@ class TenantSegments:
         persons = touched.persons_of(columns)
         for name in rule.segments:
             persons |= moved.get(name, NOBODY)
-        anew = touched.everyone or not touched.anew.isdisjoint(columns) or aged(rule)
+        anew = touched.everyone or rule.of_all or not touched.anew.isdisjoint(columns) or aged(rule)
         anew = anew or (touched.day is not None and rule.of_the_day)
         if not standing.live and (persons or anew or not standing.overflow):
             anew = True
@@ -332,10 +357,6 @@ class TenantSegments:
 
 def _means_the_same(before: Segment, after: Segment) -> bool:
     return (before.draft.rule, before.draft.population) == (after.draft.rule, after.draft.population)
-
-
-def _freezes(segment: Segment) -> bool:
-    return segment.draft.kind is Kind.ONE_OFF
 
 
 def _without_rule(segment: Segment) -> Segment:

@@ -4,21 +4,24 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import Column, TagBitmaps
+from rules.evaluate.bitmaps import BirthHashes, Column, RuleBitmaps
 from rules.evaluate.meaning import Scalar, Value, between
 from rules.values import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class IndexBitmaps:
-    """One version of the index; implements TagBitmaps. `segments` are the members of those that have any."""
+    """One version of the index; implements RuleBitmaps. `segments` are the members of those that have any."""
 
     populations: Mapping[Population, BitMap]
     tags: Mapping[str, Column]
     features: Mapping[str, Column]
     segments: Mapping[str, BitMap]
+    people: BirthHashes
 
     def universe(self, population: Population) -> BitMap:
         return self.populations[population].copy()
@@ -31,6 +34,9 @@ class IndexBitmaps:
 
     def segment(self, name: str) -> BitMap:
         return _found(self.segments, name, "segment").copy()
+
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        return self.people.birth_hashes(person_ids)
 
 
 T = TypeVar("T")
@@ -75,10 +81,10 @@ class NarrowedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A view of the persons given; implements TagBitmaps. With `by_person` columns are asked for their values alone, at
-    a cost that follows their number; without, columns answer whole and only the population is theirs."""
+    """A view of the persons given; implements RuleBitmaps. With `by_person` columns are asked for their values alone,
+    at a cost that follows their number; without, columns answer whole and only the population is theirs."""
 
-    whole: TagBitmaps
+    whole: RuleBitmaps
     persons: BitMap
     by_person: bool
 
@@ -94,6 +100,9 @@ class Narrowed:
     def segment(self, name: str) -> BitMap:
         return self.whole.segment(name) & self.persons
 
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        return self.whole.birth_hashes(person_ids)
+
     def _narrowed(self, column: Column) -> Column:
         return NarrowedColumn(column, self.persons) if self.by_person else column
 
@@ -102,7 +111,7 @@ class Narrowed:
 class WithFeatures:
     """A view with columns of features that the index does not hold, computed for one preview."""
 
-    whole: TagBitmaps
+    whole: RuleBitmaps
     features: Mapping[str, Column]
 
     def universe(self, population: Population) -> BitMap:
@@ -116,3 +125,6 @@ class WithFeatures:
 
     def segment(self, name: str) -> BitMap:
         return self.whole.segment(name)
+
+    def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        return self.whole.birth_hashes(person_ids)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.bitmaps import TagBitmaps, members
+from rules.evaluate.bitmaps import RuleBitmaps, members, narrowed
 from rules.evaluate.meaning import Value
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, TagType
 from rules.tree import Condition, Rule
@@ -107,7 +108,7 @@ class TenantIndex:
 
     def bitmaps(
         self, members: Mapping[str, BitMap], only: BitMap | None = None, *, by_person: bool = False
-    ) -> TagBitmaps:
+    ) -> RuleBitmaps:
         whole = IndexBitmaps(
             populations=self._people.populations,
             tags={tag_id: self._columns[tag_id] for tag_id in self.tags},
@@ -117,11 +118,18 @@ class TenantIndex:
                 if feature.state is FeatureState.LIVE
             },
             segments=members,
+            people=self._people,
         )
         return whole if only is None else Narrowed(whole, only, by_person)
 
     def select(
-        self, rule: Rule | Condition, view: TagBitmaps, setting: Setting, population: Population
+        self, rule: Rule | Condition, view: RuleBitmaps, setting: Setting, population: Population
+    ) -> BitMap:
+        found = self._holding(condition_within(rule), view, setting, population)
+        return narrowed(found, rule.steps, view) if isinstance(rule, Rule) else found
+
+    def _holding(
+        self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
     ) -> BitMap:
         everybody = self._people.populations[population]
         if len(everybody) >= BY_BLOCKS_FROM and readiness.engine_is_ready():
@@ -132,8 +140,8 @@ class TenantIndex:
             blocks = selection.blocks_of(self._people.populations[Population.ALL])
             seen = selection.EngineView(self._made[0], view, self._people.stamp, blocks)
             with suppress(UnsupportedNode):
-                return selection.select(rule, seen, setting, population)
-        return members(rule, view, setting, population)
+                return selection.select(condition, seen, setting, population)
+        return members(condition, view, setting, population)
 
     def population(self, population: Population) -> BitMap:
         return self._people.populations[population]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import Column, TagBitmaps
+from rules.evaluate.bitmaps import Column, RuleBitmaps
 from rules.evaluate.meaning import Value
 from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, TagType
@@ -170,13 +170,13 @@ class TenantIndex(Protocol):
 
     def bitmaps(
         self, members: Mapping[str, BitMap], only: BitMap | None = None, *, by_person: bool = False
-    ) -> TagBitmaps:
+    ) -> RuleBitmaps:
         """A view for evaluation; `members` are the segments' for IN SEGMENT, `only` narrows it to some persons, with
         `by_person` at a cost that follows their number."""
         ...
 
     def select(
-        self, rule: Rule | Condition, view: TagBitmaps, setting: Setting, population: Population
+        self, rule: Rule | Condition, view: RuleBitmaps, setting: Setting, population: Population
     ) -> BitMap:
         """The persons of a population of whom a checked rule is true, by whichever evaluator answers so many fastest.
         `view`: this index's, of everybody. Raises UnsupportedNode, LookupError, NumberOverflow as
@@ -253,7 +253,7 @@ class WritableColumn(Column, Protocol):
 
 
 EmptyColumn = Callable[[ValueType], WritableColumn]
-WithColumns = Callable[[TagBitmaps, Mapping[str, Column]], TagBitmaps]
+WithColumns = Callable[[RuleBitmaps, Mapping[str, Column]], RuleBitmaps]
 """A view to which columns of features are added, by form."""
 
 

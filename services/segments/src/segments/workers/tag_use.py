@@ -77,5 +77,5 @@ def _named(standing: Standing) -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(), frozenset()
     return (
         frozenset(node.name for node in nodes if isinstance(node, tree.TagRef)),
-        frozenset(node.name for node in nodes if isinstance(node, tree.InSegment)),
+        frozenset(node.name for node in nodes if isinstance(node, tree.InSegment | tree.SegmentMembers)),
     )

@@ -4,7 +4,7 @@ from .columns import CodeColumn, ListColumn, NumberColumn, column_of
 from .evaluator import members
 from .index import Column, TagBitmaps
 from .memory import MemoryBitmaps
-from .steps import BirthHashes, Numbered
+from .steps import BirthHashes, Numbered, RuleBitmaps, narrowed
 
 __all__ = [
     "BirthHashes",
@@ -14,7 +14,9 @@ __all__ = [
     "MemoryBitmaps",
     "NumberColumn",
     "Numbered",
+    "RuleBitmaps",
     "TagBitmaps",
     "column_of",
     "members",
+    "narrowed",
 ]

@@ -28,6 +28,10 @@ class BirthHashes(Protocol):
         ...
 
 
+class RuleBitmaps(TagBitmaps, BirthHashes, Protocol):
+    """What whole rules are evaluated over, steps included."""
+
+
 @runtime_checkable
 class Numbered(Protocol):
     """A column of numbers, dates or moments that tells many persons' values at once."""
