@@ -33,6 +33,7 @@ ALLOWED_LAYERS = {
     "channels": {"channels", "domain", "errors"},
     "index": {"index", "engine", "domain", "errors"},
     "engine": {"engine", "domain"},
+    "kernels": {"kernels", "domain"},
     "catalogue": {"catalogue", "domain", "errors"},
 }
 USERS_OF_PORTS = {"app", "api", "workers", "index"}

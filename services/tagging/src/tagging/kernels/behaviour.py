@@ -1,0 +1,107 @@
+"""Behaviour by kernels: what `ArrayBehaviour` answers, on all processors."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from servicekit.kernels.threads import Cancellation, Threads
+
+from tagging.domain.behaviour.funnel import Funnel, Reached
+from tagging.domain.behaviour.paths import Walking, Walks
+from tagging.domain.behaviour.retention import NO_COHORT, Cohorts, Retention, Returns
+from tagging.domain.behaviour.tracks import Ints, Track
+
+from . import funnels, paths, retention
+from .compiled import Table
+from .tracks import Tracks, tracks_of
+
+
+class KernelBehaviour:
+    """BehaviourEngine. Raises Cancelled when the cancellation says so."""
+
+    def __init__(self, threads: Threads, cancellation: Cancellation | None = None) -> None:
+        self._threads = threads
+        self._cancellation = cancellation
+
+    def reached(self, tracks: Sequence[Track], asked: Funnel, persons: int) -> Reached:
+        """As the port says."""
+        found = np.zeros(persons, np.int8)
+        limits, homes = funnels.limits_of(asked), _homes(tracks, asked.steps)
+        if homes is not None and not asked.strict:
+            self._each(
+                tracks_of(tracks, persons),
+                lambda table, bounds, first, last: funnels.steps_in_turn(
+                    table, bounds, first, last, homes, limits, found
+                ),
+            )
+        else:
+            self._each(
+                tracks_of(tracks, persons),
+                lambda table, bounds, first, last: funnels.steps_of_all(
+                    table, bounds, first, last, asked.steps, int(asked.strict), limits, found
+                ),
+            )
+        return found
+
+    def returns(self, tracks: Sequence[Track], asked: Retention, persons: int) -> tuple[Cohorts, Returns]:
+        """As the port says."""
+        cohorts, found = np.full(persons, NO_COHORT, np.int16), np.zeros(persons, np.uint64)
+        starts = np.array(asked.starts_us, np.int64)
+        self._each(
+            tracks_of(tracks, persons),
+            lambda table, bounds, first, last: retention.periods_of(
+                table, bounds, first, last, starts, asked.cohorts, asked.periods, cohorts, found
+            ),
+        )
+        return cohorts, found
+
+    def walks(self, tracks: Sequence[Track], asked: Walking, persons: int) -> tuple[Ints, Walks]:
+        """As the port says."""
+        read, limits = tracks_of(tracks, persons), paths.limits_of(asked)
+        counts = np.zeros(read.blocks + 1, np.int64)
+        self._each(
+            read,
+            lambda table, bounds, first, last: paths.walkers(table, bounds, first, last, limits, counts),
+        )
+        offsets = np.cumsum(counts) - counts
+        who = np.zeros(int(offsets[-1]), np.int64)
+        found = np.empty((len(who), asked.depth), np.int16)
+        self._each(
+            read,
+            lambda table, bounds, first, last: paths.walk(
+                table,
+                bounds,
+                first,
+                last,
+                limits,
+                int(asked.backwards),
+                int(asked.collapse),
+                offsets,
+                who,
+                found,
+            ),
+        )
+        return who, found
+
+    def _each(self, tracks: Tracks, work: Callable[[Table, Table, int, int], None]) -> None:
+        self._threads.each(
+            tracks.blocks,
+            lambda first, last: work(tracks.table, tracks.bounds, first, last),
+            self._cancellation,
+        )
+
+
+def _homes(tracks: Sequence[Track], steps: int) -> Table | None:
+    """Of each step, the one track whose events can be it; None when there are several, or none."""
+    passed = [_any(each) for each in tracks]
+    homes = []
+    for step in range(steps):
+        of_step = [place for place, flags in enumerate(passed) if flags >> step & 1]
+        if len(of_step) != 1:
+            return None
+        homes += of_step
+    return np.array(homes, np.int64)
+
+
+def _any(track: Track) -> int:
+    """All flags that any event has."""
+    return int(np.bitwise_or.reduce(track.flags)) if len(track.flags) else 0
