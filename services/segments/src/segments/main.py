@@ -19,7 +19,6 @@ from huaxiang.segments.v1 import (
     lookalike_service_pb2,
     lookalike_service_pb2_grpc,
     membership_service_pb2,
-    membership_service_pb2_grpc,
     segment_service_pb2,
     segment_service_pb2_grpc,
     snapshot_service_pb2,
@@ -56,7 +55,7 @@ from segments.api import render
 from segments.api.change_servicer import ChangeServicer
 from segments.api.insight_servicer import InsightServicer
 from segments.api.lookalike_servicer import LookalikeServicer
-from segments.api.membership_servicer import MembershipServicer
+from segments.api.membership_servicer import MembershipServicer, add_memberships
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
 from segments.api.snapshot_servicer import SnapshotServicer
@@ -263,7 +262,7 @@ def _services(
         ),
         Service(
             membership_service_pb2.DESCRIPTOR.services_by_name["MembershipService"],
-            membership_service_pb2_grpc.add_MembershipServiceServicer_to_server,
+            add_memberships,
             membership,
         ),
         Service(

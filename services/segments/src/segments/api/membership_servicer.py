@@ -1,20 +1,27 @@
 """MembershipService: parse, call one use case, render."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from huaxiang.segments.v1 import membership_service_pb2 as pb
-from huaxiang.segments.v1.membership_service_pb2_grpc import MembershipServiceServicer
+from huaxiang.segments.v1.membership_service_pb2_grpc import (
+    MembershipServiceServicer,
+    add_MembershipServiceServicer_to_server,
+)
 from huaxiang.type.v1 import explanation_pb2
 from segments.api import parse, render
+from segments.api.packed_memberships import packed_persons
 from segments.app.membership import Membership
 from segments.app.readable import MayRead
-from segments.app.version import Board
+from segments.app.version import Board, Version
 from servicekit.calls import current_principal
+from servicekit.changelog import Head
+from servicekit.encoded_answers import adding_encoded
 from servicekit.freshness import Freshness
 from servicekit.revision import Revision
 
 MAX_PERSONS = 1_000
 MAX_SEGMENTS = 100
+add_memberships = adding_encoded(add_MembershipServiceServicer_to_server, ("CheckMembership",))
 
 
 class Explain(Protocol):
@@ -29,13 +36,14 @@ class Explain(Protocol):
 
 
 class MembershipServicer(MembershipServiceServicer):
-    """Who is in, and why."""
+    """Who is in, and why. CheckMembership answers encoded: `add_memberships` adds it so."""
 
     def __init__(self, board: Board, membership: Membership, explain: Explain, freshness: Freshness) -> None:
         self._board = board
         self._membership = membership
         self._explain = explain
         self._freshness = freshness
+        self._encoded_revision: tuple[Head | None, bytes] = (None, b"")
 
     async def CheckMembership(
         self, request: pb.CheckMembershipRequest, context: object
@@ -43,16 +51,24 @@ class MembershipServicer(MembershipServiceServicer):
         tenant = current_principal().require_tenant()
         parse.bounded("person_ids", request.person_ids, MAX_PERSONS)
         parse.bounded("segment_ids", request.segment_ids, MAX_SEGMENTS)
-        await self._freshness.ensure(request.consistency)
+        if request.HasField("consistency"):
+            await self._freshness.ensure(request.consistency)
         version = self._board.current
         checked, notes = self._membership.check(
             version, tenant, list(request.person_ids), list(request.segment_ids)
         )
-        return pb.CheckMembershipResponse(
-            persons=[pb.PersonMembership(person_id=each.person_id, members=each.members) for each in checked],
-            freshness=render.freshness(notes),
-            revision=version.revision.to_proto(),
-        )
+        said = pb.CheckMembershipResponse(freshness=render.freshness(notes)).SerializeToString()
+        encoded = packed_persons(checked.person_ids, checked.members) + said + self._read_at(version)
+        return cast(pb.CheckMembershipResponse, encoded)
+
+    def _read_at(self, version: Version) -> bytes:
+        """The field `revision`, encoded once for each state of the store."""
+        head, encoded = self._encoded_revision
+        if head is not version.head:
+            revision = version.revision.to_proto()
+            encoded = pb.CheckMembershipResponse(revision=revision).SerializeToString()
+            self._encoded_revision = (version.head, encoded)
+        return encoded
 
     async def ExplainMembership(
         self, request: pb.ExplainMembershipRequest, context: object

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rules.check import Population
 from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.names import nearest
 from segments.app.readable import MayRead, require_explainable
@@ -13,13 +14,17 @@ from segments.app.version import Version
 from segments.errors import PersonUnknown, SegmentNotLive
 from servicekit.errors import ResourceNotFound
 
+GREATEST_ID = 2**32 - 1
+"""Of a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One person's memberships, in the order of the segments asked for. `person_id` 0: there is no such person."""
+    """Memberships in the order asked for. `person_ids`: the living persons, 0 where there is none; `members`: for each
+    segment a byte 1 or 0 for each person."""
 
-    person_id: int
-    members: tuple[bool, ...]
+    person_ids: list[int]
+    members: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,13 @@ class Membership:
 
     def check(
         self, version: Version, tenant: str, person_ids: list[int], segment_ids: list[str]
-    ) -> tuple[list[Checked], Freshness]:
+    ) -> tuple[Checked, Freshness]:
         """Answers from the members as they stand. Raises ResourceNotFound, SegmentNotLive."""
         segments = version.tenant(tenant)
         standing = [live_segment(segments, segment_id) for segment_id in segment_ids]
-        checked = []
-        for person_id in person_ids:
-            living = segments.index.living(person_id)
-            checked.append(Checked(living, tuple(living in each.members for each in standing)))
+        alive, living = segments.index.population(Population.ALL), segments.index.living
+        persons = [each if 0 < each <= GREATEST_ID and each in alive else living(each) for each in person_ids]
+        checked = Checked(persons, [bytes(map(each.members.__contains__, persons)) for each in standing])
         return checked, freshness_of_members(segments, standing, self._now())
 
     def place(

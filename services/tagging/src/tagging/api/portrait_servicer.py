@@ -13,6 +13,7 @@ from huaxiang.type.v1 import value_pb2
 from servicekit.calls import current_principal
 from servicekit.clock import Clock
 from servicekit.database import Database
+from servicekit.encoded_answers import adding_encoded
 from servicekit.errors import InvalidField, UpstreamUnavailable
 from servicekit.freshness import Freshness
 from servicekit.paging import make_token, page_size, read_token, request_hash
@@ -20,7 +21,6 @@ from servicekit.principal import TENANT_KEY
 from servicekit.revision import Revision
 from servicekit.rights import may
 from servicekit.values import NotAValue, moment, timestamp_of
-from tagging.api.encoded_answers import adding_encoded
 from tagging.api.parse_portraits import (
     MAX_EVENT_TYPES,
     MAX_PORTRAITS,

@@ -1,0 +1,20 @@
+from huaxiang.segments.v1 import membership_service_pb2 as pb
+from hypothesis import given
+from hypothesis import strategies as st
+from segments.api.packed_memberships import SEGMENTS_MOST, packed_persons
+
+EDGES = st.sampled_from([0, 1, 2**7 - 1, 2**7, 2**14, 2**21 - 1, 2**28, 2**32 - 1])
+
+
+@given(st.lists(EDGES | st.integers(0, 2**32 - 1), min_size=1, max_size=20), st.data())
+def test_packed_persons_read_as_the_messages_they_stand_for(person_ids, data):
+    segments = data.draw(st.sampled_from([1, 2, 100, SEGMENTS_MOST]))
+    bits = data.draw(st.randoms(use_true_random=False))
+    members = [[bits.random() < 0.5 for _ in person_ids] for _ in range(segments)]
+    read = pb.CheckMembershipResponse.FromString(
+        packed_persons(person_ids, [bytes(each) for each in members])
+    )
+    assert [each.person_id for each in read.persons] == person_ids
+    assert [list(each.members) for each in read.persons] == [
+        list(each) for each in zip(*members, strict=True)
+    ]
