@@ -19,6 +19,8 @@ from huaxiang.segments.v1 import (
     lookalike_service_pb2,
     lookalike_service_pb2_grpc,
     membership_service_pb2,
+    plan_service_pb2,
+    plan_service_pb2_grpc,
     segment_service_pb2,
     segment_service_pb2_grpc,
     snapshot_service_pb2,
@@ -56,11 +58,13 @@ from segments.api.change_servicer import ChangeServicer
 from segments.api.insight_servicer import InsightServicer
 from segments.api.lookalike_servicer import LookalikeServicer
 from segments.api.membership_servicer import MembershipServicer, add_memberships
+from segments.api.plan_servicer import PlanServicer
 from segments.api.privacy_servicer import PrivacyServicer
 from segments.api.segment_servicer import SegmentServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
+from segments.app.explain_plan import ExplainPlan
 from segments.app.export_person_data import ExportPersonData
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
@@ -179,6 +183,8 @@ async def wire(
         return await database.read(snapshots.get, tenant, snapshot_id)
 
     past = PastValues(TaggingValueChanges(channel), BlockColumns())
+    desk = Desk(board)
+    explain_plan = ExplainPlan(board, desk, preview, definitions, WithFeatures, clock.now)
     audiences = Audiences(board, preview, definitions, kept_snapshot, past)
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
@@ -191,7 +197,8 @@ async def wire(
                 SegmentServicer(board, segments, preview, freshness),
                 MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
                 SnapshotServicer(board, segments, snapshots, database, journal, freshness),
-                *_insight(board, audiences, freshness, clock.now),
+                *_insight(board, desk, audiences, freshness, clock.now),
+                PlanServicer(explain_plan, freshness),
                 ChangeServicer(Watches(database, changelog)),
                 PrivacyServicer(ExportPersonData(board)),
             ),
@@ -232,9 +239,13 @@ async def wire(
 
 
 def _insight(
-    board: VersionBoard, audiences: Audiences, freshness: Freshness, now: Callable[[], dt.datetime]
+    board: VersionBoard,
+    desk: Desk,
+    audiences: Audiences,
+    freshness: Freshness,
+    now: Callable[[], dt.datetime],
 ) -> tuple[InsightServicer, LookalikeServicer]:
-    columns, desk = BlockColumns(), Desk(board)
+    columns = BlockColumns()
     insight = InsightServicer(
         Describe(desk, audiences, columns, now),
         Compare(desk, audiences, columns, now),
@@ -251,6 +262,7 @@ def _services(
     snapshots: SnapshotServicer,
     insight: InsightServicer,
     lookalike: LookalikeServicer,
+    plans: PlanServicer,
     changes: ChangeServicer,
     privacy: PrivacyServicer,
 ) -> list[Service]:
@@ -279,6 +291,11 @@ def _services(
             lookalike_service_pb2.DESCRIPTOR.services_by_name["LookalikeService"],
             lookalike_service_pb2_grpc.add_LookalikeServiceServicer_to_server,
             lookalike,
+        ),
+        Service(
+            plan_service_pb2.DESCRIPTOR.services_by_name["PlanService"],
+            plan_service_pb2_grpc.add_PlanServiceServicer_to_server,
+            plans,
         ),
         Service(
             change_service_pb2.DESCRIPTOR.services_by_name["ChangeService"],

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands import segment_folders, segment_history, segment_life, segment_lists, segment_moves
+from cli.commands import (
+    segment_folders,
+    segment_history,
+    segment_life,
+    segment_lists,
+    segment_moves,
+    segment_plans,
+)
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
 from cli.output import as_dict, console, notes, print_json, table
@@ -35,6 +42,7 @@ app.command("snapshots")(segment_moves.snapshots)
 app.command("trend")(segment_moves.trend)
 app.command("diff")(segment_moves.diff)
 app.command("why")(segment_moves.why)
+app.command("plan")(segment_plans.plan)
 app.command("restore-version")(segment_history.restore_version)
 Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
 Place = Annotated[str, typer.Option(help="The folder it stands in: parts separated by /.")]

@@ -2,7 +2,7 @@
 their content changes."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -12,16 +12,18 @@ from pyroaring import BitMap
 from rules.check import Population
 from rules.errors import UnsupportedNode
 from rules.evaluate.bitmaps import TagBitmaps
-from rules.evaluate.bitmaps import members as bitmap_members
 from rules.evaluate.setting import Setting
-from rules.tree import Condition, Rule
+from rules.tree import Condition
 from rules.values import Kind, ValueType
 
 from segments.domain.changes import BLOCK_BITS
+from segments.domain.plan import Step
 from segments.engine.answers import members
 from segments.engine.columns import TagColumn
-from segments.engine.conditions import ENGINE, sets_of
+from segments.engine.computed import Computed
+from segments.engine.conditions import ENGINE, Given, sets_of
 from segments.engine.encoding import tag_column
+from segments.engine.explanation import Explanations
 from segments.engine.members import members_of
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn
@@ -89,20 +91,32 @@ class EngineView:
         return self.columns.of(name, source.stamp, lambda: _made(name, source))
 
 
-def select(rule: Rule | Condition, view: EngineView, setting: Setting, population: Population) -> BitMap:
-    """The persons of the population of whom a checked rule is true. Leaves that the engine does not answer are left to
-    the evaluator over bitmaps, among everybody of the population. Raises LookupError for what the index does not have,
-    NumberOverflow, and UnsupportedNode for a rule or a column that is too large for the engine."""
-
-    def given(leaf: Condition) -> SetColumn:
-        return members_of(bitmap_members(leaf, view.view, setting, population), view.blocks).column()
-
-    wanted = sets_of(rule, view, setting, given)
+def select(condition: Condition, view: EngineView, setting: Setting, population: Population) -> BitMap:
+    """The persons of the population of whom a checked condition is true. Raises LookupError for what the index does not
+    have, NumberOverflow, and UnsupportedNode for a rule or a column that is too large for the engine."""
+    wanted = sets_of(condition, view, setting, given_by(view, setting, population))
     try:
         program = program_of([wanted], view.universe(population))
     except ValueError as error:
         raise UnsupportedNode("so deep a rule", ENGINE) from error
     return members(program, threads())[0].bitmap()
+
+
+def explain(
+    condition: Condition, view: EngineView, setting: Setting, population: Population, asked: Collection[str]
+) -> tuple[int, Step]:
+    """(blocks of the population, the condition part by part). Raises as `select`."""
+    given = given_by(view, setting, population)
+    explanations = Explanations(view, view.universe(population), setting, threads(), given, asked)
+    try:
+        return explanations.blocks, explanations.of(condition)
+    except ValueError as error:
+        raise UnsupportedNode("so deep a rule", ENGINE) from error
+
+
+def given_by(view: EngineView, setting: Setting, population: Population) -> Given:
+    """What answers leaves that no container does: each person's values, block by block."""
+    return Computed(view, view.universe(population), setting, threads())
 
 
 def blocks_of(everybody: BitMap) -> int:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,9 @@ from rules.evaluate.meaning import Value
 from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from rules.schema import Catalogue, TagType
-from rules.tree import Condition, Rule
+from rules.tree import Condition, Feature, Rule
 from rules.values import Kind, ValueType
+from rules.walk import walk
 from rules.windows import CalendarSettings
 from servicekit.revision import Lane
 
@@ -34,16 +34,19 @@ from segments.domain.changes import (
     TagChange,
 )
 from segments.domain.packing import Coded
+from segments.domain.plan import Evaluator, Plan
 from segments.domain.touched import Touched, ValueArrival
 from segments.index import readiness
 from segments.index.arrivals import Arrivals, Cursors, OneValue
 from segments.index.columns import ScalarColumn
 from segments.index.lists import ListColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
+from segments.index.plans import BitmapSteps
+from segments.index.results import Content, Results, content_of
 from segments.index.universe import Universe
 
 if TYPE_CHECKING:
-    from segments.index.selection import EngineColumns
+    from segments.index.selection import EngineColumns, EngineView
 
 MemoryColumn = ScalarColumn | ListColumn
 _DAY_END = dt.timedelta(microseconds=1)
@@ -70,6 +73,7 @@ class TenantIndex:
         self._own: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
         self._made: list[EngineColumns] = []
+        self._results = Results()
 
     def copy(self) -> "TenantIndex":
         other = TenantIndex(self.tenant)
@@ -78,7 +82,7 @@ class TenantIndex:
         other._people = self._people.copy()
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
-        other._made = self._made
+        other._made, other._results = self._made, self._results
         return other
 
     # ------------------------------------------------------------------------------------------ reading
@@ -128,20 +132,59 @@ class TenantIndex:
         found = self._holding(condition_within(rule), view, setting, population)
         return narrowed(found, rule.steps, view) if isinstance(rule, Rule) else found
 
+    def plan(self, rule: Rule, view: RuleBitmaps, setting: Setting, population: Population) -> Plan:
+        condition = condition_within(rule)
+        live = {form for form, each in self.features.items() if each.state is FeatureState.LIVE}
+        asked = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
+        seen, because = self._by_blocks(view, population)
+        if seen is not None:
+            from segments.index import selection
+
+            kept = self._results.has(self._content(condition, view, setting, population))
+            try:
+                blocks, step = selection.explain(condition, seen, setting, population, asked)
+            except UnsupportedNode as error:
+                because = str(error)
+            else:
+                return Plan(Evaluator.BLOCK_ENGINE, "", blocks, kept, step)
+        steps = BitmapSteps(view, setting, population, asked)
+        return Plan(Evaluator.BITMAPS, because, steps.blocks, False, steps.of(condition))
+
     def _holding(
         self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
     ) -> BitMap:
-        everybody = self._people.populations[population]
-        if len(everybody) >= BY_BLOCKS_FROM and readiness.engine_is_ready():
+        seen, _ = self._by_blocks(view, population)
+        if seen is None:
+            return members(condition, view, setting, population)
+        content = self._content(condition, view, setting, population)
+        found = self._results.get(content)
+        if found is None:
             from segments.index import selection
 
-            if not self._made:
-                self._made.append(selection.EngineColumns())
-            blocks = selection.blocks_of(self._people.populations[Population.ALL])
-            seen = selection.EngineView(self._made[0], view, self._people.stamp, blocks)
-            with suppress(UnsupportedNode):
-                return selection.select(condition, seen, setting, population)
-        return members(condition, view, setting, population)
+            try:
+                found = selection.select(condition, seen, setting, population)
+            except UnsupportedNode:
+                found = members(condition, view, setting, population)
+            self._results.put(content, found)
+        return found
+
+    def _by_blocks(self, view: RuleBitmaps, population: Population) -> "tuple[EngineView | None, str]":
+        """The index as the block engine reads it; None, and why, while bitmaps answer."""
+        if len(self._people.populations[population]) < BY_BLOCKS_FROM:
+            return None, f"for fewer than {BY_BLOCKS_FROM:,} persons bitmaps are as fast"
+        if not readiness.engine_is_ready():
+            return None, "the kernels of the block engine are being compiled"
+        from segments.index import selection
+
+        if not self._made:
+            self._made.append(selection.EngineColumns())
+        blocks = selection.blocks_of(self._people.populations[Population.ALL])
+        return selection.EngineView(self._made[0], view, self._people.stamp, blocks), ""
+
+    def _content(
+        self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
+    ) -> Content:
+        return content_of(condition, view, setting, (population, self._people.stamp), self.tags)
 
     def population(self, population: Population) -> BitMap:
         return self._people.populations[population]

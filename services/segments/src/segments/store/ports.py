@@ -22,6 +22,7 @@ from segments.domain.dictionary import Dictionary
 from segments.domain.folders import Folder
 from segments.domain.movement import Followed
 from segments.domain.packing import Coded
+from segments.domain.plan import Plan
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
 from segments.store.life_ports import FrozenMembers, RecycleBin, SegmentDays, SegmentUses, SegmentVersions
@@ -181,6 +182,10 @@ class TenantIndex(Protocol):
         """The persons of a population of whom a checked rule is true, by whichever evaluator answers so many fastest.
         `view`: this index's, of everybody. Raises UnsupportedNode, LookupError, NumberOverflow as
         rules.evaluate.bitmaps.members."""
+        ...
+
+    def plan(self, rule: Rule, view: RuleBitmaps, setting: Setting, population: Population) -> Plan:
+        """How `select` answers a rule, part by part, at a few times its cost. Raises as it does."""
         ...
 
     def population(self, population: Population) -> BitMap:

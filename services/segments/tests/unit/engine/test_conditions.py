@@ -84,24 +84,59 @@ def test_they_find_the_same_people_by_any_rule(people, rule):
             return
 
 
-def test_an_explanation_tells_the_size_of_every_part(people):
-    from segments.engine.conditions import nothing_given
+def explained(people, text: str, population: Population = Population.ALL):
+    from segments.engine.computed import Computed
     from segments.engine.explanation import Explanations
 
-    rule = check_rule(
-        "points > 3 AND (gender = 'female' OR NOT is_vip) AND nickname = 'nobody'", CATALOGUE
-    ).rule
-    universe = people.universe(Population.ALL)
-    step = Explanations(people, universe, SETTING, people.threads, nothing_given).of(rule.body)
-    assert step.persons == 0
-    assert step.steps[0].text == "nickname = 'nobody'"  # nobody has it, so nothing else is looked at
+    universe = people.universe(population)
+    given_ = Computed(people, universe, SETTING, people.threads)
+    return Explanations(people, universe, SETTING, people.threads, given_), check_rule(
+        text, CATALOGUE
+    ).rule.body
+
+
+def parts(step):
+    yield step
+    for each in step.steps:
+        yield from parts(each)
+
+
+def test_an_explanation_tells_the_size_of_every_part(people):
+    text = "points > 3 AND (gender = 'female' OR NOT is_vip) AND nickname = 'nobody'"
+    explanations, condition = explained(people, text)
+    step = explanations.of(condition)
+    assert step.persons == step.left == 0
+    first, *others = step.steps
+    assert first.text == "nickname = 'nobody'"  # nobody has it, so nothing else is looked at
+    assert first.skipped_blocks == 0
+    assert {each.skipped_blocks for other in others for each in parts(other)} == {explanations.blocks}
+    assert {each.left for other in others for each in parts(other)} == {0}
     view = people.view()
-    for each in (*step.steps, *step.steps[2].steps, *step.steps[1].steps):
+    for each in parts(step):
         part = check_rule(each.text, CATALOGUE).rule
         assert each.persons == len(bitmaps.members(part, view, SETTING, Population.ALL))
         assert each.bytes >= 0
-        assert each.ms > 0
     assert {len(each.steps) for each in step.steps} == {0, 2}
+
+
+def test_what_the_parts_leave_adds_up(people):
+    explanations, condition = explained(people, "gender = 'female' AND NOT is_vip OR points > 3 OR is_vip")
+    step = explanations.of(condition)
+    assert (
+        step.left == step.persons == sum(each.left for each in step.steps)
+    )  # each adds whom none before had
+    narrowed = next(each for each in step.steps if len(each.steps) == 2)
+    assert narrowed.left == narrowed.steps[-1].left <= narrowed.steps[0].left
+
+
+def test_an_explanation_names_what_is_answered_person_by_person(people):
+    from segments.domain.plan import Evaluator, Origin
+
+    explanations, condition = explained(people, "points > age AND IN SEGMENT 'loyal'", Population.KNOWN)
+    by_text = {each.text: each for each in explanations.of(condition).steps}
+    assert by_text["points > age"].evaluator is Evaluator.PERSON_BY_PERSON
+    loyal = by_text["IN SEGMENT 'loyal'"]
+    assert (loyal.evaluator, loyal.origin) == (Evaluator.BLOCK_ENGINE, Origin.SEGMENT)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Answers that are given again while nothing they rest on has changed: kept by the rule's canonical form and by the
+stamps of all it reads, so that one that has become stale cannot be found."""
+
+import datetime as dt
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from threading import Lock
+from typing import TypeAlias
+
+from pyroaring import BitMap
+from rules.canonical import canonical_text
+from rules.check import Population
+from rules.evaluate.bitmaps import Column, TagBitmaps
+from rules.evaluate.setting import Setting
+from rules.tree import Anniversary, Clock, Condition, Feature, InSegment, Rule, TagRef, TimeFunction
+from rules.walk import walk
+
+from segments.domain.changes import TagChange
+from segments.index.stamps import Stamped
+
+KEPT_RESULTS = 256
+KEPT_BYTES = 64 << 20
+"""What the answers of one tenant take, at most; those asked for last stay."""
+_BYTES_PER_BLOCK = 8 << 10
+
+Content: TypeAlias = Hashable
+"""What a rule's answer rests on: equal content, equal answer."""
+
+
+class Results:
+    """One tenant's, shared by the versions of its index. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Content, BitMap] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def has(self, content: Content) -> bool:
+        """Whether `get` would answer."""
+        with self._lock:
+            return content in self._kept
+
+    def get(self, content: Content) -> BitMap | None:
+        """A copy of what was kept; None when it is not."""
+        with self._lock:
+            found = self._kept.get(content)
+            if found is None:
+                return None
+            self._kept.move_to_end(content)
+        return found.copy()
+
+    def put(self, content: Content, persons: BitMap) -> None:
+        """Keeps a copy."""
+        copied = persons.copy()
+        with self._lock:
+            if content not in self._kept:
+                self._kept[content] = copied
+                self._bytes += _bytes(copied)
+            while len(self._kept) > KEPT_RESULTS or self._bytes > KEPT_BYTES:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= _bytes(dropped)
+
+
+def content_of(
+    condition: Condition,
+    view: TagBitmaps,
+    setting: Setting,
+    population: tuple[Population, int],
+    tags: Mapping[str, TagChange],
+) -> Content:
+    """`population` with the stamp of the universe; `tags` as they are defined. Raises LookupError for what the view
+    does not have."""
+    read: dict[str, int | bytes] = {}
+    for node in walk(condition):
+        match node:
+            case TagRef():
+                read[f"tag {node.name}"] = _stamp(view.tag(node.name))
+                read[f"definition {node.name}"] = tags[node.name].position
+            case Feature():
+                read[f"feature {node.form}"] = _stamp(view.feature(node.form))
+            case InSegment():
+                members = view.segment(node.name).serialize()
+                read[f"segment {node.name}"] = hashlib.blake2b(members, digest_size=16).digest()
+    calendar = setting.calendar
+    return (
+        canonical_text(Rule(condition)),
+        population,
+        _moment(condition, setting),
+        (calendar.time_zone, calendar.week_start),
+        tuple(sorted(read.items())),
+    )
+
+
+def _moment(condition: Condition, setting: Setting) -> dt.datetime | dt.date | None:
+    """That of the answer, as far as it moves it."""
+    clocks = {each.function for each in walk(condition) if isinstance(each, TimeFunction)}
+    if Clock.ELAPSED_DAYS in clocks:
+        return setting.as_of
+    if clocks - {Clock.DAY} or any(isinstance(each, Anniversary) for each in walk(condition)):
+        return setting.calendar.day_of(setting.as_of)
+    return None
+
+
+def _stamp(column: Column) -> int:
+    assert isinstance(column, Stamped)
+    return column.stamp
+
+
+def _bytes(persons: BitMap) -> int:
+    """At most, about."""
+    if not persons:
+        return 0
+    return min(2 * len(persons), ((persons.max() >> 16) + 1) * _BYTES_PER_BLOCK)
