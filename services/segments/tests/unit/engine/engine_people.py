@@ -21,6 +21,7 @@ from segments.engine.sets import SetColumn
 from segments.engine.threads import Threads
 from segments.index.narrowed import IndexBitmaps
 from segments.index.tenant import MemoryColumn, column_of
+from segments.index.universe import Universe
 
 SIZE = 1 << 16
 BLOCKS = 6
@@ -147,7 +148,7 @@ class People:
             self._column(tag.name, tag.type)
         for form, type_ in self.types.items():
             self._column(form, type_)
-        return IndexBitmaps(self.populations, self._slow, self._slow, self.segments)
+        return IndexBitmaps(self.populations, self._slow, self._slow, self.segments, Universe())
 
     def _column(self, name: str, type_: ValueType) -> TagColumn:
         if name not in self._fast:
