@@ -26,6 +26,7 @@ from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_tenants import SqlTenants
+from tagging.store.stored_events import StoredEvents
 from tagging.workers.lake_flush import LakeFlushing
 
 NOON = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
@@ -179,7 +180,7 @@ async def test_a_start_removes_what_no_manifest_names(lake: Lake) -> None:
     lake.add(paid(1))
     await lake.flush_lake.flush("t1")
     lake.add(paid(2))
-    page = lake.folder.collect([paid(2)], _settings(lake))
+    page = lake.folder.collect(StoredEvents.of([paid(2)]), _settings(lake))
     lake.folder.write("t1", [page], 99)
     (lake.root / "t1" / "day=2026-05-01" / ".000000000099.parquet.writing").write_bytes(b"half")
     assert lake.flushing.sweep() == 2

@@ -27,6 +27,7 @@ from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
 from tagging.store.ports import LivingPersons
+from tagging.store.stored_events import StoredEvents
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 DICTIONARY = standard_dictionary()
@@ -58,7 +59,7 @@ class Shop:
         self.recent: list[Event] = []
 
     def flush(self, *events: Event) -> list[LakeFile]:
-        page = self.lake.collect(events, TenantSettings())
+        page = self.lake.collect(StoredEvents.of(events), TenantSettings())
         files = self.lake.write("t1", [page], len(self.files) + 1)
         self.files += files
         return files
@@ -82,7 +83,7 @@ class Shop:
                 [],
                 {},
                 files,
-                LakeColumns(DICTIONARY).table(self.recent),
+                LakeColumns(DICTIONARY).table(StoredEvents.of(self.recent)),
                 {},
                 np.array(self.replaced, np.int64),
                 self.horizon,

@@ -42,6 +42,6 @@ def groups_of(rows: GroupRows, persons: int) -> Groups:
     rank = {name: place for place, name in enumerate(names)}
     ranks = np.array([rank[each] for each in scalars], np.int64)
     keys = ranks[places] if len(ranks) else np.zeros(0, np.int64)
-    order = np.lexsort((keys, rows.owners))
+    order = np.argsort(rows.owners.astype(np.int64) * max(len(names), 1) + keys, kind="stable")
     counts = np.bincount(rows.owners, minlength=persons).astype(np.int64)
     return Groups(counts, names, keys[order], rows.numbers[order], rows.events[order])

@@ -107,8 +107,7 @@ class Coded:
         """The persons where `chosen` is true."""
         if chosen.all():
             return self
-        single = len(self.codes) == len(self.counts) and bool((self.counts == 1).all())
-        of_codes = chosen if single else np.repeat(chosen, self.counts)
+        of_codes = chosen if self._is_single() else np.repeat(chosen, self.counts)
         return Coded(self.persons[chosen], self.counts[chosen], self.codes[of_codes])
 
     def only(self, persons: Ints) -> "Coded":
@@ -120,19 +119,52 @@ class Coded:
         counts[np.searchsorted(persons, found.persons)] = found.counts
         return Coded(persons, counts, found.codes)
 
+    def of_persons(self, persons: Ints) -> "Coded":
+        """The entries of these persons, ascending; those who have none are left out."""
+        places = self._places(persons)
+        places = places[places >= 0]
+        counts = self.counts[places]
+        codes = (
+            self.codes[places] if self._is_single() else _gather(self.codes, self.starts()[places], counts)
+        )
+        return Coded(self.persons[places], counts, codes)
+
+    def without(self, persons: Ints) -> "Coded":
+        """What is left when these, ascending, go."""
+        places = self._places(persons)
+        staying = np.ones(len(self.persons), np.bool_)
+        staying[places[places >= 0]] = False
+        return self.take(staying)
+
     def overlaid(self, above: "Coded") -> "Coded":
         """The union; where both name a person, `above` holds."""
         if not len(above.persons):
             return self
         if not len(self.persons):
             return above
-        below = self.take(~within(self.persons, above.persons))
-        persons = np.concatenate((below.persons, above.persons))
-        counts = np.concatenate((below.counts, above.counts))
-        starts = np.concatenate((below.starts()[:-1], above.starts()[:-1] + len(below.codes)))
-        order = np.argsort(persons, kind="stable")
-        codes = _gather(np.concatenate((below.codes, above.codes)), starts[order], counts[order])
-        return Coded(persons[order], counts[order], codes)
+        places = self._places(above.persons)
+        if self._is_single() and above._is_single() and bool((places >= 0).all()):
+            codes = self.codes.copy()
+            codes[places] = above.codes
+            return Coded(self.persons, self.counts, codes)
+        below = self.without(above.persons)
+        places = np.searchsorted(below.persons, above.persons)
+        return Coded(
+            np.insert(below.persons, places, above.persons),
+            np.insert(below.counts, places, above.counts),
+            np.insert(below.codes, np.repeat(below.starts()[places], above.counts), above.codes),
+        )
+
+    def _is_single(self) -> bool:
+        """Whether each person has one code."""
+        return len(self.codes) == len(self.counts) and bool((self.counts == 1).all())
+
+    def _places(self, persons: Ints) -> Ints:
+        """Where these stand, -1 for those who do not."""
+        if not len(self.persons):
+            return np.full(len(persons), -1, np.int64)
+        places = np.minimum(np.searchsorted(self.persons, persons), len(self.persons) - 1)
+        return np.where(self.persons[places] == persons, places, -1)
 
     def plain(self, shape: Shape) -> "Coded":
         """The codes of texts where those of weighted elements are."""

@@ -36,20 +36,24 @@ class Block:
     coded: Coded
     streamed: Ints
     streamed_as_of: Ints
-    starts: Ints = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "starts", self.coded.starts())
+    _starts: list[Ints] = field(init=False, default_factory=list, compare=False)
 
     @staticmethod
     def empty() -> "Block":
         return Block(Coded.empty(), np.empty(0, np.int64), np.empty(0, np.int64))
 
     @property
+    def starts(self) -> Ints:
+        """Where each person's codes begin; found when they are asked for first."""
+        if not self._starts:
+            self._starts.append(self.coded.starts())
+        return self._starts[0]
+
+    @property
     def size_bytes(self) -> int:
         coded = self.coded
-        arrays = (coded.persons, coded.counts, coded.codes, self.streamed, self.streamed_as_of, self.starts)
-        return sum(each.nbytes for each in arrays)
+        arrays = (coded.persons, coded.counts, coded.codes, self.streamed, self.streamed_as_of)
+        return sum(each.nbytes for each in arrays) + 8 * len(coded.persons)
 
     def values_of(self, person_ids: Ints) -> list[tuple[tuple[int, ...], int | None]]:
         """For each person the codes, none of which is unknown, and the moment of a value that came from the stream:

@@ -31,17 +31,18 @@ class KeyArrays:
             return kept.array
         if kept is None or kept.change > now:  # a snapshot older than what is kept starts from nothing
             kept = _Kept(0, np.zeros(0, dtype=np.int64))
+        # From nothing the table is read in order of keys: in order of changes it takes twice as long.
+        since = "change > ? AND change" if kept.change else "+change"
         rows = execute(
             connection,
-            "SELECT key_id, person_id FROM key_owner WHERE tenant = ? AND change > ? AND change <= ?",
-            (tenant, kept.change, now),
-        ).all()
+            f"SELECT key_id, person_id FROM key_owner WHERE tenant = ? AND {since} <= ?",  # noqa: S608  # either of two
+            (tenant, kept.change, now) if kept.change else (tenant, now),
+        )
+        changed = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 2)
         array = kept.array
-        if rows or len(array) <= highest:
+        if len(changed) or len(array) <= highest:
             array = np.zeros(highest + 1, dtype=np.int64)
             array[: len(kept.array)] = kept.array
-        if rows:
-            changed = np.fromiter(chain.from_iterable(rows), np.int64, 2 * len(rows)).reshape(-1, 2)
             array[changed[:, 0]] = changed[:, 1]
         array.setflags(write=False)
         with self._lock:

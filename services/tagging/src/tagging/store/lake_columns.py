@@ -8,26 +8,14 @@ one column per property of the dictionary           bool, int64 scaled by 10^4, 
 extra text                                          what the dictionary does not declare, as JSON
 """
 
-from collections.abc import Sequence
+import json
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-from rules.schema import PropertyType
-from rules.values import Kind
-from tagging.domain.columns import microseconds
 from tagging.domain.dictionary import Dictionary
-from tagging.domain.events import Event
-from tagging.store.property_json import encode
-
-MOMENT = pa.timestamp("us", tz="UTC")
-_SCALARS = {
-    Kind.BOOL: pa.bool_(),
-    Kind.NUMBER: pa.int64(),
-    Kind.TEXT: pa.string(),
-    Kind.DATE: pa.date32(),
-    Kind.DATETIME: MOMENT,
-}
+from tagging.store.said_columns import MOMENT, arrow_type, said_columns
+from tagging.store.stored_events import StoredEvents
 
 
 class LakeColumns:
@@ -54,42 +42,22 @@ class LakeColumns:
             ]
         )
 
-    def table(self, events: Sequence[Event]) -> pa.Table:
+    def table(self, events: StoredEvents) -> pa.Table:
         """The events in the given order."""
-        said: dict[str, list[Any]] = {}
-        for index, event in enumerate(events):
-            for name, value in event.properties.items():
-                if name not in said:
-                    said[name] = [None] * len(events)
-                said[name][index] = value
         columns: dict[str, Any] = {
-            "ingest_sequence": [event.ingest_sequence for event in events],
-            "type": [event.type for event in events],
-            "time": [microseconds(event.time) for event in events],
-            "anchor_key_id": [event.anchor_key_id for event in events],
-            "other_key_ids": [event.other_key_ids for event in events],
-            "source": [event.source for event in events],
-            "event_id": [event.event_id for event in events],
-            "record_brand": [event.brand for event in events],
-            "extra": [encode(event.extra) for event in events],
-            **said,
+            "ingest_sequence": events.sequences,
+            "type": events.types,
+            "time": events.times_us,
+            "anchor_key_id": events.anchors,
+            "other_key_ids": [json.loads(each) if each else () for each in events.others],
+            "source": events.sources,
+            "event_id": events.event_ids,
+            "record_brand": events.brands,
+            "extra": events.extra,
         }
+        said = said_columns(events.properties, self._properties)
         arrays = [
-            pa.array(columns[field.name], field.type)
-            if field.name in columns
-            else pa.nulls(len(events), field.type)
+            said[field.name] if field.name in said else pa.array(columns[field.name], field.type)
             for field in self.schema
         ]
         return pa.Table.from_arrays(arrays, schema=self.schema)
-
-
-def arrow_type(property_: PropertyType) -> pa.DataType:
-    """The type of a property's column."""
-    match property_.type.kind:
-        case Kind.RECORDS:
-            return pa.list_(pa.struct([pa.field(each.name, arrow_type(each)) for each in property_.fields]))
-        case Kind.LIST:
-            assert property_.type.element is not None
-            return pa.list_(_SCALARS[property_.type.element])
-        case kind:
-            return _SCALARS[kind]

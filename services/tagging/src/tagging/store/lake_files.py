@@ -17,15 +17,17 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
+from tagging.domain.local_days import LocalDays
 from tagging.domain.tenants import TenantSettings
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_objects import LocalLakeObjects
 from tagging.store.lake_ports import LakeObjects
+from tagging.store.stored_events import StoredEvents
 
 ROW_GROUP_ROWS = 65_536
 WRITING_THREADS = 4
@@ -53,10 +55,14 @@ class LakeFolder:
         self._holds: Counter[str] = Counter()
         self._lock = Lock()
 
-    def collect(self, events: Sequence[Event], settings: TenantSettings) -> LakePage:
-        calendar = settings.calendar
-        days = [calendar.day_of(event.time) for event in events]
-        return LakePage(self.columns.table(events), pa.array(days, pa.date32()))
+    def collect(self, events: StoredEvents, settings: TenantSettings) -> LakePage:
+        times = np.array(events.times_us, np.int64)
+        days = (
+            times
+            if not len(times)
+            else LocalDays(settings.calendar, int(times.min()), int(times.max())).days(times)
+        )
+        return LakePage(self.columns.table(events), pa.array(days.astype(np.int32), pa.date32()))
 
     def write(self, tenant: str, pages: Sequence[LakePage], flush: int) -> list[LakeFile]:
         if not _TENANT.fullmatch(tenant):

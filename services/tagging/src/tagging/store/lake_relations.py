@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.lake import LakeFile
 from tagging.store.attached_lake import AttachedLake, HeldFacts, HeldFiles, Look
-from tagging.store.lake_columns import MOMENT, LakeColumns, arrow_type
+from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
 from tagging.store.mapping_ports import EventDictionaries, ReferenceTables
 from tagging.store.ports import KeyMap, Manifest
+from tagging.store.said_columns import MOMENT, arrow_type
 from tagging.store.sql_replaced_events import replaced_sequences
 from tagging.store.sql_retention import horizon_of
 
@@ -90,7 +91,7 @@ class DuckLakeRelations:
         after = self._manifest.flushed(connection, tenant)
         while True:
             events, last = self._manifest.recent(connection, tenant, after, PAGE)
-            if not events:
+            if not len(events):
                 return pa.concat_tables([self._columns.schema.empty_table(), *parts])
             parts.append(self._columns.table(events))
             after = last

@@ -62,11 +62,12 @@ def _read(connection: Connection, tenant: str, change: int) -> _Kept:
     pages = [np.zeros((0, 4), np.int64)]
     after = 0
     while True:
-        rows = execute(connection, _READ, (f'%"{NO_PROFILING}"%', tenant, after, PAGE)).all()
-        if not rows:
+        rows = execute(connection, _READ, (f'%"{NO_PROFILING}"%', tenant, after, PAGE))
+        page = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 4)
+        if not len(page):
             break
-        pages.append(np.fromiter(chain.from_iterable(rows), np.int64, 4 * len(rows)).reshape(-1, 4))
-        after = rows[-1][0]
+        pages.append(page)
+        after = int(page[-1, 0])
     ids = np.concatenate([page[:, 0] for page in pages])
     states = np.concatenate([page[:, 1].astype(np.int8) for page in pages])
     hashes = np.concatenate([page[:, 2] for page in pages]).view(np.uint64)

@@ -23,6 +23,7 @@ from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
 from tagging.domain.persons import Person, PersonDelta
 from tagging.domain.tenants import Tenant, TenantSettings
+from tagging.store.stored_events import StoredEvents
 
 # --------------------------------------------------------------------------------------------------- facts
 
@@ -332,7 +333,7 @@ class Manifest(Protocol):
         """The last arrival that is in a file."""
         ...
 
-    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[list[Event], int]:
+    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[StoredEvents, int]:
         """The next events that arrived after this one, and the last arrival among them."""
         ...
 
@@ -376,7 +377,7 @@ class Forgetting(Protocol):
 class LakeWriter(Protocol):
     """Writes files of the lake; a flush is collected page by page."""
 
-    def collect(self, events: Sequence[Event], settings: TenantSettings) -> Any:
+    def collect(self, events: StoredEvents, settings: TenantSettings) -> Any:
         """The events of a page as `write` takes them; their days are the tenant's."""
         ...
 

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.events import Event
 from tagging.store.ports import Appended, Highest, PersonIds, Place
-from tagging.store.property_json import encode, stored_values
+from tagging.store.property_json import stored_values
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
 from tagging.store.sql_replaced_events import replace_events
 from tagging.store.sql_retention import counting, horizon_of
+from tagging.store.stored_events import fields_of
 
 INSERTED = 200
 """Rows of one insert, at most: 12 parameters each."""
@@ -189,20 +190,8 @@ def event_of(row: Sequence[Any]) -> Event:
 
 
 def _row(tenant: str, arrival: int, event: Event) -> tuple[Any, ...]:
-    return (
-        tenant,
-        event.ingest_sequence,
-        arrival,
-        event.source,
-        event.event_id,
-        event.type,
-        microseconds(event.time),
-        event.anchor_key_id,
-        str(list(event.other_key_ids)) if event.other_key_ids else "",
-        event.brand,
-        encode(event.properties),
-        encode(event.extra),
-    )
+    sequence, *fields = fields_of(event)
+    return tenant, sequence, arrival, *fields
 
 
 def _insert(rows: int) -> str:

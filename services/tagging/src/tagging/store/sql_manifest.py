@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
 from tagging.domain.columns import day_of, days
-from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
 from tagging.store.ports import Flushed
-from tagging.store.sql_events import EVENT_COLUMNS, event_of
+from tagging.store.sql_events import EVENT_COLUMNS
 from tagging.store.sql_lists import pieces
+from tagging.store.stored_events import StoredEvents
 
 
 class SqlManifest:
@@ -40,14 +40,14 @@ class SqlManifest:
         ).scalar_one_or_none()
         return 0 if found is None else int(found)
 
-    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[list[Event], int]:
+    def recent(self, connection: Connection, tenant: str, after: int, limit: int) -> tuple[StoredEvents, int]:
         rows = execute(
             connection,
             f"SELECT arrival, {EVENT_COLUMNS} FROM event "
             "WHERE tenant = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (tenant, after, limit),
         ).all()
-        return [event_of(row[1:]) for row in rows], rows[-1][0] if rows else after
+        return StoredEvents.of_rows([row[1:] for row in rows]), rows[-1][0] if rows else after
 
     def due(self, connection: Connection, bytes_: int, before_ms: int) -> list[str]:
         rows = execute(

@@ -168,17 +168,18 @@ class SqlTagValues:
         present, delta, delta_as_of = self._present(connection, tenant, column, block)
         streamed = _streamed(present, delta_as_of)
         current = present.coded.overlaid(delta).known()
-        looked_at = _looked_at(current.persons, keep, among)
-        before, staying = current.take(looked_at), current.take(~looked_at)
+        looked_at = None if among is None else among[~within(among, keep)]
+        before = current.without(keep) if looked_at is None else current.of_persons(looked_at)
         codes = sql_texts.codes_of(connection, tenant, column, texts_of(values, shape))
-        after = encode(persons, values, shape, codes).take(~within(persons, keep)).known()
+        after = encode(persons, values, shape, codes).without(keep).known()
         everybody = union(before.persons, after.persons)
         old, new = before.only(everybody), after.only(everybody)
         different = changed(old, new)
         stays = ~_looked_at(streamed.persons, keep, among)
         folds = len(streamed.persons) > 0 if among is None else not stays.all()
         if different.any() or folds or not self._stands(connection, tenant, column, block, as_of):
-            content = _block(after.overlaid(staying), streamed.take(stays))
+            staying = current.of_persons(keep) if looked_at is None else current.without(looked_at)
+            content = _block(staying.overlaid(after), streamed.take(stays))
             self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         if column in self._recorder.columns(connection, tenant):
             self._recorder.record(connection, tenant, column, block, old.take(different), microseconds(as_of))

@@ -75,7 +75,7 @@ def named(groups: Groups, names: Sequence[NamedKeys]) -> Groups:
     places_of_groups: Ints = by_key[groups.keys] if len(groups.keys) else groups.keys
     kept = groups.take(places_of_groups >= 0)
     keys = places_of_groups[places_of_groups >= 0]
-    order = np.lexsort((keys, kept.persons))
+    order = np.argsort(kept.persons * max(len(distinct), 1) + keys, kind="stable")
     persons, keys = kept.persons[order], keys[order]
     numbers, events = exact(kept.numbers[order], len(order) or 1), kept.events[order]
     if not len(keys):
