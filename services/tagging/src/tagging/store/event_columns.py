@@ -80,6 +80,12 @@ class ColumnEvents:
         self._lines: dict[str, Lines] = {}
 
     @property
+    def ingest_seqs(self) -> Ints:
+        """As OrderedEvents says; put together when asked for, for few questions go over several types."""
+        found = np.concatenate([each.sequences for each in self._chunks])
+        return found if self._order is None else found[self._order]
+
+    @property
     def size_bytes(self) -> int:
         """What is kept in memory."""
         kept = [self.owners, self.times, *(each.data for each in self._columns.values())]

@@ -16,7 +16,7 @@ from rules.schema import EventType
 from rules.tree import Aggregate, Condition, EventFilter, Expression, TagRef
 from rules.walk import walk
 
-from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, OrderedEvents
+from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, OrderedEvents, tells_order
 from .exact import run_flags
 
 
@@ -127,6 +127,6 @@ class Active:
         owners -= 1
         if alone is not self.people:
             owners = np.searchsorted(self.people, alone).astype(np.int32)[owners]
-        if isinstance(table, OrderedEvents):
+        if tells_order(table):
             return _OrderedActiveTable(table, owners, table)
         return _ActiveTable(table, owners)

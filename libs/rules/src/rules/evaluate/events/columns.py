@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from inspect import getattr_static
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -102,14 +103,18 @@ class EventTable(Protocol):
         ...
 
 
-@runtime_checkable
-class OrderedEvents(Protocol):
+class OrderedEvents(EventTable, Protocol):
     """An EventTable that knows the order of its events among those of other types."""
 
     @property
     def ingest_seqs(self) -> Ints:
-        """Of each event; distinct for all events of a person."""
+        """Of each event; distinct for all events of a person. May be read only when asked for."""
         ...
+
+
+def tells_order(table: object) -> TypeGuard[OrderedEvents]:
+    """Whether it does; without reading the order."""
+    return getattr_static(table, "ingest_seqs", None) is not None
 
 
 @dataclass(frozen=True)

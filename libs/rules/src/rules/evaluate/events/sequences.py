@@ -14,7 +14,7 @@ from rules.tree import Sequence as EventSequence
 from rules.values import Kind
 from rules.windows import TICK, length_of
 
-from .columns import Bools, Column, EventTable, Ints, Numbers, OrderedEvents
+from .columns import Bools, Column, EventTable, Ints, Numbers, tells_order
 from .conditions import EVALUATOR
 from .exact import run_flags
 from .rows import RowReader, RowScope
@@ -136,7 +136,7 @@ def _part(
 
 
 def _ingest_seqs(table: EventTable) -> Ints:
-    if not isinstance(table, OrderedEvents):
+    if not tells_order(table):
         raise UnsupportedNode("SEQUENCE over several types of events that do not tell their order", EVALUATOR)
     return table.ingest_seqs
 

@@ -1,6 +1,6 @@
 """Events of several types as one history of each person: the arrays that every question about behaviour is asked of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,3 +71,23 @@ def first_of_runs(owners: Numbers) -> Bools:
 
 def _begins(owners: Numbers) -> Ints:
     return np.maximum.accumulate(np.where(first_of_runs(owners), np.arange(len(owners)), 0))
+
+
+def portions(tracks: Sequence[Track], persons: int, most: int) -> Iterator[tuple[int, int, list[Track]]]:
+    """Parts of the persons, each [low, high) of their slots with their events, owners counting from low. At most so
+    many events a part, more where a single person has more; the parts cover all slots."""
+    ends = np.zeros(persons, np.int64)
+    for each in tracks:
+        ends += np.cumsum(np.bincount(each.owners, minlength=persons))
+    low = done = 0
+    while low < persons:
+        high = max(int(np.searchsorted(ends, done + most, side="right")), low + 1)
+        done = int(ends[high - 1])
+        yield low, high, [_slots_of(each, low, high) for each in tracks]
+        low = high
+
+
+def _slots_of(track: Track, low: int, high: int) -> Track:
+    start, end = np.searchsorted(track.owners, [low, high])
+    here = slice(int(start), int(end))
+    return Track(track.owners[here] - low, track.times[here], track.sequences[here], track.flags[here])
