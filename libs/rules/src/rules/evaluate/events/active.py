@@ -18,20 +18,24 @@ from rules.walk import walk
 
 from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, OrderedEvents, tells_order
 from .exact import run_flags
+from .passes import Passes, passes_of
 
 
 def types_read(form: Expression | Condition, setting: Setting) -> frozenset[str] | None:
-    """The event types that alone decide a form's value; None when tags do, too."""
+    """The event types that alone decide a form's value; None when tags do, too, or nothing but sequences: nothing is
+    calculated with those."""
     found = set()
+    is_calculated = False
     for node in walk(form):
         match node:
             case TagRef():
                 return None
             case Aggregate():
+                is_calculated = True
                 found |= {node.event, *(each.name for each, _ in reversed_by(node, setting))}
             case EventFilter():
                 found.add(node.event)
-    return frozenset(found) or None
+    return frozenset(found) if is_calculated else None
 
 
 def reversed_by(node: Aggregate, setting: Setting) -> list[tuple[EventType, Condition | None]]:
@@ -47,6 +51,11 @@ class _ActiveTable:
         self.owners = owners
         self.times: Ints = table.times
 
+    @property
+    def passes(self) -> Passes | None:
+        """As PassedTable says."""
+        return passes_of(self._table)
+
     def column(self, name: str) -> Column:
         """As EventTable says."""
         return self._table.column(name)
@@ -57,14 +66,11 @@ class _ActiveTable:
 
 
 class _OrderedActiveTable(_ActiveTable):
-    def __init__(self, table: EventTable, owners: Numbers, ordered: OrderedEvents) -> None:
-        super().__init__(table, owners)
-        self._ordered = ordered
-
     @property
     def ingest_seqs(self) -> Ints:
         """As OrderedEvents says."""
-        return self._ordered.ingest_seqs
+        assert isinstance(self._table, OrderedEvents)
+        return self._table.ingest_seqs
 
 
 class Active:
@@ -128,5 +134,5 @@ class Active:
         if alone is not self.people:
             owners = np.searchsorted(self.people, alone).astype(np.int32)[owners]
         if tells_order(table):
-            return _OrderedActiveTable(table, owners, table)
+            return _OrderedActiveTable(table, owners)
         return _ActiveTable(table, owners)

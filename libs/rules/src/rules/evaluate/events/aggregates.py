@@ -13,6 +13,7 @@ from rules.values import SCALE, Kind
 from .columns import Column, EventTable, Ints, Numbers, code_ranks
 from .exact import fitting, half_even, run_flags, run_starts, sums
 from .local_days import DAY_US, local_days
+from .passes import passed_over
 from .rows import RowReader, Rows, walked_list
 
 _OF_EVENTS = {Function.COUNT, Function.DAYS, Function.GAP, Function.STREAK}
@@ -24,6 +25,9 @@ def aggregated(
     node: Aggregate, type_: EventType, reader: Reader, table: Table, setting: Setting, count: int
 ) -> Column:
     """The aggregate's value of each slot. Raises NumberOverflow, UnsupportedNode."""
+    found = passed_over(node, table(type_), reader(type_), setting, count)
+    if found is not None:
+        return found
     if node.function in _OF_EVENTS and node.property is None:
         rows = reader(type_).rows(node.window, node.where)
         return _of_events(node, rows, table(type_).times, setting, count)

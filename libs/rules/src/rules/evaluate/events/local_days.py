@@ -11,7 +11,7 @@ from rules.windows import CalendarSettings
 
 from .columns import Bools, Ints, Numbers
 
-__all__ = ["DAY_US", "HOUR_US", "local_days", "local_us", "midnights_us"]
+__all__ = ["DAY_US", "HOUR_US", "local_days", "local_us", "midnights_us", "offset_us"]
 _FIRST_DAY, _LAST_DAY = dt.date.min.toordinal() + 1, dt.date.max.toordinal()
 """Of which every zone has a clock."""
 
@@ -20,15 +20,25 @@ def local_us(times: Numbers, setting: Setting) -> Ints:
     """Microseconds of the tenant's wall clock since 1970-01-01T00:00."""
     if not len(times):
         return np.zeros(0, np.int64)
-    first = (EPOCH + np.timedelta64(int(times.min()), "us").astype(object)).date()
-    last = (EPOCH + np.timedelta64(int(times.max()), "us").astype(object)).date()
-    since, until = max(first.toordinal() - 2, _FIRST_DAY), min(last.toordinal() + 3, _LAST_DAY)
-    steps = _steps(setting.calendar.time_zone, since, until)
+    steps = _steps_between(times, setting)
     if len(steps) == 1:
         return np.asarray(times + steps[0][1], np.int64)
     starts = np.array([start for start, _ in steps[1:]], np.int64)
     offsets = np.array([offset for _, offset in steps], np.int64)
     return np.asarray(times + offsets[np.searchsorted(starts, times, side="right")], np.int64)
+
+
+def offset_us(times: Numbers, setting: Setting) -> int | None:
+    """How far the tenant's clock is ahead of UTC; None when it was set between these moments."""
+    steps = _steps_between(times, setting) if len(times) else ((0, 0),)
+    return steps[0][1] if len(steps) == 1 else None
+
+
+def _steps_between(times: Numbers, setting: Setting) -> tuple[tuple[int, int], ...]:
+    first = (EPOCH + np.timedelta64(int(times.min()), "us").astype(object)).date()
+    last = (EPOCH + np.timedelta64(int(times.max()), "us").astype(object)).date()
+    since, until = max(first.toordinal() - 2, _FIRST_DAY), min(last.toordinal() + 3, _LAST_DAY)
+    return _steps(setting.calendar.time_zone, since, until)
 
 
 def local_days(times: Numbers, setting: Setting) -> Ints:

@@ -25,7 +25,7 @@ from rules.tree import (
 )
 from rules.tree import Sequence as EventSequence
 from rules.values import SCALE, Kind
-from rules.windows import interval
+from rules.windows import Interval, interval
 
 from .columns import EPOCH, Bools, Column, EventTable, Ints, Lines, Numbers, epoch_us
 from .conditions import EVALUATOR, truth
@@ -172,7 +172,7 @@ class RowReader:
         try:
             return self._rows(window, where, walked, reads)
         except NumberOverflow:
-            within = self._within(window)
+            within = self.within(window)
             if within is None or within.all():
                 raise
             places = np.flatnonzero(within)
@@ -197,10 +197,23 @@ class RowReader:
         places = picked if scope.places is None else scope.places[picked]
         return Rows(self._table.owners[places], places, tuple(each.take(picked) for each in columns))
 
+    def span(self, window: Window) -> Interval:
+        """When events of a window happen."""
+        return interval(window, self._setting.as_of, self._setting.calendar)
+
+    def passing(self, where: Condition | None) -> Bools | None:
+        """Which events satisfy a condition; None is all. Raises NumberOverflow of any event."""
+        return self._where(RowScope(self._setting, self._type, self._table), where)
+
+    def read(self, property_: Property) -> Column:
+        """A property of each event."""
+        scope = RowScope(self._setting, self._type, self._table)
+        return scope.read(property_).stretched(scope.size)
+
     def _chosen(self, scope: RowScope, window: Window, where: Condition | None) -> Bools | None:
         """None is all."""
         passing = self._where(scope, where)
-        within = self._within(window)
+        within = self.within(window)
         if within is not None and scope.places is not None:
             within = within[scope.places]
         if within is None:
@@ -215,8 +228,9 @@ class RowReader:
             known = self._passing = where, scope.lines, truth(where, scope)
         return cast(Bools, known[2])
 
-    def _within(self, window: Window) -> Bools | None:
-        span = interval(window, self._setting.as_of, self._setting.calendar)
+    def within(self, window: Window) -> Bools | None:
+        """Which events are in a window; None is all."""
+        span = self.span(window)
         times = self._table.times
         if not len(times):
             return None

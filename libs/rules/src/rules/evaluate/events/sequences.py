@@ -1,11 +1,11 @@
 """Sequences of everybody over columns of events: the events that any step names, in one order, then passes per step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rules.errors import UnsupportedNode
+from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.chains import ChainRows, ends, key_codes
 from rules.evaluate.setting import Setting
 from rules.schema import EventType, KeyPart, key_parts
@@ -17,6 +17,7 @@ from rules.windows import TICK, length_of
 from .columns import Bools, Column, EventTable, Ints, Numbers, tells_order
 from .conditions import EVALUATOR
 from .exact import run_flags
+from .passes import MAX_FILTERS, Flagged, passes_of
 from .rows import RowReader, RowScope
 
 
@@ -59,6 +60,9 @@ def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
     """Of whom of `count` persons the sequence is true. Raises NumberOverflow, UnsupportedNode."""
     filters = dict.fromkeys(each for step in node.steps for each in (step.match, *step.without))
     names = list(dict.fromkeys(each.event for each in filters))
+    passed = _passed_over(node, list(filters), names, tables, count)
+    if passed is not None:
+        return passed
     parts = [
         _part(node, name, [each for each in filters if each.event == name], names, tables) for name in names
     ]
@@ -91,6 +95,40 @@ def matching(node: EventSequence, tables: Tables, count: int) -> Bools:
     )
     found[owners[ends(rows, None if node.within is None else length_of(node.within) // TICK)]] = True
     return found
+
+
+def _passed_over(
+    node: EventSequence, filters: Sequence[EventFilter], names: Sequence[str], tables: Tables, count: int
+) -> Bools | None:
+    """Of whom the sequence is true; None when nobody passes over the tables, or it is not for those who do."""
+    types = [tables.type_(name) for name in names]
+    passes = passes_of(tables.table(types[0]))
+    if passes is None or node.by or len(filters) > MAX_FILTERS:
+        return None
+    bits = {each: 1 << place for place, each in enumerate(filters)}
+    try:
+        parts = [_flagged(node, type_, bits, tables, len(names) == 1) for type_ in types]
+    except NumberOverflow:  # of an event outside the window, perhaps
+        return None
+    within = None if node.within is None else length_of(node.within) // TICK
+    matches = [bits[step.match] for step in node.steps]
+    forbidden = [sum(bits[each] for each in set(step.without)) for step in node.steps]
+    return passes.chained(parts, matches, forbidden, within, count)
+
+
+def _flagged(
+    node: EventSequence, type_: EventType, bits: Mapping[EventFilter, int], tables: Tables, alone: bool
+) -> Flagged:
+    table, reader = tables.table(type_), tables.reader(type_)
+    flags = np.zeros(len(table.owners), np.uint16)
+    for each, bit in bits.items():
+        if each.event == type_.name:
+            passing = reader.passing(each.where)
+            flags |= np.uint16(bit) if passing is None else passing * np.uint16(bit)
+    within = reader.within(node.window)
+    if within is not None:
+        flags *= within
+    return Flagged(table.owners, table.times, table.times if alone else _ingest_seqs(table), flags)
 
 
 def _having(each: EventFilter, parts: Sequence[_Part], count: int) -> Bools:
