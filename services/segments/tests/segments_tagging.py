@@ -362,9 +362,8 @@ def feature_told(form: str, state: int, **said: Any) -> change_pb2.Change:
         feature=change_pb2.FeatureStatus(
             form=form,
             column=f"feature:{form}",
-            base=tag_pb2.BASE_TYPE_NUMBER,
             state=state,  # type: ignore[arg-type]
-            **said,
+            **{"base": tag_pb2.BASE_TYPE_NUMBER, **said},
         )
     )
 

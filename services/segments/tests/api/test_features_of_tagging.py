@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from huaxiang.tagging.v1 import feature_service_pb2 as features
 from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
 from segments.errors import RuleInvalid
 from segments.workers.tagging_calls import TaggingFeatures
+from segments_tagging import feature_told, values_told
 from servicekit.client import connect
 from servicekit.errors import InvalidInput
+from servicekit.revision import Lane
 from servicekit.server import Service
 from servicekit.testing.servers import SERVICE_KEY, serving
 
 ORDERS = "COUNT(order_paid)"
+TWICE = "SEQUENCE(order_paid THEN order_paid WITHIN 120 MINUTES)"
 REFUSED = "SUM(order_paid.amount NET) IN LAST 3 HOURS"
 
 
@@ -29,6 +34,21 @@ async def test_a_preview_counts_an_event_from_which_no_value_follows(suite: Any)
     suite.tagging.tell()
     request.consistency.at_least_as_fresh.CopyFrom(suite.tagging.identity_revision.to_proto())
     assert (await suite.segments().PreviewSegment(request)).count == 2
+
+
+async def test_a_sequence_is_a_feature(suite: Any) -> None:
+    suite.tagging.columns[TWICE] = {1: True, 2: False}
+    request = pb.PreviewSegmentRequest(rule=f"gender = 'female' AND NOT {TWICE}")
+    assert (await suite.segments().PreviewSegment(request)).count == 1
+    assert (await suite.create("twice", TWICE)).segment.state == segment_pb2.SEGMENT_STATE_PREPARING
+    assert suite.tagging.required == {"t1": [TWICE]}
+    base = tag_pb2.BASE_TYPE_BOOL
+    suite.tagging.tell(feature_told(TWICE, change_pb2.FEATURE_STATE_BACKFILLING, base=base))
+    suite.tagging.tell_block(f"feature:{TWICE}", {1: True, 2: False})
+    live = suite.tagging.tell(feature_told(TWICE, change_pb2.FEATURE_STATE_LIVE, base=base), lane=Lane.BULK)
+    assert (await suite.get("twice", live)).count == 1
+    suite.tagging.tell(values_told(2, **{f"feature:{TWICE}": True}))
+    await suite.until(lambda: suite.members("twice") == [1, 2])
 
 
 class FormRefused(InvalidInput):

@@ -215,9 +215,9 @@ BAD = [
     ),
     ("{tag_id: t, name: x, type: bool, statistic: IN SEGMENT 'vip'}", "RULE_INVALID", {"problem": ""}),
     (
-        "{tag_id: t, name: x, type: bool, statistic: SEQUENCE(view_item THEN order_paid)}",
+        "{tag_id: t, name: x, type: bool, statistic: SEQUENCE(view_item THEN order_payed)}",
         "RULE_INVALID",
-        {"problem": "SEQUENCE"},
+        {"suggestion": "order_paid"},
     ),
     (
         "{tag_id: t, name: x, type: text, statistic: COUNT(order_paid)}",

@@ -14,6 +14,10 @@ RECENT = """{tag_id: recent, name: x, type: {base: text, multi_valued: true},
     preference: {measure: COUNT(view_item BY category) IN LAST 6 HOURS}}"""
 STATE = "{tag_id: state, name: x, type: text, user_state: {least_days: 2, close: 1, cooling: 2, distant: 3}}"
 AIPL = "{tag_id: aipl, name: x, type: text, aipl: {interest_count: 1, interest_days: 2, aware_days: 3}}"
+IN_ORDER = """{tag_id: in_order, name: x, type: bool,
+    statistic: SEQUENCE(view_item THEN add_to_cart) IN LAST 6 HOURS}"""
+BEFORE = """{tag_id: before, name: x, type: bool,
+    statistic: SEQUENCE(view_item THEN add_to_cart) IN PREVIOUS 6 HOURS BEFORE LAST}"""
 GONE = "{tag_id: gone, name: x, type: bool, statistic: state = 'lost'}"
 SCORE = """{tag_id: score, name: x, type: number, score: {parts: [
     {weight: 1, expression: DAYS SINCE(LAST(view_item)), zero_at: 4, full_at: 0}]}}"""
@@ -101,3 +105,16 @@ def test_stages_and_scores_fall_back_with_the_days(world, moved):
         seen.append((values["aipl"].get(1), values["score"][1] // 10_000))
         moved(days=1)
     assert seen == [("interest", 100), ("interest", 75), ("aware", 50), (None, 25)]
+
+
+def test_sequences_move_with_the_hours(world, moved):
+    world.define(IN_ORDER, BEFORE)
+    world.store(world.person(1, 1))
+    world.store(view(world, "茶", hours=5), world.event(1, "add_to_cart", world.ago(hours=2)))
+    assert world.values("in_order", "before") == {"in_order": {1: True}, "before": {1: False}}
+    moved(hours=1)  # the view is 6 hours old, which is no longer in the last 6
+    assert world.values("in_order", "before") == {"in_order": {1: False}, "before": {1: False}}
+    moved(hours=3)
+    assert world.values("in_order", "before") == {"in_order": {1: False}, "before": {1: True}}
+    moved(hours=3)
+    assert world.values("in_order", "before") == {"in_order": {1: False}, "before": {1: False}}

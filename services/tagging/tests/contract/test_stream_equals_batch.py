@@ -23,6 +23,11 @@ OTHERS = parse_definitions(
   statistic: COUNT(order_paid WHERE ANY(items, category = '茶' AND quantity >= 2))
 - {tag_id: t_gap, name: x, type: number, statistic: GAP(order_paid) IN LAST 30 DAYS + STREAK(view_item BY WEEK)}
 - {tag_id: t_second, name: x, type: datetime, statistic: "NTH(2, view_item)"}
+- tag_id: t_left
+  name: x
+  type: bool
+  statistic: SEQUENCE(view_item THEN add_to_cart WITHOUT order_paid BY category WITHIN 24 HOURS) IN LAST 30 DAYS
+- {tag_id: t_again, name: x, type: bool, statistic: SEQUENCE(view_item THEN view_item WITHOUT page_view)}
 - {tag_id: t_first, name: x, type: datetime, statistic: FIRST(view_item) IN LAST 20 DAYS}
 - tag_id: t_kind
   name: x
@@ -73,6 +78,11 @@ AGEING = parse_definitions(
 - {tag_id: a_hours, name: x, type: number, statistic: COUNT(view_item) IN LAST 36 HOURS}
 - {tag_id: a_elapsed, name: x, type: number, statistic: ELAPSED DAYS(LAST(order_paid))}
 - {tag_id: a_quiet, name: x, type: bool, statistic: a_hours = 0 OR a_elapsed > 3}
+- {tag_id: a_after, name: x, type: bool, statistic: SEQUENCE(view_item THEN order_paid) IN LAST 36 HOURS}
+- tag_id: a_less
+  name: x
+  type: bool
+  statistic: COUNT(view_item) IN LAST 24 HOURS < COUNT(view_item) IN PREVIOUS 24 HOURS
 - {tag_id: a_class, name: x, type: text, statistic: rfm_class}
 - {tag_id: a_late, name: x, type: number, update: run, statistic: COUNT(order_paid)}
 - {tag_id: a_twice, name: x, type: number, statistic: a_late * 2 + a_hours}

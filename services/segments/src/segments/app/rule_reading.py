@@ -16,7 +16,15 @@ from segments.domain.dictionary import Dictionary, EventGrade
 from segments.errors import NodeUnsupported, RuleInvalid
 
 EVALUATOR = "segments"
-CARRIED = (tree.Limit, tree.Sample, tree.Union, tree.Intersect, tree.Except, tree.SegmentMembers)
+CARRIED = (
+    tree.Sequence,
+    tree.Limit,
+    tree.Sample,
+    tree.Union,
+    tree.Intersect,
+    tree.Except,
+    tree.SegmentMembers,
+)
 
 
 @dataclass(frozen=True, slots=True)

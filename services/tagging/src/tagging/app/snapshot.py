@@ -14,7 +14,7 @@ import numpy as np
 from rules.check import Population
 from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.setting import Setting
-from rules.tree import Aggregate, Condition, Expression, Grouped, TagRef
+from rules.tree import Aggregate, Condition, EventFilter, Expression, Grouped, Node, TagRef
 from rules.walk import walk
 from servicekit.logging import logger
 from tagging.app.arrow_answers import arrow_array, arrow_groups, arrow_vector
@@ -302,7 +302,7 @@ class Snapshot:
 
     def _count(self, questions: Iterable[Question]) -> None:
         """One query over all of them reads their events once."""
-        events = {node.event for each in questions for node in walk(each) if isinstance(node, Aggregate)}
+        events = {event for each in questions for event in _events_of(each)}
         self.rows_read += sum(map(self._event_rows, events)) + len(self.persons)
 
     def _latest(self, recipe: Recipe, moment: Moment) -> Vector:
@@ -399,7 +399,7 @@ class Snapshot:
             else:
                 plain.append(question)
         for group in _alike(plain):
-            if any(isinstance(node, Aggregate) for question in group for node in walk(question)):
+            if any(map(_events_of, group)):
                 self._relate()
             self._count(group)
             names = {f"q{number}": question for number, question in enumerate(group)}
@@ -420,8 +420,8 @@ def _answered(events: "Events", question: Question) -> Answer:
     return truth_vector(events.truths(question))
 
 
-def _events_of(question: Question) -> frozenset[str]:
-    return frozenset(each.event for each in walk(question) if isinstance(each, Aggregate))
+def _events_of(question: Node) -> frozenset[str]:
+    return frozenset(each.event for each in walk(question) if isinstance(each, Aggregate | EventFilter))
 
 
 def _failure(column: str, error: Exception) -> Failure:
@@ -440,9 +440,7 @@ def _alike(questions: Iterable[Expression | Condition]) -> Iterator[list[Express
     """Questions about the same event types and tags together: they share a scan, and no plan grows large."""
     alike: dict[tuple[frozenset[str], frozenset[str]], list[Expression | Condition]] = {}
     for question in questions:
-        nodes = list(walk(question))
-        events = frozenset(each.event for each in nodes if isinstance(each, Aggregate))
-        tags = frozenset(each.name for each in nodes if isinstance(each, TagRef))
-        alike.setdefault((events, tags), []).append(question)
+        tags = frozenset(each.name for each in walk(question) if isinstance(each, TagRef))
+        alike.setdefault((_events_of(question), tags), []).append(question)
     for group in alike.values():
         yield from (group[start : start + GROUP] for start in range(0, len(group), GROUP))

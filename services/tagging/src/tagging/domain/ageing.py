@@ -1,7 +1,7 @@
 """When a value changes although nothing happens: at midnight, or at a moment that an event's time decides."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ from .columns import Ints, Vector, day_of, microseconds
 
 ELAPSED_DAY = dt.timedelta(days=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
-_BOUND_TO_DAYS = (t.Past, t.Previous, t.Period)
 _DAY_FUNCTIONS = (t.Clock.DAYS_SINCE, t.Clock.AGE)
 NEVER = np.iinfo(np.int64).max
 
@@ -40,9 +39,9 @@ def turns_at_midnight(node: t.Node) -> bool:
     """Whether a rule or form may change when the tenant's day rolls."""
     for each in walk(node):
         match each:
-            case t.Last(_, unit) if unit not in ROLLING:
+            case t.Last(_, unit) | t.Previous(_, unit) if unit not in ROLLING:
                 return True
-            case t.Past() | t.Previous() | t.Period() | t.Anniversary():
+            case t.Past() | t.Period() | t.Anniversary():
                 return True
             case t.TimeFunction(function, _) if function in _DAY_FUNCTIONS:
                 return True
@@ -54,18 +53,20 @@ def turns_at_midnight(node: t.Node) -> bool:
 def triggers(node: t.Node, kind_of: dict[t.Expression, Kind]) -> list[Trigger]:
     """What makes a checked rule or form change between midnights. `kind_of` gives the kind of the operand of
     each ELAPSED DAYS (see `elapsed_operands`). Raises AgesUnseen."""
-    found = []
+    found: list[Trigger] = []
     for each in walk(node):
         match each:
-            case t.Aggregate(window=t.Last(count, unit) as window) if unit in ROLLING:
-                first = t.Aggregate(t.Function.FIRST, each.event, window=window)
-                found.append(Trigger(first, Kind.DATETIME, count * ROLLING[unit]))
-                if each.net:
-                    raise AgesUnseen(
-                        "NET over hours or minutes moves with the refunds' times: use update run"
-                    )
-            case t.Aggregate(where=condition) if condition is not None and _has_elapsed(condition):
+            case t.Aggregate(net=True, window=t.Last(unit=unit) | t.Previous(unit=unit)) if unit in ROLLING:
+                raise AgesUnseen("NET over hours or minutes moves with the refunds' times: use update run")
+            case t.Aggregate(where=t.Node() as where) | t.EventFilter(where=t.Node() as where) if (
+                _has_elapsed(where)
+            ):
                 raise AgesUnseen("ELAPSED DAYS inside WHERE moves with the clock: use update run")
+            case t.Aggregate():
+                found += _of_window(each.window, [each.event], [each.event])
+            case t.Sequence():
+                steps = [step.match.event for step in each.steps]
+                found += _of_window(each.window, steps, steps[:1])
             case t.Period(t.Which.PREVIOUS, _, True):
                 raise AgesUnseen("PREVIOUS ... TO DATE moves with the clock: use update run")
             case t.TimeFunction(t.Clock.ELAPSED_DAYS, operand) if operand in kind_of:
@@ -73,9 +74,27 @@ def triggers(node: t.Node, kind_of: dict[t.Expression, Kind]) -> list[Trigger]:
     return list(dict.fromkeys(found))
 
 
+def _of_window(window: t.Window, entering: Sequence[str], leaving: Sequence[str]) -> Iterator[Trigger]:
+    """What makes a rolling window change: events of some types leave it, and others enter one that ends earlier. Of a
+    match its first step leaves first; what enters last is a step, too."""
+    match window:
+        case t.Last(count, unit) if unit in ROLLING:
+            length = count * ROLLING[unit]
+            yield from (Trigger(_first(each, window), Kind.DATETIME, length) for each in leaving)
+        case t.Previous(count, unit) if unit in ROLLING:
+            length = count * ROLLING[unit]
+            since = t.Last(count, unit)
+            yield from (Trigger(_first(each, since), Kind.DATETIME, length) for each in entering)
+            yield from (Trigger(_first(each, window), Kind.DATETIME, 2 * length) for each in leaving)
+
+
+def _first(event: str, window: t.Window) -> t.Aggregate:
+    return t.Aggregate(t.Function.FIRST, event, window=window)
+
+
 def elapsed_operands(node: t.Node) -> Iterator[t.Expression]:
     """What ELAPSED DAYS is asked of, outside WHERE."""
-    if isinstance(node, t.Aggregate):
+    if isinstance(node, t.Aggregate | t.Sequence):
         return
     if isinstance(node, t.TimeFunction) and node.function is t.Clock.ELAPSED_DAYS:
         yield node.operand

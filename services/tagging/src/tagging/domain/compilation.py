@@ -33,6 +33,7 @@ from rules.tree import (
     Last,
     Number,
     Rule,
+    Sequence,
     Unit,
 )
 from rules.values import SCALE, Kind, ValueType
@@ -58,6 +59,8 @@ from .recipe import Recipe
 from .schedule import OnEvent, OnTag
 
 FEATURE_PREFIX = "feature:"
+EVALUATOR = "tags"
+CARRIED = (Sequence,)
 _EXPRESSIONS = get_args(Expression)
 Checked = TypeVar("Checked", CheckedForm, CheckedRule, CheckedGrouped)
 
@@ -290,7 +293,7 @@ def checked_rule(text: str, schema: Schema) -> CheckedRule:
 def _checked(tag_id: str, field: str, check: Callable[[], Checked]) -> Checked:
     try:
         checked = check()
-        refuse_unsupported(_asked(checked), "tags")
+        refuse_unsupported(_asked(checked), EVALUATOR, CARRIED)
     except RuleSyntaxError as error:
         raise RuleInvalid(tag_id, field, (error.problem,)) from error
     except RuleCheckError as error:

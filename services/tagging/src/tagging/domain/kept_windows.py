@@ -18,17 +18,24 @@ def beyond(
     found: set[str] = set()
     for node in nodes:
         for each in walk(node):
-            event, window = getattr(each, "event", None), getattr(each, "window", None)
-            if not isinstance(event, str) or not isinstance(window, t.Window):
+            if not isinstance(each, t.Aggregate | t.Sequence):
                 continue
-            days = retention.days_of(event)
-            if days and _reaches(window, first_day - dt.timedelta(days - 1), as_of, calendar):
-                found.add(event)
+            for event in _read_in_a_window(each):
+                days = retention.days_of(event)
+                if days and _reaches(each.window, first_day - dt.timedelta(days - 1), as_of, calendar):
+                    found.add(event)
     return [
         f"{event} is kept {retention.days_of(event)} days and a window reaches further back: "
         "what is older does not count"
         for event in sorted(found)
     ]
+
+
+def _read_in_a_window(node: t.Aggregate | t.Sequence) -> frozenset[str]:
+    """The event types that it looks at in its window."""
+    if isinstance(node, t.Aggregate):
+        return frozenset({node.event})
+    return frozenset(each.event for each in walk(node) if isinstance(each, t.EventFilter))
 
 
 def _reaches(window: t.Window, first_day: dt.date, as_of: dt.datetime, calendar: CalendarSettings) -> bool:

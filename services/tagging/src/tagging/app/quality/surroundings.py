@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rules.tree import Aggregate
+from rules.tree import Aggregate, EventFilter
 from rules.values import SCALE
 from rules.walk import walk
 from servicekit.clock import Clock
@@ -145,4 +145,4 @@ def events_of(recipe: Recipe) -> frozenset[str]:
     if not recipe.asks_for_latest:
         return recipe.events
     asked: Sequence[object] = [node for each in recipe.questions.values() for node in walk(each)]
-    return frozenset(node.event for node in asked if isinstance(node, Aggregate))
+    return frozenset(node.event for node in asked if isinstance(node, Aggregate | EventFilter))
