@@ -21,6 +21,8 @@ from servicekit.revision import Revision
 
 MAX_PERSONS = 1_000
 MAX_SEGMENTS = 100
+PACKED_FROM = 16
+"""Persons from which on packing them takes less time than messages."""
 add_memberships = adding_encoded(add_MembershipServiceServicer_to_server, ("CheckMembership",))
 
 
@@ -57,9 +59,14 @@ class MembershipServicer(MembershipServiceServicer):
         checked, notes = self._membership.check(
             version, tenant, list(request.person_ids), list(request.segment_ids)
         )
-        said = pb.CheckMembershipResponse(freshness=render.freshness(notes)).SerializeToString()
-        encoded = packed_persons(checked.person_ids, checked.members) + said + self._read_at(version)
-        return cast(pb.CheckMembershipResponse, encoded)
+        answer = pb.CheckMembershipResponse(freshness=render.freshness(notes))
+        if len(checked.person_ids) < PACKED_FROM:
+            for person_id, *members in zip(checked.person_ids, *checked.members, strict=True):
+                answer.persons.add(person_id=person_id, members=members)
+            encoded = answer.SerializeToString()
+        else:
+            encoded = packed_persons(checked.person_ids, checked.members) + answer.SerializeToString()
+        return cast(pb.CheckMembershipResponse, encoded + self._read_at(version))
 
     def _read_at(self, version: Version) -> bytes:
         """The field `revision`, encoded once for each state of the store."""

@@ -22,15 +22,15 @@ def freshness_of(
     segments: TenantSegments, rules: Sequence[ReadRule], now: dt.datetime, *, evaluate_us: int = 0
 ) -> Freshness:
     """Of an answer about some rules. Of several the oldest moment and the largest population."""
-    index = segments.index
+    index, tags = segments.index, segments.index.tags
+    today = index.as_of(now)
     warnings = dict.fromkeys(warning for rule in rules for warning in rule.warnings)
-    tags = {tag_id for rule in rules for tag_id in rule.tags}
-    if by_runs := sorted(tag_id for tag_id in tags if tag_id in index.tags and index.tags[tag_id].run_only):
-        warnings[f"computed by runs only: {', '.join(by_runs)}"] = None
-    if index.day is not None and index.as_of(now) < now:
+    if by_runs := {each for rule in rules for each in rule.tags if each in tags and tags[each].run_only}:
+        warnings[f"computed by runs only: {', '.join(sorted(by_runs))}"] = None
+    if index.day is not None and today < now:
         warnings[f"day windows still stand at {index.day.day}"] = None
     return Freshness(
-        as_of=min((segments.as_of(rule, now) for rule in rules), default=index.as_of(now)),
+        as_of=min((segments.as_of(rule, now) for rule in rules), default=today),
         population_count=max((len(index.population(rule.population)) for rule in rules), default=0),
         warnings=tuple(warnings),
         evaluate_us=evaluate_us,

@@ -119,9 +119,11 @@ class TenantSegments:
 
     def as_of(self, rule: ReadRule, now: dt.datetime) -> dt.datetime:
         """The moment that a rule's members hold for: for a rule that ages, the one at which it was last looked at."""
-        then, today = self.index.as_of(self.moment), self.index.as_of(now)
-        day_of = self.index.calendar.day_of
-        stale = rule.of_the_hour or (rule.of_the_day and day_of(then) != day_of(today))
+        today = self.index.as_of(now)
+        if not (rule.of_the_hour or rule.of_the_day):
+            return today
+        then, day_of = self.index.as_of(self.moment), self.index.calendar.day_of
+        stale = rule.of_the_hour or day_of(then) != day_of(today)
         return then if stale else today
 
     def evaluate(self, rule: ReadRule, only: BitMap | None = None) -> BitMap:

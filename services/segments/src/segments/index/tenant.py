@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,9 +95,7 @@ class TenantIndex:
         return CalendarSettings(self.day.time_zone, self.day.week_start)
 
     def as_of(self, moment: dt.datetime) -> dt.datetime:
-        if self.day is None:
-            return moment
-        return min(moment, self.calendar.midnight(self.day.day + dt.timedelta(days=1)) - _DAY_END)
+        return moment if self.day is None else min(moment, _end_of(self.day.day, self.day.time_zone))
 
     def tag_types(self) -> Mapping[str, TagType]:
         return {tag_id: change.tag for tag_id, change in self.tags.items()}
@@ -356,6 +355,12 @@ class TenantIndex:
         for column in columns or tuple(self._late):
             if values := self._late.pop(column, None):
                 self._writable(column).put(values)
+
+
+@lru_cache
+def _end_of(day: dt.date, time_zone: str) -> dt.datetime:
+    """The last moment of a day: nearly every answer says it."""
+    return CalendarSettings(time_zone).midnight(day + dt.timedelta(days=1)) - _DAY_END
 
 
 def column_of(type_: ValueType) -> MemoryColumn:
