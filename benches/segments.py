@@ -12,7 +12,10 @@ from typing import Any
 from benches.measure import RESULTS, write
 
 SEED = 20_261_122
-SECTIONS = {"queries": "benches.segments_queries"}
+SECTIONS = {
+    "queries": "benches.segments_queries",
+    "grpc": "benches.segments_grpc",
+}
 """Modules with `measure(seed)`, which answers figures by key and sizes."""
 
 

@@ -141,6 +141,19 @@ def group_bitmaps(question: Question) -> str:
             return found
 
 
+def moved(question: Question, by: int) -> Question:
+    """The same with both ends of every range moved by so much."""
+    match question:
+        case Within():
+            return Within(question.column, question.low + by, question.high + by)
+        case Not():
+            return Not(moved(question.operand, by))
+        case All() | Any():
+            return type(question)(tuple(moved(each, by) for each in question.operands))
+        case _:
+            return question
+
+
 def range_name(question: Within) -> str:
     return f"n{question.column}:{question.low}-{question.high}"
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import multiprocessing
-import os
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benches.http2_load import Load, load
+from benches.noop import NOOP, cpu_s
 
 PERSONS = 10_000
 TAGS = 60
@@ -19,7 +19,6 @@ ROUNDS = 3
 SECONDS = 5.0
 COLD_CALLS = 2_000
 KEY = "key-of-app-t1"
-NOOP = "/huaxiang.bench.v1.NoopService/Noop"
 PORTRAIT = "/huaxiang.tagging.v1.PortraitService/GetPortrait"
 
 
@@ -60,9 +59,9 @@ async def _measured(port: int, pid: int) -> dict[str, Any]:
     cpu_us: dict[str, list[float]] = {"noop": [], "portrait": []}
     for _ in range(ROUNDS):
         for name, path, asked in (("noop", NOOP, [b""]), ("portrait", PORTRAIT, hot)):
-            before = _cpu_s(pid)
+            before = cpu_s(pid)
             done = await load(port, path, KEY, asked, seconds=SECONDS)
-            cpu_us[name].append((_cpu_s(pid) - before) * 1e6 / len(done.latencies_ms))
+            cpu_us[name].append((cpu_s(pid) - before) * 1e6 / len(done.latencies_ms))
             found[name].append(done)
     refused = sum(each.refused for rounds in found.values() for each in rounds) + cold.refused
     if refused:
@@ -88,12 +87,6 @@ def _run(measure_: Callable[[], Any]) -> Any:
     import uvloop
 
     return uvloop.run(measure_())
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _serve(pipe: Pipe, folder: str) -> None:

@@ -4,17 +4,13 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2, message_factory
 from huaxiang.tagging.v1 import portrait_service_pb2, portrait_service_pb2_grpc
-from huaxiang.type.v1 import right_pb2, value_pb2
+from huaxiang.type.v1 import value_pb2
 from servicekit.clock import ManualClock
 from servicekit.database import Database
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
-from servicekit.server import Service
 from servicekit.testing.servers import serving
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
@@ -28,6 +24,8 @@ from tagging.domain.persons import Person, PersonState
 from tagging.domain.portrait_template import PortraitTemplate, TemplateGroup
 from tagging.main import Store, open_computing, open_store, wire_tags
 from tagging.store.sql_portraits import SqlPortraitTemplates
+
+from benches.noop import noop_service
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 TENANT = "t1"
@@ -50,7 +48,7 @@ async def serving_shop(folder: Path, persons: int, tags: int) -> AsyncIterator[t
     store = open_store(database, folder / "tagging", ManualClock(NOW))
     _fill(store, persons, tags)
     part = wire_tags(store, NoAttributes())
-    async with serving((*part.services, noop_service()), folder) as server:
+    async with serving((*part.services, noop_service("tagging.values.read")), folder) as server:
         workers = [asyncio.ensure_future(worker()) for worker in part.workers]
         stub = portrait_service_pb2_grpc.PortraitServiceStub(server.connect("app"))
         portrait = await stub.GetPortrait(
@@ -64,36 +62,6 @@ async def serving_shop(folder: Path, persons: int, tags: int) -> AsyncIterator[t
             each.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
     await database.close()
-
-
-def noop_service() -> Service:
-    """huaxiang.bench.v1.NoopService/Noop: takes nothing, does nothing, answers nothing."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="huaxiang/bench/v1/noop.proto",
-        package="huaxiang.bench.v1",
-        syntax="proto3",
-        dependency=["google/protobuf/empty.proto", "huaxiang/type/v1/right.proto"],
-    )
-    method = file.service.add(name="NoopService").method.add(
-        name="Noop", input_type=".google.protobuf.Empty", output_type=".google.protobuf.Empty"
-    )
-    method.options.Extensions[right_pb2.right] = "tagging.values.read"
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    message_factory.GetMessages([file], pool=pool)
-
-    async def noop(request: Any, context: Any) -> empty_pb2.Empty:
-        return empty_pb2.Empty()
-
-    def add(servicer: Any, server: Any) -> None:
-        handler = grpc.unary_unary_rpc_method_handler(
-            noop, empty_pb2.Empty.FromString, empty_pb2.Empty.SerializeToString
-        )
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("huaxiang.bench.v1.NoopService", {"Noop": handler}),)
-        )
-
-    return Service(pool.FindServiceByName("huaxiang.bench.v1.NoopService"), add, object())
 
 
 def _fill(store: Store, persons: int, tags: int) -> None:
