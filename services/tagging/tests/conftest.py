@@ -120,7 +120,7 @@ class World:
         self.dictionaries = SqlEventDictionaries(self.dictionary)
         self.columns = ColumnsInForce(self.dictionaries, self.tags)
         self.recompute = RecomputePersons(self.facts, self.references, self.tags, self.columns, self.clock)
-        lake = DuckLakeRelations(
+        self.lake = DuckLakeRelations(
             LakeFolder(self.folder / "lake", LakeColumns(self.dictionary)),
             SqlManifest(),
             self.facts.key_map,
@@ -129,7 +129,7 @@ class World:
             self.dictionary,
         )
         queries = QueryProcesses(self.folder / "queries")
-        self.everybody = Everybody(self.database, self.facts, lake, self.tags, self.columns, queries)
+        self.everybody = Everybody(self.database, self.facts, self.lake, self.tags, self.columns, queries)
         self.mapping_changes = SqlMappingChanges()
         self.compute = ComputeEverybody(
             self.database,

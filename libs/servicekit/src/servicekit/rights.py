@@ -23,6 +23,7 @@ NAMED_RIGHTS = frozenset(
         "segments.segment_uses.write",
         "segments.segments.administer",
         "segments.small_cells.read",
+        "tagging.behaviour.read",
         "tagging.event_retention.write",
         "tagging.naming_rules.write",
         "tagging.reviews.write",

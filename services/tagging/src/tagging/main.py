@@ -65,6 +65,7 @@ from tagging.app.read_values import ReadValues
 from tagging.app.recompute import RecomputePersons
 from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns, RunRequests
+from tagging.behaviour_wiring import wire_behaviour
 from tagging.config import Config
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.quality.retention import KEEP_DAYS
@@ -275,6 +276,15 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             ),
         ),
         lake,
+        wire_behaviour(
+            database,
+            store.changelog,
+            facts,
+            store.relations,
+            store.columns,
+            store.facts_freshness(),
+            store.clock,
+        ),
     )
     workers = (consumer.run, acknowledge.run, *keep_lake, keep_survey)
     return Part(services, workers, (consumer.state,))

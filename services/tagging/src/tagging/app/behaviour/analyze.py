@@ -1,0 +1,297 @@
+"""Funnels, retention and paths of sets of persons."""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rules.tree import Unit
+from servicekit.revision import Revision
+from tagging.app.behaviour.histories import Filter, GivenUp, Histories, ReadHistories, Wish
+from tagging.domain.behaviour.engine import BehaviourEngine
+from tagging.domain.behaviour.funnel import Funnel, persons_by_step
+from tagging.domain.behaviour.paths import START, STEP, Node, Walking, along, tree
+from tagging.domain.behaviour.retention import (
+    FIRST,
+    NO_COHORT,
+    RETURN,
+    Matrix,
+    Retention,
+    came_back,
+    matrix,
+    period_days,
+)
+from tagging.domain.behaviour.tracks import Ints, Track, portions
+from tagging.domain.columns import microseconds
+from tagging.domain.definition import Grade
+from tagging.store.ports import PersonIds
+
+MOST_EVENTS = 2_000_000
+"""Worked out at once: bounds what sorting takes beside the events themselves."""
+BEGINNING_US = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, of whom: `sets` of person ids, each ascending; all lie within the first, the audience. `stops`: whether
+    nobody waits for the answer any more."""
+
+    tenant: str
+    as_of: dt.datetime | None
+    grades: Collection[Grade]
+    sets: Sequence[Ints]
+    stops: Callable[[], bool]
+
+    def wish(self, filters: Sequence[Filter], *, whole: bool) -> Wish:
+        return Wish(self.tenant, filters, self.as_of, self.grades, self.sets[0], whole, self.stops)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer rests on: `persons` of each set who were counted, that is live and do not object to profiling."""
+
+    as_of: dt.datetime
+    revision: Revision
+    persons: list[int]
+    event_count: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Moments from the first up to but without the second; None is open."""
+
+    start: dt.datetime | None
+    end: dt.datetime | None
+
+    def bounds_us(self, as_of: dt.datetime) -> tuple[int, int]:
+        start = BEGINNING_US if self.start is None else microseconds(self.start)
+        end = microseconds(as_of) + 1
+        return start, end if self.end is None else min(end, microseconds(self.end))
+
+
+# ------------------------------------------------------------------------------------------------ funnels
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelQuestion:
+    """`steps`: event types with their WHERE."""
+
+    steps: tuple[str, ...]
+    within: dt.timedelta
+    strict: bool
+    first: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class LastStep:
+    """Those of the audience whose last step lies between these, both included; 0 is no step."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelAnswer:
+    """`reached`: by set, persons by step; `members`: ids, ascending."""
+
+    basis: Basis
+    reached: list[list[int]]
+    members: PersonIds | None
+
+
+class AnalyzeFunnel:
+    """The use case of AnalyzeFunnel."""
+
+    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+        self._read = read
+        self._engine = engine
+
+    def __call__(self, asking: Asking, question: FunnelQuestion, members: LastStep | None) -> FunnelAnswer:
+        """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
+        filters = [Filter(f"steps[{step}]", text, step) for step, text in enumerate(question.steps)]
+        histories = self._read(asking.wish(filters, whole=question.strict))
+        asked = Funnel(
+            len(question.steps),
+            question.within // dt.timedelta(microseconds=1),
+            question.strict,
+            *question.first.bounds_us(histories.as_of),
+        )
+        last = np.zeros(len(histories.persons), np.int8)
+        for low, high, tracks in _portions(histories, asking):
+            last[low:high] = self._engine.reached(tracks, asked, high - low)
+        slots, basis = _sets(histories, asking)
+        chosen = None
+        if members is not None:
+            of_audience = last[slots[0]]
+            chosen = slots[0][(of_audience >= members.least) & (of_audience <= members.most)]
+        return FunnelAnswer(
+            basis,
+            [persons_by_step(last[each], asked.steps) for each in slots],
+            None if chosen is None else histories.persons[chosen],
+        )
+
+
+# ----------------------------------------------------------------------------------------------- retention
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionQuestion:
+    """`first`, `returning`: event types with their WHERE; the first cohort is the period that `start` lies in."""
+
+    first: str
+    returning: str
+    unit: Unit
+    start: dt.date
+    cohorts: int
+    periods: int
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPart:
+    """Those of a cohort who come back in a period, or `away`: who do not; of no period: the whole cohort."""
+
+    cohort: int
+    period: int | None
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionAnswer:
+    """`starts`: the first days of the periods, of which the first `cohorts` are cohorts, and at last the day after.
+    `matrices` by set. `begun`, `over`: by cohort, how many of its periods have begun, and are over."""
+
+    basis: Basis
+    starts: list[dt.date]
+    matrices: list[Matrix]
+    begun: list[int]
+    over: list[int]
+    members: PersonIds | None
+
+
+class AnalyzeRetention:
+    """The use case of AnalyzeRetention."""
+
+    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+        self._read = read
+        self._engine = engine
+
+    def __call__(
+        self, asking: Asking, question: RetentionQuestion, members: CohortPart | None
+    ) -> RetentionAnswer:
+        """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
+        filters = [Filter("first", question.first, FIRST), Filter("returning", question.returning, RETURN)]
+        histories = self._read(asking.wish(filters, whole=False))
+        calendar = histories.calendar
+        starts = period_days(question.start, question.unit, question.cohorts + question.periods - 1, calendar)
+        edges = tuple(microseconds(calendar.midnight(each)) for each in starts)
+        asked = Retention(edges, question.cohorts, question.periods)
+        cohorts = np.full(len(histories.persons), NO_COHORT, np.int16)
+        masks = np.zeros(len(histories.persons), np.uint64)
+        for low, high, tracks in _portions(histories, asking):
+            cohorts[low:high], masks[low:high] = self._engine.returns(tracks, asked, high - low)
+        slots, basis = _sets(histories, asking)
+        chosen = None
+        if members is not None:
+            wanted = cohorts[slots[0]] == members.cohort
+            if members.period is not None:
+                wanted &= came_back(masks[slots[0]], members.period) != members.away
+            chosen = histories.persons[slots[0][wanted]]
+        now = microseconds(histories.as_of)
+        passed = np.asarray(edges) <= now
+        begun = [int(passed[each : each + asked.periods].sum()) for each in range(asked.cohorts)]
+        over = [int(passed[each + 1 : each + 1 + asked.periods].sum()) for each in range(asked.cohorts)]
+        counted = [matrix(cohorts[each], masks[each], asked) for each in slots]
+        return RetentionAnswer(basis, starts, counted, begun, over, chosen)
+
+
+# --------------------------------------------------------------------------------------------------- paths
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuestion:
+    """`start`, `steps`: event types with their WHERE."""
+
+    start: str
+    steps: tuple[str, ...]
+    backwards: bool
+    depth: int
+    top: int
+    within: dt.timedelta
+    collapse: bool
+    starts: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class PathPart:
+    """Those whose walk begins with these types, or `ended`: has no step more."""
+
+    path: tuple[str, ...]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathAnswer:
+    """`started`: who has a walk. Nodes as `tree` has them, tracks being places in `types`."""
+
+    basis: Basis
+    started: int
+    types: tuple[str, ...]
+    nodes: list[Node]
+    members: PersonIds | None
+
+
+class AnalyzePaths:
+    """The use case of AnalyzePaths."""
+
+    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+        self._read = read
+        self._engine = engine
+
+    def __call__(self, asking: Asking, question: PathQuestion, members: PathPart | None) -> PathAnswer:
+        """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
+        filters = [
+            Filter("start", question.start, START),
+            *(Filter(f"steps[{place}]", text, STEP) for place, text in enumerate(question.steps)),
+        ]
+        histories = self._read(asking.wish(filters, whole=False))
+        asked = Walking(
+            question.depth,
+            question.within // dt.timedelta(microseconds=1),
+            question.backwards,
+            question.collapse,
+            *question.starts.bounds_us(histories.as_of),
+        )
+        who, found = [np.zeros(0, np.int64)], [np.zeros((0, asked.depth), np.int16)]
+        for low, high, tracks in _portions(histories, asking):
+            slots, walks = self._engine.walks(tracks, asked, high - low)
+            who.append(slots + low)
+            found.append(walks)
+        rows = np.concatenate(found)
+        chosen = None
+        if members is not None:
+            numbers = [
+                histories.types.index(each) if each in histories.types else -2 for each in members.path
+            ]
+            chosen = histories.persons[np.concatenate(who)[along(rows, numbers, members.ended)]]
+        _, basis = _sets(histories, asking)
+        return PathAnswer(basis, len(rows), histories.types, tree(rows, question.top), chosen)
+
+
+def _portions(histories: Histories, asking: Asking) -> Iterator[tuple[int, int, list[Track]]]:
+    for part in portions(histories.tracks, len(histories.persons), MOST_EVENTS):
+        if asking.stops():
+            raise GivenUp
+        yield part
+
+
+def _sets(histories: Histories, asking: Asking) -> tuple[list[Ints], Basis]:
+    """The slots of each set."""
+    slots = [histories.slots_of(each) for each in asking.sets]
+    return slots, Basis(
+        histories.as_of,
+        histories.revision,
+        [len(each) for each in slots],
+        histories.event_count,
+        histories.warnings,
+    )

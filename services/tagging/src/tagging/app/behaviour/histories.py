@@ -1,0 +1,214 @@
+"""The events that a question about behaviour goes over, as tracks of the persons asked about."""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rules.errors import Problem, UnsupportedNode
+from rules.evaluate.events import tells_order
+from rules.evaluate.events.rows import RowReader
+from rules.evaluate.setting import Setting
+from rules.schema import Schema
+from rules.tree import NOWHERE, Aggregate, AllTime, EventFilter, Function
+from rules.windows import CalendarSettings
+from servicekit.changelog import Changelog
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.revision import Revision
+from sqlalchemy import Connection
+from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.explain import require_events
+from tagging.app.snapshot import open_duck
+from tagging.domain.behaviour.tracks import Bools, Ints, Numbers, Track
+from tagging.domain.columns import microseconds, within
+from tagging.domain.compilation import RuleInvalid, checked_form
+from tagging.domain.definition import Grade
+from tagging.domain.tenants import Tenant
+from tagging.errors import RuleInvalid as RuleRefused
+from tagging.store.ports import FactStores, HeldEvents, LakeRelations
+
+FEW = 4
+"""Of fewer persons than one in so many, events are looked for person by person instead of all being read."""
+_PREFIX = "COUNT("
+
+
+class GivenUp(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An event type with its WHERE, as `field` says it; events that pass have the bit `flag`."""
+
+    field: str
+    text: str
+    flag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who asks for what. `persons` ascending. `whole`: all events of the types are wanted, not only those that pass a
+    filter. `stops`: whether to give up."""
+
+    tenant: str
+    filters: Sequence[Filter]
+    as_of: dt.datetime | None
+    grades: Collection[Grade]
+    persons: Ints
+    whole: bool
+    stops: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What was read. `persons`: the ids by slot; `counted`: who of them is asked about and does not object to
+    profiling; `types`: of the tracks. Events up to `as_of`."""
+
+    persons: Ints
+    counted: Bools
+    types: tuple[str, ...]
+    tracks: list[Track]
+    as_of: dt.datetime
+    calendar: CalendarSettings
+    revision: Revision
+    warnings: tuple[str, ...]
+
+    @property
+    def event_count(self) -> int:
+        return sum(len(each.owners) for each in self.tracks)
+
+    def slots_of(self, persons: Ints) -> Ints:
+        """Of those who are counted; persons ascending."""
+        slots = np.flatnonzero(within(self.persons, persons))
+        return slots[self.counted[slots]]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    plan: ColumnPlan
+    filters: tuple[EventFilter, ...]
+    warnings: tuple[str, ...]
+    calendar: CalendarSettings
+    revision: Revision
+    held: HeldEvents
+    objecting: Ints
+
+
+class ReadHistories:
+    """Reads events of one snapshot of the facts."""
+
+    def __init__(
+        self,
+        database: Database,
+        facts: FactStores,
+        lake: LakeRelations,
+        columns: ColumnsInForce,
+        changelog: Changelog,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._facts = facts
+        self._lake = lake
+        self._columns = columns
+        self._changelog = changelog
+        self._clock = clock
+
+    def __call__(self, wish: Wish) -> Histories:
+        """Blocks. Raises RuleInvalid, RightMissing for a type or property whose grade the caller may not read, and
+        GivenUp."""
+        duck = open_duck()
+        try:
+            taken = self._database.read_now(self._take, duck, wish)
+            as_of = wish.as_of if wish.as_of is not None else self._clock.now()
+            held = taken.held
+            if len(wish.persons) * FEW < len(held.persons.ids):
+                part = open_duck()
+                try:
+                    return _read(taken, held.among(part, wish.persons), wish, as_of)
+                finally:
+                    part.close()
+            return _read(taken, held, wish, as_of)
+        finally:
+            duck.close()
+
+    def _take(self, connection: Connection, duck: Any, wish: Wish) -> _Taken:
+        plan = self._columns.of(connection, wish.tenant)
+        schema = self._columns.schema(connection, wish.tenant)
+        filters, warnings = [], []
+        for each in wish.filters:
+            found, told = read_filter(each.field, each.text, schema)
+            filters.append(found)
+            warnings += told
+        require_events(plan, filters, wish.grades)
+        state = self._facts.tenants.get(connection, wish.tenant) or Tenant(wish.tenant, dt.date(1970, 1, 1))
+        head = self._changelog.head(connection)
+        return _Taken(
+            plan,
+            tuple(filters),
+            tuple(dict.fromkeys(warnings)),
+            state.settings.calendar,
+            Revision(self._changelog.service, head.epoch, head.position, head.position),
+            self._lake.attach(connection, duck, wish.tenant, {each.event for each in filters}),
+            self._facts.key_map.objecting(connection, wish.tenant),
+        )
+
+
+def read_filter(field: str, text: str, schema: Schema) -> tuple[EventFilter, list[str]]:
+    """`order_paid WHERE amount >= 100`, and what is to be said of it. Raises RuleInvalid, places being those of the
+    text."""
+    try:
+        checked = checked_form("", field, f"{_PREFIX}{text})", schema)
+    except RuleInvalid as error:
+        raise RuleRefused(tuple(_placed(field, each) for each in error.problems)) from error
+    node = checked.form
+    if (
+        not isinstance(node, Aggregate)
+        or node != Aggregate(Function.COUNT, node.event, where=node.where, window=AllTime())
+        or checked.mentions.tags
+    ):
+        problem = "is no event type with its WHERE"
+        hint = "write order_paid, or order_paid WHERE amount >= 100"
+        raise RuleRefused((Problem(f"{field} {problem}", 1, 1, NOWHERE, hint),))
+    return EventFilter(node.event, node.where), [f"{field}: {each.message}" for each in checked.warnings]
+
+
+def _placed(field: str, problem: Problem) -> Problem:
+    column = problem.column - len(_PREFIX) * (problem.line == 1)
+    return Problem(f"{field}: {problem.message}", problem.line, max(column, 1), NOWHERE, problem.hint)
+
+
+def _read(taken: _Taken, held: HeldEvents, wish: Wish, as_of: dt.datetime) -> Histories:
+    persons = held.persons.ids
+    counted = within(persons, wish.persons) & ~within(persons, np.sort(taken.objecting))
+    setting = Setting(taken.plan.schema, as_of, taken.calendar)
+    source = held.columns()
+    types = tuple(dict.fromkeys(each.event for each in taken.filters))
+    tracks = []
+    for name in types:
+        if wish.stops():
+            raise GivenUp
+        type_ = taken.plan.dictionary.events[name]
+        table = source.events(type_)
+        assert tells_order(table)
+        flags = np.zeros(len(table.owners), np.uint16)
+        reader = RowReader(setting, type_, table)
+        for asked, each in zip(wish.filters, taken.filters, strict=True):
+            if each.event == name:
+                flags[_passing(reader, asked, each)] |= np.uint16(1 << asked.flag)
+        chosen = counted[table.owners] & (table.times <= microseconds(as_of))
+        if not wish.whole:
+            chosen &= flags > 0
+        places: Any = slice(None) if chosen.all() else np.flatnonzero(chosen)
+        tracks.append(
+            Track(table.owners[places], table.times[places], table.ingest_seqs[places], flags[places])
+        )
+    return Histories(persons, counted, types, tracks, as_of, taken.calendar, taken.revision, taken.warnings)
+
+
+def _passing(reader: RowReader, asked: Filter, found: EventFilter) -> Numbers:
+    try:
+        return reader.rows(AllTime(), found.where).places
+    except UnsupportedNode as error:
+        raise RuleRefused((Problem(f"{asked.field}: {error}", 1, 1, NOWHERE),)) from error
