@@ -1,6 +1,7 @@
 """Compiling all kernels ahead, so that no first question has to wait for it."""
 
 import numpy as np
+from rules.evaluate.events import Chosen, Flagged
 from servicekit.kernels.threads import Threads
 
 from tagging.domain.behaviour.funnel import Funnel
@@ -9,6 +10,7 @@ from tagging.domain.behaviour.retention import Retention
 from tagging.domain.behaviour.tracks import Track
 
 from .behaviour import KernelBehaviour
+from .passes import KernelPasses
 
 
 def compile_ahead(threads: Threads) -> None:
@@ -21,3 +23,11 @@ def compile_ahead(threads: Threads) -> None:
         behaviour.reached([track], Funnel(1, 1, strict, 0, 2), 1)
     behaviour.returns([track], Retention((0, 2), 1, 1), 1)
     behaviour.walks([track], Walking(1, 1, False, False, 0, 2), 1)
+    passes = KernelPasses(threads)
+    rows = Chosen(track.owners, one, 0, 2)
+    passes.counts(rows, 1)
+    passes.totals(rows, one, 1)
+    passes.places(rows, 1, 1)
+    passes.extremes(rows, one, 1, greatest=True)
+    passes.days(rows, 0, 1)
+    passes.chained([Flagged(track.owners, one, one, track.flags)], [1], [0], None, 1)

@@ -1,6 +1,6 @@
 """Whole populations over columns of events: every question is a few passes over arrays, without an engine."""
 
-from .columns import Column, EventTable, Lines, OrderedEvents
+from .columns import Column, EventTable, Lines, OrderedEvents, tells_order
 from .evaluator import Events, EventSource
 from .grouped import GroupRows
 from .passes import Chosen, Flagged, Passes
@@ -16,4 +16,5 @@ __all__ = [
     "Lines",
     "OrderedEvents",
     "Passes",
+    "tells_order",
 ]

@@ -66,11 +66,14 @@ class _ActiveTable:
 
 
 class _OrderedActiveTable(_ActiveTable):
+    def __init__(self, table: OrderedEvents, owners: Numbers) -> None:
+        super().__init__(table, owners)
+        self._ordered = table
+
     @property
     def ingest_seqs(self) -> Ints:
         """As OrderedEvents says."""
-        assert isinstance(self._table, OrderedEvents)
-        return self._table.ingest_seqs
+        return self._ordered.ingest_seqs
 
 
 class Active:
