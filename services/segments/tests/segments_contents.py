@@ -7,7 +7,7 @@ from segments.index.tenant import TenantIndex
 
 
 def contents(index: TenantIndex) -> dict[str, object]:
-    """All that can be asked of it."""
+    """All that can be asked of it. The values of a list are in no order."""
     columns = {
         column: {
             (block << BLOCK_BITS) + offset: values
@@ -30,5 +30,6 @@ def rows(index: TenantIndex, column: str, coded: Coded | None) -> list[tuple[int
         codes = coded.codes[place : place + count].tolist()
         place += count
         texts = kind is Kind.TEXT
-        found.append((offset, tuple(coded.texts[each] if texts else scalar_of(each, kind) for each in codes)))
+        values = (coded.texts[each] if texts else scalar_of(each, kind) for each in codes)
+        found.append((offset, tuple(values) if type_.kind is not Kind.LIST else tuple(sorted(values))))
     return found

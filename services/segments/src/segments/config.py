@@ -7,12 +7,15 @@ from typing import Literal
 from servicekit.config import integer, number, one_of, path, setting, text
 
 DEFAULT_PORT = 7103
+COLUMNS_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
 class Config:
     """`keys` holds who may call; `service_key_file` the key that this service presents to tagging and identity. The
-    changelog is kept on machine time; snapshots, counts of days and members of days on the suite's clock."""
+    changelog is kept on machine time; snapshots, counts of days and members of days on the suite's clock.
+    `columns_bytes`: what files of columns are mapped at once, at most, beside those that changed since they were
+    written."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -29,6 +32,9 @@ class Config:
     changelog_keep_s: float = setting("HUAXIANG_CHANGELOG_KEEP_S", number(1, 10**9), default=7 * 86_400.0)
     changelog_max_bytes: int = setting(
         "HUAXIANG_CHANGELOG_MAX_BYTES", integer(1_000_000, 10**13), default=4 * 10**9
+    )
+    columns_bytes: int = setting(
+        "HUAXIANG_SEGMENTS_COLUMNS_BYTES", integer(1 << 20, 1 << 50), default=COLUMNS_BYTES
     )
 
     snapshot_keep_days: int = setting("HUAXIANG_SNAPSHOT_KEEP_DAYS", integer(1, 100_000), default=90)

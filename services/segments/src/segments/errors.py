@@ -65,6 +65,20 @@ class SegmentNotLive(StateConflict):
         )
 
 
+class ColumnDamaged(Unavailable):
+    """The file of a column is not what was written; its values are told anew by themselves."""
+
+    domain = DOMAIN
+    reason = "COLUMN_DAMAGED"
+
+    def __init__(self, column: str, file: str) -> None:
+        super().__init__(
+            f"the file {file} of {column!r} is damaged, its values are being told anew; repeat later",
+            column=column,
+            file=file,
+        )
+
+
 class PersonUnknown(NotFound):
     """No living person has this id."""
 

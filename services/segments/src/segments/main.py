@@ -81,10 +81,13 @@ from segments.app.membership import Membership
 from segments.app.preview import Preview
 from segments.app.recycling import Recycling
 from segments.app.segments import Segments
+from segments.app.settle_columns import SettleColumns
 from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
-from segments.config import Config
+from segments.config import COLUMNS_BYTES, Config
 from segments.domain.segment import Snapshot
+from segments.index.column_files import LazyColumnFiles
+from segments.index.damages import Damages
 from segments.index.narrowed import WithFeatures
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
@@ -96,6 +99,7 @@ from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
+from segments.store.sql_manifests import SqlColumnManifests
 from segments.store.sql_recycle_bin import SqlRecycleBin
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments.store.sql_uses import SqlSegmentUses
@@ -107,7 +111,7 @@ from segments.workers.tag_use import TagUse
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.tagging_value_changes import TaggingValueChanges
-from segments.workers.upkeep import Keeping, upkeep
+from segments.workers.upkeep import Keeping, settling, upkeep
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
@@ -146,9 +150,11 @@ async def wire(
     changelog_keep_s: float = KEEP_S,
     changelog_max_bytes: int = KEEP_BYTES,
     keeping: Keeping | None = None,
+    columns: Path | None = None,
+    columns_bytes: int = COLUMNS_BYTES,
 ) -> Wiring:
-    """Brings the store to this release and memory to the store. Without a channel to identity no erasure is
-    confirmed."""
+    """Brings the store to this release and memory to the store. Without a channel to identity no erasure is confirmed;
+    without a folder for columns those of large tenants are in no files."""
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE, sources=SOURCES)
     database.write_now(changelog.create)
@@ -163,12 +169,15 @@ async def wire(
         recycle_bin=SqlRecycleBin(SqlSegmentVersions()),
         uses=SqlSegmentUses(),
         dictionary=SqlDictionaryStore(),
+        manifests=SqlColumnManifests(),
         journal=journal,
     )
-    board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex))
+    damages = Damages()
+    files = None if columns is None else LazyColumnFiles(columns, columns_bytes, damages)
+    board = VersionBoard(database, stores, await database.read(load, stores, TenantIndex, files))
     freshness = Freshness(changelog, board.head, board.commits)
     features = TaggingFeatures(channel)
-    sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex))
+    sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex), damages)
     consumer = tagging_consumer(tagging_source(channel), sink)
     definitions = Definitions(
         board, LearnDictionary(board, stores), features, freshness, consumer.state, channel
@@ -221,6 +230,7 @@ async def wire(
             TagUse(board, channel).run,
             trim,
             *confirming,
+            *([] if files is None else [settling(SettleColumns(board, database, stores, files))]),
             *upkeep(
                 database,
                 stores.index,
@@ -326,6 +336,8 @@ async def build() -> ServiceApp:
         identity=identity,
         changelog_keep_s=config.changelog_keep_s,
         changelog_max_bytes=config.changelog_max_bytes,
+        columns=config.data / "segments" / "columns",
+        columns_bytes=config.columns_bytes,
         keeping=Keeping(
             snapshots=timedelta(days=config.snapshot_keep_days),
             counts=timedelta(days=config.segment_days_keep),

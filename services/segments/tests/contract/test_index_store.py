@@ -1,16 +1,26 @@
 """IndexStore on both dialects: what is loaded is what was in memory."""
 
+import resource
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules.schema import TagType
 from rules.values import Kind, ValueType
 from segments.domain.changes import Change
 from segments.domain.touched import Touched
+from segments.errors import ColumnDamaged
+from segments.index.column_files import LazyColumnFiles
+from segments.index.damages import Damages
+from segments.index.mapped import OpenFiles
+from segments.index.settling import ColumnFolder
 from segments.index.tenant import TenantIndex
 from segments.store.sql_index import SqlIndexStore
+from segments.store.sql_manifests import SqlColumnManifests
 from segments_changes import (
     CATALOGUE,
     TENANT,
@@ -39,13 +49,21 @@ START = (
     *(feature_change(form, kind) for form, kind in FORMS.items()),
 )
 EPOCH = "00000001aaaaaaaa"
+NOWHERE = Path("nowhere")
+
+
+def files_in(folder: Path, damages: Damages) -> LazyColumnFiles:
+    return LazyColumnFiles(folder, 1 << 20, damages)
 
 
 class Stored:
     """An index and the store beside it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, folder: Path = NOWHERE) -> None:
         self.database, self.store = database, SqlIndexStore()
+        self.damages = Damages()
+        self.files = files_in(folder, self.damages)
+        self.folder = folder
         self.index = TenantIndex(TENANT)
         self.cursors = dict.fromkeys(LANES, 0)
         for lane in LANES:
@@ -64,7 +82,20 @@ class Stored:
         self.index = index
 
     def loaded(self) -> TenantIndex:
-        return self.database.read_now(self.store.load, TenantIndex)[TENANT]
+        files = None if self.folder is NOWHERE else files_in(self.folder, self.damages)
+        return self.database.read_now(self.store.load, TenantIndex, files)[TENANT]
+
+    def settle(self, column: str, pinned: TenantIndex) -> None:
+        """Writes what a column was, and lets what it is by now rest on the file."""
+        if pinned.type_of(column) is None or (settled := self.files.settle(pinned, column)) is None:
+            return
+        index = self.index.copy()
+        moved = index.rest(settled)
+        if moved is not None:
+            name = SqlColumnManifests().name
+            before = self.database.write_now(name, TENANT, settled.named, moved)
+            self.files.remove([before] if before else [])
+            self.index = index
 
     def fold(self) -> None:
         while self.database.write_now(self.store.fold, beyond=0):
@@ -78,11 +109,21 @@ class Stored:
         )
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of columns."""
+    made = tmp_path / "columns"
+    made.mkdir()
+    return made
+
+
 @st.composite
-def told(draw: Any) -> tuple[list[Any], list[Any], list[bool]]:
+def told(draw: Any) -> tuple[list[Any], list[Any], list[str]]:
     history = draw(histories(TYPES, FORMS, persons=FEW, most=20))
     batches = draw(interleavings(history))
-    return history, batches, draw(st.lists(st.booleans(), min_size=len(batches), max_size=len(batches)))
+    columns = [*TAGS, *(f"feature:{form}" for form in FORMS)]
+    meanwhile = st.sampled_from(["", "fold", *columns])
+    return history, batches, draw(st.lists(meanwhile, min_size=len(batches), max_size=len(batches)))
 
 
 def tables(database: Database) -> None:
@@ -94,6 +135,7 @@ def tables(database: Database) -> None:
             "person",
             "column_text",
             "column_block",
+            "column_file",
             "value_delta",
             "upstream",
         ):
@@ -105,17 +147,20 @@ def tables(database: Database) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(told())
 def test_a_restart_finds_what_was_in_memory(
-    database: Database, told: tuple[list[Any], list[Any], list[bool]]
+    database: Database, threads: object, tmp_path_factory: Any, told: tuple[list[Any], list[Any], list[str]]
 ) -> None:
-    history, batches, folded = told
+    history, batches, meanwhile = told
     tables(database)
-    stored = Stored(database)
+    stored = Stored(database, tmp_path_factory.mktemp("columns"))
     applied: dict[Lane, list[Change]] = {lane: [] for lane in LANES}
-    for (lane, changes), fold in zip(batches, folded, strict=True):
+    for (lane, changes), what in zip(batches, meanwhile, strict=True):
         applied[lane] += changes
+        pinned = stored.index
         stored.tell(lane, changes, through(lane, applied[lane], history))
-        if fold:
+        if what == "fold":
             stored.fold()
+        elif what:
+            stored.settle(what, pinned)
         assert contents(stored.loaded()) == contents(stored.index)
     restarted = stored.loaded()
     slower = min(stored.cursors.values())
@@ -162,3 +207,84 @@ def test_a_column_of_another_type_leaves_nothing_behind(database: Database) -> N
     stored.tell(Lane.LIVE, [tag_change(text, 5, deleted=True)], 5)
     assert "points" not in contents(stored.loaded())
     assert stored.count("value_delta") == 0
+
+
+def test_rows_that_a_file_holds_go_when_it_is_named(
+    database: Database, threads: object, folder: Path
+) -> None:
+    stored = Stored(database, folder)
+    stored.tell(Lane.BULK, [block_change(1, "points", {1: 1, 2: 2})], 1)
+    stored.tell(Lane.LIVE, [person_values(2, 65_536, points=3), person_values(5, 2, points=5)], 5)
+    stored.tell(Lane.BULK, [], 3)
+    stored.settle("points", stored.index)
+    assert (stored.count("column_block"), stored.count("value_delta")) == (0, 1), (
+        "bulk may yet bring a fourth"
+    )
+    assert contents(stored.loaded())["points"] == {1: (1,), 2: (5,), 65_536: (3,)}
+    pinned = stored.index
+    stored.tell(Lane.LIVE, [person_values(6, 1, points=6), person_values(7, 65_536, points=None)], 7)
+    stored.tell(Lane.BULK, [], 7)
+    stored.settle("points", pinned)
+    assert stored.count("value_delta") == 3, "both blocks moved while the file was written"
+    stored.settle("points", stored.index)
+    assert (stored.count("value_delta"), len(list(folder.iterdir()))) == (0, 1)
+    assert contents(stored.loaded())["points"] == {1: (6,), 2: (5,)}
+    stored.tell(Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 8, deleted=True)], 8)
+    assert stored.count("column_file") == 0
+
+
+def test_a_damaged_file_is_named_and_other_columns_answer(
+    database: Database, threads: object, folder: Path
+) -> None:
+    stored = Stored(database, folder)
+    stored.tell(Lane.LIVE, [person_values(1, 1, points=7, nickname="a")], 1)
+    stored.tell(Lane.BULK, [], 1)
+    stored.settle("points", stored.index)
+    (path,) = folder.iterdir()
+    content = np.fromfile(path, np.uint8)
+    content[np.flatnonzero(content)[-1]] ^= 4
+    content.tofile(path)
+    loaded = stored.loaded()
+    assert path.name in loaded.damage_of(["nickname", "points"])
+    assert loaded.damage_of(["nickname"]) == ""
+    with pytest.raises(ColumnDamaged, match=path.name):
+        loaded.block("points", 0)
+    assert stored.damages.all() == {(TENANT, "points"): path.name}
+    assert loaded.block("nickname", 0).texts == {0: "a"}
+    changed = loaded.copy()
+    changed.apply([person_values(2, 1, points=8)], Lane.LIVE, dict.fromkeys(LANES, 0), Touched())
+    assert path.name in changed.damage_of(["points"]), "a part of its values is none of them"
+
+
+def test_a_full_disk_leaves_the_column_as_it_is(database: Database, threads: object, folder: Path) -> None:
+    stored = Stored(database, folder)
+    stored.tell(Lane.LIVE, [person_values(1, 1, points=7)], 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            stored.settle("points", stored.index)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(folder.iterdir())
+    stored.settle("points", stored.index)
+    assert contents(stored.loaded())["points"] == contents(stored.index)["points"] == {1: (7,)}
+
+
+def test_no_more_is_mapped_than_the_budget_says(database: Database, threads: object, folder: Path) -> None:
+    stored = Stored(database, folder)
+    stored.tell(Lane.LIVE, [person_values(1, 1, points=7, nickname="a", is_vip=True)], 1)
+    stored.tell(Lane.BULK, [], 1)
+    for column in ("points", "nickname", "is_vip"):
+        stored.settle(column, stored.index)
+    sizes = sorted(each.stat().st_size for each in folder.iterdir())
+    open_files = OpenFiles(sizes[-1] + sizes[-2])
+    files = ColumnFolder(folder, open_files, stored.damages)
+    index = database.read_now(stored.store.load, TenantIndex, files)[TENANT]
+    assert open_files.bytes == 0, "nothing is mapped before somebody asks"
+    reading, expected = index.held("points").tag, contents(stored.index)
+    assert contents(index) == expected
+    assert 0 < open_files.bytes <= open_files.most_bytes
+    assert index.held("points").tag is not reading, "it was let go of"
+    files.remove([each.name for each in folder.iterdir()])
+    assert contents(index) == expected, "who reads a version goes on when its file is replaced"

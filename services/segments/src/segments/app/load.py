@@ -2,18 +2,20 @@
 
 from segments.app.standing import TenantSegments
 from segments.app.version import BEGINNING, Version
-from segments.store.ports import EmptyIndex, Stores
+from segments.store.ports import ColumnFiles, EmptyIndex, Stores
 from servicekit.revision import LANES
 from sqlalchemy import Connection
 
 
-def load(connection: Connection, stores: Stores, empty_index: EmptyIndex) -> Version:
+def load(
+    connection: Connection, stores: Stores, empty_index: EmptyIndex, files: ColumnFiles | None = None
+) -> Version:
     """The version that was stored last. Members are computed: they are a function of the index and its moments."""
     version = Version(empty_index, stores.journal.head(connection), stores.dictionary.load(connection))
     if cursor := stores.journal.cursor(connection):
         version.cursors = {lane: cursor.position(lane) for lane in LANES}
     moments = stores.segments.moments(connection)
-    indexes = stores.index.load(connection, empty_index)
+    indexes = stores.index.load(connection, empty_index, files)
     for tenant, index in indexes.items():
         version.put(tenant, TenantSegments(index, moments.get(tenant, BEGINNING)))
     for tenant, segment in stores.segments.all(connection):

@@ -354,6 +354,8 @@ class TenantSegments:
             if feature.state is not FeatureState.LIVE:
                 done = f"{feature.done_count} of {feature.total_count} persons computed"
                 return State.PREPARING, f"{form}: {done}"
+        if damage := self.index.damage_of(self._columns(rule)):
+            return State.PREPARING, damage
         return State.LIVE, ""
 
 

@@ -42,6 +42,13 @@ class Coded:
     texts: Mapping[int, str] = field(default_factory=dict)
 
 
+class TooManyValues(ValueError):
+    """A column has more distinct values than it can hold in its form."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(f"{count} values are too many for a multi-valued tag; at most {limit}")
+
+
 def damage_of(coded: Coded) -> str:
     """What does not fit together; empty when all does."""
     if len(coded.offsets) != len(coded.counts):

@@ -16,7 +16,8 @@ from segments.engine.answers import members
 from segments.engine.arenas import aligned
 from segments.engine.columns import TagColumn, TagColumns
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE, BLOCK_WORDS
-from segments.engine.decoding import coded_of, persons_of, values_of
+from segments.engine.decoding import coded_of, values_of
+from segments.engine.live.holdings import codes_held
 from segments.engine.numbers import NO_HIGH, NO_LOW, NumberColumn
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn, members_column
@@ -93,18 +94,21 @@ class EngineColumn:
         return self._found(InSet(members_column(words), 0))
 
     def values(self, persons: BitMap) -> Iterator[tuple[int, Value]]:
-        for block in sorted({person >> BLOCK_BITS for person in persons}):
-            coded = coded_of(self.column, block)
-            inside = persons_of(self.everyone, 0, block)
-            ends = np.cumsum(coded.counts, dtype=np.int64)
-            for place, offset in enumerate(coded.offsets.tolist()):
-                person = (block << BLOCK_BITS) + offset
-                if inside[offset] and person in persons:
-                    codes = coded.codes[int(ends[place - 1]) if place else 0 : int(ends[place])].tolist()
-                    found = tuple(
-                        coded.texts[each] if coded.texts else scalar_of(each, self.kind) for each in codes
-                    )
-                    yield person, found if self._many else found[0]
+        ids = np.asarray(persons.to_array(), np.int64)
+        ids = ids[codes_held(self.everyone, ids).counts > 0]
+        held = codes_held(self.column.column, ids)
+        ends = np.cumsum(held.counts).tolist()
+        codes = held.codes.tolist()
+        values = None if self.column.dictionary is None else list(self.column.dictionary)
+        start = 0
+        for person, end in zip(ids.tolist(), ends, strict=True):
+            if end > start:
+                found = [
+                    scalar_of(each, self.kind) if values is None else values[each]
+                    for each in codes[start:end]
+                ]
+                yield person, tuple(found) if self._many else found[0]
+            start = end
 
     def numbers(
         self, person_ids: npt.NDArray[np.uint32]

@@ -45,6 +45,11 @@ class ScalarColumn:
         other.stamp = self.stamp
         return other
 
+    @property
+    def damage(self) -> str:
+        """It is in no file."""
+        return ""
+
     # ----------------------------------------------------------------------------------------- changing
 
     def put(self, changes: Mapping[int, Value | None]) -> None:
@@ -85,6 +90,12 @@ class ScalarColumn:
         return self._texts.code(value) if isinstance(value, str) else code_of(value)
 
     # ------------------------------------------------------------------------------------------ reading
+
+    def moved_since(self, before: "ScalarColumn") -> list[int] | None:
+        """The blocks that were written since an earlier version; None when it is no version of this column."""
+        if before._texts is not self._texts:
+            return None
+        return [block for block, part in self._parts.items() if before._parts.get(block) is not part]
 
     def blocks(self) -> list[int]:
         """The blocks that have been written, ascending."""

@@ -81,6 +81,11 @@ class ListColumn:
         other.stamp = self.stamp
         return other
 
+    @property
+    def damage(self) -> str:
+        """It is in no file."""
+        return ""
+
     # ----------------------------------------------------------------------------------------- changing
 
     def put(self, changes: Mapping[int, Value | None]) -> None:
@@ -115,6 +120,12 @@ class ListColumn:
         return self._texts[code] if self.kind is Kind.TEXT else scalar_of(code, self.kind)
 
     # ------------------------------------------------------------------------------------------ reading
+
+    def moved_since(self, before: "ListColumn") -> list[int] | None:
+        """The blocks that were written since an earlier version; None when it is no version of this column."""
+        if before._texts is not self._texts:
+            return None
+        return [block for block, part in self._parts.items() if before._parts.get(block) is not part]
 
     def blocks(self) -> list[int]:
         return sorted(self._parts)

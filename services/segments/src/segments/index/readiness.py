@@ -5,7 +5,7 @@ from servicekit.kernels.readiness import Readiness
 
 def _prepare() -> None:
     from segments.engine.compiling import compile_ahead
-    from segments.index.selection import threads
+    from segments.index.contained import threads
 
     compile_ahead(threads())
 

@@ -1,10 +1,9 @@
-"""The index as the block engine reads it: columns in containers, made when a rule first asks for one and kept until
-their content changes."""
+"""The index as the block engine reads it. Plain columns are put into containers when a rule first asks for one, and
+kept until they change: those of features computed for one question, and of a tenant that is not settled yet."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cache
 from threading import Lock
 from typing import TypeVar
 
@@ -27,19 +26,13 @@ from segments.engine.explanation import Explanations
 from segments.engine.members import members_of
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn
-from segments.engine.threads import Threads
 from segments.index.columns import ScalarColumn
+from segments.index.contained import ContainedColumn, threads
 from segments.index.lists import ListColumn
 
 KEPT_BYTES = 1 << 30
 """What the columns of one tenant take, at most; those asked for last stay."""
 Made = TypeVar("Made", TagColumn, SetColumn)
-
-
-@cache
-def threads() -> Threads:
-    """Those of this process."""
-    return Threads()
 
 
 class EngineColumns:
@@ -87,6 +80,8 @@ class EngineView:
         return members_of(self.view.segment(name), self.blocks).column()
 
     def _column(self, name: str, source: object) -> TagColumn:
+        if isinstance(source, ContainedColumn):
+            return source.tag
         assert isinstance(source, ScalarColumn | ListColumn)
         return self.columns.of(name, source.stamp, lambda: _made(name, source))
 

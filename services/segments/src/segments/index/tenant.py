@@ -1,7 +1,8 @@
 """One tenant's part of the index: columns and universe."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -34,13 +35,15 @@ from segments.domain.changes import (
     PersonValues,
     TagChange,
 )
-from segments.domain.packing import Coded
+from segments.domain.packing import Coded, TooManyValues
 from segments.domain.plan import Evaluator, Plan
 from segments.domain.touched import Touched, ValueArrival
+from segments.errors import ColumnDamaged
 from segments.index import readiness
 from segments.index.arrivals import Arrivals, Cursors, OneValue
 from segments.index.columns import ScalarColumn
 from segments.index.lists import ListColumn
+from segments.index.memory import MemoryColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.plans import BitmapSteps
 from segments.index.results import Content, Results, content_of
@@ -48,8 +51,8 @@ from segments.index.universe import Universe
 
 if TYPE_CHECKING:
     from segments.index.selection import EngineColumns, EngineView
+    from segments.index.settling import Settled
 
-MemoryColumn = ScalarColumn | ListColumn
 _DAY_END = dt.timedelta(microseconds=1)
 BY_BLOCKS_FROM = BLOCK_SIZE
 """Persons from which on the block engine answers. For fewer, bitmaps take less than a millisecond and no compiler."""
@@ -204,6 +207,16 @@ class TenantIndex:
     def type_of(self, column: str) -> ValueType | None:
         return self._types.get(column)
 
+    def held(self, column: str) -> MemoryColumn:
+        """One column as it is held. Raises KeyError for no such column."""
+        return self._columns[column]
+
+    def damage_of(self, columns: Iterable[str]) -> str:
+        for column in columns:
+            if (held := self._columns.get(column)) is not None and (file := held.damage):
+                return f"the values of {column!r} are told anew, their file {file} is damaged"
+        return ""
+
     # ----------------------------------------------------------------------------------------- changing
 
     def apply(self, changes: Iterable[Change], lane: Lane, cursors: Cursors, touched: Touched) -> None:
@@ -232,7 +245,7 @@ class TenantIndex:
         self._flush()
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
-        self._writable(column).put_block(block, coded, coded.texts.__getitem__)
+        self._put(column, lambda held: held.put_block(block, coded, coded.texts.__getitem__))
 
     def restore_value(self, column: str, person_id: int, position: int, value: Value | None) -> None:
         cursors = {Lane.LIVE: 0, Lane.BULK: 0}
@@ -241,6 +254,25 @@ class TenantIndex:
 
     def restored(self) -> None:
         self._flush()
+
+    def open_column(self, column: str, held: MemoryColumn) -> None:
+        self._columns[column] = held
+        self._own.discard(column)
+
+    def rest(self, settled: "Settled") -> list[int] | None:
+        column = settled.named.column
+        held, type_ = self._columns.get(column), self._types.get(column)
+        if held is None or type_ is None:
+            return None
+        try:
+            resting = settled.resting(held, type_)
+        except TooManyValues:
+            return None
+        if resting is None:
+            return None
+        self._columns[column], moved = resting
+        self._own.add(column)
+        return moved
 
     def _value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:
         self._arrivals.keep(lane, cursors, arrival)
@@ -291,7 +323,7 @@ class TenantIndex:
             coded = replace(
                 coded, offsets=coded.offsets[admitted], counts=coded.counts[admitted], codes=codes
             )
-        self._writable(column).put_block(arrival.block, coded, texts.__getitem__)
+        self._put(column, lambda held: held.put_block(arrival.block, coded, texts.__getitem__))
 
     def _tag(self, change: TagChange, cursors: Cursors, touched: Touched) -> None:
         tag_id = change.tag.name
@@ -354,7 +386,25 @@ class TenantIndex:
         """Puts single values into their columns: all of a column at once is cheaper than one by one."""
         for column in columns or tuple(self._late):
             if values := self._late.pop(column, None):
-                self._writable(column).put(values)
+                self._put(column, lambda held, values=values: held.put(values))  # type: ignore[misc]
+
+    def _put(self, column: str, put: Callable[[MemoryColumn], None]) -> None:
+        """What a damaged column is told is lost with it: all of it is told anew."""
+        with suppress(ColumnDamaged):
+            held = self._writable(column)
+            try:
+                put(held)
+            except TooManyValues:
+                self._columns[column] = _plain(held, column_of(self._types[column]))
+                put(self._columns[column])
+
+
+def _plain(held: MemoryColumn, into: ScalarColumn | ListColumn) -> MemoryColumn:
+    """The same values in blocks of codes."""
+    for block in held.blocks():
+        coded = held.block(block)
+        into.put_block(block, coded, coded.texts.__getitem__)
+    return into
 
 
 @lru_cache
@@ -363,7 +413,7 @@ def _end_of(day: dt.date, time_zone: str) -> dt.datetime:
     return CalendarSettings(time_zone).midnight(day + dt.timedelta(days=1)) - _DAY_END
 
 
-def column_of(type_: ValueType) -> MemoryColumn:
+def column_of(type_: ValueType) -> ScalarColumn | ListColumn:
     """An empty column for values of a type."""
     if type_.kind is Kind.LIST:
         assert type_.element is not None

@@ -2,9 +2,9 @@
 index is in memory."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,13 @@ from rules.windows import CalendarSettings
 from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChange, TagChange
 from segments.domain.dictionary import Dictionary
 from segments.domain.folders import Folder
+from segments.domain.manifests import NamedFile
 from segments.domain.movement import Followed
 from segments.domain.packing import Coded
 from segments.domain.plan import Plan
 from segments.domain.segment import Segment, Snapshot
 from segments.domain.touched import Touched
+from segments.store.file_ports import ColumnManifests, SettledColumn
 from segments.store.life_ports import FrozenMembers, RecycleBin, SegmentDays, SegmentUses, SegmentVersions
 from servicekit.changelog import Head
 from servicekit.progress import Progress
@@ -128,8 +130,10 @@ class IndexStore(Protocol):
         """Stores whole indexes in place of everything stored, in one transaction."""
         ...
 
-    def load(self, connection: Connection, empty_index: "EmptyIndex") -> dict[str, "TenantIndex"]:
-        """By tenant, what is stored; equal to what was saved."""
+    def load(
+        self, connection: Connection, empty_index: "EmptyIndex", files: "ColumnFiles | None" = None
+    ) -> dict[str, "TenantIndex"]:
+        """By tenant, what is stored; equal to what was saved. Without `files` columns have what their rows hold."""
         ...
 
     def fold(self, connection: Connection, *, beyond: int) -> bool:
@@ -244,9 +248,52 @@ class TenantIndex(Protocol):
         """Ends the restoring."""
         ...
 
+    def held(self, column: str) -> Any:
+        """One version of a column as it is held. Raises KeyError for no such column."""
+        ...
+
+    def open_column(self, column: str, held: Any) -> None:
+        """Takes a column as a file has it, before what was stored beside it."""
+        ...
+
+    def rest(self, settled: Any) -> list[int] | None:
+        """Lets a column rest on its file, with what has changed since; answers the blocks that have. None, and nothing
+        has changed, when the column is another one by now."""
+        ...
+
+    def damage_of(self, columns: Iterable[str]) -> str:
+        """Why these columns cannot be read now; empty when they can."""
+        ...
+
 
 EmptyIndex = Callable[[str], TenantIndex]
 """Makes a tenant's index that holds nothing yet."""
+
+
+class ColumnFiles(Protocol):
+    """The files that columns of large tenants are in."""
+
+    def open(self, owner: str, type_: ValueType, named: NamedFile) -> Column:
+        """A column of a tenant as its file has it. It is read when it is asked for, and then raises ColumnDamaged."""
+        ...
+
+    def due(self, index: TenantIndex) -> list[str]:
+        """The columns that are to be written."""
+        ...
+
+    def settle(self, index: TenantIndex, name: str) -> SettledColumn | None:
+        """Writes a column to a new file, which nobody names yet, and syncs it; None when it is of no form that has
+        files. Takes long, while others read and change what the index becomes. Raises OSError, and then there is no
+        file, and ColumnDamaged."""
+        ...
+
+    def remove(self, files: Collection[str]) -> None:
+        """Removes files; whoever reads them goes on."""
+        ...
+
+    def remove_unnamed(self, named: Collection[str]) -> int:
+        """Removes all others, as a process leaves them that ended; not while one is written. Answers how many."""
+        ...
 
 
 class WritableColumn(Column, Protocol):
@@ -306,4 +353,5 @@ class Stores:
     recycle_bin: RecycleBin
     uses: SegmentUses
     dictionary: DictionaryStore
+    manifests: ColumnManifests
     journal: Journal

@@ -220,6 +220,16 @@ Table(
     Column("pack", LargeBinary, nullable=False),
 )
 Table(
+    "column_file",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("values_column", Text, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("checksum", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
     "value_delta",
     metadata,
     Column("tenant", Text, primary_key=True),

@@ -20,13 +20,23 @@ from segments.domain.changes import (
 )
 from segments.domain.packing import Coded, code_of, day_of, days, pack, scalar_of, unpack
 from segments.domain.touched import Touched
-from segments.store.ports import EmptyIndex, TenantIndex
+from segments.store.ports import ColumnFiles, EmptyIndex, TenantIndex
+from segments.store.sql_manifests import SqlColumnManifests
 from segments.store.sql_rows import put_many
 from servicekit.driver_sql import execute
 from servicekit.revision import LANES, Lane
 from sqlalchemy import Connection
 
-_TABLES = ("tag", "feature", "tenant_day", "person", "column_text", "column_block", "value_delta")
+_TABLES = (
+    "tag",
+    "feature",
+    "tenant_day",
+    "person",
+    "column_text",
+    "column_block",
+    "column_file",
+    "value_delta",
+)
 _NEVER = 2**63
 _BLOCK_PERSONS = 1 << BLOCK_BITS
 
@@ -47,7 +57,9 @@ class SqlIndexStore:
         for index in indexes:
             _replace_tenant(connection, index)
 
-    def load(self, connection: Connection, empty_index: EmptyIndex) -> dict[str, TenantIndex]:
+    def load(
+        self, connection: Connection, empty_index: EmptyIndex, files: ColumnFiles | None = None
+    ) -> dict[str, TenantIndex]:
         found: dict[str, TenantIndex] = {}
         changes: dict[str, list[Change]] = {}
         for change in _stored_changes(connection):
@@ -55,7 +67,10 @@ class SqlIndexStore:
         for tenant, each in changes.items():
             found[tenant] = empty_index(tenant)
             found[tenant].apply(each, Lane.LIVE, dict.fromkeys(LANES, 0), Touched())
-        _load_columns(connection, found)
+        _load_catalogue(connection, found)
+        if files is not None:
+            _open_files(connection, found, files)
+        _load_values(connection, found)
         return found
 
     def fold(self, connection: Connection, *, beyond: int) -> bool:
@@ -67,7 +82,9 @@ class SqlIndexStore:
         fullest = execute(
             connection,
             "SELECT tenant, values_column, person_id >> 16 AS block, count(*) AS deltas FROM value_delta "
-            "WHERE position <= ? GROUP BY tenant, values_column, block ORDER BY deltas DESC LIMIT 1",
+            "WHERE position <= ? AND NOT EXISTS (SELECT 1 FROM column_file WHERE "
+            "column_file.tenant = value_delta.tenant AND column_file.values_column = value_delta.values_column) "
+            "GROUP BY tenant, values_column, block ORDER BY deltas DESC LIMIT 1",
             (settled or 0,),
         ).one_or_none()
         if fullest is None or fullest[3] <= beyond:
@@ -302,7 +319,7 @@ def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonCh
 
 
 def _drop_column(connection: Connection, tenant: str, column: str, *, texts: bool = True) -> None:
-    for table in ("column_block", "value_delta", *(("column_text",) if texts else ())):
+    for table in ("column_block", "column_file", "value_delta", *(("column_text",) if texts else ())):
         execute(
             connection,
             f"DELETE FROM {table} WHERE tenant = ? AND values_column = ?",
@@ -344,7 +361,7 @@ def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, An
     )
 
 
-def _load_columns(connection: Connection, into: Mapping[str, TenantIndex]) -> None:
+def _load_catalogue(connection: Connection, into: Mapping[str, TenantIndex]) -> None:
     for tenant, column, born in execute(
         connection,
         "SELECT tenant, tag_id, born FROM tag UNION ALL SELECT tenant, values_column, born FROM feature",
@@ -355,6 +372,17 @@ def _load_columns(connection: Connection, into: Mapping[str, TenantIndex]) -> No
     ):
         if tenant in into:
             into[tenant].texts.setdefault(column, {})[code] = text
+
+
+def _open_files(connection: Connection, into: Mapping[str, TenantIndex], files: ColumnFiles) -> None:
+    for tenant, manifest in SqlColumnManifests().all(connection).items():
+        for named in manifest.files.values():
+            type_ = into[tenant].type_of(named.column) if tenant in into else None
+            if type_ is not None:
+                into[tenant].open_column(named.column, files.open(tenant, type_, named))
+
+
+def _load_values(connection: Connection, into: Mapping[str, TenantIndex]) -> None:
     for tenant, column, block, packed in execute(
         connection, "SELECT tenant, values_column, block, pack FROM column_block"
     ):

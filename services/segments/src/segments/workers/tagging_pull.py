@@ -1,7 +1,8 @@
 """Pulls tagging's changes: its Watch and export as a source, the use case as a sink."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sized
+from typing import Protocol
 
 import grpc
 from huaxiang.tagging.v1 import change_pb2
@@ -13,6 +14,7 @@ from segments.domain.changes import Change
 from segments.store.ports import Journal
 from servicekit.consumer import Consumer
 from servicekit.database import Database
+from servicekit.errors import HistoryGone
 from servicekit.grpc_source import GrpcSource
 from servicekit.inbox import Batch
 from servicekit.progress import Progress, progress_from_proto
@@ -20,6 +22,14 @@ from servicekit.revision import Lane, Revision
 
 SERVICE = "tagging"
 Chunk = tuple[Change, ...]
+
+
+class Damages(Sized, Protocol):
+    """Files of the index that are not what was written."""
+
+    def clear(self) -> None:
+        """Their columns have been told anew."""
+        ...
 
 
 def tagging_source(channel: grpc.aio.Channel) -> GrpcSource[change_pb2.Change, Chunk]:
@@ -42,10 +52,13 @@ def tagging_source(channel: grpc.aio.Channel) -> GrpcSource[change_pb2.Change, C
 class TagSink:
     """Applies batches and bootstraps through the use case."""
 
-    def __init__(self, database: Database, journal: Journal, apply_changes: ApplyChanges) -> None:
+    def __init__(
+        self, database: Database, journal: Journal, apply_changes: ApplyChanges, damages: Damages
+    ) -> None:
         self._database = database
         self._journal = journal
         self._apply_changes = apply_changes
+        self._damages = damages
 
     async def load_cursor(self) -> Revision | None:
         return await self._database.read(self._journal.cursor)
@@ -58,8 +71,12 @@ class TagSink:
 
     async def finish_bootstrap(self, progress: Progress) -> None:
         await self._apply_changes.finish_bootstrap(progress)
+        self._damages.clear()
 
     async def apply(self, batch: Batch[change_pb2.Change]) -> None:
+        """Raises HistoryGone when files of the index are damaged: what they held is told anew."""
+        if self._damages:
+            raise HistoryGone(0, f"{len(self._damages)} files of columns are damaged")
         changes = [change for message in batch.changes if (change := parse.change(message)) is not None]
         await self._apply_changes.apply(batch.lane, changes, batch.progress)
 

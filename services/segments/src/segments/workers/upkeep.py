@@ -9,6 +9,7 @@ from typing import Any
 from segments.app.age import AgeSegments
 from segments.app.keep_days import TAKEN_AT_ONCE, KeepDays
 from segments.app.recycling import Recycling
+from segments.app.settle_columns import SettleColumns
 from segments.app.snapshots import Snapshots
 from segments.app.version import Board
 from segments.store.ports import IndexStore
@@ -23,6 +24,7 @@ FOLDING_S = 10.0
 FOLDED_BEYOND = 2_000
 """Single values beside one stored block; beyond, the block is written anew."""
 RETENTION_S = 600.0
+SETTLING_S = 1.0
 DAYS_S = 5.0
 """Between looks for a new day."""
 
@@ -84,6 +86,15 @@ def upkeep(
         _every(FOLDING_S, folding),
         _every(RETENTION_S, retention),
     )
+
+
+def settling(settle: SettleColumns) -> Callable[[], Coroutine[Any, Any, None]]:
+    """The worker that writes columns to files."""
+
+    async def settling_columns() -> None:
+        await settle()
+
+    return _every(SETTLING_S, settling_columns)
 
 
 def _every(

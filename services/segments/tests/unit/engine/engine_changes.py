@@ -1,5 +1,7 @@
 """What changes of a column of values are, from what everybody had before and has after."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from segments.engine.algebra import InSet
@@ -12,6 +14,17 @@ from segments.engine.threads import Threads
 SIZE = 1 << 16
 Having = npt.NDArray[np.bool_]
 """[values, persons]"""
+
+
+def joined(changes: Sequence[Changes]) -> Changes:
+    """One after the other."""
+    before, after = [each.before for each in changes], [each.after for each in changes]
+    return Changes(np.concatenate([each.persons for each in changes]), _joined(before), _joined(after))
+
+
+def _joined(codes: Sequence[Codes]) -> Codes:
+    counts = np.concatenate([each.counts for each in codes])
+    return Codes(counts, np.concatenate([each.codes for each in codes]))
 
 
 def codes_of(having: Having, persons: npt.NDArray[np.int64]) -> Codes:

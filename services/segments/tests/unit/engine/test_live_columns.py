@@ -1,7 +1,7 @@
 """A live column is read, changed and merged at once."""
 
 from itertools import pairwise
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import numpy as np
 import pytest
@@ -29,22 +29,26 @@ NOBODY = np.zeros(0, np.int64)
 
 def test_readers_see_whole_versions_while_it_changes_and_merges(threads):
     from engine_changes import changes_of, column_of, having_of
-    from segments.engine.live.column import LiveColumn
+    from segments.engine.live.merging import caught_up
+    from segments.engine.live.versions import changed, compacted
 
     random = np.random.default_rng(3)
     states = [made(random, 10, SIZE)]
     for _ in range(40):
         states.append(moved(random, states[-1]))
-    live = LiveColumn(column_of(states[0], threads, single=True), threads)
-    versions, seen, over = [live.version], [], Event()
+    live = [compacted(column_of(states[0], threads, single=True), threads)]
+    changing, versions, seen, over = Lock(), [], [], Event()
 
     def merge():
         while not over.is_set():
-            live.merge()
+            pinned = live[0]
+            settled = compacted(pinned, threads)
+            with changing:
+                live[0], _ = caught_up(settled, pinned, live[0], threads)
 
     def read():
         while not over.is_set():
-            version = live.version
+            version = live[0]
             seen.append((version, having_of(version, 1, threads)))
             del seen[:-5]
 
@@ -53,7 +57,9 @@ def test_readers_see_whole_versions_while_it_changes_and_merges(threads):
         each.start()
     try:
         for before, after in pairwise(states):
-            versions.append(live.change(changes_of(before, after, NOBODY)))
+            with changing:
+                live[0] = changed(live[0], changes_of(before, after, NOBODY), threads)
+            versions.append(live[0])
             del versions[:-4]
     finally:
         over.set()
@@ -63,29 +69,27 @@ def test_readers_see_whole_versions_while_it_changes_and_merges(threads):
         assert np.array_equal(having_of(version, 1, threads)[:-1], state)
     for version, found in seen:
         assert np.array_equal(having_of(version, 1, threads), found)
-    assert np.array_equal(having_of(live.merge(), 1, threads)[:-1], states[-1])
+    assert np.array_equal(having_of(compacted(live[0], threads), 1, threads)[:-1], states[-1])
 
 
 def test_places_that_nobody_reads_are_written_over(threads):
     from engine_changes import changes_of, column_of
-    from segments.engine.live.column import LiveColumn
-    from segments.engine.live.versions import footprint
+    from segments.engine.live.versions import changed, compacted, footprint, is_crowded
 
     random = np.random.default_rng(4)
     having = made(random, 10, SIZE)
-    live = LiveColumn(column_of(having, threads, single=True), threads)
+    live = compacted(column_of(having, threads, single=True), threads)
     written = []
     for _ in range(60):
         after = moved(random, having)
-        live.change(changes_of(having, after, NOBODY))
+        live = changed(live, changes_of(having, after, NOBODY), threads)
         having = after
-        written.append(live.version.hold.room.written)
+        written.append(live.hold.room.written)
     assert written[9] == written[-1]
-    assert not live.is_due
-    small = footprint(live.version)
-    assert small < live.version.bytes
-    live.merge()
-    assert footprint(live.version) == small - 8 * written[-1]
+    assert not is_crowded(live)
+    small = footprint(live)
+    assert small < live.bytes
+    assert footprint(compacted(live, threads)) == small - 8 * written[-1]
 
 
 def test_nothing_is_made_of_a_version_that_was_given_up(threads):

@@ -89,7 +89,7 @@ def test_changes_come_to_what_is_built_from_the_last_numbers(threads, data):
 
 @pytest.mark.parametrize("number", [9_999, 655_359_999, -(2**63)])
 def test_a_person_who_changes_several_times_has_the_last_number(threads, number):
-    from segments.engine.live.changes import joined
+    from engine_changes import joined
     from segments.engine.live.compaction import compacted_numbers
     from segments.engine.live.versions import changed
 

@@ -1,4 +1,4 @@
-"""Live tags come to what their last values say, whatever kind they are of and wherever they are merged."""
+"""Versions of tags come to what their last values say, whatever kind they are of and wherever they are merged."""
 
 import numpy as np
 import pytest
@@ -39,34 +39,39 @@ def has_any(value, wanted):
 @pytest.mark.parametrize("name", TYPES)
 @given(data=st.data())
 def test_whoever_has_a_value_is_who_was_given_it_last(threads, tmp_path_factory, name, data):
+    from segments.engine.columns import TagColumn
     from segments.engine.encoding import tag_column
     from segments.engine.live.files import opened, write
-    from segments.engine.live.tags import LiveTag
+    from segments.engine.live.merging import caught_up
+    from segments.engine.live.tags import with_values
+    from segments.engine.live.versions import compacted
 
     type_, pool = TYPES[name]
-    tag = LiveTag(tag_column(type_, {}, 1, threads), threads)
+    tag = tag_column(type_, {}, 1, threads)
+    pinned = tag = TagColumn(tag.kind, compacted(tag.column, threads), tag.dictionary)
     expected, folder = {}, tmp_path_factory.mktemp("tag")
-
-    def stored(column):
-        return opened(folder, write(folder, f"{len(list(folder.iterdir()))}", name, column, threads))
-
     for _ in range(data.draw(st.integers(1, 4))):
         persons = data.draw(PERSONS)
         values = [data.draw(st.sampled_from([None, *pool])) for _ in persons]
         expected.update(zip(persons, values, strict=True))
-        tag.put(np.asarray(persons, np.int64), values)
+        tag = with_values(tag, np.asarray(persons, np.int64), values, threads)
         match data.draw(st.sampled_from(["", "", "again", "merge", "store"])):
             case "again":
-                tag.put(np.asarray(persons, np.int64), values)
+                tag = with_values(tag, np.asarray(persons, np.int64), values, threads)
             case "merge":
-                tag.merge()
+                column, moved = caught_up(
+                    compacted(pinned.column, threads), pinned.column, tag.column, threads
+                )
+                assert set(moved.tolist()) <= {each // SIZE for each in expected}
+                pinned = tag = TagColumn(tag.kind, compacted(column, threads), tag.dictionary)
             case "store":
-                tag.merge(stored=stored)
+                named = write(folder, f"{len(list(folder.iterdir()))}", name, tag, threads)
+                pinned = tag = opened(folder, named)
     known = sorted(person for person, value in expected.items() if value is not None)
-    assert persons_with(tag.version, None, threads) == known
+    assert persons_with(tag, None, threads) == known
     for each in pool:
         found = [person for person in known if has_any(expected[person], each)]
-        assert persons_with(tag.version, each, threads) == found
+        assert persons_with(tag, each, threads) == found
 
 
 def test_a_tag_with_more_texts_than_a_column_of_sets_takes_is_a_column_of_numbers(threads, monkeypatch):
@@ -75,15 +80,15 @@ def test_a_tag_with_more_texts_than_a_column_of_sets_takes_is_a_column_of_number
     from segments.engine.numbers import NumberColumn
 
     monkeypatch.setattr(tags, "VALUES_MOST", 150)
-    tag = tags.LiveTag(tag_column(ValueType(Kind.TEXT), {}, 1, threads), threads)
+    tag = tag_column(ValueType(Kind.TEXT), {}, 1, threads)
     for first in (0, 250, 290, 600):
         persons = np.arange(first, first + 50)
-        tag.put(persons, [f"v{each}" for each in persons.tolist()])
-    assert isinstance(tag.version.column, NumberColumn)
-    assert persons_with(tag.version, "v299", threads) == [299]
-    assert persons_with(tag.version, "v7", threads) == [7]
-    assert persons_with(tag.version, None, threads) == [*range(50), *range(250, 340), *range(600, 650)]
-    list_tag = tags.LiveTag(tag_column(ValueType(Kind.LIST, Kind.TEXT), {}, 1, threads), threads)
+        tag = tags.with_values(tag, persons, [f"v{each}" for each in persons.tolist()], threads)
+    assert isinstance(tag.column, NumberColumn)
+    assert persons_with(tag, "v299", threads) == [299]
+    assert persons_with(tag, "v7", threads) == [7]
+    assert persons_with(tag, None, threads) == [*range(50), *range(250, 340), *range(600, 650)]
+    list_tag = tag_column(ValueType(Kind.LIST, Kind.TEXT), {}, 1, threads)
     with pytest.raises(ValueError, match="301 values are too many"):
-        list_tag.put(np.asarray([1]), [tuple(f"v{each}" for each in range(301))])
-    assert persons_with(list_tag.version, None, threads) == []
+        tags.with_values(list_tag, np.asarray([1]), [tuple(f"v{each}" for each in range(301))], threads)
+    assert persons_with(list_tag, None, threads) == []

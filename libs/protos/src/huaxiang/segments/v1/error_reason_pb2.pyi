@@ -56,6 +56,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
     ERROR_REASON_FOLDER_QUOTA: _ErrorReason.ValueType  # 12
     """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+    ERROR_REASON_COLUMN_DAMAGED: _ErrorReason.ValueType  # 14
+    """UNAVAILABLE. The file of a tag's or feature's values is damaged; the service has them told anew by itself: repeat later.
+    Metadata: column, file.
+    """
     ERROR_REASON_TAG_NOT_READABLE: _ErrorReason.ValueType  # 20
     """PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
     ERROR_REASON_SEED_TOO_SMALL: _ErrorReason.ValueType  # 21
@@ -102,6 +106,10 @@ ERROR_REASON_FOLDER_IN_USE: ErrorReason.ValueType  # 11
 """FAILED_PRECONDITION. Folders or segments stand there. Metadata: folder, used_by."""
 ERROR_REASON_FOLDER_QUOTA: ErrorReason.ValueType  # 12
 """RESOURCE_EXHAUSTED. The tree is full. Metadata: count, limit."""
+ERROR_REASON_COLUMN_DAMAGED: ErrorReason.ValueType  # 14
+"""UNAVAILABLE. The file of a tag's or feature's values is damaged; the service has them told anew by itself: repeat later.
+Metadata: column, file.
+"""
 ERROR_REASON_TAG_NOT_READABLE: ErrorReason.ValueType  # 20
 """PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
 ERROR_REASON_SEED_TOO_SMALL: ErrorReason.ValueType  # 21

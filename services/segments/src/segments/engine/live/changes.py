@@ -1,6 +1,5 @@
 """Changes of values: who had which codes before, and has which now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,20 +43,6 @@ class Changes:
     def blocks(self) -> int:
         """How many blocks a column has at least that these persons are in."""
         return (int(self.persons.max()) >> BLOCK_BITS) + 1 if len(self.persons) else 0
-
-
-def joined(changes: Sequence[Changes]) -> Changes:
-    """One after the other."""
-    return Changes(
-        np.concatenate([each.persons for each in changes]),
-        _joined([each.before for each in changes]),
-        _joined([each.after for each in changes]),
-    )
-
-
-def _joined(codes: Sequence[Codes]) -> Codes:
-    counts = np.concatenate([each.counts for each in codes])
-    return Codes(counts, np.concatenate([each.codes for each in codes]))
 
 
 def flips_of(changes: Changes, known: int, values: int) -> Numbers:

@@ -7,18 +7,17 @@ file gets a column that can change, without ever changing the file: what is writ
 import mmap
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from segments.domain.manifests import FileDamaged, NamedFile
 from segments.engine.columns import TagColumn
 from segments.engine.live.compaction import slack_of
 from segments.engine.live.parts import ARENAS, Arrays, put_together, taken_apart
 from segments.engine.live.regions import (
     CHECK_BYTES,
-    FileDamaged,
     Head,
     bytes_of,
     checksum_in,
@@ -31,16 +30,6 @@ from segments.engine.sets import SetColumn
 from segments.engine.threads import Cancellation, Threads
 
 Bytes = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """What a manifest says of a file: `column` is whose values it holds, `checksum` stands for all of its content."""
-
-    column: str
-    file: str
-    bytes: int
-    checksum: int
 
 
 def write(folder: Path, file: str, name: str, column: TagColumn | SetColumn, threads: Threads) -> NamedFile:

@@ -23,14 +23,6 @@ CHECK_BYTES = 1 << 22
 _START = struct.Struct("<8sII")
 
 
-class FileDamaged(Exception):
-    """`file` is not what was written: `column` is to be built again from its source."""
-
-    def __init__(self, column: str, file: str, what: str) -> None:
-        super().__init__(f"the file {file} of the column {column} is damaged: {what}; build the column again")
-        self.column, self.file, self.what = column, file, what
-
-
 @dataclass(frozen=True, slots=True)
 class Region:
     """`bytes` at `start` in the file behind its head, then `hole` bytes of zeros that are not stored."""

@@ -35,7 +35,7 @@ def flipped(column: SetColumn, flips: Numbers, values: int, blocks: int) -> SetC
         codes = grown(column.codes, blocks, -1)
     with room.lock:
         room.begin(hold)
-        entries = _grown_entries(column, values, blocks)
+        entries = grown_entries(column, values, blocks)
         pages = 0 if codes is None else min(blocks, len(flips)) * CODE_PAGES
         moves = np.empty((len(flips) + pages, MOVE), np.int64)
         arena, scratch = address_of(room.words), aligned(BLOCK_WORDS)
@@ -63,7 +63,8 @@ def grown(table: Numbers, blocks: int, missing: int) -> Numbers:
     return found
 
 
-def _grown_entries(column: SetColumn, values: int, blocks: int) -> Numbers:
+def grown_entries(column: SetColumn, values: int, blocks: int) -> Numbers:
+    """A copy of the entries with rows for so many values, and columns for so many blocks."""
     if values == column.values and blocks == column.blocks:
         return column.entries.copy()
     entries = np.zeros((values + 1, blocks), np.int64)

@@ -1,0 +1,67 @@
+"""Columns of large tenants are merged into files in the background, while others read and change them."""
+
+from segments.app.version import Board, Version
+from segments.store.ports import ColumnFiles, Stores
+from servicekit.database import Database
+from servicekit.errors import ServiceError
+from servicekit.logging import logger
+from sqlalchemy import Connection
+
+
+class SettleColumns:
+    """One at a time. A file counts from the commit that names it: whoever is killed before leaves one that nobody
+    names, and which the next start removes."""
+
+    def __init__(self, board: Board, database: Database, stores: Stores, files: ColumnFiles) -> None:
+        self._board = board
+        self._database = database
+        self._stores = stores
+        self._files = files
+        self._is_tidy = False
+
+    async def __call__(self) -> int:
+        """Settles every column that is due once; answers how many. One whose file cannot be written, as on a full disk,
+        goes on as it is until the next call."""
+        if not self._is_tidy:
+            named = await self._database.read(self._stores.manifests.all)
+            names = frozenset[str]().union(*(each.names for each in named.values()))
+            await self._board.compute(lambda: self._files.remove_unnamed(names))
+            self._is_tidy = True
+        done = 0
+        for tenant in list(self._board.current.tenants):
+            for column in await self._board.compute(lambda tenant=tenant: self._due(tenant)):  # type: ignore[misc]
+                try:
+                    done += await self._settle(tenant, column)
+                except (OSError, ServiceError) as error:
+                    logger().error(
+                        "a column was not written to its file, trying again",
+                        tenant=tenant,
+                        tag=column,
+                        reason=str(error),
+                    )
+        return done
+
+    def _due(self, tenant: str) -> list[str]:
+        return self._files.due(self._board.current.tenant(tenant).index)
+
+    async def _settle(self, tenant: str, column: str) -> bool:
+        index = self._board.current.tenant(tenant).index
+        if index.type_of(column) is None:
+            return False
+        settled = await self._board.compute(lambda: self._files.settle(index, column))
+        if settled is None:
+            return False
+        unneeded: list[str | None] = [settled.named.file]
+
+        def prepare(draft: Version) -> list[int] | None:
+            return draft.writable(tenant).index.rest(settled) if tenant in draft.tenants else None
+
+        def store(connection: Connection, _: Version, moved: list[int] | None) -> None:
+            if moved is not None:
+                unneeded[0] = self._stores.manifests.name(connection, tenant, settled.named, moved)
+
+        await self._board.change(prepare, store)
+        files = [each for each in unneeded if each]
+        if files:
+            await self._board.compute(lambda: self._files.remove(files))
+        return settled.named.file not in files

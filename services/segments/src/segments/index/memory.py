@@ -1,0 +1,53 @@
+"""What a column of the index can do, in whichever form it is held."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from rules.evaluate.bitmaps import Column
+from rules.evaluate.meaning import Value
+
+from segments.domain.packing import Coded
+from segments.index.columns import TextOf
+
+
+class MemoryColumn(Column, Protocol):
+    """One version of a column. Only a copy that nobody else has is changed; versions share what they have in common.
+
+    Up to some tens of thousands of persons it is plain: blocks of codes (ScalarColumn, ListColumn). Beyond, it is held
+    in the containers of the block engine (ContainedColumn). It is never held in both forms.
+    """
+
+    @property
+    def stamp(self) -> int:
+        """Two plain columns with the same one have the same content."""
+        ...
+
+    @property
+    def damage(self) -> str:
+        """The file that was to hold it and is damaged; empty when all is well."""
+        ...
+
+    def copy(self) -> "MemoryColumn":
+        """One to change."""
+        ...
+
+    def put(self, changes: Mapping[int, Value | None]) -> None:
+        """Sets persons' values; None makes one unknown. Raises TooManyValues, ColumnDamaged."""
+        ...
+
+    def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
+        """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError. Raises
+        TooManyValues, ColumnDamaged."""
+        ...
+
+    def blocks(self) -> list[int]:
+        """Those with values, ascending; others may be among them."""
+        ...
+
+    def block(self, block: int) -> Coded:
+        """The known values of one block, self-contained."""
+        ...
+
+    def moved_since(self, before: Any) -> list[int] | None:
+        """The blocks that were written since an earlier version; None when it is no version of this column."""
+        ...

@@ -1,0 +1,127 @@
+"""Columns settled in the background: merged into their smallest form, written to a file and read from there."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+from rules.check import Population
+from rules.values import ValueType
+
+from segments.domain.changes import BLOCK_SIZE
+from segments.domain.manifests import NamedFile
+from segments.domain.packing import Coded
+from segments.engine.columns import TagColumn
+from segments.engine.live.files import remove, unnamed, write
+from segments.index.columns import ScalarColumn
+from segments.index.contained import ContainedColumn, contained, threads
+from segments.index.damages import Damages
+from segments.index.lists import ListColumn
+from segments.index.mapped import MappedColumn, OpenFiles
+from segments.index.memory import MemoryColumn
+from segments.store.ports import TenantIndex
+
+SINCE_LEAST = 4_096
+SINCE_SHARE = 1_000
+"""A column is settled again after so many values, and one more for so many persons: what a start applies again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was made of `pinned`, a version of a column that may have moved on."""
+
+    named: NamedFile
+    pinned: MemoryColumn
+    mapped: MappedColumn
+
+    def resting(self, held: MemoryColumn, type_: ValueType) -> tuple[MemoryColumn, list[int]] | None:
+        """The latest version over the file, and the blocks that moved since; None when it is of another column."""
+        if isinstance(held, ContainedColumn):
+            if not isinstance(self.pinned, ContainedColumn):
+                return None
+            return held.resting_on(self.mapped, self.pinned, self.named)
+        if type(held) is not type(self.pinned):
+            return None
+        moved = held.moved_since(self.pinned)
+        if moved is None:
+            return None
+        found = ContainedColumn(type_, self.mapped, self.named)
+        for block in moved:
+            coded = held.block(block)
+            found.put_block(block, _whole(coded), coded.texts.__getitem__)
+        return found, moved
+
+
+class ColumnFolder:
+    """Implements ColumnFiles over a folder. One thread at a time settles."""
+
+    def __init__(self, folder: Path, open_files: OpenFiles, damages: Damages) -> None:
+        self._folder = folder
+        self._open_files = open_files
+        self._damages = damages
+        self._refused: dict[tuple[str, str], int] = {}
+        self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
+
+    def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
+        return ContainedColumn(type_, self._column(owner, named), named)
+
+    def due(self, index: TenantIndex) -> list[str]:
+        """Columns in containers that have changed much since they were written."""
+        changes = SINCE_LEAST + len(index.population(Population.ALL)) // SINCE_SHARE
+        found = []
+        for name in index.column_names():
+            held = index.held(name)
+            if not isinstance(held, ContainedColumn) or held.damage:
+                continue
+            if held.is_crowded or held.since > changes:
+                found.append(name)
+        return found
+
+    def refuses(self, index: TenantIndex, name: str) -> bool:
+        """Whether the plain column has more values than containers are made for."""
+        return bool(self._refused.get((index.tenant, name)) == index.held(name).stamp)
+
+    def settle(self, index: TenantIndex, name: str) -> Settled | None:
+        pinned, type_ = index.held(name), index.type_of(name)
+        assert type_ is not None
+        try:
+            if isinstance(pinned, ContainedColumn):
+                tag = pinned.settled()
+            else:
+                assert isinstance(pinned, ScalarColumn | ListColumn)
+                tag = contained(type_, pinned)
+        except ValueError:
+            self._refused[index.tenant, name] = pinned.stamp
+            return None
+        return self._written(index.tenant, name, pinned, tag)
+
+    def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
+        return Settled(named, pinned, self._column(owner, named))
+
+    def _column(self, owner: str, named: NamedFile) -> MappedColumn:
+        column = MappedColumn(self._folder, owner, named, self._open_files, self._damages)
+        self._mapped[named.file] = column
+        return column
+
+    def remove(self, files: Collection[str]) -> None:
+        for each in files:
+            if (read := self._mapped.get(each)) is not None:
+                read.keep()
+        remove(self._folder, files)
+
+    def remove_unnamed(self, named: Collection[str]) -> int:
+        found = unnamed(self._folder, named)
+        if found:
+            remove(self._folder, found)
+        return len(found)
+
+
+def _whole(coded: Coded) -> Coded:
+    """Of everybody of a block: who is not known has no value."""
+    counts = np.zeros(BLOCK_SIZE, np.uint16)
+    counts[coded.offsets] = coded.counts
+    return replace(coded, offsets=np.arange(BLOCK_SIZE, dtype=np.int64).astype(np.uint16), counts=counts)
