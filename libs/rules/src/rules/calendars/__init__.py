@@ -1,7 +1,20 @@
 """A tenant's calendar: the named periods that DURING means, and which days are worked."""
 
+from .calendar import Calendar, Holiday, Stated, Year
 from .periods import CalendarInvalid, Period, Periods
-from .reading import Calendar, mainland_china, read_calendar
+from .reading import mainland_china, read_calendar, read_stated
 from .workdays import Workdays
 
-__all__ = ["Calendar", "CalendarInvalid", "Period", "Periods", "Workdays", "mainland_china", "read_calendar"]
+__all__ = [
+    "Calendar",
+    "CalendarInvalid",
+    "Holiday",
+    "Period",
+    "Periods",
+    "Stated",
+    "Workdays",
+    "Year",
+    "mainland_china",
+    "read_calendar",
+    "read_stated",
+]

@@ -1,26 +1,18 @@
 """Calendars as files: YAML in, checked periods and workdays out. The form is that of `mainland_china.yaml`."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from .periods import CalendarInvalid, Period, Periods
-from .workdays import Workdays
+from .calendar import FIRST_YEAR, LAST_YEAR, Calendar, Holiday, Stated, Year
+from .periods import CalendarInvalid, Period
 
 MAX_CHARACTERS = 200_000
 _SECTIONS = {"weekend", "years", "periods"}
 _OF_A_YEAR = {"holidays", "worked"}
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """A holiday is a period, too, named with its year: `spring-festival-2026`."""
-
-    periods: Periods
-    workdays: Workdays
 
 
 @cache
@@ -31,6 +23,11 @@ def mainland_china() -> Calendar:
 
 def read_calendar(text: str) -> Calendar:
     """Raises CalendarInvalid."""
+    return Calendar.of(read_stated(text))
+
+
+def read_stated(text: str) -> Stated:
+    """Raises CalendarInvalid."""
     import yaml
 
     if len(text) > MAX_CHARACTERS:
@@ -40,22 +37,14 @@ def read_calendar(text: str) -> Calendar:
     except (yaml.YAMLError, ValueError) as error:
         raise CalendarInvalid("the calendar is no YAML that can be read") from error
     sections = _mapping(said, "the calendar", _SECTIONS)
-    years = {
-        _year(name): _mapping(each, f"years.{name}", _OF_A_YEAR)
+    years = [
+        _year(name, _mapping(each, f"years.{name}", _OF_A_YEAR))
         for name, each in _mapping(sections.get("years"), "years").items()
-    }
-    holidays = [each for year, section in years.items() for each in _holidays(year, section)]
-    worked = [
-        day for year, section in years.items() for day in _days(section.get("worked"), f"years.{year}.worked")
     ]
-    workdays = Workdays(
-        frozenset(years),
-        frozenset(day for _, first, last in holidays for day in _between(first, last)),
-        frozenset(worked),
-        frozenset(sections.get("weekend") or ()),
-    )
-    own = [_period(name, each) for name, each in _mapping(sections.get("periods"), "periods").items()]
-    return Calendar(Periods((*(Period.of_days(*each) for each in holidays), *own)), workdays)
+    periods = [_period(name, each) for name, each in _mapping(sections.get("periods"), "periods").items()]
+    weekend = sections.get("weekend")
+    stated = Stated(tuple(years), tuple(periods))
+    return stated if weekend is None else replace(stated, weekend=frozenset(weekend))
 
 
 def _mapping(said: Any, where: str, names: set[str] | None = None) -> Mapping[Any, Any]:
@@ -69,10 +58,15 @@ def _mapping(said: Any, where: str, names: set[str] | None = None) -> Mapping[An
     return said
 
 
-def _year(name: Any) -> int:
-    if not isinstance(name, int) or not 1800 <= name <= 2200:
-        raise CalendarInvalid(f"years: '{name}' is no year from 1800 to 2200")
-    return name
+def _year(name: Any, section: Mapping[Any, Any]) -> Year:
+    where = f"years.{name}"
+    if not isinstance(name, int):
+        raise CalendarInvalid(f"years: '{name}' is no year from {FIRST_YEAR} to {LAST_YEAR}")
+    holidays = [
+        _holiday(str(each), f"{where}.holidays.{each}", said)
+        for each, said in _mapping(section.get("holidays"), f"{where}.holidays").items()
+    ]
+    return Year(name, tuple(holidays), tuple(_days(section.get("worked"), f"{where}.worked")))
 
 
 def _days(said: Any, where: str) -> list[dt.date]:
@@ -82,21 +76,11 @@ def _days(said: Any, where: str) -> list[dt.date]:
     return found
 
 
-def _holidays(year: int, section: Mapping[Any, Any]) -> Iterator[tuple[str, dt.date, dt.date]]:
-    """(name of the period, first day, last day)."""
-    for name, said in _mapping(section.get("holidays"), f"years.{year}.holidays").items():
-        where = f"years.{year}.holidays.{name}"
-        days = _days(said, where)
-        if not 1 <= len(days) <= 2 or days[0] > days[-1]:
-            raise CalendarInvalid(f"{where} is not one day, or the first and the last")
-        if {each.year for each in days} - {year - 1, year, year + 1}:
-            raise CalendarInvalid(f"{where} lies in another year")
-        yield f"{name}-{year}", days[0], days[-1]
-
-
-def _between(first: dt.date, last: dt.date) -> Iterator[dt.date]:
-    for number in range(first.toordinal(), last.toordinal() + 1):
-        yield dt.date.fromordinal(number)
+def _holiday(name: str, where: str, said: Any) -> Holiday:
+    days = _days(said, where)
+    if not 1 <= len(days) <= 2:
+        raise CalendarInvalid(f"{where} is not one day, or the first and the last")
+    return Holiday(name, days[0], days[-1])
 
 
 def _period(name: Any, said: Any) -> Period:

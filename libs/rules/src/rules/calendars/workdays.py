@@ -1,7 +1,6 @@
 """Which days are worked: weekends, holidays, and weekend days worked instead (调休)."""
 
 import datetime as dt
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from .periods import CalendarInvalid
@@ -40,19 +39,13 @@ class Workdays:
             return None
         return day in self.worked or not (day.isoweekday() in self.weekend or day in self.holidays)
 
-    def with_own(
-        self,
-        holidays: Collection[dt.date] = (),
-        worked: Collection[dt.date] = (),
-        years: Collection[int] = (),
-    ) -> "Workdays":
-        """With a tenant's own days, which win over these, and further years settled. Raises CalendarInvalid."""
-        return Workdays(
-            self.years | frozenset(years),
-            (self.holidays - frozenset(worked)) | frozenset(holidays),
-            (self.worked - frozenset(holidays)) | frozenset(worked),
-            self.weekend,
+    def with_own(self, own: "Workdays") -> "Workdays":
+        """With a tenant's own: days of the years that it settles are as it says. Raises CalendarInvalid."""
+        holidays, worked = (
+            frozenset(each for each in days if each.year not in own.years)
+            for days in (self.holidays, self.worked)
         )
+        return Workdays(self.years | own.years, holidays | own.holidays, worked | own.worked, self.weekend)
 
     def stretches(self) -> tuple[tuple[dt.date, dt.date], ...]:
         """(first, last) of every run of settled years, in order."""

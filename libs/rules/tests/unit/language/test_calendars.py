@@ -67,13 +67,29 @@ def test_a_period_of_the_tenant_replaces_the_one_of_its_name() -> None:
     assert mainland_china().periods.find("sale") is None
 
 
-def test_days_of_the_tenant_win() -> None:
-    workdays = mainland_china().workdays.with_own([day("2026-02-14")], [day("2026-02-15")], [2027])
-    said = [
-        workdays.is_workday(day(each)) for each in ("2026-02-14", "2026-02-15", "2027-01-01", "2027-01-02")
+OWN = """
+years:
+  2026: {holidays: {founders-day: [2026-02-13], spring-festival: [2026-02-16, 2026-02-20]}, worked: [2026-02-14]}
+  2027: {}
+"""
+
+
+def test_a_year_of_the_tenant_stands_in_the_place_of_the_shipped_one() -> None:
+    calendar = mainland_china().with_own(read_calendar(OWN))
+    days = ("2025-10-08", "2026-02-13", "2026-02-14", "2026-02-23", "2026-10-01", "2027-01-01", "2028-01-03")
+    assert [calendar.workdays.is_workday(day(each)) for each in days] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+        None,
     ]
-    assert said == [False, True, True, False]
-    assert workdays.stretches() == ((day("2024-01-01"), day("2027-12-31")),)
+    assert calendar.workdays.stretches() == ((day("2024-01-01"), day("2027-12-31")),)
+    assert calendar.periods.names == mainland_china().periods.names | {"founders-day-2026"}
+    changed = calendar.periods.find("spring-festival-2026")
+    assert changed == Period.of_days("spring-festival-2026", day("2026-02-16"), day("2026-02-20"))
     assert Workdays(years=frozenset({2020, 2022})).stretches() == (
         (day("2020-01-01"), day("2020-12-31")),
         (day("2022-01-01"), day("2022-12-31")),
@@ -92,6 +108,7 @@ def test_days_of_the_tenant_win() -> None:
         ("years: {2026: {holidays: {x: 2026-02-14}}}", "years.2026.holidays.x is no list of days"),
         ("years: {2026: {holidays: {x: [2026-02-14, 2026-02-13]}}}", "the first and the last"),
         ("years: {2026: {holidays: {x: [2020-02-14]}}}", "lies in another year"),
+        ("years: {2026: {worked: [2027-02-13]}}", "2027-02-13 lies in another year"),
         ("years: {2026: {worked: [tomorrow]}}", "years.2026.worked is no list of days"),
         ("periods: {x: [2026-02-14, 2026-02-15]}", "periods.x is not"),
         ('periods: {x: ["soon", "later"]}', "'soon' or 'later' is no moment"),
