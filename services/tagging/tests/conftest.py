@@ -35,10 +35,12 @@ from tagging.governance_wiring import open_governance
 from tagging.main import MIGRATIONS
 from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
+from tagging.store.columnar_events import ColumnarEvents
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_relations import DuckLakeRelations
+from tagging.store.mapped_columns import MappedColumns
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
@@ -100,6 +102,9 @@ class World:
         self.references = SqlReferenceTables()
         self.facts = FactStores(
             SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(self.changelog), ContractFactEntries()
+        )
+        self.events = ColumnarEvents(
+            self.facts.events, MappedColumns(self.folder / "columns", lambda: next(self._ids))
         )
         self.files = BlockFiles(self.folder / "values", lambda: next(self._ids), synced=False)
         values = SqlTagValues(self.files, lambda: 0)

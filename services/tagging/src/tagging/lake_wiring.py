@@ -31,6 +31,7 @@ from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.ports import FactStores
 from tagging.store.s3_lake_objects import S3LakeObjects, S3Place
 from tagging.store.sql_erasure_proofs import SqlErasureProofs
+from tagging.store.sql_event_marks import SqlEventMarks
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_retention import SqlEventRetention
 from tagging.workers.forgetting import ForgettingWorker
@@ -91,7 +92,7 @@ def wire_lake(
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
     expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)
-    build = BuildColumns(database, manifest, parts.columns, rewriting_lock)
+    build = BuildColumns(database, manifest, SqlEventMarks(), parts.columns, rewriting_lock)
     upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],

@@ -78,6 +78,7 @@ from tagging.store.block_files import BlockFiles
 from tagging.store.change_entries import ContractFactEntries
 from tagging.store.column_building import ColumnBuilding
 from tagging.store.column_export import ColumnExport
+from tagging.store.columnar_events import ColumnarEvents
 from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
@@ -139,6 +140,7 @@ class Store:
     recompute: RecomputePersons
     governance: Governance
     use: UseCounter
+    events: ColumnarEvents
 
     def machine_ms(self) -> int:
         """The machine's time, in milliseconds since 1970."""
@@ -213,6 +215,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         recompute=RecomputePersons(facts, references, tags, columns, clock),
         governance=open_governance(facts, tags, columns, changelog, clock),
         use=use,
+        events=ColumnarEvents(facts.events, mapped),
     )
 
 
@@ -344,7 +347,7 @@ def wire_tags(
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
     computing = open_computing(store)
-    read_values = ReadValues(facts, tags, columns, changelog, clock)
+    read_values = ReadValues(facts, store.events, tags, columns, changelog, clock)
     services: tuple[Service, ...] = (
         Service(
             tag_service_pb2.DESCRIPTOR.services_by_name["TagService"],
@@ -383,10 +386,10 @@ def wire_tags(
     portraits = wire_portraits(
         database,
         changelog,
-        (facts, tags),
+        (facts, tags, store.events),
         columns,
         computing.everybody,
-        (read_values, Explain(facts, store.references, tags, columns, read_values, clock)),
+        (read_values, Explain(facts, store.events, store.references, tags, columns, read_values, clock)),
         attributes,
         clock,
         hot_copies,

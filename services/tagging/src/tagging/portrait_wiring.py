@@ -35,6 +35,7 @@ from tagging.app.read_values import ReadValues
 from tagging.catalogue.phrase_files import standard_phrases
 from tagging.portrait_metrics import BREAKER_OPEN, COPY_FAILURES, HITS, MISSES
 from tagging.store.changelog_moves import move_of
+from tagging.store.event_read_ports import EventReads
 from tagging.store.layered_copies import BrokenCircuit, LayeredCopies
 from tagging.store.memory_copies import MemoryCopies
 from tagging.store.portrait_ports import HotCopies
@@ -74,7 +75,7 @@ class _Copies:
 def wire_portraits(
     database: Database,
     changelog: Changelog,
-    stores: tuple[FactStores, TagStores],
+    stores: tuple[FactStores, TagStores, EventReads],
     columns: ColumnsInForce,
     everybody: Everybody,
     readers: tuple[ReadValues, Explain],
@@ -84,7 +85,7 @@ def wire_portraits(
     use: UseCounter,
 ) -> Portraits:
     """`hot_copies` is "memory" or the URL of a Redis."""
-    (facts, tags), (read_values, explain) = stores, readers
+    (facts, tags, events), (read_values, explain) = stores, readers
     templates, classes = SqlPortraitTemplates(), MemberClasses()
     copies = _open_copies(database, hot_copies)
     movements = Movements(
@@ -98,7 +99,7 @@ def wire_portraits(
     compose = ComposePortraits(facts, templates, columns, read_values, classes, standard_phrases(), clock)
     hot = HotPortraits(database, compose, movements, copies.near, copies.all, portrait_bytes)
     freshness = Freshness(changelog, movements.look, database.commits, HeadPoll(database, changelog))
-    timeline = ReadTimeline(facts, tags, columns, read_values)
+    timeline = ReadTimeline(facts, events, tags, columns, read_values)
     past = ReadPastPortraits(facts, tags, columns, read_values, clock)
     servicer = PortraitServicer(
         database, freshness, hot, timeline, read_values, explain, attributes, past, clock, use

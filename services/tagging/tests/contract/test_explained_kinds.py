@@ -42,8 +42,10 @@ def explained(world):
         world.event(2, "view_item", world.ago(hours=3), category="酒"),
     )
     world.run()
-    values = ReadValues(world.facts, world.tags, world.columns, world.changelog, world.clock)
-    explain = Explain(world.facts, world.references, world.tags, world.columns, values, world.clock)
+    values = ReadValues(world.facts, world.events, world.tags, world.columns, world.changelog, world.clock)
+    explain = Explain(
+        world.facts, world.events, world.references, world.tags, world.columns, values, world.clock
+    )
 
     def tell(tag_id):
         found = world.database.read_now(explain.tag, world.tenant, 1, tag_id, frozenset(Grade))

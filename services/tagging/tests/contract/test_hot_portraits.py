@@ -71,7 +71,9 @@ class HotWorld:
         self.world = world
         self.templates = SqlPortraitTemplates()
         classes = MemberClasses()
-        values = ReadValues(world.facts, world.tags, world.columns, world.changelog, world.clock)
+        values = ReadValues(
+            world.facts, world.events, world.tags, world.columns, world.changelog, world.clock
+        )
         self.compose = ComposePortraits(
             world.facts, self.templates, world.columns, values, classes, standard_phrases(), world.clock
         )

@@ -23,6 +23,7 @@ from tagging.domain.tenants import TenantSettings
 from tagging.store.attached_lake import AttachedLake, HeldFacts, HeldFiles, Look
 from tagging.store.column_building import ColumnBuilding
 from tagging.store.dictionary_file import standard_dictionary
+from tagging.store.event_read_ports import Mark
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
@@ -230,7 +231,8 @@ async def test_a_build_goes_when_its_lake_has_become_small(shop: Shop) -> None:
 
     database: Any = SimpleNamespace(read=read)
     manifest: Any = SimpleNamespace(files=lambda *_: shop.files)
-    build = BuildColumns(database, manifest, shop.building, asyncio.Lock())
+    marks: Any = SimpleNamespace(flushed=lambda *_: Mark(30, 30))
+    build = BuildColumns(database, manifest, marks, shop.building, asyncio.Lock())
     assert (await build.build_due("t1", 30), await build.build_due("t1", 30)) == (30, 0)
     assert shop.building.covered("t1")
     assert await build.build_due("t1", 31) == 0

@@ -396,7 +396,7 @@ def test_the_confidence_of_a_contradicted_value_falls_for_who_may_read_why(world
     said = {"attributes": {"gender": "male"}}
     world.store(world.person(1, 1, **said), world.person(2, 2, **said))
     world.store(*(world.event(1, "order_paid", world.ago(days=1), channel="womens", amount=1) for _ in "ab"))
-    read = ReadValues(world.facts, world.tags, world.columns, world.changelog, world.clock)
+    read = ReadValues(world.facts, world.events, world.tags, world.columns, world.changelog, world.clock)
 
     def doubts(*grades):
         found, _ = world.database.read_now(read.batch, world.tenant, [1, 2], ["gender"], grades)

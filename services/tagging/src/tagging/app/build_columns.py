@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from servicekit.database import Database
+from sqlalchemy import Connection
 from tagging.domain.lake import LakeFile
+from tagging.store.event_read_ports import EventMarks, Mark
 from tagging.store.ports import Manifest
 
 LEAST_EVENTS = 100_000
@@ -22,8 +24,9 @@ class ColumnBuilder(Protocol):
         """The files that the build which counts was made of; none when there is none."""
         ...
 
-    def build(self, tenant: str, files: Sequence[LakeFile]) -> int:
-        """Makes a build of these files the one that counts, atomically; returns how many events it holds."""
+    def build(self, tenant: str, files: Sequence[LakeFile], mark: Mark) -> int:
+        """Makes a build of these files the one that counts, atomically; returns how many events it holds. `mark`: up
+        to where the files hold all that arrived."""
         ...
 
     def drop(self, tenant: str) -> None:
@@ -35,10 +38,16 @@ class BuildColumns:
     """`rewriting_lock` is shared with all who replace files: what is erased meanwhile would be built once more."""
 
     def __init__(
-        self, database: Database, manifest: Manifest, builder: ColumnBuilder, rewriting_lock: asyncio.Lock
+        self,
+        database: Database,
+        manifest: Manifest,
+        marks: EventMarks,
+        builder: ColumnBuilder,
+        rewriting_lock: asyncio.Lock,
     ) -> None:
         self._database = database
         self._manifest = manifest
+        self._marks = marks
         self._builder = builder
         self._lock = rewriting_lock
 
@@ -46,14 +55,18 @@ class BuildColumns:
         """Builds when it is worth it, and removes a build of a lake that has become small; returns how many events were
         built, 0 for none. Idempotent."""
         async with self._lock:
-            files = await self._database.read(self._manifest.files, tenant)
+            files, mark = await self._database.read(self._files, tenant)
             covered = await asyncio.to_thread(self._builder.covered, tenant)
             if covered and _events(files) < least_events:
                 await asyncio.to_thread(self._builder.drop, tenant)
                 return 0
             if not due(files, covered, least_events):
                 return 0
-            return await asyncio.to_thread(self._builder.build, tenant, files)
+            return await asyncio.to_thread(self._builder.build, tenant, files, mark)
+
+    def _files(self, connection: Connection, tenant: str) -> tuple[list[LakeFile], Mark]:
+        """Of one snapshot."""
+        return self._manifest.files(connection, tenant), self._marks.flushed(connection, tenant)
 
 
 def due(files: Sequence[LakeFile], covered: frozenset[str], least_events: int) -> bool:

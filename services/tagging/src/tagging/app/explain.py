@@ -1,6 +1,6 @@
 """Why a person has a tag's value, and why a rule holds of a person or not."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from rules.check import CheckedRule
@@ -28,6 +28,7 @@ from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
 from tagging.errors import PersonUnknown, nearest
 from tagging.errors import RuleInvalid as RuleRefused
+from tagging.store.event_read_ports import EventReads, HeldPersonEvents
 from tagging.store.mapping_ports import ReferenceTables
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import FrozenCuts, TagStores
@@ -78,6 +79,7 @@ class Explain:
     def __init__(
         self,
         facts: FactStores,
+        events: EventReads,
         references: ReferenceTables,
         tags: TagStores,
         columns: ColumnsInForce,
@@ -85,6 +87,7 @@ class Explain:
         clock: Clock,
     ) -> None:
         self._facts = facts
+        self._events = events
         self._references = references
         self._tags = tags
         self._columns = columns
@@ -104,7 +107,7 @@ class Explain:
         release = require_events(plan, recipe.questions.values(), grades)
         answers, revision = self._values.batch(connection, tenant, [person_id], [tag_id], grades)
         person = self._living(connection, tenant, person_id)
-        facts = self._person_facts(connection, tenant, plan, person, recipe.tags, recipe.events)
+        facts, held = self._person_facts(connection, tenant, plan, person, recipe.tags, recipe.events)
         setting = self._setting(connection, tenant, plan, recipe)
         tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
         parts = (
@@ -120,6 +123,7 @@ class Explain:
         found = answers_of(recipe, [PersonScope(facts, setting, tables)])
         remarks = recipe.remarks(found, cuts.cuts if cuts else None)
         parts += tuple(Part(each, None) for each in remarks)
+        held.keep(each for part in parts for each in _shown(part))
         return ExplainedTag(answers[0][1][0], parts, cuts, release, revision)
 
     def rule(
@@ -131,7 +135,7 @@ class Explain:
         require_grades(plan, checked.mentions.tags, grades)
         release = require_events(plan, [checked.rule], grades)
         person = self._living(connection, tenant, person_id)
-        facts = self._person_facts(
+        facts, held = self._person_facts(
             connection, tenant, plan, person, checked.mentions.tags, checked.mentions.events
         )
         tables = (
@@ -140,6 +144,7 @@ class Explain:
             else {}
         )
         explanation = _explained(checked.rule, facts, self._setting(connection, tenant, plan, None), tables)
+        held.keep(_evidence(explanation))
         return ExplainedRule(explanation, release, self._values.revision(connection))
 
     def _checked(self, connection: Connection, tenant: str, plan: ColumnPlan, text: str) -> CheckedRule:
@@ -165,18 +170,16 @@ class Explain:
         person: Person,
         tags: Collection[str],
         events: Collection[str],
-    ) -> PersonFacts:
+    ) -> tuple[PersonFacts, HeldPersonEvents]:
         stored = self._tags.values.get(connection, tenant, tags, [person.person_id])
         known = {
             tag: values[person.person_id].value
             for tag, values in stored.items()
             if person.person_id in values
         }
-        found = self._facts.events.of_persons(connection, tenant, [person.person_id], events)
-        return PersonFacts(
-            {tag: value for tag, value in known.items() if value is not None},
-            tuple(each.for_rules(plan.dictionary) for each in found[person.person_id]),
-        )
+        held = self._events.of_person(connection, tenant, person.person_id, events, plan.dictionary)
+        tags_known = {tag: value for tag, value in known.items() if value is not None}
+        return PersonFacts(tags_known, held.events), held
 
     def _setting(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe | None
@@ -216,6 +219,21 @@ def _explained(
         return explain(question, facts, setting, tables)
     except NumberOverflow as error:
         raise RuleRefused((Problem(str(error), 1, 1, NOWHERE),)) from error
+
+
+def _shown(part: Part) -> Iterator[Event]:
+    """The events that are told of it and of what is below."""
+    yield from part.evidence
+    if part.explanation is not None:
+        yield from _evidence(part.explanation)
+    for each in part.parts:
+        yield from _shown(each)
+
+
+def _evidence(explanation: Explanation) -> Iterator[Event]:
+    yield from explanation.evidence
+    for each in explanation.parts:
+        yield from _evidence(each)
 
 
 def _attribute_parts(recipe: Recipe, person: Person) -> tuple[Part, ...]:

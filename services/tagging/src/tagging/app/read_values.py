@@ -27,6 +27,7 @@ from tagging.domain.stage_entry import Happenings, entry_times
 from tagging.domain.stated import Statement
 from tagging.domain.tenants import TenantSettings
 from tagging.errors import PersonUnknown, nearest
+from tagging.store.event_read_ports import EventReads
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import StoredValue, TagStores
 
@@ -64,9 +65,16 @@ class ReadValues:
     """Reads in the caller's snapshot; follows redirects."""
 
     def __init__(
-        self, facts: FactStores, tags: TagStores, columns: ColumnsInForce, changelog: Changelog, clock: Clock
+        self,
+        facts: FactStores,
+        events: EventReads,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        changelog: Changelog,
+        clock: Clock,
     ) -> None:
         self._facts = facts
+        self._events = events
         self._tags = tags
         self._columns = columns
         self._changelog = changelog
@@ -196,7 +204,7 @@ class ReadValues:
         staged = [each for each in tags if isinstance(each.definition.kind, LifecycleKind | AiplKind)]
         if not staged:
             return {}
-        told = self._facts.events.times(connection, tenant, person_ids)
+        told = self._events.times(connection, tenant, person_ids)
         places = {person: place for place, person in enumerate(person_ids)}
         persons = np.array([places[person] for person, _, _ in told], np.int64)
         times = np.array([time_us for _, _, time_us in told], np.int64)

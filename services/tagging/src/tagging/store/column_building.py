@@ -16,6 +16,7 @@ from tagging.domain.dictionary import Dictionary
 from tagging.domain.lake import LakeFile
 from tagging.store.event_chunks import KEY, SEQUENCE, TIME, ArrowChunk, ListColumn
 from tagging.store.event_columns import lines_in_order
+from tagging.store.event_read_ports import NO_MARK, Mark
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import BuildWriter, MappedColumns
@@ -56,15 +57,15 @@ class ColumnBuilding:
         else:
             self._mapped.sweep(tenant)
 
-    def build(self, tenant: str, files: Sequence[LakeFile]) -> int:
+    def build(self, tenant: str, files: Sequence[LakeFile], mark: Mark = NO_MARK) -> int:
         """Makes a build of these files the one that counts; returns how many events it holds. What breaks off leaves
-        nothing behind. Blocks."""
+        nothing behind. `mark`: up to where the files hold all that arrived; NO_MARK when that is not known. Blocks."""
         reading = _Reading()
         self._folder.hold(reading, files)
         writer = self._mapped.begin(tenant)
         try:
             events = self._written(writer, files)
-            self._mapped.publish(tenant, writer, [each.path for each in files], events)
+            self._mapped.publish(tenant, writer, [each.path for each in files], events, mark)
         except BaseException:
             self._mapped.sweep(tenant)
             raise

@@ -27,6 +27,8 @@ from rules.evaluate.events.columns import Ints, Numbers
 from rules.schema import PropertyType
 from rules.values import Kind
 from tagging.store.event_chunks import ListColumn
+from tagging.store.event_read_ports import NO_MARK, Mark
+from tagging.store.mapped_rows import MappedRows, counts_of, last_rows_of, rows_of
 
 CURRENT = "CURRENT"
 DESCRIPTION = "build.json"
@@ -71,7 +73,7 @@ class MappedChunk:
         """`gone`: numbers of files that count no longer; `keys`: only of these, ascending; None is all."""
         self._arrays = arrays
         self._kinds = kinds
-        self._counts = _rows_of(arrays["key"], keys) if keys is not None else None
+        self._counts = rows_of(arrays["key"], keys) if keys is not None else None
         if len(gone):
             files = self._rows("file")
             counting = np.flatnonzero(~np.isin(files, gone))
@@ -117,21 +119,12 @@ class MappedChunk:
         return Column(kind, np.ones(size, np.bool_) if known is None else known, data, texts)
 
 
-def _rows_of(stored: Numbers, keys: Ints) -> Ints:
-    """Where the rows of some keys stand; both ascending."""
-    wanted = keys.astype(stored.dtype, copy=False)
-    starts, ends = np.searchsorted(stored, wanted), np.searchsorted(stored, wanted, side="right")
-    lengths = ends - starts
-    before = np.cumsum(lengths) - lengths
-    rows: Ints = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-    return rows
-
-
 @dataclass(frozen=True)
 class MappedBuild:
     """An open build: its arrays stay readable whatever becomes of its files.
 
     paths  the files of the lake it was built from, by number; events: how many they hold
+    mark   up to where it has all that arrived, as far as that is kept; NO_MARK when that is not known
     """
 
     name: str
@@ -139,6 +132,25 @@ class MappedBuild:
     events: int
     arrays: Mapping[str, Mapping[str, Numbers]]
     kinds: Mapping[str, Mapping[str, str]]
+    mark: Mark = NO_MARK
+
+    def rows(
+        self, event_type: str, keys: Ints, limit: int = 0, before: tuple[int, int] | None = None
+    ) -> MappedRows | None:
+        """Events of a type and of these keys (ascending), whatever files they are from; None when there never were any
+        of the type. With a limit, of each key the latest alone; `before` a place of (time, ingest sequence)."""
+        if event_type not in self.arrays:
+            return None
+        arrays = self.arrays[event_type]
+        rows = last_rows_of(arrays, keys, limit, before) if limit else rows_of(arrays["key"], keys)
+        return MappedRows(arrays, self.kinds[event_type], rows)
+
+    def event_counts(self, keys: Ints) -> Ints:
+        """How many events each of these keys (ascending) has."""
+        total = np.zeros(len(keys), np.int64)
+        for arrays in self.arrays.values():
+            total += counts_of(arrays["key"], keys)
+        return total
 
     def chunk(self, event_type: str, named: frozenset[str], keys: Ints | None = None) -> MappedChunk | None:
         """The events of a type that are in files named by the manifest, of these keys alone (ascending; None is all);
@@ -185,9 +197,11 @@ class MappedColumns:
         folder.mkdir(parents=True)
         return BuildWriter(folder)
 
-    def publish(self, tenant: str, writer: "BuildWriter", paths: Sequence[str], events: int) -> None:
+    def publish(
+        self, tenant: str, writer: "BuildWriter", paths: Sequence[str], events: int, mark: Mark
+    ) -> None:
         """Syncs a build, makes it the one that counts and removes all others."""
-        writer.finish(paths, events)
+        writer.finish(paths, events, mark)
         folder = self._root / tenant
         staged = folder / f"{CURRENT}.new"
         with staged.open("w") as file:
@@ -235,7 +249,8 @@ class MappedColumns:
             }
             for event_type in said["arrays"]
         }
-        return MappedBuild(name, tuple(said["paths"]), said["events"], arrays, said["kinds"])
+        mark = Mark(*said.get("mark", NO_MARK))
+        return MappedBuild(name, tuple(said["paths"]), said["events"], arrays, said["kinds"], mark)
 
 
 class BuildWriter:
@@ -276,12 +291,13 @@ class BuildWriter:
         self._kinds.setdefault(event_type, {})[name] = Kind.RECORDS.value
         self.array(event_type, f"{name}$counts", counts.astype(np.int32))
 
-    def finish(self, paths: Sequence[str], events: int) -> None:
+    def finish(self, paths: Sequence[str], events: int, mark: Mark) -> None:
         """Writes what describes the build, and syncs the folders."""
         said = {
             "format": FORMAT,
             "paths": list(paths),
             "events": events,
+            "mark": mark,
             "arrays": self._arrays,
             "kinds": self._kinds,
         }

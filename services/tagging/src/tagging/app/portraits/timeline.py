@@ -18,6 +18,7 @@ from tagging.domain.event_grades import EventRelease
 from tagging.domain.events import Event
 from tagging.domain.shown_events import ShownEvent, shown_event
 from tagging.errors import PersonUnknown
+from tagging.store.event_read_ports import EventReads
 from tagging.store.ports import FactStores, Place
 from tagging.store.tag_ports import TagStores
 
@@ -59,9 +60,15 @@ class ReadTimeline:
     """Reads in the caller's snapshot; follows redirects. Changes are those recorded of the living person's own id."""
 
     def __init__(
-        self, facts: FactStores, tags: TagStores, columns: ColumnsInForce, values: ReadValues
+        self,
+        facts: FactStores,
+        events: EventReads,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        values: ReadValues,
     ) -> None:
         self._facts = facts
+        self._events = events
         self._tags = tags
         self._columns = columns
         self._values = values
@@ -88,7 +95,7 @@ class ReadTimeline:
         person = self._facts.key_map.living(connection, tenant, [person_id]).get(person_id)
         if person is None:
             raise PersonUnknown(person_id)
-        events = self._facts.events.latest(
+        events = self._events.latest(
             connection, tenant, person.person_id, limit + 1, types=types or None, before=_place(before)
         )
         found: list[Event | TagChange] = [*events]
