@@ -15,6 +15,7 @@ SEED = 20_261_122
 SECTIONS = {
     "queries": "benches.segments_queries",
     "grpc": "benches.segments_grpc",
+    "scale": "benches.segments_scale",
 }
 """Modules with `measure(seed)`, which answers figures by key and sizes."""
 

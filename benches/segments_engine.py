@@ -51,13 +51,15 @@ class Engine:
             blocks = [NumberBlock(numbers[each : each + BLOCK].astype(np.int64) * SCALE) for each in starts]
             self.columns[f"n{place}"] = TagColumn(Kind.NUMBER, number_column(blocks, threads))
         for place, (ends, values) in enumerate(people.lists):
-            column = set_column(_pairs(ends, values, people.persons), LISTS[place], threads, single=False)
-            names = {f"v{each}": each for each in range(LISTS[place])}
+            column = set_column(
+                list_blocks(ends, values, people.persons), LISTS[place], threads, single=False
+            )
+            names: Mapping[Any, int] = {f"v{each}": each for each in range(LISTS[place])}
             self.columns[f"m{place}"] = TagColumn(Kind.TEXT, column, names)
         everyone = np.zeros(people.persons, np.uint16)
         self.everyone = set_column([CodedBlock(everyone[each : each + BLOCK]) for each in starts], 1, threads)
         self.audience, self.yesterday = (_members(each) for each in (people.audience, people.yesterday))
-        self.setting = Setting(_catalogue(), AS_OF)
+        self.setting = Setting(catalogue(), AS_OF)
         self.counted = [each.column for name, each in self.columns.items() if name[0] in "bc"]
         self.persons = people.persons
         bools = [int(each.sum()) for each in people.bools]
@@ -115,7 +117,7 @@ class Engine:
         return len(found.entered), len(found.left)
 
 
-def _catalogue() -> Catalogue:
+def catalogue() -> Catalogue:
     tags = [TagType(f"b{each}", BOOL) for each in range(80)]
     tags += [TagType(f"c{each}", TEXT) for each in range(len(SIZES))]
     tags += [TagType(f"n{each}", NUMBER) for each in range(10)]
@@ -123,7 +125,7 @@ def _catalogue() -> Catalogue:
     return Catalogue.of(tags)
 
 
-def _pairs(ends: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], persons: int) -> list[CodedBlock]:
+def list_blocks(ends: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], persons: int) -> list[CodedBlock]:
     counts_ = np.diff(ends, prepend=0)
     blocks = []
     for start in range(0, persons, BLOCK):

@@ -6,7 +6,6 @@ clustered by the order of ids, every third follows wealth. Sizes as ENGINE's fir
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ LISTS = (60, 200)
 DEFAULT_PERSONS = 1_000_000
 
 Numbers = npt.NDArray[np.int32]
+Wealth = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,24 @@ def people(seed: int) -> People:
     persons = int(os.environ.get("HUAXIANG_BENCH_PERSONS", DEFAULT_PERSONS))
     random = np.random.default_rng(seed)
     wealth = random.random(persons, dtype=np.float32)
-    densities = 0.6 * (0.0001 / 0.6) ** (np.arange(BOOLS) / (BOOLS - 1))
     audience = random.random(persons, dtype=np.float32) < 0.1
     yesterday = audience.copy()
     yesterday[random.choice(persons, persons // 180, replace=False)] ^= True
     return People(
         persons=persons,
-        bools=[_bool(random, wealth, kind % 3, float(density)) for kind, density in enumerate(densities)],
-        categories=[_category(random, persons, size) for size in SIZES],
-        numbers=[_number(random, wealth, bits) for bits in DIGITS],
-        lists=[_list(random, persons, size) for size in LISTS],
+        bools=[bool_values(random, wealth, place) for place in range(BOOLS)],
+        categories=[category_values(random, persons, size) for size in SIZES],
+        numbers=[number_values(random, wealth, bits) for bits in DIGITS],
+        lists=[list_values(random, persons, size) for size in LISTS],
         audience=audience,
         yesterday=yesterday,
     )
 
 
-def _bool(random: np.random.Generator, wealth: Any, kind: int, density: float) -> npt.NDArray[np.bool_]:
-    persons = len(wealth)
+def bool_values(random: np.random.Generator, wealth: Wealth, place: int) -> npt.NDArray[np.bool_]:
+    """Of the bool at a place; `wealth` is from 0 to 1."""
+    persons, kind = len(wealth), place % 3
+    density = 0.6 * (0.0001 / 0.6) ** (place / (BOOLS - 1))
     if kind == 0:
         return np.asarray(random.random(persons, dtype=np.float32) < density)
     if kind == 1:
@@ -68,7 +69,7 @@ def _bool(random: np.random.Generator, wealth: Any, kind: int, density: float) -
     return np.asarray(random.random(persons, dtype=np.float32) < np.minimum(2 * density * wealth, 1.0))
 
 
-def _category(random: np.random.Generator, persons: int, size: int) -> npt.NDArray[np.uint8]:
+def category_values(random: np.random.Generator, persons: int, size: int) -> npt.NDArray[np.uint8]:
     """Shares fall slowly from value to value."""
     weights = 1.0 / (np.arange(size) + 3.0)
     edges = np.cumsum(weights / weights.sum()).astype(np.float32)
@@ -76,14 +77,16 @@ def _category(random: np.random.Generator, persons: int, size: int) -> npt.NDArr
     return np.minimum(found, size - 1).astype(np.uint8)
 
 
-def _number(random: np.random.Generator, wealth: Any, bits: int) -> Numbers:
+def number_values(random: np.random.Generator, wealth: Wealth, bits: int) -> Numbers:
+    """Of so many bits."""
     noise = random.random(len(wealth), dtype=np.float32)
     return np.asarray((2**bits - 1) * (0.6 * noise + 0.4 * wealth * noise), np.int32)
 
 
-def _list(
+def list_values(
     random: np.random.Generator, persons: int, size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """(where each person's end, values); nobody has one twice."""
     counts = random.integers(0, 4, persons)
     rows = np.repeat(np.arange(persons), counts)
     values = (random.random(len(rows)) ** 2 * size).astype(np.int64)

@@ -1,0 +1,68 @@
+"""Many tenants in one process, as the service holds them."""
+
+import asyncio
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huaxiang.tagging.v1 import change_service_pb2 as pb
+from rules.check import Population, check_rule
+from rules.evaluate.setting import Setting
+from rules.testing import AS_OF
+from segments.api import parse
+from segments.domain.changes import Change
+from segments.domain.touched import Touched
+from segments.index.tenant import TenantIndex
+from servicekit.revision import LANES, Lane
+
+from benches.segments_people import people
+from benches.segments_questions import QUESTIONS, rule
+from benches.segments_source import Source
+
+TENANTS = int(os.environ.get("HUAXIANG_BENCH_TENANTS", "200"))
+PERSONS = 50_000
+ASKED = 50
+
+
+def held_tenants(seed: int) -> dict[str, Any]:
+    """What so many tenants of 50,000 people take together, with all 500 values, and Q3 asked of one after the other."""
+    os.environ["HUAXIANG_BENCH_PERSONS"] = str(PERSONS)
+    changes = asyncio.run(_changes(seed))
+    before = _rss_bytes()
+    tenants = []
+    for number in range(TENANTS):
+        index = TenantIndex(f"t{number}")
+        for each in changes:
+            index.apply(each, Lane.BULK, dict.fromkeys(LANES, 0), Touched())
+        tenants.append(index)
+    after = _rss_bytes()
+    times = []
+    for place in np.random.default_rng(seed).integers(0, len(tenants), ASKED).tolist():
+        index = tenants[place]
+        asked = check_rule(rule(QUESTIONS["q3"]), index.schema).rule
+        started = time.perf_counter()
+        setting = Setting(index.schema, AS_OF, index.calendar)
+        index.select(asked, index.bitmaps({}), setting, Population.ALL)
+        times.append(time.perf_counter() - started)
+    return {
+        "tenants": TENANTS,
+        "tenants_gb": round((after - before) / 1e9, 2),
+        "tenants_q3_ms": round(statistics.median(times) * 1e3, 2),
+    }
+
+
+async def _changes(seed: int) -> list[list[Change]]:
+    """Everything that is told of one tenant; each holds copies of its own."""
+    source = Source(people(seed))
+    return [
+        list(parse.exported(each))
+        async for each in source.ExportTagIndex(pb.ExportTagIndexRequest(), None)
+        if each.tenant
+    ]
+
+
+def _rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
