@@ -15,6 +15,8 @@ Settings = tenant_settings_pb2.TenantSettings
 PERIOD = tenant_settings_pb2.CalendarPeriod(
     name="double11-2026", start="2026-10-31T20:00:00", end="2026-11-12T00:00:00+08:00"
 )
+SPRING = tenant_settings_pb2.Holiday(name="spring-festival", first_day="2027-02-05", last_day="2027-02-11")
+YEAR = tenant_settings_pb2.CalendarYear(year=2027, holidays=[SPRING], worked_days=["2027-02-14"])
 DEFAULTS = Settings(time_zone="Asia/Shanghai", week_start=1, currency="CNY")
 
 
@@ -37,7 +39,9 @@ async def update(
 async def test_defaults_hold_until_settings_are_stored(server: LocalServer) -> None:
     before = await get(server)
     assert before.settings == DEFAULTS
-    stored = await update(server, Settings(time_zone="Europe/Berlin", calendar=[PERIOD]), before.etag)
+    wanted = Settings(time_zone="Europe/Berlin", calendar=[PERIOD], years=[YEAR])
+    stored = await update(server, wanted, before.etag)
+    assert (stored.settings.calendar, stored.settings.years) == ([PERIOD], [YEAR])
     assert stored.etag != before.etag
     after = await get(server)
     assert after.settings == stored.settings
@@ -80,6 +84,24 @@ async def test_a_stale_etag_is_refused_and_nothing_changes(server: LocalServer) 
                 calendar=[{"name": f"p{n}", "start": "2026-11-01", "end": "2026-11-02"} for n in range(501)]
             ),
             "settings.calendar",
+        ),
+        (Settings(years=[YEAR, YEAR]), "settings.years[1].year"),
+        (Settings(years=[{"year": 20270}]), "settings.years[0].year"),
+        (
+            Settings(years=[{"year": 2027, "holidays": [SPRING, SPRING]}]),
+            "settings.years[0].holidays[1].name",
+        ),
+        (
+            Settings(years=[{"year": 2024, "holidays": [SPRING]}]),
+            "settings.years[0].holidays[0].first_day",
+        ),
+        (
+            Settings(years=[{"year": 2027, "worked_days": ["2027-02-15"]}]),
+            "settings.years[0].worked_days[0]",
+        ),
+        (
+            Settings(years=[{"year": 2027, "holidays": [SPRING], "worked_days": ["2027-02-06"]}]),
+            "settings.years[0].worked_days[0]",
         ),
     ],
 )

@@ -71,6 +71,19 @@ def settings_message(settings: TenantSettings) -> tenant_settings_pb2.TenantSett
         ],
         event_retention_days=settings.event_retention_days,
         sensitive_purposes=settings.sensitive_purposes,
+        years=[
+            tenant_settings_pb2.CalendarYear(
+                year=year.year,
+                holidays=[
+                    tenant_settings_pb2.Holiday(
+                        name=each.name, first_day=each.first_day, last_day=each.last_day
+                    )
+                    for each in year.holidays
+                ],
+                worked_days=year.worked_days,
+            )
+            for year in settings.years
+        ],
     )
 
 

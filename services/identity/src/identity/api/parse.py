@@ -18,12 +18,13 @@ from identity.api.values import check_count, name_is_valid
 from identity.app.acknowledge_changes import HighestIds
 from identity.app.get_contact_points import ContactQuestion
 from identity.app.resolve_identifiers import Lookup
+from identity.domain.calendar import CalendarPeriod, CalendarYear, Holiday
 from identity.domain.consents import Channel
 from identity.domain.normalise import Normaliser, Unusable, scope_is_valid
 from identity.domain.person_ids import MAX_PERSON_ID
 from identity.domain.policy import Policy
 from identity.domain.record import Identifier
-from identity.domain.settings import CalendarPeriod, TenantSettings, first_problem
+from identity.domain.settings import TenantSettings, first_problem
 
 MAX_LOOKUPS = 1_000
 MAX_CONTACT_PERSONS = 1_000
@@ -100,11 +101,17 @@ def settings(message: tenant_settings_pb2.TenantSettings) -> TenantSettings:
         tuple(CalendarPeriod(period.name, period.start, period.end) for period in message.calendar),
         message.event_retention_days,
         tuple(sorted(set(message.sensitive_purposes))),
+        tuple(map(_year, message.years)),
     )
     problem = first_problem(parsed)
     if problem is not None:
         raise InvalidField(problem.field, problem.problem)
     return parsed
+
+
+def _year(message: tenant_settings_pb2.CalendarYear) -> CalendarYear:
+    holidays = tuple(Holiday(each.name, each.first_day, each.last_day) for each in message.holidays)
+    return CalendarYear(message.year, holidays, tuple(message.worked_days))
 
 
 def acknowledged(

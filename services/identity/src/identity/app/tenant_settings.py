@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from servicekit.changelog import Entry
 from servicekit.errors import EtagStale
@@ -10,7 +11,8 @@ from servicekit.revision import Lane, Revision
 
 from identity.app.encoding import ChangeKind, Encoding
 from identity.app.resolve_identifiers import read_revision
-from identity.domain.settings import CalendarPeriod, TenantSettings
+from identity.domain.calendar import CalendarPeriod, CalendarYear, Holiday
+from identity.domain.settings import TenantSettings
 from identity.store.ports import Stores
 from identity.store.rows import StoredSettings
 
@@ -62,7 +64,13 @@ def settings_of(stores: Stores, tenant: str) -> TenantSettings:
     fields = json.loads(stored.settings)
     calendar = tuple(CalendarPeriod(**period) for period in fields.pop("calendar"))
     sensitive = tuple(fields.pop("sensitive_purposes", ()))
-    return TenantSettings(calendar=calendar, sensitive_purposes=sensitive, **fields)
+    years = tuple(map(_year, fields.pop("years", ())))
+    return TenantSettings(calendar=calendar, sensitive_purposes=sensitive, years=years, **fields)
+
+
+def _year(said: dict[str, Any]) -> CalendarYear:
+    holidays = tuple(Holiday(**each) for each in said["holidays"])
+    return CalendarYear(said["year"], holidays, tuple(said["worked_days"]))
 
 
 def etag_of(settings: TenantSettings) -> str:

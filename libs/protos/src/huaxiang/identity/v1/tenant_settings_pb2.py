@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/identity/v1/tenant_settings.proto\x12\x14huaxiang.identity.v1\"\xbb\x01\n\x0eTenantSettings\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12\x12\n\nweek_start\x18\x02 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x36\n\x08\x63\x61lendar\x18\x04 \x03(\x0b\x32$.huaxiang.identity.v1.CalendarPeriod\x12\x1c\n\x14\x65vent_retention_days\x18\x05 \x01(\x05\x12\x1a\n\x12sensitive_purposes\x18\x06 \x03(\t\":\n\x0e\x43\x61lendarPeriod\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/identity/v1/tenant_settings.proto\x12\x14huaxiang.identity.v1\"\xee\x01\n\x0eTenantSettings\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12\x12\n\nweek_start\x18\x02 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x36\n\x08\x63\x61lendar\x18\x04 \x03(\x0b\x32$.huaxiang.identity.v1.CalendarPeriod\x12\x1c\n\x14\x65vent_retention_days\x18\x05 \x01(\x05\x12\x1a\n\x12sensitive_purposes\x18\x06 \x03(\t\x12\x31\n\x05years\x18\x07 \x03(\x0b\x32\".huaxiang.identity.v1.CalendarYear\":\n\x0e\x43\x61lendarPeriod\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\t\"b\n\x0c\x43\x61lendarYear\x12\x0c\n\x04year\x18\x01 \x01(\x05\x12/\n\x08holidays\x18\x02 \x03(\x0b\x32\x1d.huaxiang.identity.v1.Holiday\x12\x13\n\x0bworked_days\x18\x03 \x03(\t\"<\n\x07Holiday\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.identity.v1.tenant
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TENANTSETTINGS']._serialized_start=69
-  _globals['_TENANTSETTINGS']._serialized_end=256
-  _globals['_CALENDARPERIOD']._serialized_start=258
-  _globals['_CALENDARPERIOD']._serialized_end=316
+  _globals['_TENANTSETTINGS']._serialized_end=307
+  _globals['_CALENDARPERIOD']._serialized_start=309
+  _globals['_CALENDARPERIOD']._serialized_end=367
+  _globals['_CALENDARYEAR']._serialized_start=369
+  _globals['_CALENDARYEAR']._serialized_end=467
+  _globals['_HOLIDAY']._serialized_start=469
+  _globals['_HOLIDAY']._serialized_end=529
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,7 @@ class TenantSettings(_message.Message):
     CALENDAR_FIELD_NUMBER: _builtins.int
     EVENT_RETENTION_DAYS_FIELD_NUMBER: _builtins.int
     SENSITIVE_PURPOSES_FIELD_NUMBER: _builtins.int
+    YEARS_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """An IANA time zone; Asia/Shanghai by default. Days, weeks and months of rules roll in it."""
     week_start: _builtins.int
@@ -40,7 +41,9 @@ class TenantSettings(_message.Message):
     """Days that events are kept in the lake; 0 (the default) keeps them for good."""
     @_builtins.property
     def calendar(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarPeriod]:
-        """Named periods of the tenant's year; at most 500."""
+        """Named periods of the tenant's own, for DURING of rules: beside the shipped ones of mainland China, in the place of those of the same name. At
+        most 500.
+        """
 
     @_builtins.property
     def sensitive_purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -48,6 +51,10 @@ class TenantSettings(_message.Message):
         purpose never covers them, and a grant counts only when it names its evidence and no grant for another purpose at
         the address rests on the same evidence. At most 50.
         """
+
+    @_builtins.property
+    def years(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarYear]:
+        """Years whose workdays the tenant states itself, each in the place of the shipped one of mainland China; at most 50, each once."""
 
     def __init__(
         self,
@@ -58,10 +65,11 @@ class TenantSettings(_message.Message):
         calendar: _abc.Iterable[Global___CalendarPeriod] | None = ...,
         event_retention_days: _builtins.int = ...,
         sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
+        years: _abc.Iterable[Global___CalendarYear] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "currency", b"currency", "event_retention_days", b"event_retention_days", "sensitive_purposes", b"sensitive_purposes", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "currency", b"currency", "event_retention_days", b"event_retention_days", "sensitive_purposes", b"sensitive_purposes", "time_zone", b"time_zone", "week_start", b"week_start", "years", b"years"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -96,3 +104,67 @@ class CalendarPeriod(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CalendarPeriod: _TypeAlias = CalendarPeriod  # noqa: Y015
+
+@_typing.final
+class CalendarYear(_message.Message):
+    """The workdays of a year, whole: what is not named here is worked from Monday to Friday."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    YEAR_FIELD_NUMBER: _builtins.int
+    HOLIDAYS_FIELD_NUMBER: _builtins.int
+    WORKED_DAYS_FIELD_NUMBER: _builtins.int
+    year: _builtins.int
+    """1800 to 2200."""
+    @_builtins.property
+    def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]:
+        """Days off; at most 100. Each is a named period, too, called by its name and year: spring-festival-2027."""
+
+    @_builtins.property
+    def worked_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Saturdays and Sundays of the year that are worked (调休), as 2027-02-14; none of them a holiday. At most 100."""
+
+    def __init__(
+        self,
+        *,
+        year: _builtins.int = ...,
+        holidays: _abc.Iterable[Global___Holiday] | None = ...,
+        worked_days: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holidays", b"holidays", "worked_days", b"worked_days", "year", b"year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalendarYear: _TypeAlias = CalendarYear  # noqa: Y015
+
+@_typing.final
+class Holiday(_message.Message):
+    """Days off in a row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Unique in its year, without the year, at most 59 characters."""
+    first_day: _builtins.str
+    """The first day, as 2027-02-05; in the year, the one before or the one after."""
+    last_day: _builtins.str
+    """The last day, itself off."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "last_day", b"last_day", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holiday: _TypeAlias = Holiday  # noqa: Y015

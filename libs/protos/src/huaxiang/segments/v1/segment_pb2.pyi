@@ -29,7 +29,9 @@ class _SegmentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SegmentKi
     SEGMENT_KIND_UNSPECIFIED: _SegmentKind.ValueType  # 0
     """Not said: dynamic."""
     SEGMENT_KIND_DYNAMIC: _SegmentKind.ValueType  # 1
-    """From its rule: they follow every change."""
+    """From its rule: they follow every change. Those of a rule with LIMIT are computed when it is stored, when behaviour that it needs is, when the
+    tenant's day begins, by RecomputeSegment, and for a snapshot.
+    """
     SEGMENT_KIND_ONE_OFF: _SegmentKind.ValueType  # 2
     """From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
     that the id leads to, whoever is erased leaves.
@@ -43,7 +45,9 @@ class SegmentKind(_SegmentKind, metaclass=_SegmentKindEnumTypeWrapper):
 SEGMENT_KIND_UNSPECIFIED: SegmentKind.ValueType  # 0
 """Not said: dynamic."""
 SEGMENT_KIND_DYNAMIC: SegmentKind.ValueType  # 1
-"""From its rule: they follow every change."""
+"""From its rule: they follow every change. Those of a rule with LIMIT are computed when it is stored, when behaviour that it needs is, when the
+tenant's day begins, by RecomputeSegment, and for a snapshot.
+"""
 SEGMENT_KIND_ONE_OFF: SegmentKind.ValueType  # 2
 """From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
 that the id leads to, whoever is erased leaves.

@@ -105,8 +105,8 @@ class SegmentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecomputeSegment(self, request, context):
-        """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
-        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+        """Computes the members of a one-off segment, or of one with LIMIT, anew, once. Repeated, it computes them again. For its owner, and for who holds
+        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is neither), STEP_FORBIDDEN, FEATURE_QUOTA,
         UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

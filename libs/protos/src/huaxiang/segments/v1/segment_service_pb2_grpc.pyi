@@ -50,8 +50,8 @@ class SegmentServiceStub:
     CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
     """
     RecomputeSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.RecomputeSegmentRequest, _segment_service_pb2.RecomputeSegmentResponse]
-    """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
-    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+    """Computes the members of a one-off segment, or of one with LIMIT, anew, once. Repeated, it computes them again. For its owner, and for who holds
+    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is neither), STEP_FORBIDDEN, FEATURE_QUOTA,
     UPSTREAM_UNAVAILABLE.
     """
     GetSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]
@@ -86,8 +86,8 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     CheckImpact), STEP_FORBIDDEN, INVALID_FIELD.
     """
     RecomputeSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.RecomputeSegmentRequest, _segment_service_pb2.RecomputeSegmentResponse]  # type: ignore[assignment]
-    """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
-    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+    """Computes the members of a one-off segment, or of one with LIMIT, anew, once. Repeated, it computes them again. For its owner, and for who holds
+    segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is neither), STEP_FORBIDDEN, FEATURE_QUOTA,
     UPSTREAM_UNAVAILABLE.
     """
     GetSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.GetSegmentRequest, _segment_service_pb2.GetSegmentResponse]  # type: ignore[assignment]
@@ -143,8 +143,8 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _segment_service_pb2.RecomputeSegmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.RecomputeSegmentResponse, _abc.Awaitable[_segment_service_pb2.RecomputeSegmentResponse]]:
-        """Computes the members of a one-off segment anew, once. Repeated, it computes them again. For its owner, and for who holds
-        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is no one-off), STEP_FORBIDDEN, FEATURE_QUOTA,
+        """Computes the members of a one-off segment, or of one with LIMIT, anew, once. Repeated, it computes them again. For its owner, and for who holds
+        segments.segments.administer. Errors: NOT_FOUND, STATE_CONFLICT (the segment is neither), STEP_FORBIDDEN, FEATURE_QUOTA,
         UPSTREAM_UNAVAILABLE.
         """
 

@@ -512,22 +512,28 @@ class DayRolled(_message.Message):
     DAY_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     WEEK_START_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
     day: _builtins.int
     """Days since 1970-01-01 of the tenant's day that windows end with."""
     time_zone: _builtins.str
     """The tenant's IANA time zone."""
     week_start: _builtins.int
     """The first day of its week, 1 = Monday."""
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The periods of its calendar that rules may name in DURING, in order; empty: as shipped."""
+
     def __init__(
         self,
         *,
         day: _builtins.int = ...,
         time_zone: _builtins.str = ...,
         week_start: _builtins.int = ...,
+        periods: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "periods", b"periods", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
