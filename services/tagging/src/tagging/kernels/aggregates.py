@@ -1,68 +1,65 @@
 """Aggregates of each person's rows. Every kernel goes over the rows of the persons that begin in a range of rows.
 
-owners   int32, ascending; times: int64, microseconds since 1970 UTC
-passing  bool of each row; none at all stands for all rows
-limits   since_us and before_us: rows from the one to before the other count
+`rows` describes them: addresses of owners (int32, ascending), times (int64, microseconds since 1970 UTC), whether a row
+passes (a byte each; no address: all do) and values (int64); how many rows there are, and from when to before when they
+count.
 """
-
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import Table, kernel
+from .compiled import Table, byte_at, int_at, kernel, long_at
 
 DAY_US = 86_400 * 10**6
 _SAFE = 2**62
-
-Owners: TypeAlias = npt.NDArray[np.int32]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+OWNERS, TIMES, PASSING, VALUES, COUNT, SINCE, BEFORE = range(7)
 
 
 @kernel
-def _first_own(owners: Owners, first: int) -> int:
+def _first_own(rows: Table, first: int) -> int:
     """The first row, from one on, that begins a person."""
     place = first
-    while 0 < place < len(owners) and owners[place] == owners[place - 1]:
+    while 0 < place < rows[COUNT] and int_at(rows[OWNERS], place) == int_at(rows[OWNERS], place - 1):
         place += 1
     return place
 
 
 @kernel
-def counted(
-    owners: Owners, times: Table, passing: Flags, first: int, last: int, limits: Table, found: Table
-) -> None:
+def _counts(rows: Table, place: int) -> bool:
+    """Whether a row does."""
+    if not rows[SINCE] <= long_at(rows[TIMES], place) < rows[BEFORE]:
+        return False
+    return rows[PASSING] == 0 or byte_at(rows[PASSING], place) != 0
+
+
+@kernel
+def _is_of(rows: Table, place: int, person: int) -> bool:
+    """Whether there is a row at a place, and it is a person's."""
+    return place < rows[COUNT] and int_at(rows[OWNERS], place) == person
+
+
+@kernel
+def counted(rows: Table, first: int, last: int, found: Table) -> None:
     """How many rows count."""
-    place, all_pass = _first_own(owners, first), len(passing) == 0
-    since, before = limits[0], limits[1]
+    place = _first_own(rows, first)
     while place < last:
-        person, count = owners[place], 0
-        while place < len(owners) and owners[place] == person:
-            count += since <= times[place] < before and (all_pass or passing[place])
+        person, count = int_at(rows[OWNERS], place), 0
+        while _is_of(rows, place, person):
+            count += _counts(rows, place)
             place += 1
         found[person] = count
 
 
 @kernel
-def added(
-    owners: Owners,
-    times: Table,
-    passing: Flags,
-    first: int,
-    last: int,
-    limits: Table,
-    values: Table,
-    found: Table,
-) -> bool:
+def added(rows: Table, first: int, last: int, found: Table) -> bool:
     """The sums of values; False when one came near the end of 64 bits."""
-    place, all_pass = _first_own(owners, first), len(passing) == 0
-    since, before = limits[0], limits[1]
+    place = _first_own(rows, first)
     fits = True
     while place < last:
-        person, total = owners[place], 0
-        while place < len(owners) and owners[place] == person:
-            if since <= times[place] < before and (all_pass or passing[place]):
-                value = values[place]
+        person, total = int_at(rows[OWNERS], place), 0
+        while _is_of(rows, place, person):
+            if _counts(rows, place):
+                value = long_at(rows[VALUES], place)
                 fits = fits and -_SAFE < value < _SAFE and -_SAFE < total < _SAFE
                 total += value
             place += 1
@@ -71,23 +68,13 @@ def added(
 
 
 @kernel
-def placed(
-    owners: Owners,
-    times: Table,
-    passing: Flags,
-    first: int,
-    last: int,
-    limits: Table,
-    index: int,
-    found: Table,
-) -> None:
+def placed(rows: Table, first: int, last: int, index: int, found: Table) -> None:
     """The row that is the index-th of those that count, the last for 0; -1 where there is none."""
-    place, all_pass = _first_own(owners, first), len(passing) == 0
-    since, before = limits[0], limits[1]
+    place = _first_own(rows, first)
     while place < last:
-        person, count, chosen = owners[place], 0, -1
-        while place < len(owners) and owners[place] == person:
-            if since <= times[place] < before and (all_pass or passing[place]):
+        person, count, chosen = int_at(rows[OWNERS], place), 0, -1
+        while _is_of(rows, place, person):
+            if _counts(rows, place):
                 count += 1
                 if index in (count, 0):
                     chosen = place
@@ -97,25 +84,15 @@ def placed(
 
 @kernel
 def outermost(
-    owners: Owners,
-    times: Table,
-    passing: Flags,
-    first: int,
-    last: int,
-    limits: Table,
-    values: Table,
-    greatest: int,
-    known: Flags,
-    found: Table,
+    rows: Table, first: int, last: int, greatest: int, known: npt.NDArray[np.bool_], found: Table
 ) -> None:
     """The least or the greatest value."""
-    place, all_pass = _first_own(owners, first), len(passing) == 0
-    since, before = limits[0], limits[1]
+    place = _first_own(rows, first)
     while place < last:
-        person, best, has = owners[place], 0, False
-        while place < len(owners) and owners[place] == person:
-            if since <= times[place] < before and (all_pass or passing[place]):
-                value = values[place]
+        person, best, has = int_at(rows[OWNERS], place), 0, False
+        while _is_of(rows, place, person):
+            if _counts(rows, place):
+                value = long_at(rows[VALUES], place)
                 if not has or (value > best if greatest else value < best):
                     best = value
                 has = True
@@ -124,24 +101,14 @@ def outermost(
 
 
 @kernel
-def on_days(
-    owners: Owners,
-    times: Table,
-    passing: Flags,
-    first: int,
-    last: int,
-    limits: Table,
-    offset: int,
-    found: Table,
-) -> None:
+def on_days(rows: Table, first: int, last: int, offset: int, found: Table) -> None:
     """On how many days rows count, of a clock so far ahead of UTC."""
-    place, all_pass = _first_own(owners, first), len(passing) == 0
-    since, before = limits[0], limits[1]
+    place = _first_own(rows, first)
     while place < last:
-        person, count, behind = owners[place], 0, -_SAFE
-        while place < len(owners) and owners[place] == person:
-            time = times[place]
-            if since <= time < before and (all_pass or passing[place]) and time >= behind:
+        person, count, behind = int_at(rows[OWNERS], place), 0, -_SAFE
+        while _is_of(rows, place, person):
+            time = long_at(rows[TIMES], place)
+            if time >= behind and _counts(rows, place):
                 count += 1
                 behind = (time + offset) // DAY_US * DAY_US + DAY_US - offset
             place += 1

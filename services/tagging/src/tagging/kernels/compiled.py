@@ -39,6 +39,7 @@ def _reader(bits: int, *, signed: bool) -> Callable[[int, int], int]:
     return cast(Callable[[int, int], int], intrinsic(at))
 
 
+byte_at = _reader(8, signed=False)
 half_at = _reader(16, signed=False)
 int_at = _reader(32, signed=True)
 long_at = _reader(64, signed=True)

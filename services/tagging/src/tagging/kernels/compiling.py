@@ -10,6 +10,7 @@ from tagging.domain.behaviour.retention import Retention
 from tagging.domain.behaviour.tracks import Track
 
 from .behaviour import KernelBehaviour
+from .ordering import order_of
 from .passes import KernelPasses
 
 
@@ -31,3 +32,6 @@ def compile_ahead(threads: Threads) -> None:
     passes.extremes(rows, one, 1, greatest=True)
     passes.days(rows, 0, 1)
     passes.chained([Flagged(track.owners, one, one, track.flags)], [1], [0], None, 1)
+    turned = np.zeros(2, np.int32), np.array([2, 1], np.int64), np.array([1, 2], np.int64)
+    order_of(*turned, np.ones(2, np.bool_), 1, threads)
+    order_of(*turned, np.zeros(2, np.bool_), 1, threads)

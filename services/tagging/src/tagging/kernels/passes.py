@@ -1,10 +1,10 @@
 """Passes by kernels: what `rules.evaluate.events` computes over rows, on all processors."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rules.evaluate.events import Chosen, Flagged
 from rules.evaluate.events.columns import Bools, Ints, Numbers
 from servicekit.kernels.threads import Cancellation, Threads
@@ -12,6 +12,7 @@ from servicekit.kernels.threads import Cancellation, Threads
 from tagging.domain.behaviour.tracks import Track
 
 from . import aggregates, chains
+from .compiled import address_of
 from .tracks import tracks_of
 
 BLOCK_ROWS = 16_384
@@ -29,30 +30,30 @@ class KernelPasses:
     def counts(self, rows: Chosen, persons: int) -> Ints:
         """As the port says."""
         found = np.zeros(persons, np.int64)
-        self._each(rows, aggregates.counted, found)
+        self._each(rows, None, aggregates.counted, found)
         return found
 
     def totals(self, rows: Chosen, values: Numbers, persons: int) -> Ints | None:
         """As the port says."""
-        found, read = np.zeros(persons, np.int64), _longs(values)
-        return found if all(self._each(rows, aggregates.added, read, found)) else None
+        found = np.zeros(persons, np.int64)
+        return found if all(self._each(rows, values, aggregates.added, found)) else None
 
     def places(self, rows: Chosen, index: int, persons: int) -> Ints:
         """As the port says."""
         found = np.full(persons, -1, np.int64)
-        self._each(rows, aggregates.placed, index, found)
+        self._each(rows, None, aggregates.placed, index, found)
         return found
 
     def extremes(self, rows: Chosen, values: Numbers, persons: int, *, greatest: bool) -> tuple[Bools, Ints]:
         """As the port says."""
-        known, found, read = np.zeros(persons, np.bool_), np.zeros(persons, np.int64), _longs(values)
-        self._each(rows, aggregates.outermost, read, int(greatest), known, found)
+        known, found = np.zeros(persons, np.bool_), np.zeros(persons, np.int64)
+        self._each(rows, values, aggregates.outermost, int(greatest), known, found)
         return known, found
 
     def days(self, rows: Chosen, offset_us: int, persons: int) -> Ints:
         """As the port says."""
         found = np.zeros(persons, np.int64)
-        self._each(rows, aggregates.on_days, offset_us, found)
+        self._each(rows, None, aggregates.on_days, offset_us, found)
         return found
 
     def chained(
@@ -79,22 +80,21 @@ class KernelPasses:
         )
         return found
 
-    def _each(self, rows: Chosen, kernel: Callable[..., Any], *more: Any) -> list[Any]:
+    def _each(
+        self, rows: Chosen, values: Numbers | None, kernel: Callable[..., Any], *more: Any
+    ) -> list[Any]:
         """What a kernel answers of each range of rows."""
-        owners, times = np.ascontiguousarray(rows.owners, np.int32), _longs(rows.times)
-        passing = np.zeros(0, np.bool_)
-        for number, each in enumerate(rows.conditions):
-            passing = passing & each if number else np.ascontiguousarray(each)
-        limits = np.array([rows.since_us, rows.before_us], np.int64)
+        owners = np.ascontiguousarray(rows.owners, np.int32)
+        times = np.ascontiguousarray(rows.times, np.int64)
+        passing = reduce(np.logical_and, rows.conditions) if rows.conditions else None
+        passing = None if passing is None else np.ascontiguousarray(passing, np.bool_)
+        values = None if values is None else np.ascontiguousarray(values, np.int64)
+        addresses = [0 if each is None else address_of(each) for each in (owners, times, passing, values)]
+        described = np.array([*addresses, len(owners), rows.since_us, rows.before_us], np.int64)
         answers: list[Any] = []
 
         def work(first: int, last: int) -> None:
-            low, high = first * BLOCK_ROWS, min(last * BLOCK_ROWS, len(owners))
-            answers.append(kernel(owners, times, passing, low, high, limits, *more))
+            answers.append(kernel(described, first * BLOCK_ROWS, min(last * BLOCK_ROWS, len(owners)), *more))
 
         self._threads.each(-(-len(owners) // BLOCK_ROWS), work, self._cancellation)
         return answers
-
-
-def _longs(values: Numbers) -> npt.NDArray[np.int64]:
-    return np.ascontiguousarray(values, np.int64)
