@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rules import tree as t
 from rules.canonical import canonical_form_text, canonical_rule
 from rules.check import type_of
+from rules.printer import print_rule
 from rules.schema import Schema
 from rules.tree import Condition, Node
 from rules.values import BOOL, ValueType
@@ -28,9 +29,10 @@ class FeatureForm:
 class FeaturePlan:
     """`rule` reads tags and `Feature` nodes only and is otherwise the canonical form of the rule given.
 
-    `features` are the distinct forms it reads, in the order of their texts.
+    `features` are the distinct forms it reads, in the order of their texts; `canonical` is the rule's canonical text.
     """
 
+    canonical: str
     rule: t.Rule
     features: tuple[FeatureForm, ...]
 
@@ -38,9 +40,12 @@ class FeaturePlan:
 def plan_features(rule: t.Rule, schema: Schema) -> FeaturePlan:
     """Of a checked rule. Sets of segments have no behaviour of their own and come back as they are."""
     planner = _Planner(schema, {})
-    rewritten = planner.rewrite(canonical_rule(rule))
+    canonical = canonical_rule(rule)
+    rewritten = planner.rewrite(canonical)
     assert isinstance(rewritten, t.Rule)
-    return FeaturePlan(rewritten, tuple(planner.found[text] for text in sorted(planner.found)))
+    return FeaturePlan(
+        print_rule(canonical), rewritten, tuple(planner.found[text] for text in sorted(planner.found))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules import tree
-from rules.canonical import canonical_text
 from rules.check import Population, check_rule
 from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
 from rules.evaluate.refusal import refuse_unsupported
@@ -75,16 +74,17 @@ def read_rule(
         raise _invalid(error.problems, readable=True) from error
     except UnsupportedNode as error:
         raise NodeUnsupported(error.node) from error
+    nodes = list(walk(plan.rule))
     return ReadRule(
-        canonical=canonical_text(checked.rule),
+        canonical=plan.canonical,
         body=plan.rule,
         population=population,
         forms={form.text: form.type.kind for form in plan.features},
         tags=checked.mentions.tags,
         segments=checked.mentions.segments,
         graded=dictionary.grades_of(checked.rule),
-        of_the_day=any(_is_of_the_day(node) for node in walk(plan.rule)),
-        of_the_hour=any(_is_of_the_hour(node) for node in walk(plan.rule)),
+        of_the_day=any(map(_is_of_the_day, nodes)),
+        of_the_hour=any(map(_is_of_the_hour, nodes)),
         of_all=any(isinstance(step, tree.Limit) for step in plan.rule.steps),
         warnings=tuple(str(problem) for problem in checked.warnings),
     )
