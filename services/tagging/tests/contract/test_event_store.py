@@ -3,10 +3,13 @@
 import datetime as dt
 
 import pytest
+from rules.evaluate.person import Event as RuleEvent
 from servicekit.database import Database
 from tagging.domain.columns import microseconds
 from tagging.domain.events import Event
+from tagging.domain.person_events import EventsForRules
 from tagging.domain.persons import Person, PersonState
+from tagging.store.dictionary_file import standard_dictionary
 from tagging.store.ports import Appended, Highest, Place
 from tagging.store.sql_events import SqlEventStore
 from tagging.store.sql_key_map import SqlKeyMap
@@ -119,6 +122,30 @@ def test_events_of_a_person_are_folded_over_its_keys_in_order(
         [Person(1, 5, PersonState.KNOWN, key_ids=(1,)), Person(2, 6, PersonState.KNOWN, key_ids=(2,))],
     )
     assert database.read_now(events.of_persons, "t1", [1, 2]) == {1: [late, tie], 2: [early]}
+
+
+def test_columns_of_persons_are_their_events_by_slot_and_in_order(
+    database: Database, events: SqlEventStore
+) -> None:
+    stated = [
+        Person(1, 1, PersonState.KNOWN, key_ids=(1, 2)),
+        Person(2, 1, PersonState.KNOWN, key_ids=(7,)),
+        Person(3, 1, PersonState.KNOWN, key_ids=(8,)),
+    ]
+    database.write_now(SqlKeyMap().apply, "t1", stated)
+    told = [event(4, 2), event(2, properties={"amount": 10_000, "items": LINES}), event(3, 7, minutes=-9)]
+    database.write_now(events.append, "t1", [*told, event(5, 7, type_="search"), event(6, 8)])
+    types = ["order_paid", "page_view"]
+    found = database.read_now(events.columns_of_persons, "t1", [2, 9, 1], types)
+    assert found.persons == 3
+    assert (found.owners.tolist(), list(found.sequences)) == ([0, 2, 2], [3, 2, 4])
+    assert found.times.tolist() == [microseconds(told[place].time) for place in (2, 1, 0)]
+    read = EventsForRules(found, standard_dictionary())
+    assert [len(each) for each in read.by_person()] == [1, 0, 2]
+    said = {"source": "shop", "amount": 10_000, "items": LINES}
+    assert read.by_person()[2][0] == RuleEvent("order_paid", NOON, 2, said)
+    assert read.by_person()[2][-1] == RuleEvent("order_paid", NOON, 4, {"source": "shop"})
+    assert database.read_now(events.columns_of_persons, "t1", [1], []).times.tolist() == []
 
 
 def test_active_persons_are_those_with_an_event_in_the_interval(

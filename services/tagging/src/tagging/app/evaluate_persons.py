@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from rules.errors import NumberOverflow
-from rules.evaluate.batch import Batch, EventRows
+from rules.evaluate.batch import Batch
 from rules.evaluate.meaning import Scalar, Value
 from rules.evaluate.person import Person as PersonFacts
 from rules.evaluate.person import ReferenceRows
@@ -20,14 +20,14 @@ from rules.windows import TICK, CalendarSettings
 from servicekit.logging import logger
 from tagging.app.columns_in_force import ColumnPlan
 from tagging.domain.ageing import NEVER, due_times
-from tagging.domain.columns import Shape, Vector, code_scalar
+from tagging.domain.columns import Shape, Vector, code_scalar, microseconds, moment_of
 from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind, kind_of
-from tagging.domain.events import Event
 from tagging.domain.groups import Groups
 from tagging.domain.kinds.families import TOLD
 from tagging.domain.kinds.kind import Answer
 from tagging.domain.moment import Moment
+from tagging.domain.person_events import EventsForRules, PersonEvents
 from tagging.domain.persons import Person, PersonState
 from tagging.domain.recipe import SEEN, Recipe
 from tagging.domain.stated import Statement
@@ -55,11 +55,11 @@ class Clocks:
 
 @dataclass(frozen=True)
 class PersonsToCompute:
-    """Living persons with their events, the values of tags that are not computed anew here, and what is stated of the
-    persons by tag."""
+    """Living persons with their events, slots in the order of the persons; the values of tags that are not computed
+    anew here, and what is stated of the persons by tag."""
 
     persons: Sequence[Person]
-    events: Mapping[int, Sequence[Event]]
+    events: PersonEvents
     tags: Mapping[int, Mapping[str, Value]]
     tables: ReferenceRows
     stated: Mapping[str, Mapping[int, Statement]] = field(default_factory=dict)
@@ -81,14 +81,9 @@ class PersonColumns:
         self._tags: list[dict[str, Value]] = [
             dict(given.tags.get(each.person_id, {})) for each in given.persons
         ]
-        self._facts = [
-            PersonFacts(
-                tags,
-                tuple(event.for_rules(plan.dictionary) for event in given.events.get(each.person_id, ())),
-            )
-            for each, tags in zip(given.persons, self._tags, strict=True)
-        ]
-        self._rows = EventRows(self._facts)
+        events = EventsForRules(given.events, plan.dictionary)
+        self._facts = list(map(PersonFacts, self._tags, events.by_person()))
+        self._rows = events.rows
         self._batches: dict[dt.datetime, Batch] = {}
 
     def compute(self, recipe: Recipe) -> list[Value | None]:
@@ -155,12 +150,8 @@ class PersonColumns:
 
     def _latest(self, recipe: Recipe) -> Vector:
         """When each person did anything last, up to the column's moment."""
-        as_of = self._clocks.moment(recipe).as_of
-        latest = [
-            max((each.time for each in facts.events if each.time <= as_of), default=None)
-            for facts in self._facts
-        ]
-        return Vector.of(latest, Shape(Kind.DATETIME))
+        latest = self._given.events.latest(microseconds(self._clocks.moment(recipe).as_of))
+        return Vector.of([None if each is None else moment_of(each) for each in latest], Shape(Kind.DATETIME))
 
     def _stored(self, recipe: Recipe) -> Vector | None:
         """What is known so far, for a column that keeps it."""

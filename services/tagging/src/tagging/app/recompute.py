@@ -129,7 +129,7 @@ class RecomputePersons:
                     tags[person][column] = value
         given = PersonsToCompute(
             persons=living,
-            events=self._facts.events.of_persons(connection, tenant, ids, types),
+            events=self._facts.events.columns_of_persons(connection, tenant, ids, types),
             tags=tags,
             tables=self._references.rows(connection, tenant, tables) if tables else {},
             stated=self._tags.stated.of_persons(connection, tenant, _told(plan, columns), ids),

@@ -21,6 +21,7 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.domain.events import Event
 from tagging.domain.lake import LakeFile
+from tagging.domain.person_events import PersonEvents
 from tagging.domain.persons import Person, PersonDelta
 from tagging.domain.tenants import Tenant, TenantSettings
 from tagging.store.stored_events import StoredEvents
@@ -101,6 +102,12 @@ class EventStore(Protocol):
     ) -> dict[int, list[Event]]:
         """The events of each person, folded over its keys, in order of (time, ingest_sequence); an entry for
         every id asked for. `types` None is all types. Does not follow redirects."""
+        ...
+
+    def columns_of_persons(
+        self, connection: Connection, tenant: str, person_ids: Sequence[int], types: Collection[str]
+    ) -> PersonEvents:
+        """As `of_persons`, of these distinct persons, for who computes many; no types are no events."""
         ...
 
     def times(

@@ -11,8 +11,9 @@ from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.events import Event
+from tagging.domain.person_events import PersonEvents
 from tagging.store.ports import Appended, Highest, PersonIds, Place
-from tagging.store.property_json import stored_values
+from tagging.store.property_json import Decoded, stored_values
 from tagging.store.sql_counters import ensure_counters
 from tagging.store.sql_key_owners import keys_of_persons, owners_of_keys
 from tagging.store.sql_lists import pieces
@@ -90,6 +91,36 @@ class SqlEventStore:
         for events in found.values():
             events.sort(key=lambda event: (event.time, event.ingest_sequence))
         return found
+
+    def columns_of_persons(
+        self, connection: Connection, tenant: str, person_ids: Sequence[int], types: Collection[str]
+    ) -> PersonEvents:
+        owners = keys_of_persons(connection, tenant, person_ids) if types else {}
+        slots = {person_id: slot for slot, person_id in enumerate(person_ids)}
+        listed = sorted(types)
+        count, bounds = counting(horizon_of(connection, tenant))
+        rows: list[Any] = []
+        for piece, marks in pieces(owners):
+            rows += execute(
+                connection,
+                "SELECT anchor_key_id, time_us, ingest_sequence, type, source, properties, extra FROM event "
+                f"WHERE tenant = ? AND anchor_key_id IN ({marks}) AND type IN ({', '.join('?' * len(listed))}){count}",
+                [tenant, *piece, *listed, *bounds],
+            )
+        if not rows:
+            return PersonEvents(len(person_ids))
+        rows = sorted((slots[owners[row[0]]], *row[1:]) for row in rows)
+        of_slots, times_us, sequences, of_types, sources, said, extra = zip(*rows, strict=True)
+        return PersonEvents(
+            len(person_ids),
+            np.array(of_slots, np.int64),
+            np.array(times_us, np.int64),
+            sequences,
+            of_types,
+            sources,
+            Decoded(said),
+            Decoded(extra),
+        )
 
     def times(
         self, connection: Connection, tenant: str, person_ids: Collection[int]

@@ -31,15 +31,27 @@ class EventRows:
     """
 
     def __init__(self, persons: Sequence[Person]) -> None:
-        self.events: list[Event] = [event for each in persons for event in each.events]
-        self.owners: Ints = np.repeat(
-            np.arange(len(persons), dtype=np.int64), [len(each.events) for each in persons]
-        )
-        self.times: Ints = np.array([(each.time - EPOCH) // _MICROSECOND for each in self.events], np.int64)
-        by_type: dict[str, list[int]] = {}
-        for place, event in enumerate(self.events):
-            by_type.setdefault(event.type, []).append(place)
-        self._by_type = {name: np.array(places, np.int64) for name, places in by_type.items()}
+        events = [event for each in persons for event in each.events]
+        owners = np.repeat(np.arange(len(persons), dtype=np.int64), [len(each.events) for each in persons])
+        times = np.array([(each.time - EPOCH) // _MICROSECOND for each in events], np.int64)
+        self._hold(events, owners, times, [each.type for each in events])
+
+    @classmethod
+    def of_columns(
+        cls, events: Sequence[Event], owners: Ints, times: Ints, types: Sequence[str]
+    ) -> "EventRows":
+        """In that order already; `events` may make each when it is asked for."""
+        found = cls.__new__(cls)
+        found._hold(events, owners, times, types)
+        return found
+
+    def _hold(self, events: Sequence[Event], owners: Ints, times: Ints, types: Sequence[str]) -> None:
+        self.events = events
+        self.owners = owners
+        self.times = times
+        codes = {name: code for code, name in enumerate(dict.fromkeys(types))}
+        coded = np.array([codes[each] for each in types], np.int64)
+        self._by_type = {name: np.flatnonzero(coded == code) for name, code in codes.items()}
 
     def of_type(self, name: str) -> Ints:
         """Places of the events of a type, ascending."""
@@ -105,7 +117,8 @@ class RowReader:
         events = self.rows.events
         name = path[0]
         if name == "time":
-            return Rows(places, self.rows.owners[places], [events[each].time for each in places], failed)
+            times = [EPOCH + each * _MICROSECOND for each in self.rows.times[places].tolist()]
+            return Rows(places, self.rows.owners[places], times, failed)
         listed = places.tolist()
         if self.is_plain(type_, path):
             read = [events[each].properties.get(name) for each in listed]
@@ -138,7 +151,7 @@ class RowReader:
         """The tenant's day of an event, as an ordinal."""
         found = self._days.get(place)
         if found is None:
-            time = self.rows.events[place].time
+            time = EPOCH + int(self.rows.times[place]) * _MICROSECOND
             found = self._days[place] = time.astimezone(self._zone).date().toordinal()
         return found
 

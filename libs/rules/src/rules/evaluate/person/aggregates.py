@@ -13,7 +13,7 @@ from rules.tree import Aggregate, Function, Property
 from rules.values import SCALE
 from rules.windows import interval
 
-from .facts import Event, ReferenceRows
+from .facts import Event, Events, ReferenceRows
 from .interpreter import truth
 from .scopes import EventScope
 
@@ -38,7 +38,7 @@ class Outcome:
     evidence: tuple[Event, ...]
 
 
-def aggregate(node: Aggregate, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting) -> Outcome:
+def aggregate(node: Aggregate, events: Events, tables: ReferenceRows, setting: Setting) -> Outcome:
     """The aggregate of a person's events, which are in order of (time, ingest_seq). Raises NumberOverflow."""
     found = _matches(node, _event_type(setting, node.event), events, tables, setting)
     if node.function in _OF_EVENTS:
@@ -92,7 +92,7 @@ def _of_values(node: Aggregate, known: list[Match]) -> Outcome:
 def _net(
     node: Aggregate,
     paid: list[Match],
-    events: tuple[Event, ...],
+    events: Events,
     tables: ReferenceRows,
     setting: Setting,
 ) -> Outcome:
@@ -116,7 +116,7 @@ def _event_type(setting: Setting, name: str) -> EventType:
 def _matches(
     node: Aggregate,
     type_: EventType,
-    events: tuple[Event, ...],
+    events: Events,
     tables: ReferenceRows,
     setting: Setting,
 ) -> list[Match]:

@@ -1,7 +1,7 @@
 """What is known of one person, already folded over the person's keys."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -23,6 +23,9 @@ class Event:
     properties: Mapping[str, PropertyValue] = field(default_factory=dict)
 
 
+Events: TypeAlias = Sequence[Event]
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person in a rule's population. A missing tag is unknown; a multi-valued tag is a tuple.
@@ -33,7 +36,7 @@ class Person:
     """
 
     tags: Mapping[str, Value] = field(default_factory=dict)
-    events: tuple[Event, ...] = ()
+    events: Events = ()
     segments: frozenset[str] = frozenset()
     features: Mapping[str, Value] = field(default_factory=dict)
     birth_hash: int | None = None

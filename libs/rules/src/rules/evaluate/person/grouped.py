@@ -12,7 +12,7 @@ from rules.tree import Function, Grouped
 from rules.values import SCALE
 from rules.windows import interval
 
-from .facts import Event, ReferenceRows
+from .facts import Event, Events, ReferenceRows
 from .interpreter import truth
 from .scopes import EventScope
 
@@ -32,9 +32,7 @@ class _Gathered:
     values: list[tuple[Event, int]] = field(default_factory=list)
 
 
-def groups(
-    node: Grouped, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting
-) -> tuple[Group, ...]:
+def groups(node: Grouped, events: Events, tables: ReferenceRows, setting: Setting) -> tuple[Group, ...]:
     """In order of the key. Raises NumberOverflow."""
     gathered: dict[Scalar, _Gathered] = {}
     for key, event, value in _rows(node, events, tables, setting):
@@ -43,7 +41,7 @@ def groups(
 
 
 def _rows(
-    node: Grouped, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting
+    node: Grouped, events: Events, tables: ReferenceRows, setting: Setting
 ) -> Iterator[tuple[Scalar, Event, int]]:
     """(key, event, value) of every row that counts; the value of COUNT and DAYS is 0."""
     aggregate = node.aggregate

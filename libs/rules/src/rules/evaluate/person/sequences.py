@@ -12,7 +12,7 @@ from rules.schema import EventType, KeyPart, key_parts
 from rules.tree import EventFilter, Property, Sequence
 from rules.windows import interval, length_of
 
-from .facts import Event, ReferenceRows
+from .facts import Event, Events, ReferenceRows
 from .interpreter import elements, truth
 from .scopes import EventScope
 
@@ -58,9 +58,7 @@ class _Row:
     forbidden: tuple[int, ...]
 
 
-def sequence(
-    node: Sequence, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting
-) -> SequenceOutcome:
+def sequence(node: Sequence, events: Events, tables: ReferenceRows, setting: Setting) -> SequenceOutcome:
     """Of a person's events, which are in order of (time, ingest_seq). Raises NumberOverflow."""
     by_key: dict[Key, list[_Row]] = {}
     for row, keys in _rows(node, events, tables, setting):
@@ -101,7 +99,7 @@ def _values_of(part: KeyPart, scope: EventScope) -> Iterator[tuple[tuple[int, Sc
 
 
 def _rows(
-    node: Sequence, events: tuple[Event, ...], tables: ReferenceRows, setting: Setting
+    node: Sequence, events: Events, tables: ReferenceRows, setting: Setting
 ) -> Iterator[tuple[_Row, frozenset[Key]]]:
     within = interval(node.window, setting.as_of, setting.calendar)
     asked: dict[str, list[EventFilter]] = {}

@@ -12,6 +12,7 @@ from tagging.app.snapshot import Snapshot
 from tagging.domain.columns import Ints
 from tagging.domain.compilation import tag_recipe
 from tagging.domain.definition import LayeredRuleKind, RuleLayer, TagDefinition, TagValueType, Wording
+from tagging.domain.person_events import PersonEvents
 from tagging.domain.persons import Person
 from tagging.domain.portrait_template import MemberClass, TagCondition, TemplateInvalid
 from tagging.domain.recipe import Recipe
@@ -88,7 +89,7 @@ class MemberClasses:
             case str() as rule:
                 if person.objects:
                     return False
-                given = PersonsToCompute([person], {}, {person.person_id: values}, {})
+                given = PersonsToCompute([person], PersonEvents(1), {person.person_id: values}, {})
                 (found,) = PersonColumns(plan, given, clocks, {}).compute(self.recipe(plan, rule))
                 return found is True
 

@@ -14,6 +14,7 @@ from tagging.app.evaluate_persons import Clocks, PersonColumns, PersonsToCompute
 from tagging.domain.columns import Ints
 from tagging.domain.compilation import RuleInvalid
 from tagging.domain.definition import Grade
+from tagging.domain.person_events import PersonEvents
 from tagging.domain.persons import Person
 from tagging.domain.plan import Tag
 from tagging.domain.quality.agreement import contradiction
@@ -84,7 +85,9 @@ class Contradictions:
         clocks: Clocks,
     ) -> dict[str, set[int]]:
         """tag -> of whom its rule holds, by their known values."""
-        computing = PersonColumns(plan, PersonsToCompute(persons, {}, values, {}), clocks, {})
+        computing = PersonColumns(
+            plan, PersonsToCompute(persons, PersonEvents(len(persons)), values, {}), clocks, {}
+        )
         return {
             tag_id: {
                 person.person_id
