@@ -90,6 +90,7 @@ def list_values(
     counts = random.integers(0, 4, persons)
     rows = np.repeat(np.arange(persons), counts)
     values = (random.random(len(rows)) ** 2 * size).astype(np.int64)
-    pairs = np.unique(rows * 256 + values)
+    pairs = np.sort(rows * 256 + values)  # np.unique takes ten times as long
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     ends = np.cumsum(np.bincount(pairs >> 8, minlength=persons))
     return ends, (pairs & 255).astype(np.uint8)
