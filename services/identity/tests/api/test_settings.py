@@ -17,6 +17,7 @@ PERIOD = tenant_settings_pb2.CalendarPeriod(
 )
 SPRING = tenant_settings_pb2.Holiday(name="spring-festival", first_day="2027-02-05", last_day="2027-02-11")
 YEAR = tenant_settings_pb2.CalendarYear(year=2027, holidays=[SPRING], worked_days=["2027-02-14"])
+LONG = {"name": "long", "first_day": "2027-01-01"}
 DEFAULTS = Settings(time_zone="Asia/Shanghai", week_start=1, currency="CNY")
 
 
@@ -94,6 +95,10 @@ async def test_a_stale_etag_is_refused_and_nothing_changes(server: LocalServer) 
         (
             Settings(years=[{"year": 2024, "holidays": [SPRING]}]),
             "settings.years[0].holidays[0].first_day",
+        ),
+        (
+            Settings(years=[{"year": 2027, "holidays": [{**LONG, "last_day": "2028-12-30"}]}]),
+            "settings.years[0].holidays",
         ),
         (
             Settings(years=[{"year": 2027, "worked_days": ["2027-02-15"]}]),

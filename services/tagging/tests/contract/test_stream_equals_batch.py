@@ -28,6 +28,10 @@ OTHERS = parse_definitions(
   type: bool
   statistic: SEQUENCE(view_item THEN add_to_cart WITHOUT order_paid BY category WITHIN 24 HOURS) IN LAST 30 DAYS
 - {tag_id: t_again, name: x, type: bool, statistic: SEQUENCE(view_item THEN view_item WITHOUT page_view)}
+- tag_id: t_festival
+  name: x
+  type: number
+  statistic: COUNT(view_item WHERE NOT is_workday) DURING 'spring-festival-2026' + COUNT(order_paid WHERE is_workday)
 - {tag_id: t_first, name: x, type: datetime, statistic: FIRST(view_item) IN LAST 20 DAYS}
 - tag_id: t_kind
   name: x

@@ -42,10 +42,14 @@ class Workdays:
     def with_own(self, own: "Workdays") -> "Workdays":
         """With a tenant's own: days of the years that it settles are as it says. Raises CalendarInvalid."""
         holidays, worked = (
-            frozenset(each for each in days if each.year not in own.years)
-            for days in (self.holidays, self.worked)
+            {each for each in days if each.year not in own.years} for days in (self.holidays, self.worked)
         )
-        return Workdays(self.years | own.years, holidays | own.holidays, worked | own.worked, self.weekend)
+        return Workdays(
+            self.years | own.years,
+            frozenset(holidays - own.worked | own.holidays),
+            frozenset(worked - own.holidays | own.worked),
+            self.weekend,
+        )
 
     def stretches(self) -> tuple[tuple[dt.date, dt.date], ...]:
         """(first, last) of every run of settled years, in order."""

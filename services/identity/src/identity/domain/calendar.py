@@ -5,11 +5,12 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 MAX_PERIODS = 500
+"""Holidays included, which are periods, too."""
 MAX_PERIOD_NAME_CHARS = 64
-MAX_YEARS = 50
-MAX_HOLIDAYS = 100
+MAX_YEARS = 10
 MAX_HOLIDAY_NAME_CHARS = MAX_PERIOD_NAME_CHARS - len("-2026")
-MAX_WORKED_DAYS = 100
+MAX_DAYS = 366
+"""Days off and worked of one year."""
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 _SATURDAY = 6
 
@@ -59,8 +60,10 @@ def calendar_problem(
     periods: tuple[CalendarPeriod, ...], years: tuple[CalendarYear, ...], zone: ZoneInfo
 ) -> SettingProblem | None:
     """What is wrong with a calendar, None when nothing is."""
-    if len(periods) > MAX_PERIODS:
-        return SettingProblem("settings.calendar", f"has {len(periods)} periods, the limit is {MAX_PERIODS}")
+    count = len(periods) + sum(len(each.holidays) for each in years)
+    if count > MAX_PERIODS:
+        too_many = f"has {count} periods with the holidays of all years, the limit is {MAX_PERIODS}"
+        return SettingProblem("settings.calendar", too_many)
     if len(years) > MAX_YEARS:
         return SettingProblem("settings.years", f"has {len(years)} years, the limit is {MAX_YEARS}")
     names: set[str] = set()
@@ -69,11 +72,16 @@ def calendar_problem(
             return problem.within(f"settings.calendar[{index}]")
         names.add(period.name)
     seen: set[int] = set()
+    off: set[date] = set()
     for index, year in enumerate(years):
-        if problem := _year_problem(year, seen, names):
+        if problem := _year_problem(year, seen, names, off):
             return problem.within(f"settings.years[{index}]")
         seen.add(year.year)
         names |= {f"{each.name}-{year.year}" for each in year.holidays}
+    for index, year in enumerate(years):
+        for place, text in enumerate(year.worked_days):
+            if said := _worked_problem(text, year.year, off):
+                return SettingProblem(f"settings.years[{index}].worked_days[{place}]", said)
     return None
 
 
@@ -94,24 +102,23 @@ def _period_problem(period: CalendarPeriod, zone: ZoneInfo, names: set[str]) -> 
     return None
 
 
-def _year_problem(year: CalendarYear, seen: set[int], names: set[str]) -> SettingProblem | None:
+def _year_problem(
+    year: CalendarYear, seen: set[int], names: set[str], off: set[date]
+) -> SettingProblem | None:
+    """Of its holidays, whose days are added to `off`."""
     if not FIRST_YEAR <= year.year <= LAST_YEAR:
         return SettingProblem("year", f"is not between {FIRST_YEAR} and {LAST_YEAR}")
     if year.year in seen:
         return SettingProblem("year", "is taken by an earlier one: put its days together")
-    if len(year.holidays) > MAX_HOLIDAYS:
-        return SettingProblem("holidays", f"are {len(year.holidays)}, the limit is {MAX_HOLIDAYS}")
-    if len(year.worked_days) > MAX_WORKED_DAYS:
-        return SettingProblem("worked_days", f"are {len(year.worked_days)}, the limit is {MAX_WORKED_DAYS}")
-    off: set[date] = set()
-    taken = set(names)
+    taken, before = set(names), len(off)
     for index, holiday in enumerate(year.holidays):
         if problem := _holiday_problem(holiday, year.year, taken, off):
             return problem.within(f"holidays[{index}]")
         taken.add(f"{holiday.name}-{year.year}")
-    for index, text in enumerate(year.worked_days):
-        if said := _worked_problem(text, year.year, off):
-            return SettingProblem(f"worked_days[{index}]", said)
+    if len(off) - before + len(year.worked_days) > MAX_DAYS:
+        return SettingProblem(
+            "holidays", f"and worked days are more than {MAX_DAYS} days, which is the limit"
+        )
     return None
 
 

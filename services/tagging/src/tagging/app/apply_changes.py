@@ -76,12 +76,12 @@ class StoreFacts:
     def _store_settings(
         self, connection: Connection, tenant: str, settings: TenantSettings, entries: list[Entry]
     ) -> bool:
-        """Whether the meaning of windows changed: then the day stands anew."""
+        """Whether the meaning of windows, periods or workdays changed: then the day stands anew."""
         tenants = self._stores.tenants
         before = tenants.ensure(connection, tenant, self._now())
         if not tenants.put_settings(connection, tenant, settings):
             return False
-        if (before.settings.calendar, before.settings.periods) == (settings.calendar, settings.periods):
+        if before.settings.calendar == settings.calendar:
             return False
         day = settings.calendar.day_of(self._now())
         tenants.set_day(connection, tenant, day)

@@ -93,6 +93,7 @@ def tag_schema(
         [each.in_rules() for each in definitions],
         dictionary.events.values(),
         dictionary.tables.values(),
+        periods=dictionary.calendar.periods.names,
         retired=retired,
         deprecated=deprecated,
         seen=seen,

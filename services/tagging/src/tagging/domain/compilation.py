@@ -16,8 +16,7 @@ from rules.check import (
     type_of,
 )
 from rules.check.findings import nearest
-from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode, problem
-from rules.evaluate.refusal import refuse_unsupported
+from rules.errors import Problem, RuleCheckError, RuleSyntaxError, problem
 from rules.printer import print_condition
 from rules.schema import Schema
 from rules.tree import (
@@ -32,8 +31,6 @@ from rules.tree import (
     Grouped,
     Last,
     Number,
-    Rule,
-    Sequence,
     Unit,
 )
 from rules.values import SCALE, Kind, ValueType
@@ -59,8 +56,6 @@ from .recipe import Recipe
 from .schedule import OnEvent, OnTag
 
 FEATURE_PREFIX = "feature:"
-EVALUATOR = "tags"
-CARRIED = (Sequence,)
 _EXPRESSIONS = get_args(Expression)
 Checked = TypeVar("Checked", CheckedForm, CheckedRule, CheckedGrouped)
 
@@ -281,7 +276,7 @@ class _Compiler:
 
 
 def checked_form(tag_id: str, field: str, text: str, schema: Schema) -> CheckedForm:
-    """Raises RuleInvalid, also for what no evaluator completes yet."""
+    """Raises RuleInvalid."""
     return _checked(tag_id, field, lambda: check_form(text, schema))
 
 
@@ -292,25 +287,11 @@ def checked_rule(text: str, schema: Schema) -> CheckedRule:
 
 def _checked(tag_id: str, field: str, check: Callable[[], Checked]) -> Checked:
     try:
-        checked = check()
-        refuse_unsupported(_asked(checked), EVALUATOR, CARRIED)
+        return check()
     except RuleSyntaxError as error:
         raise RuleInvalid(tag_id, field, (error.problem,)) from error
     except RuleCheckError as error:
         raise RuleInvalid(tag_id, field, error.problems) from error
-    except UnsupportedNode as error:
-        raise RuleInvalid(tag_id, field, (Problem(str(error), 1, 1, NOWHERE),)) from error
-    return checked
-
-
-def _asked(checked: CheckedForm | CheckedRule | CheckedGrouped) -> Rule | Question:
-    match checked:
-        case CheckedRule():
-            return checked.rule
-        case CheckedGrouped():
-            return checked.grouped
-        case CheckedForm():
-            return checked.form
 
 
 def _who_bought(frequency: Question) -> str:

@@ -17,8 +17,10 @@ from rules.schema import (
     ReferenceTable,
 )
 from rules.values import Kind, ValueType
+from rules.windows import CalendarSettings
 from tagging.domain.definition import Grade
 from tagging.domain.event_grades import EventGrades, Grading
+from tagging.domain.tenants import TenantSettings
 
 PROPERTY_TYPES: Mapping[str, ValueType] = {
     "bool": values.BOOL,
@@ -53,6 +55,7 @@ class Dictionary:
     property_texts  by property name; one name means one thing everywhere
     grades          who may read what
     declared        by event type, what a tenant declares: events keep it in `extra`, as it came
+    calendar        the tenant's, with the periods and workdays that rules may name
     """
 
     events: Mapping[str, EventType]
@@ -61,6 +64,7 @@ class Dictionary:
     property_texts: Mapping[str, Text]
     grades: EventGrades = field(default_factory=EventGrades)
     declared: Mapping[str, Mapping[str, PropertyType]] = field(default_factory=dict)
+    calendar: CalendarSettings = field(default_factory=lambda: TenantSettings().calendar)
 
     def columns(self) -> tuple[PropertyType, ...]:
         """Every stored property of any event type once, in order of name; not `source`, which each has."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rules.schema import PropertyType
+from rules.tree import During, Property
+from rules.walk import walk
+from rules.windows import CalendarSettings
 
 from .dictionary import Dictionary
 from .recipe import Recipe
@@ -49,7 +52,24 @@ def digest(recipe: Recipe, versions: Mapping[str, int], dictionary: Dictionary, 
         table = dictionary.tables.get(name)
         said.append(f"table {name}")
         said += _typed(table.columns) if table is not None else []
+    said += _of_calendar(recipe, dictionary.calendar)
     return hashlib.blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
+
+
+def _of_calendar(recipe: Recipe, calendar: CalendarSettings) -> list[str]:
+    """What a column reads of the calendar; a release, too, may ship other days."""
+    nodes = [node for question in recipe.questions.values() for node in walk(question)]
+    found = []
+    for name in sorted({each.name for each in nodes if isinstance(each, During)}):
+        period = calendar.periods.find(name)
+        if period is not None:
+            found.append(f"period {name} {calendar.moment(period.start)} {calendar.moment(period.end)}")
+    if any(isinstance(each, Property) and each.path[-1] == "is_workday" for each in nodes):
+        days = calendar.workdays
+        found += [f"settled {each}" for each in sorted(days.years)]
+        found += [f"off {each}" for each in sorted(days.holidays)]
+        found += [f"worked {each}" for each in sorted(days.worked)]
+    return found
 
 
 def _typed(properties: Iterable[PropertyType]) -> list[str]:

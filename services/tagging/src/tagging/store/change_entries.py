@@ -52,4 +52,5 @@ def day_rolled(tenant: Tenant) -> change_pb2.DayRolled:
         day=days(tenant.day),
         time_zone=tenant.settings.time_zone,
         week_start=tenant.settings.week_start,
+        periods=sorted(tenant.settings.calendar.periods.names),
     )

@@ -84,14 +84,14 @@ class MappingChanges(Protocol):
 
 
 class EventDictionaries(Protocol):
-    """The event dictionary of each tenant: the suite's with what the tenant declares."""
+    """The event dictionary of each tenant: the suite's with what the tenant declares, and its calendar."""
 
     def of(self, connection: Connection, tenant: str) -> Dictionary:
         """The same object until the tenant declares something else."""
         ...
 
     def stamp(self, connection: Connection, tenant: str) -> Hashable:
-        """Changes whenever a declaration does; cheap."""
+        """Changes whenever a declaration does, or the calendar; cheap."""
         ...
 
     def undeclared(self, connection: Connection, tenant: str) -> dict[str, frozenset[str]]:

@@ -2,15 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
+from rules.windows import CalendarSettings
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.declared_events import DeclaredEventType, DeclaredProperty, extended
 from tagging.domain.definition import Grade
 from tagging.domain.dictionary import Dictionary, Text
 from tagging.domain.event_grades import Grading
+from tagging.domain.tenants import TenantSettings
+from tagging.store.sql_tenants import settings_of
+
+Stamp = tuple[int, CalendarSettings]
+"""How often declarations changed, and the calendar."""
 
 
 class SqlEventDictionaries:
@@ -18,24 +26,31 @@ class SqlEventDictionaries:
 
     def __init__(self, standard: Dictionary) -> None:
         self._standard = standard
-        self._kept: dict[str, tuple[int, Dictionary]] = {}
+        self._kept: dict[str, tuple[Stamp, Dictionary]] = {}
         self._lock = Lock()
 
     def of(self, connection: Connection, tenant: str) -> Dictionary:
-        change = self.stamp(connection, tenant)
-        if not change:
+        stamp = self.stamp(connection, tenant)
+        declarations, calendar = stamp
+        if not declarations and calendar == self._standard.calendar:
             return self._standard
         with self._lock:
             kept = self._kept.get(tenant)
-        if kept is None or kept[0] != change:
-            kept = change, extended(self._standard, self.declared(connection, tenant).values())
+        if kept is None or kept[0] != stamp:
+            own = extended(self._standard, self.declared(connection, tenant).values())
+            kept = stamp, replace(own, calendar=calendar)
             with self._lock:
                 self._kept[tenant] = kept
         return kept[1]
 
-    def stamp(self, connection: Connection, tenant: str) -> int:
-        row = execute(connection, "SELECT version FROM declaration_head WHERE tenant = ?", (tenant,)).first()
-        return int(row[0]) if row else 0
+    def stamp(self, connection: Connection, tenant: str) -> "Stamp":
+        row = execute(
+            connection,
+            "SELECT (SELECT version FROM declaration_head WHERE tenant = ?), "
+            "(SELECT settings FROM tenant WHERE tenant = ?)",
+            (tenant, tenant),
+        ).one()
+        return int(row[0] or 0), _calendar(row[1])
 
     def undeclared(self, connection: Connection, tenant: str) -> dict[str, frozenset[str]]:
         dictionary = self.of(connection, tenant)
@@ -81,6 +96,12 @@ class SqlEventDictionaries:
             "ON CONFLICT (tenant) DO UPDATE SET version = declaration_head.version + 1",
             (tenant,),
         )
+
+
+@lru_cache(maxsize=1_024)
+def _calendar(settings: str | None) -> CalendarSettings:
+    """By settings as they are stored; None before any are."""
+    return (TenantSettings() if settings is None else settings_of(settings)).calendar
 
 
 def _document(declared: DeclaredEventType) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rules.calendars import Holiday, Year
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 from tagging.domain.columns import day_of, days
@@ -57,9 +58,24 @@ class SqlTenants:
 
 def _tenant(row: Sequence[Any]) -> Tenant:
     name, day, text = row
+    return Tenant(name, day_of(day), settings_of(text))
+
+
+def settings_of(text: str) -> TenantSettings:
+    """As stored."""
     said = json.loads(text)
     said["periods"] = tuple(CalendarPeriod(*period) for period in said["periods"])
-    return Tenant(name, day_of(day), TenantSettings(**said))
+    said["years"] = tuple(map(_year, said.get("years", ())))
+    return TenantSettings(**said)
+
+
+def _year(said: Sequence[Any]) -> Year:
+    number, holidays, worked = said
+    return Year(
+        number,
+        tuple(Holiday(name, day_of(first), day_of(last)) for name, first, last in holidays),
+        tuple(map(day_of, worked)),
+    )
 
 
 def _settings_text(settings: TenantSettings) -> str:
@@ -70,6 +86,14 @@ def _settings_text(settings: TenantSettings) -> str:
             "currency": settings.currency,
             "periods": [[period.name, period.start, period.end] for period in settings.periods],
             "event_retention_days": settings.event_retention_days,
+            "years": [
+                [
+                    year.year,
+                    [[each.name, days(each.first), days(each.last)] for each in year.holidays],
+                    [days(each) for each in year.worked],
+                ]
+                for year in settings.years
+            ],
         },
         ensure_ascii=False,
     )

@@ -1,9 +1,11 @@
 """identity's messages as facts."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from huaxiang.identity.v1 import change_pb2, person_pb2, tenant_settings_pb2
 from huaxiang.type.v1 import value_pb2
+from rules.calendars import Holiday, Year
 from rules.evaluate.meaning import Value
 from rules.evaluate.person import PropertyValue
 from servicekit.logging import logger
@@ -68,7 +70,15 @@ def settings_of(message: tenant_settings_pb2.TenantSettings) -> TenantSettings:
         currency=message.currency or defaults.currency,
         periods=tuple(CalendarPeriod(each.name, each.start, each.end) for each in message.calendar),
         event_retention_days=message.event_retention_days,
+        years=tuple(map(_year, message.years)),
     )
+
+
+def _year(message: tenant_settings_pb2.CalendarYear) -> Year:
+    """identity has checked the days."""
+    day = dt.date.fromisoformat
+    holidays = tuple(Holiday(each.name, day(each.first_day), day(each.last_day)) for each in message.holidays)
+    return Year(message.year, holidays, tuple(map(day, message.worked_days)))
 
 
 def _what(change: change_pb2.Change, dictionary: Dictionary) -> Event | Person | TenantSettings | None:
