@@ -11,7 +11,7 @@ from tagging.api.behaviour_servicer import BehaviourServicer
 from tagging.app.behaviour.analyze import AnalyzeFunnel, AnalyzePaths, AnalyzeRetention
 from tagging.app.behaviour.histories import ReadHistories
 from tagging.app.columns_in_force import ColumnsInForce
-from tagging.domain.behaviour.engine import ArrayBehaviour
+from tagging.domain.behaviour.engine import BehaviourEngine
 from tagging.store.ports import FactStores, LakeRelations
 
 
@@ -23,9 +23,10 @@ def wire_behaviour(
     columns: ColumnsInForce,
     freshness: Freshness,
     clock: Clock,
+    engine: BehaviourEngine,
 ) -> Service:
     """The service. `freshness`: of the facts."""
-    read, engine = ReadHistories(database, facts, lake, columns, changelog, clock), ArrayBehaviour()
+    read = ReadHistories(database, facts, lake, columns, changelog, clock)
     servicer = BehaviourServicer(
         freshness,
         AnalyzeFunnel(read, engine),

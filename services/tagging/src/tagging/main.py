@@ -71,6 +71,7 @@ from tagging.domain.dictionary import Dictionary
 from tagging.domain.quality.retention import KEEP_DAYS
 from tagging.event_type_wiring import wire_event_types
 from tagging.governance_wiring import Governance, governance_stores, open_governance, wire_governance
+from tagging.kernels.loading import Kernels
 from tagging.lake_wiring import LakeParts, lake_objects, wire_lake
 from tagging.portrait_wiring import IN_MEMORY, wire_portraits
 from tagging.quality_wiring import wire_quality
@@ -141,6 +142,7 @@ class Store:
     governance: Governance
     use: UseCounter
     events: ColumnarEvents
+    kernels: Kernels
 
     def machine_ms(self) -> int:
         """The machine's time, in milliseconds since 1970."""
@@ -192,6 +194,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     references, manifest = SqlReferenceTables(), SqlManifest()
     lake = LakeFolder(folder / "lake", LakeColumns(dictionary), objects)
     dictionaries = SqlEventDictionaries(dictionary)
+    kernels = Kernels()
     mapped = MappedColumns(folder / "columns", lambda: uuid.uuid4().hex)
     columns = ColumnsInForce(dictionaries, tags, governance_stores().lives.retired)
     return Store(
@@ -209,13 +212,14 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         lake=lake,
         mapped=mapped,
         relations=DuckLakeRelations(
-            lake, manifest, facts.key_map, references, dictionaries, dictionary, mapped
+            lake, manifest, facts.key_map, references, dictionaries, dictionary, mapped, kernels
         ),
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
         governance=open_governance(facts, tags, columns, changelog, clock),
         use=use,
         events=ColumnarEvents(facts.events, mapped),
+        kernels=kernels,
     )
 
 
@@ -287,6 +291,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             store.columns,
             store.facts_freshness(),
             store.clock,
+            store.kernels,
         ),
     )
     workers = (consumer.run, acknowledge.run, *keep_lake, keep_survey)

@@ -56,6 +56,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loca
         store.columns,
         store.facts_freshness(),
         store.clock,
+        store.kernels,
     )
     async with serving([service], folder) as running:
         yield running

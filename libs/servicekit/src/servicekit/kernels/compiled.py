@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numba
 
 K = TypeVar("K", bound=Callable[..., object])
 
 
-def compiler(name: str, root: Path) -> Callable[[K], K]:
+def compiler(name: str, root: Path, *, inlined: bool = False) -> Callable[[K], K]:
     """What makes a kernel of a function of a package whose kernels all lie at `root` or in the function's own folder.
+    `inlined`: it becomes part of the kernels that call it. A call costs some ten nanoseconds for each array.
 
     A kernel is compiled at its first call for the types given then; NUMBA_CACHE_DIR says where the code is kept, by
     default beside the package.
@@ -24,7 +25,8 @@ def compiler(name: str, root: Path) -> Callable[[K], K]:
         version = f"{name}-{_version(root, Path(function.__code__.co_filename).parent)}"
         config.CACHE_DIR = str(Path(kept or root / "__pycache__") / version)
         try:
-            decorate = numba.njit(nogil=True, cache=True, error_model="numpy")
+            inline: Literal["always", "never"] = "always" if inlined else "never"
+            decorate = numba.njit(nogil=True, cache=True, error_model="numpy", inline=inline)
             return cast(K, decorate(function))
         finally:
             config.CACHE_DIR = kept

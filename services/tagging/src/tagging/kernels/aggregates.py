@@ -16,36 +16,31 @@ OWNERS, TIMES, PASSING, VALUES, COUNT, SINCE, BEFORE = range(7)
 
 
 @kernel
-def _first_own(rows: Table, first: int) -> int:
+def _first_own(owners: int, first: int, end: int) -> int:
     """The first row, from one on, that begins a person."""
     place = first
-    while 0 < place < rows[COUNT] and int_at(rows[OWNERS], place) == int_at(rows[OWNERS], place - 1):
+    while 0 < place < end and int_at(owners, place) == int_at(owners, place - 1):
         place += 1
     return place
 
 
 @kernel
-def _counts(rows: Table, place: int) -> bool:
+def _counts(times: int, passing: int, since: int, before: int, place: int) -> bool:
     """Whether a row does."""
-    if not rows[SINCE] <= long_at(rows[TIMES], place) < rows[BEFORE]:
-        return False
-    return rows[PASSING] == 0 or byte_at(rows[PASSING], place) != 0
-
-
-@kernel
-def _is_of(rows: Table, place: int, person: int) -> bool:
-    """Whether there is a row at a place, and it is a person's."""
-    return place < rows[COUNT] and int_at(rows[OWNERS], place) == person
+    time = long_at(times, place)
+    return since <= time and time < before and (passing == 0 or byte_at(passing, place) != 0)
 
 
 @kernel
 def counted(rows: Table, first: int, last: int, found: Table) -> None:
     """How many rows count."""
-    place = _first_own(rows, first)
+    owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
+    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    place = _first_own(owners, first, end)
     while place < last:
-        person, count = int_at(rows[OWNERS], place), 0
-        while _is_of(rows, place, person):
-            count += _counts(rows, place)
+        person, count = int_at(owners, place), 0
+        while place < end and int_at(owners, place) == person:
+            count += _counts(times, passing, since, before, place)
             place += 1
         found[person] = count
 
@@ -53,12 +48,14 @@ def counted(rows: Table, first: int, last: int, found: Table) -> None:
 @kernel
 def added(rows: Table, first: int, last: int, found: Table) -> bool:
     """The sums of values; False when one came near the end of 64 bits."""
-    place = _first_own(rows, first)
+    owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
+    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    place = _first_own(owners, first, end)
     fits = True
     while place < last:
-        person, total = int_at(rows[OWNERS], place), 0
-        while _is_of(rows, place, person):
-            if _counts(rows, place):
+        person, total = int_at(owners, place), 0
+        while place < end and int_at(owners, place) == person:
+            if _counts(times, passing, since, before, place):
                 value = long_at(rows[VALUES], place)
                 fits = fits and -_SAFE < value < _SAFE and -_SAFE < total < _SAFE
                 total += value
@@ -70,11 +67,13 @@ def added(rows: Table, first: int, last: int, found: Table) -> bool:
 @kernel
 def placed(rows: Table, first: int, last: int, index: int, found: Table) -> None:
     """The row that is the index-th of those that count, the last for 0; -1 where there is none."""
-    place = _first_own(rows, first)
+    owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
+    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    place = _first_own(owners, first, end)
     while place < last:
-        person, count, chosen = int_at(rows[OWNERS], place), 0, -1
-        while _is_of(rows, place, person):
-            if _counts(rows, place):
+        person, count, chosen = int_at(owners, place), 0, -1
+        while place < end and int_at(owners, place) == person:
+            if _counts(times, passing, since, before, place):
                 count += 1
                 if index in (count, 0):
                     chosen = place
@@ -87,11 +86,13 @@ def outermost(
     rows: Table, first: int, last: int, greatest: int, known: npt.NDArray[np.bool_], found: Table
 ) -> None:
     """The least or the greatest value."""
-    place = _first_own(rows, first)
+    owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
+    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    place = _first_own(owners, first, end)
     while place < last:
-        person, best, has = int_at(rows[OWNERS], place), 0, False
-        while _is_of(rows, place, person):
-            if _counts(rows, place):
+        person, best, has = int_at(owners, place), 0, False
+        while place < end and int_at(owners, place) == person:
+            if _counts(times, passing, since, before, place):
                 value = long_at(rows[VALUES], place)
                 if not has or (value > best if greatest else value < best):
                     best = value
@@ -103,12 +104,14 @@ def outermost(
 @kernel
 def on_days(rows: Table, first: int, last: int, offset: int, found: Table) -> None:
     """On how many days rows count, of a clock so far ahead of UTC."""
-    place = _first_own(rows, first)
+    owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
+    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    place = _first_own(owners, first, end)
     while place < last:
-        person, count, behind = int_at(rows[OWNERS], place), 0, -_SAFE
-        while _is_of(rows, place, person):
-            time = long_at(rows[TIMES], place)
-            if time >= behind and _counts(rows, place):
+        person, count, behind = int_at(owners, place), 0, -_SAFE
+        while place < end and int_at(owners, place) == person:
+            time = long_at(times, place)
+            if time >= behind and _counts(times, passing, since, before, place):
                 count += 1
                 behind = (time + offset) // DAY_US * DAY_US + DAY_US - offset
             place += 1

@@ -19,6 +19,8 @@ Table: TypeAlias = npt.NDArray[np.int64]
 
 kernel = compiler("tagging", Path(__file__).parent)
 """Makes a kernel of a function of this package."""
+part = compiler("tagging", Path(__file__).parent, inlined=True)
+"""Makes a part of kernels of a function that is given arrays for each person or row."""
 
 
 def _reader(bits: int, *, signed: bool) -> Callable[[int, int], int]:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from tagging.domain.behaviour.funnel import Funnel
 
-from .compiled import Table, half_at, int_at, kernel, long_at
+from .compiled import Table, half_at, int_at, kernel, long_at, part
 from .tracks import (
     FLAGS,
     NOBODY,
@@ -75,7 +75,7 @@ def steps_in_turn(
         begin = end
 
 
-@kernel
+@part
 def _follows(
     table: Table,
     starts: Table,

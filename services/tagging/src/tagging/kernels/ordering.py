@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from servicekit.kernels.threads import Threads
 
-from .compiled import Table, address_of, kernel, long_at
+from .compiled import Table, address_of, kernel, long_at, part
 
 BLOCK_PERSONS = 4_096
 Owners: TypeAlias = npt.NDArray[np.int32]
@@ -90,7 +90,7 @@ def _is_before(times: int, sequences: int, row: int, other: int) -> bool:
     return time < later or (time == later and long_at(sequences, row) <= long_at(sequences, other))
 
 
-@kernel
+@part
 def _run_end(times: int, sequences: int, order: Table, begin: int, end: int) -> int:
     """The place behind the rows that are in order from one on."""
     place = begin + 1
@@ -99,7 +99,7 @@ def _run_end(times: int, sequences: int, order: Table, begin: int, end: int) -> 
     return place
 
 
-@kernel
+@part
 def _merge_runs(times: int, sequences: int, order: Table, begin: int, end: int) -> None:
     """Merges runs in order two by two, until there is one."""
     room = np.empty(end - begin, np.int64)

@@ -5,13 +5,13 @@ import numpy.typing as npt
 
 from tagging.domain.behaviour.paths import ENDED, START, STEP, Walking
 
-from .compiled import Table, half_at, int_at, kernel, long_at
+from .compiled import Table, half_at, int_at, kernel, long_at, part
 from .tracks import FLAGS, NOBODY, OWNERS, TIMES, events_between, merge, next_person
 
 _START, _STEP = 1 << START, 1 << STEP
 
 
-@kernel
+@part
 def _begins(table: Table, at: Table, ends: Table, stops: Table, person: int, since: int, until: int) -> bool:
     """Whether a person has a start; `stops` becomes the places behind the person's events."""
     found = False
@@ -73,7 +73,7 @@ def walk(
         person = next_person(table, at, ends)
 
 
-@kernel
+@part
 def _steps(
     times: Table,
     flags: Table,

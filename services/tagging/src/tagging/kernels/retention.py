@@ -5,14 +5,14 @@ import numpy.typing as npt
 
 from tagging.domain.behaviour.retention import FIRST, RETURN
 
-from .compiled import Table, half_at, int_at, kernel, long_at
+from .compiled import Table, half_at, int_at, kernel, long_at, part
 from .tracks import FLAGS, NOBODY, OWNERS, SEQUENCES, TIMES, next_person
 
 _FIRST, _RETURN = 1 << FIRST, 1 << RETURN
 _LATEST = 2**63 - 1
 
 
-@kernel
+@part
 def _period(starts: Table, time: int, low: int) -> int:
     """The period that a moment lies in, which is not before the one numbered `low`; -1 before the first."""
     while low + 1 < len(starts) and starts[low + 1] <= time:
@@ -57,7 +57,7 @@ def periods_of(
         person = next_person(table, at, ends)
 
 
-@kernel
+@part
 def _returns(
     table: Table,
     at: Table,

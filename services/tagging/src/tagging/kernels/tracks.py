@@ -8,7 +8,7 @@ import numpy as np
 
 from tagging.domain.behaviour.tracks import Track
 
-from .compiled import Table, address_of, half_at, int_at, kernel, long_at
+from .compiled import Table, address_of, half_at, int_at, kernel, long_at, part
 
 BLOCK_PERSONS = 4_096
 OWNERS, TIMES, SEQUENCES, FLAGS = range(4)
@@ -49,7 +49,7 @@ def tracks_of(tracks: Sequence[Track], persons: int) -> Tracks:
     return Tracks(table.reshape(len(columns), 4), bounds.reshape(len(columns), blocks + 1), columns)
 
 
-@kernel
+@part
 def events_between(bounds: Table, first: int, last: int) -> int:
     """How many events the persons of some blocks have together."""
     found = 0
@@ -58,7 +58,7 @@ def events_between(bounds: Table, first: int, last: int) -> int:
     return found
 
 
-@kernel
+@part
 def next_person(table: Table, at: Table, ends: Table) -> int:
     """Whose events come next in any track; NOBODY when all are done."""
     found = NOBODY
@@ -93,7 +93,7 @@ def skip_to(owners: int, place: int, end: int, person: int) -> int:
     return place
 
 
-@kernel
+@part
 def merge(table: Table, at: Table, ends: Table, person: int, times: Table, flags: Table, which: Table) -> int:
     """A person's events of all tracks in order of (time, ingest sequence), and their number; `at` moves behind them.
     Room for as many as there can be is in `times`, `flags` and `which`, their tracks."""

@@ -18,6 +18,7 @@ from tagging.domain.retention import BEGINNING_US, EventHorizon
 from tagging.store.event_chunks import ArrowChunk, EventChunk
 from tagging.store.event_columns import NOBODY, Counting, Slots, SnapshotEvents
 from tagging.store.extra_columns import expression
+from tagging.store.kernel_ports import EventKernels
 from tagging.store.mapped_columns import MappedBuild
 from tagging.store.ports import LivingPersons, PersonIds
 
@@ -54,6 +55,7 @@ class HeldFacts:
     references  by table, a row per version
     replaced    sequences that count no longer
     owners      by key the person, 0 for none
+    kernels     what goes over many events
     """
 
     types: Sequence[EventType]
@@ -64,6 +66,7 @@ class HeldFacts:
     replaced: Ints
     horizon: EventHorizon
     owners: PersonIds
+    kernels: EventKernels | None = None
 
 
 class AttachedLake:
@@ -115,6 +118,7 @@ class AttachedLake:
             self._slots,
             lambda type_: Counting(self._replaced, self._horizon.of(type_.name)),
             self._sizes,
+            self._facts.kernels,
         )
 
     def among(self, duck: Any, person_ids: PersonIds) -> "AttachedLake":

@@ -15,6 +15,7 @@ from rules.evaluate.events.columns import Bools, Ints, Numbers
 from rules.schema import EventType
 from rules.values import Kind
 from tagging.store.event_chunks import EventChunk
+from tagging.store.kernel_ports import EventKernels
 
 TABLES_BYTES = 1_536 * 1024**2
 """Columns of events kept in memory for questions to come; those of the table at hand are kept whatever they weigh."""
@@ -61,19 +62,29 @@ class ColumnEvents:
     """An EventTable over chunks. Columns are read when asked for and kept."""
 
     def __init__(
-        self, type_: EventType, chunks: Sequence[EventChunk], slots: Slots, counting: Counting
+        self,
+        type_: EventType,
+        chunks: Sequence[EventChunk],
+        slots: Slots,
+        counting: Counting,
+        kernels: EventKernels | None = None,
     ) -> None:
         self._type = type_
         self._chunks = chunks
-        owners = np.concatenate([slots.of(each.keys) for each in chunks])
-        times = np.concatenate([each.times for each in chunks])
+        owners = joined_arrays([slots.of(each.keys) for each in chunks])
+        times = joined_arrays([each.times for each in chunks])
         sequences = [each.sequences for each in chunks]
         counts = owners != NOBODY
         if counting.from_us > int(times.min(initial=0)):
             counts &= times >= counting.from_us
         if len(counting.replaced):
-            counts &= ~np.isin(np.concatenate(sequences), counting.replaced)
-        self._order = _order(owners, times, lambda: np.concatenate(sequences), counts)
+            counts &= ~np.isin(joined_arrays(sequences), counting.replaced)
+        over = kernels.over(len(owners)) if kernels is not None else None
+        self.passes = over.passes if over is not None else None
+        if over is None:
+            self._order = _order(owners, times, lambda: joined_arrays(sequences), counts)
+        else:
+            self._order = over.order(owners, times, lambda: joined_arrays(sequences), counts, slots.persons)
         self.owners: Numbers = owners if self._order is None else owners[self._order]
         self.times: Ints = times if self._order is None else times[self._order]
         self._columns: dict[str, Column] = {}
@@ -82,7 +93,7 @@ class ColumnEvents:
     @property
     def ingest_seqs(self) -> Ints:
         """As OrderedEvents says; put together when asked for, for few questions go over several types."""
-        found = np.concatenate([each.sequences for each in self._chunks])
+        found = joined_arrays([each.sequences for each in self._chunks])
         return found if self._order is None else found[self._order]
 
     @property
@@ -132,8 +143,10 @@ class SnapshotEvents:
         slots: Slots,
         counting: Callable[[EventType], Counting],
         sizes: dict[str, int],
+        kernels: EventKernels | None = None,
     ) -> None:
         """`sizes`: takes down how many events the tables that are asked for have, by type."""
+        self._kernels = kernels
         self._chunks = chunks
         self._slots = slots
         self._counting = counting
@@ -150,7 +163,9 @@ class SnapshotEvents:
         """The table of a type; those asked for longest ago are let go first."""
         found = self._tables.pop(type_.name, None)
         if found is None:
-            found = ColumnEvents(type_, self._chunks(type_), self._slots, self._counting(type_))
+            found = ColumnEvents(
+                type_, self._chunks(type_), self._slots, self._counting(type_), self._kernels
+            )
         self._tables[type_.name] = found
         self._sizes[type_.name] = len(found.owners)
         while len(self._tables) > 1 and sum(each.size_bytes for each in self._tables.values()) > TABLES_BYTES:
@@ -162,6 +177,11 @@ class SnapshotEvents:
         if name not in self.tags:
             raise UnsupportedNode(f"the tag {name}", "events")
         return self.tags[name]
+
+
+def joined_arrays(arrays: Sequence[Numbers]) -> Numbers:
+    """One after the other; a single one as it is."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def joined(columns: Sequence[Column]) -> Column:

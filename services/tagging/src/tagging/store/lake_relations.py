@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.lake import LakeFile
 from tagging.store.attached_lake import AttachedLake, HeldFacts, HeldFiles, Look
+from tagging.store.kernel_ports import EventKernels
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
@@ -38,8 +39,10 @@ class DuckLakeRelations:
         dictionaries: EventDictionaries,
         dictionary: Dictionary,
         mapped: MappedColumns | None = None,
+        kernels: EventKernels | None = None,
     ) -> None:
         """`dictionary` is the suite's: files have its columns. `mapped`: columns that were built from files."""
+        self._kernels = kernels
         self._folder = folder
         self._manifest = manifest
         self._key_map = key_map
@@ -75,6 +78,7 @@ class DuckLakeRelations:
             np.array(sorted(replaced_sequences(connection, tenant)), np.int64),
             horizon_of(connection, tenant),
             self._key_map.array(connection, tenant),
+            self._kernels,
         )
         return AttachedLake(duck, facts, self._key_map.everybody(connection, tenant))
 
