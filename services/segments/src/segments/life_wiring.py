@@ -9,8 +9,6 @@ from huaxiang.segments.v1 import (
     folder_service_pb2_grpc,
     member_history_service_pb2,
     member_history_service_pb2_grpc,
-    member_upload_service_pb2,
-    member_upload_service_pb2_grpc,
     recycle_bin_service_pb2,
     recycle_bin_service_pb2_grpc,
     segment_use_service_pb2,
@@ -23,7 +21,6 @@ from servicekit.server import Service
 
 from segments.api.folder_servicer import FolderServicer
 from segments.api.member_history_servicer import MemberHistoryServicer
-from segments.api.member_upload_servicer import MemberUploadServicer
 from segments.api.recycle_bin_servicer import RecycleBinServicer
 from segments.api.segment_use_servicer import SegmentUseServicer
 from segments.api.segment_version_servicer import SegmentVersionServicer
@@ -34,11 +31,9 @@ from segments.app.member_history import MemberHistory
 from segments.app.preview import Preview
 from segments.app.recycling import Recycling
 from segments.app.segments import Segments
-from segments.app.upload_members import UploadMembers
 from segments.app.versions import Versions
 from segments.store.ports import SnapshotStore, Stores
 from segments.workers.board import VersionBoard
-from segments.workers.identity_calls import IdentityResolve
 from segments.workers.tagging_calls import TaggingPast
 
 
@@ -51,7 +46,6 @@ def life_services(
     preview: Preview,
     recycling: Recycling,
     channel: grpc.aio.Channel,
-    identity: grpc.aio.Channel | None,
     now: Callable[[], dt.datetime],
 ) -> list[Service]:
     """`channel` leads to tagging, `now` is the suite's time."""
@@ -73,11 +67,6 @@ def life_services(
             member_history_service_pb2.DESCRIPTOR.services_by_name["MemberHistoryService"],
             member_history_service_pb2_grpc.add_MemberHistoryServiceServicer_to_server,
             MemberHistoryServicer(board, database, history, explain_move),
-        ),
-        Service(
-            member_upload_service_pb2.DESCRIPTOR.services_by_name["MemberUploadService"],
-            member_upload_service_pb2_grpc.add_MemberUploadServiceServicer_to_server,
-            MemberUploadServicer(board, UploadMembers(board, segments, IdentityResolve(identity))),
         ),
         Service(
             recycle_bin_service_pb2.DESCRIPTOR.services_by_name["RecycleBinService"],

@@ -80,6 +80,7 @@ from segments.app.load import load
 from segments.app.membership import Membership
 from segments.app.preview import Preview
 from segments.app.recycling import Recycling
+from segments.app.runs import RunDesk
 from segments.app.segments import Segments
 from segments.app.settle_columns import SettleColumns
 from segments.app.snapshots import Snapshots
@@ -92,6 +93,7 @@ from segments.index.narrowed import WithFeatures
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
 from segments.life_wiring import life_services
+from segments.run_wiring import run_services
 from segments.store.ports import Stores
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
@@ -101,6 +103,7 @@ from segments.store.sql_index import SqlIndexStore
 from segments.store.sql_journal import SqlJournal
 from segments.store.sql_manifests import SqlColumnManifests
 from segments.store.sql_recycle_bin import SqlRecycleBin
+from segments.store.sql_runs import SqlRuns
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
@@ -195,6 +198,9 @@ async def wire(
     desk = Desk(board)
     explain_plan = ExplainPlan(board, desk, preview, definitions, WithFeatures, clock.now)
     audiences = Audiences(board, preview, definitions, kept_snapshot, past)
+    lookalike = Lookalike(desk, audiences, BlockColumns(), clock.now)
+    runs = RunDesk(database, SqlRuns(), lambda: uuid.uuid4().hex, clock.machine_now)
+    await runs.end_all()
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
     async def trim() -> None:
@@ -206,7 +212,8 @@ async def wire(
                 SegmentServicer(board, segments, preview, freshness),
                 MembershipServicer(board, Membership(clock.now), TaggingExplain(channel), freshness),
                 SnapshotServicer(board, segments, snapshots, database, journal, freshness),
-                *_insight(board, desk, audiences, freshness, clock.now),
+                _insight(desk, audiences, freshness, clock.now),
+                LookalikeServicer(lookalike, freshness),
                 PlanServicer(explain_plan, freshness),
                 ChangeServicer(Watches(database, changelog)),
                 PrivacyServicer(ExportPersonData(board)),
@@ -220,15 +227,16 @@ async def wire(
                 preview,
                 recycling,
                 channel,
-                identity,
                 clock.now,
             ),
+            *run_services(board, segments, lookalike, runs, identity),
         ],
         workers=(
             consumer.run,
             definitions.run,
             TagUse(board, channel).run,
             trim,
+            runs.run,
             *confirming,
             *([] if files is None else [settling(SettleColumns(board, database, stores, files))]),
             *upkeep(
@@ -249,21 +257,16 @@ async def wire(
 
 
 def _insight(
-    board: VersionBoard,
-    desk: Desk,
-    audiences: Audiences,
-    freshness: Freshness,
-    now: Callable[[], dt.datetime],
-) -> tuple[InsightServicer, LookalikeServicer]:
+    desk: Desk, audiences: Audiences, freshness: Freshness, now: Callable[[], dt.datetime]
+) -> InsightServicer:
     columns = BlockColumns()
-    insight = InsightServicer(
+    return InsightServicer(
         Describe(desk, audiences, columns, now),
         Compare(desk, audiences, columns, now),
         Overlap(desk, audiences, now),
         CountTransitions(desk, audiences, now),
         freshness,
     )
-    return insight, LookalikeServicer(Lookalike(desk, audiences, columns, now), freshness)
 
 
 def _services(

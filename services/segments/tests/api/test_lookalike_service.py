@@ -1,5 +1,6 @@
 """LookalikeService over a real channel: what is found is what was hidden."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,13 @@ import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
-from huaxiang.segments.v1 import insight_pb2
+from huaxiang.segments.v1 import insight_pb2, segment_pb2
 from huaxiang.segments.v1 import lookalike_service_pb2 as pb
+from huaxiang.segments.v1 import run_service_pb2 as run_pb
 from huaxiang.segments.v1.lookalike_service_pb2_grpc import LookalikeServiceStub
+from huaxiang.segments.v1.run_service_pb2_grpc import RunServiceStub
+from huaxiang.segments.v1.segment_service_pb2 import CreateSegmentRequest
+from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
 from segments_retail import PERSONS, Retail, retail, vip
 from servicekit.status import reason_of
 
@@ -144,3 +149,28 @@ async def test_what_cannot_be_is_refused(shop: Retail) -> None:
         ({"tag_ids": ["vip"] * 2}, "question.tag_ids"),
     ):
         assert (await refused(evaluated(shop, question(**said))))[2]["field"] == field
+
+
+async def test_a_run_puts_them_into_a_static_segment(shop: Retail) -> None:
+    guests = segment_pb2.Segment(segment_id="alike", kind=segment_pb2.SEGMENT_KIND_STATIC)
+    segments = SegmentServiceStub(shop.server.connect("admin"))
+    await segments.CreateSegment(CreateSegmentRequest(segment=guests))
+    asked = question()
+    token = (await evaluated(shop, asked)).evaluation_token
+    work = run_pb.ExpandWork(question=asked, person_count=20, evaluation_token=token)
+    runs = RunServiceStub(shop.server.connect("admin"))
+    refusing = run_pb.CreateRunRequest(
+        request_id="r", segment_id="alike", expand=run_pb.ExpandWork(person_count=1)
+    )
+    assert (await refused(runs.CreateRun(refusing)))[1] == "INVALID_FIELD"
+    request = run_pb.CreateRunRequest(request_id="r1", segment_id="alike", expand=work)
+    run = (await runs.CreateRun(request)).run
+    async with asyncio.timeout(30):
+        while run.state in (run_pb.RUN_STATE_PENDING, run_pb.RUN_STATE_RUNNING):
+            await asyncio.sleep(0.01)
+            run = (await runs.GetRun(run_pb.GetRunRequest(run_id=run.run_id))).run
+    assert (run.state, run.member_count, run.problem) == (run_pb.RUN_STATE_SUCCEEDED, 20, "")
+    assert run.done_count == run.total_count == len(PERSONS) - len(SEED)
+    standing = shop.wiring.board.current.tenant("t1").get("alike")
+    assert standing is not None
+    assert standing.members.to_array().tolist() == found_in(await expanded(shop, asked, 20))

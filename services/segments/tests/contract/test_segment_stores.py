@@ -11,6 +11,7 @@ from segments.domain.folders import Folder
 from segments.domain.frozen import Frozen
 from segments.domain.kept_members import KeptMembers, SegmentDay
 from segments.domain.movement import Followed, Movement
+from segments.domain.runs import STOPPED, Run, RunKind, RunState
 from segments.domain.segment import Deletion, Draft, Kind, Segment, Snapshot, State
 from segments.domain.uses import SegmentUse
 from segments.domain.versions import Saying, SegmentVersion
@@ -21,6 +22,7 @@ from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
 from segments.store.sql_recycle_bin import SqlRecycleBin
+from segments.store.sql_runs import SqlRuns
 from segments.store.sql_segments import SqlSegmentStore, SqlSnapshotStore
 from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
@@ -280,3 +282,25 @@ def test_a_bootstrap_begins_an_epoch_and_appends_nothing(database: Database) -> 
     database.write_now(written.finish_bootstrap, progress(5, 5, 2))
     after = database.read_now(written.head)
     assert (after.epoch > before.epoch, after.position) == (True, before.position)
+
+
+def test_runs_come_back_newest_first_and_end_with_their_process(database: Database) -> None:
+    store = SqlRuns()
+    asked = [Run(f"id{each}", f"r{each}", "digest", RunKind.UPLOAD, "list", "ann", 5) for each in range(3)]
+    added = [database.write_now(store.add, "t1", each) for each in asked]
+    assert [each.sequence for each in added] == [1, 2, 3]
+    assert database.write_now(store.add, "t2", asked[0]).sequence == 1
+    ended = replace(
+        added[0].begun(7).ended(RunState.SUCCEEDED, 9), done=4, total=5, count=6, revision="token", cpu_ms=8
+    )
+    database.write_now(store.put, "t1", ended)
+    assert database.read_now(store.get, "t1", "id0") == ended
+    assert database.read_now(store.of_request, "t1", "r1") == added[1]
+    assert database.read_now(store.page, "t1", "", None, 2) == [added[2], added[1]]
+    assert database.read_now(store.page, "t1", "list", 2, 2) == [ended]
+    assert database.read_now(store.page, "t1", "other", None, 2) == []
+    assert database.read_now(store.unfinished, "t1") == 2
+    assert database.write_now(store.end_all, 11) == 3
+    assert database.read_now(store.get, "t1", "id1") == added[1].ended(RunState.FAILED, 11, STOPPED)
+    assert database.write_now(store.remove_before, 10, 9) == 1
+    assert database.read_now(store.get, "t1", "id0") is None

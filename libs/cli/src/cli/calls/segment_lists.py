@@ -1,12 +1,10 @@
-"""Static and one-off segments: lists of members, and computing anew."""
+"""Static segments: lists of members."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import grpc
 from huaxiang.segments.v1 import member_upload_service_pb2 as upload_pb
-from huaxiang.segments.v1 import segment_pb2, segment_service_pb2
 from huaxiang.segments.v1.member_upload_service_pb2_grpc import MemberUploadServiceStub
-from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
 
 from cli.exits import Exit, Refusal
 
@@ -16,12 +14,6 @@ MODES = {
     "add": upload_pb.UPLOAD_MODE_ADD,
     "remove": upload_pb.UPLOAD_MODE_REMOVE,
 }
-
-
-async def recompute(channel: grpc.aio.Channel, segment_id: str) -> segment_pb2.Segment:
-    """Computes the members of a one-off segment anew."""
-    request = segment_service_pb2.RecomputeSegmentRequest(segment_id=segment_id)
-    return (await SegmentServiceStub(channel).RecomputeSegment(request)).segment
 
 
 async def upload(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.options import AsJson, Folder
+from cli.commands.segment_runs import Told, tell_end
 from cli.exits import reporting
 from cli.output import as_dict, bar, console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, lookalike_service_pb2
 
 SERVICE = "segments"
+INTO = "segment:"
 WITHHELD = "withheld"
 Audience = Annotated[
     str,
@@ -178,12 +180,15 @@ def lookalike(
         int, typer.Option(help="Decides draws; the same number gives the same persons.", min=0)
     ] = 0,
     expand: Annotated[int, typer.Option(help="Find so many persons; 0 only tells how well.", min=0)] = 0,
-    to: Annotated[Path | None, typer.Option(help="The file for the person ids.")] = None,
+    to: Annotated[
+        str, typer.Option(help="The file for the person ids, or segment:ID, a static segment, by a run.")
+    ] = "",
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell how well persons like a seed can be found, and with --expand find them."""
     from cli.calls import insight as calls
+    from cli.calls import segment_runs
 
     wanted = calls.Wanted(seed, tag, model, among, exclude or [], chance)
     chosen = SuiteFolder.chosen(folder)
@@ -195,14 +200,23 @@ def lookalike(
             print_json(as_dict(quality))
         return
     token = quality.evaluation_token
+    if into := to.removeprefix(INTO) if to.startswith(INTO) else "":
+        question = wanted.message()
+        run = ask(
+            chosen,
+            SERVICE,
+            lambda channel: segment_runs.expand(channel, into, question, expand, token, Told()),
+        )
+        tell_end(run, as_json=as_json)
+        return
     found = ask(chosen, SERVICE, lambda channel: calls.expand(channel, wanted, expand, token))
     lines = "person_id\n" + "".join(f"{each}\n" for each in found)
-    if to is not None:
-        to.write_text(lines, encoding="utf-8")
+    if to:
+        Path(to).write_text(lines, encoding="utf-8")
     if as_json:
-        listed = {"file": str(to)} if to is not None else {"person_ids": found}
+        listed = {"file": to} if to else {"person_ids": found}
         print_json({**as_dict(quality), "count": len(found), **listed})
-    elif to is not None:
+    elif to:
         console.print(f"{to}: {len(found):,} people", markup=False, soft_wrap=True)
     else:
         console.print(lines, end="", markup=False)

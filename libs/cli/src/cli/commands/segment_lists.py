@@ -1,4 +1,4 @@
-"""segments create-list, upload, create-once, recompute: members from lists, and members computed once."""
+"""segments create-list, upload, create-once: members from lists, and members computed once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,18 +112,3 @@ def upload(
     )
     for each in report.examples:
         console.print(f"  entry {each.position + 1}: {each.problem}", markup=False)
-
-
-@reporting
-def recompute(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Compute the members of a one-off segment anew."""
-    from cli.calls import segment_lists as calls
-    from cli.calls.segments import state_name
-
-    stored = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.recompute(channel, segment_id), key
-    )
-    if as_json:
-        print_json(as_dict(stored))
-    else:
-        console.print(f"{segment_id}: {state_name(stored.state)} {stored.state_note}".rstrip(), markup=False)

@@ -15,6 +15,7 @@ from cli.commands import (
     segment_lists,
     segment_moves,
     segment_plans,
+    segment_runs,
 )
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, reporting
@@ -37,7 +38,9 @@ app.command("impact")(segment_life.impact)
 app.command("create-list")(segment_lists.create_list)
 app.command("create-once")(segment_lists.create_once)
 app.command("upload")(segment_lists.upload)
-app.command("recompute")(segment_lists.recompute)
+app.command("recompute")(segment_runs.recompute)
+app.command("runs")(segment_runs.runs)
+app.command("cancel")(segment_runs.cancel)
 app.command("snapshots")(segment_moves.snapshots)
 app.command("trend")(segment_moves.trend)
 app.command("diff")(segment_moves.diff)

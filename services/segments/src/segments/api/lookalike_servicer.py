@@ -36,7 +36,7 @@ class LookalikeServicer(LookalikeServiceServicer):
     ) -> pb.EvaluateLookalikeResponse:
         principal = current_principal()
         tenant = principal.require_tenant()
-        question = _question(request.question)
+        question = question_of(request.question)
         await self._freshness.ensure(request.consistency)
         found = await self._lookalike.evaluate(tenant, question, insight_parse.caller(principal))
         return pb.EvaluateLookalikeResponse(
@@ -53,7 +53,7 @@ class LookalikeServicer(LookalikeServiceServicer):
     ) -> AsyncIterator[pb.ExpandLookalikeResponse]:
         principal = current_principal()
         tenant = principal.require_tenant()
-        question = _question(request.question)
+        question = question_of(request.question)
         if not 1 <= request.person_count <= MAX_EXPANSION:
             problem = f"is {request.person_count}, the limits are 1 and {MAX_EXPANSION}"
             raise InvalidField("person_count", problem)
@@ -72,7 +72,7 @@ class LookalikeServicer(LookalikeServiceServicer):
             yield part
 
 
-def _question(message: pb.LookalikeQuestion) -> LookalikeQuestion:
+def question_of(message: pb.LookalikeQuestion) -> LookalikeQuestion:
     """Raises InvalidField, BatchTooLarge."""
     if len(message.exclusions) > MAX_EXCLUSIONS:
         raise BatchTooLarge("question.exclusions", len(message.exclusions), MAX_EXCLUSIONS)

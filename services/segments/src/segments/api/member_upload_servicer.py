@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from huaxiang.segments.v1 import member_upload_service_pb2 as pb
 from huaxiang.segments.v1.member_upload_service_pb2_grpc import MemberUploadServiceServicer
 from segments.api import parse
+from segments.app.runs import RunDesk
 from segments.app.upload_members import Mode, Named, UploadMembers
 from segments.app.version import Board
 from segments.domain.upload import Upload
@@ -25,39 +26,44 @@ _MODES = {
 class MemberUploadServicer(MemberUploadServiceServicer):
     """Acts on the caller's tenant."""
 
-    def __init__(self, board: Board, uploads: UploadMembers) -> None:
+    def __init__(self, board: Board, uploads: UploadMembers, runs: RunDesk) -> None:
         self._board = board
         self._uploads = uploads
+        self._runs = runs
 
     async def UploadMembers(
         self, request_iterator: AsyncIterator[pb.UploadMembersRequest], context: object
     ) -> AsyncIterator[pb.UploadMembersResponse]:
         principal = current_principal()
         tenant, actor = principal.require_tenant(), parse.actor(principal)
-        first: pb.UploadMembersRequest | None = None
-        upload = Upload()
-        async for message in request_iterator:
-            if first is None:
-                first = message
-                if first.mode not in _MODES:
-                    raise InvalidField("mode", f"{first.mode} is no mode of this version")
-                upload = self._uploads.begin(tenant, first.segment_id, actor)
-            _require_bounded(message)
-            self._uploads.take_persons(tenant, upload, message.person_ids)
-            named = [_named(each) for each in message.identifiers]
-            await self._uploads.take_identifiers(tenant, upload, named, first.source)
-            yield pb.UploadMembersResponse(report=_report(upload))
+        first = await anext(aiter(request_iterator), None)
         if first is None:
             raise InvalidField("segment_id", "is missing: the stream has no message")
-        segment, revision = await self._uploads.finish(
-            tenant, first.segment_id, _MODES[first.mode], upload, actor
-        )
-        standing = self._board.current.tenant(tenant).get(segment.segment_id)
+        if first.mode not in _MODES:
+            raise InvalidField("mode", f"{first.mode} is no mode of this version")
+        upload = self._uploads.begin(tenant, first.segment_id, actor)
+        async with self._runs.upload(tenant, first.segment_id, actor) as (run_id, progress):
+            message: pb.UploadMembersRequest | None = first
+            while message is not None:
+                _require_bounded(message)
+                self._uploads.take_persons(tenant, upload, message.person_ids)
+                named = [_named(each) for each in message.identifiers]
+                await self._uploads.take_identifiers(tenant, upload, named, first.source)
+                progress.at(upload.total)
+                yield pb.UploadMembersResponse(report=_report(upload), run_id=run_id)
+                message = await anext(aiter(request_iterator), None)
+            progress.at(upload.total, upload.total)
+            segment, revision = await self._uploads.finish(
+                tenant, first.segment_id, _MODES[first.mode], upload, actor
+            )
+            standing = self._board.current.tenant(tenant).get(segment.segment_id)
+            progress.finished(0 if standing is None else len(standing.members), revision)
         yield pb.UploadMembersResponse(
             report=_report(upload),
             done=True,
-            count=0 if standing is None else len(standing.members),
+            count=progress.count,
             revision=revision.to_proto(),
+            run_id=run_id,
         )
 
 

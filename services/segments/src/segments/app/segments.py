@@ -186,19 +186,29 @@ class Segments:
         """Computes the members of a one-off segment, or of one with LIMIT, anew. Raises ResourceNotFound, WrongState,
         StepForbidden, FeatureQuota, UpstreamUnavailable."""
         async with self._board.defining():
-            known = existing(self._board.current, tenant, segment_id)
-            require_owner(known, actor, "recompute")
-            standing = self._board.current.tenant(tenant).get(segment_id)
-            assert standing is not None
-            if not standing.freezes:
-                kind = known.draft.kind.value
-                problem = "only a one-off segment, or one with LIMIT, is computed anew"
-                raise WrongState(f"segment {segment_id!r}", kind, problem)
+            self.require_computed(self._board.current, tenant, segment_id, actor)
             trial = self._board.current.draft().writable(tenant)
             trial.freeze(segment_id, None)
             if forms := trial.forms():
                 await self._features.require(tenant, forms)
             return await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+
+    async def set_back(self, tenant: str, segment_id: str, frozen: Frozen) -> None:
+        """Gives a segment the members again that it had before it was computed anew; one that has gone is fine."""
+        async with self._board.defining():
+            standing = self._board.current.tenant(tenant).get(segment_id)
+            if standing is not None and standing.freezes and standing.frozen is not frozen:
+                await self._freeze(tenant, segment_id, lambda _: frozen, Lane.LIVE)
+
+    def require_computed(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
+        """That the actor may have it computed anew. Raises ResourceNotFound, StepForbidden, WrongState."""
+        known = existing(version, tenant, segment_id)
+        require_owner(known, actor, "recompute")
+        standing = version.tenant(tenant).get(segment_id)
+        assert standing is not None
+        if not standing.freezes:
+            problem = "only a one-off segment, or one with LIMIT, is computed anew"
+            raise WrongState(f"segment {segment_id!r}", known.draft.kind.value, problem)
 
     async def bring_up_to_date(self, tenant: str, segment_id: str) -> None:
         """Computes anew whom LIMIT keeps, before members are frozen for good; others follow their rule by themselves.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from segments.domain.frozen import Frozen
 from segments.domain.kept_members import SegmentDay
+from segments.domain.runs import Run
 from segments.domain.segment import Deletion
 from segments.domain.uses import SegmentUse
 from segments.domain.versions import SegmentVersion
@@ -119,4 +120,42 @@ class SegmentUses(Protocol):
 
     def all(self, connection: Connection, tenant: str) -> list[SegmentUse]:
         """Of all consumers, in order of kind and name."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs by (tenant, run_id)."""
+
+    def get(self, connection: Connection, tenant: str, run_id: str) -> Run | None:
+        """One run; None when there is none."""
+        ...
+
+    def of_request(self, connection: Connection, tenant: str, request_id: str) -> Run | None:
+        """The run that a request made; None when there is none."""
+        ...
+
+    def page(
+        self, connection: Connection, tenant: str, segment_id: str, before: int | None, limit: int
+    ) -> list[Run]:
+        """Newest first, of a segment or, with "", of any; those of a sequence below `before`."""
+        ...
+
+    def unfinished(self, connection: Connection, tenant: str) -> int:
+        """How many have not ended."""
+        ...
+
+    def add(self, connection: Connection, tenant: str, run: Run) -> Run:
+        """Stores a new run with the next sequence."""
+        ...
+
+    def put(self, connection: Connection, tenant: str, run: Run) -> None:
+        """Stores where a run stands."""
+        ...
+
+    def end_all(self, connection: Connection, machine_ms: int) -> int:
+        """At start-up: whatever ran before has died with its process and FAILED; answers how many."""
+        ...
+
+    def remove_before(self, connection: Connection, machine_ms: int, limit: int) -> int:
+        """Removes at most `limit` runs of any tenant that ended before; answers how many."""
         ...

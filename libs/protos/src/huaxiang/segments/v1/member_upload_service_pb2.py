@@ -26,7 +26,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0huaxiang/segments/v1/member_upload_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"E\n\x12UploadedIdentifier\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t\"\xbd\x01\n\x14UploadMembersRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.UploadMode\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nperson_ids\x18\x04 \x03(\x03\x12=\n\x0bidentifiers\x18\x05 \x03(\x0b\x32(.huaxiang.segments.v1.UploadedIdentifier\"\x96\x01\n\x15UploadMembersResponse\x12\x32\n\x06report\x18\x01 \x01(\x0b\x32\".huaxiang.segments.v1.UploadReport\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x9b\x01\n\x0cUploadReport\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x0f\n\x07matched\x18\x02 \x01(\x03\x12\x11\n\tunmatched\x18\x03 \x01(\x03\x12\x11\n\tduplicate\x18\x04 \x01(\x03\x12\x0f\n\x07rubbish\x18\x05 \x01(\x03\x12\x34\n\x08\x65xamples\x18\x06 \x03(\x0b\x32\".huaxiang.segments.v1.RubbishEntry\"1\n\x0cRubbishEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07problem\x18\x02 \x01(\t*o\n\nUploadMode\x12\x1b\n\x17UPLOAD_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13UPLOAD_MODE_REPLACE\x10\x01\x12\x13\n\x0fUPLOAD_MODE_ADD\x10\x02\x12\x16\n\x12UPLOAD_MODE_REMOVE\x10\x03\x32\xa3\x01\n\x13MemberUploadService\x12\x8b\x01\n\rUploadMembers\x12*.huaxiang.segments.v1.UploadMembersRequest\x1a+.huaxiang.segments.v1.UploadMembersResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16segments.members.write(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0huaxiang/segments/v1/member_upload_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"E\n\x12UploadedIdentifier\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05scope\x18\x03 \x01(\t\"\xbd\x01\n\x14UploadMembersRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12.\n\x04mode\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.UploadMode\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nperson_ids\x18\x04 \x03(\x03\x12=\n\x0bidentifiers\x18\x05 \x03(\x0b\x32(.huaxiang.segments.v1.UploadedIdentifier\"\xa6\x01\n\x15UploadMembersResponse\x12\x32\n\x06report\x18\x01 \x01(\x0b\x32\".huaxiang.segments.v1.UploadReport\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x0e\n\x06run_id\x18\x05 \x01(\t\"\x9b\x01\n\x0cUploadReport\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x0f\n\x07matched\x18\x02 \x01(\x03\x12\x11\n\tunmatched\x18\x03 \x01(\x03\x12\x11\n\tduplicate\x18\x04 \x01(\x03\x12\x0f\n\x07rubbish\x18\x05 \x01(\x03\x12\x34\n\x08\x65xamples\x18\x06 \x03(\x0b\x32\".huaxiang.segments.v1.RubbishEntry\"1\n\x0cRubbishEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07problem\x18\x02 \x01(\t*o\n\nUploadMode\x12\x1b\n\x17UPLOAD_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13UPLOAD_MODE_REPLACE\x10\x01\x12\x13\n\x0fUPLOAD_MODE_ADD\x10\x02\x12\x16\n\x12UPLOAD_MODE_REMOVE\x10\x03\x32\xa3\x01\n\x13MemberUploadService\x12\x8b\x01\n\rUploadMembers\x12*.huaxiang.segments.v1.UploadMembersRequest\x1a+.huaxiang.segments.v1.UploadMembersResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16segments.members.write(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MEMBERUPLOADSERVICE'].methods_by_name['UploadMembers']._loaded_options = None
   _globals['_MEMBERUPLOADSERVICE'].methods_by_name['UploadMembers']._serialized_options = b'\220\002\002\212\265\030\026segments.members.write'
-  _globals['_UPLOADMODE']._serialized_start=762
-  _globals['_UPLOADMODE']._serialized_end=873
+  _globals['_UPLOADMODE']._serialized_start=778
+  _globals['_UPLOADMODE']._serialized_end=889
   _globals['_UPLOADEDIDENTIFIER']._serialized_start=137
   _globals['_UPLOADEDIDENTIFIER']._serialized_end=206
   _globals['_UPLOADMEMBERSREQUEST']._serialized_start=209
   _globals['_UPLOADMEMBERSREQUEST']._serialized_end=398
   _globals['_UPLOADMEMBERSRESPONSE']._serialized_start=401
-  _globals['_UPLOADMEMBERSRESPONSE']._serialized_end=551
-  _globals['_UPLOADREPORT']._serialized_start=554
-  _globals['_UPLOADREPORT']._serialized_end=709
-  _globals['_RUBBISHENTRY']._serialized_start=711
-  _globals['_RUBBISHENTRY']._serialized_end=760
-  _globals['_MEMBERUPLOADSERVICE']._serialized_start=876
-  _globals['_MEMBERUPLOADSERVICE']._serialized_end=1039
+  _globals['_UPLOADMEMBERSRESPONSE']._serialized_end=567
+  _globals['_UPLOADREPORT']._serialized_start=570
+  _globals['_UPLOADREPORT']._serialized_end=725
+  _globals['_RUBBISHENTRY']._serialized_start=727
+  _globals['_RUBBISHENTRY']._serialized_end=776
+  _globals['_MEMBERUPLOADSERVICE']._serialized_start=892
+  _globals['_MEMBERUPLOADSERVICE']._serialized_end=1055
 # @@protoc_insertion_point(module_scope)

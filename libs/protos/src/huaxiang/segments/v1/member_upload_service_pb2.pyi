@@ -130,10 +130,13 @@ class UploadMembersResponse(_message.Message):
     DONE_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
     done: _builtins.bool
     """True in the last answer: the members are exchanged."""
     count: _builtins.int
     """Members of the segment now; in the last answer."""
+    run_id: _builtins.str
+    """The run that the upload is: GetRun tells how far it is, CancelRun stops it."""
     @_builtins.property
     def report(self) -> Global___UploadReport:
         """Of all entries so far."""
@@ -149,10 +152,11 @@ class UploadMembersResponse(_message.Message):
         done: _builtins.bool = ...,
         count: _builtins.int = ...,
         revision: _revision_pb2.Revision | None = ...,
+        run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "done", b"done", "report", b"report", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "done", b"done", "report", b"report", "revision", b"revision", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

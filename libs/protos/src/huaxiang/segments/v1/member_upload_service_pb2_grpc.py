@@ -51,7 +51,8 @@ class MemberUploadServiceServicer:
         kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
         transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
         segments.segments.administer. At most 5,000,000 entries.
-        Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static), UPSTREAM_UNAVAILABLE.
+        Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
+        UPSTREAM_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

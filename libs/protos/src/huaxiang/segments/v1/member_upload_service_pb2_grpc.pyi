@@ -38,7 +38,8 @@ class MemberUploadServiceStub:
     kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
     transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
     segments.segments.administer. At most 5,000,000 entries.
-    Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static), UPSTREAM_UNAVAILABLE.
+    Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
+    UPSTREAM_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -51,7 +52,8 @@ class MemberUploadServiceAsyncStub(MemberUploadServiceStub):
     kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
     transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
     segments.segments.administer. At most 5,000,000 entries.
-    Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static), UPSTREAM_UNAVAILABLE.
+    Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
+    UPSTREAM_UNAVAILABLE.
     """
 
 class MemberUploadServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -67,7 +69,8 @@ class MemberUploadServiceServicer(metaclass=_abc_1.ABCMeta):
         kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
         transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
         segments.segments.administer. At most 5,000,000 entries.
-        Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static), UPSTREAM_UNAVAILABLE.
+        Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
+        UPSTREAM_UNAVAILABLE.
         """
 
 def add_MemberUploadServiceServicer_to_server(servicer: MemberUploadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

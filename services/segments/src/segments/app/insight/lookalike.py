@@ -24,6 +24,8 @@ from segments.store.insight_ports import TagColumns
 FEWEST_PERSONS = 100
 MAX_WEIGHTS = 50
 SCORED_AT_ONCE = 1_000_000
+Told = Callable[[int, int], None]
+"""Hears how many of how many candidates are scored; may raise, to stop."""
 _GUESSING, _TOO_GOOD, _FEW_HELD_OUT = 0.6, 0.97, 100
 
 
@@ -108,17 +110,22 @@ class Lookalike:
         return await self._desk.compute(compute)
 
     async def expand(
-        self, tenant: str, question: LookalikeQuestion, count: int, token: str, caller: Caller
+        self,
+        tenant: str,
+        question: LookalikeQuestion,
+        count: int,
+        token: str,
+        caller: Caller,
+        told: Told = lambda *_: None,
     ) -> Expanded:
-        """Raises EvaluationUnseen, and what `evaluate` raises."""
-        if token != token_of(tenant, question):
-            raise EvaluationUnseen
+        """Raises EvaluationUnseen, what `evaluate` raises, and whatever `told` does."""
+        self.require_seen(tenant, question, token)
         resolving = await self._prepare(tenant, question, caller)
 
         def compute() -> Expanded:
             started = time.perf_counter_ns()
             work = self._learn(resolving, question)
-            found, lowest = self._best(resolving, work, count, question.chance)
+            found, lowest = self._best(resolving, work, count, question.chance, told)
             return Expanded(
                 person_ids=found,
                 lowest=lowest,
@@ -127,6 +134,11 @@ class Lookalike:
             )
 
         return await self._desk.compute(compute)
+
+    def require_seen(self, tenant: str, question: LookalikeQuestion, token: str) -> None:
+        """That the token is of an evaluation of this question. Raises EvaluationUnseen."""
+        if token != token_of(tenant, question):
+            raise EvaluationUnseen
 
     async def _prepare(self, tenant: str, question: LookalikeQuestion, caller: Caller) -> Resolving:
         asked = [question.seed, question.among, *question.exclusions]
@@ -149,16 +161,17 @@ class Lookalike:
         return _Work(seed, (seed, among, *excluded), candidates, learnt, quality)
 
     def _best(
-        self, resolving: Resolving, work: _Work, count: int, chance: int
+        self, resolving: Resolving, work: _Work, count: int, chance: int, told: Told
     ) -> tuple[npt.NDArray[np.uint32], float]:
         """The persons of the highest scores; equals in order of their draws."""
         index = resolving.segments.index
         ids = np.asarray(work.candidates.to_array(), np.uint32)
         people = People(index, self._columns)
-        parts = [
-            scores_of(people, work.learnt, ids[start : start + SCORED_AT_ONCE])
-            for start in range(0, len(ids), SCORED_AT_ONCE)
-        ]
+        parts = []
+        for start in range(0, len(ids), SCORED_AT_ONCE):
+            told(start, len(ids))
+            parts.append(scores_of(people, work.learnt, ids[start : start + SCORED_AT_ONCE]))
+        told(len(ids), len(ids))
         scores = np.concatenate(parts)
         if len(ids) > count:
             bar = np.partition(scores, len(scores) - count)[len(scores) - count]

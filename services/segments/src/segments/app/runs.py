@@ -1,0 +1,231 @@
+"""Runs: long work on a segment's members, with progress, cancel and cost."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from threading import Event
+from time import process_time
+from typing import Any
+
+from segments.domain.people import Actor
+from segments.domain.runs import MAX_WAITING_RUNS, RUNS_KEEP, Run, RunKind, RunState
+from segments.errors import StepForbidden
+from segments.store.life_ports import Runs
+from servicekit.database import Database
+from servicekit.errors import QueueFull, ResourceExists, ResourceNotFound, ServiceError, WrongState
+from servicekit.logging import logger
+from servicekit.revision import Revision
+from sqlalchemy import Connection
+
+SEATS = 2
+"""Runs that work at a time; uploads take none, their callers wait for them."""
+REMOVED_AT_ONCE = 1_000
+RETENTION_S = 600.0
+"""Between looks for old runs."""
+UNEXPECTED = "it could not be completed: the service's log names the cause"
+GONE = "its caller went away"
+
+
+class Stopped(Exception):
+    """The run was asked to stop."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is; told from any thread. `count` and `revision` are set when its work is done."""
+
+    done: int = 0
+    total: int = 0
+    count: int = 0
+    revision: Revision | None = None
+    _stop: Event = field(default_factory=Event)
+
+    def at(self, done: int, total: int = 0) -> None:
+        """Tells; raises Stopped when somebody asked for it."""
+        self.done, self.total = done, total
+        if self._stop.is_set():
+            raise Stopped
+
+    def stop(self) -> None:
+        """Asks."""
+        self._stop.set()
+
+    def finished(self, count: int, revision: Revision) -> None:
+        """Tells what came of it."""
+        self.count, self.revision = count, revision
+
+
+Work = Callable[[Progress], Awaitable[None]]
+"""Does what a run is for, and says so to its progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for. `digest` is equal for equal requests."""
+
+    request_id: str
+    digest: str
+    kind: RunKind
+    segment_id: str
+
+
+class RunDesk:
+    """Holds the runs of this process. `now` is the machine's time. What is under way ends with the process: `end_all`
+    comes before anything else."""
+
+    def __init__(
+        self, database: Database, runs: Runs, new_id: Callable[[], str], now: Callable[[], dt.datetime]
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._new_id = new_id
+        self._now = now
+        self._seats = asyncio.Semaphore(SEATS)
+        self._active: dict[str, Progress] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def end_all(self) -> None:
+        """Ends what the process before this one left."""
+        await self._database.write(self._runs.end_all, self._machine_ms())
+
+    async def start(self, tenant: str, request: Request, actor: Actor, work: Work) -> Run:
+        """A run of the work, waiting for its turn; the run that the same request has made before. Raises
+        ResourceExists, QueueFull."""
+        run = self._new(request, actor)
+        stored = await self._database.write(self._add, tenant, run)
+        if stored.run_id == run.run_id:
+            progress = self._active[run.run_id] = Progress()
+            task = asyncio.ensure_future(self._execute(tenant, stored, work, progress))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return self._seen(stored)
+
+    @asynccontextmanager
+    async def upload(self, tenant: str, segment_id: str, actor: Actor) -> AsyncIterator[tuple[str, Progress]]:
+        """(run_id, progress) of a run that its caller carries out; it ends with the block. Raises QueueFull, and
+        WrongState in place of Stopped."""
+        run_id = self._new_id()
+        run = self._new(Request(run_id, "", RunKind.UPLOAD, segment_id), actor, run_id)
+        run = (await self._database.write(self._add, tenant, run)).begun(self._machine_ms())
+        await self._database.write(self._runs.put, tenant, run)
+        progress, cpu_s = Progress(), process_time()
+        self._active[run_id] = progress
+        try:
+            yield run_id, progress
+        except Stopped:
+            await self._end(tenant, run, progress, cpu_s, RunState.CANCELLED)
+            raise WrongState(f"run {run_id}", "cancelled", "nothing was uploaded") from None
+        except ServiceError as error:
+            await self._end(tenant, run, progress, cpu_s, RunState.FAILED, error.message)
+            raise
+        except BaseException as error:
+            ended = UNEXPECTED if isinstance(error, Exception) else GONE
+            await asyncio.shield(self._end(tenant, run, progress, cpu_s, RunState.FAILED, ended))
+            raise
+        else:
+            await self._end(tenant, run, progress, cpu_s, RunState.SUCCEEDED)
+
+    async def get(self, tenant: str, run_id: str) -> Run:
+        """One run as it stands. Raises ResourceNotFound."""
+        found = await self._database.read(self._runs.get, tenant, run_id)
+        if found is None:
+            raise ResourceNotFound(f"run {run_id!r}")
+        return self._seen(found)
+
+    async def page(self, tenant: str, segment_id: str, before: int | None, limit: int) -> list[Run]:
+        """Newest first."""
+        found = await self._database.read(self._runs.page, tenant, segment_id, before, limit)
+        return [self._seen(each) for each in found]
+
+    async def cancel(self, tenant: str, run_id: str, actor: Actor) -> Run:
+        """Asks a run to stop. Raises ResourceNotFound, StepForbidden, WrongState."""
+        run = await self.get(tenant, run_id)
+        if not actor.may_change(run.subject):
+            raise StepForbidden(run.segment_id, "cancel a run", run.subject)
+        if run.state in (RunState.SUCCEEDED, RunState.FAILED):
+            raise WrongState(f"run {run_id!r}", run.state.name, "it cannot be cancelled any more")
+        if progress := self._active.get(run_id):
+            progress.stop()
+        return await self.get(tenant, run_id)
+
+    def remove_old(self, connection: Connection) -> int:
+        """Removes some runs that have been kept long enough; answers how many."""
+        before = int((self._now() - RUNS_KEEP).timestamp() * 1_000)
+        return self._runs.remove_before(connection, before, REMOVED_AT_ONCE)
+
+    async def run(self) -> None:
+        """Removes old runs from time to time until cancelled; then what is under way ends, too."""
+        try:
+            while True:
+                try:
+                    while await self._database.write(self.remove_old):
+                        pass
+                except Exception:
+                    logger().warning("old runs were not removed, trying again", exc_info=True)
+                await asyncio.sleep(RETENTION_S)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -------------------------------------------------------------------------------------------- parts
+
+    async def _execute(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
+        async with self._seats:
+            run, cpu_s = run.begun(self._machine_ms()), process_time()
+            state, problem = RunState.SUCCEEDED, ""
+            try:
+                progress.at(0)
+                await self._database.write(self._runs.put, tenant, run)
+                await work(progress)
+            except Stopped:
+                state = RunState.CANCELLED
+            except ServiceError as error:
+                state, problem = RunState.FAILED, error.message
+            except Exception:
+                logger().exception("a run failed", run_id=run.run_id, kind=run.kind.name)
+                state, problem = RunState.FAILED, UNEXPECTED
+            await self._end(tenant, run, progress, cpu_s, state, problem)
+
+    async def _end(
+        self, tenant: str, run: Run, progress: Progress, cpu_s: float, state: RunState, problem: str = ""
+    ) -> None:
+        ended = replace(
+            self._seen(run).ended(state, self._machine_ms(), problem),
+            count=progress.count,
+            revision="" if progress.revision is None else progress.revision.token(),
+            cpu_ms=round((process_time() - cpu_s) * 1_000),
+        )
+        await self._database.write(self._runs.put, tenant, ended)
+        del self._active[run.run_id]
+
+    def _add(self, connection: Connection, tenant: str, run: Run) -> Run:
+        known = self._runs.of_request(connection, tenant, run.request_id)
+        if known is not None:
+            if known.request != run.request:
+                raise ResourceExists(f"request {run.request_id!r}")
+            return known
+        if self._runs.unfinished(connection, tenant) >= MAX_WAITING_RUNS:
+            raise QueueFull("runs", MAX_WAITING_RUNS)
+        return self._runs.add(connection, tenant, run)
+
+    def _new(self, request: Request, actor: Actor, run_id: str = "") -> Run:
+        return Run(
+            run_id=run_id or self._new_id(),
+            request_id=request.request_id,
+            request=request.digest,
+            kind=request.kind,
+            segment_id=request.segment_id,
+            subject=actor.subject,
+            created_ms=self._machine_ms(),
+        )
+
+    def _seen(self, run: Run) -> Run:
+        """With how far it is right now."""
+        progress: Any = self._active.get(run.run_id)
+        return run if progress is None else replace(run, done=progress.done, total=progress.total)
+
+    def _machine_ms(self) -> int:
+        return int(self._now().timestamp() * 1_000)

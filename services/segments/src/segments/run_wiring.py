@@ -1,0 +1,42 @@
+"""Wires the long work on segments: runs, and uploads, which are runs of their callers."""
+
+import grpc
+from huaxiang.segments.v1 import (
+    member_upload_service_pb2,
+    member_upload_service_pb2_grpc,
+    run_service_pb2,
+    run_service_pb2_grpc,
+)
+from servicekit.server import Service
+
+from segments.api.member_upload_servicer import MemberUploadServicer
+from segments.api.run_servicer import RunServicer
+from segments.app.insight.lookalike import Lookalike
+from segments.app.run_work import RunWork
+from segments.app.runs import RunDesk
+from segments.app.segments import Segments
+from segments.app.upload_members import UploadMembers
+from segments.workers.board import VersionBoard
+from segments.workers.identity_calls import IdentityResolve
+
+
+def run_services(
+    board: VersionBoard,
+    segments: Segments,
+    lookalike: Lookalike,
+    runs: RunDesk,
+    identity: grpc.aio.Channel | None,
+) -> list[Service]:
+    """Without a channel to identity no identifiers are uploaded."""
+    return [
+        Service(
+            member_upload_service_pb2.DESCRIPTOR.services_by_name["MemberUploadService"],
+            member_upload_service_pb2_grpc.add_MemberUploadServiceServicer_to_server,
+            MemberUploadServicer(board, UploadMembers(board, segments, IdentityResolve(identity)), runs),
+        ),
+        Service(
+            run_service_pb2.DESCRIPTOR.services_by_name["RunService"],
+            run_service_pb2_grpc.add_RunServiceServicer_to_server,
+            RunServicer(runs, RunWork(board, segments, lookalike)),
+        ),
+    ]
