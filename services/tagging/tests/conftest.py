@@ -160,6 +160,7 @@ class World:
             self.columns,
             self.changelog,
             self.clock,
+            queries,
             lambda: next(self._ids),
         )
         self.apply_tags = self.governance.apply_tags

@@ -50,6 +50,7 @@ from tagging.app.keep_events import KeepEvents
 from tagging.app.put_in_force import PutInForce
 from tagging.store.governance_ports import GovernanceStores
 from tagging.store.ports import FactStores
+from tagging.store.query_ports import QueryChecks
 from tagging.store.sql_governance import (
     SqlCategories,
     SqlEventSources,
@@ -101,12 +102,13 @@ def open_governance(
     columns: ColumnsInForce,
     changelog: Changelog,
     clock: Clock,
+    queries: QueryChecks,
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
 ) -> Governance:
     """Joins ports and adapters; writes nothing."""
     stores = governance_stores()
     keep_events = KeepEvents(facts.tenants, SqlEventRetention())
-    put = PutInForce(facts, tags, stores, columns, changelog, clock, keep_events)
+    put = PutInForce(facts, tags, stores, columns, changelog, clock, keep_events, queries)
     places, lives = Places(stores), Lives(facts, stores, changelog, clock)
     return Governance(
         apply_tags=ApplyTags(facts, tags, stores, put, places, changelog, clock),

@@ -139,6 +139,7 @@ class Store:
     relations: DuckLakeRelations
     columns: ColumnsInForce
     recompute: RecomputePersons
+    queries: QueryProcesses
     governance: Governance
     use: UseCounter
     events: ColumnarEvents
@@ -196,6 +197,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     dictionaries = SqlEventDictionaries(dictionary)
     kernels = Kernels()
     mapped = MappedColumns(folder / "columns", lambda: uuid.uuid4().hex)
+    queries = QueryProcesses(folder / "queries")
     columns = ColumnsInForce(dictionaries, tags, governance_stores().lives.retired)
     return Store(
         folder=folder,
@@ -216,7 +218,8 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         ),
         columns=columns,
         recompute=RecomputePersons(facts, references, tags, columns, clock),
-        governance=open_governance(facts, tags, columns, changelog, clock),
+        queries=queries,
+        governance=open_governance(facts, tags, columns, changelog, clock, queries),
         use=use,
         events=ColumnarEvents(facts.events, mapped),
         kernels=kernels,
@@ -312,9 +315,8 @@ def open_computing(store: Store) -> Computing:
     """The use cases behind runs, backfills, rolled days and ageing, and the worker that drives them."""
     database, changelog, clock = store.database, store.changelog, store.clock
     facts, tags, columns = store.facts, store.tags, store.columns
-    queries = QueryProcesses(store.folder / "queries")
-    queries.sweep()
-    everybody = Everybody(database, facts, store.relations, tags, columns, queries)
+    store.queries.sweep()
+    everybody = Everybody(database, facts, store.relations, tags, columns, store.queries)
     compute = ComputeEverybody(
         database,
         changelog,

@@ -1,6 +1,7 @@
 """SQL tags: what they compute, and every way in which one is refused, in words without data."""
 
 import datetime as dt
+import json
 import os
 import time
 from pathlib import Path
@@ -8,10 +9,15 @@ from typing import Any
 
 import pytest
 from rules.values import Kind
+from tagging.app.governance.lives import Request
+from tagging.catalogue.files import parse_definitions
 from tagging.domain.columns import Shape
+from tagging.domain.governance.people import Actor
 from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.moment import Moment
 from tagging.domain.run_failures import ColumnFailed, FailureReason
+from tagging.errors import DefinitionRefused
+from tagging.store import query_child, query_process
 from tagging.store.query_ports import LakeQuery
 from tagging.store.query_process import CHILD
 from tagging.store.tag_ports import RunState
@@ -29,6 +35,12 @@ FOR_EVER = (
     "SELECT person_id, (SELECT count(*) FROM range(100000) a, range(100000) b, range(100000) c "
     "WHERE a.range + b.range < 0 - c.range) AS value FROM persons"
 )
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: Any) -> None:
+    """What the process of a query does, without starting one for each of many."""
+    monkeypatch.setattr(query_process, "_talked", lambda job, *_: query_child.answered(json.loads(job)))
 
 
 @pytest.fixture
@@ -75,6 +87,7 @@ def test_numbers_are_exact_decimals(shop: Any) -> None:
     assert computed(shop, lines) == {1: 120_000}
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(
     ("query", "type_", "wanted"),
     [
@@ -167,6 +180,7 @@ BY_NAME = {"persn_id", "no_such"}
 """What refusals of the queries above name."""
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_is_refused(small_world: Any) -> None:
     """Through the runner itself, which sees no store: what a definition refuses at once is refused again."""
     shop = opened(small_world())
@@ -240,3 +254,53 @@ def _children() -> list[str]:
             if CHILD[-1] in said and int(parent) == os.getpid():
                 found.append(place.name)
     return found
+
+
+UNSOUND = [
+    ("SELECT person_id, FROM persons WHERE", NUMBER, "line 1, column"),
+    ("SELECT 1 AS person_id, content AS value FROM read_text('/etc/passwd')", TEXT, "read_text"),
+    ("SELECT person_id, random() AS value FROM persons", NUMBER, "chance"),
+    ("SELECT person_id, 1 AS value FROM persons; DROP TABLE persons", NUMBER, "no SELECT"),
+    ("SELECT person_id, 1 AS value FROM staff", NUMBER, "no table staff"),
+    ("SELECT key AS person_id, 1 AS value FROM reference.shops", NUMBER, "no reference table 'shops'"),
+    ("SELECT person_id, amonut AS value FROM events.order_paid", NUMBER, "amonut"),
+    ("SELECT person_id FROM persons", NUMBER, "exactly person_id and value"),
+    ("SELECT person_id, value FROM tags.orders", TEXT, "the tag needs VARCHAR"),
+]
+
+
+@pytest.fixture
+def small_shop(small_world: Any) -> Any:
+    return opened(small_world())
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_no_run_could_answer_is_refused_where_it_is_defined(small_shop: Any) -> None:
+    for query, type_, told in UNSOUND:
+        with pytest.raises(DefinitionRefused) as refused:
+            small_shop.define(tag(query, type_))
+        assert refused.value.metadata["field"] == "sql.query"
+        assert told in refused.value.metadata["problem"], refused.value
+    assert "asked" not in small_shop.database.read_now(small_shop.tags.catalogue.all, small_shop.tenant)
+    assert not list((small_shop.folder / "queries").iterdir())
+
+
+def test_a_draft_with_such_a_query_is_refused_too(small_shop: Any) -> None:
+    (definition,) = parse_definitions(f"- {tag(UNSOUND[2][0])}", "test")
+    writer = Request(Actor.of("ann"), "asked")
+    with pytest.raises(DefinitionRefused, match="chance"):
+        small_shop.database.write_now(
+            small_shop.governance.drafts.write, small_shop.tenant, writer, definition
+        )
+
+
+def test_a_change_that_breaks_a_query_is_refused_once_and_by_name(small_shop: Any) -> None:
+    small_shop.define(tag("SELECT person_id, value + 1 AS value FROM tags.orders"))
+    text = "{tag_id: orders, name: x, type: text, statistic: LAST(order_paid.channel)}"
+    with pytest.raises(DefinitionRefused) as refused:
+        small_shop.define(text)
+    assert refused.value.metadata["tag_id"] == "asked"
+    known = len(small_shop.everybody._queries._verdicts)
+    with pytest.raises(DefinitionRefused):
+        small_shop.define(text)
+    assert len(small_shop.everybody._queries._verdicts) == known

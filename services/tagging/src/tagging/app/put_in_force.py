@@ -21,13 +21,16 @@ from tagging.domain.event_grades import EventGrades
 from tagging.domain.governance.grades import lowered, lowered_events
 from tagging.domain.governance.life import Moved, TagState
 from tagging.domain.governance.uses import Users, is_breaking, users
+from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
 from tagging.domain.quality.agreement import contradiction, judging
 from tagging.domain.recipe import Recipe
+from tagging.domain.run_failures import ColumnFailed
 from tagging.errors import DefinitionRefused, TagCircle, TagInUse
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.governance_ports import GovernanceStores, TagVersion
 from tagging.store.ports import FactStores
+from tagging.store.query_ports import LakeQuery, QueryChecks
 from tagging.store.tag_ports import TagStores
 
 
@@ -72,7 +75,9 @@ class PutInForce:
         changelog: Changelog,
         clock: Clock,
         keep_events: KeepEvents,
+        queries: QueryChecks,
     ) -> None:
+        self._queries = queries
         self._keep_events = keep_events
         self._facts = facts
         self._tags = tags
@@ -125,8 +130,11 @@ class PutInForce:
                 continue
             try:
                 recipes[tag_id] = compiled(tag.definition, schema, limited=tag_id in given)
+                if tag_id in changed or recipes[tag_id].tags & changed:
+                    self.require_sound(recipes[tag_id], schema)
             except (RuleRefused, DefinitionRefused) as error:
-                if tag_id in given or not (forced or _is_broken(known, tag)):
+                recipes.pop(tag_id, None)
+                if tag_id in given or not (forced or self._is_broken(known, tag)):
                     raise
                 broken[tag_id] = str(error)
         try:
@@ -146,6 +154,28 @@ class PutInForce:
             tag_id: self.beyond(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
         }
         return Checked(after, recipes, known.dictionary.grades, broken, gone_from_lists, beyond)
+
+    def require_sound(self, recipe: Recipe, schema: Schema) -> None:
+        """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer."""
+        kind = recipe.kind
+        if isinstance(kind, SqlKind):
+            asked = LakeQuery(
+                kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
+            )
+            try:
+                self._queries.check(asked, schema)
+            except ColumnFailed as error:
+                raise DefinitionRefused(recipe.column, "sql.query", error.failure.detail) from error
+
+    def _is_broken(self, plan: ColumnPlan, tag: Tag) -> bool:
+        """Whether a definition that is in force does not hold now."""
+        if tag.tag_id in plan.broken:
+            return True
+        try:
+            self.require_sound(compiled(tag.definition, plan.schema, limited=False), plan.schema)
+        except (RuleRefused, DefinitionRefused):
+            return True
+        return False
 
     def beyond(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
         """Where a definition's windows reach further back than the tenant keeps events."""
@@ -257,17 +287,6 @@ def compiled(definition: TagDefinition, schema: Schema, *, limited: bool) -> Rec
         raise DefinitionRefused(error.tag_id, error.field, error.problem) from error
     except RuleInvalid as error:
         raise RuleRefused(error.problems, error.tag_id, error.field) from error
-
-
-def _is_broken(plan: ColumnPlan, tag: Tag) -> bool:
-    """Whether a definition that is in force does not hold now."""
-    if tag.tag_id in plan.broken:
-        return True
-    try:
-        compiled(tag.definition, plan.schema, limited=False)
-    except (RuleRefused, DefinitionRefused):
-        return True
-    return False
 
 
 def _version(tag: Tag, subject: str, reviewer: str) -> TagVersion:

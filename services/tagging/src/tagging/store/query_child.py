@@ -1,11 +1,13 @@
 """The process that runs one query: `python -m tagging.store.query_child`, a job on its standard input, the answer on
 its standard output. It ends with whoever started it.
 
-The job is JSON: path, query, tables, zone, base, multi_valued, memory_megabytes, timeout_seconds, persons. The answer
-is a line of JSON, {"reason", "detail"} or {}, and without a reason an Arrow stream of person_id and value after it.
+The job is JSON: path, query, tables, zone, base, multi_valued, memory_megabytes, timeout_seconds, persons; without
+persons the query is only looked at, over tables without rows. The answer is a line of JSON, {"reason", "detail"} or {},
+and without a reason, where the query ran, an Arrow stream of person_id and value after it.
 """
 
 import ctypes
+import io
 import json
 import re
 import resource
@@ -19,6 +21,8 @@ from tagging.store.query_rules import require_allowed
 SURROUNDING_MEGABYTES = 1_536
 """Address space of the interpreter and its libraries, beside what the query may use."""
 PARENT_DEATH_SIGNAL = 1
+MAX_TOLD_CHARACTERS = 300
+"""Of what the engine says."""
 INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
@@ -61,28 +65,34 @@ _REASONS = {
 def main() -> int:
     job = json.loads(sys.stdin.buffer.read())
     _confine(job)
-    out = sys.stdout.buffer
-    try:
-        table = _answer(job)
-    except ColumnFailed as error:
-        _say(error.failure)
-        return 0
-    except MemoryError:
-        _say(Failure(*_REASONS["OutOfMemoryException"]))
-        return 0
-    except Exception as error:
-        _say(_told(error, job["query"]))
-        return 0
-    import pyarrow as pa
-
-    out.write(b"{}\n")
-    with pa.ipc.new_stream(out, table.schema) as stream:
-        stream.write_table(table)
-    out.flush()
+    sys.stdout.buffer.write(answered(job))
+    sys.stdout.buffer.flush()
     return 0
 
 
+def answered(job: Any) -> bytes:
+    """What the process says, whatever becomes of the query."""
+    try:
+        table = _answer(job)
+    except ColumnFailed as error:
+        return _said(error.failure)
+    except MemoryError:
+        return _said(Failure(*_REASONS["OutOfMemoryException"]))
+    except Exception as error:
+        return _said(_told(error, job["query"], has_rows=job["persons"] is not None))
+    if table is None:
+        return b"{}\n"
+    import pyarrow as pa
+
+    out = io.BytesIO(b"{}\n")
+    out.seek(0, io.SEEK_END)
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return out.getvalue()
+
+
 def _answer(job: Any) -> Any:
+    """A table of person_id and value; None when the query was only looked at."""
     import duckdb
 
     duck = duckdb.connect(
@@ -101,11 +111,13 @@ def _answer(job: Any) -> Any:
     duck.execute("SET lock_configuration = true")
     tree = json.loads(_one(duck, "SELECT json_serialize_sql(?)", job["query"]))
     if tree.get("error"):
-        raise _unparsed(tree)
+        raise _unparsed(tree, job["query"])
     require_allowed(tree, {(schema, name) for schema, name in job["tables"]})
     plain = _one(duck, "SELECT json_deserialize_sql(?)", json.dumps(tree))
     described = duck.execute(f"DESCRIBE {plain}").fetchall()
     _require_columns([(row[0], row[1]) for row in described], job["base"], multi_valued=job["multi_valued"])
+    if job["persons"] is None:
+        return None
     value = _converted(job["base"], multi_valued=job["multi_valued"])
     wrapped = (
         f"SELECT CAST(person_id AS BIGINT) AS person_id, {value} AS value "  # noqa: S608  # checked above
@@ -119,13 +131,19 @@ def _one(duck: Any, sql: str, parameter: str) -> str:
     return str(found)
 
 
-def _unparsed(tree: Any) -> ColumnFailed:
+def _unparsed(tree: Any, query: str) -> ColumnFailed:
     if tree.get("error_type") == "not implemented":
         detail = "it is no SELECT: what writes, attaches, copies, installs or sets is refused"
         return ColumnFailed(FailureReason.SQL_FORBIDDEN, detail)
     position = str(tree.get("position", ""))
-    where = f" at character {int(position) + 1}" if position.isdigit() else ""
+    where = f" at {_place(query, int(position))}" if position.isdigit() else ""
     return ColumnFailed(FailureReason.SQL_MALFORMED, f"the parser does not understand it{where}")
+
+
+def _place(query: str, position: int) -> str:
+    """Line and column of a place, which is in bytes."""
+    before = query.encode()[:position].decode(errors="ignore")
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def _require_columns(columns: list[tuple[str, str]], base: str, *, multi_valued: bool) -> None:
@@ -165,14 +183,17 @@ def _malformed(detail: str) -> ColumnFailed:
     return ColumnFailed(FailureReason.SQL_RESULT_MALFORMED, detail)
 
 
-def _told(error: Exception, query: str) -> Failure:
-    """What the engine says may name data: of it only names are told that stand in the query, too."""
+def _told(error: Exception, query: str, *, has_rows: bool) -> Failure:
+    """What the engine says may name data: of it only names are told that stand in the query, too. Without rows, all of
+    its first line."""
     reason, detail = _REASONS.get(
         type(error).__name__, (FailureReason.SQL_FAILED, f"it failed over the data ({type(error).__name__})")
     )
     if reason is FailureReason.SQL_INPUT_UNKNOWN:
         named = next((each for each in _NAMED.findall(str(error)) if _stands_in(each, query)), "")
         detail += f": look at {named!r}" if named else ""
+    if not has_rows:
+        detail += f" ({str(error).partition(chr(10))[0][:MAX_TOLD_CHARACTERS]})"
     return Failure(reason, detail)
 
 
@@ -180,10 +201,8 @@ def _stands_in(name: str, query: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", query) is not None
 
 
-def _say(failure: Failure) -> None:
-    line = json.dumps({"reason": int(failure.reason), "detail": failure.detail})
-    sys.stdout.buffer.write(line.encode() + b"\n")
-    sys.stdout.buffer.flush()
+def _said(failure: Failure) -> bytes:
+    return json.dumps({"reason": int(failure.reason), "detail": failure.detail}).encode() + b"\n"
 
 
 def _confine(job: Any) -> None:

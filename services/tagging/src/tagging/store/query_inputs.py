@@ -3,16 +3,43 @@
 from collections.abc import Iterable
 from typing import Any
 
+import pyarrow as pa
 from rules.evaluate.tables.source import VALIDITY
 from rules.schema import CARRIED_PROPERTIES, PropertyType, Schema
 from rules.values import Kind
 from tagging.domain.moment import Moment
 from tagging.domain.persons import PersonState
 from tagging.domain.run_failures import ColumnFailed, FailureReason
+from tagging.store.said_columns import MOMENT, arrow_type
 
 SCHEMAS = ("events", "tags", "reference")
+_PERSON = ("person_id", pa.int64())
 Table = tuple[str, str]
 """(schema, name) in the file."""
+
+
+def relate_nothing(duck: Any, inputs: Iterable[tuple[str, str]], schema: Schema) -> list[str]:
+    """Makes relations without rows, as `copy_inputs` reads them, of inputs that there are; returns their columns."""
+    empty = {"persons": pa.schema([_PERSON, ("state", pa.int8())])}
+    moments = [(each, MOMENT) for each in VALIDITY]
+    for kind, name in inputs:
+        match kind:
+            case "events" if event := schema.event(name):
+                own = {each.name: each for each in (*CARRIED_PROPERTIES, *event.properties)}
+                columns = [_PERSON, ("time", MOMENT), *_typed(own.values())]
+                empty[f"events.{name}"] = pa.schema(columns)
+            case "tags" if tag := schema.tag(name):
+                empty[f"tag.{name}"] = pa.schema([_PERSON, *_typed([PropertyType("value", tag.type)])])
+            case "reference" if table := schema.table(name):
+                columns = [("key", pa.string()), *moments, *_typed(table.columns)]
+                empty[f"reference.{name}"] = pa.schema(columns)
+    for relation, columns_of in empty.items():
+        duck.register(relation, columns_of.empty_table())
+    return [f"{relation} {columns_of}" for relation, columns_of in empty.items()]
+
+
+def _typed(properties: Iterable[PropertyType]) -> list[tuple[str, Any]]:
+    return [(each.name, arrow_type(each)) for each in properties]
 
 
 def copy_inputs(

@@ -1,4 +1,4 @@
-"""What runs need to compute tags by SQL."""
+"""What is needed to compute tags by SQL, and to refuse what could not be."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,4 +37,14 @@ class LakeQueries(Protocol):
 
         Blocks. Raises ColumnFailed for whatever the query does that it may not, and when `stops` says so.
         """
+        ...
+
+
+class QueryChecks(Protocol):
+    """Looks at queries before anything runs them."""
+
+    def check(self, asked: LakeQuery, schema: Schema) -> None:
+        """Raises ColumnFailed for a query that does not parse, writes, reads files, uses what it may not, names what
+        the schema has not, or does not give person_id and value of the asked shape. Blocks for half a second, once for
+        equal questions."""
         ...

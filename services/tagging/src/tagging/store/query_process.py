@@ -6,7 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,22 +17,29 @@ from typing import Any
 import numpy as np
 from rules.schema import Schema
 from rules.values import Kind, normal_text
-from tagging.domain.columns import Ints, Shape, Vector
+from tagging.domain.columns import EPOCH, Ints, Shape, Vector
 from tagging.domain.moment import Moment
-from tagging.domain.run_failures import ColumnFailed, FailureReason
-from tagging.store.query_inputs import copy_inputs
+from tagging.domain.run_failures import ColumnFailed, Failure, FailureReason
+from tagging.domain.tenants import TenantSettings
+from tagging.store.query_inputs import copy_inputs, relate_nothing
 from tagging.store.query_ports import LakeQuery
 
+CHECK_SECONDS = 10
+CHECK_MEGABYTES = 256
+VERDICTS = 256
+"""Verdicts on queries that are remembered: `plan` and `apply` ask for the same."""
 LOOK_S = 0.25
 """Between two looks whether to stop."""
 CHILD = (sys.executable, "-I", "-B", "-m", "tagging.store.query_child")
 
 
 class QueryProcesses:
-    """LakeQueries. `folder`: where copies are made; they are gone when the query has ended."""
+    """LakeQueries and QueryChecks. `folder`: where copies are made; they are gone when the query has ended. Safe for
+    threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._verdicts: OrderedDict[tuple[object, ...], Failure | None] = OrderedDict()
 
     def sweep(self) -> None:
         """At start-up: removes the copies that a crash left."""
@@ -44,6 +54,43 @@ class QueryProcesses:
         persons: Ints,
         stops: Callable[[], bool],
     ) -> tuple[Ints, Vector]:
+        answer = self._asked(duck, asked, schema, moment, len(persons), stops)
+        return _read(answer, asked.shape, persons)
+
+    def check(self, asked: LakeQuery, schema: Schema) -> None:
+        """As QueryChecks says."""
+        import duckdb
+
+        with duckdb.connect(":memory:") as duck:
+            key = (asked.query, asked.shape, *relate_nothing(duck, asked.inputs, schema))
+            if key not in self._verdicts:
+                self._verdicts[key] = self._verdict(duck, asked, schema)
+        while len(self._verdicts) > VERDICTS:
+            with suppress(KeyError):
+                self._verdicts.popitem(last=False)
+        failure = self._verdicts.get(key)
+        if failure is not None:
+            raise ColumnFailed(failure.reason, failure.detail)
+
+    def _verdict(self, duck: Any, asked: LakeQuery, schema: Schema) -> Failure | None:
+        moment = Moment(EPOCH, TenantSettings().calendar)
+        limits = replace(asked, timeout_seconds=CHECK_SECONDS, memory_megabytes=CHECK_MEGABYTES)
+        try:
+            self._asked(duck, limits, schema, moment, None, lambda: False)
+        except ColumnFailed as error:
+            return error.failure
+        return None
+
+    def _asked(
+        self,
+        duck: Any,
+        asked: LakeQuery,
+        schema: Schema,
+        moment: Moment,
+        persons: int | None,
+        stops: Callable[[], bool],
+    ) -> bytes:
+        """What the process says; `persons` None: it only looks at the query."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as place:
             path = str(Path(place) / "inputs.duckdb")
@@ -56,10 +103,11 @@ class QueryProcesses:
                 "multi_valued": asked.shape.multi_valued,
                 "memory_megabytes": asked.memory_megabytes,
                 "timeout_seconds": asked.timeout_seconds,
-                "persons": len(persons),
+                "persons": persons,
             }
             answer = _talked(json.dumps(job).encode(), place, asked.timeout_seconds, stops)
-        return _read(answer, asked.shape, persons)
+            _require_no_reason(answer)
+            return answer
 
 
 def _talked(job: bytes, folder: str, timeout_s: float, stops: Callable[[], bool]) -> bytes:
@@ -91,14 +139,16 @@ def _talked(job: bytes, folder: str, timeout_s: float, stops: Callable[[], bool]
     return answer
 
 
+def _require_no_reason(answer: bytes) -> None:
+    said = json.loads(answer.partition(b"\n")[0])
+    if "reason" in said:
+        raise ColumnFailed(FailureReason(said["reason"]), said["detail"])
+
+
 def _read(answer: bytes, shape: Shape, persons: Ints) -> tuple[Ints, Vector]:
     import pyarrow as pa
 
-    head, _, rest = answer.partition(b"\n")
-    said = json.loads(head)
-    if "reason" in said:
-        raise ColumnFailed(FailureReason(said["reason"]), said["detail"])
-    table = pa.ipc.open_stream(io.BytesIO(rest)).read_all()
+    table = pa.ipc.open_stream(io.BytesIO(answer.partition(b"\n")[2])).read_all()
     if table["person_id"].null_count:
         raise ColumnFailed(FailureReason.SQL_PERSON_UNKNOWN, "it gives a row whose person_id is NULL")
     table = table.filter(table["value"].is_valid()).sort_by("person_id")

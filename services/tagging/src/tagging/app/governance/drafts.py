@@ -183,6 +183,7 @@ class Drafts:
             seen=self._columns.undeclared(connection, tenant),
         )
         recipe = compiled(definition, schema, limited=True)
+        self._put.require_sound(recipe, schema)
         try:
             levels({**known.uses, definition.tag_id: recipe.tags})
         except TagCycle as error:
