@@ -135,7 +135,8 @@ class Retail:
 
 
 @asynccontextmanager
-async def retail(url: str, folder: Path) -> AsyncIterator[Retail]:
+async def retail(url: str, folder: Path, *beside: Service) -> AsyncIterator[Retail]:
+    """`beside`: what else of tagging is served."""
     tagging = FakeTagging(folder)
     tagging.event_types = [order_paid()]
     tagging.columns["COUNT(order_paid)"] = {each: orders(each) * 10_000 for each in PERSONS}
@@ -163,7 +164,7 @@ async def retail(url: str, folder: Path) -> AsyncIterator[Retail]:
     async with AsyncExitStack() as stack:
         (folder / "tagging").mkdir()
         neighbour = await stack.enter_async_context(
-            serving([*tagging.services(), _past()], folder / "tagging", name="tagging")
+            serving([*tagging.services(), _past(), *beside], folder / "tagging", name="tagging")
         )
         stack.push_async_callback(tagging.database.close)
         database = Database.open(url, synchronous="NORMAL")

@@ -29,6 +29,7 @@ from huaxiang.segments.v1 import (
 from huaxiang.segments.v1 import privacy_service_pb2 as own_privacy_service_pb2
 from huaxiang.segments.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
 from huaxiang.tagging.v1 import (
+    behaviour_service_pb2,
     event_type_service_pb2,
     feature_service_pb2,
     portrait_service_pb2,
@@ -85,6 +86,7 @@ from segments.app.segments import Segments
 from segments.app.settle_columns import SettleColumns
 from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
+from segments.behaviour_wiring import wire_behaviour
 from segments.config import COLUMNS_BYTES, Config
 from segments.domain.segment import Snapshot
 from segments.index.column_files import LazyColumnFiles
@@ -111,6 +113,7 @@ from segments.workers.board import VersionBoard
 from segments.workers.definitions import Definitions
 from segments.workers.erasures import ErasureConfirming
 from segments.workers.tag_use import TagUse
+from segments.workers.tagging_behaviour import TaggingBehaviour
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.tagging_value_changes import TaggingValueChanges
@@ -119,6 +122,7 @@ from segments.workers.upkeep import Keeping, settling, upkeep
 MIGRATIONS = Path(__file__).parent / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
 CALLED = (
+    behaviour_service_pb2.DESCRIPTOR.services_by_name["BehaviourService"],
     feature_service_pb2.DESCRIPTOR.services_by_name["FeatureService"],
     event_type_service_pb2.DESCRIPTOR.services_by_name["EventTypeService"],
     portrait_service_pb2.DESCRIPTOR.services_by_name["PortraitService"],
@@ -197,7 +201,8 @@ async def wire(
     past = PastValues(TaggingValueChanges(channel), BlockColumns())
     desk = Desk(board)
     explain_plan = ExplainPlan(board, desk, preview, definitions, WithFeatures, clock.now)
-    audiences = Audiences(board, preview, definitions, kept_snapshot, past)
+    behaviour = TaggingBehaviour(channel)
+    audiences = Audiences(board, preview, definitions, kept_snapshot, past, behaviour)
     lookalike = Lookalike(desk, audiences, BlockColumns(), clock.now)
     runs = RunDesk(database, SqlRuns(), lambda: uuid.uuid4().hex, clock.machine_now)
     await runs.end_all()
@@ -218,6 +223,7 @@ async def wire(
                 ChangeServicer(Watches(database, changelog)),
                 PrivacyServicer(ExportPersonData(board)),
             ),
+            wire_behaviour(desk, audiences, behaviour, freshness, clock.now),
             *life_services(
                 board,
                 database,

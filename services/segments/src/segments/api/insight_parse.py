@@ -6,9 +6,10 @@ from itertools import pairwise
 from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, segment_pb2
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Scalar
-from segments.api import parse
+from segments.api import behaviour_parse, parse
 from segments.app.insight.audiences import (
     Audience,
+    OfBehaviour,
     OfPersons,
     OfPopulation,
     OfRule,
@@ -69,9 +70,15 @@ def audience(field: str, message: insight_pb2.Audience) -> Audience:
                 _value_of(f"{field}.transition.from_value", said.from_value),
                 _value_of(f"{field}.transition.to_value", said.to_value),
             )
+        case "behaviour":
+            among = base(f"{field}.behaviour.among", message.behaviour.among)
+            if isinstance(among, OfBehaviour):
+                raise InvalidField(f"{field}.behaviour.among", "is a cell of behaviour: say the steps in one")
+            return OfBehaviour(among, behaviour_parse.cell(f"{field}.behaviour", message.behaviour))
         case _:
             raise InvalidField(
-                field, "is missing: name a segment_id, snapshot_id, rule, persons, population or transition"
+                field,
+                "is missing: name a segment_id, snapshot_id, rule, persons, population, transition or behaviour",
             )
 
 

@@ -55,7 +55,7 @@ class TaggingFeatures:
             raise _of_a_form(error) from error
 
     async def evaluate(self, tenant: str, form: str, at_least: Revision | None) -> AsyncIterator[PackedBlock]:
-        request = feature_service_pb2.EvaluateFeatureRequest(form=form, consistency=_consistency(at_least))
+        request = feature_service_pb2.EvaluateFeatureRequest(form=form, consistency=consistency(at_least))
         try:
             async for part in self._stub.EvaluateFeature(request, metadata=((TENANT_KEY, tenant),)):
                 yield parse.block(tenant, 0, part.block)
@@ -88,7 +88,7 @@ class TaggingExplain:
         request = portrait_service_pb2.ExplainRuleRequest(
             person_id=person_id,
             rule=rule,
-            consistency=_consistency(at_least),
+            consistency=consistency(at_least),
             only_grades=grades,  # type: ignore[arg-type]  # the numbers are the contract's
         )
         try:
@@ -130,7 +130,8 @@ class TaggingPast:
         return found
 
 
-def _consistency(at_least: Revision | None) -> revision_pb2.Consistency:
+def consistency(at_least: Revision | None) -> revision_pb2.Consistency:
+    """At least so fresh; as it is, when None."""
     if at_least is None:
         return revision_pb2.Consistency(minimize_latency=True)
     return revision_pb2.Consistency(at_least_as_fresh=at_least.to_proto())

@@ -23,46 +23,49 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from huaxiang.segments.v1 import behaviour_pb2 as huaxiang_dot_segments_dot_v1_dot_behaviour__pb2
 from huaxiang.segments.v1 import segment_pb2 as huaxiang_dot_segments_dot_v1_dot_segment__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import value_pb2 as huaxiang_dot_type_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/segments/v1/insight.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/value.proto\"\x97\x02\n\x08\x41udience\x12\x14\n\nsegment_id\x18\x01 \x01(\tH\x00\x12\x15\n\x0bsnapshot_id\x18\x02 \x01(\tH\x00\x12\x32\n\x04rule\x18\x03 \x01(\x0b\x32\".huaxiang.segments.v1.AudienceRuleH\x00\x12\x33\n\x07persons\x18\x04 \x01(\x0b\x32 .huaxiang.segments.v1.PersonListH\x00\x12\x36\n\npopulation\x18\x05 \x01(\x0e\x32 .huaxiang.segments.v1.PopulationH\x00\x12\x36\n\ntransition\x18\x06 \x01(\x0b\x32 .huaxiang.segments.v1.TransitionH\x00\x42\x05\n\x03who\"\xd2\x01\n\nTransition\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\nfrom_value\x18\x04 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12)\n\x08to_value\x18\x05 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"R\n\x0c\x41udienceRule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\" \n\nPersonList\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\"P\n\x0bTagQuestion\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x12\n\nmax_values\x18\x03 \x01(\x05\x12\x0e\n\x06\x62ounds\x18\x04 \x03(\x12\"\xcd\x01\n\x13PreferenceStandards\x12\x15\n\x08high_tgi\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07low_tgi\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x62\x65low_p\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bmin_persons\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x16\n\tmin_share\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\x0b\n\t_high_tgiB\n\n\x08_low_tgiB\n\n\x08_below_pB\x0e\n\x0c_min_personsB\x0c\n\n_min_share\"\x9c\x01\n\tValueCell\x12%\n\x04path\x18\x01 \x03(\x0b\x32\x17.huaxiang.type.v1.Value\x12+\n\nfrom_value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12-\n\x0c\x62\x65\x66ore_value\x18\x03 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x0c\n\x04rule\x18\x04 \x01(\t\"]\n\tCellCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x03 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share\",\n\nKnownCount\x12\r\n\x05known\x18\x01 \x01(\x03\x12\x0f\n\x07unknown\x18\x02 \x01(\x03\"\xae\x01\n\rNumberSummary\x12\x0c\n\x04mean\x18\x01 \x01(\x12\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x12\x12\x31\n\tquantiles\x18\x03 \x03(\x0b\x32\x1e.huaxiang.segments.v1.Quantile\x12\x12\n\x05least\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x15\n\x08greatest\x18\x05 \x01(\x12H\x01\x88\x01\x01\x42\x08\n\x06_leastB\x0b\n\t_greatest\"(\n\x08Quantile\x12\r\n\x05share\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x12\"l\n\x0f\x43ountedAudience\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x18\n\x10population_count\x18\x02 \x01(\x03\x12\x18\n\x10unresolved_count\x18\x03 \x01(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x04 \x01(\t\"\xd6\x01\n\x0cInsightBasis\x12\x32\n\tfreshness\x18\x01 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x30\n\x04tags\x18\x03 \x03(\x0b\x32\".huaxiang.segments.v1.TagFreshness\x12\x1a\n\x12sensitive_purposes\x18\x04 \x03(\t\x12\x16\n\x0ewithheld_below\x18\x05 \x01(\x03\"Z\n\x0cTagFreshness\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62y_runs\x18\x02 \x01(\x08\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9d\x02\n\x11PreferenceVerdict\x12\"\n\x1ePREFERENCE_VERDICT_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPREFERENCE_VERDICT_PREFERS\x10\x01\x12\x1d\n\x19PREFERENCE_VERDICT_AVOIDS\x10\x02\x12\x1e\n\x1aPREFERENCE_VERDICT_NO_BASE\x10\x03\x12\x1e\n\x1aPREFERENCE_VERDICT_AS_BASE\x10\x04\x12\"\n\x1ePREFERENCE_VERDICT_FEW_PERSONS\x10\x05\x12\"\n\x1ePREFERENCE_VERDICT_SMALL_SHARE\x10\x06\x12\x1d\n\x19PREFERENCE_VERDICT_CHANCE\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/segments/v1/insight.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$huaxiang/segments/v1/behaviour.proto\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/value.proto\"\xd1\x02\n\x08\x41udience\x12\x14\n\nsegment_id\x18\x01 \x01(\tH\x00\x12\x15\n\x0bsnapshot_id\x18\x02 \x01(\tH\x00\x12\x32\n\x04rule\x18\x03 \x01(\x0b\x32\".huaxiang.segments.v1.AudienceRuleH\x00\x12\x33\n\x07persons\x18\x04 \x01(\x0b\x32 .huaxiang.segments.v1.PersonListH\x00\x12\x36\n\npopulation\x18\x05 \x01(\x0e\x32 .huaxiang.segments.v1.PopulationH\x00\x12\x36\n\ntransition\x18\x06 \x01(\x0b\x32 .huaxiang.segments.v1.TransitionH\x00\x12\x38\n\tbehaviour\x18\x07 \x01(\x0b\x32#.huaxiang.segments.v1.BehaviourCellH\x00\x42\x05\n\x03who\"\xe4\x01\n\rBehaviourCell\x12-\n\x05\x61mong\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12\x32\n\x06\x66unnel\x18\x02 \x01(\x0b\x32 .huaxiang.segments.v1.FunnelCellH\x00\x12\x38\n\tretention\x18\x03 \x01(\x0b\x32#.huaxiang.segments.v1.RetentionCellH\x00\x12.\n\x04path\x18\x04 \x01(\x0b\x32\x1e.huaxiang.segments.v1.PathCellH\x00\x42\x06\n\x04\x63\x65ll\"\xd2\x01\n\nTransition\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\nfrom_value\x18\x04 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12)\n\x08to_value\x18\x05 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\"R\n\x0c\x41udienceRule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\" \n\nPersonList\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\"P\n\x0bTagQuestion\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x12\n\nmax_values\x18\x03 \x01(\x05\x12\x0e\n\x06\x62ounds\x18\x04 \x03(\x12\"\xcd\x01\n\x13PreferenceStandards\x12\x15\n\x08high_tgi\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07low_tgi\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x62\x65low_p\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bmin_persons\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x16\n\tmin_share\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\x0b\n\t_high_tgiB\n\n\x08_low_tgiB\n\n\x08_below_pB\x0e\n\x0c_min_personsB\x0c\n\n_min_share\"\x9c\x01\n\tValueCell\x12%\n\x04path\x18\x01 \x03(\x0b\x32\x17.huaxiang.type.v1.Value\x12+\n\nfrom_value\x18\x02 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12-\n\x0c\x62\x65\x66ore_value\x18\x03 \x01(\x0b\x32\x17.huaxiang.type.v1.Value\x12\x0c\n\x04rule\x18\x04 \x01(\t\"]\n\tCellCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x03 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share\",\n\nKnownCount\x12\r\n\x05known\x18\x01 \x01(\x03\x12\x0f\n\x07unknown\x18\x02 \x01(\x03\"\xae\x01\n\rNumberSummary\x12\x0c\n\x04mean\x18\x01 \x01(\x12\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x12\x12\x31\n\tquantiles\x18\x03 \x03(\x0b\x32\x1e.huaxiang.segments.v1.Quantile\x12\x12\n\x05least\x18\x04 \x01(\x12H\x00\x88\x01\x01\x12\x15\n\x08greatest\x18\x05 \x01(\x12H\x01\x88\x01\x01\x42\x08\n\x06_leastB\x0b\n\t_greatest\"(\n\x08Quantile\x12\r\n\x05share\x18\x01 \x01(\x01\x12\r\n\x05value\x18\x02 \x01(\x12\"l\n\x0f\x43ountedAudience\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x18\n\x10population_count\x18\x02 \x01(\x03\x12\x18\n\x10unresolved_count\x18\x03 \x01(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x04 \x01(\t\"\xd6\x01\n\x0cInsightBasis\x12\x32\n\tfreshness\x18\x01 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x30\n\x04tags\x18\x03 \x03(\x0b\x32\".huaxiang.segments.v1.TagFreshness\x12\x1a\n\x12sensitive_purposes\x18\x04 \x03(\t\x12\x16\n\x0ewithheld_below\x18\x05 \x01(\x03\"Z\n\x0cTagFreshness\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62y_runs\x18\x02 \x01(\x08\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9d\x02\n\x11PreferenceVerdict\x12\"\n\x1ePREFERENCE_VERDICT_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPREFERENCE_VERDICT_PREFERS\x10\x01\x12\x1d\n\x19PREFERENCE_VERDICT_AVOIDS\x10\x02\x12\x1e\n\x1aPREFERENCE_VERDICT_NO_BASE\x10\x03\x12\x1e\n\x1aPREFERENCE_VERDICT_AS_BASE\x10\x04\x12\"\n\x1ePREFERENCE_VERDICT_FEW_PERSONS\x10\x05\x12\"\n\x1ePREFERENCE_VERDICT_SMALL_SHARE\x10\x06\x12\x1d\n\x19PREFERENCE_VERDICT_CHANCE\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.segments.v1.insight_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREFERENCEVERDICT']._serialized_start=2034
-  _globals['_PREFERENCEVERDICT']._serialized_end=2319
-  _globals['_AUDIENCE']._serialized_start=193
-  _globals['_AUDIENCE']._serialized_end=472
-  _globals['_TRANSITION']._serialized_start=475
-  _globals['_TRANSITION']._serialized_end=685
-  _globals['_AUDIENCERULE']._serialized_start=687
-  _globals['_AUDIENCERULE']._serialized_end=769
-  _globals['_PERSONLIST']._serialized_start=771
-  _globals['_PERSONLIST']._serialized_end=803
-  _globals['_TAGQUESTION']._serialized_start=805
-  _globals['_TAGQUESTION']._serialized_end=885
-  _globals['_PREFERENCESTANDARDS']._serialized_start=888
-  _globals['_PREFERENCESTANDARDS']._serialized_end=1093
-  _globals['_VALUECELL']._serialized_start=1096
-  _globals['_VALUECELL']._serialized_end=1252
-  _globals['_CELLCOUNT']._serialized_start=1254
-  _globals['_CELLCOUNT']._serialized_end=1347
-  _globals['_KNOWNCOUNT']._serialized_start=1349
-  _globals['_KNOWNCOUNT']._serialized_end=1393
-  _globals['_NUMBERSUMMARY']._serialized_start=1396
-  _globals['_NUMBERSUMMARY']._serialized_end=1570
-  _globals['_QUANTILE']._serialized_start=1572
-  _globals['_QUANTILE']._serialized_end=1612
-  _globals['_COUNTEDAUDIENCE']._serialized_start=1614
-  _globals['_COUNTEDAUDIENCE']._serialized_end=1722
-  _globals['_INSIGHTBASIS']._serialized_start=1725
-  _globals['_INSIGHTBASIS']._serialized_end=1939
-  _globals['_TAGFRESHNESS']._serialized_start=1941
-  _globals['_TAGFRESHNESS']._serialized_end=2031
+  _globals['_PREFERENCEVERDICT']._serialized_start=2361
+  _globals['_PREFERENCEVERDICT']._serialized_end=2646
+  _globals['_AUDIENCE']._serialized_start=231
+  _globals['_AUDIENCE']._serialized_end=568
+  _globals['_BEHAVIOURCELL']._serialized_start=571
+  _globals['_BEHAVIOURCELL']._serialized_end=799
+  _globals['_TRANSITION']._serialized_start=802
+  _globals['_TRANSITION']._serialized_end=1012
+  _globals['_AUDIENCERULE']._serialized_start=1014
+  _globals['_AUDIENCERULE']._serialized_end=1096
+  _globals['_PERSONLIST']._serialized_start=1098
+  _globals['_PERSONLIST']._serialized_end=1130
+  _globals['_TAGQUESTION']._serialized_start=1132
+  _globals['_TAGQUESTION']._serialized_end=1212
+  _globals['_PREFERENCESTANDARDS']._serialized_start=1215
+  _globals['_PREFERENCESTANDARDS']._serialized_end=1420
+  _globals['_VALUECELL']._serialized_start=1423
+  _globals['_VALUECELL']._serialized_end=1579
+  _globals['_CELLCOUNT']._serialized_start=1581
+  _globals['_CELLCOUNT']._serialized_end=1674
+  _globals['_KNOWNCOUNT']._serialized_start=1676
+  _globals['_KNOWNCOUNT']._serialized_end=1720
+  _globals['_NUMBERSUMMARY']._serialized_start=1723
+  _globals['_NUMBERSUMMARY']._serialized_end=1897
+  _globals['_QUANTILE']._serialized_start=1899
+  _globals['_QUANTILE']._serialized_end=1939
+  _globals['_COUNTEDAUDIENCE']._serialized_start=1941
+  _globals['_COUNTEDAUDIENCE']._serialized_end=2049
+  _globals['_INSIGHTBASIS']._serialized_start=2052
+  _globals['_INSIGHTBASIS']._serialized_end=2266
+  _globals['_TAGFRESHNESS']._serialized_start=2268
+  _globals['_TAGFRESHNESS']._serialized_end=2358
 # @@protoc_insertion_point(module_scope)

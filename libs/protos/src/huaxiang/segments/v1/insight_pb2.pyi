@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from huaxiang.segments.v1 import behaviour_pb2 as _behaviour_pb2
 from huaxiang.segments.v1 import segment_pb2 as _segment_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 from huaxiang.type.v1 import value_pb2 as _value_pb2
@@ -79,6 +80,7 @@ class Audience(_message.Message):
     PERSONS_FIELD_NUMBER: _builtins.int
     POPULATION_FIELD_NUMBER: _builtins.int
     TRANSITION_FIELD_NUMBER: _builtins.int
+    BEHAVIOUR_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """A live segment, as its members stand."""
     snapshot_id: _builtins.str
@@ -97,6 +99,10 @@ class Audience(_message.Message):
     def transition(self) -> Global___Transition:
         """Who went from one value to another: a cell of GetTransitions."""
 
+    @_builtins.property
+    def behaviour(self) -> Global___BehaviourCell:
+        """Who did what: a cell of GetFunnel, GetRetention or GetPaths."""
+
     def __init__(
         self,
         *,
@@ -106,16 +112,61 @@ class Audience(_message.Message):
         persons: Global___PersonList | None = ...,
         population: _segment_pb2.Population.ValueType = ...,
         transition: Global___Transition | None = ...,
+        behaviour: Global___BehaviourCell | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["behaviour", b"behaviour", "persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behaviour", b"behaviour", "persons", b"persons", "population", b"population", "rule", b"rule", "segment_id", b"segment_id", "snapshot_id", b"snapshot_id", "transition", b"transition", "who", b"who"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["segment_id", "snapshot_id", "rule", "persons", "population", "transition"]  # noqa: Y015
+    _WhichOneofReturnType_who: _TypeAlias = _typing.Literal["segment_id", "snapshot_id", "rule", "persons", "population", "transition", "behaviour"]  # noqa: Y015
     _WhichOneofArgType_who: _TypeAlias = _typing.Literal["who", b"who"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_who) -> _WhichOneofReturnType_who | None: ...
 
 Global___Audience: _TypeAlias = Audience  # noqa: Y015
+
+@_typing.final
+class BehaviourCell(_message.Message):
+    """Persons by what they did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMONG_FIELD_NUMBER: _builtins.int
+    FUNNEL_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def among(self) -> Global___Audience:
+        """Of whom; everybody known when absent. Itself no cell of behaviour."""
+
+    @_builtins.property
+    def funnel(self) -> _behaviour_pb2.FunnelCell:
+        """Of a funnel."""
+
+    @_builtins.property
+    def retention(self) -> _behaviour_pb2.RetentionCell:
+        """Of a retention matrix."""
+
+    @_builtins.property
+    def path(self) -> _behaviour_pb2.PathCell:
+        """Of a tree of paths."""
+
+    def __init__(
+        self,
+        *,
+        among: Global___Audience | None = ...,
+        funnel: _behaviour_pb2.FunnelCell | None = ...,
+        retention: _behaviour_pb2.RetentionCell | None = ...,
+        path: _behaviour_pb2.PathCell | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["among", b"among", "cell", b"cell", "funnel", b"funnel", "path", b"path", "retention", b"retention"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["among", b"among", "cell", b"cell", "funnel", b"funnel", "path", b"path", "retention", b"retention"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_cell: _TypeAlias = _typing.Literal["funnel", "retention", "path"]  # noqa: Y015
+    _WhichOneofArgType_cell: _TypeAlias = _typing.Literal["cell", b"cell"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cell) -> _WhichOneofReturnType_cell | None: ...
+
+Global___BehaviourCell: _TypeAlias = BehaviourCell  # noqa: Y015
 
 @_typing.final
 class Transition(_message.Message):

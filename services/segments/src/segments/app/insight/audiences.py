@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.meaning import Scalar
+from segments.app.insight.behaviour.event_reading import EventsRead, read_events
 from segments.app.insight.past_values import Changed, Moment, PastValues
 from segments.app.membership import live_segment
 from segments.app.preview import Preview
@@ -18,8 +19,10 @@ from segments.app.rule_reading import ReadRule
 from segments.app.standing import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
+from segments.domain.insight.behaviour.questions import BehaviourCell, events_of
 from segments.domain.insight.transitions import ValuesThen
 from segments.domain.segment import Draft, Snapshot
+from segments.store.behaviour_ports import Behaviour, Sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,15 @@ class OfTransition:
     after: Scalar | None
 
 
-Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation | OfTransition
+@dataclass(frozen=True, slots=True)
+class OfBehaviour:
+    """Those of an audience who did something; the audience itself is none of this kind."""
+
+    among: "Audience"
+    cell: BehaviourCell
+
+
+Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation | OfTransition | OfBehaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,7 @@ class Resolving:
     rules: Mapping[OfRule, tuple[ReadRule, dict[str, Column]]]
     snapshots: Mapping[str, Snapshot]
     changes: Mapping[Moment, Changed]
+    did: Mapping[BehaviourCell, tuple[BitMap, EventsRead]]
 
     @property
     def segments(self) -> TenantSegments:
@@ -131,12 +143,14 @@ class Audiences:
         up_to_date: UpToDate,
         snapshots: KeptSnapshots,
         past: PastValues,
+        behaviour: Behaviour,
     ) -> None:
         self._board = board
         self._preview = preview
         self._up_to_date = up_to_date
         self._snapshots = snapshots
         self._past = past
+        self._behaviour = behaviour
 
     async def prepare(
         self,
@@ -148,7 +162,10 @@ class Audiences:
     ) -> Resolving:
         """Reads what cannot be read on the way; `periods` beside those of the audiences. Raises RuleInvalid,
         NodeUnsupported, RightMissing, SegmentNotLive, ResourceNotFound, UpstreamUnavailable, CatchingUp, and what
-        PastValues raises."""
+        PastValues raises. What somebody did is asked of everybody, and cut to the audience when it is resolved."""
+        cells = {each.cell: None for each in audiences if isinstance(each, OfBehaviour)}
+        audiences = [each.among if isinstance(each, OfBehaviour) else each for each in audiences]
+        allowed = {each: await self.read_events(tenant, events_of(each), may_read) for each in cells}
         asked = [each for each in dict.fromkeys(audiences) if isinstance(each, OfRule)]
         read = {}
         for each in asked:
@@ -164,7 +181,17 @@ class Audiences:
         between = [*periods, *(each.period for each in audiences if isinstance(each, OfTransition))]
         moments = [each.moments for each in between]
         changes = await self._past.changes(version, tenant, moments, may_read, now)
-        return Resolving(version, tenant, now, rules, snapshots, changes)
+        everybody = Sets(
+            tenant,
+            [version.tenant(tenant).index.population(Population.ALL)] if cells else [],
+            version.upstream("tagging"),
+        )
+        did = {each: (await self._behaviour.members(everybody, each), allowed[each]) for each in cells}
+        return Resolving(version, tenant, now, rules, snapshots, changes, did)
+
+    async def read_events(self, tenant: str, events: Mapping[str, str], may_read: MayRead) -> EventsRead:
+        """Of events by the field that says them. Raises RuleInvalid, RightMissing, CatchingUp, UpstreamUnavailable."""
+        return await read_events(self._board, self._up_to_date, tenant, events, may_read)
 
     def ends(self, resolving: Resolving, period: Period, persons: BitMap) -> tuple[ValuesThen, ValuesThen]:
         """Persons' values at the start and at the end of a period that was prepared."""
@@ -214,6 +241,11 @@ class Audiences:
                 return Persons(members, unresolved=unresolved)
             case OfTransition():
                 return self._gone(resolving, audience)
+            case OfBehaviour():
+                among = self.resolve(resolving, audience.among)
+                members, read = resolving.did[audience.cell]
+                purposes = tuple(sorted({*among.purposes, *read.purposes}))
+                return replace(among, members=among.members & members, purposes=purposes)
             case OfPopulation():
                 everyone = segments.index.population(audience.population)
                 return Persons(everyone, population_count=len(everyone))

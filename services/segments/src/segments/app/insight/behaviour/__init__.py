@@ -1,0 +1,1 @@
+"""What audiences do one after the other."""

@@ -1,0 +1,45 @@
+"""How far an audience comes in a funnel."""
+
+from dataclasses import dataclass
+
+from segments.app.insight.audiences import Audience, Persons
+from segments.app.insight.basis import Basis, Caller
+from segments.app.insight.behaviour.observing import Observing
+from segments.domain.insight.behaviour.answers import GroupSteps, told_steps
+from segments.domain.insight.behaviour.groups import Breakdown, Group
+from segments.domain.insight.behaviour.questions import Funnel
+from segments.store.behaviour_ports import Behaviour, EventBasis
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelFound:
+    """The whole audience first."""
+
+    audience: Persons
+    groups: tuple[tuple[Group, GroupSteps], ...]
+    events: EventBasis
+    basis: Basis
+
+
+class CountFunnel:
+    """The use case of GetFunnel."""
+
+    def __init__(self, observing: Observing, behaviour: Behaviour) -> None:
+        self._observing = observing
+        self._behaviour = behaviour
+
+    async def __call__(
+        self, tenant: str, audience: Audience, funnel: Funnel, breakdown: Breakdown | None, caller: Caller
+    ) -> FunnelFound:
+        """Raises what Observing and Behaviour raise."""
+        observed = await self._observing(tenant, audience, funnel.events, breakdown, caller)
+        counts = await self._behaviour.funnel(observed.sets, funnel)
+        told = await self._observing.desk.compute(
+            lambda: told_steps(counts.basis.persons, counts.reached, caller.fewest, apart=observed.apart)
+        )
+        return FunnelFound(
+            audience=observed.audience,
+            groups=tuple(zip(observed.groups, told, strict=True)),
+            events=counts.basis,
+            basis=observed.basis(counts.basis, caller),
+        )
