@@ -63,3 +63,17 @@ def test_an_open_list_that_closes_counts_what_is_not_in_it(world):
     world.store(world.person(1, 1))
     buy(world, 1, "shop")
     assert "persons who have it: 1" in world.define(single("app")).warnings[0]
+
+
+def test_a_computed_type_that_changes_counts_who_loses_a_value(world):
+    world.define(single("app", "shop"))
+    world.store(world.person(1, 1))
+    buy(world, 1, "shop")
+    told = "{tag_id: channel, name: x, type: number, statistic: COUNT(order_paid)}"
+    assert world.define(told).warnings == (
+        "tag 'channel', value_type: was text, becomes number; persons who lose their value: 1, "
+        "until it is computed next (huaxiang tags run)",
+    )
+    assert world.values("channel") == {"channel": {}}
+    nobody_has_one = "{tag_id: channel, name: x, type: bool, statistic: COUNT(order_paid) > 0}"
+    assert world.define(nobody_has_one).warnings == ()

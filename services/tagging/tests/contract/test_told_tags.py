@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit.errors import InvalidField, ResourceNotFound, RightMissing
 from tagging.app.forget_values import ForgetValues
+from tagging.app.governance.lives import Request
 from tagging.app.put_values import Caller, GivenValue, PutValues, RefusalReason, Told
 from tagging.app.turn_statements import TurnStatements
 from tagging.app.value_changes import ReadValueChanges, ValueChange, ValueChangeKind
+from tagging.catalogue.files import parse_definitions
 from tagging.domain.definition import Grade
+from tagging.domain.governance.people import Actor, Power
 from tagging.domain.persons import Person, PersonState
 from tagging.errors import TagNotStated, VersionsNotKept
 from tagging.workers.told_values import ToldValues
@@ -269,3 +272,24 @@ def test_the_stream_equals_the_batch(small_world: Callable[[], Any], steps: list
     streamed = world.values("score", "good")
     assert world.run().failures == {}
     assert world.values("score", "good") == streamed
+
+
+def test_another_type_is_told_with_who_loses_what_was_stated_before_it_holds(desk: Desk) -> None:
+    desk.put("level", GivenValue(1, "gold"), GivenValue(2, "silver"))
+    world = desk.world
+    text = "{tag_id: level, name: 等级, type: number, imported: {sources: [crm]}}"
+    (definition,) = parse_definitions(f"- {text}", "test")
+    told = (
+        "tag 'level', value_type: was text, becomes number; persons who lose their value: 2, until somebody states it "
+        "as the new type (huaxiang tags import-values): what was stated does not count",
+    )
+    impact = world.database.read_now(world.governance.impact.of_definition, world.tenant, definition)
+    assert (impact.warnings, impact.breaking) == (told, True)
+    assert world.apply([definition], validate_only=True).warnings == told
+    request = Request(Actor.of("ann", [Power.DIRECT]), "level")
+    drafted = world.database.write_now(world.governance.drafts.write, world.tenant, request, definition)
+    assert drafted.warnings == told
+    assert world.apply([definition]).warnings == told
+    assert world.values("level") == {"level": {}}
+    desk.put("level", GivenValue(1, 30_000))
+    assert world.values("level") == {"level": {1: 30_000}}

@@ -211,6 +211,8 @@ def say_users(impact: Any) -> None:
     table("", ["touches", ""], rows, empty="nobody uses it")
     for tag_id, problem in sorted(impact.broken.items()):
         console.print(f"  would break {tag_id}: {problem}", markup=False)
+    for warning in impact.warnings:
+        console.print(f"  warning: {warning}", markup=False)
 
 
 def _step(rpc: str, tag: str, key: Path | None, folder: Path | None, as_json: bool, **said: Any) -> None:

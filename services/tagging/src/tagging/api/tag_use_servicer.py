@@ -64,6 +64,7 @@ class TagUseServicer(tag_use_service_pb2_grpc.TagUseServiceServicer):
             lost_values=found.lost_values,
             coverage=found.coverage,
             revision=found.revision.to_proto(),
+            warnings=found.warnings,
         )
 
     async def GetTagLineage(

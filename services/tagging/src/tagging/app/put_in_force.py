@@ -37,8 +37,8 @@ from tagging.store.tag_ports import TagStores
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What would be in force. `broken`: tags that would not hold any more, or do not now, with the problem.
-    `leaving`: what values persons have that a shorter list does not hold. `beyond`: where windows reach further
-    back than events are kept."""
+    `leaving`: what values persons have that another type or a shorter list does not hold. `beyond`: where windows reach
+    further back than events are kept."""
 
     after: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
@@ -48,7 +48,7 @@ class Checked:
     beyond: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def warnings(self, tag_ids: Iterable[str]) -> tuple[str, ...]:
-        """What the check found dubious, what values leave their list, who is graded lower than what it rests on."""
+        """What the check found dubious, what values go, who is graded lower than what it rests on."""
         definitions = {tag_id: tag.definition for tag_id, tag in self.after.items()}
         return tuple(
             warning
@@ -141,19 +141,15 @@ class PutInForce:
             levels({tag_id: recipe.tags for tag_id, recipe in recipes.items()})
         except TagCycle as error:
             raise TagCircle(error.path) from error
-        gone_from_lists = {
-            each.tag_id: tuple(
-                leaving_values(
-                    self._tags.values, connection, tenant, stored[each.tag_id].definition, each.tag.definition
-                )
-            )
+        gone_values = {
+            each.tag_id: self.leaving(connection, tenant, stored.get(each.tag_id), each.tag.definition)
             for each in differences
-            if each.change is ChangeOfTag.REDEFINED and each.tag_id in stored
+            if each.change is ChangeOfTag.REDEFINED
         }
         beyond = {
             tag_id: self.beyond(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
         }
-        return Checked(after, recipes, known.dictionary.grades, broken, gone_from_lists, beyond)
+        return Checked(after, recipes, known.dictionary.grades, broken, gone_values, beyond)
 
     def require_sound(self, recipe: Recipe, schema: Schema) -> None:
         """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer."""
@@ -176,6 +172,14 @@ class PutInForce:
         except (RuleRefused, DefinitionRefused):
             return True
         return False
+
+    def leaving(
+        self, connection: Connection, tenant: str, stored: Tag | None, after: TagDefinition
+    ) -> tuple[str, ...]:
+        """What values persons have that a tag of another type, or a shorter list, does not hold."""
+        if stored is None:
+            return ()
+        return tuple(leaving_values(self._tags.values, connection, tenant, stored, after))
 
     def beyond(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
         """Where a definition's windows reach further back than the tenant keeps events."""

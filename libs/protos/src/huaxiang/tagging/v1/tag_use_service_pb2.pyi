@@ -281,6 +281,7 @@ class CheckImpactResponse(_message.Message):
     LOST_VALUES_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     breaking: _builtins.bool
     """True when the type changes or a closed list gets shorter, or the tag goes: with users it is refused unless forced."""
     coverage: _builtins.int
@@ -313,6 +314,10 @@ class CheckImpactResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """What the answer was read at."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What applying it would warn of: values that persons lose by another type or a shorter list, windows beyond what is kept, grades."""
+
     def __init__(
         self,
         *,
@@ -325,10 +330,11 @@ class CheckImpactResponse(_message.Message):
         lost_values: _abc.Iterable[_builtins.str] | None = ...,
         coverage: _builtins.int = ...,
         revision: _revision_pb2.Revision | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaking", b"breaking", "broken", b"broken", "campaigns", b"campaigns", "coverage", b"coverage", "fields", b"fields", "lost_values", b"lost_values", "revision", b"revision", "segments", b"segments", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaking", b"breaking", "broken", b"broken", "campaigns", b"campaigns", "coverage", b"coverage", "fields", b"fields", "lost_values", b"lost_values", "revision", b"revision", "segments", b"segments", "tag_ids", b"tag_ids", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -74,6 +74,7 @@ class Drafts:
         others = {tag_id: tag.definition for tag_id, tag in known.items()}
         warnings = (
             *recipe.warnings,
+            *self._put.leaving(connection, tenant, stored, moved.life.draft.definition),
             *self._put.beyond(connection, tenant, recipe),
             *lowered(moved.life.draft.definition, recipe.tags, others),
             *lowered_events(

@@ -22,7 +22,7 @@ from tagging.store.tag_ports import TagStores
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """`broken`: tags in force that would not hold any more, with the problem."""
+    """`broken`: tags in force that would not hold any more, with the problem. `warnings`: as of applying it."""
 
     users: Users
     fields: tuple[FieldDifference, ...]
@@ -31,6 +31,7 @@ class Impact:
     lost_values: tuple[str, ...]
     coverage: int
     revision: Revision
+    warnings: tuple[str, ...] = ()
 
 
 class CheckImpact:
@@ -97,6 +98,7 @@ class CheckImpact:
             lost,
             present.coverage if present else 0,
             self._lives.revision(connection),
+            checked.warnings(given),
         )
 
 
