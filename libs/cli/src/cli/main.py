@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli.commands import (
+    behaviour,
     demo,
     events,
     identity,
@@ -51,6 +52,9 @@ tags.app.command("import-values")(tag_values.import_values)
 app.add_typer(tags.app, name="tags")
 for each in (insight.insight, insight.compare, insight.overlap, insight.transitions, insight.lookalike):
     segments.app.command()(each)
+segments.app.command()(behaviour.funnel)
+segments.app.command()(behaviour.retention)
+segments.app.command()(behaviour.paths)
 app.add_typer(segments.app, name="segments")
 app.command("portrait")(portrait.portrait)
 app.add_typer(portrait.explain, name="explain")

@@ -2,7 +2,7 @@
 
 import pytest
 from cli.calls.insight import Wanted, audience, moment, question
-from cli.commands.insight import _basis, _describe, _quality, label, share
+from cli.commands.insight import _describe, _quality, label, share, show_basis
 from cli.exits import Refusal
 from cli.main import app
 from huaxiang.segments.v1 import insight_pb2, insight_service_pb2, lookalike_service_pb2, segment_pb2
@@ -98,7 +98,7 @@ def test_quality_comes_with_its_warnings(capsys):
 
 
 def test_what_an_answer_rests_on_is_told(capsys):
-    _basis(insight_pb2.InsightBasis(withheld_below=10, sensitive_purposes=["health"]))
+    show_basis(insight_pb2.InsightBasis(withheld_below=10, sensitive_purposes=["health"]))
     shown = capsys.readouterr().out
     assert "fewer than 10 people are withheld" in shown
     assert "needs consent for health" in shown

@@ -59,7 +59,7 @@ def insight(
         shown,
         empty="none that can be believed",
     )
-    _basis(found.basis)
+    show_basis(found.basis)
 
 
 @reporting
@@ -96,7 +96,7 @@ def compare(
             for value in each.values
         ]
         table(each.tag_id, ["value", "first", "second", "points", "TGI", "TGI", "p"], rows)
-    _basis(found.basis)
+    show_basis(found.basis)
 
 
 @reporting
@@ -125,7 +125,7 @@ def overlap(
             for each in found.intersections
         ],
     )
-    _basis(found.basis)
+    show_basis(found.basis)
 
 
 @reporting
@@ -164,7 +164,7 @@ def transitions(
         for each in found.cells
     ]
     table(f"{tag} of {found.audience.count:,} people", ["from", "to", "people"], rows)
-    _basis(found.basis)
+    show_basis(found.basis)
 
 
 @reporting
@@ -308,10 +308,11 @@ def _quality(found: "lookalike_service_pb2.EvaluateLookalikeResponse") -> None:
     table("what weighs most", ["tag", "value", "log odds"], rows)
     for warning in quality.warnings:
         console.print(f"  note: {warning}", markup=False)
-    _basis(found.basis)
+    show_basis(found.basis)
 
 
-def _basis(basis: "insight_pb2.InsightBasis") -> None:
+def show_basis(basis: "insight_pb2.InsightBasis") -> None:
+    """What an answer rests on, in a few lines."""
     console.print(
         f"as of {basis.freshness.as_of.ToJsonString()}, {basis.freshness.evaluate_us / 1000:.1f} ms",
         markup=False,
