@@ -66,7 +66,7 @@ class EventsForRules(Sequence[RuleEvent]):
         ends = np.searchsorted(self._events.owners, np.arange(self._events.persons), side="right").tolist()
         return [
             _Stretch(self, start, end) if start < end else ()
-            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+            for start, end in zip([0, *ends][:-1], ends, strict=True)
         ]
 
     @overload
