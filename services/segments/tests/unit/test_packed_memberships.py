@@ -6,7 +6,7 @@ from segments.api.packed_memberships import SEGMENTS_MOST, packed_persons
 EDGES = st.sampled_from([0, 1, 2**7 - 1, 2**7, 2**14, 2**21 - 1, 2**28, 2**32 - 1])
 
 
-@given(st.lists(EDGES | st.integers(0, 2**32 - 1), min_size=1, max_size=20), st.data())
+@given(st.lists(EDGES | st.integers(0, 2**32 - 1), min_size=1, max_size=40), st.data())
 def test_packed_persons_read_as_the_messages_they_stand_for(person_ids, data):
     segments = data.draw(st.sampled_from([1, 2, 100, SEGMENTS_MOST]))
     bits = data.draw(st.randoms(use_true_random=False))

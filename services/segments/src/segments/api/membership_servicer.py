@@ -10,19 +10,16 @@ from huaxiang.segments.v1.membership_service_pb2_grpc import (
 from huaxiang.type.v1 import explanation_pb2
 from segments.api import parse, render
 from segments.api.packed_memberships import packed_persons
-from segments.app.membership import Membership
+from segments.app.membership import Members, Membership
 from segments.app.readable import MayRead
 from segments.app.version import Board, Version
 from servicekit.calls import current_principal
-from servicekit.changelog import Head
 from servicekit.encoded_answers import adding_encoded
 from servicekit.freshness import Freshness
 from servicekit.revision import Revision
 
 MAX_PERSONS = 1_000
 MAX_SEGMENTS = 100
-PACKED_FROM = 16
-"""Persons from which on packing them takes less time than messages."""
 add_memberships = adding_encoded(add_MembershipServiceServicer_to_server, ("CheckMembership",))
 
 
@@ -45,7 +42,7 @@ class MembershipServicer(MembershipServiceServicer):
         self._membership = membership
         self._explain = explain
         self._freshness = freshness
-        self._encoded_revision: tuple[Head | None, bytes] = (None, b"")
+        self._encoded: tuple[Members | None, bytes] = (None, b"")
 
     async def CheckMembership(
         self, request: pb.CheckMembershipRequest, context: object
@@ -56,25 +53,19 @@ class MembershipServicer(MembershipServiceServicer):
         if request.HasField("consistency"):
             await self._freshness.ensure(request.consistency)
         version = self._board.current
-        checked, notes = self._membership.check(
-            version, tenant, list(request.person_ids), list(request.segment_ids)
-        )
-        answer = pb.CheckMembershipResponse(freshness=render.freshness(notes))
-        if len(checked.person_ids) < PACKED_FROM:
-            for person_id, *members in zip(checked.person_ids, *checked.members, strict=True):
-                answer.persons.add(person_id=person_id, members=members)
-            encoded = answer.SerializeToString()
-        else:
-            encoded = packed_persons(checked.person_ids, checked.members) + answer.SerializeToString()
-        return cast(pb.CheckMembershipResponse, encoded + self._read_at(version))
+        members = self._membership.members(version, tenant, tuple(request.segment_ids))
+        checked = members.check(request.person_ids)
+        encoded = packed_persons(checked.person_ids, checked.members)
+        return cast(pb.CheckMembershipResponse, encoded + self._rests_on(members, version))
 
-    def _read_at(self, version: Version) -> bytes:
-        """The field `revision`, encoded once for each state of the store."""
-        head, encoded = self._encoded_revision
-        if head is not version.head:
-            revision = version.revision.to_proto()
-            encoded = pb.CheckMembershipResponse(revision=revision).SerializeToString()
-            self._encoded_revision = (version.head, encoded)
+    def _rests_on(self, members: Members, version: Version) -> bytes:
+        """The fields behind `persons`, encoded once while the same segments are asked for within a moment."""
+        whose, encoded = self._encoded
+        if whose is not members:
+            encoded = pb.CheckMembershipResponse(
+                freshness=render.freshness(members.freshness), revision=version.revision.to_proto()
+            ).SerializeToString()
+            self._encoded = (members, encoded)
         return encoded
 
     async def ExplainMembership(

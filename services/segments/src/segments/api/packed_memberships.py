@@ -11,6 +11,8 @@ ID_BYTES = 5
 written at once."""
 SEGMENTS_MOST = 119
 """So that the length of a person's message is one byte."""
+ROWS_FROM = 16
+"""Persons from which on writing all at once takes less time than one by one."""
 _SHIFTS = 7 * np.arange(ID_BYTES, dtype=np.int64)[:, None]
 _MORE = np.asarray([0x80] * (ID_BYTES - 1) + [0], np.int64)[:, None]
 
@@ -21,6 +23,23 @@ def packed_persons(person_ids: Sequence[int], members: Sequence[bytes]) -> bytes
     `person_ids`  0 to below 2^32
     `members`     for each of 1 to SEGMENTS_MOST segments, a byte 1 or 0 for each person
     """
+    if len(person_ids) < ROWS_FROM:
+        inside = zip(*members, strict=True)
+        return b"".join(map(_packed_person, person_ids, map(bytes, inside)))
+    return _packed_rows(person_ids, members)
+
+
+def _packed_person(person_id: int, members: bytes) -> bytes:
+    segments, rest = len(members), person_id
+    row = bytearray((PERSONS_FIELD, 3 + ID_BYTES + segments, PERSON_ID_FIELD))
+    for _ in range(ID_BYTES - 1):
+        row.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    row += bytes((rest, MEMBERS_FIELD, segments))
+    return bytes(row + members)
+
+
+def _packed_rows(person_ids: Sequence[int], members: Sequence[bytes]) -> bytes:
     ids, segments = np.asarray(person_ids, np.int64), len(members)
     first = 3 + ID_BYTES
     rows = np.empty((first + 2 + segments, len(ids)), np.uint8)
