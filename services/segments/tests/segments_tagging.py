@@ -368,8 +368,9 @@ def feature_told(form: str, state: int, **said: Any) -> change_pb2.Change:
     )
 
 
-def day_told(day: int) -> change_pb2.Change:
-    return change_pb2.Change(day=change_pb2.DayRolled(day=day, time_zone="Asia/Shanghai", week_start=1))
+def day_told(day: int, *periods: str) -> change_pb2.Change:
+    rolled = change_pb2.DayRolled(day=day, time_zone="Asia/Shanghai", week_start=1, periods=periods)
+    return change_pb2.Change(day=rolled)
 
 
 def order_paid() -> events.EventType:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
@@ -13,11 +14,12 @@ from huaxiang.tagging.v1 import feature_service_pb2 as features
 from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
 from segments.errors import RuleInvalid
 from segments.workers.tagging_calls import TaggingFeatures
-from segments_tagging import feature_told, values_told
+from segments_tagging import day_told, feature_told, values_told
 from servicekit.client import connect
 from servicekit.errors import InvalidInput
 from servicekit.revision import Lane
 from servicekit.server import Service
+from servicekit.status import reason_of
 from servicekit.testing.servers import SERVICE_KEY, serving
 
 ORDERS = "COUNT(order_paid)"
@@ -49,6 +51,27 @@ async def test_a_sequence_is_a_feature(suite: Any) -> None:
     assert (await suite.get("twice", live)).count == 1
     suite.tagging.tell(values_told(2, **{f"feature:{TWICE}": True}))
     await suite.until(lambda: suite.members("twice") == [1, 2])
+
+
+async def test_periods_are_those_of_the_tenants_calendar(suite: Any) -> None:
+    async def refused(rule: str) -> str:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule=rule))
+        return reason_of(error.value).metadata["problem"]
+
+    shipped = "COUNT(order_paid WHERE is_workday) DURING '618-2026' >= 1"
+    assert (await suite.create("early", shipped)).segment.state == segment_pb2.SEGMENT_STATE_PREPARING
+    assert "no period 'sale'" in await refused("DID order_paid DURING 'sale'")
+    await suite.get("early", suite.tagging.tell(day_told(20_543, "618-2026", "sale"), lane=Lane.BULK))
+    await suite.create("sale", "DID order_paid DURING 'sale'")
+    assert "COUNT(order_paid) DURING 'sale'" in suite.tagging.required["t1"]
+    gone = suite.tagging.tell(day_told(20_543, "618-2026"), lane=Lane.BULK)
+    found = (await suite.get("sale", gone)).segment
+    assert (found.state, "no period 'sale'" in found.state_note) == (segment_pb2.SEGMENT_STATE_FAILED, True)
+    await suite.restart()
+    assert "no period 'sale'" in await refused("DID order_paid DURING 'sale'")
+    back = suite.tagging.tell(day_told(20_543, "618-2026", "sale"), lane=Lane.BULK)
+    assert (await suite.get("sale", back)).segment.state == segment_pb2.SEGMENT_STATE_PREPARING
 
 
 class FormRefused(InvalidInput):

@@ -68,7 +68,7 @@ async def test_the_same_id_with_other_content_is_refused(suite: Any) -> None:
         ("COUNT(order_payed) >= 1", "RULE_INVALID", {"suggestion": "order_paid"}),
         ("SUM(order_paid.amont) >= 1", "RULE_INVALID", {"suggestion": "amount"}),
         ("IN SEGMENT 'womn'", "RULE_INVALID", {"suggestion": "women"}),
-        ("COUNT(order_paid WHERE is_workday) > 1", "UNSUPPORTED_NODE", {"node": "is_workday"}),
+        ("DID order_paid DURING 'dubble11-2026'", "RULE_INVALID", {"suggestion": "double11-2026"}),
         ("gender = 'female' LIMIT 10 BY gender", "RULE_INVALID", {"line": "1"}),
     ],
 )

@@ -15,7 +15,7 @@ from rules.check import Population
 from rules.printer import print_rule
 from rules.testing import rules
 from rules.values import Kind
-from segments.app.rule_reading import ReadRule, read_rule
+from segments.app.rule_reading import Mentioned, ReadRule, read_rule
 from segments.app.standing import TenantSegments
 from segments.app.version import BEGINNING
 from segments.domain.changes import Change, DayRolled, FeatureState, PersonState
@@ -49,7 +49,8 @@ STAFF, LOYAL = ("staff", "is_vip = TRUE"), ("loyal", "points >= 2 AND NOT IN SEG
 
 def read(index: TenantIndex, each: Segment) -> ReadRule:
     names = ["staff", "loyal", "target", "other", "a", "b"]
-    return read_rule(each.draft.rule, each.draft.population, index.tag_types(), DICTIONARY, names)
+    mentioned = Mentioned(index.tag_types(), DICTIONARY, names, CATALOGUE.periods)
+    return read_rule(each.draft.rule, each.draft.population, mentioned)
 
 
 def begun(*changes: Change) -> TenantIndex:
@@ -63,11 +64,23 @@ def placed(segments: TenantSegments, name: str, rule: str, population: Populatio
     segments.put(each, read(segments.index, each))
 
 
+def contain(index: TenantIndex) -> None:
+    """Holds plain columns in containers from now on."""
+    from segments.index.contained import ContainedColumn, contained
+
+    for name in index.column_names():
+        held, type_ = index.held(name), index.type_of(name)
+        if not isinstance(held, ContainedColumn):
+            assert type_ is not None
+            index.open_column(name, ContainedColumn(type_, contained(type_, held), None))
+
+
 class Follower:
     """Segments over an index that is being told a history in two lanes, and one who listens."""
 
-    def __init__(self, segments: TenantSegments) -> None:
+    def __init__(self, segments: TenantSegments, *, contained: bool = False) -> None:
         self.segments = segments
+        self.contained = contained
         self.cursors = dict.fromkeys(LANES, 0)
         self.heard: dict[str, BitMap] = {}
         self.hear(segments.follow(Touched(), Lane.LIVE, NOON))
@@ -81,6 +94,8 @@ class Follower:
     def apply(self, lane: Lane, changes: list[Change], reached: int) -> None:
         before, seen = self.segments, self.state(self.segments)
         segments = before.copy()
+        if self.contained:
+            contain(segments.index)
         touched = Touched()
         segments.index.apply(changes, lane, self.cursors, touched)
         if touched.tags:
@@ -117,8 +132,9 @@ def anew(follower: Follower, index: TenantIndex) -> TenantSegments:
 def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]]:
     rule = print_rule(replace(draw(rules(CATALOGUE)), steps=draw(SAMPLES)))
     population = draw(st.sampled_from(Population))
-    forms = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).forms
-    tags = read_rule(rule, population, CATALOGUE.tags, DICTIONARY, ["staff", "loyal"]).tags
+    mentioned = Mentioned(CATALOGUE.tags, DICTIONARY, ["staff", "loyal"], CATALOGUE.periods)
+    read_so = read_rule(rule, population, mentioned)
+    forms, tags = read_so.forms, read_so.tags
     types = {name: CATALOGUE.tags[name].type for name in {"is_vip", "points", *tags}}
     history = draw(histories(types, forms, persons=PERSONS[:6:2]))
     return rule, population, forms, history, draw(interleavings(history))
@@ -133,18 +149,21 @@ def evaluated(*, by_blocks: bool) -> Iterator[None]:
         yield
 
 
-@given(cases(), st.booleans())
+@given(cases(), st.booleans(), st.booleans())
 def test_members_are_a_function_of_what_was_told(
-    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]], by_blocks: bool
+    threads: object,
+    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]],
+    by_blocks: bool,
+    contained: bool,
 ) -> None:
     with evaluated(by_blocks=by_blocks):
-        follower, in_order = followed(case)
+        follower, in_order = followed(case, contained=contained)
     with evaluated(by_blocks=not by_blocks):
         assert Follower.state(follower.segments) == Follower.state(anew(follower, in_order)), "lanes matter"
 
 
 def followed(
-    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]],
+    case: tuple[str, Population, Mapping[str, Kind], list[Any], list[Any]], *, contained: bool
 ) -> tuple[Follower, TenantIndex]:
     """Who followed the history in both lanes, and the index that was told it in order."""
     rule, population, forms, history, batches = case
@@ -158,7 +177,7 @@ def followed(
     placed(segments, *STAFF, Population.ALL)
     placed(segments, *LOYAL)
     placed(segments, "target", rule, population)
-    follower = Follower(segments)
+    follower = Follower(segments, contained=contained)
     applied: dict[Lane, list[Change]] = {lane: [] for lane in LANES}
     for lane, changes in batches:
         applied[lane] += changes

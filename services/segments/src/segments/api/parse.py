@@ -6,6 +6,7 @@ import numpy as np
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2, value_pb2
+from rules.calendars import mainland_china
 from rules.check import Population
 from rules.evaluate.meaning import Value
 from rules.schema import EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
@@ -236,7 +237,8 @@ def feature(tenant: str, position: int, message: change_pb2.FeatureStatus) -> Fe
 
 def day(tenant: str, position: int, message: change_pb2.DayRolled) -> DayRolled:
     """The tenant's day."""
-    return DayRolled(tenant, position, date_of(message.day), message.time_zone, message.week_start)
+    periods = frozenset(message.periods) or mainland_china().periods.names
+    return DayRolled(tenant, position, date_of(message.day), message.time_zone, message.week_start, periods)
 
 
 def _value_list(message: tag_pb2.ValueType, kind: Kind) -> ValueList | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from segments.app.record import record
 from segments.app.standing import TenantSegments
 from segments.app.version import BEGINNING, Board, Version
-from segments.domain.changes import Change
+from segments.domain.changes import Change, DayRolled
 from segments.domain.movement import Followed
 from segments.domain.touched import Touched
 from segments.store.ports import EmptyIndex, Stores, TenantIndex
@@ -58,8 +58,9 @@ class ApplyChanges:
     ) -> tuple[Touched, Followed]:
         touched = Touched()
         segments = draft.writable(tenant)
+        before = segments.index.day
         segments.index.apply(changes, lane, draft.cursors, touched)
-        draft.reread(tenant, touched.tags)
+        draft.reread(tenant, None if _names_others(before, touched.day) else touched.tags)
         moment = self._now() if _moves_on(touched) else None
         return touched, segments.follow(touched, lane, moment)
 
@@ -115,6 +116,11 @@ class ApplyChanges:
             stores.journal.finish_bootstrap(connection, progress)
 
         await self._board.change(prepare, store)
+
+
+def _names_others(before: DayRolled | None, day: DayRolled | None) -> bool:
+    """Whether the calendar has other periods than before, which rules may name."""
+    return day is not None and (before is None or before.periods != day.periods)
 
 
 def _moves_on(touched: Touched) -> bool:

@@ -1,29 +1,39 @@
 """From a rule's text to what can be evaluated over the index: checked, canonical, behaviour replaced by features."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rules import tree
 from rules.check import Population, check_rule
-from rules.errors import Problem, RuleCheckError, RuleSyntaxError, UnsupportedNode
-from rules.evaluate.refusal import refuse_unsupported
+from rules.errors import Problem, RuleCheckError, RuleSyntaxError
 from rules.features import plan_features
 from rules.schema import Catalogue, TagType
 from rules.values import Kind
 from rules.walk import walk
 from segments.domain.dictionary import Dictionary, EventGrade
-from segments.errors import NodeUnsupported, RuleInvalid
+from segments.errors import RuleInvalid
 
-EVALUATOR = "segments"
-CARRIED = (
-    tree.Sequence,
-    tree.Limit,
-    tree.Sample,
-    tree.Union,
-    tree.Intersect,
-    tree.Except,
-    tree.SegmentMembers,
-)
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """What rules of a tenant may mention. `periods`: of its calendar; `retired`: tag -> what to use instead."""
+
+    tags: Mapping[str, TagType]
+    dictionary: Dictionary
+    segments: Collection[str]
+    periods: Collection[str] = ()
+    retired: Mapping[str, str] = field(default_factory=dict)
+
+    def schema(self) -> Catalogue:
+        """As rules are checked against it."""
+        return Catalogue.of(
+            self.tags.values(),
+            self.dictionary.events,
+            self.dictionary.tables,
+            self.segments,
+            self.periods,
+            retired=self.retired,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +63,16 @@ class ReadRule:
     warnings: tuple[str, ...]
 
 
-def read_rule(
-    text: str,
-    population: Population,
-    tags: Mapping[str, TagType],
-    dictionary: Dictionary,
-    segments: Iterable[str],
-    retired: Mapping[str, str] | None = None,
-) -> ReadRule:
-    """Reads a rule. `retired`: tag -> what to use instead. Raises RuleInvalid with every problem and its place,
-    NodeUnsupported for what no evaluator completes yet."""
-    schema = Catalogue.of(tags.values(), dictionary.events, dictionary.tables, segments, retired=retired)
+def read_rule(text: str, population: Population, mentioned: Mentioned) -> ReadRule:
+    """Reads a rule. Raises RuleInvalid with every problem and its place."""
+    schema = mentioned.schema()
     try:
         checked = check_rule(text, schema, population)
-        refuse_unsupported(checked.rule, EVALUATOR, CARRIED)
         plan = plan_features(checked.rule, schema)
     except RuleSyntaxError as error:
         raise _invalid([error.problem], readable=False) from error
     except RuleCheckError as error:
         raise _invalid(error.problems, readable=True) from error
-    except UnsupportedNode as error:
-        raise NodeUnsupported(error.node) from error
     nodes = list(walk(plan.rule))
     return ReadRule(
         canonical=plan.canonical,
@@ -82,7 +81,7 @@ def read_rule(
         forms={form.text: form.type.kind for form in plan.features},
         tags=checked.mentions.tags,
         segments=checked.mentions.segments,
-        graded=dictionary.grades_of(checked.rule),
+        graded=mentioned.dictionary.grades_of(checked.rule),
         of_the_day=any(map(_is_of_the_day, nodes)),
         of_the_hour=any(map(_is_of_the_hour, nodes)),
         of_all=any(isinstance(step, tree.Limit) for step in plan.rule.steps),

@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from segments.app.rule_reading import ReadRule, read_rule
+from rules.calendars import mainland_china
+from segments.app.rule_reading import Mentioned, ReadRule, read_rule
 from segments.app.standing import TenantSegments
 from segments.domain.dictionary import Dictionary
 from segments.domain.segment import Draft
@@ -57,12 +58,13 @@ class Version:
         self.own.add(name)
 
     def read(self, tenant: str, draft: Draft, retired: Mapping[str, str] | None = None) -> ReadRule:
-        """A draft's rule against what the tenant has; `retired`: tag -> what to use instead. Raises RuleInvalid,
-        NodeUnsupported."""
+        """A draft's rule against what the tenant has; `retired`: tag -> what to use instead. Raises RuleInvalid."""
         segments = self.tenant(tenant)
-        names = segments.names()
-        tags = segments.index.tag_types()
-        return read_rule(draft.rule, draft.population, tags, self.dictionary, names, retired)
+        day = segments.index.day
+        periods = mainland_china().periods.names if day is None else day.periods
+        tags, names = segments.index.tag_types(), segments.names()
+        mentioned = Mentioned(tags, self.dictionary, names, periods, retired or {})
+        return read_rule(draft.rule, draft.population, mentioned)
 
     def reread(self, tenant: str, tags: Mapping[str, object] | None) -> None:
         """Reads a draft's rules again after these tags have changed; None: whatever they look at."""

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from rules.calendars import mainland_china
 from rules.evaluate.meaning import Value
 from rules.schema import TagType
 from rules.values import Kind
@@ -104,13 +105,14 @@ class FeatureChange:
 
 @dataclass(frozen=True, slots=True)
 class DayRolled:
-    """The tenant's day that windows end with, and its calendar."""
+    """The tenant's day that windows end with, and its calendar: `periods` are those that DURING may name."""
 
     tenant: str
     position: int
     day: dt.date
     time_zone: str
     week_start: int
+    periods: frozenset[str] = field(default_factory=lambda: mainland_china().periods.names)
 
 
 Change: TypeAlias = PersonValues | PackedBlock | PersonChange | TagChange | FeatureChange | DayRolled

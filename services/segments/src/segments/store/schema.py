@@ -209,6 +209,7 @@ Table(
     Column("day", Integer, nullable=False),
     Column("time_zone", Text, nullable=False),
     Column("week_start", SmallInteger, nullable=False),
+    Column("periods", Text),
     sqlite_with_rowid=False,
 )
 Table(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -286,13 +287,14 @@ def _put_day(connection: Connection, change: DayRolled) -> None:
     execute(connection, "DELETE FROM tenant_day WHERE tenant = ?", (change.tenant,))
     execute(
         connection,
-        "INSERT INTO tenant_day (tenant, position, day, time_zone, week_start) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO tenant_day (tenant, position, day, time_zone, week_start, periods) VALUES (?, ?, ?, ?, ?, ?)",
         (
             change.tenant,
             change.position,
             days(change.day),
             change.time_zone,
             change.week_start,
+            json.dumps(sorted(change.periods), ensure_ascii=False),
         ),
     )
 
@@ -335,8 +337,11 @@ def _stored_changes(connection: Connection) -> Iterable[TagChange | FeatureChang
         "SELECT tenant, position, form, values_column, kind, state, done_count, total_count, failure FROM feature",
     ):
         yield FeatureChange(row[0], row[1], row[2], row[3], Kind(row[4]), FeatureState(row[5]), *row[6:])
-    for row in execute(connection, "SELECT tenant, position, day, time_zone, week_start FROM tenant_day"):
-        yield DayRolled(row[0], row[1], day_of(row[2]), row[3], row[4])
+    for row in execute(
+        connection, "SELECT tenant, position, day, time_zone, week_start, periods FROM tenant_day"
+    ):
+        said = DayRolled(row[0], row[1], day_of(row[2]), row[3], row[4])
+        yield said if row[5] is None else replace(said, periods=frozenset(json.loads(row[5])))
     for row in execute(
         connection,
         "SELECT tenant, person_id, version, state, redirect_person_id, birth_hash FROM person",
