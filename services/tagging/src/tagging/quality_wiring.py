@@ -105,7 +105,7 @@ def wire_quality(
         quality_service_pb2_grpc.add_QualityServiceServicer_to_server,
         QualityServicer(
             database,
-            ReadQuality(quality, columns, changelog),
+            ReadQuality(quality, columns, FindLooks(*stores, quality, columns, clock), changelog),
             ProposeRetirement(quality, columns, FindUsers(uses, Contradictions()), clock),
         ),
     )

@@ -11,6 +11,7 @@ from tagging.app.portraits.looks import Look
 from tagging.app.quality import contradictions, count_use
 from tagging.app.quality.contradictions import Contradictions
 from tagging.app.quality.count_use import AddUse, CountedEntries, UseCounter
+from tagging.app.quality.looks import FindLooks
 from tagging.app.quality.measure import FAILURE_PAUSE
 from tagging.app.quality.read_quality import ReadQuality
 from tagging.app.quality.unused import ProposeRetirement
@@ -55,7 +56,8 @@ class Shop:
             world.everybody,
             world.clock,
         )
-        self.read = ReadQuality(QUALITY, world.columns, world.changelog)
+        find = FindLooks(world.facts, world.tags, QUALITY, world.columns, world.clock)
+        self.read = ReadQuality(QUALITY, world.columns, find, world.changelog)
 
     def people(self, count, first=1, **attributes):
         self.world.store(
@@ -79,6 +81,9 @@ class Shop:
         )
         return {(each.tag_id, each.kind, each.closed is None) for each in found}
 
+    def pending(self):
+        return sorted(self.world.database.read_now(self.read.pending, self.world.tenant))
+
     def events(self):
         """(kind of alert, whether it closed) of the changelog, in order."""
         found = []
@@ -99,18 +104,20 @@ def shop(world):
 
 def test_a_tag_is_measured_after_its_run_and_all_are_after_midnight(shop):
     world = shop.world
-    assert shop.measure() == 0  # no tenant yet
+    assert (shop.measure(), shop.pending()) == (0, [])  # no tenant yet
     world.define(ORDERS, CITY)
     shop.people(30, city=lambda each: "上海" if each <= 20 else "北京" if each <= 28 else None)
     world.store(*(world.event(each, "order_paid", world.ago(days=1), amount=1) for each in range(1, 11)))
+    assert shop.pending() == ["city", "orders"]
     assert shop.measure() == 2
-    assert shop.measure() == 0
+    assert (shop.measure(), shop.pending()) == (0, [])
     orders, city = shop.measured("orders"), shop.measured("city")
     assert (orders.known_count, orders.population, orders.coverage, orders.run_id) == (30, 30, SCALE, "")
     assert orders.distribution == BinnedCounts((10_000,), (20, 10))
     assert (city.known_count, city.coverage, city.null_share) == (28, 9_333, 667)
     assert city.distribution == NamedCounts((("上海", 20), ("北京", 8)), 0, 2)
     run = world.run("orders")
+    assert shop.pending() == ["orders"]
     assert shop.measure() == 1
     assert shop.measured("orders").run_id == run.run_id
     assert shop.measured("orders").cost.last_ms == run.costs["orders"].milliseconds

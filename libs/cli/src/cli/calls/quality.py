@@ -14,8 +14,10 @@ async def of_tag(channel: grpc.aio.Channel, tag_id: str) -> pb.GetTagQualityResp
     return await QualityServiceStub(channel).GetTagQuality(pb.GetTagQualityRequest(tag_id=tag_id))
 
 
-async def of_all(channel: grpc.aio.Channel, max_score: int | None) -> list[tag_quality_pb2.TagQuality]:
-    """The worst first, then by tag_id."""
+async def of_all(
+    channel: grpc.aio.Channel, max_score: int | None
+) -> tuple[list[tag_quality_pb2.TagQuality], int]:
+    """The worst first, then by tag_id; and of how many tags a new measurement is to come."""
     request = pb.ListTagQualityRequest(max_score=max_score, page_size=PAGE)
     found: list[tag_quality_pb2.TagQuality] = []
     while True:
@@ -23,7 +25,7 @@ async def of_all(channel: grpc.aio.Channel, max_score: int | None) -> list[tag_q
         found += page.qualities
         request.page_token = page.next_page_token
         if not page.next_page_token:
-            return sorted(found, key=lambda each: (each.score, each.tag_id))
+            return sorted(found, key=lambda each: (each.score, each.tag_id)), page.pending_count
 
 
 async def history(channel: grpc.aio.Channel, tag_id: str, limit: int) -> list[tag_quality_pb2.TagQuality]:

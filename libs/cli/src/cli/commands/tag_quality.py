@@ -18,6 +18,8 @@ COMMANDS = ("quality", "alerts", "unused")
 """Of the group `tags`, by the names of their functions."""
 WHOLE = 10_000
 """Of shares and indexes: 1.0."""
+UNMEASURED = "nothing was measured yet: huaxiang tags run"
+PENDING = "being measured after a run or midnight: ask again in some seconds"
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")]
 
 
@@ -42,10 +44,11 @@ def quality(
         told = ask(suite, "tagging", lambda channel: calls.of_tag(channel, tag), key)
         print_json(as_dict(told)) if as_json else _say(told)
         return
+    pending = 0
     if tag:
         found = ask(suite, "tagging", lambda channel: calls.history(channel, tag, history), key)
     else:
-        found = ask(suite, "tagging", lambda channel: calls.of_all(channel, at_most), key)
+        found, pending = ask(suite, "tagging", lambda channel: calls.of_all(channel, at_most), key)
     if as_json:
         print_json({"qualities": [as_dict(each) for each in found]})
         return
@@ -60,7 +63,14 @@ def quality(
         "invalid",
         "reads 30d",
     ]
-    table("", columns, [_row(each) for each in found], empty="nothing was measured yet: huaxiang tags run")
+    table(
+        "",
+        columns,
+        [_row(each) for each in found],
+        empty="nothing was measured yet" if pending else UNMEASURED,
+    )
+    if pending:
+        console.print(f"{pending} tags: {PENDING}")
 
 
 @reporting
@@ -149,8 +159,10 @@ def _row(each: "tag_quality_pb2.TagQuality") -> list[object]:
 def _say(told: "quality_service_pb2.GetTagQualityResponse") -> None:
     from cli.calls.quality import alert_name, part_name
 
+    if told.pending:
+        console.print(PENDING)
     if not told.HasField("quality"):
-        console.print("nothing was measured yet: huaxiang tags run")
+        console.print("nothing was measured yet" if told.pending else UNMEASURED)
         return
     found = told.quality
     console.print(f"{found.tag_id}, version {found.version}: {found.score} of 100", style="bold")

@@ -45,6 +45,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
                 quality=whole_quality(found, tag, grades) if found else None,
                 open_alerts=[alert_message(each) for each in alerts],
                 revision=self._read.revision(connection).to_proto(),
+                pending=tag.tag_id in self._read.pending(connection, tenant),
             )
 
         return await self._database.read(work)
@@ -66,6 +67,7 @@ class QualityServicer(quality_service_pb2_grpc.QualityServiceServicer):
                 qualities=[quality_message(each) for each in page],
                 next_page_token=make_token([page[-1].measured.tag_id], bound) if more else "",
                 revision=self._read.revision(connection).to_proto(),
+                pending_count=len(self._read.pending(connection, tenant)),
             )
 
         return await self._database.read(work)

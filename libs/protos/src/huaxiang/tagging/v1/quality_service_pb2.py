@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/tagging/v1/quality_service.proto\x12\x13huaxiang.tagging.v1\x1a%huaxiang/tagging/v1/tag_quality.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"&\n\x14GetTagQualityRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\"\xaf\x01\n\x15GetTagQualityResponse\x12\x30\n\x07quality\x18\x01 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x36\n\x0bopen_alerts\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.QualityAlert\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"d\n\x15ListTagQualityRequest\x12\x16\n\tmax_score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_max_score\"\x93\x01\n\x16ListTagQualityResponse\x12\x32\n\tqualities\x18\x01 \x03(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"R\n\x19ListQualityHistoryRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x97\x01\n\x1aListQualityHistoryResponse\x12\x32\n\tqualities\x18\x01 \x03(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"f\n\x18ListQualityAlertsRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x13\n\x0bwith_closed\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\x95\x01\n\x19ListQualityAlertsResponse\x12\x31\n\x06\x61lerts\x18\x01 \x03(\x0b\x32!.huaxiang.tagging.v1.QualityAlert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"d\n\x15ListUnusedTagsRequest\x12\x16\n\tidle_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_idle_days\"\xa8\x01\n\x16ListUnusedTagsResponse\x12,\n\x04tags\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.UnusedTag\x12\x19\n\x11\x63ounted_since_day\x18\x02 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x9b\x01\n\tUnusedTag\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x16\n\x0eidle_since_day\x18\x02 \x01(\t\x12\x15\n\rlast_read_day\x18\x03 \x01(\t\x12\x13\n\x0bknown_count\x18\x04 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x05 \x01(\x03\x12\x10\n\x08month_ms\x18\x06 \x01(\x03\x12\x12\n\nmonth_rows\x18\x07 \x01(\x03\x32\xcf\x05\n\x0eQualityService\x12\x83\x01\n\rGetTagQuality\x12).huaxiang.tagging.v1.GetTagQualityRequest\x1a*.huaxiang.tagging.v1.GetTagQualityResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x86\x01\n\x0eListTagQuality\x12*.huaxiang.tagging.v1.ListTagQualityRequest\x1a+.huaxiang.tagging.v1.ListTagQualityResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x92\x01\n\x12ListQualityHistory\x12..huaxiang.tagging.v1.ListQualityHistoryRequest\x1a/.huaxiang.tagging.v1.ListQualityHistoryResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x8f\x01\n\x11ListQualityAlerts\x12-.huaxiang.tagging.v1.ListQualityAlertsRequest\x1a..huaxiang.tagging.v1.ListQualityAlertsResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x86\x01\n\x0eListUnusedTags\x12*.huaxiang.tagging.v1.ListUnusedTagsRequest\x1a+.huaxiang.tagging.v1.ListUnusedTagsResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/tagging/v1/quality_service.proto\x12\x13huaxiang.tagging.v1\x1a%huaxiang/tagging/v1/tag_quality.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"&\n\x14GetTagQualityRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\"\xc0\x01\n\x15GetTagQualityResponse\x12\x30\n\x07quality\x18\x01 \x01(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x36\n\x0bopen_alerts\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.QualityAlert\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x0f\n\x07pending\x18\x04 \x01(\x08\"d\n\x15ListTagQualityRequest\x12\x16\n\tmax_score\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_max_score\"\xaa\x01\n\x16ListTagQualityResponse\x12\x32\n\tqualities\x18\x01 \x03(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x15\n\rpending_count\x18\x04 \x01(\x05\"R\n\x19ListQualityHistoryRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x97\x01\n\x1aListQualityHistoryResponse\x12\x32\n\tqualities\x18\x01 \x03(\x0b\x32\x1f.huaxiang.tagging.v1.TagQuality\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"f\n\x18ListQualityAlertsRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x13\n\x0bwith_closed\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\x95\x01\n\x19ListQualityAlertsResponse\x12\x31\n\x06\x61lerts\x18\x01 \x03(\x0b\x32!.huaxiang.tagging.v1.QualityAlert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"d\n\x15ListUnusedTagsRequest\x12\x16\n\tidle_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_idle_days\"\xa8\x01\n\x16ListUnusedTagsResponse\x12,\n\x04tags\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.UnusedTag\x12\x19\n\x11\x63ounted_since_day\x18\x02 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x9b\x01\n\tUnusedTag\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x16\n\x0eidle_since_day\x18\x02 \x01(\t\x12\x15\n\rlast_read_day\x18\x03 \x01(\t\x12\x13\n\x0bknown_count\x18\x04 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x05 \x01(\x03\x12\x10\n\x08month_ms\x18\x06 \x01(\x03\x12\x12\n\nmonth_rows\x18\x07 \x01(\x03\x32\xcf\x05\n\x0eQualityService\x12\x83\x01\n\rGetTagQuality\x12).huaxiang.tagging.v1.GetTagQualityRequest\x1a*.huaxiang.tagging.v1.GetTagQualityResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x86\x01\n\x0eListTagQuality\x12*.huaxiang.tagging.v1.ListTagQualityRequest\x1a+.huaxiang.tagging.v1.ListTagQualityResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x92\x01\n\x12ListQualityHistory\x12..huaxiang.tagging.v1.ListQualityHistoryRequest\x1a/.huaxiang.tagging.v1.ListQualityHistoryResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x8f\x01\n\x11ListQualityAlerts\x12-.huaxiang.tagging.v1.ListQualityAlertsRequest\x1a..huaxiang.tagging.v1.ListQualityAlertsResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.read\x12\x86\x01\n\x0eListUnusedTags\x12*.huaxiang.tagging.v1.ListUnusedTagsRequest\x1a+.huaxiang.tagging.v1.ListUnusedTagsResponse\"\x1b\x90\x02\x01\x8a\xb5\x18\x14tagging.quality.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,25 +47,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTAGQUALITYREQUEST']._serialized_start=168
   _globals['_GETTAGQUALITYREQUEST']._serialized_end=206
   _globals['_GETTAGQUALITYRESPONSE']._serialized_start=209
-  _globals['_GETTAGQUALITYRESPONSE']._serialized_end=384
-  _globals['_LISTTAGQUALITYREQUEST']._serialized_start=386
-  _globals['_LISTTAGQUALITYREQUEST']._serialized_end=486
-  _globals['_LISTTAGQUALITYRESPONSE']._serialized_start=489
-  _globals['_LISTTAGQUALITYRESPONSE']._serialized_end=636
-  _globals['_LISTQUALITYHISTORYREQUEST']._serialized_start=638
-  _globals['_LISTQUALITYHISTORYREQUEST']._serialized_end=720
-  _globals['_LISTQUALITYHISTORYRESPONSE']._serialized_start=723
-  _globals['_LISTQUALITYHISTORYRESPONSE']._serialized_end=874
-  _globals['_LISTQUALITYALERTSREQUEST']._serialized_start=876
-  _globals['_LISTQUALITYALERTSREQUEST']._serialized_end=978
-  _globals['_LISTQUALITYALERTSRESPONSE']._serialized_start=981
-  _globals['_LISTQUALITYALERTSRESPONSE']._serialized_end=1130
-  _globals['_LISTUNUSEDTAGSREQUEST']._serialized_start=1132
-  _globals['_LISTUNUSEDTAGSREQUEST']._serialized_end=1232
-  _globals['_LISTUNUSEDTAGSRESPONSE']._serialized_start=1235
-  _globals['_LISTUNUSEDTAGSRESPONSE']._serialized_end=1403
-  _globals['_UNUSEDTAG']._serialized_start=1406
-  _globals['_UNUSEDTAG']._serialized_end=1561
-  _globals['_QUALITYSERVICE']._serialized_start=1564
-  _globals['_QUALITYSERVICE']._serialized_end=2283
+  _globals['_GETTAGQUALITYRESPONSE']._serialized_end=401
+  _globals['_LISTTAGQUALITYREQUEST']._serialized_start=403
+  _globals['_LISTTAGQUALITYREQUEST']._serialized_end=503
+  _globals['_LISTTAGQUALITYRESPONSE']._serialized_start=506
+  _globals['_LISTTAGQUALITYRESPONSE']._serialized_end=676
+  _globals['_LISTQUALITYHISTORYREQUEST']._serialized_start=678
+  _globals['_LISTQUALITYHISTORYREQUEST']._serialized_end=760
+  _globals['_LISTQUALITYHISTORYRESPONSE']._serialized_start=763
+  _globals['_LISTQUALITYHISTORYRESPONSE']._serialized_end=914
+  _globals['_LISTQUALITYALERTSREQUEST']._serialized_start=916
+  _globals['_LISTQUALITYALERTSREQUEST']._serialized_end=1018
+  _globals['_LISTQUALITYALERTSRESPONSE']._serialized_start=1021
+  _globals['_LISTQUALITYALERTSRESPONSE']._serialized_end=1170
+  _globals['_LISTUNUSEDTAGSREQUEST']._serialized_start=1172
+  _globals['_LISTUNUSEDTAGSREQUEST']._serialized_end=1272
+  _globals['_LISTUNUSEDTAGSRESPONSE']._serialized_start=1275
+  _globals['_LISTUNUSEDTAGSRESPONSE']._serialized_end=1443
+  _globals['_UNUSEDTAG']._serialized_start=1446
+  _globals['_UNUSEDTAG']._serialized_end=1601
+  _globals['_QUALITYSERVICE']._serialized_start=1604
+  _globals['_QUALITYSERVICE']._serialized_end=2323
 # @@protoc_insertion_point(module_scope)

@@ -51,6 +51,9 @@ class GetTagQualityResponse(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     OPEN_ALERTS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    pending: _builtins.bool
+    """A run of the tag has ended, or a day begun, that is not measured yet: a new measurement follows, most often within seconds."""
     @_builtins.property
     def quality(self) -> _tag_quality_pb2.TagQuality:
         """The latest measurement; absent while there is none."""
@@ -69,10 +72,11 @@ class GetTagQualityResponse(_message.Message):
         quality: _tag_quality_pb2.TagQuality | None = ...,
         open_alerts: _abc.Iterable[_tag_quality_pb2.QualityAlert] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        pending: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quality", b"quality", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_alerts", b"open_alerts", "quality", b"quality", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_alerts", b"open_alerts", "pending", b"pending", "quality", b"quality", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,8 +123,11 @@ class ListTagQualityResponse(_message.Message):
     QUALITIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PENDING_COUNT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
+    pending_count: _builtins.int
+    """How many tags have a new measurement to come, as `pending` of GetTagQuality says."""
     @_builtins.property
     def qualities(self) -> _containers.RepeatedCompositeFieldContainer[_tag_quality_pb2.TagQuality]:
         """In order of tag_id."""
@@ -135,10 +142,11 @@ class ListTagQualityResponse(_message.Message):
         qualities: _abc.Iterable[_tag_quality_pb2.TagQuality] | None = ...,
         next_page_token: _builtins.str = ...,
         revision: _revision_pb2.Revision | None = ...,
+        pending_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "qualities", b"qualities", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "pending_count", b"pending_count", "qualities", b"qualities", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

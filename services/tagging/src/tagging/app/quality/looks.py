@@ -61,6 +61,12 @@ class FindLooks:
         found = [self._of(connection, each) for each in self._facts.tenants.all(connection)]
         return [each for each in found if each is not None]
 
+    def due(self, connection: Connection, tenant: str) -> frozenset[str]:
+        """The tags of a tenant that are to be measured, or are being measured."""
+        known = self._facts.tenants.get(connection, tenant)
+        look = None if known is None else self._of(connection, known)
+        return frozenset() if look is None else frozenset(look.tags)
+
     def _of(self, connection: Connection, tenant: Tenant) -> Look | None:
         mark = self._quality.marks.get(connection, tenant.name)
         is_new_day = mark is None or tenant.day > mark.day

@@ -8,6 +8,7 @@ from servicekit.errors import ResourceNotFound
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce
+from tagging.app.quality.looks import FindLooks
 from tagging.domain.plan import Tag
 from tagging.domain.quality.alerts import Alert, AlertKind
 from tagging.errors import nearest
@@ -17,8 +18,11 @@ from tagging.store.quality_ports import QualityStores, Scored
 class ReadQuality:
     """Changes nothing."""
 
-    def __init__(self, quality: QualityStores, columns: ColumnsInForce, changelog: Changelog) -> None:
+    def __init__(
+        self, quality: QualityStores, columns: ColumnsInForce, find: FindLooks, changelog: Changelog
+    ) -> None:
         self._quality = quality
+        self._find = find
         self._columns = columns
         self._changelog = changelog
 
@@ -31,6 +35,10 @@ class ReadQuality:
 
     def latest(self, connection: Connection, tenant: str, tag_id: str) -> Scored | None:
         return self._quality.measurements.latest(connection, tenant, [tag_id]).get(tag_id)
+
+    def pending(self, connection: Connection, tenant: str) -> frozenset[str]:
+        """The tags of which a new measurement is to come: a run of theirs has ended since, or a day begun."""
+        return self._find.due(connection, tenant)
 
     def page(
         self, connection: Connection, tenant: str, after: str, limit: int, max_points: int | None
