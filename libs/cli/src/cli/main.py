@@ -6,6 +6,7 @@ import typer
 
 from cli.commands import (
     behaviour,
+    calendar,
     demo,
     events,
     identity,
@@ -45,6 +46,7 @@ app.command("status")(suite.status)
 app.command("simulate")(simulate.simulate)
 app.command("import")(importing.import_file)
 app.add_typer(settings.app, name="settings")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(reference.app, name="reference")
 app.add_typer(events.app, name="events")
 tags.app.command("runs")(tag_runs.runs)

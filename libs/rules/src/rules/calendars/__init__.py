@@ -2,7 +2,7 @@
 
 from .calendar import Calendar, Holiday, Stated, Year
 from .periods import CalendarInvalid, Period, Periods
-from .reading import mainland_china, read_calendar, read_stated
+from .reading import mainland_china, read_calendar, read_stated, shipped_text
 from .workdays import Workdays
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "mainland_china",
     "read_calendar",
     "read_stated",
+    "shipped_text",
 ]

@@ -18,7 +18,12 @@ _OF_A_YEAR = {"holidays", "worked"}
 @cache
 def mainland_china() -> Calendar:
     """What is shipped: statutory holidays and adjusted workdays, 618 and double 11."""
-    return read_calendar(files(__package__).joinpath("mainland_china.yaml").read_text("utf-8"))
+    return read_calendar(shipped_text())
+
+
+def shipped_text() -> str:
+    """The file that `mainland_china` is read from."""
+    return files(__package__).joinpath("mainland_china.yaml").read_text("utf-8")
 
 
 def read_calendar(text: str) -> Calendar:

@@ -1,0 +1,136 @@
+"""A tenant's own calendar: a file in the form of the shipped one, and the settings that keep it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import yaml
+from huaxiang.identity.v1 import tenant_settings_pb2
+from huaxiang.identity.v1 import tenant_settings_service_pb2 as pb
+from huaxiang.identity.v1.tenant_settings_service_pb2_grpc import TenantSettingsServiceStub
+from rules.calendars import Calendar, CalendarInvalid, Stated, Year, mainland_china, read_stated
+
+from cli.exits import Exit, Refusal
+
+Settings = tenant_settings_pb2.TenantSettings
+CREATED, CHANGED, DELETED = "created", "changed", "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What becomes of a period or a year; `shipped`: whether the shipped calendar has one of that name."""
+
+    name: str
+    change: str
+    shipped: bool
+
+
+def read_file(path: Path) -> Settings:
+    """A file in the form of the shipped calendar, as settings. Raises Refusal."""
+    try:
+        stated = read_stated(path.read_text(encoding="utf-8"))
+        if stated.weekend != Stated().weekend:
+            raise CalendarInvalid("weekend: it is Saturday and Sunday for every tenant; leave it out")
+        Calendar.of(stated)
+    except (CalendarInvalid, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: {error}", Exit.USAGE) from error
+    return settings_of(stated)
+
+
+def settings_of(stated: Stated) -> Settings:
+    """What is stated, in the fields that keep it."""
+    periods = [
+        tenant_settings_pb2.CalendarPeriod(
+            name=each.name, start=each.start.isoformat(), end=each.end.isoformat()
+        )
+        for each in stated.periods
+    ]
+    return Settings(calendar=periods, years=map(_year, stated.years))
+
+
+def _year(year: Year) -> tenant_settings_pb2.CalendarYear:
+    holidays = [
+        tenant_settings_pb2.Holiday(
+            name=each.name, first_day=each.first.isoformat(), last_day=each.last.isoformat()
+        )
+        for each in year.holidays
+    ]
+    return tenant_settings_pb2.CalendarYear(
+        year=year.year, holidays=holidays, worked_days=[each.isoformat() for each in year.worked]
+    )
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """The tenant's own calendar in the form of a file."""
+    day = dt.date.fromisoformat
+    years: dict[int, dict[str, Any]] = {}
+    for year in settings.years:
+        holidays = {each.name: list(dict.fromkeys([each.first_day, each.last_day])) for each in year.holidays}
+        said = {
+            "holidays": {name: list(map(day, days)) for name, days in holidays.items()},
+            "worked": list(map(day, year.worked_days)),
+        }
+        years[year.year] = {section: each for section, each in said.items() if each}
+    periods = {each.name: [each.start, each.end] for each in settings.calendar}
+    return {section: each for section, each in (("years", years), ("periods", periods)) if each}
+
+
+def text(settings: Settings) -> str:
+    """The same as YAML that plan and apply read."""
+    said = document(settings)
+    if not said:
+        return "{}\n"
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def differences(before: Settings, after: Settings) -> list[Difference]:
+    """Years first, each in order of name."""
+    shipped = mainland_china()
+    years = frozenset(map(str, shipped.workdays.years))
+    return [
+        *_differences(_by_year(before), _by_year(after), years),
+        *_differences(_by_name(before), _by_name(after), shipped.periods.names),
+    ]
+
+
+def _by_year(settings: Settings) -> dict[str, object]:
+    return {str(each.year): each for each in settings.years}
+
+
+def _by_name(settings: Settings) -> dict[str, object]:
+    return {each.name: each for each in settings.calendar}
+
+
+def _differences(
+    before: Mapping[str, object], after: Mapping[str, object], shipped: frozenset[str]
+) -> list[Difference]:
+    found = []
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            change = CREATED if name not in before else DELETED if name not in after else CHANGED
+            found.append(Difference(name, change, name in shipped))
+    return found
+
+
+async def get(channel: grpc.aio.Channel) -> pb.GetTenantSettingsResponse:
+    """The settings in force, and their etag."""
+    return await TenantSettingsServiceStub(channel).GetTenantSettings(pb.GetTenantSettingsRequest())
+
+
+async def put(channel: grpc.aio.Channel, wanted: Settings, *, only_plan: bool) -> list[Difference]:
+    """Makes the tenant's own calendar the wanted one, whole; all other settings stay. Conflicts when somebody changes
+    them meanwhile. `only_plan`: changes nothing."""
+    stored = await get(channel)
+    found = differences(stored.settings, wanted)
+    if found and not only_plan:
+        settings = Settings()
+        settings.CopyFrom(stored.settings)
+        settings.ClearField("calendar")
+        settings.ClearField("years")
+        settings.MergeFrom(wanted)
+        request = pb.UpdateTenantSettingsRequest(settings=settings, etag=stored.etag)
+        await TenantSettingsServiceStub(channel).UpdateTenantSettings(request)
+    return found
