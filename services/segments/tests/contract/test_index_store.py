@@ -288,3 +288,14 @@ def test_no_more_is_mapped_than_the_budget_says(database: Database, threads: obj
     assert index.held("points").tag is not reading, "it was let go of"
     files.remove([each.name for each in folder.iterdir()])
     assert contents(index) == expected, "who reads a version goes on when its file is replaced"
+
+
+def test_whoever_became_unknown_after_the_file_stays_so(
+    database: Database, threads: object, folder: Path
+) -> None:
+    stored = Stored(database, folder)
+    stored.tell(Lane.LIVE, [person_values(1, 1, points=7), person_values(1, 2, points=8)], 1)
+    stored.tell(Lane.BULK, [], 1)
+    stored.settle("points", stored.index)
+    stored.tell(Lane.BULK, [block_change(2, "points", {1: None})], 2)
+    assert contents(stored.loaded())["points"] == contents(stored.index)["points"] == {2: (8,)}

@@ -13,11 +13,12 @@ from segments.app.rule_reading import ReadRule
 from segments.app.today import today
 from segments.domain.changes import FeatureState
 from segments.domain.frozen import Frozen
-from segments.domain.movement import Followed, Movement
+from segments.domain.members import NOBODY, Members
+from segments.domain.movement import Flips, Followed, Movement
 from segments.domain.segment import STATIC_RULE, Kind, Segment, State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
-from segments.store.ports import TenantIndex
+from segments.store.ports import TenantIndex, Watched
 from servicekit.errors import ServiceError
 from servicekit.revision import Lane
 
@@ -25,7 +26,6 @@ BY_PERSON = 100
 POPULATION_PER_PERSON = 1_000
 """So many touched persons, and one more per so many of the population, are evaluated by their values alone; beyond,
 asking whole columns is cheaper."""
-NOBODY = BitMap()
 OVERFLOW = "a calculation leaves the range of numbers for some person"
 
 
@@ -43,9 +43,18 @@ class Standing:
     rule: ReadRule | None
     problem: str = ""
     overflow: bool = False
-    members: BitMap = NOBODY
+    held: Members = field(default_factory=lambda: Members(NOBODY))
     told_elsewhere: dict[Lane, BitMap] = field(default_factory=dict)
     frozen: Frozen | None = None
+
+    @property
+    def members(self) -> BitMap:
+        """Not to be changed."""
+        return self.held.whole
+
+    @members.setter
+    def members(self, members: BitMap) -> None:
+        self.held = Members(members)
 
     @property
     def freezes(self) -> bool:
@@ -63,7 +72,7 @@ class Standing:
 
     def count(self) -> int | None:
         """How many members; None unless the segment is live."""
-        return len(self.members) if self.live else None
+        return len(self.held) if self.live else None
 
 
 class TenantSegments:
@@ -73,17 +82,23 @@ class TenantSegments:
         self.index = index
         self.moment = moment
         self._standing: dict[str, Standing] = {}
+        self._own: set[str] = set()
         self._order: tuple[str, ...] = ()
 
     def copy(self) -> "TenantSegments":
         """One to change; the index too is a copy."""
         other = TenantSegments(self.index.copy(), self.moment)
-        other._standing = {
-            name: replace(each, told_elsewhere=dict(each.told_elsewhere))
-            for name, each in self._standing.items()
-        }
-        other._order = self._order
+        other._standing, other._order = dict(self._standing), self._order
         return other
+
+    def _mine(self, segment_id: str) -> Standing:
+        """One to change: copied when it is first."""
+        if segment_id not in self._own:
+            standing = self._standing[segment_id]
+            copied = replace(standing, told_elsewhere=dict(standing.told_elsewhere))
+            self._standing[segment_id] = copied
+            self._own.add(segment_id)
+        return self._standing[segment_id]
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -130,11 +145,15 @@ class TenantSegments:
         """Of whom the rule is true at `moment`, of `only` when given. Raises NumberOverflow."""
         population = len(self.index.population(rule.population))
         by_person = only is not None and len(only) <= BY_PERSON + population // POPULATION_PER_PERSON
-        view = self.index.bitmaps(self.members_by_segment(), only, by_person=by_person)
-        setting = Setting(self.index.schema, self.index.as_of(self.moment), self.index.calendar)
+        inner = {name: self._standing[name] for name in rule.segments if name in self._standing}
+        found = {name: each.members for name, each in inner.items() if each.live}
+        view = self.index.bitmaps(found, only, by_person=by_person)
         if only is None:
-            return self.index.select(rule.body, view, setting, rule.population)
-        return members(rule.body, view, setting, rule.population)
+            return self.index.select(rule.body, view, self._setting(), rule.population)
+        return members(rule.body, view, self._setting(), rule.population)
+
+    def _setting(self) -> Setting:
+        return Setting(self.index.schema, self.index.as_of(self.moment), self.index.calendar)
 
     # ----------------------------------------------------------------------------------------- changing
 
@@ -144,23 +163,24 @@ class TenantSegments:
         before = self._standing.get(segment.segment_id)
         placed = Standing(segment.at(State.PREPARING), rule, problem)
         if before is not None:
-            placed.members, placed.told_elsewhere = before.members, before.told_elsewhere
+            placed.held, placed.told_elsewhere = before.held, dict(before.told_elsewhere)
             if _means_the_same(before.segment, segment):
                 placed.frozen = before.frozen
         standing = {**self._standing, segment.segment_id: placed}
         self._order = _ordered(standing)
         self._standing = standing
+        self._own.add(segment.segment_id)
 
     def freeze(self, segment_id: str, frozen: Frozen | None) -> None:
         """Gives a segment members that follow no rule, or lets it compute them anew; the next `follow` tells."""
-        standing = self._standing[segment_id]
+        standing = self._mine(segment_id)
         standing.frozen, standing.segment = frozen, standing.segment.at(State.PREPARING)
         if frozen is None and standing.problem:
             standing.rule = None
 
     def restate(self, segment: Segment) -> None:
         """Exchanges what is said of a segment beside its rule and population; members stay."""
-        self._standing[segment.segment_id].segment = segment
+        self._mine(segment.segment_id).segment = segment
 
     def remove(self, segment_id: str) -> None:
         """Takes a segment away."""
@@ -170,18 +190,18 @@ class TenantSegments:
     def resting_on(self, index: TenantIndex) -> "TenantSegments":
         """A copy over another index; `begin` with it."""
         other = TenantSegments(index, self.moment)
-        other._standing = {name: replace(each) for name, each in self._standing.items()}
-        other._order = self._order
+        other._standing, other._order = dict(self._standing), self._order
         return other
 
     def reread(self, read: Callable[[Segment], ReadRule], tags: Iterable[str] | None) -> None:
         """Reads the rules again that look at one of these tags (None: any), or that could not be read before."""
         changed = None if tags is None else set(tags)
-        for standing in self._standing.values():
-            rule = standing.rule
-            readable = rule is not None and not standing.problem
+        for name, held in tuple(self._standing.items()):
+            rule = held.rule
+            readable = rule is not None and not held.problem
             if changed is not None and readable and rule is not None and not changed & rule.tags:
                 continue
+            standing = self._mine(name)
             try:
                 standing.rule, standing.problem = read(standing.segment), ""
             except ServiceError as error:
@@ -195,8 +215,8 @@ class TenantSegments:
     def begin(self, moment: dt.datetime | None = None) -> Followed:
         """Computes all members without telling of them: who needs them was told before, or bootstraps."""
         followed = self.follow(Touched(everyone=True), Lane.LIVE, moment)
-        for standing in self._standing.values():
-            standing.told_elsewhere = {}
+        for name in self._standing:
+            self._mine(name).told_elsewhere = {}
         return followed
 
     def follow(self, touched: Touched, lane: Lane, moment: dt.datetime | None = None) -> Followed:
@@ -205,8 +225,12 @@ class TenantSegments:
         aged = self._age(moment)
         followed = Followed()
         moved: dict[str, BitMap] = {}
+        flips = self._flips(touched)
         for segment_id in self._order:
-            standing = self._standing[segment_id]
+            if segment_id in flips.names and self._only_flips(self._standing[segment_id], touched, aged):
+                self._flip(segment_id, flips, touched, lane, followed, moved)
+                continue
+            standing = self._mine(segment_id)
             if self._has_turned(standing):
                 standing.frozen = followed.frozen[segment_id] = None
             movement = self._move(standing, touched, moved, aged, lane, followed)
@@ -216,10 +240,51 @@ class TenantSegments:
                 followed.segments.append(standing.segment)
             if state is State.LIVE and standing.frozen is None and standing.freezes:
                 standing.frozen = followed.frozen[segment_id] = Frozen(standing.members.copy(), self._today())
-            if movement.entered or movement.left:
-                moved[segment_id] = movement.entered | movement.left
-                followed.movements.append(movement)
+            _note(movement, followed, moved)
         return followed
+
+    def _flips(self, touched: Touched) -> Flips:
+        """Of the rules that all touched persons can be asked at once, as far as the index can."""
+        rules = [
+            Watched(segment_id, rule.body, rule.population)
+            for segment_id in self._order
+            if (standing := self._standing[segment_id]).frozen is None
+            and (rule := standing.rule) is not None
+            and not (rule.segments or rule.of_the_hour or rule.of_all or rule.body.steps)
+        ]
+        if not rules:
+            return Flips()
+        return self.index.flips(rules, self._setting(), touched.persons_of(touched.columns))
+
+    @staticmethod
+    def _only_flips(standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:
+        """Whether nothing but the values of single persons can have moved a segment and its state."""
+        if touched.everyone or touched.anew or touched.tags or touched.features or touched.day is not None:
+            return False
+        rule = standing.rule
+        return standing.live and standing.frozen is None and rule is not None and not aged(rule)
+
+    def _flip(
+        self,
+        segment_id: str,
+        flips: Flips,
+        touched: Touched,
+        lane: Lane,
+        followed: Followed,
+        moved: dict[str, BitMap],
+    ) -> None:
+        movement = flips.movements.get(segment_id)
+        is_awaited = bool(self._standing[segment_id].told_elsewhere.get(lane))
+        if movement is None and not is_awaited:
+            return
+        standing = self._mine(segment_id)
+        assert standing.rule is not None
+        if movement is None:
+            movement = Movement(segment_id, NOBODY, NOBODY)
+        else:
+            standing.held = standing.held.moved(movement.entered, movement.left)
+        persons = touched.persons_of(self._columns(standing.rule)) if is_awaited else NOBODY
+        _note(self._told(standing, movement, persons, lane), followed, moved)
 
     def _age(self, moment: dt.datetime | None) -> Callable[[ReadRule], bool]:
         """Moves the moment; answers which rules it may have moved. Time does not go back."""
@@ -297,7 +362,7 @@ class TenantSegments:
         standing.overflow = False
         before = standing.members if only is None else standing.members & only
         entered, left = found - before, before - found
-        standing.members = (standing.members | entered) - left
+        standing.held = standing.held.moved(entered, left)
         return Movement(standing.segment.segment_id, entered, left)
 
     @staticmethod
@@ -357,6 +422,12 @@ class TenantSegments:
         if damage := self.index.damage_of(self._columns(rule)):
             return State.PREPARING, damage
         return State.LIVE, ""
+
+
+def _note(movement: Movement, followed: Followed, moved: dict[str, BitMap]) -> None:
+    if movement.entered or movement.left:
+        moved[movement.segment_id] = movement.entered | movement.left
+        followed.movements.append(movement)
 
 
 def _means_the_same(before: Segment, after: Segment) -> bool:

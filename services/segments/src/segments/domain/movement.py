@@ -1,5 +1,6 @@
 """What following the index did to segments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -14,6 +15,15 @@ class Movement:
     segment_id: str
     entered: BitMap
     left: BitMap
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """Who came and went by a batch of changes. `names` are the segments that were looked at; those of them that have no
+    movement have the members that they had."""
+
+    names: frozenset[str] = frozenset()
+    movements: Mapping[str, Movement] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -60,6 +60,13 @@ def damage_of(coded: Coded) -> str:
     return ""
 
 
+def whole(coded: Coded, size: int) -> Coded:
+    """The same of everybody of a block of so many: who is not told of has no value."""
+    counts = np.zeros(size, np.uint16)
+    counts[coded.offsets] = coded.counts
+    return Coded(np.arange(size, dtype=np.int64).astype(np.uint16), counts, coded.codes, coded.texts)
+
+
 def microseconds(moment: dt.datetime) -> int:
     """Since 1970."""
     return (moment - _EPOCH) // _MICROSECOND

@@ -28,7 +28,7 @@ class Program:
     """Ready to run any number of times, by several threads at once.
 
     `answers` how many sets it answers, `blocks` how many blocks it looks at; `columns` are what its addresses point to,
-    the universe first; `sizes` are the leaves' in bytes
+    the universe first, `rows` which of their rows; `sizes` are the leaves' in bytes
     """
 
     instructions: machine.Table
@@ -37,6 +37,7 @@ class Program:
     answers: int
     blocks: int
     columns: tuple[SetColumn | NumberColumn, ...]
+    rows: tuple[int, ...]
     sizes: tuple[int, ...]
 
     def among(self, persons: SetColumn) -> "Program":
@@ -58,10 +59,10 @@ class Program:
         return universe
 
 
-def program_of(sets: Sequence[Sets], universe: SetColumn) -> Program:
-    """One answer for each of the sets, within the universe (its row 0). Raises ValueError beyond REGISTERS_MOST."""
+def program_of(sets: Sequence[Sets], universe: SetColumn, registers_most: int = REGISTERS_MOST) -> Program:
+    """One answer for each of the sets, within the universe (its row 0). Raises ValueError beyond so many registers."""
     wanted = [normal(each) for each in sets]
-    assembler = _Assembler(universe, _shared(wanted))
+    assembler = _Assembler(universe, _shared(wanted), registers_most)
     for place, each in enumerate(wanted):
         assembler.answer(each, place)
     return assembler.program(len(wanted))
@@ -93,7 +94,8 @@ def _operands(sets: Sets) -> tuple[Sets, ...]:
 
 
 class _Assembler:
-    def __init__(self, universe: SetColumn, shared: set[Sets]) -> None:
+    def __init__(self, universe: SetColumn, shared: set[Sets], registers_most: int) -> None:
+        self._registers_most = registers_most
         self._universe = InSet(universe, 0)
         self._estimates = Estimates(universe)
         self._instructions: list[list[int]] = []
@@ -104,9 +106,10 @@ class _Assembler:
         self._set(self._universe)
 
     def program(self, answers: int) -> Program:
-        if self._registers > REGISTERS_MOST:
+        if self._registers > self._registers_most:
             raise ValueError(
-                f"the rule needs {self._registers} registers and {REGISTERS_MOST} are allowed; nest it less deeply"
+                f"the rule needs {self._registers} registers and {self._registers_most} are allowed; nest it less "
+                "deeply"
             )
         leaves = np.asarray([_leaf(each) for each in self._leaves], np.int64)
         return Program(
@@ -116,6 +119,7 @@ class _Assembler:
             answers=answers,
             blocks=self._universe.column.blocks,
             columns=tuple(each[0] if isinstance(each, tuple) else each for each in self._leaves),
+            rows=tuple(each[1] if isinstance(each, tuple) else 0 for each in self._leaves),
             sizes=tuple(_bytes(each) for each in self._leaves),
         )
 

@@ -121,14 +121,16 @@ class ContainedColumn:
         """This version over what was made of an earlier one, and the blocks that moved since; None when the two cannot
         be compared: then all is to be done again."""
         if self._version is pinned._version:
-            return ContainedColumn(self.type, mapped, file), []
+            found = ContainedColumn(self.type, mapped, file)
+            found.stamp = self.stamp
+            return found, []
         before, now = pinned.tag, self.tag
         if not related(before.column, now.column):
             return None
         settled = mapped.tag if isinstance(mapped, MappedColumn) else mapped
         column, moved = caught_up(settled.column, before.column, now.column, threads())
         found = ContainedColumn(self.type, TagColumn(now.kind, column, now.dictionary), file)
-        found.since = self.since - pinned.since
+        found.since, found.stamp = self.since - pinned.since, self.stamp
         return found, moved.tolist()
 
     def moved_since(self, before: Any) -> list[int] | None:

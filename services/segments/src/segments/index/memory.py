@@ -19,7 +19,7 @@ class MemoryColumn(Column, Protocol):
 
     @property
     def stamp(self) -> int:
-        """Two plain columns with the same one have the same content."""
+        """Two versions with the same one have the same content."""
         ...
 
     @property

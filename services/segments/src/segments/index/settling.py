@@ -2,17 +2,16 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-import numpy as np
 from rules.check import Population
 from rules.values import ValueType
 
 from segments.domain.changes import BLOCK_SIZE
 from segments.domain.manifests import NamedFile
-from segments.domain.packing import Coded
+from segments.domain.packing import whole
 from segments.engine.columns import TagColumn
 from segments.engine.live.files import remove, unnamed, write
 from segments.index.columns import ScalarColumn
@@ -50,7 +49,7 @@ class Settled:
         found = ContainedColumn(type_, self.mapped, self.named)
         for block in moved:
             coded = held.block(block)
-            found.put_block(block, _whole(coded), coded.texts.__getitem__)
+            found.put_block(block, whole(coded, BLOCK_SIZE), coded.texts.__getitem__)
         return found, moved
 
 
@@ -118,10 +117,3 @@ class ColumnFolder:
         if found:
             remove(self._folder, found)
         return len(found)
-
-
-def _whole(coded: Coded) -> Coded:
-    """Of everybody of a block: who is not known has no value."""
-    counts = np.zeros(BLOCK_SIZE, np.uint16)
-    counts[coded.offsets] = coded.counts
-    return replace(coded, offsets=np.arange(BLOCK_SIZE, dtype=np.int64).astype(np.uint16), counts=counts)

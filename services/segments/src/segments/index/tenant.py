@@ -1,7 +1,7 @@
 """One tenant's part of the index: columns and universe."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
 from rules.errors import UnsupportedNode
-from rules.evaluate.bitmaps import RuleBitmaps, members, narrowed
+from rules.evaluate.bitmaps import RuleBitmaps, TagBitmaps, members, narrowed
 from rules.evaluate.meaning import Value
 from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
@@ -35,7 +35,8 @@ from segments.domain.changes import (
     PersonValues,
     TagChange,
 )
-from segments.domain.packing import Coded, TooManyValues
+from segments.domain.movement import Flips
+from segments.domain.packing import Coded, TooManyValues, whole
 from segments.domain.plan import Evaluator, Plan
 from segments.domain.touched import Touched, ValueArrival
 from segments.errors import ColumnDamaged
@@ -48,10 +49,12 @@ from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.plans import BitmapSteps
 from segments.index.results import Content, Results, content_of
 from segments.index.universe import Universe
+from segments.store.ports import Watched
 
 if TYPE_CHECKING:
     from segments.index.selection import EngineColumns, EngineView
     from segments.index.settling import Settled
+    from segments.index.watching import Watching
 
 _DAY_END = dt.timedelta(microseconds=1)
 BY_BLOCKS_FROM = BLOCK_SIZE
@@ -77,6 +80,7 @@ class TenantIndex:
         self._own: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
         self._made: list[EngineColumns] = []
+        self._watching: Watching | None = None
         self._results = Results()
 
     def copy(self) -> "TenantIndex":
@@ -87,6 +91,7 @@ class TenantIndex:
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
         other._made, other._results = self._made, self._results
+        other._watching = self._watching
         return other
 
     # ------------------------------------------------------------------------------------------ reading
@@ -176,12 +181,30 @@ class TenantIndex:
             return None, f"for fewer than {BY_BLOCKS_FROM:,} persons bitmaps are as fast"
         if not readiness.engine_is_ready():
             return None, "the kernels of the block engine are being compiled"
+        return self._view(view), ""
+
+    def _view(self, view: TagBitmaps) -> "EngineView":
         from segments.index import selection
 
         if not self._made:
             self._made.append(selection.EngineColumns())
         blocks = selection.blocks_of(self._people.populations[Population.ALL])
-        return selection.EngineView(self._made[0], view, self._people.stamp, blocks), ""
+        return selection.EngineView(self._made[0], view, self._people.stamp, blocks)
+
+    def flips(self, rules: Sequence[Watched], setting: Setting, persons: BitMap) -> Flips:
+        if all(isinstance(each, ScalarColumn | ListColumn) for each in self._columns.values()):
+            self._watching = None
+            return Flips()
+        from segments.index import watching
+
+        live = {form: each.column for form, each in self.features.items() if each.state is FeatureState.LIVE}
+        everybody = self._view(self.bitmaps({})).universe
+        before = self._watching
+        if before is None or not before.serves(rules, setting, self._columns, live):
+            self._watching = watching.watching(rules, setting, self._columns, live, everybody)
+            return Flips()
+        self._watching = before.at(self._columns, everybody)
+        return watching.flips(before, self._watching, persons)
 
     def _content(
         self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
@@ -245,7 +268,8 @@ class TenantIndex:
         self._flush()
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
-        self._put(column, lambda held: held.put_block(block, coded, coded.texts.__getitem__))
+        stored = whole(coded, BLOCK_SIZE)  # over what a file says of the block
+        self._put(column, lambda held: held.put_block(block, stored, coded.texts.__getitem__))
 
     def restore_value(self, column: str, person_id: int, position: int, value: Value | None) -> None:
         cursors = {Lane.LIVE: 0, Lane.BULK: 0}

@@ -21,7 +21,7 @@ from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChan
 from segments.domain.dictionary import Dictionary
 from segments.domain.folders import Folder
 from segments.domain.manifests import NamedFile
-from segments.domain.movement import Followed
+from segments.domain.movement import Flips, Followed
 from segments.domain.packing import Coded
 from segments.domain.plan import Plan
 from segments.domain.segment import Segment, Snapshot
@@ -142,6 +142,15 @@ class IndexStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A rule whose members follow the index. It refers to no segment, keeps no number of persons and ages by days."""
+
+    name: str
+    rule: Rule
+    population: Population
+
+
 class TenantIndex(Protocol):
     """One tenant's tag values, features and universe in memory, at one version. Changed only in a copy that nobody
     else has."""
@@ -190,6 +199,11 @@ class TenantIndex(Protocol):
 
     def plan(self, rule: Rule, view: RuleBitmaps, setting: Setting, population: Population) -> Plan:
         """How `select` answers a rule, part by part, at a few times its cost. Raises as it does."""
+        ...
+
+    def flips(self, rules: Sequence[Watched], setting: Setting, persons: BitMap) -> Flips:
+        """Who of the touched persons came and went since this was asked last, of the rules that all of them can be
+        looked at at once; nobody knows of others. Only in a copy to change, after whatever changed it."""
         ...
 
     def population(self, population: Population) -> BitMap:

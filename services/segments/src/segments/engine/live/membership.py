@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from segments.engine.arenas import address_of
 from segments.engine.compiled import kernel, signed
 from segments.engine.interpreter import (
     AND,
@@ -90,12 +89,9 @@ def person_program(program: Program) -> PersonProgram:
     columns = tuple(dict.fromkeys(program.columns))
     places = {each: place for place, each in enumerate(columns)}
     leaves = []
-    for column, leaf in zip(program.columns, program.leaves.tolist(), strict=True):
-        row = KNOWN
-        if isinstance(column, SetColumn):
-            row = (leaf[0] - address_of(column.entries)) // (8 * column.blocks)
-            row = KNOWN if row == column.known and column.values else row
-        leaves.append((places[column], row))
+    for column, row in zip(program.columns, program.rows, strict=True):
+        is_known = isinstance(column, NumberColumn) or row == column.known
+        leaves.append((places[column], KNOWN if is_known else row))
     return PersonProgram(
         instructions=program.instructions,
         leaves=np.asarray(leaves, np.int64).reshape(-1, 2),

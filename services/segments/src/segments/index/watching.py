@@ -1,0 +1,190 @@
+"""All standing segments as one program over the columns of the block engine: who of the touched persons came and went.
+
+A rule's members before a batch are those that the program finds over the columns as they were, so nobody's membership
+is looked up: both versions are evaluated for the touched persons alone, and what differs has moved.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+from rules.check import Population
+from rules.errors import UnsupportedNode
+from rules.evaluate.meaning import Scalar
+from rules.evaluate.setting import Setting
+from rules.tree import Rule
+
+from segments.domain.movement import Flips, Movement
+from segments.engine.algebra import Sets
+from segments.engine.columns import TagColumn
+from segments.engine.conditions import ENGINE, sets_of
+from segments.engine.live.membership import PersonProgram, memberships, person_program
+from segments.engine.numbers import NumberColumn
+from segments.engine.program import program_of
+from segments.engine.sets import SetColumn
+from segments.index.contained import ContainedColumn, threads
+from segments.index.memory import MemoryColumn
+from segments.store.ports import Watched
+
+PERSONS_AT_ONCE = 8_192
+REGISTERS_MOST = 1 << 16
+"""Registers of 64 persons, 8 bytes each: one for every part that rules share."""
+Column = SetColumn | NumberColumn
+Held = Mapping[str, MemoryColumn]
+Universe = Callable[[Population], SetColumn]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Noted(TagColumn):
+    """A column that notes what a rule would find in it once somebody has such a value."""
+
+    missing: set[Scalar] = field(default_factory=set)
+    growing: list[int] = field(default_factory=list)
+
+    def _code(self, value: Scalar) -> int | None:
+        found = TagColumn._code(self, value)
+        if found is None:
+            self.missing.add(value)
+        return found
+
+    def values(self) -> Iterator[tuple[Scalar, int]]:
+        self.growing.append(len(self.dictionary or ()))
+        return TagColumn.values(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Columns in containers, as the rules read them."""
+
+    held: Held
+    forms: Mapping[str, str]
+    noted: dict[str, _Noted]
+
+    def tag(self, name: str) -> TagColumn:
+        return self._column(name)
+
+    def feature(self, form: str) -> TagColumn:
+        return self._column(self.forms[form])
+
+    def universe(self, population: Population) -> SetColumn:
+        raise UnsupportedNode("a population", ENGINE)
+
+    def segment(self, name: str) -> SetColumn:
+        raise UnsupportedNode("the members of another segment", ENGINE)
+
+    def _column(self, name: str) -> TagColumn:
+        if name not in self.noted:
+            column = self.held[name]
+            if not isinstance(column, ContainedColumn):
+                raise UnsupportedNode("a column that is not in containers", ENGINE)
+            tag = column.tag
+            self.noted[name] = _Noted(tag.kind, tag.column, tag.dictionary)
+        return self.noted[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The program of the rules within one population."""
+
+    names: tuple[str, ...]
+    universe: SetColumn
+    program: PersonProgram
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The program over one version of the index. `rules` is what it was made for, `columns` what it reads."""
+
+    rules: tuple[Rule, ...]
+    setting: Setting
+    forms: Mapping[str, str]
+    names: frozenset[str]
+    parts: tuple[_Part, ...]
+    columns: Mapping[str, _Noted]
+
+    def serves(
+        self, rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str]
+    ) -> bool:
+        """Whether it is of these rules still, on the same day, and no value has come that they ask for."""
+        if setting.schema is not self.setting.schema or setting.calendar != self.setting.calendar:
+            return False
+        if setting.today != self.setting.today or forms != self.forms or len(rules) != len(self.rules):
+            return False
+        if any(each.rule is not rule for each, rule in zip(rules, self.rules, strict=True)):
+            return False
+        return all(_stands(noted, held.get(name)) for name, noted in self.columns.items())
+
+    def at(self, held: Held, universe: Universe) -> "Watching":
+        """The same over another version of the index that it serves."""
+        versions: dict[Column, Column] = {}
+        columns = {}
+        for name, noted in self.columns.items():
+            column = held[name]
+            assert isinstance(column, ContainedColumn)
+            tag = column.tag
+            columns[name] = replace(noted, column=tag.column, dictionary=tag.dictionary)
+            versions[noted.column] = tag.column
+            if isinstance(noted.column, NumberColumn) and isinstance(tag.column, NumberColumn):
+                versions[noted.column.knowns] = tag.column.knowns
+        parts = []
+        for part, population in zip(self.parts, Population, strict=True):
+            everybody = universe(population)
+            program = part.program.with_columns({**versions, part.universe: everybody})
+            parts.append(_Part(part.names, everybody, program))
+        return replace(self, parts=tuple(parts), columns=columns)
+
+
+def watching(
+    rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str], universe: Universe
+) -> Watching:
+    """Of those rules that the engine answers for single persons; a rule over features that are not there is none."""
+    view = _View(held, forms, {})
+    wanted: dict[Population, dict[str, Sets]] = {each: {} for each in Population}
+    for each in rules:
+        try:
+            wanted[each.population][each.name] = sets_of(each.rule, view, setting)
+        except (UnsupportedNode, LookupError):
+            continue
+    parts = []
+    for population, sets in wanted.items():
+        everybody = universe(population)
+        program = person_program(program_of(list(sets.values()), everybody, REGISTERS_MOST))
+        parts.append(_Part(tuple(sets), everybody, program))
+    names = frozenset(name for sets in wanted.values() for name in sets)
+    return Watching(tuple(each.rule for each in rules), setting, forms, names, tuple(parts), view.noted)
+
+
+def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
+    """Who of the persons is in another answer than before, by rule."""
+    ids = np.asarray(persons.to_array(), np.int64)
+    moved: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]] = {}
+    for first in range(0, len(ids), PERSONS_AT_ONCE):
+        some = ids[first : first + PERSONS_AT_ONCE]
+        for old, new in zip(before.parts, now.parts, strict=True):
+            if not new.names:
+                continue
+            inside = memberships(new.program, some, threads())
+            differs = inside ^ memberships(old.program, some, threads())
+            for row in np.flatnonzero(differs.any(axis=1)).tolist():
+                who = np.flatnonzero(differs[row])
+                moved.setdefault(new.names[row], []).append((some[who], inside[row][who]))
+    movements = {}
+    for name, stretches in moved.items():
+        entered = np.concatenate([who[inside] for who, inside in stretches])
+        left = np.concatenate([who[~inside] for who, inside in stretches])
+        movements[name] = Movement(name, BitMap(entered.tolist()), BitMap(left.tolist()))
+    return Flips(now.names, movements)
+
+
+def _stands(noted: _Noted, held: MemoryColumn | None) -> bool:
+    if not isinstance(held, ContainedColumn) or held.damage:
+        return False
+    tag = held.tag
+    if type(tag.column) is not type(noted.column):
+        return False
+    dictionary = tag.dictionary or {}
+    if noted.growing and len(dictionary) != noted.growing[-1]:
+        return False
+    return not any(each in dictionary for each in noted.missing)
