@@ -17,7 +17,7 @@ from segments.engine.members import difference, members_of
 from segments.engine.numbers import NumberBlock, number_column
 from segments.engine.program import program_of
 from segments.engine.sets import CODED_FROM, CodedBlock, set_column
-from segments.engine.summaries import summary
+from segments.engine.tallies import tallies
 from segments.engine.threads import Threads
 
 
@@ -38,8 +38,8 @@ def compile_ahead(threads: Threads) -> None:
     difference(found, members_of(BitMap([1, 2]), 1), threads)
     found.contains(found.ids().astype(np.int64))
     found.bitmap()
-    summary(found, numbers, threads)
     values_of(TagColumn(Kind.NUMBER, numbers), 0)
+    tallies([found], numbers, threads)
     texts: dict[Scalar, int] = {f"v{each}": each for each in range(sets.values)}
     values_of(TagColumn(Kind.TEXT, sets, texts), 0)
     coded_of(TagColumn(Kind.TEXT, replace(sets, single=False), texts), 0)

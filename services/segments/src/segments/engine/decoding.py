@@ -36,22 +36,28 @@ Words = npt.NDArray[np.uint64]
 
 def values_of(column: TagColumn, block: int) -> Column:
     """The values of the block's 65,536 persons, of a tag that is not multi-valued. Texts are numbered by their code."""
-    data = np.zeros(BLOCK_SIZE, np.int64)
     texts = (
         [str(each) for each in column.dictionary] if column.dictionary and column.kind is Kind.TEXT else []
     )
     if isinstance(column.column, NumberColumn):
         known = persons_of(column.column.knowns, 0, block)
-        if block < column.column.blocks:
-            _numbers(column.column.frames[block], address_of(column.column.words), data)
-        return Column(column.kind, known, data, texts)
+        return Column(column.kind, known, numbers_of(column.column, block), texts)
     if not column.column.single:
         raise TypeError("a multi-valued tag has no single values")
+    data = np.zeros(BLOCK_SIZE, np.int64)
     if block < column.column.blocks:
         entries = np.ascontiguousarray(column.column.entries[:-1, block])
         _rows(entries, address_of(column.column.words), np.empty(BLOCK_WORDS, np.uint64), data)
     known = persons_of(column.column, column.column.known, block)
     return Column(column.kind, known, _codes(column, data), texts)
+
+
+def numbers_of(column: NumberColumn, block: int) -> Numbers:
+    """int64 [65,536]: the number of each person; of who has none it means nothing."""
+    data = np.zeros(BLOCK_SIZE, np.int64)
+    if block < column.blocks:
+        _numbers(column.frames[block], address_of(column.words), data)
+    return data
 
 
 def coded_of(column: TagColumn, block: int) -> Coded:

@@ -1,6 +1,8 @@
 """Columns counted block by block, for groups of persons."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,30 +11,23 @@ from pyroaring import BitMap
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.insight.counts import ValueCounts
 from segments.domain.packing import Coded, Codes, recoded
+from segments.index.columns import ScalarColumn
+from segments.index.lists import ListColumn
 from segments.store.insight_ports import Label, Ones, Tabulated
 from segments.store.ports import TenantIndex
+
+if TYPE_CHECKING:
+    from segments.engine.members import Members
 
 _COUNTED_BY_PLACE = 1 << 16
 """Codes from 0 up to this are counted by their place in an array, others by sorting."""
 
 
 class BlockColumns:
-    """Implements TagColumns over any index that tells its blocks."""
+    """Implements TagColumns: contained columns are counted by the block engine, plain ones as arrays."""
 
-    def tabulate(
-        self, index: TenantIndex, column: str, groups: Sequence[BitMap], label: Label | None = None
-    ) -> Tabulated:
-        ids = [_ids(each) for each in groups]
-        tallies = [_Tally() for _ in groups]
-        labels = _Labels(label)
-        texts: dict[int, str] = {}
-        for block, coded in _blocks(index, column):
-            texts.update(coded.texts)
-            codes = coded.codes if label is None else recoded(coded.codes, labels.of(coded.texts))
-            for tally, persons in zip(tallies, ids, strict=True):
-                chosen = _chosen(coded, block, persons)
-                tally.add(coded, codes, chosen, once=label is not None)
-        return Tabulated([each.counts() for each in tallies], texts if label is None else labels.texts)
+    def among(self, index: TenantIndex, groups: Sequence[BitMap]) -> "BlockGroups":
+        return BlockGroups(index, groups)
 
     def ones(self, index: TenantIndex, column: str, person_ids: npt.NDArray[np.uint32]) -> Ones:
         places, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -48,6 +43,46 @@ class BlockColumns:
             places.append(np.repeat(rows, coded.counts[chosen]))
             codes.append(coded.codes[np.repeat(chosen, coded.counts)])
         return Ones(np.concatenate(places), np.concatenate(codes), texts)
+
+
+class BlockGroups:
+    """Implements Groups."""
+
+    def __init__(self, index: TenantIndex, groups: Sequence[BitMap]) -> None:
+        self._index = index
+        self._groups = groups
+
+    def tabulate(self, column: str, label: Label | None = None) -> Tabulated:
+        held = self._index.held(column)
+        if not isinstance(held, ScalarColumn | ListColumn):
+            from segments.index import contained_counts
+
+            return contained_counts.tabulated(held.tag, self._members, label)
+        return self._from_blocks(column, label)
+
+    @cached_property
+    def _members(self) -> "list[Members]":
+        """As the engine has them, made once for all columns."""
+        from segments.engine.members import members_of
+
+        blocks = max((each.max() >> BLOCK_BITS for each in self._groups if each), default=-1) + 1
+        return [members_of(each, blocks) for each in self._groups]
+
+    @cached_property
+    def _ids(self) -> list[npt.NDArray[np.uint32]]:
+        return [np.asarray(each.to_array(), np.uint32) for each in self._groups]
+
+    def _from_blocks(self, column: str, label: Label | None) -> Tabulated:
+        tallies = [_Tally() for _ in self._groups]
+        labels = _Labels(label)
+        texts: dict[int, str] = {}
+        for block, coded in _blocks(self._index, column):
+            texts.update(coded.texts)
+            codes = coded.codes if label is None else recoded(coded.codes, labels.of(coded.texts))
+            for tally, persons in zip(tallies, self._ids, strict=True):
+                chosen = _chosen(coded, block, persons)
+                tally.add(coded, codes, chosen, once=label is not None)
+        return Tabulated([each.counts() for each in tallies], texts if label is None else labels.texts)
 
 
 class _Labels:
@@ -113,10 +148,6 @@ def _blocks(index: TenantIndex, column: str) -> Iterator[tuple[int, Coded]]:
         coded = index.block(column, block)
         if coded is not None and len(coded.offsets):
             yield block, coded
-
-
-def _ids(persons: BitMap) -> npt.NDArray[np.uint32]:
-    return np.asarray(persons.to_array(), np.uint32)
 
 
 def _span(person_ids: npt.NDArray[np.uint32], block: int) -> tuple[int, int]:

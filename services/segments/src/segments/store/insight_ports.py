@@ -33,15 +33,20 @@ class Ones:
     texts: Mapping[int, str]
 
 
-class TagColumns(Protocol):
-    """One version of an index, asked about whole groups of persons. Pure; costs what the column and the groups are
-    long. A column is a tag's; KeyError for no such column."""
+class Groups(Protocol):
+    """Groups of persons of one version of an index. Pure; costs what the column and the groups are long."""
 
-    def tabulate(
-        self, index: TenantIndex, column: str, groups: Sequence[BitMap], label: Label | None = None
-    ) -> Tabulated:
-        """How many of each group have each value. With a label texts count as what it says, and a person whose several
-        values count as the same counts once."""
+    def tabulate(self, column: str, label: Label | None = None) -> Tabulated:
+        """How many of each group have each value of a tag. With a label texts count as what it says, and a person whose
+        several values count as the same counts once. Raises KeyError for no such column."""
+        ...
+
+
+class TagColumns(Protocol):
+    """One version of an index, asked about persons. A column is a tag's; KeyError for no such column."""
+
+    def among(self, index: TenantIndex, groups: Sequence[BitMap]) -> Groups:
+        """Groups to ask about any number of columns."""
         ...
 
     def ones(self, index: TenantIndex, column: str, person_ids: npt.NDArray[np.uint32]) -> Ones:

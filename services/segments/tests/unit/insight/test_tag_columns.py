@@ -1,9 +1,10 @@
-"""Counting block by block is counting person by person."""
+"""Counting blocks, and by the block engine, is counting person by person."""
 
 from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
@@ -36,8 +37,16 @@ def index_of(tag: TagType, values: dict[int, Any]) -> TenantIndex:
     return index
 
 
-def counts_of(index: TenantIndex, tag: TagType, groups: list[frozenset[int]], **said: Any) -> list[Any]:
-    found = BlockColumns().tabulate(index, tag.name, [BitMap(each) for each in groups], **said)
+def counts_of(
+    index: TenantIndex, tag: TagType, groups: list[frozenset[int]], label: Any = None, *, by_engine: bool
+) -> list[Any]:
+    if by_engine:
+        from segments.index.contained import ContainedColumn, contained
+
+        plain = index.held(tag.name)
+        index._columns[tag.name] = ContainedColumn(tag.type, contained(tag.type, plain), None)
+    found = BlockColumns().among(index, [BitMap(each) for each in groups]).tabulate(tag.name, label)
+    assert all(np.all(np.diff(each.codes) > 0) and np.all(each.counts > 0) for each in found.counts)
     return [
         (
             {found.texts.get(code, code): count for code, count in zip(*_lists(each), strict=True)},
@@ -51,22 +60,56 @@ def _lists(counts: Any) -> tuple[list[int], list[int]]:
     return counts.codes.tolist(), counts.counts.tolist()
 
 
-@given(st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from(NUMBERS)), SETS)
-def test_one_value_for_each(values: dict[int, int], groups: list[frozenset[int]]) -> None:
+@given(
+    st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from(NUMBERS)),
+    SETS,
+    st.booleans(),
+    st.sampled_from([1, 1 << 20]),
+)
+def test_one_value_for_each(
+    values: dict[int, int], groups: list[frozenset[int]], by_engine: bool, levels_most: int
+) -> None:
+    from segments.engine import tallies
+
     tag = TagType("n", ValueType(Kind.NUMBER))
     wanted = []
     for group in groups:
         counted = Counter(values[each] for each in group if each in values)
         wanted.append((dict(counted), counted.total()))
-    assert counts_of(index_of(tag, values), tag, groups) == wanted
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tallies, "LEVELS_MOST", levels_most)
+        assert counts_of(index_of(tag, values), tag, groups, by_engine=by_engine) == wanted
 
 
-@given(st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(WORDS), min_size=1)), SETS)
+@given(
+    st.dictionaries(st.sampled_from(PEOPLE), st.booleans()),
+    st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from([*WORDS, "z"])),
+    SETS,
+    st.booleans(),
+)
+def test_values_of_a_list(
+    truths: dict[int, bool], words: dict[int, str], groups: list[frozenset[int]], by_engine: bool
+) -> None:
+    cases: list[tuple[Kind, dict[int, Any]]] = [(Kind.BOOL, truths), (Kind.TEXT, words)]
+    for kind, values in cases:
+        tag = TagType("v", ValueType(kind))
+        wanted = []
+        for group in groups:
+            counted = Counter(values[each] for each in group if each in values)
+            wanted.append((dict(counted), counted.total()))
+        assert counts_of(index_of(tag, values), tag, groups, by_engine=by_engine) == wanted
+
+
+@given(
+    st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(WORDS), min_size=1)),
+    SETS,
+    st.booleans(),
+)
 def test_several_values_for_each_and_labels_once(
-    values: dict[int, frozenset[str]], groups: list[frozenset[int]]
+    values: dict[int, frozenset[str]], groups: list[frozenset[int]], by_engine: bool
 ) -> None:
     tag = TagType("w", ValueType(Kind.LIST, Kind.TEXT))
-    index = index_of(tag, {person: tuple(sorted(each)) for person, each in values.items()})
+    held = {person: tuple(sorted(each)) for person, each in values.items()}
     for label in (None, lambda text: text[0]):
         wanted = []
         for group in groups:
@@ -74,7 +117,7 @@ def test_several_values_for_each_and_labels_once(
                 {label(word) if label else word for word in values[each]} for each in group if each in values
             ]
             wanted.append((dict(Counter(word for row in rows for word in row)), len(rows)))
-        assert counts_of(index, tag, groups, label=label) == wanted
+        assert counts_of(index_of(tag, held), tag, groups, label, by_engine=by_engine) == wanted
 
 
 @given(

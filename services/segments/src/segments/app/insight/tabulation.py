@@ -22,6 +22,7 @@ def tables(
 ) -> list[TagTable]:
     """One for each question, with a column for each group; `groups[base]` gives histograms their bounds."""
     index = segments.index
+    asked = columns.among(index, groups)
     found = []
     for question in questions:
         tag = index.tags[question.tag_id].tag
@@ -29,7 +30,7 @@ def tables(
             _require_days(question)
         many_texts = tag.type.kind is Kind.LIST and tag.type.element is Kind.TEXT
         label = labels(tag, question.level) if many_texts else None
-        tabulated = columns.tabulate(index, question.tag_id, groups, label)
+        tabulated = asked.tabulate(question.tag_id, label)
         counted = [
             Group(counts, len(persons)) for counts, persons in zip(tabulated.counts, groups, strict=True)
         ]
