@@ -6,8 +6,6 @@ from enum import IntEnum
 from functools import wraps
 from typing import NoReturn, ParamSpec
 
-from cli.command_names import in_commands
-
 P = ParamSpec("P")
 
 
@@ -98,7 +96,7 @@ def explanation(error: Exception) -> tuple[str, Exit] | None:
     said = reason_of(error)
     if said.reason == RightMissing.reason:
         hint = _roles_with(said.metadata.get("right", ""))
-    words = in_commands((error.details() if told else "") or status.lower() or str(error))
+    words = (error.details() if told else "") or status.lower() or str(error)
     message = f"{words}{hint} [{said.reason or status}]"
     return message, _OF_STATUS.get(status, Exit.FAILED)
 

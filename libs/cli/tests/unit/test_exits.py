@@ -143,15 +143,6 @@ def test_a_right_that_is_missing_is_told_with_the_roles_that_carry_it(right: str
     assert said in explained[0]
 
 
-def test_people_are_told_the_command_and_not_the_rpc() -> None:
-    asked = AioRpcError(
-        grpc.StatusCode.INVALID_ARGUMENT, Metadata(), Metadata(), "declare it with PutEventType"
-    )
-    explained = explanation(asked)
-    assert explained is not None
-    assert explained[0].startswith("declare it with huaxiang events declare [")
-
-
 def test_with_json_a_fault_of_ours_is_a_document_and_still_raised(capsys: pytest.CaptureFixture[str]) -> None:
     @reporting
     def command(as_json: bool) -> None:

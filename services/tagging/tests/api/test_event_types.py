@@ -75,12 +75,15 @@ async def test_from_what_came_in_to_a_tag(served: ServedPortraits, stub: Any) ->
         ("app", NUMBER, 1),
     ]
     assert list(mood.examples) == ["calm"]
-    assert "declare it with PutEventType" in mood.problem
+    assert "declare it with huaxiang events declare (PutEventType)" in mood.problem
 
     tag = "{tag_id: calm, name: {zh: 平静, en: Calm}, type: number, statistic: \"COUNT(danced WHERE mood = 'calm')\"}"
     code, reason, metadata = await refusal(served.define(tag))
     assert (reason, metadata["problem"]) == ("RULE_INVALID", "there is no event 'danced'")
-    assert "nobody declared the type: declare it with PutEventType" in metadata["suggestion"]
+    assert (
+        "nobody declared the type: declare it with huaxiang events declare (PutEventType)"
+        in metadata["suggestion"]
+    )
 
     suggested = await stub.SuggestEventType(pb.SuggestEventTypeRequest(name="danced"))
     assert [(each.name, each.base) for each in suggested.event_type.properties] == [
@@ -100,7 +103,7 @@ async def test_from_what_came_in_to_a_tag(served: ServedPortraits, stub: Any) ->
 
     wrong = tag.replace("mood = 'calm'", "steps > 1")
     code, reason, metadata = await refusal(served.define(wrong))
-    assert "declare it with PutEventType" in metadata["suggestion"]
+    assert "declare it with huaxiang events declare (PutEventType)" in metadata["suggestion"]
     await served.define(tag)
     await served.run()
     asked = portrait_service_pb2.GetPortraitRequest(person_id=1, tag_ids=["calm"])

@@ -99,7 +99,8 @@ def test_nothing_that_may_be_an_address_or_a_number_of_a_person_is_an_example() 
 def test_a_problem_says_where_and_what_to_do() -> None:
     places = [SeenPlace("danced", "mood", "hall", "text"), SeenPlace("danced", "mood", "app", "number")]
     assert problem("danced", "mood", places[:1], None) == (
-        "nobody declared danced.mood, which comes as text: declare it with PutEventType to use it"
+        "nobody declared danced.mood, which comes as text: "
+        "declare it with huaxiang events declare (PutEventType) to use it"
     )
     assert "text, number (have it sent as one type)" in problem("danced", "mood", places, None)
     declared = PropertyType("mood", PROPERTY_TYPES["number"])

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from cli.command_names import in_commands
 from cli.commands.options import AsJson, Folder
 from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, console, print_json, table
@@ -78,7 +77,7 @@ def seen(
     for each in found.event_types:
         for one in each.properties:
             if one.problem:
-                console.print(in_commands(one.problem), markup=False)
+                console.print(one.problem, markup=False)
     if found.pending_count:
         console.print(f"{found.pending_count:,} events were not looked at yet")
 

@@ -51,7 +51,8 @@ def find_event(checker: "Checker", node: t.Node, name: str) -> EventType | None:
     schema = checker.findings.schema
     event = schema.event(name)
     if event is None and schema.undeclared(name):
-        hint = "such events come in, but nobody declared the type: declare it with PutEventType"
+        hint = "such events come in, but nobody declared the type: "
+        hint += "declare it with huaxiang events declare (PutEventType)"
         checker.findings.error(node.span, f"there is no event '{name}'", hint)
         return None
     if event is None:

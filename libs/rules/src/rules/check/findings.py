@@ -46,7 +46,7 @@ class Findings:
 def near_property(schema: Schema, event: str, error: UnknownPath) -> str:
     """What to write instead of a property that there is not, or how to have it."""
     if error.name in schema.undeclared(event):
-        return "it comes in, but nobody declared it: declare it with PutEventType"
+        return "it comes in, but nobody declared it: declare it with huaxiang events declare (PutEventType)"
     return nearest(error.name, error.candidates)
 
 

@@ -121,7 +121,8 @@ def problem(event_type: str, name: str, places: Sequence[SeenPlace], declared: P
     kinds = list(dict.fromkeys(each.kind for each in places))
     if declared is None:
         comes = f"as {kinds[0]}" if len(kinds) == 1 else f"as {', '.join(kinds)} (have it sent as one type)"
-        return f"nobody declared {event_type}.{name}, which comes {comes}: declare it with PutEventType to use it"
+        way = "declare it with huaxiang events declare (PutEventType) to use it"
+        return f"nobody declared {event_type}.{name}, which comes {comes}: {way}"
     wanted = next(
         (word for word, type_ in PROPERTY_TYPES.items() if type_ == declared.type), str(declared.type)
     )
