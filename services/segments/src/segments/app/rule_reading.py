@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from rules import tree
 from rules.check import Population, check_rule
 from rules.errors import Problem, RuleCheckError, RuleSyntaxError
+from rules.event_reads import read_of_events
 from rules.features import plan_features
+from rules.parser import parse
 from rules.schema import Catalogue, TagType
 from rules.values import Kind
 from rules.walk import walk
@@ -16,13 +18,15 @@ from segments.errors import RuleInvalid
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """What rules of a tenant may mention. `periods`: of its calendar; `retired`: tag -> what to use instead."""
+    """What rules of a tenant may mention. `periods`: of its calendar; `retired` and `deprecated`: tag -> what to use
+    instead."""
 
     tags: Mapping[str, TagType]
     dictionary: Dictionary
     segments: Collection[str]
     periods: Collection[str] = ()
     retired: Mapping[str, str] = field(default_factory=dict)
+    deprecated: Mapping[str, str] = field(default_factory=dict)
 
     def schema(self) -> Catalogue:
         """As rules are checked against it."""
@@ -33,6 +37,7 @@ class Mentioned:
             self.segments,
             self.periods,
             retired=self.retired,
+            deprecated=self.deprecated,
         )
 
 
@@ -72,7 +77,8 @@ def read_rule(text: str, population: Population, mentioned: Mentioned) -> ReadRu
     except RuleSyntaxError as error:
         raise _invalid([error.problem], readable=False) from error
     except RuleCheckError as error:
-        raise _invalid(error.problems, readable=True) from error
+        further = _through_tags(text, mentioned.dictionary)
+        raise _invalid(error.problems, readable=True, further=further) from error
     nodes = list(walk(plan.rule))
     return ReadRule(
         canonical=plan.canonical,
@@ -99,13 +105,26 @@ def _is_of_the_hour(node: tree.Node) -> bool:
     return isinstance(node, tree.TimeFunction) and node.function is tree.Clock.ELAPSED_DAYS
 
 
-def _invalid(problems: Sequence[Problem], *, readable: bool) -> RuleInvalid:
-    first, *further = problems
+def _through_tags(text: str, dictionary: Dictionary) -> list[str]:
+    """What to do about events that the suite's dictionary does not know: they may be the tenant's own."""
+    known = {each.name for each in dictionary.events}
+    beside = sorted({event for event, _ in read_of_events([parse(text)])} - known)
+    if not beside:
+        return []
+    named = ", ".join(beside)
+    return [
+        f"segments read the suite's event types alone: if {named} is declared by this tenant, make a tag of it "
+        "(huaxiang tags apply, ApplyTags) and name the tag here"
+    ]
+
+
+def _invalid(problems: Sequence[Problem], *, readable: bool, further: Sequence[str] = ()) -> RuleInvalid:
+    first, *others = problems
     return RuleInvalid(
         first.message,
         first.line,
         first.column,
         first.hint,
         readable=readable,
-        further=[str(each) for each in further],
+        further=[*(str(each) for each in others), *further],
     )
