@@ -226,7 +226,10 @@ async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
     everyone = pb.PreviewSegmentRequest(rule="level = 'gold'", population=segment_pb2.POPULATION_MEMBER)
     found = await suite.segments().PreviewSegment(everyone)
     assert (found.count, found.freshness.population_count) == (0, 0)
-    assert list(found.freshness.warnings) == ["computed by runs only: level"]
+    assert list(found.freshness.warnings) == [
+        "computed by runs only: level",
+        "never computed, or unknown of everybody: level",
+    ]
     code, reason, _ = await refused(
         suite.segments().PreviewSegment(pb.PreviewSegmentRequest(rule="points > 1", sample_size=101))
     )
@@ -299,3 +302,24 @@ async def test_a_foreign_revision_is_refused(suite: Any) -> None:
     ):
         code, reason, _ = await refused(suite.get("women", foreign))
         assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REVISION_FOREIGN")
+
+
+async def test_tags_that_tell_little_are_warned_of(suite: Any) -> None:
+    """Deprecated ones, with what to use instead, and those that nobody has a value of."""
+    told = tag_told("points", tag_pb2.BASE_TYPE_NUMBER)
+    told.tag.tag.state, told.tag.tag.replacement_tag_id = tag_pb2.TAG_STATE_DEPRECATED, "score"
+    suite.tagging.tell(told, tag_told("fresh", tag_pb2.BASE_TYPE_BOOL))
+    created = await suite.create("both", "fresh = TRUE OR points > 1")
+    deprecated, empty = created.warnings
+    assert "the tag 'points' is deprecated" in deprecated
+    assert "'score'" in deprecated
+    assert empty == "never computed, or unknown of everybody: fresh"
+    request = pb.PreviewSegmentRequest(rule="fresh = TRUE OR points > 1")
+    await suite.restart()
+    preview = await suite.segments().PreviewSegment(request)
+    assert (preview.count, list(preview.freshness.warnings)) == (1, [deprecated, empty])
+    known = suite.tagging.tell(values_told(2, fresh=False))
+    assert list((await suite.get("both", known)).freshness.warnings) == [deprecated]
+    update = pb.UpdateSegmentRequest(segment=created.segment)
+    update.segment.rule = "fresh = TRUE"
+    assert list((await suite.segments().UpdateSegment(update)).warnings) == []

@@ -217,6 +217,8 @@ def tag(tenant: str, position: int, message: tag_pb2.Tag, *, deleted: bool) -> T
         deleted=deleted,
         grade=GRADES.get(definition.grade, "internal"),
         purpose=definition.purpose,
+        deprecated=message.state == tag_pb2.TAG_STATE_DEPRECATED,
+        replacement=message.replacement_tag_id,
     )
 
 

@@ -34,7 +34,10 @@ class SegmentServicer(SegmentServiceServicer):
             parse.grades_of(principal),
             request.reason,
         )
-        return pb.CreateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
+        warnings = self._segments.warnings(principal.require_tenant(), stored.segment_id)
+        return pb.CreateSegmentResponse(
+            segment=render.segment(stored), revision=revision.to_proto(), warnings=warnings
+        )
 
     async def UpdateSegment(
         self, request: pb.UpdateSegmentRequest, context: object
@@ -48,7 +51,10 @@ class SegmentServicer(SegmentServiceServicer):
             parse.grades_of(principal),
             request.reason,
         )
-        return pb.UpdateSegmentResponse(segment=render.segment(stored), revision=revision.to_proto())
+        warnings = self._segments.warnings(principal.require_tenant(), stored.segment_id)
+        return pb.UpdateSegmentResponse(
+            segment=render.segment(stored), revision=revision.to_proto(), warnings=warnings
+        )
 
     async def DeleteSegment(
         self, request: pb.DeleteSegmentRequest, context: object

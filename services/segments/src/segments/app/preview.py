@@ -13,7 +13,7 @@ from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, freshness_of, valueless
 from segments.app.membership import live_segment
 from segments.app.readable import MayRead
 from segments.app.rule_reading import ReadRule
@@ -86,11 +86,12 @@ class Preview:
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
         segments = version.tenant(tenant)
         notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
+        warnings = (*notes.warnings, *valueless(segments, [read]))
         return Previewed(
             count=len(found),
             sample=found[:sample].to_array().tolist() if sample else [],
             canonical_rule=read.canonical,
-            freshness=replace(notes, as_of=segments.index.as_of(now)),
+            freshness=replace(notes, as_of=segments.index.as_of(now), warnings=warnings),
             read_at=version.revision,
         )
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pyroaring import BitMap
 from segments.app.folder_tree import require_folder
-from segments.app.freshness_notes import Freshness, freshness_of_members
+from segments.app.freshness_notes import Freshness, freshness_of_members, valueless
 from segments.app.names import nearest
 from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
@@ -251,7 +251,7 @@ class Segments:
             segments.freeze(segment_id, frozen(standing.frozen))
             followed = segments.follow(Touched(), lane, self._now())
             _note_frozen(segments, segment_id, followed)
-            return standing.segment, {tenant: followed}
+            return existing(draft, tenant, segment_id), {tenant: followed}
 
         def store(
             connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
@@ -268,7 +268,17 @@ class Segments:
         segment = existing(version, tenant, segment_id)
         standing = segments.get(segment_id)
         assert standing is not None
-        return Counted(segment, standing.count()), freshness_of_members(segments, [standing], self._now())
+        notes = freshness_of_members(segments, [standing], self._now())
+        rules = [] if standing.rule is None else [standing.rule]
+        warnings = (*notes.warnings, *valueless(segments, rules))
+        return Counted(segment, standing.count()), replace(notes, warnings=warnings)
+
+    def warnings(self, tenant: str, segment_id: str) -> tuple[str, ...]:
+        """What there is to say of a segment that was just stored; nothing of one that went meanwhile."""
+        version = self._board.current
+        if version.tenant(tenant).get(segment_id) is None:
+            return ()
+        return self.get(version, tenant, segment_id)[1].warnings
 
     def page(self, version: Version, tenant: str, asked: Filter, after: str, size: int) -> list[Counted]:
         """Segments in order of id, after one."""

@@ -63,7 +63,8 @@ class Version:
         day = segments.index.day
         periods = mainland_china().periods.names if day is None else day.periods
         tags, names = segments.index.tag_types(), segments.names()
-        mentioned = Mentioned(tags, self.dictionary, names, periods, retired or {})
+        deprecated = {name: tag.replacement for name, tag in segments.index.tags.items() if tag.deprecated}
+        mentioned = Mentioned(tags, self.dictionary, names, periods, retired or {}, deprecated)
         return read_rule(draft.rule, draft.population, mentioned)
 
     def reread(self, tenant: str, tags: Mapping[str, object] | None) -> None:

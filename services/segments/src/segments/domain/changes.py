@@ -68,7 +68,8 @@ class PersonChange:
 @dataclass(frozen=True, slots=True)
 class TagChange:
     """A tag that came into force or went. `run_only`: only runs compute it; `grade`: who may read it needs the right
-    tagging.values.read_<grade>; `purpose`: what a sensitive tag is kept for."""
+    tagging.values.read_<grade>; `purpose`: what a sensitive tag is kept for; `replacement`: what to use instead of a
+    deprecated one, "" when none was named."""
 
     tenant: str
     position: int
@@ -77,6 +78,8 @@ class TagChange:
     deleted: bool
     grade: str = "internal"
     purpose: str = ""
+    deprecated: bool = False
+    replacement: str = ""
 
 
 class FeatureState(Enum):

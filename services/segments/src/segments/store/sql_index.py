@@ -254,6 +254,8 @@ def _put_tag(connection: Connection, change: TagChange, born: int) -> None:
         "run_only": change.run_only,
         "grade": change.grade,
         "purpose": change.purpose,
+        "deprecated": change.deprecated,
+        "replacement": change.replacement,
     }
     execute(
         connection,
@@ -363,6 +365,8 @@ def _tag_change(tenant: str, tag_id: str, position: int, stored: Mapping[str, An
         deleted=False,
         grade=stored.get("grade", "internal"),
         purpose=stored.get("purpose", ""),
+        deprecated=stored.get("deprecated", False),
+        replacement=stored.get("replacement", ""),
     )
 
 

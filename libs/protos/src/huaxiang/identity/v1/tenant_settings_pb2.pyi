@@ -42,7 +42,7 @@ class TenantSettings(_message.Message):
     @_builtins.property
     def calendar(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarPeriod]:
         """Named periods of the tenant's own, for DURING of rules: beside the shipped ones of mainland China, in the place of those of the same name. At
-        most 500.
+        most 500, the holidays of all years included.
         """
 
     @_builtins.property
@@ -54,7 +54,7 @@ class TenantSettings(_message.Message):
 
     @_builtins.property
     def years(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalendarYear]:
-        """Years whose workdays the tenant states itself, each in the place of the shipped one of mainland China; at most 50, each once."""
+        """Years whose workdays the tenant states itself, each in the place of the shipped one of mainland China; at most 10, each once."""
 
     def __init__(
         self,
@@ -118,11 +118,11 @@ class CalendarYear(_message.Message):
     """1800 to 2200."""
     @_builtins.property
     def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]:
-        """Days off; at most 100. Each is a named period, too, called by its name and year: spring-festival-2027."""
+        """Days off. Each is a named period, too, called by its name and year: spring-festival-2027."""
 
     @_builtins.property
     def worked_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Saturdays and Sundays of the year that are worked (调休), as 2027-02-14; none of them a holiday. At most 100."""
+        """Saturdays and Sundays of the year that are worked (调休), as 2027-02-14; none of them a holiday. With the days off 366 at most."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/segments/v1/segment_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"V\n\x14\x43reateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x15\x43reateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"V\n\x14UpdateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x15UpdateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"W\n\x14\x44\x65leteSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\"E\n\x15\x44\x65leteSegmentResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"-\n\x17RecomputeSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\"x\n\x18RecomputeSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"[\n\x11GetSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc4\x01\n\x12GetSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\tfreshness\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_count\"\xad\x01\n\x13ListSegmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x12\n\x05\x62rand\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06states\x18\x06 \x03(\x0e\x32\".huaxiang.segments.v1.SegmentStateB\x08\n\x06_brand\"\x94\x01\n\x14ListSegmentsResponse\x12\x35\n\x08segments\x18\x01 \x03(\x0b\x32#.huaxiang.segments.v1.ListedSegment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"]\n\rListedSegment\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count\"\xa4\x01\n\x15PreviewSegmentRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xbc\x01\n\x16PreviewSegmentResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x19\n\x11sample_person_ids\x18\x02 \x03(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xd9\x07\n\x0eSegmentService\x12\x88\x01\n\rCreateSegment\x12*.huaxiang.segments.v1.CreateSegmentRequest\x1a+.huaxiang.segments.v1.CreateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rUpdateSegment\x12*.huaxiang.segments.v1.UpdateSegmentRequest\x1a+.huaxiang.segments.v1.UpdateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rDeleteSegment\x12*.huaxiang.segments.v1.DeleteSegmentRequest\x1a+.huaxiang.segments.v1.DeleteSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x91\x01\n\x10RecomputeSegment\x12-.huaxiang.segments.v1.RecomputeSegmentRequest\x1a..huaxiang.segments.v1.RecomputeSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12~\n\nGetSegment\x12\'.huaxiang.segments.v1.GetSegmentRequest\x1a(.huaxiang.segments.v1.GetSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x84\x01\n\x0cListSegments\x12).huaxiang.segments.v1.ListSegmentsRequest\x1a*.huaxiang.segments.v1.ListSegmentsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x8a\x01\n\x0ePreviewSegment\x12+.huaxiang.segments.v1.PreviewSegmentRequest\x1a,.huaxiang.segments.v1.PreviewSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*huaxiang/segments/v1/segment_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"V\n\x14\x43reateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x87\x01\n\x15\x43reateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\x03 \x03(\t\"V\n\x14UpdateSegmentRequest\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x87\x01\n\x15UpdateSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\x03 \x03(\t\"W\n\x14\x44\x65leteSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\"E\n\x15\x44\x65leteSegmentResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"-\n\x17RecomputeSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\"x\n\x18RecomputeSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"[\n\x11GetSegmentRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xc4\x01\n\x12GetSegmentResponse\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\tfreshness\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x04 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_count\"\xad\x01\n\x13ListSegmentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x12\n\x05\x62rand\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x32\n\x06states\x18\x06 \x03(\x0e\x32\".huaxiang.segments.v1.SegmentStateB\x08\n\x06_brand\"\x94\x01\n\x14ListSegmentsResponse\x12\x35\n\x08segments\x18\x01 \x03(\x0b\x32#.huaxiang.segments.v1.ListedSegment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x08revision\x18\x03 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"]\n\rListedSegment\x12.\n\x07segment\x18\x01 \x01(\x0b\x32\x1d.huaxiang.segments.v1.Segment\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_count\"\xa4\x01\n\x15PreviewSegmentRequest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x34\n\npopulation\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xbc\x01\n\x16PreviewSegmentResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x19\n\x11sample_person_ids\x18\x02 \x03(\x03\x12\x16\n\x0e\x63\x61nonical_rule\x18\x03 \x01(\t\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xd9\x07\n\x0eSegmentService\x12\x88\x01\n\rCreateSegment\x12*.huaxiang.segments.v1.CreateSegmentRequest\x1a+.huaxiang.segments.v1.CreateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rUpdateSegment\x12*.huaxiang.segments.v1.UpdateSegmentRequest\x1a+.huaxiang.segments.v1.UpdateSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x88\x01\n\rDeleteSegment\x12*.huaxiang.segments.v1.DeleteSegmentRequest\x1a+.huaxiang.segments.v1.DeleteSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12\x91\x01\n\x10RecomputeSegment\x12-.huaxiang.segments.v1.RecomputeSegmentRequest\x1a..huaxiang.segments.v1.RecomputeSegmentResponse\"\x1e\x90\x02\x02\x8a\xb5\x18\x17segments.segments.write\x12~\n\nGetSegment\x12\'.huaxiang.segments.v1.GetSegmentRequest\x1a(.huaxiang.segments.v1.GetSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x84\x01\n\x0cListSegments\x12).huaxiang.segments.v1.ListSegmentsRequest\x1a*.huaxiang.segments.v1.ListSegmentsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x8a\x01\n\x0ePreviewSegment\x12+.huaxiang.segments.v1.PreviewSegmentRequest\x1a,.huaxiang.segments.v1.PreviewSegmentResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,34 +50,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEGMENTSERVICE'].methods_by_name['PreviewSegment']._serialized_options = b'\220\002\001\212\265\030\026segments.segments.read'
   _globals['_CREATESEGMENTREQUEST']._serialized_start=167
   _globals['_CREATESEGMENTREQUEST']._serialized_end=253
-  _globals['_CREATESEGMENTRESPONSE']._serialized_start=255
-  _globals['_CREATESEGMENTRESPONSE']._serialized_end=372
-  _globals['_UPDATESEGMENTREQUEST']._serialized_start=374
-  _globals['_UPDATESEGMENTREQUEST']._serialized_end=460
-  _globals['_UPDATESEGMENTRESPONSE']._serialized_start=462
-  _globals['_UPDATESEGMENTRESPONSE']._serialized_end=579
-  _globals['_DELETESEGMENTREQUEST']._serialized_start=581
-  _globals['_DELETESEGMENTREQUEST']._serialized_end=668
-  _globals['_DELETESEGMENTRESPONSE']._serialized_start=670
-  _globals['_DELETESEGMENTRESPONSE']._serialized_end=739
-  _globals['_RECOMPUTESEGMENTREQUEST']._serialized_start=741
-  _globals['_RECOMPUTESEGMENTREQUEST']._serialized_end=786
-  _globals['_RECOMPUTESEGMENTRESPONSE']._serialized_start=788
-  _globals['_RECOMPUTESEGMENTRESPONSE']._serialized_end=908
-  _globals['_GETSEGMENTREQUEST']._serialized_start=910
-  _globals['_GETSEGMENTREQUEST']._serialized_end=1001
-  _globals['_GETSEGMENTRESPONSE']._serialized_start=1004
-  _globals['_GETSEGMENTRESPONSE']._serialized_end=1200
-  _globals['_LISTSEGMENTSREQUEST']._serialized_start=1203
-  _globals['_LISTSEGMENTSREQUEST']._serialized_end=1376
-  _globals['_LISTSEGMENTSRESPONSE']._serialized_start=1379
-  _globals['_LISTSEGMENTSRESPONSE']._serialized_end=1527
-  _globals['_LISTEDSEGMENT']._serialized_start=1529
-  _globals['_LISTEDSEGMENT']._serialized_end=1622
-  _globals['_PREVIEWSEGMENTREQUEST']._serialized_start=1625
-  _globals['_PREVIEWSEGMENTREQUEST']._serialized_end=1789
-  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_start=1792
-  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_end=1980
-  _globals['_SEGMENTSERVICE']._serialized_start=1983
-  _globals['_SEGMENTSERVICE']._serialized_end=2968
+  _globals['_CREATESEGMENTRESPONSE']._serialized_start=256
+  _globals['_CREATESEGMENTRESPONSE']._serialized_end=391
+  _globals['_UPDATESEGMENTREQUEST']._serialized_start=393
+  _globals['_UPDATESEGMENTREQUEST']._serialized_end=479
+  _globals['_UPDATESEGMENTRESPONSE']._serialized_start=482
+  _globals['_UPDATESEGMENTRESPONSE']._serialized_end=617
+  _globals['_DELETESEGMENTREQUEST']._serialized_start=619
+  _globals['_DELETESEGMENTREQUEST']._serialized_end=706
+  _globals['_DELETESEGMENTRESPONSE']._serialized_start=708
+  _globals['_DELETESEGMENTRESPONSE']._serialized_end=777
+  _globals['_RECOMPUTESEGMENTREQUEST']._serialized_start=779
+  _globals['_RECOMPUTESEGMENTREQUEST']._serialized_end=824
+  _globals['_RECOMPUTESEGMENTRESPONSE']._serialized_start=826
+  _globals['_RECOMPUTESEGMENTRESPONSE']._serialized_end=946
+  _globals['_GETSEGMENTREQUEST']._serialized_start=948
+  _globals['_GETSEGMENTREQUEST']._serialized_end=1039
+  _globals['_GETSEGMENTRESPONSE']._serialized_start=1042
+  _globals['_GETSEGMENTRESPONSE']._serialized_end=1238
+  _globals['_LISTSEGMENTSREQUEST']._serialized_start=1241
+  _globals['_LISTSEGMENTSREQUEST']._serialized_end=1414
+  _globals['_LISTSEGMENTSRESPONSE']._serialized_start=1417
+  _globals['_LISTSEGMENTSRESPONSE']._serialized_end=1565
+  _globals['_LISTEDSEGMENT']._serialized_start=1567
+  _globals['_LISTEDSEGMENT']._serialized_end=1660
+  _globals['_PREVIEWSEGMENTREQUEST']._serialized_start=1663
+  _globals['_PREVIEWSEGMENTREQUEST']._serialized_end=1827
+  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_start=1830
+  _globals['_PREVIEWSEGMENTRESPONSE']._serialized_end=2018
+  _globals['_SEGMENTSERVICE']._serialized_start=2021
+  _globals['_SEGMENTSERVICE']._serialized_end=3006
 # @@protoc_insertion_point(module_scope)

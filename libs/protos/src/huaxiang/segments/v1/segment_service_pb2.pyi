@@ -56,6 +56,7 @@ class CreateSegmentResponse(_message.Message):
 
     SEGMENT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def segment(self) -> _segment_pb2.Segment:
         """With etag and state."""
@@ -64,15 +65,20 @@ class CreateSegmentResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """Covers the change."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What there is to know of it: deprecated tags with what to use instead, tags that nobody has a value of, tags that runs alone compute."""
+
     def __init__(
         self,
         *,
         segment: _segment_pb2.Segment | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,6 +120,7 @@ class UpdateSegmentResponse(_message.Message):
 
     SEGMENT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def segment(self) -> _segment_pb2.Segment:
         """With etag and state."""
@@ -122,15 +129,20 @@ class UpdateSegmentResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """Covers the change."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What there is to know of it: deprecated tags with what to use instead, tags that nobody has a value of, tags that runs alone compute."""
+
     def __init__(
         self,
         *,
         segment: _segment_pb2.Segment | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "segment", b"segment", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
