@@ -23,6 +23,7 @@ from tagging.app.behaviour.histories import GivenUp, ReadHistories
 from tagging.domain.behaviour.engine import ArrayBehaviour
 from tagging.domain.behaviour.paths import Turn
 from tagging.domain.definition import Grade
+from tagging.domain.reference_rows import RowVersion
 from tagging.errors import RuleInvalid
 
 EVER = Stretch(None, None)
@@ -151,3 +152,36 @@ def test_paths_are_told_as_a_tree(read):
         (Turn.ENDED, [], 1),
     ]
     assert found.members.tolist() == [2]
+
+
+def test_events_of_one_type_may_be_steps_by_several_conditions(read):
+    question = PathQuestion(
+        "add_to_cart",
+        ("order_paid WHERE amount >= 100", "order_paid WHERE amount > 1000"),
+        backwards=False,
+        depth=1,
+        top=1,
+        within=30 * DAY,
+        collapse=False,
+        starts=EVER,
+    )
+    found = AnalyzePaths(read, ArrayBehaviour())(asking(EVERYBODY), question, None)
+    assert [(each.turn, each.persons) for each in found.nodes] == [(Turn.STEP, 1), (Turn.ENDED, 2)]
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_where_looks_into_reference_tables(shop, read, few):
+    """As the row was when the event happened; of everybody, and of few who are looked up one by one."""
+    old, new = shop.ago(hours=90), shop.ago(hours=65)
+    shop.put_rows("items", RowVersion("i1", {"brand": "tea"}, old), RowVersion("i1", {"brand": "cha"}, new))
+    shop.store(
+        shop.event(1, "search", shop.ago(hours=74), keyword="x"),
+        shop.event(1, "view_item", shop.ago(hours=73), item_id="i1"),
+        shop.event(2, "view_item", shop.ago(hours=62), item_id="i1"),
+    )
+    analyze = AnalyzeFunnel(read, ArrayBehaviour())
+    persons = [1] if few else EVERYBODY
+    steps = funnel("search", "view_item WHERE item_id.brand = 'tea'", "order_paid WHERE amount >= 100")
+    assert analyze(asking(persons), steps, None).reached == [[1, 1, 1]]
+    cha = funnel("view_item WHERE item_id.brand = 'cha' AND hour >= 0")
+    assert analyze(asking(persons), cha, None).reached == [[0 if few else 1]]

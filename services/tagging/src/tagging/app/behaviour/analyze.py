@@ -26,8 +26,6 @@ from tagging.domain.columns import microseconds
 from tagging.domain.definition import Grade
 from tagging.store.ports import PersonIds
 
-MOST_EVENTS = 2_000_000
-"""Worked out at once: bounds what sorting takes beside the events themselves."""
 BEGINNING_US = -(2**62)
 
 
@@ -118,7 +116,7 @@ class AnalyzeFunnel:
             *question.first.bounds_us(histories.as_of),
         )
         last = np.zeros(len(histories.persons), np.int8)
-        for low, high, tracks in _portions(histories, asking):
+        for low, high, tracks in _portions(histories, asking, self._engine):
             last[low:high] = self._engine.reached(tracks, asked, high - low)
         slots, basis = _sets(histories, asking)
         chosen = None
@@ -188,7 +186,7 @@ class AnalyzeRetention:
         asked = Retention(edges, question.cohorts, question.periods)
         cohorts = np.full(len(histories.persons), NO_COHORT, np.int16)
         masks = np.zeros(len(histories.persons), np.uint64)
-        for low, high, tracks in _portions(histories, asking):
+        for low, high, tracks in _portions(histories, asking, self._engine):
             cohorts[low:high], masks[low:high] = self._engine.returns(tracks, asked, high - low)
         slots, basis = _sets(histories, asking)
         chosen = None
@@ -263,7 +261,7 @@ class AnalyzePaths:
             *question.starts.bounds_us(histories.as_of),
         )
         who, found = [np.zeros(0, np.int64)], [np.zeros((0, asked.depth), np.int16)]
-        for low, high, tracks in _portions(histories, asking):
+        for low, high, tracks in _portions(histories, asking, self._engine):
             slots, walks = self._engine.walks(tracks, asked, high - low)
             who.append(slots + low)
             found.append(walks)
@@ -278,8 +276,11 @@ class AnalyzePaths:
         return PathAnswer(basis, len(rows), histories.types, tree(rows, question.top), chosen)
 
 
-def _portions(histories: Histories, asking: Asking) -> Iterator[tuple[int, int, list[Track]]]:
-    for part in portions(histories.tracks, len(histories.persons), MOST_EVENTS):
+def _portions(
+    histories: Histories, asking: Asking, engine: BehaviourEngine
+) -> Iterator[tuple[int, int, list[Track]]]:
+    most = engine.at_once(histories.event_count)
+    for part in portions(histories.tracks, len(histories.persons), most):
         if asking.stops():
             raise GivenUp
         yield part

@@ -1,28 +1,30 @@
 """The events that a question about behaviour goes over, as tracks of the persons asked about."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 from rules.errors import Problem, UnsupportedNode
-from rules.evaluate.events import tells_order
+from rules.evaluate.events import OrderedEvents, tells_order
 from rules.evaluate.events.rows import RowReader
 from rules.evaluate.setting import Setting
 from rules.schema import Schema
-from rules.tree import NOWHERE, Aggregate, AllTime, EventFilter, Function
+from rules.tree import NOWHERE, Aggregate, AllTime, Condition, EventFilter, Function, Or
 from rules.windows import CalendarSettings
 from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.revision import Revision
 from sqlalchemy import Connection
+from tagging.app.behaviour.joined_filters import JoinedFilters
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.explain import require_events
 from tagging.app.snapshot import open_duck
 from tagging.domain.behaviour.tracks import Bools, Ints, Numbers, Track
-from tagging.domain.columns import microseconds, within
+from tagging.domain.columns import within
 from tagging.domain.compilation import RuleInvalid, checked_form
 from tagging.domain.definition import Grade
 from tagging.domain.tenants import Tenant
@@ -126,10 +128,10 @@ class ReadHistories:
             if len(wish.persons) * FEW < len(held.persons.ids):
                 part = open_duck()
                 try:
-                    return _read(taken, held.among(part, wish.persons), wish, as_of)
+                    return _read(taken, held.among(part, wish.persons), part, wish, as_of)
                 finally:
                     part.close()
-            return _read(taken, held, wish, as_of)
+            return _read(taken, held, duck, wish, as_of)
         finally:
             duck.close()
 
@@ -179,11 +181,11 @@ def _placed(field: str, problem: Problem) -> Problem:
     return Problem(f"{field}: {problem.message}", problem.line, max(column, 1), NOWHERE, problem.hint)
 
 
-def _read(taken: _Taken, held: HeldEvents, wish: Wish, as_of: dt.datetime) -> Histories:
+def _read(taken: _Taken, held: HeldEvents, duck: Any, wish: Wish, as_of: dt.datetime) -> Histories:
     persons = held.persons.ids
     counted = within(persons, wish.persons) & ~within(persons, np.sort(taken.objecting))
     setting = Setting(taken.plan.schema, as_of, taken.calendar)
-    source = held.columns()
+    source, joins = held.columns(), JoinedFilters(duck, held, taken.plan, setting)
     types = tuple(dict.fromkeys(each.event for each in taken.filters))
     tracks = []
     for name in types:
@@ -192,23 +194,69 @@ def _read(taken: _Taken, held: HeldEvents, wish: Wish, as_of: dt.datetime) -> Hi
         type_ = taken.plan.dictionary.events[name]
         table = source.events(type_)
         assert tells_order(table)
-        flags = np.zeros(len(table.owners), np.uint16)
-        reader = RowReader(setting, type_, table)
+        wanted: dict[int, tuple[str, Condition | None]] = {}
         for asked, each in zip(wish.filters, taken.filters, strict=True):
             if each.event == name:
-                flags[_passing(reader, asked, each)] |= np.uint16(1 << asked.flag)
-        chosen = counted[table.owners] & (table.times <= microseconds(as_of))
-        if not wish.whole:
-            chosen &= flags > 0
-        places: Any = slice(None) if chosen.all() else np.flatnonzero(chosen)
-        tracks.append(
-            Track(table.owners[places], table.times[places], table.ingest_seqs[places], flags[places])
-        )
+                wanted[1 << asked.flag] = _either(wanted.get(1 << asked.flag), (asked.field, each.where))
+        reader = RowReader(setting, type_, table)
+        joined = partial(joins.sequences, type_)
+        tracks.append(track_of(table, reader, wanted, counted, whole=wish.whole, joined=joined))
     return Histories(persons, counted, types, tracks, as_of, taken.calendar, taken.revision, taken.warnings)
 
 
-def _passing(reader: RowReader, asked: Filter, found: EventFilter) -> Numbers:
+def track_of(
+    table: OrderedEvents,
+    reader: RowReader,
+    wanted: Mapping[int, tuple[str, Condition | None]],
+    counted: Bools,
+    *,
+    whole: bool,
+    joined: Callable[[Condition], Ints] | None = None,
+) -> Track:
+    """The events of a type up to the moment, of those who are counted. `wanted`: by bit, which field asks for which of
+    them. `whole`: also those that nothing asks for. `joined`: the ingest sequences of what satisfies a condition that
+    columns do not answer. Raises RuleInvalid."""
+    flags = np.zeros(len(table.owners), np.uint16)
+    for bit, (field, where) in wanted.items():
+        if where is None:
+            flags |= np.uint16(bit)
+        else:
+            flags[_passing(table, reader, field, where, joined)] |= np.uint16(bit)
+    conditions = [] if counted.all() else [counted[table.owners]]
+    within = reader.within(AllTime())
+    conditions += [] if within is None else [within]
+    if not whole and all(where is not None for _, where in wanted.values()):
+        conditions.append(flags > 0)
+    if not conditions:
+        return Track(table.owners, table.times, table.ingest_seqs, flags)
+    places = np.flatnonzero(reduce(np.logical_and, conditions))
+    return Track(table.owners[places], table.times[places], table.ingest_seqs[places], flags[places])
+
+
+def _either(
+    one: tuple[str, Condition | None] | None, other: tuple[str, Condition | None]
+) -> tuple[str, Condition | None]:
+    """What satisfies either, for filters that share a bit."""
+    if one is None:
+        return other
+    (field, this), (_, that) = one, other
+    return field, None if this is None or that is None else Or((this, that))
+
+
+def _passing(
+    table: OrderedEvents,
+    reader: RowReader,
+    field: str,
+    where: Condition,
+    joined: Callable[[Condition], Ints] | None,
+) -> Numbers:
     try:
-        return reader.rows(AllTime(), found.where).places
+        return reader.rows(AllTime(), where).places
     except UnsupportedNode as error:
-        raise RuleRefused((Problem(f"{asked.field}: {error}", 1, 1, NOWHERE),)) from error
+        refused = RuleRefused((Problem(f"{field}: {error}", 1, 1, NOWHERE),))
+        if joined is None:
+            raise refused from error
+    try:
+        return np.flatnonzero(np.isin(table.ingest_seqs, joined(where)))
+    except UnsupportedNode as error:
+        raise refused from error

@@ -6,10 +6,17 @@ from typing import Protocol
 from . import funnel, paths, retention
 from .tracks import Ints, Track
 
+MOST_EVENTS = 2_000_000
+"""Worked out at once over arrays: bounds what sorting takes beside the events themselves."""
+
 
 class BehaviourEngine(Protocol):
     """Answers by person over tracks, each in order of (person, time, ingest sequence), owners being slots from 0 up to
     but without `persons`. Methods block, hold no state, and are safe for threads."""
+
+    def at_once(self, event_count: int) -> int:
+        """Of so many events, how many are best worked out at once."""
+        ...
 
     def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
         """As `funnel.reached`."""
@@ -28,6 +35,10 @@ class BehaviourEngine(Protocol):
 
 class ArrayBehaviour:
     """The meaning itself, over NumPy."""
+
+    def at_once(self, event_count: int) -> int:
+        """As the port says."""
+        return MOST_EVENTS
 
     def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
         """As the port says."""

@@ -76,6 +76,9 @@ def _begins(owners: Numbers) -> Ints:
 def portions(tracks: Sequence[Track], persons: int, most: int) -> Iterator[tuple[int, int, list[Track]]]:
     """Parts of the persons, each [low, high) of their slots with their events, owners counting from low. At most so
     many events a part, more where a single person has more; the parts cover all slots."""
+    if sum(len(each.owners) for each in tracks) <= most:
+        yield 0, persons, list(tracks)
+        return
     ends = np.zeros(persons, np.int64)
     for each in tracks:
         ends += np.cumsum(np.bincount(each.owners, minlength=persons))
