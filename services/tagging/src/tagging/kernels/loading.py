@@ -41,22 +41,26 @@ class Kernels:
         """Whether kernels are there before the time is over."""
         return self._is_ready.wait(timeout_s)
 
+    def at_once(self, event_count: int) -> int:
+        """As BehaviourEngine says."""
+        return self._engine(event_count).at_once(event_count)
+
     def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
         """As BehaviourEngine says."""
-        return self._engine(tracks).reached(tracks, asked, persons)
+        return self._engine(_count(tracks)).reached(tracks, asked, persons)
 
     def returns(
         self, tracks: Sequence[Track], asked: retention.Retention, persons: int
     ) -> tuple[retention.Cohorts, retention.Returns]:
         """As BehaviourEngine says."""
-        return self._engine(tracks).returns(tracks, asked, persons)
+        return self._engine(_count(tracks)).returns(tracks, asked, persons)
 
     def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
         """As BehaviourEngine says."""
-        return self._engine(tracks).walks(tracks, asked, persons)
+        return self._engine(_count(tracks)).walks(tracks, asked, persons)
 
-    def _engine(self, tracks: Sequence[Track]) -> BehaviourEngine:
-        loaded = self.over(sum(len(each.owners) for each in tracks))
+    def _engine(self, event_count: int) -> BehaviourEngine:
+        loaded = self.over(event_count)
         return self._arrays if loaded is None else loaded.behaviour
 
     @cached_property
@@ -67,6 +71,10 @@ class Kernels:
         from .compiling import compile_ahead
 
         compile_ahead(self._loaded.threads)
+
+
+def _count(tracks: Sequence[Track]) -> int:
+    return sum(len(each.owners) for each in tracks)
 
 
 class LoadedKernels:
