@@ -65,7 +65,7 @@ def test_a_batch_gives_every_person_the_value_that_the_referee_gives(data):
     batch = batch_of(world)
     drawn = data.draw(
         st.lists(
-            st.one_of(aggregates(CATALOGUE, only_evaluable=False), numbers(CATALOGUE, only_evaluable=False)),
+            st.one_of(aggregates(CATALOGUE), numbers(CATALOGUE)),
             max_size=6,
         )
     )
@@ -80,7 +80,7 @@ def test_a_batch_gives_every_person_the_value_that_the_referee_gives(data):
 def test_a_batch_holds_a_rule_true_of_whom_the_referee_does(data):
     world = data.draw(worlds(CATALOGUE))
     batch = batch_of(world)
-    for drawn in data.draw(st.lists(rules(CATALOGUE, only_evaluable=False), min_size=1, max_size=4)):
+    for drawn in data.draw(st.lists(rules(CATALOGUE, whole=True), min_size=1, max_size=4)):
         rule = condition_within(check_rule(drawn, CATALOGUE).rule)
         found = by_referee(
             lambda person, rule=rule: is_true(rule, person, world.setting, world.tables), world

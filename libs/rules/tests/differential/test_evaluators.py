@@ -33,7 +33,7 @@ from rules.tree import Expression, Rule
 from rules.walk import walk
 
 CATALOGUE = retailer()
-VOCABULARY = Vocabulary(CATALOGUE, only_evaluable=False)
+VOCABULARY = Vocabulary(CATALOGUE)
 RULES_PER_WORLD = 2
 EXPRESSIONS_PER_WORLD = 4
 WORLDS, RULES_PER_SEED, RULES_IN_PROOF = 2, 20, 50
@@ -101,7 +101,7 @@ def test_all_evaluators_give_equal_sets(connection, engine, data):
     """Few rules of each world: what fails here is shrunk by hypothesis."""
     world = data.draw(worlds(CATALOGUE))
     population = data.draw(st.sampled_from(list(Population)))
-    drawn = data.draw(st.lists(rules(CATALOGUE, only_evaluable=False), min_size=1, max_size=RULES_PER_WORLD))
+    drawn = data.draw(st.lists(rules(CATALOGUE, whole=True), min_size=1, max_size=RULES_PER_WORLD))
     asked = {
         f"rule{n}": each for n, each in enumerate([data.draw(st.sampled_from(RULES)), *map(checked, drawn)])
     }
@@ -201,9 +201,7 @@ def test_every_kind_of_node_is_among_the_random_rules():
 @given(st.data())
 def test_tables_give_every_person_the_value_that_the_referee_gives(connection, engine, data):
     world = data.draw(worlds(CATALOGUE))
-    expressions = st.one_of(
-        aggregates(CATALOGUE, only_evaluable=False), numbers(CATALOGUE, only_evaluable=False)
-    )
+    expressions = st.one_of(aggregates(CATALOGUE), numbers(CATALOGUE))
     drawn = data.draw(st.lists(expressions, min_size=1, max_size=EXPRESSIONS_PER_WORLD))
     expected: dict[str, tuple[Expression, dict[int, Value | None]]] = {}
     fixed = data.draw(st.lists(st.sampled_from(FORMS), min_size=4, max_size=4, unique=True))

@@ -86,7 +86,7 @@ def test_columns_of_events_give_everybody_what_the_referee_gives(data):
     events = Events(WorldEvents(world), world.setting)
     drawn = data.draw(
         st.lists(
-            st.one_of(aggregates(CATALOGUE, only_evaluable=False), numbers(CATALOGUE, only_evaluable=False)),
+            st.one_of(aggregates(CATALOGUE), numbers(CATALOGUE)),
             max_size=6,
         )
     )

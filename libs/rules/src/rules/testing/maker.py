@@ -32,10 +32,6 @@ class Values:
     def count(self, low: int, high: int) -> int:
         return self.chooser.count(low, high)
 
-    @property
-    def only_evaluable(self) -> bool:
-        return self.vocabulary.only_evaluable
-
     # -- literals
 
     def literal(self, kind: Kind, readable: Readable | None = None) -> t.Literal:
@@ -72,7 +68,7 @@ class Values:
             lambda: t.BetweenDays(*sorted([self.pick(words.DAYS[3:]), self.pick(words.DAYS[3:])])),
             lambda: t.BetweenMoments(*sorted([self.pick(words.MOMENTS), self.pick(words.MOMENTS)])),
         ]
-        if not self.only_evaluable and self.vocabulary.catalogue.periods:
+        if self.vocabulary.catalogue.periods:
             near = [each for each in words.NEAR_PERIODS if each in self.vocabulary.catalogue.periods]
             far = sorted(self.vocabulary.catalogue.periods)
             makers.append(lambda: t.During(self.pick(near if near and self.chance(75) else far)))

@@ -1,7 +1,6 @@
 """Hypothesis strategies for well-typed rules over a catalogue.
 
-Every rule drawn passes `check_rule` with no problem and prints to a text that parses back to it. With
-`only_evaluable` it holds nothing that `refuse_unsupported` refuses: those who keep definitions evaluate it.
+Every rule drawn passes `check_rule` with no problem and prints to a text that parses back to it.
 """
 
 from collections.abc import Callable
@@ -23,10 +22,10 @@ MAX_NESTING = 3
 
 
 @st.composite
-def rules(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Rule:
-    """A condition; without `only_evaluable` sometimes a set of segments, sometimes with LIMIT and SAMPLE."""
-    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
-    return t.Rule(maker.condition(MAX_NESTING, None)) if only_evaluable else maker.rule(MAX_NESTING)
+def rules(draw: Any, catalogue: Catalogue, *, whole: bool = False) -> t.Rule:
+    """A condition; `whole`: sometimes a set of segments, sometimes with LIMIT and SAMPLE."""
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue)))
+    return maker.rule(MAX_NESTING) if whole else t.Rule(maker.condition(MAX_NESTING, None))
 
 
 def seeded_rules(
@@ -38,22 +37,22 @@ def seeded_rules(
 
 
 @st.composite
-def conditions(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Condition:
-    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
+def conditions(draw: Any, catalogue: Catalogue) -> t.Condition:
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue)))
     return maker.condition(MAX_NESTING, None)
 
 
 @st.composite
-def numbers(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Expression:
+def numbers(draw: Any, catalogue: Catalogue) -> t.Expression:
     """An expression with a number as its value."""
-    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue)))
     return maker.values.number(2, None, maker.where)
 
 
 @st.composite
-def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) -> t.Aggregate:
+def aggregates(draw: Any, catalogue: Catalogue) -> t.Aggregate:
     """An aggregate of any type of value."""
-    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue)))
     kind = maker.values.pick([Kind.NUMBER, Kind.NUMBER, Kind.TEXT, Kind.DATE, Kind.DATETIME, Kind.BOOL])
     found = maker.values.aggregate({kind}, maker.where)
     return found or t.Aggregate(t.Function.COUNT, maker.values.pick(maker.values.vocabulary.events).name)
@@ -62,7 +61,7 @@ def aggregates(draw: Any, catalogue: Catalogue, *, only_evaluable: bool = True) 
 @st.composite
 def grouped(draw: Any, catalogue: Catalogue) -> t.Grouped:
     """An aggregate with BY."""
-    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue, only_evaluable=False)))
+    maker = Conditions(Values(Drawn(draw), Vocabulary(catalogue)))
     return maker.grouped()
 
 
@@ -197,7 +196,7 @@ class Conditions:
             name = self.values.pick(lists).name
             return t.AnyLine(name, self.condition(1, Scope(scope.event, name)))
         segments = sorted(self.values.vocabulary.catalogue.segments)
-        if not self.values.only_evaluable and self.values.chance(50):
+        if self.values.chance(50):
             return self.sequence()
         return t.InSegment(self.values.pick(segments)) if segments else None
 

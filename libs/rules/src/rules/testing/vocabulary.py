@@ -19,8 +19,6 @@ from rules.schema import (
 from rules.tree import Expression, Property, TagRef
 from rules.values import Kind, ValueType
 
-NOT_EVALUABLE = {"is_workday"}
-
 
 @dataclass(frozen=True, slots=True)
 class Readable:
@@ -35,7 +33,6 @@ class Readable:
 @dataclass(frozen=True)
 class Vocabulary:
     catalogue: Catalogue
-    only_evaluable: bool
     _keys: dict[str, dict[tuple[str, ...], Kind]] = field(default_factory=dict)
 
     @cached_property
@@ -79,8 +76,6 @@ class Vocabulary:
         self, event: EventType, paths: list[tuple[str, ...]]
     ) -> Iterator[tuple[tuple[str, ...], Kind]]:
         for path in paths:
-            if self.only_evaluable and path[-1] in NOT_EVALUABLE:
-                continue
             with suppress(UnknownPath):
                 found = sequence_property(self.catalogue, event, path)
                 if found.type.kind is not Kind.RECORDS:
@@ -93,8 +88,6 @@ class Vocabulary:
     def _paths(self, scope: Scope, names: list[str]) -> list[Readable]:
         found: dict[tuple[str, ...], Resolved] = {}
         for name in names:
-            if self.only_evaluable and name in NOT_EVALUABLE:
-                continue
             for path in self._grown(scope, (name,)):
                 found.setdefault(path, resolve(self.catalogue, scope, path))
         return [

@@ -45,7 +45,7 @@ def rebuilt(node: Node) -> Node:
     return rebuild(node, with_features_written_out)
 
 
-@given(rule=rules(CATALOGUE, only_evaluable=False))
+@given(rule=rules(CATALOGUE, whole=True))
 def test_features_written_out_give_the_canonical_form_back(rule: Rule) -> None:
     checked = check_rule(rule, CATALOGUE).rule
     plan = plan_features(checked, CATALOGUE)

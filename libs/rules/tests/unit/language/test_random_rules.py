@@ -11,7 +11,7 @@ from rules.tree import Aggregate, Feature, Rule, Sequence
 from rules.walk import walk
 
 CATALOGUE = retailer()
-ANY_RULE = rules(CATALOGUE, only_evaluable=False)
+ANY_RULE = rules(CATALOGUE, whole=True)
 
 
 @given(rule=ANY_RULE)

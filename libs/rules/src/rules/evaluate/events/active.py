@@ -16,8 +16,18 @@ from rules.schema import EventType
 from rules.tree import Aggregate, Condition, EventFilter, Expression, TagRef
 from rules.walk import walk
 
-from .columns import Bools, Column, EventTable, Ints, Lines, Numbers, OrderedEvents, tells_order
-from .exact import run_flags
+from .columns import (
+    Bools,
+    Column,
+    EventTable,
+    Ints,
+    Lines,
+    Numbers,
+    OrderedEvents,
+    RankedEvents,
+    Ranks,
+    tells_order,
+)
 from .passes import Passes, passes_of
 
 
@@ -88,12 +98,9 @@ class Active:
         """`events`: the tables of a source of so many persons."""
         self._everybody = persons
         tables = {each.name: events(each) for each in types}
-        begins = {name: run_flags(each.owners) for name, each in tables.items()}
-        peoples = {name: each.owners[begins[name]] for name, each in tables.items()}
-        self.people: Numbers = reduce(np.union1d, peoples.values())
-        self._tables = {
-            name: self._numbered(each, begins[name], peoples[name]) for name, each in tables.items()
-        }
+        ranks = {name: _ranks(each) for name, each in tables.items()}
+        self.people: Numbers = reduce(np.union1d, [each.people for each in ranks.values()])
+        self._tables = {name: self._numbered(each, ranks[name]) for name, each in tables.items()}
 
     @property
     def persons(self) -> int:
@@ -130,12 +137,12 @@ class Active:
     def _are_all(self) -> bool:
         return len(self.people) == self._everybody
 
-    def _numbered(self, table: EventTable, begins: Bools, alone: Numbers) -> EventTable:
-        """`begins`: where each person's events begin; `alone`: who has some."""
-        owners: Numbers = np.cumsum(begins, dtype=np.int32)
-        owners -= 1
-        if alone is not self.people:
-            owners = np.searchsorted(self.people, alone).astype(np.int32)[owners]
-        if tells_order(table):
-            return _OrderedActiveTable(table, owners)
-        return _ActiveTable(table, owners)
+    def _numbered(self, table: EventTable, ranks: Ranks) -> EventTable:
+        owners = ranks.of_rows
+        if ranks.people is not self.people:
+            owners = np.searchsorted(self.people, ranks.people).astype(np.int32)[owners]
+        return _OrderedActiveTable(table, owners) if tells_order(table) else _ActiveTable(table, owners)
+
+
+def _ranks(table: EventTable) -> Ranks:
+    return table.ranks() if isinstance(table, RankedEvents) else Ranks.of(table.owners)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import getattr_static
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +115,30 @@ class OrderedEvents(EventTable, Protocol):
 def tells_order(table: object) -> TypeGuard[OrderedEvents]:
     """Whether it does; without reading the order."""
     return getattr_static(table, "ingest_seqs", None) is not None
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Who has events of a table. people: their slots, ascending; of_rows: the place among them of each event's."""
+
+    people: Numbers
+    of_rows: Numbers
+
+    @staticmethod
+    def of(owners: Numbers) -> "Ranks":
+        """owners: of each event, ascending."""
+        begins = np.ones(len(owners), np.bool_)
+        np.not_equal(owners[1:], owners[:-1], out=begins[1:])
+        ranks: Numbers = np.cumsum(begins, dtype=np.int32)
+        ranks -= 1
+        return Ranks(owners[begins], ranks)
+
+
+@runtime_checkable
+class RankedEvents(Protocol):
+    """An EventTable that keeps its ranks."""
+
+    def ranks(self) -> Ranks: ...
 
 
 @dataclass(frozen=True)

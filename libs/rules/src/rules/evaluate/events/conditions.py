@@ -180,7 +180,10 @@ def _clock(function: Clock, operand: Column, setting: Setting) -> Column:
 def _days(operand: Column, setting: Setting) -> Any:
     if operand.kind is Kind.DATE:
         return operand.data.astype(np.int64)
-    return local_days(np.where(operand.known, operand.data, 0), setting)
+    known, data = np.broadcast_arrays(operand.known, operand.data)
+    if not known.all():  # a moment of 1970 in their place would ask for every change of the clock since
+        data = np.where(known, data, data[np.argmax(known)])
+    return local_days(data, setting)
 
 
 def _date(number: int) -> dt.date:

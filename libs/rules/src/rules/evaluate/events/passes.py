@@ -79,8 +79,8 @@ class Passes(Protocol):
         within_us: int | None,
         persons: int,
     ) -> Bools:
-        """Whose rows hold a chain: of each step the bit of its filter and those of what may not lie before it. The
-        sequences of the parts' rows tell ties apart. At most MAX_FILTERS bits."""
+        """Whose rows hold a chain: of each step the bit of its filter and those of what may not lie before it. A
+        filter's rows are all in one part; sequences tell ties between parts apart. At most MAX_FILTERS bits."""
         ...
 
 
