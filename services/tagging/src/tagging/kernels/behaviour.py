@@ -12,7 +12,7 @@ from tagging.domain.behaviour.tracks import Ints, Track
 
 from . import funnels, paths, retention
 from .compiled import Table
-from .tracks import Tracks, tracks_of
+from .tracks import Tracks, any_flags, tracks_of
 
 
 class KernelBehaviour:
@@ -96,7 +96,7 @@ class KernelBehaviour:
 
 def _homes(tracks: Sequence[Track], steps: int) -> Table | None:
     """Of each step, the one track whose events can be it; None when there are several, or none."""
-    passed = [_any(each) for each in tracks]
+    passed = [any_flags(each) for each in tracks]
     homes = []
     for step in range(steps):
         of_step = [place for place, flags in enumerate(passed) if flags >> step & 1]
@@ -104,8 +104,3 @@ def _homes(tracks: Sequence[Track], steps: int) -> Table | None:
             return None
         homes += of_step
     return np.array(homes, np.int64)
-
-
-def _any(track: Track) -> int:
-    """All flags that any event has."""
-    return int(np.bitwise_or.reduce(track.flags)) if len(track.flags) else 0

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .compiled import Table, kernel
-from .tracks import NOBODY, events_between, merge, next_person
+from .tracks import NOBODY, events_between, merge, next_of_all
 
 NEVER = -(2**62)
 """The beginning of no chain, in microseconds."""
@@ -18,11 +18,12 @@ def chained(
     last: int,
     matches: Table,
     forbidden: Table,
+    needed: Table,
     within: int,
     found: npt.NDArray[np.bool_],
 ) -> None:
     """Whose events hold a chain. Of each step, the filter that its event passes and those that no event between it and
-    the one before may pass, as bits of an event's flags; `found` by slot.
+    the one before may pass, as bits of an event's flags; `needed`: the tracks that steps are in; `found` by slot.
 
     Of each step, when the latest chain up to it began: the later, the more time is left.
     """
@@ -31,7 +32,7 @@ def chained(
     steps = len(matches)
     latest = np.empty(steps, np.int64)
     at, ends = bounds[:, first].copy(), bounds[:, last]
-    person = next_person(table, at, ends)
+    person = next_of_all(table, needed, at, ends)
     while person != NOBODY:
         count = merge(table, at, ends, person, times, flags, which)
         latest[:] = NEVER
@@ -48,4 +49,4 @@ def chained(
                 latest[0] = time
             place += 1
         found[person] = latest[steps - 1] != NEVER
-        person = next_person(table, at, ends)
+        person = next_of_all(table, needed, at, ends)

@@ -13,7 +13,7 @@ from tagging.domain.behaviour.tracks import Track
 
 from . import aggregates, chains
 from .compiled import address_of
-from .tracks import tracks_of
+from .tracks import any_flags, tracks_of
 
 BLOCK_ROWS = 16_384
 UNBOUNDED_US = 2**62
@@ -66,15 +66,18 @@ class KernelPasses:
     ) -> Bools:
         """As the port says."""
         found = np.zeros(persons, np.bool_)
-        read = tracks_of(
-            [Track(each.owners, each.times, each.sequences, each.flags) for each in parts], persons
-        )
+        tracks = [Track(each.owners, each.times, each.sequences, each.flags) for each in parts]
         wanted, unwanted = np.array(matches, np.int64), np.array(forbidden, np.int64)
+        of_steps = int(np.bitwise_or.reduce(wanted))
+        needed = np.flatnonzero([any_flags(each) & of_steps for each in tracks])
+        if not len(needed):
+            return found
+        read = tracks_of(tracks, persons)
         within = UNBOUNDED_US if within_us is None else within_us
         self._threads.each(
             read.blocks,
             lambda first, last: chains.chained(
-                read.table, read.bounds, first, last, wanted, unwanted, within, found
+                read.table, read.bounds, first, last, wanted, unwanted, needed, within, found
             ),
             self._cancellation,
         )

@@ -34,7 +34,8 @@ def walkers(table: Table, bounds: Table, first: int, last: int, limits: Table, c
         person = next_person(table, at, ends)
         while person != NOBODY:
             counts[block] += _begins(table, at, ends, stops, person, limits[1], limits[2])
-            at[:] = stops
+            for track in range(len(table)):
+                at[track] = stops[track]
             person = next_person(table, at, ends)
 
 
@@ -69,7 +70,8 @@ def walk(
             _steps(times, flags, which, count, place, ahead, within, collapse, found[row])
             row += 1
         else:
-            at[:] = stops
+            for track in range(len(table)):
+                at[track] = stops[track]
         person = next_person(table, at, ends)
 
 

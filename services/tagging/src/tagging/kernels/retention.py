@@ -53,7 +53,8 @@ def periods_of(
         if 0 <= cohort < cohort_count:
             cohorts[person] = cohort
             found[person] = _returns(table, at, stops, starts, cohort, period_count, begun, rank)
-        at[:] = stops
+        for track in range(len(table)):
+            at[track] = stops[track]
         person = next_person(table, at, ends)
 
 

@@ -49,6 +49,11 @@ def tracks_of(tracks: Sequence[Track], persons: int) -> Tracks:
     return Tracks(table.reshape(len(columns), 4), bounds.reshape(len(columns), blocks + 1), columns)
 
 
+def any_flags(track: Track) -> int:
+    """All flags that any event of a track has."""
+    return int(np.bitwise_or.reduce(track.flags)) if len(track.flags) else 0
+
+
 @part
 def events_between(bounds: Table, first: int, last: int) -> int:
     """How many events the persons of some blocks have together."""
@@ -79,6 +84,8 @@ def after_person(owners: int, place: int, end: int, person: int) -> int:
 @kernel
 def skip_to(owners: int, place: int, end: int, person: int) -> int:
     """The first place, from one on, of a person's events or of later ones': twice as far each step, then halves."""
+    if place == end or int_at(owners, place) >= person:
+        return place
     step = 1
     while place + step < end and int_at(owners, place + step) < person:
         place += step
@@ -91,6 +98,28 @@ def skip_to(owners: int, place: int, end: int, person: int) -> int:
         else:
             stop = middle
     return place
+
+
+@part
+def next_of_all(table: Table, needed: Table, at: Table, ends: Table) -> int:
+    """Who comes next of those who have events in all needed tracks; NOBODY when nobody does. All tracks move there."""
+    person = -1
+    agreed = 0
+    while agreed < len(needed) and person != NOBODY:
+        agreed = 0
+        for number in range(len(needed)):
+            track = needed[number]
+            place = skip_to(table[track, OWNERS], at[track], ends[track], person)
+            at[track] = place
+            own = NOBODY if place == ends[track] else int_at(table[track, OWNERS], place)
+            if own == person:
+                agreed += 1
+            elif person != NOBODY:
+                person = own
+    if person != NOBODY:
+        for track in range(len(table)):
+            at[track] = skip_to(table[track, OWNERS], at[track], ends[track], person)
+    return person
 
 
 @part

@@ -7,11 +7,12 @@ persons with several keys, or in several chunks, are sorted anew.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from rules.errors import UnsupportedNode
 from rules.evaluate.events import Column, EventTable, Lines
-from rules.evaluate.events.columns import Bools, Ints, Numbers
+from rules.evaluate.events.columns import Bools, Ints, Numbers, Ranks
 from rules.schema import EventType
 from rules.values import Kind
 from tagging.store.event_chunks import EventChunk
@@ -90,9 +91,17 @@ class ColumnEvents:
         self._columns: dict[str, Column] = {}
         self._lines: dict[str, Lines] = {}
 
-    @property
+    def ranks(self) -> Ranks:
+        """As RankedEvents says; kept."""
+        return self._ranks
+
+    @cached_property
+    def _ranks(self) -> Ranks:
+        return Ranks.of(self.owners)
+
+    @cached_property
     def ingest_seqs(self) -> Ints:
-        """As OrderedEvents says; put together when asked for, for few questions go over several types."""
+        """As OrderedEvents says; put together when asked for, for few questions go over several types, and kept."""
         found = joined_arrays([each.sequences for each in self._chunks])
         return found if self._order is None else found[self._order]
 
@@ -102,6 +111,8 @@ class ColumnEvents:
         kept = [self.owners, self.times, *(each.data for each in self._columns.values())]
         kept += [each.places for each in self._lines.values()]
         kept += [] if self._order is None else [self._order]
+        kept += [self.__dict__["ingest_seqs"]] if "ingest_seqs" in self.__dict__ else []
+        kept += [self._ranks.people, self._ranks.of_rows] if "_ranks" in self.__dict__ else []
         return sum(each.nbytes for each in kept) + sum(len(each.known) for each in self._columns.values())
 
     def column(self, name: str) -> Column:

@@ -1,0 +1,79 @@
+"""Behaviour over events beside DuckDB and ClickHouse, over the same events and with the same answers.
+
+Ours is what tagging computes features and behaviour with: events in mapped columns by key, the rule language's
+evaluator over them and the funnels, retention of `tagging.domain.behaviour`, with kernels. `ours_ms` is of a question
+when the columns of its event types stand in order, as for every further question of a snapshot; `first_ms` has them
+put in order by person, too, as the first question of a snapshot has. A tenth of the active have two keys.
+"""
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from benches.measure import interleaved
+from benches.segments_events_crowd import crowd_of
+from benches.segments_events_ours import Ours
+from benches.segments_events_peers import ClickHouse, DuckDb
+
+PERSONS = int(os.environ.get("HUAXIANG_BENCH_PERSONS", "10000000"))
+EVENTS = int(os.environ.get("HUAXIANG_BENCH_EVENTS", "50000000"))
+ROUNDS = 3
+QUESTIONS = ("rfm", "count", "sequence", "funnel", "period", "retention")
+PEERS: dict[str, Any] = {"duckdb": DuckDb, "chdb": ClickHouse}
+
+
+def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures and sizes."""
+    crowd = crowd_of(PERSONS, EVENTS, seed)
+    with Ours(crowd) as ours:
+        found: dict[str, dict[str, Any]] = {each: {} for each in QUESTIONS}
+        walls: dict[str, list[float]] = {each: [] for each in QUESTIONS}
+        for name, made in PEERS.items():
+            peer = made(crowd)
+            for question in QUESTIONS:
+                _require_same(question, ours, peer)
+                times = interleaved(_ways(question, ours, peer), ROUNDS)
+                walls[question].append(times["ours"]["wall_ms"])
+                best = min(each["wall_ms"] for way, each in times.items() if way != "ours")
+                found[question][f"{name}_ms"] = round(best, 1)
+                found[question][f"ratio_{name}"] = round(best / times["ours"]["wall_ms"], 2)
+            peer.close()
+            del peer
+            gc.collect()
+        for question in QUESTIONS:
+            first = _first_ms(question, ours)
+            found[question] = {
+                "ours_ms": round(median(walls[question]), 2),
+                "first_ms": round(first, 1),
+                **found[question],
+            }
+        figures = {"events": found}
+        return figures, {"events": {"persons": PERSONS, "events": EVENTS, **ours.sizes()}}
+
+
+def _ways(question: str, ours: Ours, peer: Any) -> dict[str, Callable[[], object]]:
+    ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.answer(question)}
+    for layout in peer.layouts:
+        ways[layout] = lambda layout=layout: peer.answer(question, layout)  # type: ignore[misc]
+    return ways
+
+
+def _require_same(question: str, ours: Ours, peer: Any) -> None:
+    mine = ours.answer(question)
+    for layout in peer.layouts:
+        theirs = peer.answer(question, layout)
+        if theirs != mine:
+            raise RuntimeError(f"{question}: {peer.name} ({layout}) answers {theirs}, ours is {mine}")
+
+
+def _first_ms(question: str, ours: Ours) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        ours.forget()
+        started = time.perf_counter()
+        ours.answer(question)
+        times.append((time.perf_counter() - started) * 1e3)
+    return median(times)
