@@ -259,6 +259,34 @@ def test_a_midnight_leaves_columns_standing(world):
     assert world.values() == streamed
 
 
+FRESH = "{tag_id: fresh, name: x, type: number, statistic: COUNT(order_paid) IN LAST 3 DAYS}"
+AGAIN = "{tag_id: again, name: x, type: number, arithmetic: {expression: fresh * 2}}"
+AWAY = "{tag_id: away, name: x, type: number, statistic: DAYS SINCE(LAST(order_paid))}"
+
+
+def test_at_midnight_only_those_are_published_whose_days_turned(world):
+    """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it."""
+    town(world, FRESH, AGAIN, AWAY)
+    damage(world, "fresh", 5, 990_000)
+    damage(world, "again", 5, 990_000)
+    damage(world, "away", 5, 990_000)
+    world.store(order(world, 4, hours=-3))
+    before, position = world.values(), world.position
+    days, current = keepers(world)
+    world.clock.advance(dt.timedelta(days=1))
+    assert days.roll()
+    values = world.values()
+    assert {each: values["fresh"][each] for each in (1, 2, 4, 5)} == {1: 10_000, 2: 0, 4: 10_000, 5: 990_000}
+    assert {each: values["again"][each] for each in (1, 2, 4, 5)} == {1: 20_000, 2: 0, 4: 20_000, 5: 990_000}
+    assert (before["fresh"][2], before["again"][2], before["fresh"][4]) == (10_000, 20_000, 0)
+    assert values["away"][5] == 60_000  # days pass for everybody
+    told = [each for each in world.changes(after=position) if each.HasField("block")]
+    assert {each.block.column for each in told} == {"fresh", "again", "away"}
+    values["fresh"][5], values["again"][5] = 0, 0
+    world.run(everybody=True)
+    assert world.values() == values
+
+
 def test_many_stale_persons_are_computed_without_all_others(world, monkeypatch):
     monkeypatch.setattr("tagging.app.keep_current.MANY", 1)
     town(world, ORDERS, TWICE)

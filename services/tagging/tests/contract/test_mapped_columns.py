@@ -96,7 +96,18 @@ class Shop:
             some = attached.among(other, np.array([1, 4, 5, 9]))
             assert some.persons.ids.tolist() == [1, 5]
             assert _answers(some) == [[each[0], each[2]] for each in found]
-            return found
+            return [*found, *_active(attached)]
+
+
+def _active(attached: AttachedLake) -> list[list[int]]:
+    """Who ordered in the last ten hours, or between forty and fifty hours ago; and who did not."""
+    last, then, never = ((0, 10), (40, 50), (-20, -10))
+    hours = [[last], [last, then], [never]]
+    spans = [
+        [tuple(microseconds(NOW - dt.timedelta(hours=each)) for each in reversed(span)) for span in spans]
+        for spans in hours
+    ]
+    return [each.tolist() for each in attached.persons_within(["order_paid"], spans)]
 
 
 def _answers(attached: AttachedLake) -> list[Any]:
@@ -137,6 +148,10 @@ def test_mapped_columns_tell_what_files_tell(shop: Shop) -> None:
     plain = shop.answers(mapped=False)
     assert shop.build() == 30
     assert shop.answers() == plain
+    orders = [(each * 7 % 90, (each % 5 + 1)) for each in range(1, 30)]
+    owners = {1: 1, 2: 3, 3: 5, 4: 1}
+    recent = {owners[key] for ago, key in orders if 0 < ago <= 10 and key in owners}
+    assert (plain[-3], plain[-1]) == (sorted(recent), [])
     since = TenantSettings().calendar.midnight(dt.date(2026, 3, 8))
     recent = [each for each in range(1, 30) if NOW - dt.timedelta(hours=each * 7 % 90) >= since]
     persons = [(1, 2, 3, 1, 0)[each % 5] for each in recent]

@@ -19,7 +19,7 @@ from servicekit.database import Database
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
-from tagging.app.division import Division, Share, StandingNow
+from tagging.app.division import Concerned, Division, Share, StandingNow
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
 from tagging.app.publish_blocks import PublishBlocks, PublishedBlock, blocks_of
@@ -152,15 +152,15 @@ class ComputeEverybody:
     ) -> Outcome:
         """`everybody`: also in columns that stand, of which else only those persons are computed who may be wrong."""
         outcome = Outcome()
-        latest = self._database.read_now(self._streamed_at, tenant)
+        latest = self._database.read_now(self.streamed_at, tenant)
         with self.begin(tenant, why, run_id) as task:
             seen = self._database.read_now(self._facts_seen, tenant)
-            plan, chosen, standing = self._database.write_now(self._claim, task, columns, latest)
+            plan, chosen, standing = self._database.write_now(self.claim, task, columns, latest)
             watcher.begun(task.as_of, chosen)
             wanted = chosen & plan.recipes.keys()
             for column in sorted(chosen & plan.broken.keys()):
                 self._fail(outcome, watcher, column, broken(plan.broken[column]))
-            concerned = self._database.read_now(self._standing.concerned, tenant, task.as_of)
+            concerned = self.concerned(task)
             with self._everybody.snapshot(tenant, wanted | ageing(plan)) as snapshot:
                 # Columns of another plan than was looked at are computed of everybody.
                 stands = standing if snapshot.plan is plan and not everybody else frozenset()
@@ -176,23 +176,24 @@ class ComputeEverybody:
                 self._database.write_now(self._forget_stale, tenant, seen)
         return outcome
 
-    def _streamed_at(self, connection: Connection, tenant: str) -> dt.datetime | None:
+    def streamed_at(self, connection: Connection, tenant: str) -> dt.datetime | None:
         """The latest moment of the stream's values that is known. The plan is compiled here, where nobody waits."""
         self._columns.of(connection, tenant)
         return self._recompute.latest(tenant) or self._tags.values.latest_put(connection, tenant)
 
-    def _claim(
+    def claim(
         self, connection: Connection, task: Task, columns: ColumnChoice, latest: dt.datetime | None
     ) -> tuple[ColumnPlan, set[str], frozenset[str]]:
+        """The plan in force, the columns chosen of it, and those of them that stood: no chosen one does until it is
+        released. `latest`: as `streamed_at` answered before the task began."""
         self._facts.tenants.lock(connection, task.tenant)
         plan = self._columns.of(connection, task.tenant)
         chosen = set(columns(plan))
         return plan, chosen, self._standing.claim(connection, task, plan, chosen, latest)
 
-    def claim(self, connection: Connection, task: Task, plan: ColumnPlan, columns: Collection[str]) -> None:
-        """These columns do not stand until they are released."""
-        self._facts.tenants.lock(connection, task.tenant)
-        self._standing.claim(connection, task, plan, columns)
+    def concerned(self, task: Task) -> Concerned:
+        """Stale and overdue persons."""
+        return self._database.read_now(self._standing.concerned, task.tenant, task.as_of)
 
     def release(self, task: Task, columns: Collection[str]) -> None:
         """These were published whole; when persons are due is stored, and whoever was touched meanwhile is settled."""
@@ -308,10 +309,13 @@ class ComputeEverybody:
         if first and share.among is None:
             self._blocks.freeze(connection, task, share.snapshot.plan, computed)
         done: list[PublishedBlock] = []
-        for block in blocks:
-            done.append(self._blocks.block(connection, task, share.snapshot, computed, block, share.among))
-            if perf_counter() - started > HELD_S:
-                break
+        with self._tags.values.together():
+            for block in blocks:
+                done.append(
+                    self._blocks.block(connection, task, share.snapshot, computed, block, share.among)
+                )
+                if perf_counter() - started > HELD_S:
+                    break
         revision = self._changelog.append(
             connection, Lane.BULK, [entry for each in done for entry in each.entries]
         )
@@ -325,11 +329,20 @@ class ComputeEverybody:
         entries = self._blocks.stand(connection, task, computed, blocks)
         return self._changelog.append(connection, Lane.BULK, entries)
 
-    def block_entries(
-        self, connection: Connection, task: Task, snapshot: Snapshot, computed: Computed, block: int
+    def column_entries(
+        self, connection: Connection, task: Task, snapshot: Snapshot, computed: Computed, among: Ints | None
     ) -> list[Entry]:
-        """Publishes one block of everybody in the caller's transaction, which holds the tenant's lock."""
-        return self._blocks.block(connection, task, snapshot, computed, block).entries
+        """Publishes a column of the snapshot's persons, of all or `among` some, in the caller's transaction, which
+        holds the tenant's lock."""
+        present = self._tags.values.blocks(connection, task.tenant, computed.recipe.column)
+        everywhere = blocks_of(snapshot.persons, present)
+        blocks = everywhere if among is None else sorted({*everywhere} & {*blocks_of(among)})
+        entries: list[Entry] = []
+        for block in blocks:
+            entries += self._blocks.block(connection, task, snapshot, computed, block, among).entries
+        if rest := sorted({*everywhere} - {*blocks}):
+            entries += self._blocks.stand(connection, task, computed, rest)
+        return entries
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan
 from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.task import Task
-from tagging.domain.columns import BLOCK_BITS, Ints, Vector
+from tagging.domain.columns import BLOCK_BITS, Ints, Vector, within
 from tagging.domain.recipe import Recipe
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
@@ -40,24 +40,29 @@ class PublishBlocks:
         among: Ints | None = None,
     ) -> PublishedBlock:
         """One block, of everybody or `among` some (ascending, living or not); the values are of the snapshot's
-        persons."""
+        persons, these among them."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
         keep = touched[touched >> BLOCK_BITS == block]
         if not computed.recipe.stream:  # nobody computes those touched anew: this is the value
             derived = snapshot.plan.profiles(computed.recipe)
             keep = self._withdrawn(connection, task.tenant, keep, derived=derived)
         of_block = _of_block(snapshot.persons, block)
+        persons = snapshot.persons[of_block]
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
+        if among is not None:
+            among = among[_of_block(among, block)]
+            places = np.searchsorted(persons, among[within(among, persons)])
+            persons, values = persons[places], Vector(values.known[places], values.data[places])
         change = self._tags.values.publish(
             connection,
             task.tenant,
             computed.recipe.column,
             block,
-            snapshot.persons[of_block],
+            persons,
             values,
             keep,
             computed.as_of,
-            None if among is None else among[_of_block(among, block)],
+            among,
         )
         if gained := change.new.known_count - change.old.known_count:
             self._tags.catalogue.add_coverage(connection, task.tenant, {computed.recipe.column: gained})

@@ -1,5 +1,6 @@
 """The tenant's midnight."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from servicekit.changelog import Changelog, Entry
@@ -11,9 +12,10 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody, Outcome, ageing, parts_of
-from tagging.app.publish_blocks import blocks_of
 from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.task import Task
+from tagging.app.turned_persons import turned_persons
+from tagging.domain.columns import Ints
 from tagging.domain.moment import Moment
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
@@ -29,7 +31,8 @@ def turning_at_midnight(plan: ColumnPlan) -> set[str]:
 class RollDay:
     """Rolls a tenant's day: everybody's day windows change in one transaction, with the entry that says so.
 
-    It computes everybody and tells only what changed; whoever is touched meanwhile is computed afterwards.
+    It computes everybody, publishes of those alone of whom something may have changed, and tells what did; whoever is
+    touched meanwhile is computed afterwards.
     """
 
     def __init__(
@@ -61,15 +64,20 @@ class RollDay:
         return False
 
     def _roll(self, tenant: Tenant) -> None:
+        latest = self._database.read_now(self._compute.streamed_at, tenant.name)
         with self._compute.begin(tenant.name, "day") as task:
-            plan = self._database.read_now(self._columns.of, tenant.name)
-            due_by, turning = ageing(plan), turning_at_midnight(plan)
-            self._database.write_now(self._compute.claim, task, plan, turning)
+            plan, turning, standing = self._database.write_now(
+                self._compute.claim, task, turning_at_midnight, latest
+            )
+            concerned, due_by = self._compute.concerned(task), ageing(plan)
             with self._everybody.snapshot(tenant.name, turning | due_by) as snapshot:
                 computed = self._compute_columns(task, snapshot)
+                recipes = [each.recipe for each in computed]
+                stood = standing if snapshot.plan is plan else frozenset[str]()
+                whom = turned_persons(snapshot, recipes, stood, concerned, task.as_of)
                 # The new day's events have their hours too.
                 self._compute.store_due(task, snapshot, due_by, settled=False)
-                published = self._database.write_now(self._publish, task, snapshot, computed)
+                published = self._database.write_now(self._publish, task, snapshot, computed, whom)
             self._compute.settle_touched(task, Outcome())
             self._compute.release(task, published)
 
@@ -87,7 +95,12 @@ class RollDay:
         return computed
 
     def _publish(
-        self, connection: Connection, task: Task, snapshot: Snapshot, computed: list[Computed]
+        self,
+        connection: Connection,
+        task: Task,
+        snapshot: Snapshot,
+        computed: list[Computed],
+        whom: Mapping[str, Ints | None],
     ) -> list[str]:
         """All or nothing; a column that was redefined meanwhile is left to the stream and the next run. The columns."""
         tenant = task.tenant
@@ -95,12 +108,12 @@ class RollDay:
         in_force = self._columns.of(connection, tenant)
         entries: list[Entry] = []
         published: list[str] = []
-        for each in computed:
-            if in_force.recipes.get(each.recipe.column) == each.recipe:
-                published.append(each.recipe.column)
-                present = self._tags.values.blocks(connection, tenant, each.recipe.column)
-                for block in blocks_of(snapshot.persons, present):
-                    entries += self._compute.block_entries(connection, task, snapshot, each, block)
+        with self._tags.values.together():
+            for each in computed:
+                if in_force.recipes.get(each.recipe.column) == each.recipe:
+                    published.append(each.recipe.column)
+                    among = whom[each.recipe.column]
+                    entries += self._compute.column_entries(connection, task, snapshot, each, among)
         self._facts.tenants.set_day(connection, tenant, snapshot.tenant.settings.calendar.day_of(task.as_of))
         rolled = self._facts.tenants.get(connection, tenant)
         assert rolled is not None

@@ -226,6 +226,12 @@ class Snapshot:
             earliest = np.minimum(earliest, due)
         return earliest
 
+    def persons_within(
+        self, event_types: Collection[str], spans: Sequence[Collection[tuple[int, int]]]
+    ) -> list[Ints]:
+        """As HeldEvents says."""
+        return self._held.persons_within(event_types, spans)
+
     def rows_of(self, recipe: Recipe) -> int:
         """The rows of events and persons that a column rests on."""
         return sum(map(self._event_rows, recipe.events)) + len(self.persons)

@@ -14,7 +14,7 @@ from .columns import Ints, Vector, day_of, microseconds
 
 ELAPSED_DAY = dt.timedelta(days=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
-_DAY_FUNCTIONS = (t.Clock.DAYS_SINCE, t.Clock.AGE)
+DAY_FUNCTIONS = (t.Clock.DAYS_SINCE, t.Clock.AGE)
 NEVER = np.iinfo(np.int64).max
 
 
@@ -43,7 +43,7 @@ def turns_at_midnight(node: t.Node) -> bool:
                 return True
             case t.Past() | t.Period() | t.Anniversary():
                 return True
-            case t.TimeFunction(function, _) if function in _DAY_FUNCTIONS:
+            case t.TimeFunction(function, _) if function in DAY_FUNCTIONS:
                 return True
             case t.Grouped(half_life_days=int()):
                 return True

@@ -131,6 +131,8 @@ class Coded:
 
     def without(self, persons: Ints) -> "Coded":
         """What is left when these, ascending, go."""
+        if not len(persons):
+            return self
         places = self._places(persons)
         staying = np.ones(len(self.persons), np.bool_)
         staying[places[places >= 0]] = False

@@ -148,6 +148,18 @@ class AttachedLake:
         known = latest > BEGINNING_US
         return Column(Kind.DATETIME, known, np.where(known, latest, 0))
 
+    def persons_within(
+        self, event_types: Collection[str], spans: Sequence[Collection[tuple[int, int]]]
+    ) -> list[PersonIds]:
+        """As the port says."""
+        found = [np.zeros(self._slots.persons, np.bool_) for _ in spans]
+        for chunk in self._read(sorted(event_types)) if event_types else ():
+            for active, parts in zip(found, spans, strict=True):
+                for start, end in parts:
+                    owners = self._slots.of(chunk.keys[(chunk.times >= start) & (chunk.times < end)])
+                    active[owners[owners != NOBODY]] = True
+        return [self.persons.ids[active] for active in found]
+
     def counts(self) -> dict[str, int]:
         """As the port says."""
         if self._keys is not None and not self._is_related:

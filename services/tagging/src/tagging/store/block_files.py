@@ -8,10 +8,12 @@ came from the stream and not from the run that wrote the block.
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ _HEADER = re.compile(
 )
 CACHE_BYTES = 512 * 1024**2
 """Blocks kept in memory, least recently used first out."""
+SYNCING_THREADS, FEW = 16, 4
+"""Few files are synced one after the other; many at the same time, which is what a disk's journal is made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +117,10 @@ class BlockFiles:
         self._cached: OrderedDict[str, Block] = OrderedDict()
         self._size_bytes = 0
         self._lock = Lock()
+        self._of_thread = local()
 
     def write(self, tenant: str, column: str, block: int, content: Block) -> str:
-        """Writes and syncs a file under a new name and returns the name; nothing refers to it yet."""
+        """Writes and syncs a file under a new name and returns the name; nothing refers to it yet. See `together`."""
         name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}.npy"
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,13 +131,25 @@ class BlockFiles:
             np.save(file, narrowed(content.coded.codes))
             np.save(file, (content.streamed - base).astype(np.uint16))
             np.save(file, content.streamed_as_of)
-            file.flush()
-            if self._synced:
-                os.fsync(file.fileno())
         if self._synced:
-            _sync_folder(path.parent)
+            waiting: list[Path] | None = getattr(self._of_thread, "waiting", None)
+            if waiting is None:
+                _sync([path])
+            else:
+                waiting.append(path)
         self._keep(name, content)
         return name
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Files that this thread writes within are synced together, before it ends: the disk takes many at a time."""
+        waiting: list[Path] = []
+        self._of_thread.waiting = waiting
+        try:
+            yield
+            _sync(waiting)
+        finally:
+            self._of_thread.waiting = None
 
     def read(self, name: str, *, keep: bool = True) -> Block:
         """The content of a file that the store names; "" is a block without values. `keep`: in memory, which lets the
@@ -193,8 +210,19 @@ def _arrays(content: bytes, count: int) -> list[npt.NDArray[Any]]:
     return found
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(paths: Sequence[Path]) -> None:
+    """Files, and then the folders that name them."""
+    for each in (paths, sorted({path.parent for path in paths})):
+        if len(each) < FEW:
+            for path in each:
+                _sync_one(path)
+        else:
+            with ThreadPoolExecutor(SYNCING_THREADS, thread_name_prefix="values") as threads:
+                list(threads.map(_sync_one, each))
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

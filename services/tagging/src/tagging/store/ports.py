@@ -407,6 +407,13 @@ class HeldEvents(Protocol):
         """Whose they are."""
         ...
 
+    def persons_within(
+        self, event_types: Collection[str], spans: Sequence[Collection[tuple[int, int]]]
+    ) -> list[PersonIds]:
+        """For each of the spans who of its persons, ascending, has events of these types in any of its [start, end),
+        microseconds since 1970 UTC; it may be that some do not count any more."""
+        ...
+
     def among(self, duck: Any, person_ids: PersonIds) -> "HeldEvents":
         """The same events as of the same snapshot, of those alone of these ids (ascending) that are of its persons;
         with the same relations in another DuckDB connection. This one has to stay open."""

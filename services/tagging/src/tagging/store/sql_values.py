@@ -3,6 +3,7 @@
 import datetime as dt
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 
 import numpy as np
 from rules.evaluate.meaning import Value
@@ -152,6 +153,9 @@ class SqlTagValues:
 
     # -------------------------------------------------------------------------------------- whole blocks
 
+    def together(self) -> AbstractContextManager[None]:
+        return self._files.together()
+
     def publish(
         self,
         connection: Connection,
@@ -178,7 +182,8 @@ class SqlTagValues:
         stays = ~_looked_at(streamed.persons, keep, among)
         folds = len(streamed.persons) > 0 if among is None else not stays.all()
         if different.any() or folds or not self._stands(connection, tenant, column, block, as_of):
-            staying = current.of_persons(keep) if looked_at is None else current.without(looked_at)
+            gone = before.persons[~within(before.persons, after.persons)]
+            staying = current.of_persons(keep) if looked_at is None else current.without(gone)
             content = _block(staying.overlaid(after), streamed.take(stays))
             self._name_block(connection, tenant, column, block, content, microseconds(as_of))
         if column in self._recorder.columns(connection, tenant):

@@ -6,6 +6,7 @@ pass each other.
 
 import datetime as dt
 from collections.abc import Collection, Hashable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -144,6 +145,11 @@ class TagValues(Protocol):
         as_of: dt.datetime,
     ) -> None:
         """The stream's values, above the blocks."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is published within, by this thread and in a transaction that is open until after it, is made durable
+        at once, which is faster than block by block."""
         ...
 
     def publish(

@@ -1,0 +1,53 @@
+"""Of whom columns are published at midnight: of everybody, or of those alone of whom they may have changed."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from tagging.app.division import MOST, Concerned
+from tagging.app.snapshot import Snapshot
+from tagging.domain.columns import Ints, union
+from tagging.domain.recipe import Recipe
+from tagging.domain.turning import Span, turned_spans, turning_windows
+
+
+def turned_persons(
+    snapshot: Snapshot,
+    recipes: Iterable[Recipe],
+    standing: Collection[str],
+    concerned: Concerned,
+    as_of: dt.datetime,
+) -> dict[str, Ints | None]:
+    """By column, given in the order of what they rest on, of whom it may be wrong after midnight (ascending, living or
+    not); None is everybody, also when they are many. `standing`: columns that were right of all but the concerned."""
+    listed = list(recipes)
+    moved = _moved(snapshot, [each for each in listed if each.column in standing and each.daily], as_of)
+    found: dict[str, Ints | None] = {}
+    for recipe in listed:
+        inputs = [found[tag] for tag in recipe.tags & found.keys()]
+        own = moved.get(recipe.column) if recipe.daily else np.empty(0, np.int64)
+        if recipe.column not in standing or own is None or any(each is None for each in inputs):
+            found[recipe.column] = None
+            continue
+        persons = union(concerned.in_columns([recipe]), own)
+        for each in inputs:
+            persons = persons if each is None else union(persons, each)
+        found[recipe.column] = persons if len(persons) <= MOST * len(snapshot.persons) else None
+    return found
+
+
+def _moved(snapshot: Snapshot, recipes: Iterable[Recipe], as_of: dt.datetime) -> dict[str, Ints]:
+    """By column, who has events where its windows turned; without columns that turn by more than windows."""
+    calendar, day = snapshot.tenant.settings.calendar, snapshot.tenant.day
+    by_types: dict[frozenset[str], dict[str, frozenset[Span]]] = {}
+    for recipe in recipes:
+        windows = turning_windows(recipe)
+        spans = None if windows is None else turned_spans(windows, day, as_of, calendar)
+        if spans is not None:
+            by_types.setdefault(recipe.events, {})[recipe.column] = spans
+    found: dict[str, Ints] = {}
+    for types, by_column in by_types.items():
+        distinct = list(dict.fromkeys(by_column.values()))
+        persons = dict(zip(distinct, snapshot.persons_within(types, distinct), strict=True))
+        found |= {column: persons[spans] for column, spans in by_column.items()}
+    return found
