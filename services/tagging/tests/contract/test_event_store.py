@@ -146,6 +146,8 @@ def test_columns_of_persons_are_their_events_by_slot_and_in_order(
     assert read.by_person()[2][0] == RuleEvent("order_paid", NOON, 2, said)
     assert read.by_person()[2][-1] == RuleEvent("order_paid", NOON, 4, {"source": "shop"})
     assert database.read_now(events.columns_of_persons, "t1", [1], []).times.tolist() == []
+    nobody = database.read_now(events.columns_of_persons, "t1", [], types)
+    assert EventsForRules(nobody, standard_dictionary()).by_person() == []
 
 
 def test_active_persons_are_those_with_an_event_in_the_interval(

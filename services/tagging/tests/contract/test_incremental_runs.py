@@ -272,7 +272,7 @@ def test_at_midnight_only_those_are_published_whose_days_turned(world):
     damage(world, "away", 5, 990_000)
     world.store(order(world, 4, hours=-3))
     before, position = world.values(), world.position
-    days, current = keepers(world)
+    days, _ = keepers(world)
     world.clock.advance(dt.timedelta(days=1))
     assert days.roll()
     values = world.values()

@@ -1,5 +1,6 @@
 """Events of some persons, column by column: most are only counted, so that one is made when it is asked for first."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -63,10 +64,9 @@ class EventsForRules(Sequence[RuleEvent]):
 
     def by_person(self) -> list[Sequence[RuleEvent]]:
         """The events of each person."""
-        ends = np.searchsorted(self._events.owners, np.arange(self._events.persons), side="right").tolist()
+        bounds = np.searchsorted(self._events.owners, np.arange(self._events.persons + 1)).tolist()
         return [
-            _Stretch(self, start, end) if start < end else ()
-            for start, end in zip([0, *ends][:-1], ends, strict=True)
+            _Stretch(self, start, end) if start < end else () for start, end in itertools.pairwise(bounds)
         ]
 
     @overload
