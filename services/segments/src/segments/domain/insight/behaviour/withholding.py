@@ -116,10 +116,9 @@ def _of_table(
     stopped: Sequence[Sequence[int]], of_all: set[int], unknown: Sequence[bool], fewest: int
 ) -> list[set[int]]:
     """Of the groups beside each other, by group: in every row and every column whose sum is told, two cells at least
-    are withheld or none, and those together are not few. What the audience keeps back, each group does."""
+    are withheld or none, and those together are not few. of_all: the columns whose sums the audience keeps back."""
     width, groups = len(stopped[0]), range(1, len(stopped))
     hidden = {(group, step) for group in groups for step in range(width) if 0 < stopped[group][step] < fewest}
-    hidden |= {(group, step) for group in groups for step in of_all}
     hidden |= {(group, step) for group in groups if unknown[group] for step in range(width)}
     lines = [[(group, step) for step in range(width)] for group in groups if not unknown[group]]
     lines += [[(group, step) for group in groups] for step in range(width) if step not in of_all]
