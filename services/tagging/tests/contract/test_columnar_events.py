@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rules.evaluate.person import Explanation, explain
+from rules.evaluate.person import Person as Facts
+from rules.evaluate.setting import Setting
+from rules.parser import parse_form
+from rules.schema import Catalogue
+from rules.tree import IsKnown
 from tagging.domain.columns import microseconds
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.events import Event
+from tagging.domain.looked_back import earliest
 from tagging.domain.persons import Person, PersonState
 from tagging.domain.retention import EventHorizon
 from tagging.domain.tenants import TenantSettings
@@ -258,3 +265,39 @@ def test_a_page_is_whole_when_the_latest_of_a_type_were_told_anew(shelf: Shelf) 
             shelf.reads.latest, *asked, types=[event_type]
         ) == shelf.database.read_now(shelf.events.latest, *asked, types=[event_type])
     shelf.compare()
+
+
+FORMS = (
+    "COUNT(order_paid) IN LAST 1 DAYS",
+    "COUNT(order_paid WHERE channel = 'app') IN LAST 30 HOURS",
+    "SUM(order_paid.amount) IN THIS WEEK",
+    "COUNT(search WHERE keyword = '茶')",
+    "LAST(search.keyword) IN LAST 2 DAYS",
+    "COUNT(order_paid WHERE ANY(items, category = '茶')) IN LAST 2 DAYS",
+)
+
+
+def test_explanations_look_no_further_back_than_their_windows(shelf: Shelf) -> None:
+    schema = Catalogue.of((), shelf.dictionary.events.values(), shelf.dictionary.tables.values())
+    setting = Setting(schema, NOON)
+
+    left_out: list[int] = []
+
+    def told(connection: Any, form: Any) -> list[Explanation]:
+        since = earliest([form], setting)
+        rows = shelf.events.of_persons(connection, TENANT, [1], TYPES)[1]
+        held = shelf.reads.of_person(connection, TENANT, 1, TYPES, shelf.dictionary, since)
+        left_out.append(len(rows) - len(held.events))
+        found = []
+        for events in (tuple(each.for_rules(shelf.dictionary) for each in rows), held.events):
+            found.append(explain(IsKnown(form), Facts(events=events), setting))
+        held.keep(found[1].parts[0].evidence)
+        return found
+
+    evidence = 0
+    for form in map(parse_form, FORMS):
+        by_rows, by_columns = shelf.database.read_now(told, form)
+        assert by_rows == by_columns
+        evidence += by_rows.parts[0].evidence_total
+    assert evidence > 5
+    assert left_out[0] > 0

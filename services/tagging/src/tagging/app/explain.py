@@ -1,6 +1,7 @@
 """Why a person has a tag's value, and why a rule holds of a person or not."""
 
-from collections.abc import Collection, Iterable, Iterator
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.check import CheckedRule
@@ -24,6 +25,7 @@ from tagging.domain.definition import AttributeKind, Grade, LayeredRuleKind
 from tagging.domain.event_grades import EventRelease
 from tagging.domain.groups import text_of
 from tagging.domain.kinds.kind import Question
+from tagging.domain.looked_back import earliest
 from tagging.domain.persons import Person
 from tagging.domain.recipe import Recipe
 from tagging.errors import PersonUnknown, nearest
@@ -107,8 +109,9 @@ class Explain:
         release = require_events(plan, recipe.questions.values(), grades)
         answers, revision = self._values.batch(connection, tenant, [person_id], [tag_id], grades)
         person = self._living(connection, tenant, person_id)
-        facts, held = self._person_facts(connection, tenant, plan, person, recipe.tags, recipe.events)
         setting = self._setting(connection, tenant, plan, recipe)
+        since = {} if recipe.asks_for_latest else earliest(recipe.questions.values(), setting)
+        facts, held = self._person_facts(connection, tenant, plan, person, recipe.tags, recipe.events, since)
         tables = self._references.rows(connection, tenant, recipe.tables) if recipe.tables else {}
         parts = (
             _attribute_parts(recipe, person)
@@ -135,15 +138,13 @@ class Explain:
         require_grades(plan, checked.mentions.tags, grades)
         release = require_events(plan, [checked.rule], grades)
         person = self._living(connection, tenant, person_id)
+        setting = self._setting(connection, tenant, plan, None)
+        mentions, since = checked.mentions, earliest([checked.rule], setting)
         facts, held = self._person_facts(
-            connection, tenant, plan, person, checked.mentions.tags, checked.mentions.events
+            connection, tenant, plan, person, mentions.tags, mentions.events, since
         )
-        tables = (
-            self._references.rows(connection, tenant, checked.mentions.tables)
-            if checked.mentions.tables
-            else {}
-        )
-        explanation = _explained(checked.rule, facts, self._setting(connection, tenant, plan, None), tables)
+        tables = self._references.rows(connection, tenant, mentions.tables) if mentions.tables else {}
+        explanation = _explained(checked.rule, facts, setting, tables)
         held.keep(_evidence(explanation))
         return ExplainedRule(explanation, release, self._values.revision(connection))
 
@@ -170,6 +171,7 @@ class Explain:
         person: Person,
         tags: Collection[str],
         events: Collection[str],
+        since: Mapping[str, dt.datetime],
     ) -> tuple[PersonFacts, HeldPersonEvents]:
         stored = self._tags.values.get(connection, tenant, tags, [person.person_id])
         known = {
@@ -177,7 +179,7 @@ class Explain:
             for tag, values in stored.items()
             if person.person_id in values
         }
-        held = self._events.of_person(connection, tenant, person.person_id, events, plan.dictionary)
+        held = self._events.of_person(connection, tenant, person.person_id, events, plan.dictionary, since)
         tags_known = {tag: value for tag, value in known.items() if value is not None}
         return PersonFacts(tags_known, held.events), held
 

@@ -5,7 +5,9 @@ merge or an undo is followed at once; what counts no longer is left out by the n
 of erased keys nobody is the owner. Whole events, with what no column tells, are read as rows by their numbers.
 """
 
+import datetime as dt
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from rules.evaluate.events.columns import Ints
@@ -84,13 +86,16 @@ class ColumnarEvents:
         person_id: int,
         types: Collection[str],
         dictionary: Dictionary,
+        since: Mapping[str, dt.datetime] = MappingProxyType({}),
     ) -> HeldPersonEvents:
         """As EventReads says."""
         standing = self._standing(connection, tenant, [person_id]).get(person_id) if types else None
         if standing is None:
             rows = self._events.of_persons(connection, tenant, [person_id], types)[person_id]
             return ReadPersonEvents(tuple(each.for_rules(dictionary) for each in rows))
-        return MappedPersonEvents(connection, tenant, standing, types, dictionary)
+        return MappedPersonEvents(
+            connection, tenant, standing, {each: since.get(each) for each in types}, dictionary
+        )
 
     def _standing(
         self, connection: Connection, tenant: str, person_ids: Collection[int]

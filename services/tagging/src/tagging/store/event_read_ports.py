@@ -1,6 +1,8 @@
 """What those need of events who look at a person and change nothing."""
 
-from collections.abc import Collection, Iterable
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from rules.evaluate.person import Event as RuleEvent
@@ -72,6 +74,8 @@ class EventReads(Protocol):
         person_id: int,
         types: Collection[str],
         dictionary: Dictionary,
+        since: Mapping[str, dt.datetime] = MappingProxyType({}),
     ) -> HeldPersonEvents:
-        """The person's events of these types, as `EventStore.of_persons`; their properties by this dictionary."""
+        """The person's events of these types, as `EventStore.of_persons`; their properties by this dictionary. `since`:
+        by type, earlier ones may be left out."""
         ...

@@ -1,5 +1,6 @@
 """Events of a person for the one-person evaluator, which reads of most of them one property or none."""
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from rules.evaluate.meaning import Value
 from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import PropertyValue
 from sqlalchemy import Connection
-from tagging.domain.columns import moment_of
+from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.dictionary import Dictionary
 from tagging.store.event_standing import Standing
 from tagging.store.mapped_rows import MappedRows
@@ -32,17 +33,20 @@ class MappedPersonEvents:
         connection: Connection,
         tenant: str,
         standing: Standing,
-        types: Collection[str],
+        types: Mapping[str, dt.datetime | None],
         dictionary: Dictionary,
     ) -> None:
+        """`types`: each with the first moment that is needed; None is all."""
         self._connection: Connection | None = connection
         self._tenant = tenant
         self._dictionary = dictionary
         self._rows: dict[int, Mapping[str, PropertyValue]] = {}
         found: list[RuleEvent] = []
-        for event_type in sorted(set(types)):
+        for event_type, since in sorted(types.items()):
             mapped = standing.mapped(event_type)
             if mapped is not None:
+                if since is not None:
+                    mapped = mapped.among(mapped.times >= microseconds(since))
                 said = _TypeSaid(mapped, frozenset(dictionary.declared.get(event_type, ())), self)
                 found += [
                     RuleEvent(event_type, moment_of(time_us), sequence, _Said(said, place))
@@ -50,8 +54,8 @@ class MappedPersonEvents:
                         zip(mapped.times.tolist(), mapped.sequences.tolist(), strict=True)
                     )
                 ]
-            _, since = standing.came_since(event_type)
-            rows = events_by_sequence(connection, tenant, since.tolist())
+            _, recent = standing.came_since(event_type)
+            rows = events_by_sequence(connection, tenant, recent.tolist())
             found += [each.for_rules(dictionary) for each in rows.values()]
         found.sort(key=lambda event: (event.time, event.ingest_seq))
         self.events = tuple(found)

@@ -1,0 +1,43 @@
+"""How far back questions look at events."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from rules import tree as t
+from rules.errors import UnsupportedNode
+from rules.evaluate.setting import Setting
+from rules.walk import walk
+from rules.windows import interval
+
+
+def earliest(questions: Iterable[t.Node], setting: Setting) -> dict[str, dt.datetime]:
+    """By event type the first moment that any question looks at, now or later: windows only move on. A type that any
+    question looks at without a bound, or none at all, is left out."""
+    found: dict[str, dt.datetime] = {}
+    unbounded: set[str] = set()
+    for question in questions:
+        for node in walk(question):
+            if not isinstance(node, t.Aggregate | t.Sequence):
+                continue
+            start = _start(node.window, setting)
+            for event in _events(node, setting):
+                if start is None:
+                    unbounded.add(event)
+                else:
+                    found[event] = min(start, found.get(event, start))
+    return {event: start for event, start in found.items() if event not in unbounded}
+
+
+def _start(window: t.Window, setting: Setting) -> dt.datetime | None:
+    try:
+        return interval(window, setting.as_of, setting.calendar).start
+    except (UnsupportedNode, ValueError):
+        return None
+
+
+def _events(node: t.Aggregate | t.Sequence, setting: Setting) -> set[str]:
+    """Those in the window, with what NET takes back."""
+    if isinstance(node, t.Sequence):
+        return {each.event for each in walk(node) if isinstance(each, t.EventFilter)}
+    type_ = setting.schema.event(node.event)
+    return {node.event, *(type_.reversed_by if node.net and type_ is not None else ())}
