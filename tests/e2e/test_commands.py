@@ -44,6 +44,11 @@ async def test_members_are_exported_as_they_are_and_as_they_were(suite: SuitePro
         if len(file.read_text().split()) > len(more):
             break
     assert file.read_text().split() == ["person_id", *map(str, more)]
+    (everybody,) = suite.command("segments", "funnel", "order_paid", "order_paid", "--audience", "buyers")[
+        "groups"
+    ]
+    once, twice = (each["persons"] for each in everybody["steps"])
+    assert (int(once), int(twice)) == (len(more), 0)
     said = suite.run("segments", "export", "buyers", "--snapshot", frozen)
     assert said.stdout.split() == ["person_id", *map(str, first)]
     other = suite.run("segments", "export", "others", "--snapshot", frozen)

@@ -1,5 +1,6 @@
 """BehaviourService over a real channel: sets in parts, counts, members, rights, limits."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -188,3 +189,12 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
 async def test_too_many_wait_no_longer(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behaviour_servicer, "MAX_WAITING", 0)
     assert (await refused(asked(server, "AnalyzeFunnel", funnel())))[0] == "QUEUE_FULL"
+
+
+async def test_who_goes_leaves_the_place_to_others(server: LocalServer) -> None:
+    for _ in range(behaviour_servicer.COMPUTED_AT_ONCE + 1):
+        gone = asyncio.ensure_future(asked(server, "AnalyzeFunnel", funnel(sets=[part(0, DID)])))
+        await asyncio.sleep(0)
+        gone.cancel()
+    (of_nobody,) = await asked(server, "AnalyzeFunnel", funnel(sets=[part(0, [])]))
+    assert list(of_nobody.counts[0].reached) == [0, 0, 0]
