@@ -20,6 +20,7 @@ PERSON_DATA_NOUN = "person_data"
 
 NAMED_RIGHTS = frozenset(
     {
+        "segments.exports.approve",
         "segments.segment_uses.write",
         "segments.segments.administer",
         "segments.small_cells.read",
@@ -53,6 +54,8 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
         "tagging.reviews.write",
         "tagging.categories.write",
         "tagging.naming_rules.write",
+        "segments.exports.approve",
+        "segments.exports.read",
     ),
     "sensitive_reader": (
         "tagging.values.read_personal",
@@ -63,8 +66,8 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
     "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
 }
 """admin: everything of its tenant. source: a system that sends facts. app: a back end that reads portraits
-and memberships. analyst, marketer, viewer: people. reviewer: approves what others define as tags. sensitive_reader: an
-addition to another role, for named people."""
+and memberships. analyst, marketer, viewer: people. reviewer: approves what others define as tags, and what they export.
+sensitive_reader: an addition to another role, for named people."""
 
 _RIGHT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
 

@@ -250,3 +250,15 @@ class EvaluationUnseen(StateConflict):
             "the token is of no evaluation of this question: call EvaluateLookalike with it, look at the quality, then "
             "repeat with its token"
         )
+
+
+class ExportForbidden(Forbidden):
+    """The step is for somebody else."""
+
+    domain = DOMAIN
+    reason = "EXPORT_FORBIDDEN"
+
+    def __init__(self, export_id: str, step: str, who: str) -> None:
+        super().__init__(
+            f"export {export_id!r}: to {step} it is for {who}", export_id=export_id, step=step, who=who
+        )

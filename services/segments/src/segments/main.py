@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from secrets import randbits
 from typing import Any
 
 import grpc
@@ -67,6 +68,7 @@ from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
 from segments.app.explain_plan import ExplainPlan
 from segments.app.export_person_data import ExportPersonData
+from segments.app.exports import MemberExports
 from segments.app.insight.audiences import Audiences
 from segments.app.insight.compare import Compare
 from segments.app.insight.describe import Describe
@@ -88,6 +90,7 @@ from segments.app.snapshots import Snapshots
 from segments.app.version import SERVICE
 from segments.behaviour_wiring import wire_behaviour
 from segments.config import COLUMNS_BYTES, Config
+from segments.domain.exports import SEED_BITS
 from segments.domain.segment import Snapshot
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
@@ -99,6 +102,7 @@ from segments.run_wiring import run_services
 from segments.store.ports import Stores
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
+from segments.store.sql_exports import SqlExports
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_index import SqlIndexStore
@@ -206,6 +210,9 @@ async def wire(
     lookalike = Lookalike(desk, audiences, BlockColumns(), clock.now)
     runs = RunDesk(database, SqlRuns(), lambda: uuid.uuid4().hex, clock.machine_now)
     await runs.end_all()
+    exports = MemberExports(
+        SqlExports(), BlockColumns(), lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
+    )
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
     async def trim() -> None:
@@ -235,7 +242,7 @@ async def wire(
                 channel,
                 clock.now,
             ),
-            *run_services(board, segments, lookalike, runs, identity),
+            *run_services(board, segments, lookalike, runs, exports, database, identity),
         ],
         workers=(
             consumer.run,
@@ -243,6 +250,7 @@ async def wire(
             TagUse(board, channel).run,
             trim,
             runs.run,
+            lambda: exports.run(database),
             *confirming,
             *([] if files is None else [settling(SettleColumns(board, database, stores, files))]),
             *upkeep(

@@ -1,16 +1,21 @@
-"""Wires the long work on segments: runs, and uploads, which are runs of their callers."""
+"""Wires the long work on segments: runs, uploads, which are runs of their callers, and exports."""
 
 import grpc
 from huaxiang.segments.v1 import (
+    export_service_pb2,
+    export_service_pb2_grpc,
     member_upload_service_pb2,
     member_upload_service_pb2_grpc,
     run_service_pb2,
     run_service_pb2_grpc,
 )
+from servicekit.database import Database
 from servicekit.server import Service
 
+from segments.api.export_servicer import ExportServicer
 from segments.api.member_upload_servicer import MemberUploadServicer
 from segments.api.run_servicer import RunServicer
+from segments.app.exports import MemberExports
 from segments.app.insight.lookalike import Lookalike
 from segments.app.run_work import RunWork
 from segments.app.runs import RunDesk
@@ -25,6 +30,8 @@ def run_services(
     segments: Segments,
     lookalike: Lookalike,
     runs: RunDesk,
+    exports: MemberExports,
+    database: Database,
     identity: grpc.aio.Channel | None,
 ) -> list[Service]:
     """Without a channel to identity no identifiers are uploaded."""
@@ -38,5 +45,10 @@ def run_services(
             run_service_pb2.DESCRIPTOR.services_by_name["RunService"],
             run_service_pb2_grpc.add_RunServiceServicer_to_server,
             RunServicer(runs, RunWork(board, segments, lookalike)),
+        ),
+        Service(
+            export_service_pb2.DESCRIPTOR.services_by_name["ExportService"],
+            export_service_pb2_grpc.add_ExportServiceServicer_to_server,
+            ExportServicer(board, database, exports),
         ),
     ]

@@ -7,6 +7,7 @@ from pyroaring import BitMap
 from rules.check import Population
 from segments.api import render
 from segments.domain.dictionary import Dictionary, EventGrade
+from segments.domain.exports import Export, ExportAction, ExportState, ExportStep
 from segments.domain.folders import Folder
 from segments.domain.frozen import Frozen
 from segments.domain.kept_members import KeptMembers, SegmentDay
@@ -18,6 +19,7 @@ from segments.domain.versions import Saying, SegmentVersion
 from segments.main import SOURCES
 from segments.store.sql_days import SqlSegmentDays
 from segments.store.sql_dictionary import SqlDictionaryStore
+from segments.store.sql_exports import SqlExports
 from segments.store.sql_folders import SqlFolderStore
 from segments.store.sql_frozen import SqlFrozenMembers
 from segments.store.sql_journal import PERSONS_PER_ENTRY, SqlJournal
@@ -304,3 +306,45 @@ def test_runs_come_back_newest_first_and_end_with_their_process(database: Databa
     assert database.read_now(store.get, "t1", "id1") == added[1].ended(RunState.FAILED, 11, STOPPED)
     assert database.write_now(store.remove_before, 10, 9) == 1
     assert database.read_now(store.get, "t1", "id0") is None
+
+
+def test_exports_come_back_and_forget_their_members_when_they_are_over(database: Database) -> None:
+    store, due = SqlExports(), NOW + dt.timedelta(days=2)
+    asked = [
+        Export(
+            f"e{each}",
+            f"r{each}",
+            "d",
+            "women",
+            2,
+            ("城市",),
+            "why",
+            "who",
+            "ann",
+            NOW,
+            due,
+            2**63 - 1,
+            ("健康",),
+        )
+        for each in range(3)
+    ]
+    members = BitMap([1, 70_000])
+    added = [database.write_now(store.add, "t1", each, members) for each in asked]
+    assert added == [replace(each, sequence=place + 1) for place, each in enumerate(asked)]
+    database.write_now(store.put_state, "t1", "e0", ExportState.REJECTED)
+    assert database.read_now(store.get, "t1", "e0") == replace(added[0], state=ExportState.REJECTED)
+    assert database.read_now(store.of_request, "t1", "r1") == added[1]
+    assert database.read_now(store.page, "t1", 3, 9)[0] == added[1]
+    assert database.read_now(store.open, "t1", NOW) == 2
+    assert database.read_now(store.open, "t1", due) == 0
+    steps = [
+        ExportStep(ExportAction.REQUEST, "ann", NOW, "why"),
+        ExportStep(ExportAction.FETCH, "ann", due, rows=2),
+    ]
+    for each in steps:
+        database.write_now(store.add_step, "t1", "e1", each)
+    assert database.read_now(store.steps, "t1", "e1") == steps
+    assert database.write_now(store.forget_members, due) == 1
+    assert database.read_now(store.members, "t1", "e0") is None
+    assert database.read_now(store.members, "t1", "e1") == members
+    assert database.read_now(store.members, "t2", "e1") is None

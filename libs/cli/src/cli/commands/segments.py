@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands import (
+    segment_exports,
     segment_folders,
     segment_history,
     segment_life,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Audiences by rule: who is in, how many, why.")
 app.command("folders")(segment_folders.folders)
 app.add_typer(segment_folders.app, name="folder")
+app.add_typer(segment_exports.app, name="exports")
 app.command("versions")(segment_history.versions)
 app.command("diff-versions")(segment_history.diff_versions)
 app.command("deleted")(segment_life.deleted)

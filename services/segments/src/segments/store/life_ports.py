@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from pyroaring import BitMap
+from segments.domain.exports import Export, ExportState, ExportStep
 from segments.domain.frozen import Frozen
 from segments.domain.kept_members import SegmentDay
 from segments.domain.runs import Run
@@ -158,4 +160,48 @@ class Runs(Protocol):
 
     def remove_before(self, connection: Connection, machine_ms: int, limit: int) -> int:
         """Removes at most `limit` runs of any tenant that ended before; answers how many."""
+        ...
+
+
+class Exports(Protocol):
+    """Exports by (tenant, export_id), their members while these may be fetched, and what was done with them."""
+
+    def add(self, connection: Connection, tenant: str, export: Export, members: BitMap) -> Export:
+        """Stores a new export with the next sequence."""
+        ...
+
+    def get(self, connection: Connection, tenant: str, export_id: str) -> Export | None:
+        """One export; None when there is none."""
+        ...
+
+    def of_request(self, connection: Connection, tenant: str, request_id: str) -> Export | None:
+        """The export that a request made; None when there is none."""
+        ...
+
+    def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Export]:
+        """Newest first, of a sequence below `before`."""
+        ...
+
+    def open(self, connection: Connection, tenant: str, now: dt.datetime) -> int:
+        """How many are requested or approved, and not due yet."""
+        ...
+
+    def members(self, connection: Connection, tenant: str, export_id: str) -> BitMap | None:
+        """Its frozen members; None when they are forgotten."""
+        ...
+
+    def put_state(self, connection: Connection, tenant: str, export_id: str, state: ExportState) -> None:
+        """Stores where an export stands."""
+        ...
+
+    def add_step(self, connection: Connection, tenant: str, export_id: str, step: ExportStep) -> None:
+        """Appends to its history."""
+        ...
+
+    def steps(self, connection: Connection, tenant: str, export_id: str) -> list[ExportStep]:
+        """Its history, oldest first."""
+        ...
+
+    def forget_members(self, connection: Connection, due_before: dt.datetime) -> int:
+        """Forgets the members of those that were rejected or due before a moment; answers of how many."""
         ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/segments/v1/error_reason.proto\x12\x14huaxiang.segments.v1*\xdc\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45RROR_REASON_RULE_INVALID\x10\x01\x12!\n\x1d\x45RROR_REASON_UNSUPPORTED_NODE\x10\x02\x12!\n\x1d\x45RROR_REASON_SEGMENT_NOT_LIVE\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_PERSON_UNKNOWN\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_SEGMENT_IN_USE\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_SEGMENT_CYCLE\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FEATURE_QUOTA\x10\x07\x12\x1c\n\x18\x45RROR_REASON_CATCHING_UP\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_STEP_FORBIDDEN\x10\t\x12\x1f\n\x1b\x45RROR_REASON_FOLDER_UNKNOWN\x10\n\x12\x1e\n\x1a\x45RROR_REASON_FOLDER_IN_USE\x10\x0b\x12\x1d\n\x19\x45RROR_REASON_FOLDER_QUOTA\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_COLUMN_DAMAGED\x10\x0e\x12!\n\x1d\x45RROR_REASON_TAG_NOT_READABLE\x10\x14\x12\x1f\n\x1b\x45RROR_REASON_SEED_TOO_SMALL\x10\x15\x12\"\n\x1e\x45RROR_REASON_EVALUATION_UNSEEN\x10\x16\x12 \n\x1c\x45RROR_REASON_SEGMENT_DELETED\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/segments/v1/error_reason.proto\x12\x14huaxiang.segments.v1*\xff\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45RROR_REASON_RULE_INVALID\x10\x01\x12!\n\x1d\x45RROR_REASON_UNSUPPORTED_NODE\x10\x02\x12!\n\x1d\x45RROR_REASON_SEGMENT_NOT_LIVE\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_PERSON_UNKNOWN\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_SEGMENT_IN_USE\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_SEGMENT_CYCLE\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_FEATURE_QUOTA\x10\x07\x12\x1c\n\x18\x45RROR_REASON_CATCHING_UP\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_STEP_FORBIDDEN\x10\t\x12\x1f\n\x1b\x45RROR_REASON_FOLDER_UNKNOWN\x10\n\x12\x1e\n\x1a\x45RROR_REASON_FOLDER_IN_USE\x10\x0b\x12\x1d\n\x19\x45RROR_REASON_FOLDER_QUOTA\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_COLUMN_DAMAGED\x10\x0e\x12!\n\x1d\x45RROR_REASON_TAG_NOT_READABLE\x10\x14\x12\x1f\n\x1b\x45RROR_REASON_SEED_TOO_SMALL\x10\x15\x12\"\n\x1e\x45RROR_REASON_EVALUATION_UNSEEN\x10\x16\x12!\n\x1d\x45RROR_REASON_EXPORT_FORBIDDEN\x10\x17\x12 \n\x1c\x45RROR_REASON_SEGMENT_DELETED\x10\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.segments.v1.error_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=66
-  _globals['_ERRORREASON']._serialized_end=670
+  _globals['_ERRORREASON']._serialized_end=705
 # @@protoc_insertion_point(module_scope)

@@ -66,6 +66,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
     ERROR_REASON_EVALUATION_UNSEEN: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
+    ERROR_REASON_EXPORT_FORBIDDEN: _ErrorReason.ValueType  # 23
+    """PERMISSION_DENIED. The step is for somebody else: an export is approved by others than its requester, and fetched by nobody else. Metadata:
+    export_id, step, who.
+    """
     ERROR_REASON_SEGMENT_DELETED: _ErrorReason.ValueType  # 13
     """ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""
 
@@ -116,6 +120,10 @@ ERROR_REASON_SEED_TOO_SMALL: ErrorReason.ValueType  # 21
 """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
 ERROR_REASON_EVALUATION_UNSEEN: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
+ERROR_REASON_EXPORT_FORBIDDEN: ErrorReason.ValueType  # 23
+"""PERMISSION_DENIED. The step is for somebody else: an export is approved by others than its requester, and fetched by nobody else. Metadata:
+export_id, step, who.
+"""
 ERROR_REASON_SEGMENT_DELETED: ErrorReason.ValueType  # 13
 """ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,212 @@
+"""segments exports: members with values of tags out of the suite, approved by somebody else."""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.options import AsJson, Folder, KeyFile
+from cli.exits import Exit, Refusal, reporting
+from cli.output import as_dict, console, minute_of, print_json, table
+from cli.suite.folder import SuiteFolder
+from cli.suite.running import ask
+
+if TYPE_CHECKING:
+    import grpc
+    from huaxiang.segments.v1 import export_service_pb2 as pb
+    from huaxiang.type.v1 import value_pb2
+
+SERVICE = "segments"
+MOST_TRACED = 10_000
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+app = typer.Typer(no_args_is_help=True, help="Members with values of tags, approved by somebody else.")
+ExportId = Annotated[
+    str, typer.Argument(metavar="EXPORT", help="The export's id (see: huaxiang segments exports list).")
+]
+Reason = Annotated[str, typer.Option(help="Why.")]
+
+
+@app.command()
+@reporting
+def request(
+    segment_id: str,
+    reason: Reason,
+    recipient: Annotated[str, typer.Option(help="Who gets it.")],
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A column. Repeat for more.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=30, help="For how many days it may be fetched.")] = 7,
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for an export; its members are frozen now."""
+    from cli.calls import segment_exports as calls
+
+    made = ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.request(channel, segment_id, tag or [], reason, recipient, days),
+        key,
+    )
+    _say(made, as_json=as_json)
+
+
+@app.command()
+@reporting
+def approve(
+    export_id: ExportId,
+    reason: Reason = "",
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let its requester fetch an export; for anybody else who may approve."""
+    from cli.calls import segment_exports as calls
+
+    chosen = SuiteFolder.chosen(folder)
+    _say(
+        ask(chosen, SERVICE, lambda channel: calls.approve(channel, export_id, reason), key), as_json=as_json
+    )
+
+
+@app.command()
+@reporting
+def reject(
+    export_id: ExportId,
+    reason: Reason = "",
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """End an export, whether it was approved or not."""
+    from cli.calls import segment_exports as calls
+
+    chosen = SuiteFolder.chosen(folder)
+    _say(ask(chosen, SERVICE, lambda channel: calls.reject(channel, export_id, reason), key), as_json=as_json)
+
+
+@app.command("list")
+@reporting
+def list_exports(
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")] = 20,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the latest exports."""
+    from cli.calls import segment_exports as calls
+
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.latest(channel, limit))
+    _table(found, as_json=as_json)
+
+
+@app.command()
+@reporting
+def show(export_id: ExportId, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Show an export and what was done with it."""
+    from cli.calls import segment_exports as calls
+
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.show(channel, export_id))
+    if as_json:
+        print_json(as_dict(found))
+        return
+    _say(found, as_json=False)
+    console.print(f"  {found.reason}; for {found.recipient}", markup=False)
+    rows = [
+        [minute_of(each.time), calls.action_name(each), each.subject, each.row_count or "", each.reason]
+        for each in found.history
+    ]
+    table("", ["when (UTC)", "what", "who", "rows", "why"], rows)
+
+
+@app.command()
+@reporting
+def fetch(
+    export_id: ExportId,
+    to: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an approved export; its order tells where the file comes from, so leave it as it is."""
+    from cli.calls import segment_exports as calls
+
+    async def written(channel: "grpc.aio.Channel") -> int:
+        export = await calls.show(channel, export_id)
+        count = 0
+        with to.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["person_id", *export.tag_ids])
+            async for row in calls.fetch(channel, export_id):
+                rows.writerow([row.person_id, *map(_cell, row.values)])
+                count += 1
+        return count
+
+    count = ask(SuiteFolder.chosen(folder), SERVICE, written, key)
+    if as_json:
+        print_json({"export_id": export_id, "file": str(to), "count": count})
+    else:
+        console.print(f"{to}: {count:,} people", markup=False, soft_wrap=True)
+
+
+@app.command()
+@reporting
+def trace(
+    file: Annotated[Path, typer.Argument(help="A list with a person id first in each line.", dir_okay=False)],
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which exports a list may come from."""
+    from cli.calls import segment_exports as calls
+
+    if not file.exists():
+        raise Refusal(f"there is no file {file}", Exit.BAD_DATA)
+    firsts = (line.split(",", 1)[0].strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    persons = [int(each) for each in firsts if each.isascii() and each.isdigit()][:MOST_TRACED]
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trace(channel, persons), key)
+    _table(found, as_json=as_json)
+
+
+def _say(export: "pb.Export", *, as_json: bool) -> None:
+    from cli.calls import segment_exports as calls
+
+    if as_json:
+        print_json(as_dict(export))
+    else:
+        state = calls.state_name(export)
+        told = f"export {export.export_id}: {export.count:,} people of {export.segment_id}, {state}"
+        console.print(f"{told}, until {minute_of(export.due_time)} UTC", markup=False, soft_wrap=True)
+
+
+def _table(found: "list[pb.Export]", *, as_json: bool) -> None:
+    from cli.calls import segment_exports as calls
+
+    if as_json:
+        print_json({"exports": [as_dict(each) for each in found]})
+        return
+    rows = [
+        [
+            each.export_id,
+            each.segment_id,
+            f"{each.count:,}",
+            ", ".join(each.tag_ids),
+            calls.state_name(each),
+            each.subject,
+            each.recipient,
+            minute_of(each.due_time),
+        ]
+        for each in found
+    ]
+    columns = ["export", "segment", "people", "columns", "state", "who", "for", "until (UTC)"]
+    table("", columns, rows, empty="no exports", whole=("export",))
+
+
+def _cell(value: "value_pb2.Value") -> str:
+    """Empty where unknown. A text that a spreadsheet would run as a formula is marked as text."""
+    from cli.calls.values import shown
+
+    kind = value.WhichOneof("kind")
+    if kind is None:
+        return ""
+    text = shown(value)
+    return f"'{text}" if kind in ("text_value", "list_value") and text.startswith(FORMULA_SIGNS) else text

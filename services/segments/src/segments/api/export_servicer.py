@@ -1,0 +1,183 @@
+"""ExportService: members out of the suite."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+
+from huaxiang.segments.v1 import export_service_pb2 as pb
+from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceServicer
+from huaxiang.type.v1 import value_pb2
+from rules.evaluate.meaning import Value
+from segments.api import parse
+from segments.app.exports import Asked, MemberExports, Row
+from segments.app.version import Board
+from segments.domain.exports import (
+    FEWEST_TRACED,
+    MAX_COLUMNS,
+    MAX_RECIPIENT_CHARS,
+    MAX_TRACED,
+    Export,
+    ExportStep,
+)
+from segments.domain.runs import MAX_REQUEST_ID_CHARS
+from segments.domain.upload import MAX_PERSON_ID
+from segments.domain.versions import MAX_REASON_CHARS
+from servicekit.calls import current_principal
+from servicekit.database import Database
+from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.rights import may
+from servicekit.values import moment, put_scalar, timestamp_of
+
+APPROVE = "segments.exports.approve"
+
+
+class ExportServicer(ExportServiceServicer):
+    """Acts on the caller's tenant."""
+
+    def __init__(self, board: Board, database: Database, exports: MemberExports) -> None:
+        self._board = board
+        self._database = database
+        self._exports = exports
+
+    async def RequestExport(
+        self, request: pb.RequestExportRequest, context: object
+    ) -> pb.RequestExportResponse:
+        principal = current_principal()
+        tenant, asked = principal.require_tenant(), _asked(request)
+        actor, may_read = parse.actor(principal), parse.grades_of(principal)
+        export = await self._database.write(
+            self._exports.request, self._board.current, tenant, asked, actor, may_read
+        )
+        return pb.RequestExportResponse(export=_export(export))
+
+    async def ApproveExport(
+        self, request: pb.ApproveExportRequest, context: object
+    ) -> pb.ApproveExportResponse:
+        principal = current_principal()
+        tenant, actor = principal.require_tenant(), parse.actor(principal)
+        export = await self._database.write(
+            self._exports.approve, tenant, request.export_id, actor, request.reason
+        )
+        return pb.ApproveExportResponse(export=_export(export))
+
+    async def RejectExport(self, request: pb.RejectExportRequest, context: object) -> pb.RejectExportResponse:
+        principal = current_principal()
+        tenant, actor = principal.require_tenant(), parse.actor(principal)
+        may_approve = may(principal, APPROVE)
+        export = await self._database.write(
+            lambda connection: self._exports.reject(
+                connection, tenant, request.export_id, actor, request.reason, may_approve=may_approve
+            )
+        )
+        return pb.RejectExportResponse(export=_export(export))
+
+    async def GetExport(self, request: pb.GetExportRequest, context: object) -> pb.GetExportResponse:
+        tenant = current_principal().require_tenant()
+        export = await self._database.read(self._exports.get, tenant, request.export_id)
+        history = await self._database.read(self._exports.history, tenant, request.export_id)
+        return pb.GetExportResponse(export=_export(export, history))
+
+    async def ListExports(self, request: pb.ListExportsRequest, context: object) -> pb.ListExportsResponse:
+        tenant = current_principal().require_tenant()
+        size = page_size(request.page_size)
+        bound_to = request_hash(request, tenant)
+        last = read_token(request.page_token, bound_to, int)
+        before = last[0] if last else None
+        found = await self._database.read(self._exports.page, tenant, before, size + 1)
+        more = len(found) > size
+        return pb.ListExportsResponse(
+            exports=[_export(each) for each in found[:size]],
+            next_page_token=make_token([found[size - 1].sequence], bound_to) if more else "",
+        )
+
+    async def FetchExport(
+        self, request: pb.FetchExportRequest, context: object
+    ) -> AsyncIterator[pb.FetchExportResponse]:
+        principal = current_principal()
+        tenant, actor = principal.require_tenant(), parse.actor(principal)
+        if not 0 <= request.after_person_id <= MAX_PERSON_ID:
+            raise InvalidField("after_person_id", "is no person id")
+        version, may_read = self._board.current, parse.grades_of(principal)
+        export, persons = await self._database.write(
+            self._exports.fetch, version, tenant, request.export_id, request.after_person_id, actor, may_read
+        )
+        told = pb.FetchExportResponse(total_count=len(persons))
+        parts = self._exports.rows(version, tenant, export, persons)
+        while (rows := await self._board.compute(lambda: next(parts, None))) is not None:
+            told.rows.extend(_row(each) for each in rows)
+            yield told
+            told = pb.FetchExportResponse()
+        if not len(persons):
+            yield told
+
+    async def TraceExport(self, request: pb.TraceExportRequest, context: object) -> pb.TraceExportResponse:
+        tenant = current_principal().require_tenant()
+        if len(request.person_ids) < FEWEST_TRACED:
+            raise InvalidField("person_ids", f"are fewer than {FEWEST_TRACED}: too few tell of no order")
+        if len(request.person_ids) > MAX_TRACED:
+            raise BatchTooLarge("person_ids", len(request.person_ids), MAX_TRACED)
+        if not all(0 < each <= MAX_PERSON_ID for each in request.person_ids):
+            raise InvalidField("person_ids", "hold what is no person id")
+        found = await self._database.read(self._exports.trace, tenant, list(request.person_ids))
+        return pb.TraceExportResponse(exports=[_export(each) for each in found])
+
+
+def _asked(request: pb.RequestExportRequest) -> Asked:
+    if not 0 < len(request.request_id) <= MAX_REQUEST_ID_CHARS:
+        raise InvalidField("request_id", f"is not 1 to {MAX_REQUEST_ID_CHARS} characters")
+    if not len(request.reason.strip()) > 0 or len(request.reason) > MAX_REASON_CHARS:
+        raise InvalidField("reason", f"is not 1 to {MAX_REASON_CHARS} characters")
+    if not len(request.recipient.strip()) > 0 or len(request.recipient) > MAX_RECIPIENT_CHARS:
+        raise InvalidField("recipient", f"is not 1 to {MAX_RECIPIENT_CHARS} characters")
+    if len(request.tag_ids) > MAX_COLUMNS:
+        raise BatchTooLarge("tag_ids", len(request.tag_ids), MAX_COLUMNS)
+    if len(set(request.tag_ids)) < len(request.tag_ids):
+        raise InvalidField("tag_ids", "name a tag twice")
+    return Asked(
+        request_id=request.request_id,
+        digest=hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest(),
+        segment_id=request.segment_id,
+        tag_ids=tuple(request.tag_ids),
+        reason=request.reason,
+        recipient=request.recipient,
+        due_time=moment(request.due_time),
+    )
+
+
+def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:
+    return pb.Export(
+        export_id=export.export_id,
+        segment_id=export.segment_id,
+        count=export.count,
+        tag_ids=export.tag_ids,
+        reason=export.reason,
+        recipient=export.recipient,
+        subject=export.subject,
+        create_time=timestamp_of(export.create_time),
+        due_time=timestamp_of(export.due_time),
+        state=pb.ExportState.ValueType(export.state),
+        sensitive_purposes=export.purposes,
+        history=[
+            pb.ExportStep(
+                action=pb.ExportAction.ValueType(each.action),
+                subject=each.subject,
+                time=timestamp_of(each.time),
+                reason=each.reason,
+                row_count=each.rows,
+            )
+            for each in history
+        ],
+    )
+
+
+def _row(row: Row) -> pb.ExportRow:
+    return pb.ExportRow(person_id=row.person_id, values=[_value(each) for each in row.values])
+
+
+def _value(value: Value | None) -> value_pb2.Value:
+    found = value_pb2.Value()
+    if isinstance(value, tuple):
+        found.list_value.values.extend(_value(each) for each in value)
+    elif value is not None:
+        put_scalar(found, value)
+    return found

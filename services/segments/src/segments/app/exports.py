@@ -1,0 +1,274 @@
+"""Exports: asked for, approved by somebody else, fetched in their own order, recorded."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rules.evaluate.meaning import Value
+from rules.values import Kind
+from segments.app.insight.readable_tags import require_readable
+from segments.app.membership import live_segment
+from segments.app.ownership import require_reason
+from segments.app.readable import SENSITIVE, MayRead, purposes_of
+from segments.app.standing import TenantSegments
+from segments.app.today import today
+from segments.app.version import Version
+from segments.domain.exports import (
+    MAX_DUE,
+    MAX_OPEN_EXPORTS,
+    Export,
+    ExportAction,
+    ExportState,
+    ExportStep,
+    Ids,
+    has_order_of,
+    in_order,
+)
+from segments.domain.packing import scalar_of
+from segments.domain.people import Actor
+from segments.errors import ExportForbidden
+from segments.store.insight_ports import TagColumns
+from segments.store.life_ports import Exports
+from servicekit.database import Database
+from servicekit.errors import InvalidField, QueueFull, ResourceExists, ResourceNotFound, WrongState
+from servicekit.logging import logger
+from sqlalchemy import Connection
+
+ROWS_AT_ONCE = 5_000
+FORGETTING_S = 600.0
+TRACED_AT_ONCE = 1_000
+OTHERS = "somebody else than its requester"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller asks for. `digest` is equal for equal requests."""
+
+    request_id: str
+    digest: str
+    segment_id: str
+    tag_ids: tuple[str, ...]
+    reason: str
+    recipient: str
+    due_time: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One member; `values` in the order of the export's tags, None where unknown."""
+
+    person_id: int
+    values: tuple[Value | None, ...]
+
+
+class MemberExports:
+    """The use cases of ExportService; each but `rows` and `run` is one transaction. `now` is the suite's time."""
+
+    def __init__(
+        self,
+        exports: Exports,
+        columns: TagColumns,
+        new_id: Callable[[], str],
+        new_seed: Callable[[], int],
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self._exports = exports
+        self._columns = columns
+        self._new_id = new_id
+        self._new_seed = new_seed
+        self._now = now
+
+    def request(
+        self,
+        connection: Connection,
+        version: Version,
+        tenant: str,
+        asked: Asked,
+        actor: Actor,
+        may_read: MayRead,
+    ) -> Export:
+        """Freezes the members. Raises ResourceNotFound, SegmentNotLive, TagNotReadable, InvalidField, ResourceExists,
+        QueueFull."""
+        known = self._exports.of_request(connection, tenant, asked.request_id)
+        if known is not None:
+            if known.request != asked.digest:
+                raise ResourceExists(f"request {asked.request_id!r}")
+            return known.at(self._now())
+        now = self._now()
+        if not now < asked.due_time <= now + MAX_DUE:
+            raise InvalidField("due_time", f"is not within {MAX_DUE.days} days from now")
+        segments = version.tenant(tenant)
+        require_readable(segments, asked.tag_ids, may_read)
+        standing = live_segment(segments, asked.segment_id)
+        if self._exports.open(connection, tenant, now) >= MAX_OPEN_EXPORTS:
+            raise QueueFull("open exports", MAX_OPEN_EXPORTS)
+        tags = (segments.index.tags[each] for each in asked.tag_ids)
+        purposes = {each.purpose for each in tags if each.grade == SENSITIVE and each.purpose}
+        if standing.rule is not None:
+            purposes |= set(purposes_of(segments, standing.rule))
+        export = Export(
+            export_id=self._new_id(),
+            request_id=asked.request_id,
+            request=asked.digest,
+            segment_id=asked.segment_id,
+            count=len(standing.members),
+            tag_ids=asked.tag_ids,
+            reason=asked.reason,
+            recipient=asked.recipient,
+            subject=actor.subject,
+            create_time=now,
+            due_time=asked.due_time,
+            seed=self._new_seed(),
+            purposes=tuple(sorted(purposes)),
+        )
+        added = self._exports.add(connection, tenant, export, standing.members)
+        self._record(connection, tenant, added, ExportAction.REQUEST, actor, asked.reason)
+        return added
+
+    def approve(
+        self, connection: Connection, tenant: str, export_id: str, actor: Actor, reason: str
+    ) -> Export:
+        """Raises ResourceNotFound, ExportForbidden, WrongState, InvalidField."""
+        require_reason(reason)
+        export = self.get(connection, tenant, export_id)
+        if actor.subject == export.subject:
+            raise ExportForbidden(export_id, "approve", OTHERS)
+        if export.state is ExportState.APPROVED:
+            return export
+        if export.state is not ExportState.REQUESTED:
+            raise WrongState(f"export {export_id!r}", export.state.name, "it cannot be approved any more")
+        return self._put(
+            connection, tenant, export, ExportState.APPROVED, ExportAction.APPROVE, actor, reason
+        )
+
+    def reject(
+        self,
+        connection: Connection,
+        tenant: str,
+        export_id: str,
+        actor: Actor,
+        reason: str,
+        *,
+        may_approve: bool,
+    ) -> Export:
+        """Raises ResourceNotFound, ExportForbidden, WrongState, InvalidField."""
+        require_reason(reason)
+        export = self.get(connection, tenant, export_id)
+        if not may_approve and actor.subject != export.subject:
+            raise ExportForbidden(export_id, "reject", f"{export.subject!r}, and for who may approve")
+        if export.state is ExportState.REJECTED:
+            return export
+        if export.state is ExportState.EXPIRED:
+            raise WrongState(f"export {export_id!r}", export.state.name, "it ended by itself")
+        return self._put(connection, tenant, export, ExportState.REJECTED, ExportAction.REJECT, actor, reason)
+
+    def get(self, connection: Connection, tenant: str, export_id: str) -> Export:
+        """One export as it stands. Raises ResourceNotFound."""
+        found = self._exports.get(connection, tenant, export_id)
+        if found is None:
+            raise ResourceNotFound(f"export {export_id!r}")
+        return found.at(self._now())
+
+    def history(self, connection: Connection, tenant: str, export_id: str) -> list[ExportStep]:
+        """Oldest first."""
+        return self._exports.steps(connection, tenant, export_id)
+
+    def page(self, connection: Connection, tenant: str, before: int | None, limit: int) -> list[Export]:
+        """Newest first."""
+        return [each.at(self._now()) for each in self._exports.page(connection, tenant, before, limit)]
+
+    def trace(self, connection: Connection, tenant: str, person_ids: Sequence[int]) -> list[Export]:
+        """The exports whose order the persons have, newest first."""
+        found: list[Export] = []
+        before: int | None = None
+        while some := self._exports.page(connection, tenant, before, TRACED_AT_ONCE):
+            found += [each.at(self._now()) for each in some if has_order_of(person_ids, each.seed)]
+            before = some[-1].sequence
+        return found
+
+    def fetch(
+        self,
+        connection: Connection,
+        version: Version,
+        tenant: str,
+        export_id: str,
+        after: int,
+        actor: Actor,
+        may_read: MayRead,
+    ) -> tuple[Export, Ids]:
+        """The persons to send, in the export's order; recorded. Raises ResourceNotFound, ExportForbidden, WrongState,
+        TagNotReadable."""
+        export = self.get(connection, tenant, export_id)
+        if actor.subject != export.subject:
+            raise ExportForbidden(export_id, "fetch", repr(export.subject))
+        members = self._exports.members(connection, tenant, export_id)
+        if export.state is not ExportState.APPROVED or members is None:
+            raise WrongState(f"export {export_id!r}", export.state.name, "only an approved one is fetched")
+        segments = version.tenant(tenant)
+        require_readable(segments, export.tag_ids, may_read)
+        living = np.asarray(today(segments.index, members).to_array(), np.uint32)
+        persons = in_order(living, export.seed, after)
+        self._record(connection, tenant, export, ExportAction.FETCH, actor, rows=len(persons))
+        return export, persons
+
+    def rows(self, version: Version, tenant: str, export: Export, persons: Ids) -> Iterator[list[Row]]:
+        """The persons with their values, in the same order, some at once."""
+        segments = version.tenant(tenant)
+        for start in range(0, len(persons), ROWS_AT_ONCE):
+            some = persons[start : start + ROWS_AT_ONCE]
+            columns = [self._values(segments, tag_id, some) for tag_id in export.tag_ids]
+            yield [Row(person, tuple(column.get(person) for column in columns)) for person in some.tolist()]
+
+    def _values(self, segments: TenantSegments, tag_id: str, persons: Ids) -> dict[int, Value]:
+        ids = np.sort(persons)
+        ones = self._columns.ones(segments.index, tag_id, ids)
+        type_ = segments.index.tags[tag_id].tag.type
+        kind = type_.element or type_.kind
+        found: dict[int, Value] = {}
+        for person, code in zip(ids[ones.places].tolist(), ones.codes.tolist(), strict=True):
+            value = ones.texts[code] if kind is Kind.TEXT else scalar_of(code, kind)
+            if type_.kind is Kind.LIST:
+                before = found.get(person, ())
+                assert isinstance(before, tuple)
+                found[person] = (*before, value)
+            else:
+                found[person] = value
+        return found
+
+    async def run(self, database: Database) -> None:
+        """Forgets from time to time whose time is over, until cancelled."""
+        while True:
+            try:
+                await database.write(self._exports.forget_members, self._now())
+            except Exception:
+                logger().warning("members of exports were not forgotten, trying again", exc_info=True)
+            await asyncio.sleep(FORGETTING_S)
+
+    def _put(
+        self,
+        connection: Connection,
+        tenant: str,
+        export: Export,
+        state: ExportState,
+        action: ExportAction,
+        actor: Actor,
+        reason: str,
+    ) -> Export:
+        self._exports.put_state(connection, tenant, export.export_id, state)
+        self._record(connection, tenant, export, action, actor, reason)
+        return self.get(connection, tenant, export.export_id)
+
+    def _record(
+        self,
+        connection: Connection,
+        tenant: str,
+        export: Export,
+        action: ExportAction,
+        actor: Actor,
+        reason: str = "",
+        rows: int = 0,
+    ) -> None:
+        step = ExportStep(action, actor.subject, self._now(), reason, rows)
+        self._exports.add_step(connection, tenant, export.export_id, step)

@@ -1,0 +1,105 @@
+"""Members on their way out of the suite: asked for, approved by somebody else, in an order that tells the export."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_COLUMNS = 20
+MAX_OPEN_EXPORTS = 100
+MAX_RECIPIENT_CHARS = 256
+MAX_DUE = dt.timedelta(days=30)
+FEWEST_TRACED, MAX_TRACED = 10, 10_000
+SEED_BITS = 63
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+_LAST_SHIFT = 31
+
+Ids = npt.NDArray[np.uint32]
+
+
+class ExportState(IntEnum):
+    """The numbers are those of huaxiang.segments.v1.ExportState."""
+
+    REQUESTED = 1
+    APPROVED = 2
+    REJECTED = 3
+    EXPIRED = 4
+
+
+class ExportAction(IntEnum):
+    """The numbers are those of huaxiang.segments.v1.ExportAction."""
+
+    REQUEST = 1
+    APPROVE = 2
+    REJECT = 3
+    FETCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStep:
+    """Something that was done with an export; `rows` of a fetch."""
+
+    action: ExportAction
+    subject: str
+    time: dt.datetime
+    reason: str = ""
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export. Times are the suite's.
+
+    request_id  of its caller, unique within a tenant; `request` a digest of what was asked with it
+    seed        decides its order; told to nobody
+    sequence    rises by tenant
+    """
+
+    export_id: str
+    request_id: str
+    request: str
+    segment_id: str
+    count: int
+    tag_ids: tuple[str, ...]
+    reason: str
+    recipient: str
+    subject: str
+    create_time: dt.datetime
+    due_time: dt.datetime
+    seed: int
+    purposes: tuple[str, ...] = ()
+    state: ExportState = ExportState.REQUESTED
+    sequence: int = 0
+
+    def at(self, moment: dt.datetime) -> "Export":
+        """As it stands then: past its due time it has expired."""
+        is_open = self.state in (ExportState.REQUESTED, ExportState.APPROVED)
+        return replace(self, state=ExportState.EXPIRED) if is_open and moment >= self.due_time else self
+
+
+def marks(person_ids: Ids, seed: int) -> npt.NDArray[np.uint64]:
+    """Where each person stands in an export's order: the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over id XOR
+    seed. It is a bijection, so no two stand at the same place."""
+    mixed = person_ids.astype(np.uint64) ^ np.uint64(seed)
+    for shift, factor in _MIX:
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(_LAST_SHIFT))
+
+
+def in_order(person_ids: Ids, seed: int, after: int = 0) -> Ids:
+    """The persons in an export's order; only those after one, when it is said."""
+    places = marks(person_ids, seed)
+    order = np.argsort(places, kind="stable")
+    if after:
+        beyond = marks(np.asarray([after], np.uint32), seed)[0]
+        order = order[int(np.searchsorted(places[order], beyond, side="right")) :]
+    return person_ids[order]
+
+
+def has_order_of(person_ids: Sequence[int], seed: int) -> bool:
+    """Whether persons stand as in an export's order, others among them left out."""
+    places = marks(np.asarray(person_ids, np.uint32), seed)
+    return bool(np.all(places[1:] > places[:-1]))
