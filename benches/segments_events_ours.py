@@ -18,7 +18,7 @@ from rules.tree import Unit
 from rules.values import SCALE, Kind
 from tagging.app.behaviour.histories import track_of
 from tagging.domain.behaviour.funnel import Funnel, persons_by_step
-from tagging.domain.behaviour.retention import FIRST, RETURN, Retention, matrix, period_days
+from tagging.domain.behaviour.retention import FIRST, RETURN, Retention, period_days
 from tagging.domain.behaviour.tracks import Track
 from tagging.domain.columns import EPOCH, microseconds
 from tagging.kernels.loading import Kernels
@@ -134,7 +134,7 @@ class Ours:
         ]
         asked = Retention(tuple(starts), COHORTS, COHORTS)
         tracks = [self._track("view_item", FIRST, RETURN)]
-        counted = matrix(*self._kernels.returns(tracks, asked, self._persons), asked)
+        counted = self._kernels.matrix(*self._kernels.returns(tracks, asked, self._persons), asked)
         later = [count for cohort in counted.returned for count in cohort[1:]]
         return (*counted.sizes, *later)
 

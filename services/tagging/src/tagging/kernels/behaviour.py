@@ -7,12 +7,12 @@ from servicekit.kernels.threads import Cancellation, Threads
 
 from tagging.domain.behaviour.funnel import Funnel, Reached
 from tagging.domain.behaviour.paths import Walking, Walks
-from tagging.domain.behaviour.retention import NO_COHORT, Cohorts, Retention, Returns
+from tagging.domain.behaviour.retention import NO_COHORT, Cohorts, Matrix, Retention, Returns
 from tagging.domain.behaviour.tracks import Ints, Track
 
 from . import funnels, paths, retention
 from .compiled import Table
-from .tracks import Tracks, any_flags, tracks_of
+from .tracks import BLOCK_PERSONS, Tracks, any_flags, tracks_of
 
 
 class KernelBehaviour:
@@ -57,6 +57,20 @@ class KernelBehaviour:
             ),
         )
         return cohorts, found
+
+    def matrix(self, cohorts: Cohorts, found: Returns, asked: Retention) -> Matrix:
+        """As the port says."""
+        parts: list[Table] = []
+
+        def work(first: int, last: int) -> None:
+            counts = np.zeros((asked.cohorts, 1 + asked.periods), np.int64)
+            stop = min(last * BLOCK_PERSONS, len(cohorts))
+            retention.tallied(cohorts, found, first * BLOCK_PERSONS, stop, asked.periods, counts)
+            parts.append(counts)
+
+        self._threads.each(-(-len(cohorts) // BLOCK_PERSONS), work, self._cancellation)
+        total = sum(parts, np.zeros((asked.cohorts, 1 + asked.periods), np.int64))
+        return Matrix(total[:, 0].tolist(), total[:, 1:].tolist())
 
     def walks(self, tracks: Sequence[Track], asked: Walking, persons: int) -> tuple[Ints, Walks]:
         """As the port says."""

@@ -22,7 +22,8 @@ def compile_ahead(threads: Threads) -> None:
     behaviour = KernelBehaviour(threads)
     for strict in (False, True):
         behaviour.reached([track], Funnel(1, 1, strict, 0, 2), 1)
-    behaviour.returns([track], Retention((0, 2), 1, 1), 1)
+    retention = Retention((0, 2), 1, 1)
+    behaviour.matrix(*behaviour.returns([track], retention, 1), retention)
     behaviour.walks([track], Walking(1, 1, False, False, 0, 2), 1)
     passes = KernelPasses(threads)
     rows = Chosen(track.owners, one, 0, 2)

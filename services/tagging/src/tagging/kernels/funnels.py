@@ -45,16 +45,17 @@ def steps_in_turn(
     starts, stops = bounds[:, first].copy(), bounds[:, first].copy()
     ends = bounds[:, last]
     home = homes[0]
+    owners, times, flags = table[home, OWNERS], table[home, TIMES], table[home, FLAGS]
     begin = starts[home]
     while begin < ends[home]:
-        person = int_at(table[home, OWNERS], begin)
-        end = after_person(table[home, OWNERS], begin, ends[home], person)
+        person = int_at(owners, begin)
+        end = after_person(owners, begin, ends[home], person)
         starts[home], stops[home] = begin, end
         reached = 0
         for place in range(begin, end):
-            time = long_at(table[home, TIMES], place)
+            time = long_at(times, place)
             before[place - begin] = NEVER
-            if since <= time < until and half_at(table[home, FLAGS], place) & 1 != 0:
+            if since <= time < until and half_at(flags, place) & 1 != 0:
                 before[place - begin] = time
                 reached = 1
         step, earlier = 1, home
@@ -89,24 +90,25 @@ def _follows(
 ) -> bool:
     """Whether a chain goes on with an event of a track. `before`: of each event of the earlier track, when the latest
     chain up to it began; `after`: the same of this track's."""
-    other, latest, goes_on = starts[earlier], NEVER, False
-    for place in range(starts[track], stops[track]):
-        after[place - starts[track]] = NEVER
-        if half_at(table[track, FLAGS], place) >> step & 1 == 0:
+    times, sequences, flags = table[track, TIMES], table[track, SEQUENCES], table[track, FLAGS]
+    other_times, other_sequences = table[earlier, TIMES], table[earlier, SEQUENCES]
+    begin, end, other_begin, other_end = starts[track], stops[track], starts[earlier], stops[earlier]
+    other, latest, goes_on = other_begin, NEVER, False
+    for place in range(begin, end):
+        after[place - begin] = NEVER
+        if half_at(flags, place) >> step & 1 == 0:
             continue
-        time = long_at(table[track, TIMES], place)
-        while other < stops[earlier]:
-            own = long_at(table[earlier, TIMES], other)
+        time = long_at(times, place)
+        while other < other_end:
+            own = long_at(other_times, other)
             if own > time:
                 break
-            if own == time:
-                rank = long_at(table[earlier, SEQUENCES], other)
-                if rank >= long_at(table[track, SEQUENCES], place):
-                    break
-            latest = max(latest, before[other - starts[earlier]])
+            if own == time and long_at(other_sequences, other) >= long_at(sequences, place):
+                break
+            latest = max(latest, before[other - other_begin])
             other += 1
         if latest != NEVER and time - latest <= within:
-            after[place - starts[track]] = latest
+            after[place - begin] = latest
             goes_on = True
     return goes_on
 

@@ -55,6 +55,12 @@ class Kernels:
         """As BehaviourEngine says."""
         return self._engine(_count(tracks)).returns(tracks, asked, persons)
 
+    def matrix(
+        self, cohorts: retention.Cohorts, found: retention.Returns, asked: retention.Retention
+    ) -> retention.Matrix:
+        """As BehaviourEngine says."""
+        return self._engine(len(cohorts)).matrix(cohorts, found, asked)
+
     def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
         """As BehaviourEngine says."""
         return self._engine(_count(tracks)).walks(tracks, asked, persons)

@@ -34,53 +34,67 @@ def periods_of(
 ) -> None:
     """`cohorts` and `found` by slot, untouched where a person is in no cohort."""
     at, ends = bounds[:, first].copy(), bounds[:, last]
-    stops = at.copy()
     person = next_person(table, at, ends)
     while person != NOBODY:
-        begun, rank = _LATEST, _LATEST
-        for track in range(len(table)):
-            place, owners = at[track], table[track, OWNERS]
-            is_looked_for = True
-            while place < ends[track] and int_at(owners, place) == person:
-                if is_looked_for and half_at(table[track, FLAGS], place) & _FIRST:
-                    is_looked_for = False
-                    time, own = long_at(table[track, TIMES], place), long_at(table[track, SEQUENCES], place)
-                    if time < begun or (time == begun and own < rank):
-                        begun, rank = time, own
-                place += 1
-            stops[track] = place
+        begun, rank = _begin(table, at, ends, person)
         cohort = -1 if begun == _LATEST else _period(starts, begun, -1)
-        if 0 <= cohort < cohort_count:
-            cohorts[person] = cohort
-            found[person] = _returns(table, at, stops, starts, cohort, period_count, begun, rank)
+        mask = np.uint64(0)
+        if not 0 <= cohort < cohort_count:
+            cohort = -1
         for track in range(len(table)):
-            at[track] = stops[track]
+            owners, times = table[track, OWNERS], table[track, TIMES]
+            sequences, flags = table[track, SEQUENCES], table[track, FLAGS]
+            place, end, period = at[track], ends[track], cohort
+            while place < end and int_at(owners, place) == person:
+                if cohort >= 0 and half_at(flags, place) & _RETURN != 0:
+                    time = long_at(times, place)
+                    if time > begun or (time == begun and long_at(sequences, place) > rank):
+                        period = _period(starts, time, period)
+                        if period < cohort + period_count:
+                            mask |= np.uint64(1) << np.uint64(period - cohort)
+                place += 1
+            at[track] = place
+        if cohort >= 0:
+            cohorts[person], found[person] = cohort, mask
         person = next_person(table, at, ends)
 
 
 @part
-def _returns(
-    table: Table,
-    at: Table,
-    stops: Table,
-    starts: Table,
-    cohort: int,
-    period_count: int,
-    begun: int,
-    rank: int,
-) -> int:
-    """Bit k: an event of a person lies in the k-th period after the cohort's, behind the first one."""
-    mask = np.uint64(0)
+def _begin(table: Table, at: Table, ends: Table, person: int) -> tuple[int, int]:
+    """When a person's first event lies that passes the first filter, and its sequence."""
+    begun, rank = _LATEST, _LATEST
     for track in range(len(table)):
-        period = cohort
-        for place in range(at[track], stops[track]):
-            if half_at(table[track, FLAGS], place) & _RETURN == 0:
-                continue
-            time = long_at(table[track, TIMES], place)
-            if time < begun or (time == begun and long_at(table[track, SEQUENCES], place) <= rank):
-                continue
-            period = _period(starts, time, period)
-            if period >= cohort + period_count:
+        owners, times = table[track, OWNERS], table[track, TIMES]
+        sequences, flags = table[track, SEQUENCES], table[track, FLAGS]
+        place, end = at[track], ends[track]
+        while place < end and int_at(owners, place) == person:
+            if half_at(flags, place) & _FIRST != 0:
+                time, own = long_at(times, place), long_at(sequences, place)
+                if time < begun or (time == begun and own < rank):
+                    begun, rank = time, own
                 break
-            mask |= np.uint64(1) << np.uint64(period - cohort)
-    return mask  # type: ignore[return-value]  # a word once it is compiled
+            place += 1
+    return begun, rank
+
+
+@kernel
+def tallied(
+    cohorts: npt.NDArray[np.int16],
+    found: npt.NDArray[np.uint64],
+    first: int,
+    last: int,
+    period_count: int,
+    counts: Table,
+) -> None:
+    """Adds persons up: `counts` [cohorts, 1 + periods], how many are in a cohort, and who of them come back in each
+    period."""
+    for slot in range(first, last):
+        cohort = cohorts[slot]
+        if cohort >= 0:
+            counts[cohort, 0] += 1
+            mask = found[slot]
+            period = 0
+            while mask != np.uint64(0) and period < period_count:
+                counts[cohort, 1 + period] += np.int64(mask & np.uint64(1))
+                mask >>= np.uint64(1)
+                period += 1

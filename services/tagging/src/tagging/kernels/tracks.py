@@ -34,7 +34,7 @@ class Tracks:
 def tracks_of(tracks: Sequence[Track], persons: int) -> Tracks:
     """Of so many persons."""
     blocks = -(-persons // BLOCK_PERSONS)
-    edges = np.arange(blocks + 1) * BLOCK_PERSONS
+    edges = np.minimum(np.arange(blocks + 1) * BLOCK_PERSONS, 2**31 - 1).astype(np.int32)
     columns = [
         (
             np.ascontiguousarray(each.owners, np.int32),

@@ -18,7 +18,6 @@ from tagging.domain.behaviour.retention import (
     Matrix,
     Retention,
     came_back,
-    matrix,
     period_days,
 )
 from tagging.domain.behaviour.tracks import Ints, Track, portions
@@ -199,7 +198,7 @@ class AnalyzeRetention:
         passed = np.asarray(edges) <= now
         begun = [int(passed[each : each + asked.periods].sum()) for each in range(asked.cohorts)]
         over = [int(passed[each + 1 : each + 1 + asked.periods].sum()) for each in range(asked.cohorts)]
-        counted = [matrix(cohorts[each], masks[each], asked) for each in slots]
+        counted = [self._engine.matrix(cohorts[each], masks[each], asked) for each in slots]
         return RetentionAnswer(basis, starts, counted, begun, over, chosen)
 
 

@@ -28,6 +28,12 @@ class BehaviourEngine(Protocol):
         """As `retention.returns`."""
         ...
 
+    def matrix(
+        self, cohorts: retention.Cohorts, found: retention.Returns, asked: retention.Retention
+    ) -> retention.Matrix:
+        """As `retention.matrix`."""
+        ...
+
     def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
         """As `paths.walks`."""
         ...
@@ -49,6 +55,12 @@ class ArrayBehaviour:
     ) -> tuple[retention.Cohorts, retention.Returns]:
         """As the port says."""
         return retention.returns(tracks, asked, persons)
+
+    def matrix(
+        self, cohorts: retention.Cohorts, found: retention.Returns, asked: retention.Retention
+    ) -> retention.Matrix:
+        """As the port says."""
+        return retention.matrix(cohorts, found, asked)
 
     def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
         """As the port says."""
