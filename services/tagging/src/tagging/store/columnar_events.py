@@ -27,7 +27,7 @@ from tagging.store.sql_replaced_events import replaced_sequences
 from tagging.store.sql_retention import horizon_of
 
 FEW = 500
-"""Who has fewer events in columns is read by rows: that takes a millisecond or two."""
+"""Who has fewer events of frequent types in columns is read by rows: that takes a millisecond or two."""
 
 
 class ColumnarEvents:

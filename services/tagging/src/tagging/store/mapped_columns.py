@@ -35,6 +35,8 @@ DESCRIPTION = "build.json"
 FORMAT = 1
 OPEN_BUILDS = 64
 """Builds kept open, one a tenant, those read last: each is a mapping of memory per array."""
+COUNTED_TYPES = 8
+"""So many of the most frequent types tell who has many events: of all, looking would take longer than reading rows."""
 _KINDS = {each.value: each for each in Kind}
 
 
@@ -146,11 +148,16 @@ class MappedBuild:
         return MappedRows(arrays, self.kinds[event_type], rows)
 
     def event_counts(self, keys: Ints) -> Ints:
-        """How many events each of these keys (ascending) has."""
+        """How many events of the most frequent types each of these keys (ascending) has."""
         total = np.zeros(len(keys), np.int64)
-        for arrays in self.arrays.values():
-            total += counts_of(arrays["key"], keys)
+        for stored in self._counted:
+            total += counts_of(stored, keys)
         return total
+
+    @cached_property
+    def _counted(self) -> list[Numbers]:
+        stored = [arrays["key"] for arrays in self.arrays.values()]
+        return sorted(stored, key=len, reverse=True)[:COUNTED_TYPES]
 
     def chunk(self, event_type: str, named: frozenset[str], keys: Ints | None = None) -> MappedChunk | None:
         """The events of a type that are in files named by the manifest, of these keys alone (ascending; None is all);
