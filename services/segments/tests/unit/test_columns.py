@@ -45,6 +45,9 @@ def answers(column: Any, type_: ValueType) -> list[object]:
     element = ValueType(type_.element or type_.kind)
     values = [each for each in values_of(element) if each is not None]
     found: list[object] = [column.kind, column.known(), list(column.values(EVERYONE)), column.any_of(values)]
+    if type_.kind in {Kind.NUMBER, Kind.DATE, Kind.DATETIME}:
+        numbers, known = column.numbers(np.array(PERSONS, np.uint32))
+        found.append(np.where(known, numbers, -1).tolist())
     for value in values:
         found += [column.any_of([value]), column.where(lambda each, value=value: each != value)]
         for with_end in (True, False):

@@ -52,23 +52,29 @@ def narrowed(members: BitMap, steps: tuple[Limit | Sample, ...], index: TagBitma
                 f"{type(step).__name__.upper()} over an index without birth hashes", EVALUATOR
             )
         ids = np.array(members.to_array(), np.uint32)
-        hashes = index.birth_hashes(ids)
         if isinstance(step, Sample):
-            members = BitMap(ids[sampled(hashes, step)])
+            members = BitMap(ids[sampled(index.birth_hashes(ids), step)])
         else:
-            members = BitMap(ids[_order(step, ids, hashes, index)[: kept(step, len(ids))]])
+            members = BitMap(_first(step, ids, index, index, kept(step, len(ids))))
     return members
 
 
-def _order(
-    step: Limit, ids: npt.NDArray[np.uint32], hashes: npt.NDArray[np.uint64], index: TagBitmaps
-) -> npt.NDArray[np.intp]:
-    """By the tag's value, the unknown last; then by birth hash, then by id."""
+def _first(
+    step: Limit, ids: npt.NDArray[np.uint32], index: TagBitmaps, hashes: BirthHashes, count: int
+) -> npt.NDArray[np.uint32]:
+    """So many, by the tag's value, the unknown last; then by birth hash, then by id. Sorts those alone who may be among
+    them."""
     column = index.tag(step.by.name)
     numbers, known = column.numbers(ids) if isinstance(column, Numbered) else _numbers(column, ids)
     if step.descending:
         numbers = ~numbers  # the reverse order, of the least number, too
-    return np.lexsort((ids, hashes, np.where(known, numbers, 0), ~known))
+    numbers = np.where(known, numbers, 0)
+    if 0 < count < np.count_nonzero(known):
+        last = np.partition(numbers[known], count - 1)[count - 1]
+        near = known & (numbers <= last)
+        ids, numbers, known = ids[near], numbers[near], known[near]
+    found: npt.NDArray[np.uint32] = ids[np.lexsort((ids, hashes.birth_hashes(ids), numbers, ~known))[:count]]
+    return found
 
 
 def _numbers(
