@@ -118,6 +118,19 @@ def test_several_tags_at_once_are_compared_person_by_person() -> None:
     assert {each.evaluator for each in step.steps} == {Evaluator.BLOCK_ENGINE, Evaluator.PERSON_BY_PERSON}
 
 
+def test_rules_share_what_is_compared_person_by_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    from segments.engine.computed import Computed
+
+    computed, compute = [], Computed.__call__
+    monkeypatch.setattr(Computed, "__call__", lambda self, leaf: computed.append(leaf) or compute(self, leaf))
+    index = people()
+    assert Asked(index).select("points > age AND gender = 'female'") == [1]
+    assert Asked(index).select("points > age OR gender = 'male'") == [1, 3]
+    assert len(computed) == 1
+    Asked(then(index, person_values(21, 2, age=0))).select("points > age AND gender = 'male'")
+    assert len(computed) == 2, "age is another"
+
+
 def leaves(step: Step) -> Iterator[Step]:
     if not step.steps:
         yield step

@@ -5,6 +5,8 @@ import datetime as dt
 import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import TypeAlias
 
@@ -71,35 +73,55 @@ def content_of(
 ) -> Content:
     """`population` with the stamp of the universe; `tags` as they are defined. Raises LookupError for what the view
     does not have."""
-    read: dict[str, int | bytes] = {}
-    for node in walk(condition):
-        match node:
-            case TagRef():
-                read[f"tag {node.name}"] = _stamp(view.tag(node.name))
-                read[f"definition {node.name}"] = tags[node.name].position
-            case Feature():
-                read[f"feature {node.form}"] = _stamp(view.feature(node.form))
-            case InSegment():
-                members = view.segment(node.name).serialize()
-                read[f"segment {node.name}"] = hashlib.blake2b(members, digest_size=16).digest()
+    shape = _shape(condition)
     calendar = setting.calendar
     return (
-        canonical_text(Rule(condition)),
+        shape.text,
         population,
-        _moment(condition, setting),
+        _moment(shape, setting),
         (calendar.time_zone, calendar.week_start),
-        tuple(sorted(read.items())),
+        tuple((_stamp(view.tag(each)), tags[each].position) for each in shape.tags),
+        tuple(_stamp(view.feature(each)) for each in shape.forms),
+        tuple(_digest(view.segment(each)) for each in shape.segments),
     )
 
 
-def _moment(condition: Condition, setting: Setting) -> dt.datetime | dt.date | None:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a condition reads, each in order, so that it is gone over once."""
+
+    text: str
+    tags: tuple[str, ...]
+    forms: tuple[str, ...]
+    segments: tuple[str, ...]
+    clocks: frozenset[Clock]
+    has_anniversary: bool
+
+
+@lru_cache(maxsize=4_096)
+def _shape(condition: Condition) -> _Shape:
+    nodes = list(walk(condition))
+    return _Shape(
+        text=canonical_text(Rule(condition)),
+        tags=tuple(sorted({each.name for each in nodes if isinstance(each, TagRef)})),
+        forms=tuple(sorted({each.form for each in nodes if isinstance(each, Feature)})),
+        segments=tuple(sorted({each.name for each in nodes if isinstance(each, InSegment)})),
+        clocks=frozenset(each.function for each in nodes if isinstance(each, TimeFunction)),
+        has_anniversary=any(isinstance(each, Anniversary) for each in nodes),
+    )
+
+
+def _moment(shape: _Shape, setting: Setting) -> dt.datetime | dt.date | None:
     """That of the answer, as far as it moves it."""
-    clocks = {each.function for each in walk(condition) if isinstance(each, TimeFunction)}
-    if Clock.ELAPSED_DAYS in clocks:
+    if Clock.ELAPSED_DAYS in shape.clocks:
         return setting.as_of
-    if clocks - {Clock.DAY} or any(isinstance(each, Anniversary) for each in walk(condition)):
+    if shape.clocks - {Clock.DAY} or shape.has_anniversary:
         return setting.calendar.day_of(setting.as_of)
     return None
+
+
+def _digest(members: BitMap) -> bytes:
+    return hashlib.blake2b(members.serialize(), digest_size=16).digest()
 
 
 def _stamp(column: Column) -> int:

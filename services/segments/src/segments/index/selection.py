@@ -17,6 +17,7 @@ from rules.values import Kind, ValueType
 
 from segments.domain.changes import BLOCK_BITS
 from segments.domain.plan import Step
+from segments.engine.algebra import InSet
 from segments.engine.answers import members
 from segments.engine.columns import TagColumn
 from segments.engine.computed import Computed
@@ -32,6 +33,8 @@ from segments.index.lists import ListColumn
 
 KEPT_BYTES = 1 << 30
 """What the columns of one tenant take, at most; those asked for last stay."""
+Kept = Callable[[Condition, Callable[[], BitMap]], BitMap]
+"""Whom a condition is true of: as it was kept, or computed and then kept."""
 Made = TypeVar("Made", TagColumn, SetColumn)
 
 
@@ -86,10 +89,12 @@ class EngineView:
         return self.columns.of(name, source.stamp, lambda: _made(name, source))
 
 
-def select(condition: Condition, view: EngineView, setting: Setting, population: Population) -> BitMap:
+def select(
+    condition: Condition, view: EngineView, setting: Setting, population: Population, kept: Kept
+) -> BitMap:
     """The persons of the population of whom a checked condition is true. Raises LookupError for what the index does not
     have, NumberOverflow, and UnsupportedNode for a rule or a column that is too large for the engine."""
-    wanted = sets_of(condition, view, setting, given_by(view, setting, population))
+    wanted = sets_of(condition, view, setting, given_by(view, setting, population, kept))
     try:
         program = program_of([wanted], view.universe(population))
     except ValueError as error:
@@ -98,10 +103,15 @@ def select(condition: Condition, view: EngineView, setting: Setting, population:
 
 
 def explain(
-    condition: Condition, view: EngineView, setting: Setting, population: Population, asked: Collection[str]
+    condition: Condition,
+    view: EngineView,
+    setting: Setting,
+    population: Population,
+    kept: Kept,
+    asked: Collection[str],
 ) -> tuple[int, Step]:
     """(blocks of the population, the condition part by part). Raises as `select`."""
-    given = given_by(view, setting, population)
+    given = given_by(view, setting, population, kept)
     explanations = Explanations(view, view.universe(population), setting, threads(), given, asked)
     try:
         return explanations.blocks, explanations.of(condition)
@@ -109,9 +119,19 @@ def explain(
         raise UnsupportedNode("so deep a rule", ENGINE) from error
 
 
-def given_by(view: EngineView, setting: Setting, population: Population) -> Given:
-    """What answers leaves that no container does: each person's values, block by block."""
-    return Computed(view, view.universe(population), setting, threads())
+def given_by(view: EngineView, setting: Setting, population: Population, kept: Kept) -> Given:
+    """What answers leaves that no container does: each person's values, block by block. That takes long, so who shares
+    such a leaf shares its answer."""
+    universe = view.universe(population)
+    computed = Computed(view, universe, setting, threads())
+
+    def given(leaf: Condition) -> SetColumn:
+        def compute() -> BitMap:
+            return members(program_of([InSet(computed(leaf), 0)], universe), threads())[0].bitmap()
+
+        return members_of(kept(leaf, compute), view.blocks).column()
+
+    return given
 
 
 def blocks_of(everybody: BitMap) -> int:

@@ -52,7 +52,7 @@ from segments.index.universe import Universe
 from segments.store.ports import Watched
 
 if TYPE_CHECKING:
-    from segments.index.selection import EngineColumns, EngineView
+    from segments.index.selection import EngineColumns, EngineView, Kept
     from segments.index.settling import Settled
     from segments.index.watching import Watching
 
@@ -149,7 +149,9 @@ class TenantIndex:
 
             kept = self._results.has(self._content(condition, view, setting, population))
             try:
-                blocks, step = selection.explain(condition, seen, setting, population, asked)
+                blocks, step = selection.explain(
+                    condition, seen, setting, population, self._kept(view, setting, population), asked
+                )
             except UnsupportedNode as error:
                 because = str(error)
             else:
@@ -163,17 +165,28 @@ class TenantIndex:
         seen, _ = self._by_blocks(view, population)
         if seen is None:
             return members(condition, view, setting, population)
-        content = self._content(condition, view, setting, population)
-        found = self._results.get(content)
-        if found is None:
+        kept = self._kept(view, setting, population)
+
+        def compute() -> BitMap:
             from segments.index import selection
 
             try:
-                found = selection.select(condition, seen, setting, population)
+                return selection.select(condition, seen, setting, population, kept)
             except UnsupportedNode:
-                found = members(condition, view, setting, population)
-            self._results.put(content, found)
-        return found
+                return members(condition, view, setting, population)
+
+        return kept(condition, compute)
+
+    def _kept(self, view: RuleBitmaps, setting: Setting, population: Population) -> "Kept":
+        def kept(condition: Condition, compute: Callable[[], BitMap]) -> BitMap:
+            content = self._content(condition, view, setting, population)
+            found = self._results.get(content)
+            if found is None:
+                found = compute()
+                self._results.put(content, found)
+            return found
+
+        return kept
 
     def _by_blocks(self, view: RuleBitmaps, population: Population) -> "tuple[EngineView | None, str]":
         """The index as the block engine reads it; None, and why, while bitmaps answer."""
