@@ -8,11 +8,15 @@ from typing import Any
 
 from google.protobuf import timestamp_pb2
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
-from huaxiang.tagging.v1 import behaviour_service_pb2_grpc
+from huaxiang.tagging.v1 import behaviour_service_pb2_grpc, tag_pb2
 from pyroaring import BitMap
+from servicekit.errors import InvalidInput, RightMissing
 from servicekit.revision import Revision
 from servicekit.server import Service
 
+KNOWN = {"order_paid", "danced", "checkup_completed"}
+"""Also what only its tenant declares."""
+SENSITIVE = "checkup_completed"
 COHORTS = 3
 PERIODS = 2
 AS_OF = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)
@@ -36,6 +40,17 @@ def walk(person: int) -> tuple[str, ...] | None:
     if person % 3 == 0:
         return None
     return ("view_item", "order_paid")[: person % 7 // 2] if person % 7 < 6 else ("search",)
+
+
+class UnknownEvent(InvalidInput):
+    """As tagging refuses it."""
+
+    domain = "tagging.huaxiang"
+    reason = "RULE_INVALID"
+
+    def __init__(self, told: str, field: str) -> None:
+        problem = told.partition(" (")[0]
+        super().__init__(told, problem=problem, line=1, column=7, suggestion="order_paid")
 
 
 class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
@@ -126,6 +141,14 @@ class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
                 sets[each.set] |= BitMap.deserialize(each.persons)
         assert first is not None
         self.asked.append(first)
+        for field, text in _events(first):
+            type_ = text.split()[0]
+            if type_ not in KNOWN:
+                raise UnknownEvent(
+                    f"{field}: there is no event {type_!r} (did you mean 'order_paid'?)", field
+                )
+            if type_ == SENSITIVE and tag_pb2.TAG_GRADE_SENSITIVE not in first.only_grades:
+                raise RightMissing("tagging.values.read_sensitive")
         return first, sets
 
 
@@ -143,6 +166,12 @@ def _unfold(
         nodes.append(pb.WalkNode(kind=pb.WALK_NODE_KIND_ENDED, event_types=path, persons=ended))
 
 
+def _events(request: Any) -> list[tuple[str, str]]:
+    if isinstance(request, pb.AnalyzeRetentionRequest):
+        return [("first", request.first), ("returning", request.returning)]
+    return [(f"steps[{place}]", text) for place, text in enumerate(request.steps)]
+
+
 def _basis(sets: list[BitMap]) -> pb.BehaviourBasis:
     stamp = timestamp_pb2.Timestamp()
     stamp.FromDatetime(AS_OF)
@@ -152,6 +181,7 @@ def _basis(sets: list[BitMap]) -> pb.BehaviourBasis:
         person_counts=[len(each) for each in sets],
         event_count=1,
         warnings=["told by tagging"],
+        sensitive_purposes=["health"],
     )
 
 

@@ -217,10 +217,13 @@ async def test_what_cannot_be_asked_is_told(shop: Shop) -> None:
         return stub.GetFunnel(pb.GetFunnelRequest(funnel=asked))
 
     reason, told = await refused(funnel("order_paid", "order_payd"))
-    assert (reason, told["suggestion"]) == ("RULE_INVALID", "order_paid")
+    assert (reason, told["suggestion"], told["column"]) == ("RULE_INVALID", "order_paid", "7")
     assert told["problem"].startswith("steps[1]: ")
-    reason, told = await refused(funnel("order_paid WHERE amont > 1"))
-    assert (reason, told["suggestion"], told["column"]) == ("RULE_INVALID", "amount", "18")
+    assert (await funnel("danced")).groups, "what a tenant declares is tagging's to know"
+    health = pb.GetFunnelRequest(funnel=behaviour_pb2.Funnel(steps=["checkup_completed"], within=WEEK))
+    reason, told = await refused(shop.stub("viewer").GetFunnel(health))
+    assert (reason, told["right"]) == ("RIGHT_MISSING", "tagging.values.read_sensitive")
+    assert list((await stub.GetFunnel(health)).basis.sensitive_purposes) == ["health"]
     for call, field in (
         (funnel(*["order_paid"] * 11), ""),
         (funnel(" "), "funnel.steps[0]"),

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from google.protobuf import duration_pb2
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
+from huaxiang.tagging.v1 import tag_pb2
 from huaxiang.tagging.v1.behaviour_service_pb2_grpc import BehaviourServiceStub
 from pyroaring import BitMap
 from servicekit.clock import ManualClock
@@ -169,10 +170,13 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
             "start_time",
         ),
         (funnel(sets=[part(53, [1])]), "INVALID_FIELD", "sets.set"),
+        (funnel(steps=["checkup_completed"], only_grades=[tag_pb2.TAG_GRADE_PUBLIC]), "RIGHT_MISSING", ""),
         (funnel(sets=[pb.PersonSetPart(persons=b"rubbish")]), "INVALID_FIELD", "sets.persons"),
     ):
         assert await refused(asked(server, "AnalyzeFunnel", request)) == (reason, field)
     assert (await refused(asked(server, "AnalyzeFunnel")))[0] == "INVALID_FIELD"
+    (health,) = await asked(server, "AnalyzeFunnel", funnel(steps=["checkup_completed"]))
+    assert list(health.basis.sensitive_purposes) == ["health"]
     cohorts = pb.AnalyzeRetentionRequest(
         first="view_item", returning="view_item", period=pb.CALENDAR_PERIOD_DAY
     )

@@ -15,6 +15,11 @@ MayRead = Callable[[str], bool]
 SENSITIVE = "sensitive"
 
 
+def selectable_grades(may_read: MayRead) -> frozenset[str]:
+    """Of tags and events that the caller may select and count many persons by."""
+    return frozenset({"public", "internal", "personal"} | ({SENSITIVE} if may_read(SENSITIVE) else set()))
+
+
 def require_selectable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
     """Of the tags and events that the rule itself names. Raises RightMissing."""
     if SENSITIVE in _grades(segments, rule) and not may_read(SENSITIVE):

@@ -13,22 +13,25 @@ from servicekit.revision import Revision
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Whose behaviour: the audience first, then its groups. `at_least`: how fresh events must be; None: as they are."""
+    """Whose behaviour: the audience first, then its groups. `at_least`: how fresh events must be; None: as they are.
+    `grades`: beyond which no event may be looked at."""
 
     tenant: str
     sets: Sequence[BitMap]
     at_least: Revision | None
+    grades: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class EventBasis:
-    """Events up to `as_of` count. `persons`: of each set, who was counted."""
+    """Events up to `as_of` count. `persons`: of each set, who was counted; `purposes` of sensitive events, in order."""
 
     as_of: dt.datetime
     revision: Revision
     persons: tuple[int, ...]
     event_count: int
     warnings: tuple[str, ...]
+    purposes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,18 @@ class PathCounts:
     nodes: tuple[Node, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CellMembers:
+    """Who of the first set is in a cell."""
+
+    basis: EventBasis
+    persons: BitMap
+
+
 class Behaviour(Protocol):
-    """Counts behaviour of sets of persons. Waits for another service: raises UpstreamUnavailable when it is away, and
-    RuleInvalid for events that it does not know. A cancelled caller cancels the work."""
+    """Counts behaviour of sets of persons. Waits for another service: raises UpstreamUnavailable when it is away,
+    RuleInvalid for events that it does not know, with the place in a field's text, RightMissing for those of other
+    grades, and BatchTooLarge. A cancelled caller cancels the work."""
 
     async def funnel(self, sets: Sets, funnel: Funnel) -> FunnelCounts:
         """How far they come."""
@@ -100,6 +112,6 @@ class Behaviour(Protocol):
         """What those of the first set do next."""
         ...
 
-    async def members(self, sets: Sets, cell: BehaviourCell) -> BitMap:
+    async def members(self, sets: Sets, cell: BehaviourCell) -> CellMembers:
         """Who of the first set is in a cell."""
         ...

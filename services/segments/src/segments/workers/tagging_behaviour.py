@@ -9,6 +9,7 @@ from google.protobuf import timestamp_pb2
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
 from huaxiang.tagging.v1.behaviour_service_pb2_grpc import BehaviourServiceStub
 from pyroaring import BitMap
+from segments.api import parse
 from segments.domain.insight.behaviour.questions import (
     BehaviourCell,
     Calendar,
@@ -21,6 +22,7 @@ from segments.domain.insight.behaviour.questions import (
 )
 from segments.errors import RuleInvalid
 from segments.store.behaviour_ports import (
+    CellMembers,
     Cohort,
     EventBasis,
     FunnelCounts,
@@ -31,7 +33,7 @@ from segments.store.behaviour_ports import (
     Turn,
 )
 from segments.workers.tagging_calls import consistency, translated
-from servicekit.errors import UpstreamUnavailable
+from servicekit.errors import BatchTooLarge, RightMissing, UpstreamUnavailable
 from servicekit.principal import TENANT_KEY
 from servicekit.revision import from_proto
 from servicekit.status import reason_of
@@ -88,28 +90,31 @@ class TaggingBehaviour:
         nodes = (Node(_TURNS[each.kind], tuple(each.event_types), each.persons) for each in head.nodes)
         return PathCounts(_basis(head.basis), head.started_count, tuple(nodes))
 
-    async def members(self, sets: Sets, cell: BehaviourCell) -> BitMap:
+    async def members(self, sets: Sets, cell: BehaviourCell) -> CellMembers:
         match cell:
             case FunnelCell():
                 asked = _funnel(cell.funnel)
                 most = cell.step if cell.stopped else len(cell.funnel.steps)
                 asked.members.CopyFrom(pb.LastStepRange(least=cell.step, most=most))
-                _, found = await _asked(self._stub.AnalyzeFunnel, sets, asked, pb.AnalyzeFunnelRequest)
+                head, found = await _asked(self._stub.AnalyzeFunnel, sets, asked, pb.AnalyzeFunnelRequest)
             case RetentionCell():
                 matrix = _retention(cell.retention)
                 part = pb.CohortPart(cohort=cell.cohort, period=cell.period, away=cell.away)
                 matrix.members.CopyFrom(part)
-                _, found = await _asked(self._stub.AnalyzeRetention, sets, matrix, pb.AnalyzeRetentionRequest)
+                head, found = await _asked(
+                    self._stub.AnalyzeRetention, sets, matrix, pb.AnalyzeRetentionRequest
+                )
             case PathCell():
                 walk = _paths(cell.paths)
                 walk.members.CopyFrom(pb.WalkPart(event_types=cell.event_types, ended=cell.ended))
-                _, found = await _asked(self._stub.AnalyzePaths, sets, walk, pb.AnalyzePathsRequest)
-        return found
+                head, found = await _asked(self._stub.AnalyzePaths, sets, walk, pb.AnalyzePathsRequest)
+        return CellMembers(_basis(head.basis), found)
 
 
 async def _asked(rpc: Any, sets: Sets, first: Any, kind: Callable[..., Any]) -> tuple[Any, BitMap]:
     """The first message of the answer, and all members. Ends with the awaiting task."""
     first.consistency.CopyFrom(consistency(sets.at_least))
+    first.only_grades.extend(number for number, grade in parse.GRADES.items() if grade in sets.grades)
     head, members = None, BitMap()
     try:
         call = rpc(_messages(sets, first, kind), metadata=((TENANT_KEY, sets.tenant),), timeout=DEADLINE_S)
@@ -128,8 +133,15 @@ def _of_events(error: grpc.aio.AioRpcError) -> Exception:
     reason = reason_of(error)
     if reason.reason == RuleInvalid.reason:
         problem, hint = reason.metadata.get("problem", ""), reason.metadata.get("suggestion", "")
+        if f"did you mean '{hint}'" in (error.details() or ""):
+            hint = f"did you mean '{hint}'?"
         line, column = reason.metadata.get("line", "1"), reason.metadata.get("column", "1")
         return RuleInvalid(problem, int(line), int(column), hint, readable=False)
+    if reason.reason == RightMissing.reason:
+        return RightMissing(reason.metadata.get("right", ""))
+    if reason.reason == BatchTooLarge.reason:
+        said = reason.metadata
+        return BatchTooLarge(said.get("field", "sets"), int(said.get("count", 0)), int(said.get("limit", 0)))
     return translated(error)
 
 
@@ -164,6 +176,7 @@ def _basis(message: pb.BehaviourBasis) -> EventBasis:
         tuple(message.person_counts),
         message.event_count,
         tuple(message.warnings),
+        tuple(message.sensitive_purposes),
     )
 
 

@@ -131,7 +131,8 @@ class BehaviourServicer(BehaviourServiceServicer):
         finally:
             self._waiting -= 1
         gone = threading.Event()
-        asking = Asking(tenant, as_of, readable_grades(principal), sets.persons(), gone.is_set)
+        grades = readable_grades(principal, request.only_grades)
+        asking = Asking(tenant, as_of, grades, sets.persons(), gone.is_set)
         computing = asyncio.ensure_future(asyncio.to_thread(work, asking))
         computing.add_done_callback(self._stand_up)
         try:
@@ -177,4 +178,5 @@ def _basis(found: Basis) -> pb.BehaviourBasis:
         person_counts=found.persons,
         event_count=found.event_count,
         warnings=found.warnings,
+        sensitive_purposes=found.purposes,
     )

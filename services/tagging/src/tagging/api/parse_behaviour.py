@@ -25,7 +25,7 @@ from tagging.domain.columns import Ints, day_of
 
 MAX_SETS = 53
 MAX_PART_BYTES = 2 * 1024 * 1024
-MAX_SET_BYTES = 64 * 1024 * 1024
+MAX_SET_BYTES = 256 * 1024 * 1024
 MAX_WITHIN = dt.timedelta(days=1_098)
 _UNITS = {
     pb.CALENDAR_PERIOD_DAY: Unit.DAY,

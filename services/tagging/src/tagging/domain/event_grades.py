@@ -65,6 +65,16 @@ class EventRelease:
         shown = {name: each for name, each in properties.items() if self.shows_property(event_type, name)}
         return shown, sorted(properties.keys() - shown.keys())
 
+    def purposes(self, questions: Iterable[Node]) -> tuple[str, ...]:
+        """What the sensitive types and properties that are asked about are kept for, in order."""
+        read = [
+            self.grades.of_type(event_type) if name is None else self.grades.of_property(event_type, name)
+            for event_type, names in read_of_events(questions)
+            for name in (None, *sorted(names))
+        ]
+        found = {each.purpose for each in read if each.grade is Grade.SENSITIVE and each.purpose}
+        return tuple(sorted(found))
+
     def missing(self, questions: Iterable[Node]) -> Grade | None:
         """A grade that the reader lacks for what is asked, None when there is none."""
         for event_type, names in read_of_events(questions):

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from huaxiang.tagging.v1 import tag_pb2 as huaxiang_dot_tagging_dot_v1_dot_tag__pb2
 from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revision__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/tagging/v1/behaviour_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"-\n\rPersonSetPart\x12\x0b\n\x03set\x18\x01 \x01(\x05\x12\x0f\n\x07persons\x18\x02 \x01(\x0c\"\xa7\x01\n\x0e\x42\x65haviourBasis\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x15\n\rperson_counts\x18\x03 \x03(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x03\x12\x10\n\x08warnings\x18\x05 \x03(\t\"\x84\x03\n\x14\x41nalyzeFunnelRequest\x12\r\n\x05steps\x18\x01 \x03(\t\x12)\n\x06within\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x33\n\x07members\x18\x08 \x01(\x0b\x32\".huaxiang.tagging.v1.LastStepRange\x12\x30\n\x04sets\x18\t \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\",\n\rLastStepRange\x12\r\n\x05least\x18\x01 \x01(\x05\x12\x0c\n\x04most\x18\x02 \x01(\x05\"\x8f\x01\n\x15\x41nalyzeFunnelResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12\x31\n\x06\x63ounts\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.FunnelCounts\x12\x0f\n\x07members\x18\x03 \x01(\x0c\"\x1f\n\x0c\x46unnelCounts\x12\x0f\n\x07reached\x18\x01 \x03(\x03\"\xf2\x02\n\x17\x41nalyzeRetentionRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x11\n\treturning\x18\x02 \x01(\t\x12\x33\n\x06period\x18\x03 \x01(\x0e\x32#.huaxiang.tagging.v1.CalendarPeriod\x12\x11\n\tstart_day\x18\x04 \x01(\x05\x12\x14\n\x0c\x63ohort_count\x18\x05 \x01(\x05\x12\x14\n\x0cperiod_count\x18\x06 \x01(\x05\x12)\n\x05\x61s_of\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x08 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x30\n\x07members\x18\t \x01(\x0b\x32\x1f.huaxiang.tagging.v1.CohortPart\x12\x30\n\x04sets\x18\n \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\"J\n\nCohortPart\x12\x0e\n\x06\x63ohort\x18\x01 \x01(\x05\x12\x13\n\x06period\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\x42\t\n\x07_period\"\xc3\x01\n\x18\x41nalyzeRetentionResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12,\n\x07\x63ohorts\x18\x02 \x03(\x0b\x32\x1b.huaxiang.tagging.v1.Cohort\x12\x34\n\x06\x63ounts\x18\x03 \x03(\x0b\x32$.huaxiang.tagging.v1.RetentionCounts\x12\x0f\n\x07members\x18\x04 \x01(\x0c\"D\n\x06\x43ohort\x12\x11\n\tstart_day\x18\x01 \x01(\x05\x12\x13\n\x0b\x62\x65gun_count\x18\x02 \x01(\x05\x12\x12\n\nover_count\x18\x03 \x01(\x05\"2\n\x0fRetentionCounts\x12\r\n\x05sizes\x18\x01 \x03(\x03\x12\x10\n\x08returned\x18\x02 \x03(\x03\"\xbe\x03\n\x13\x41nalyzePathsRequest\x12\r\n\x05start\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\t\x12\x11\n\tbackwards\x18\x03 \x01(\x08\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\x05\x12\x0b\n\x03top\x18\x05 \x01(\x05\x12)\n\x06within\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x63ollapse\x18\x07 \x01(\x08\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x61s_of\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x0b \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12.\n\x07members\x18\x0c \x01(\x0b\x32\x1d.huaxiang.tagging.v1.WalkPart\x12\x30\n\x04sets\x18\r \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\".\n\x08WalkPart\x12\x13\n\x0b\x65vent_types\x18\x01 \x03(\t\x12\r\n\x05\x65nded\x18\x02 \x01(\x08\"\xa0\x01\n\x14\x41nalyzePathsResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12\x15\n\rstarted_count\x18\x02 \x01(\x03\x12,\n\x05nodes\x18\x03 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.WalkNode\x12\x0f\n\x07members\x18\x04 \x01(\x0c\"a\n\x08WalkNode\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.huaxiang.tagging.v1.WalkNodeKind\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0f\n\x07persons\x18\x03 \x01(\x03*\x7f\n\x0e\x43\x61lendarPeriod\x12\x1f\n\x1b\x43\x41LENDAR_PERIOD_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41LENDAR_PERIOD_DAY\x10\x01\x12\x18\n\x14\x43\x41LENDAR_PERIOD_WEEK\x10\x02\x12\x19\n\x15\x43\x41LENDAR_PERIOD_MONTH\x10\x03*|\n\x0cWalkNodeKind\x12\x1e\n\x1aWALK_NODE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13WALK_NODE_KIND_STEP\x10\x01\x12\x19\n\x15WALK_NODE_KIND_OTHERS\x10\x02\x12\x18\n\x14WALK_NODE_KIND_ENDED\x10\x03\x32\xbc\x03\n\x10\x42\x65haviourService\x12\x89\x01\n\rAnalyzeFunnel\x12).huaxiang.tagging.v1.AnalyzeFunnelRequest\x1a*.huaxiang.tagging.v1.AnalyzeFunnelResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x12\x92\x01\n\x10\x41nalyzeRetention\x12,.huaxiang.tagging.v1.AnalyzeRetentionRequest\x1a-.huaxiang.tagging.v1.AnalyzeRetentionResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x12\x86\x01\n\x0c\x41nalyzePaths\x12(.huaxiang.tagging.v1.AnalyzePathsRequest\x1a).huaxiang.tagging.v1.AnalyzePathsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/tagging/v1/behaviour_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"-\n\rPersonSetPart\x12\x0b\n\x03set\x18\x01 \x01(\x05\x12\x0f\n\x07persons\x18\x02 \x01(\x0c\"\xc3\x01\n\x0e\x42\x65haviourBasis\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x15\n\rperson_counts\x18\x03 \x03(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x03\x12\x10\n\x08warnings\x18\x05 \x03(\t\x12\x1a\n\x12sensitive_purposes\x18\x06 \x03(\t\"\xb8\x03\n\x14\x41nalyzeFunnelRequest\x12\r\n\x05steps\x18\x01 \x03(\t\x12)\n\x06within\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x33\n\x07members\x18\x08 \x01(\x0b\x32\".huaxiang.tagging.v1.LastStepRange\x12\x30\n\x04sets\x18\t \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\x12\x32\n\x0bonly_grades\x18\n \x03(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\",\n\rLastStepRange\x12\r\n\x05least\x18\x01 \x01(\x05\x12\x0c\n\x04most\x18\x02 \x01(\x05\"\x8f\x01\n\x15\x41nalyzeFunnelResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12\x31\n\x06\x63ounts\x18\x02 \x03(\x0b\x32!.huaxiang.tagging.v1.FunnelCounts\x12\x0f\n\x07members\x18\x03 \x01(\x0c\"\x1f\n\x0c\x46unnelCounts\x12\x0f\n\x07reached\x18\x01 \x03(\x03\"\xa6\x03\n\x17\x41nalyzeRetentionRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\t\x12\x11\n\treturning\x18\x02 \x01(\t\x12\x33\n\x06period\x18\x03 \x01(\x0e\x32#.huaxiang.tagging.v1.CalendarPeriod\x12\x11\n\tstart_day\x18\x04 \x01(\x05\x12\x14\n\x0c\x63ohort_count\x18\x05 \x01(\x05\x12\x14\n\x0cperiod_count\x18\x06 \x01(\x05\x12)\n\x05\x61s_of\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x08 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12\x30\n\x07members\x18\t \x01(\x0b\x32\x1f.huaxiang.tagging.v1.CohortPart\x12\x30\n\x04sets\x18\n \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\x12\x32\n\x0bonly_grades\x18\x0b \x03(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\"J\n\nCohortPart\x12\x0e\n\x06\x63ohort\x18\x01 \x01(\x05\x12\x13\n\x06period\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\x42\t\n\x07_period\"\xc3\x01\n\x18\x41nalyzeRetentionResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12,\n\x07\x63ohorts\x18\x02 \x03(\x0b\x32\x1b.huaxiang.tagging.v1.Cohort\x12\x34\n\x06\x63ounts\x18\x03 \x03(\x0b\x32$.huaxiang.tagging.v1.RetentionCounts\x12\x0f\n\x07members\x18\x04 \x01(\x0c\"D\n\x06\x43ohort\x12\x11\n\tstart_day\x18\x01 \x01(\x05\x12\x13\n\x0b\x62\x65gun_count\x18\x02 \x01(\x05\x12\x12\n\nover_count\x18\x03 \x01(\x05\"2\n\x0fRetentionCounts\x12\r\n\x05sizes\x18\x01 \x03(\x03\x12\x10\n\x08returned\x18\x02 \x03(\x03\"\xf2\x03\n\x13\x41nalyzePathsRequest\x12\r\n\x05start\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x03(\t\x12\x11\n\tbackwards\x18\x03 \x01(\x08\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\x05\x12\x0b\n\x03top\x18\x05 \x01(\x05\x12)\n\x06within\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x63ollapse\x18\x07 \x01(\x08\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x61s_of\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0b\x63onsistency\x18\x0b \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\x12.\n\x07members\x18\x0c \x01(\x0b\x32\x1d.huaxiang.tagging.v1.WalkPart\x12\x30\n\x04sets\x18\r \x03(\x0b\x32\".huaxiang.tagging.v1.PersonSetPart\x12\x32\n\x0bonly_grades\x18\x0e \x03(\x0e\x32\x1d.huaxiang.tagging.v1.TagGrade\".\n\x08WalkPart\x12\x13\n\x0b\x65vent_types\x18\x01 \x03(\t\x12\r\n\x05\x65nded\x18\x02 \x01(\x08\"\xa0\x01\n\x14\x41nalyzePathsResponse\x12\x32\n\x05\x62\x61sis\x18\x01 \x01(\x0b\x32#.huaxiang.tagging.v1.BehaviourBasis\x12\x15\n\rstarted_count\x18\x02 \x01(\x03\x12,\n\x05nodes\x18\x03 \x03(\x0b\x32\x1d.huaxiang.tagging.v1.WalkNode\x12\x0f\n\x07members\x18\x04 \x01(\x0c\"a\n\x08WalkNode\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.huaxiang.tagging.v1.WalkNodeKind\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x0f\n\x07persons\x18\x03 \x01(\x03*\x7f\n\x0e\x43\x61lendarPeriod\x12\x1f\n\x1b\x43\x41LENDAR_PERIOD_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41LENDAR_PERIOD_DAY\x10\x01\x12\x18\n\x14\x43\x41LENDAR_PERIOD_WEEK\x10\x02\x12\x19\n\x15\x43\x41LENDAR_PERIOD_MONTH\x10\x03*|\n\x0cWalkNodeKind\x12\x1e\n\x1aWALK_NODE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13WALK_NODE_KIND_STEP\x10\x01\x12\x19\n\x15WALK_NODE_KIND_OTHERS\x10\x02\x12\x18\n\x14WALK_NODE_KIND_ENDED\x10\x03\x32\xbc\x03\n\x10\x42\x65haviourService\x12\x89\x01\n\rAnalyzeFunnel\x12).huaxiang.tagging.v1.AnalyzeFunnelRequest\x1a*.huaxiang.tagging.v1.AnalyzeFunnelResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x12\x92\x01\n\x10\x41nalyzeRetention\x12,.huaxiang.tagging.v1.AnalyzeRetentionRequest\x1a-.huaxiang.tagging.v1.AnalyzeRetentionResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x12\x86\x01\n\x0c\x41nalyzePaths\x12(.huaxiang.tagging.v1.AnalyzePathsRequest\x1a).huaxiang.tagging.v1.AnalyzePathsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16tagging.behaviour.read(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,40 +42,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BEHAVIOURSERVICE'].methods_by_name['AnalyzeRetention']._serialized_options = b'\220\002\001\212\265\030\026tagging.behaviour.read'
   _globals['_BEHAVIOURSERVICE'].methods_by_name['AnalyzePaths']._loaded_options = None
   _globals['_BEHAVIOURSERVICE'].methods_by_name['AnalyzePaths']._serialized_options = b'\220\002\001\212\265\030\026tagging.behaviour.read'
-  _globals['_CALENDARPERIOD']._serialized_start=2557
-  _globals['_CALENDARPERIOD']._serialized_end=2684
-  _globals['_WALKNODEKIND']._serialized_start=2686
-  _globals['_WALKNODEKIND']._serialized_end=2810
-  _globals['_PERSONSETPART']._serialized_start=196
-  _globals['_PERSONSETPART']._serialized_end=241
-  _globals['_BEHAVIOURBASIS']._serialized_start=244
-  _globals['_BEHAVIOURBASIS']._serialized_end=411
-  _globals['_ANALYZEFUNNELREQUEST']._serialized_start=414
-  _globals['_ANALYZEFUNNELREQUEST']._serialized_end=802
-  _globals['_LASTSTEPRANGE']._serialized_start=804
-  _globals['_LASTSTEPRANGE']._serialized_end=848
-  _globals['_ANALYZEFUNNELRESPONSE']._serialized_start=851
-  _globals['_ANALYZEFUNNELRESPONSE']._serialized_end=994
-  _globals['_FUNNELCOUNTS']._serialized_start=996
-  _globals['_FUNNELCOUNTS']._serialized_end=1027
-  _globals['_ANALYZERETENTIONREQUEST']._serialized_start=1030
-  _globals['_ANALYZERETENTIONREQUEST']._serialized_end=1400
-  _globals['_COHORTPART']._serialized_start=1402
-  _globals['_COHORTPART']._serialized_end=1476
-  _globals['_ANALYZERETENTIONRESPONSE']._serialized_start=1479
-  _globals['_ANALYZERETENTIONRESPONSE']._serialized_end=1674
-  _globals['_COHORT']._serialized_start=1676
-  _globals['_COHORT']._serialized_end=1744
-  _globals['_RETENTIONCOUNTS']._serialized_start=1746
-  _globals['_RETENTIONCOUNTS']._serialized_end=1796
-  _globals['_ANALYZEPATHSREQUEST']._serialized_start=1799
-  _globals['_ANALYZEPATHSREQUEST']._serialized_end=2245
-  _globals['_WALKPART']._serialized_start=2247
-  _globals['_WALKPART']._serialized_end=2293
-  _globals['_ANALYZEPATHSRESPONSE']._serialized_start=2296
-  _globals['_ANALYZEPATHSRESPONSE']._serialized_end=2456
-  _globals['_WALKNODE']._serialized_start=2458
-  _globals['_WALKNODE']._serialized_end=2555
-  _globals['_BEHAVIOURSERVICE']._serialized_start=2813
-  _globals['_BEHAVIOURSERVICE']._serialized_end=3257
+  _globals['_CALENDARPERIOD']._serialized_start=2772
+  _globals['_CALENDARPERIOD']._serialized_end=2899
+  _globals['_WALKNODEKIND']._serialized_start=2901
+  _globals['_WALKNODEKIND']._serialized_end=3025
+  _globals['_PERSONSETPART']._serialized_start=227
+  _globals['_PERSONSETPART']._serialized_end=272
+  _globals['_BEHAVIOURBASIS']._serialized_start=275
+  _globals['_BEHAVIOURBASIS']._serialized_end=470
+  _globals['_ANALYZEFUNNELREQUEST']._serialized_start=473
+  _globals['_ANALYZEFUNNELREQUEST']._serialized_end=913
+  _globals['_LASTSTEPRANGE']._serialized_start=915
+  _globals['_LASTSTEPRANGE']._serialized_end=959
+  _globals['_ANALYZEFUNNELRESPONSE']._serialized_start=962
+  _globals['_ANALYZEFUNNELRESPONSE']._serialized_end=1105
+  _globals['_FUNNELCOUNTS']._serialized_start=1107
+  _globals['_FUNNELCOUNTS']._serialized_end=1138
+  _globals['_ANALYZERETENTIONREQUEST']._serialized_start=1141
+  _globals['_ANALYZERETENTIONREQUEST']._serialized_end=1563
+  _globals['_COHORTPART']._serialized_start=1565
+  _globals['_COHORTPART']._serialized_end=1639
+  _globals['_ANALYZERETENTIONRESPONSE']._serialized_start=1642
+  _globals['_ANALYZERETENTIONRESPONSE']._serialized_end=1837
+  _globals['_COHORT']._serialized_start=1839
+  _globals['_COHORT']._serialized_end=1907
+  _globals['_RETENTIONCOUNTS']._serialized_start=1909
+  _globals['_RETENTIONCOUNTS']._serialized_end=1959
+  _globals['_ANALYZEPATHSREQUEST']._serialized_start=1962
+  _globals['_ANALYZEPATHSREQUEST']._serialized_end=2460
+  _globals['_WALKPART']._serialized_start=2462
+  _globals['_WALKPART']._serialized_end=2508
+  _globals['_ANALYZEPATHSRESPONSE']._serialized_start=2511
+  _globals['_ANALYZEPATHSRESPONSE']._serialized_end=2671
+  _globals['_WALKNODE']._serialized_start=2673
+  _globals['_WALKNODE']._serialized_end=2770
+  _globals['_BEHAVIOURSERVICE']._serialized_start=3028
+  _globals['_BEHAVIOURSERVICE']._serialized_end=3472
 # @@protoc_insertion_point(module_scope)

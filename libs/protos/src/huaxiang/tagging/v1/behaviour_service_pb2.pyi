@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from huaxiang.tagging.v1 import tag_pb2 as _tag_pb2
 from huaxiang.type.v1 import revision_pb2 as _revision_pb2
 import builtins as _builtins
 import sys
@@ -115,6 +116,7 @@ class BehaviourBasis(_message.Message):
     PERSON_COUNTS_FIELD_NUMBER: _builtins.int
     EVENT_COUNT_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    SENSITIVE_PURPOSES_FIELD_NUMBER: _builtins.int
     event_count: _builtins.int
     """How many events were looked at."""
     @_builtins.property
@@ -133,6 +135,10 @@ class BehaviourBasis(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What deserves a look."""
 
+    @_builtins.property
+    def sensitive_purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the sensitive events and properties that were read are kept for, in order."""
+
     def __init__(
         self,
         *,
@@ -141,10 +147,11 @@ class BehaviourBasis(_message.Message):
         person_counts: _abc.Iterable[_builtins.int] | None = ...,
         event_count: _builtins.int = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "event_count", b"event_count", "person_counts", b"person_counts", "revision", b"revision", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "event_count", b"event_count", "person_counts", b"person_counts", "revision", b"revision", "sensitive_purposes", b"sensitive_purposes", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -165,6 +172,7 @@ class AnalyzeFunnelRequest(_message.Message):
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     SETS_FIELD_NUMBER: _builtins.int
+    ONLY_GRADES_FIELD_NUMBER: _builtins.int
     strict: _builtins.bool
     """Each step is the very next event after the one before, among all the person's events of the types that the steps name."""
     @_builtins.property
@@ -199,6 +207,10 @@ class AnalyzeFunnelRequest(_message.Message):
     def sets(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonSetPart]:
         """Of whom."""
 
+    @_builtins.property
+    def only_grades(self) -> _containers.RepeatedScalarFieldContainer[_tag_pb2.TagGrade.ValueType]:
+        """Grades beyond which no event is read, whatever the caller's rights; none is no limit."""
+
     def __init__(
         self,
         *,
@@ -211,10 +223,11 @@ class AnalyzeFunnelRequest(_message.Message):
         consistency: _revision_pb2.Consistency | None = ...,
         members: Global___LastStepRange | None = ...,
         sets: _abc.Iterable[Global___PersonSetPart] | None = ...,
+        only_grades: _abc.Iterable[_tag_pb2.TagGrade.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "end_time", b"end_time", "members", b"members", "start_time", b"start_time", "within", b"within"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "end_time", b"end_time", "members", b"members", "sets", b"sets", "start_time", b"start_time", "steps", b"steps", "strict", b"strict", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "end_time", b"end_time", "members", b"members", "only_grades", b"only_grades", "sets", b"sets", "start_time", b"start_time", "steps", b"steps", "strict", b"strict", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -320,6 +333,7 @@ class AnalyzeRetentionRequest(_message.Message):
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     SETS_FIELD_NUMBER: _builtins.int
+    ONLY_GRADES_FIELD_NUMBER: _builtins.int
     first: _builtins.str
     """The event that makes a cohort; in the first message, as all but `sets`."""
     returning: _builtins.str
@@ -348,6 +362,10 @@ class AnalyzeRetentionRequest(_message.Message):
     def sets(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonSetPart]:
         """Of whom."""
 
+    @_builtins.property
+    def only_grades(self) -> _containers.RepeatedScalarFieldContainer[_tag_pb2.TagGrade.ValueType]:
+        """Grades beyond which no event is read, whatever the caller's rights; none is no limit."""
+
     def __init__(
         self,
         *,
@@ -361,10 +379,11 @@ class AnalyzeRetentionRequest(_message.Message):
         consistency: _revision_pb2.Consistency | None = ...,
         members: Global___CohortPart | None = ...,
         sets: _abc.Iterable[Global___PersonSetPart] | None = ...,
+        only_grades: _abc.Iterable[_tag_pb2.TagGrade.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "members", b"members"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cohort_count", b"cohort_count", "consistency", b"consistency", "first", b"first", "members", b"members", "period", b"period", "period_count", b"period_count", "returning", b"returning", "sets", b"sets", "start_day", b"start_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cohort_count", b"cohort_count", "consistency", b"consistency", "first", b"first", "members", b"members", "only_grades", b"only_grades", "period", b"period", "period_count", b"period_count", "returning", b"returning", "sets", b"sets", "start_day", b"start_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -521,6 +540,7 @@ class AnalyzePathsRequest(_message.Message):
     CONSISTENCY_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     SETS_FIELD_NUMBER: _builtins.int
+    ONLY_GRADES_FIELD_NUMBER: _builtins.int
     start: _builtins.str
     """The event that walks begin with; in the first message, as all but `sets`."""
     backwards: _builtins.bool
@@ -563,6 +583,10 @@ class AnalyzePathsRequest(_message.Message):
     def sets(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonSetPart]:
         """Of whom; one set."""
 
+    @_builtins.property
+    def only_grades(self) -> _containers.RepeatedScalarFieldContainer[_tag_pb2.TagGrade.ValueType]:
+        """Grades beyond which no event is read, whatever the caller's rights; none is no limit."""
+
     def __init__(
         self,
         *,
@@ -579,10 +603,11 @@ class AnalyzePathsRequest(_message.Message):
         consistency: _revision_pb2.Consistency | None = ...,
         members: Global___WalkPart | None = ...,
         sets: _abc.Iterable[Global___PersonSetPart] | None = ...,
+        only_grades: _abc.Iterable[_tag_pb2.TagGrade.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consistency", b"consistency", "end_time", b"end_time", "members", b"members", "start_time", b"start_time", "within", b"within"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "backwards", b"backwards", "collapse", b"collapse", "consistency", b"consistency", "depth", b"depth", "end_time", b"end_time", "members", b"members", "sets", b"sets", "start", b"start", "start_time", b"start_time", "steps", b"steps", "top", b"top", "within", b"within"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "backwards", b"backwards", "collapse", b"collapse", "consistency", b"consistency", "depth", b"depth", "end_time", b"end_time", "members", b"members", "only_grades", b"only_grades", "sets", b"sets", "start", b"start", "start_time", b"start_time", "steps", b"steps", "top", b"top", "within", b"within"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

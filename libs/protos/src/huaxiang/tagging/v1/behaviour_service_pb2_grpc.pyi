@@ -36,7 +36,7 @@ class BehaviourServiceStub:
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 64 MiB
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
     together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
     nobody waits for any more is given up.
     """
@@ -63,7 +63,7 @@ class BehaviourServiceAsyncStub(BehaviourServiceStub):
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 64 MiB
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
     together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
     nobody waits for any more is given up.
     """
@@ -86,7 +86,7 @@ class BehaviourServiceServicer(metaclass=_abc_1.ABCMeta):
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 64 MiB
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
     together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
     nobody waits for any more is given up.
     """

@@ -10,19 +10,18 @@ from pyroaring import BitMap
 from rules.check import Population
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.meaning import Scalar
-from segments.app.insight.behaviour.event_reading import EventsRead, read_events
 from segments.app.insight.past_values import Changed, Moment, PastValues
 from segments.app.membership import live_segment
 from segments.app.preview import Preview
-from segments.app.readable import SENSITIVE, MayRead, purposes_of
+from segments.app.readable import SENSITIVE, MayRead, purposes_of, selectable_grades
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
-from segments.domain.insight.behaviour.questions import BehaviourCell, events_of
+from segments.domain.insight.behaviour.questions import BehaviourCell
 from segments.domain.insight.transitions import ValuesThen
 from segments.domain.segment import Draft, Snapshot
-from segments.store.behaviour_ports import Behaviour, Sets
+from segments.store.behaviour_ports import Behaviour, CellMembers, Sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Resolving:
     rules: Mapping[OfRule, tuple[ReadRule, dict[str, Column]]]
     snapshots: Mapping[str, Snapshot]
     changes: Mapping[Moment, Changed]
-    did: Mapping[BehaviourCell, tuple[BitMap, EventsRead]]
+    did: Mapping[BehaviourCell, CellMembers]
 
     @property
     def segments(self) -> TenantSegments:
@@ -165,7 +164,6 @@ class Audiences:
         PastValues raises. What somebody did is asked of everybody, and cut to the audience when it is resolved."""
         cells = {each.cell: None for each in audiences if isinstance(each, OfBehaviour)}
         audiences = [each.among if isinstance(each, OfBehaviour) else each for each in audiences]
-        allowed = {each: await self.read_events(tenant, events_of(each), may_read) for each in cells}
         asked = [each for each in dict.fromkeys(audiences) if isinstance(each, OfRule)]
         read = {}
         for each in asked:
@@ -185,13 +183,10 @@ class Audiences:
             tenant,
             [version.tenant(tenant).index.population(Population.ALL)] if cells else [],
             version.upstream("tagging"),
+            selectable_grades(may_read),
         )
-        did = {each: (await self._behaviour.members(everybody, each), allowed[each]) for each in cells}
+        did = {each: await self._behaviour.members(everybody, each) for each in cells}
         return Resolving(version, tenant, now, rules, snapshots, changes, did)
-
-    async def read_events(self, tenant: str, events: Mapping[str, str], may_read: MayRead) -> EventsRead:
-        """Of events by the field that says them. Raises RuleInvalid, RightMissing, CatchingUp, UpstreamUnavailable."""
-        return await read_events(self._board, self._up_to_date, tenant, events, may_read)
 
     def ends(self, resolving: Resolving, period: Period, persons: BitMap) -> tuple[ValuesThen, ValuesThen]:
         """Persons' values at the start and at the end of a period that was prepared."""
@@ -243,9 +238,9 @@ class Audiences:
                 return self._gone(resolving, audience)
             case OfBehaviour():
                 among = self.resolve(resolving, audience.among)
-                members, read = resolving.did[audience.cell]
-                purposes = tuple(sorted({*among.purposes, *read.purposes}))
-                return replace(among, members=among.members & members, purposes=purposes)
+                did = resolving.did[audience.cell]
+                purposes = tuple(sorted({*among.purposes, *did.basis.purposes}))
+                return replace(among, members=among.members & did.persons, purposes=purposes)
             case OfPopulation():
                 everyone = segments.index.population(audience.population)
                 return Persons(everyone, population_count=len(everyone))

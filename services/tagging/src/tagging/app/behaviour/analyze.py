@@ -52,6 +52,7 @@ class Basis:
     persons: list[int]
     event_count: int
     warnings: tuple[str, ...]
+    purposes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,4 +295,5 @@ def _sets(histories: Histories, asking: Asking) -> tuple[list[Ints], Basis]:
         [len(each) for each in slots],
         histories.event_count,
         histories.warnings,
+        histories.purposes,
     )

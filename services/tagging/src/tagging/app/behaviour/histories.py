@@ -66,7 +66,7 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Histories:
     """What was read. `persons`: the ids by slot; `counted`: who of them is asked about and does not object to
-    profiling; `types`: of the tracks. Events up to `as_of`."""
+    profiling; `types`: of the tracks. Events up to `as_of`. `purposes`: what sensitive ones are kept for, in order."""
 
     persons: Ints
     counted: Bools
@@ -76,6 +76,7 @@ class Histories:
     calendar: CalendarSettings
     revision: Revision
     warnings: tuple[str, ...]
+    purposes: tuple[str, ...]
 
     @property
     def event_count(self) -> int:
@@ -92,6 +93,7 @@ class _Taken:
     plan: ColumnPlan
     filters: tuple[EventFilter, ...]
     warnings: tuple[str, ...]
+    purposes: tuple[str, ...]
     calendar: CalendarSettings
     revision: Revision
     held: HeldEvents
@@ -143,13 +145,14 @@ class ReadHistories:
             found, told = read_filter(each.field, each.text, schema)
             filters.append(found)
             warnings += told
-        require_events(plan, filters, wish.grades)
+        release = require_events(plan, filters, wish.grades)
         state = self._facts.tenants.get(connection, wish.tenant) or Tenant(wish.tenant, dt.date(1970, 1, 1))
         head = self._changelog.head(connection)
         return _Taken(
             plan,
             tuple(filters),
             tuple(dict.fromkeys(warnings)),
+            release.purposes(filters),
             state.settings.calendar,
             Revision(self._changelog.service, head.epoch, head.position, head.position),
             self._lake.attach(connection, duck, wish.tenant, {each.event for each in filters}),
@@ -201,7 +204,17 @@ def _read(taken: _Taken, held: HeldEvents, duck: Any, wish: Wish, as_of: dt.date
         reader = RowReader(setting, type_, table)
         joined = partial(joins.sequences, type_)
         tracks.append(track_of(table, reader, wanted, counted, whole=wish.whole, joined=joined))
-    return Histories(persons, counted, types, tracks, as_of, taken.calendar, taken.revision, taken.warnings)
+    return Histories(
+        persons,
+        counted,
+        types,
+        tracks,
+        as_of,
+        taken.calendar,
+        taken.revision,
+        taken.warnings,
+        taken.purposes,
+    )
 
 
 def track_of(

@@ -32,7 +32,7 @@ class CountFunnel:
         self, tenant: str, audience: Audience, funnel: Funnel, breakdown: Breakdown | None, caller: Caller
     ) -> FunnelFound:
         """Raises what Observing and Behaviour raise."""
-        observed = await self._observing(tenant, audience, funnel.events, breakdown, caller)
+        observed = await self._observing(tenant, audience, breakdown, caller)
         counts = await self._behaviour.funnel(observed.sets, funnel)
         told = await self._observing.desk.compute(
             lambda: told_steps(counts.basis.persons, counts.reached, caller.fewest, apart=observed.apart)

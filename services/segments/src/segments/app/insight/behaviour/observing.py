@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from rules.schema import TagType
 from rules.values import Kind
 from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
 from segments.app.insight.basis import Basis, Caller, basis_of
-from segments.app.insight.behaviour.event_reading import EventsRead
 from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
+from segments.app.readable import selectable_grades
 from segments.domain.insight.behaviour.groups import Breakdown, Group, GroupKind, parted
 from segments.domain.insight.cells import Cell, at_level, path_of, text_cell, value_cell
 from segments.domain.packing import scalar_of
@@ -30,7 +30,7 @@ class Observed:
     audience: Persons
     groups: tuple[Group, ...]
     apart: bool
-    events: EventsRead
+    grades: frozenset[str]
     breakdown: Breakdown | None
     started_ns: int
 
@@ -40,6 +40,7 @@ class Observed:
             self.resolving.tenant,
             [each.persons for each in self.groups],
             self.resolving.version.upstream("tagging"),
+            self.grades,
         )
 
     def basis(self, found: EventBasis, caller: Caller) -> Basis:
@@ -47,11 +48,11 @@ class Observed:
         elapsed_us = (time.perf_counter_ns() - self.started_ns) // 1_000
         tags = () if self.breakdown is None else (self.breakdown.tag_id,)
         basis = basis_of(self.resolving, [self.audience], tags, caller, elapsed_us)
-        warnings = dict.fromkeys((*basis.freshness.warnings, *self.events.warnings, *found.warnings))
+        warnings = dict.fromkeys((*basis.freshness.warnings, *found.warnings))
         return replace(
             basis,
             freshness=replace(basis.freshness, warnings=tuple(warnings)),
-            purposes=tuple(sorted({*basis.purposes, *self.events.purposes})),
+            purposes=tuple(sorted({*basis.purposes, *found.purposes})),
         )
 
 
@@ -70,14 +71,12 @@ class Observing:
         self,
         tenant: str,
         audience: Audience,
-        events: Mapping[str, str],
         breakdown: Breakdown | None,
         caller: Caller,
     ) -> Observed:
-        """Raises RuleInvalid, RightMissing for events that the caller may not read, TagNotReadable, InvalidField for a
-        tag that nothing is broken down by, and what resolving audiences raises."""
+        """Raises TagNotReadable, InvalidField for a tag that nothing is broken down by, and what resolving audiences
+        raises."""
         started_ns = time.perf_counter_ns()
-        read = await self._audiences.read_events(tenant, events, caller.may_read)
         resolving = await self._audiences.prepare(tenant, [audience], caller.may_read, self._now())
         tag = None
         if breakdown is not None:
@@ -93,7 +92,8 @@ class Observing:
 
         here, groups = await self.desk.compute(find)
         apart = tag is None or tag.type.kind is not Kind.LIST
-        return Observed(resolving, here, groups, apart, read, breakdown, started_ns)
+        grades = selectable_grades(caller.may_read)
+        return Observed(resolving, here, groups, apart, grades, breakdown, started_ns)
 
     def _parted(
         self, resolving: Resolving, tag: TagType, breakdown: Breakdown, audience: BitMap

@@ -30,7 +30,7 @@ class CountPaths:
 
     async def __call__(self, tenant: str, audience: Audience, paths: Paths, caller: Caller) -> PathsFound:
         """Raises what Observing and Behaviour raise."""
-        observed = await self._observing(tenant, audience, paths.events, None, caller)
+        observed = await self._observing(tenant, audience, None, caller)
         counts = await self._behaviour.paths(observed.sets, paths)
         started, told = await self._observing.desk.compute(
             lambda: told_nodes(

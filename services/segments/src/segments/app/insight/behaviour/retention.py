@@ -38,7 +38,7 @@ class CountRetention:
         caller: Caller,
     ) -> RetentionFound:
         """Raises what Observing and Behaviour raise."""
-        observed = await self._observing(tenant, audience, retention.events, breakdown, caller)
+        observed = await self._observing(tenant, audience, breakdown, caller)
         counts = await self._behaviour.retention(observed.sets, retention)
         told = await self._observing.desk.compute(
             lambda: told_cohorts(

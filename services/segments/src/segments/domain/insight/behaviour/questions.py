@@ -1,7 +1,6 @@
 """Funnels, retention and paths as they are asked for. Events are named by their type with a WHERE."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -27,11 +26,6 @@ class Funnel:
     start: dt.datetime | None
     end: dt.datetime | None
 
-    @property
-    def events(self) -> Mapping[str, str]:
-        """By the field that says them."""
-        return {f"steps[{place}]": text for place, text in enumerate(self.steps)}
-
 
 class Calendar(Enum):
     """What cohorts and periods are."""
@@ -52,11 +46,6 @@ class Retention:
     cohorts: int
     periods: int
 
-    @property
-    def events(self) -> Mapping[str, str]:
-        """By the field that says them."""
-        return {"first": self.first, "returning": self.returning}
-
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -71,11 +60,6 @@ class Paths:
     collapse: bool
     begin: dt.datetime | None
     end: dt.datetime | None
-
-    @property
-    def events(self) -> Mapping[str, str]:
-        """By the field that says them."""
-        return {"start": self.start} | {f"steps[{place}]": text for place, text in enumerate(self.steps)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +91,3 @@ class PathCell:
 
 
 BehaviourCell: TypeAlias = FunnelCell | RetentionCell | PathCell
-
-
-def events_of(cell: BehaviourCell) -> Mapping[str, str]:
-    """The events that a cell rests on, by the field that says them."""
-    match cell:
-        case FunnelCell():
-            return cell.funnel.events
-        case RetentionCell():
-            return cell.retention.events
-        case PathCell():
-            return cell.paths.events
