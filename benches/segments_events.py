@@ -3,7 +3,8 @@
 Ours is what tagging computes features and behaviour with: events in mapped columns by key, the rule language's
 evaluator over them and the funnels, retention of `tagging.domain.behaviour`, with kernels. `ours_ms` is of a question
 when the columns of its event types stand in order, as for every further question of a snapshot; `first_ms` has them
-put in order by person, too, as the first question of a snapshot has. A tenth of the active have two keys.
+put in order by person, too, as the first question of a snapshot has. A tenth of the active have two keys. Each peer is
+asked over two orders of its table, and the faster one counts.
 """
 
 import gc
@@ -30,23 +31,29 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     crowd = crowd_of(PERSONS, EVENTS, seed)
     with Ours(crowd) as ours:
         found: dict[str, dict[str, Any]] = {each: {} for each in QUESTIONS}
-        walls: dict[str, list[float]] = {each: [] for each in QUESTIONS}
+        ours_ms: dict[str, list[float]] = {each: [] for each in QUESTIONS}
+        ours_cpu_ms: dict[str, list[float]] = {each: [] for each in QUESTIONS}
         for name, made in PEERS.items():
             peer = made(crowd)
             for question in QUESTIONS:
                 _require_same(question, ours, peer)
                 times = interleaved(_ways(question, ours, peer), ROUNDS)
-                walls[question].append(times["ours"]["wall_ms"])
-                best = min(each["wall_ms"] for way, each in times.items() if way != "ours")
-                found[question][f"{name}_ms"] = round(best, 1)
-                found[question][f"ratio_{name}"] = round(best / times["ours"]["wall_ms"], 2)
+                ours_ms[question].append(times["ours"]["wall_ms"])
+                ours_cpu_ms[question].append(times["ours"]["cpu_ms"])
+                best = min((times[each] for each in peer.layouts), key=lambda each: each["wall_ms"])
+                found[question] |= {
+                    f"ratio_{name}": round(best["wall_ms"] / times["ours"]["wall_ms"], 2),
+                    f"cpu_ratio_{name}": round(best["cpu_ms"] / times["ours"]["cpu_ms"], 2),
+                    f"{name}_ms": {each: round(times[each]["wall_ms"], 1) for each in peer.layouts},
+                }
             peer.close()
             del peer
             gc.collect()
         for question in QUESTIONS:
             first = _first_ms(question, ours)
             found[question] = {
-                "ours_ms": round(median(walls[question]), 2),
+                "ours_ms": round(median(ours_ms[question]), 2),
+                "ours_cpu_ms": round(median(ours_cpu_ms[question]), 2),
                 "first_ms": round(first, 1),
                 **found[question],
             }
@@ -55,7 +62,7 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _ways(question: str, ours: Ours, peer: Any) -> dict[str, Callable[[], object]]:
-    ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.answer(question)}
+    ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.work_out(question)}
     for layout in peer.layouts:
         ways[layout] = lambda layout=layout: peer.answer(question, layout)  # type: ignore[misc]
     return ways
@@ -74,6 +81,6 @@ def _first_ms(question: str, ours: Ours) -> float:
     for _ in range(ROUNDS):
         ours.forget()
         started = time.perf_counter()
-        ours.answer(question)
+        ours.work_out(question)
         times.append((time.perf_counter() - started) * 1e3)
     return median(times)

@@ -91,13 +91,19 @@ class Ours:
     def _chunks(self, type_: EventType) -> Any:
         return [self._build.chunk(type_.name, frozenset([FILE]))]
 
-    def answer(self, question: str) -> Answer:
-        """Persons and sums that tell answers apart."""
+    def work_out(self, question: str) -> Any:
+        """What a question finds: columns and truths of everybody, or how many."""
         own: dict[str, Callable[[], Answer]] = {"funnel": self._funnel, "retention": self._retention}
         if question in own:
             return own[question]()
         events = Events(self._source, self.setting)
-        found = [self._told(events, each) for each in self._forms[question]]
+        return [self._told(events, each) for each in self._forms[question]]
+
+    def answer(self, question: str) -> Answer:
+        """Persons and sums that tell answers apart."""
+        found = self.work_out(question)
+        if isinstance(found, tuple):
+            return found
         if question == "rfm":
             recency, frequency, monetary = found
             return (

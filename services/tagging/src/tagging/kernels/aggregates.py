@@ -47,21 +47,22 @@ def counted(rows: Table, first: int, last: int, found: Table) -> None:
 
 @kernel
 def added(rows: Table, first: int, last: int, found: Table) -> bool:
-    """The sums of values; False when one came near the end of 64 bits."""
+    """The sums of values; False when they may have left 64 bits on the way."""
     owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
-    end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
+    end, since, before, values = rows[COUNT], rows[SINCE], rows[BEFORE], rows[VALUES]
     place = _first_own(owners, first, end)
-    fits = True
+    bits, longest = 0, 1
     while place < last:
-        person, total = int_at(owners, place), 0
+        person, total, begin = int_at(owners, place), 0, place
         while place < end and int_at(owners, place) == person:
             if _counts(times, passing, since, before, place):
-                value = long_at(rows[VALUES], place)
-                fits = fits and -_SAFE < value < _SAFE and -_SAFE < total < _SAFE
+                value = long_at(values, place)
+                bits |= value ^ (value >> 63)
                 total += value
             place += 1
+        longest = max(longest, place - begin)
         found[person] = total
-    return fits
+    return bits < _SAFE // longest
 
 
 @kernel

@@ -111,5 +111,6 @@ def test_many_rows_are_cut_between_persons(passes, seed):
 
 def test_sums_near_the_end_of_64_bits_are_left_to_others(passes):
     rows = Chosen(np.zeros(3, np.int32), np.arange(3), 0, 3)
-    assert passes.totals(rows, np.array([2**61, 1, 1]), 1).tolist() == [2**61 + 2]
-    assert passes.totals(rows, np.array([2**62 - 1, 2**62 - 1, 1]), 1) is None
+    assert passes.totals(rows, np.array([2**59, -(2**59), 1]), 1).tolist() == [1]
+    for each in (2**62 - 1, -(2**62)):
+        assert passes.totals(rows, np.array([each, each, 1]), 1) is None

@@ -6,6 +6,7 @@ whoever has none of them, if there is anybody.
 
 from collections.abc import Callable, Collection
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class Active:
         if self._are_all:
             return column
         known = np.full(self._everybody, column.known[-1])
-        data = np.full(self._everybody, column.data[-1])
+        data = _filled(self._everybody, column.data[-1], column.data.dtype)
         known[self.people] = column.known[:-1]
         data[self.people] = column.data[:-1]
         return Column(column.kind, known, data, column.texts)
@@ -129,7 +130,7 @@ class Active:
         """As spread."""
         if self._are_all:
             return truths
-        found = np.full(self._everybody, truths[-1])
+        found = _filled(self._everybody, truths[-1], np.bool_)
         found[self.people] = truths[:-1]
         return found
 
@@ -142,6 +143,11 @@ class Active:
         if ranks.people is not self.people:
             owners = np.searchsorted(self.people, ranks.people).astype(np.int32)[owners]
         return _OrderedActiveTable(table, owners) if tells_order(table) else _ActiveTable(table, owners)
+
+
+def _filled(size: int, value: Any, kind: Any) -> Numbers:
+    """Zeros cost nothing until they are looked at."""
+    return np.full(size, value, kind) if value else np.zeros(size, kind)
 
 
 def _ranks(table: EventTable) -> Ranks:
