@@ -1,7 +1,7 @@
 """Segments: how fast the index answers, beside engines that hold the same people.
 
 Every section is written as soon as it is measured. HUAXIANG_BENCH_SECTIONS names some of them, separated by commas;
-HUAXIANG_BENCH_PERSONS says how many people there are.
+HUAXIANG_BENCH_PERSONS says how many people there are, HUAXIANG_BENCH_EVENTS how many events.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from benches.measure import RESULTS, write
 SEED = 20_261_122
 SECTIONS = {
     "queries": "benches.segments_queries",
+    "events": "benches.segments_events",
     "grpc": "benches.segments_grpc",
     "scale": "benches.segments_scale",
 }
