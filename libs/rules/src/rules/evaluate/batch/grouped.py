@@ -29,6 +29,8 @@ class _Gathered:
 
 def groups_of(node: Grouped, reader: RowReader, count: int) -> tuple[list[list[Group]], frozenset[int]]:
     """Each person's groups in order of the key, and the slots of persons whose numbers overflowed."""
+    if (counted := _counted(node, reader, count)) is not None:
+        return counted, frozenset()
     gathered: list[dict[Any, _Gathered]] = [{} for _ in range(count)]
     failed: set[int] = set()
     for slot, place, key, value in _rows(node, reader, failed):
@@ -48,6 +50,31 @@ def groups_of(node: Grouped, reader: RowReader, count: int) -> tuple[list[list[G
             failed.add(slot)
             found.append([])
     return found, frozenset(failed)
+
+
+def _counted(node: Grouped, reader: RowReader, count: int) -> list[list[Group]] | None:
+    """As `groups_of`, of a COUNT by what stands in the event itself: each event is one row. None for all others."""
+    aggregate = node.aggregate
+    type_ = reader.event_type(aggregate.event)
+    read = reading(node, type_)
+    is_plain = not read.walked and aggregate.where is None and read.value is None
+    if aggregate.function is not Function.COUNT or not is_plain or not reader.is_plain(type_, read.by.path):
+        return None
+    half_life, name, events = node.half_life_days, read.by.path[0], reader.rows.events
+    places = reader.within(type_, aggregate.window)
+    found: list[dict[Any, list[int]]] = [{} for _ in range(count)]
+    for slot, place in zip(reader.rows.owners[places].tolist(), places.tolist(), strict=True):
+        key = events[place].properties.get(name)
+        if key is None:
+            continue
+        weight = SCALE if half_life is None else _weight(half_life, reader.day(place), reader)
+        of_key = found[slot].get(key)
+        if of_key is None:
+            found[slot][key] = [weight, 1]
+        else:
+            of_key[0] += weight
+            of_key[1] += 1
+    return [[(key, *by_key[key]) for key in sorted(by_key)] for by_key in found]
 
 
 def _rows(node: Grouped, reader: RowReader, failed: set[int]) -> Iterator[tuple[int, int, Any, int]]:
