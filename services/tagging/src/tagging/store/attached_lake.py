@@ -4,7 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from rules.schema import CARRIED_PROPERTIES, EventType, PropertyType
 from rules.values import Kind
 from tagging.domain.columns import microseconds
 from tagging.domain.retention import BEGINNING_US, EventHorizon
-from tagging.store.event_chunks import ArrowChunk, EventChunk
+from tagging.store.event_chunks import FIXED, ArrowChunk, EventChunk
 from tagging.store.event_columns import NOBODY, Counting, Slots, SnapshotEvents
 from tagging.store.extra_columns import expression
 from tagging.store.kernel_ports import EventKernels
@@ -192,6 +192,18 @@ class AttachedLake:
 
     def _read_files(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Columns of the events in files that are not mapped."""
+        asked = {each.name for each in self._types}
+        many = self._facts.files.event_count > LOADED_EVENTS
+        if tuple(columns) != FIXED or len(asked) < 2 or many or not asked.issuperset(types):
+            return self._scanned(types, columns)
+        return self._fixed.filter(pc.is_in(self._fixed["type"], pa.array(types, pa.string()))).select(columns)
+
+    @cached_property
+    def _fixed(self) -> pa.Table:
+        """What each event has, of all types that were asked for: opening many small files is what a scan costs."""
+        return self._scanned([each.name for each in self._types], ("type", *FIXED))
+
+    def _scanned(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
         build = self._build.name if self._build is not None else ""
         if build not in self._look.columns:
             rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._uncovered}").fetchall()  # noqa: S608  # names of our own

@@ -14,6 +14,8 @@ from rules.schema import PropertyType
 from rules.values import Kind
 
 KEY, TIME, SEQUENCE = "anchor_key_id", "time", "ingest_sequence"
+FIXED = (KEY, TIME, SEQUENCE)
+"""What every chunk reads, in one go."""
 _WIDTHS = {
     Kind.BOOL: pa.int8(),
     Kind.NUMBER: pa.int64(),
@@ -64,7 +66,7 @@ class ArrowChunk:
     def __init__(self, read: Callable[[Sequence[str]], pa.Table], names: Collection[str]) -> None:
         self._read = read
         self._names = names
-        fixed = read([KEY, TIME, SEQUENCE])
+        fixed = read(FIXED)
         self.keys: Ints = _integers(fixed[KEY], pa.int64())
         self.times: Ints = _integers(fixed[TIME].cast(pa.timestamp("us", tz="UTC")), pa.int64())
         self.sequences: Ints = _integers(fixed[SEQUENCE], pa.int64())
