@@ -17,6 +17,7 @@ from rules.schema import Catalogue, EventType
 from rules.tree import Unit
 from rules.values import SCALE, Kind
 from tagging.app.behaviour.histories import track_of
+from tagging.domain.behaviour.engine import BehaviourEngine
 from tagging.domain.behaviour.funnel import Funnel, persons_by_step
 from tagging.domain.behaviour.retention import FIRST, RETURN, Retention, period_days
 from tagging.domain.behaviour.tracks import Track
@@ -125,10 +126,13 @@ class Ours:
         everybody = np.ones(self._persons, np.bool_)
         return track_of(table, RowReader(self.setting, type_, table), wanted, everybody, whole=False)
 
+    def _engine(self, tracks: list[Track]) -> BehaviourEngine:
+        return self._kernels.of(sum(len(each.owners) for each in tracks), lambda: False)
+
     def _funnel(self) -> Answer:
         tracks = [self._track(name, step) for step, name in enumerate(FUNNEL)]
         asked = Funnel(len(FUNNEL), WITHIN_US, strict=False, from_us=0, before_us=NOW_US + 1)
-        last = self._kernels.reached(tracks, asked, self._persons)
+        last = self._engine(tracks).reached(tracks, asked, self._persons)
         return tuple(persons_by_step(last, asked.steps))
 
     def _retention(self) -> Answer:
@@ -140,7 +144,8 @@ class Ours:
         ]
         asked = Retention(tuple(starts), COHORTS, COHORTS)
         tracks = [self._track("view_item", FIRST, RETURN)]
-        counted = self._kernels.matrix(*self._kernels.returns(tracks, asked, self._persons), asked)
+        engine = self._engine(tracks)
+        counted = engine.matrix(*engine.returns(tracks, asked, self._persons), asked)
         later = [count for cohort in counted.returned for count in cohort[1:]]
         return (*counted.sizes, *later)
 

@@ -11,7 +11,7 @@ from tagging.api.behaviour_servicer import BehaviourServicer
 from tagging.app.behaviour.analyze import AnalyzeFunnel, AnalyzePaths, AnalyzeRetention
 from tagging.app.behaviour.histories import ReadHistories
 from tagging.app.columns_in_force import ColumnsInForce
-from tagging.domain.behaviour.engine import BehaviourEngine
+from tagging.domain.behaviour.engine import BehaviourEngines
 from tagging.store.ports import FactStores, LakeRelations
 
 
@@ -23,15 +23,15 @@ def wire_behaviour(
     columns: ColumnsInForce,
     freshness: Freshness,
     clock: Clock,
-    engine: BehaviourEngine,
+    engines: BehaviourEngines,
 ) -> Service:
     """The service. `freshness`: of the facts."""
     read = ReadHistories(database, facts, lake, columns, changelog, clock)
     servicer = BehaviourServicer(
         freshness,
-        AnalyzeFunnel(read, engine),
-        AnalyzeRetention(read, engine),
-        AnalyzePaths(read, engine),
+        AnalyzeFunnel(read, engines),
+        AnalyzeRetention(read, engines),
+        AnalyzePaths(read, engines),
         clock,
     )
     return Service(

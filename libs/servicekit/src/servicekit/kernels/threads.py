@@ -23,17 +23,18 @@ class Cancelled(Exception):
 
 
 class Cancellation:
-    """Set from any thread, looked at between ranges."""
+    """Set from any thread, looked at between ranges. `stops`: says, besides, whether nobody wants the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: Callable[[], bool] | None = None) -> None:
         self._event = Event()
+        self._stops = stops
 
     def cancel(self) -> None:
         self._event.set()
 
     def check(self) -> None:
         """Raises Cancelled."""
-        if self._event.is_set():
+        if self._event.is_set() or (self._stops is not None and self._stops()):
             raise Cancelled
 
 

@@ -22,9 +22,10 @@ class KernelBehaviour:
         self._threads = threads
         self._cancellation = cancellation
 
-    def at_once(self, event_count: int) -> int:
+    @property
+    def at_once(self) -> int | None:
         """As the port says: nothing is sorted."""
-        return event_count
+        return None
 
     def reached(self, tracks: Sequence[Track], asked: Funnel, persons: int) -> Reached:
         """As the port says."""

@@ -3,7 +3,7 @@
 This module does not load numba; who asks for few events only never does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,9 @@ import numpy as np
 from rules.evaluate.events import Passes
 from rules.evaluate.events.columns import Bools, Ints, Numbers
 from servicekit.kernels.readiness import Readiness
-from servicekit.kernels.threads import Threads
+from servicekit.kernels.threads import Cancellation, Threads
 
-from tagging.domain.behaviour import funnel, paths, retention
 from tagging.domain.behaviour.engine import ArrayBehaviour, BehaviourEngine
-from tagging.domain.behaviour.tracks import Track
 
 if TYPE_CHECKING:
     from .behaviour import KernelBehaviour
@@ -25,7 +23,7 @@ MANY_EVENTS = 200_000
 
 
 class Kernels:
-    """EventKernels and a BehaviourEngine, for a process. Loads and compiles in the background when first asked for
+    """EventKernels and BehaviourEngines, for a process. Loads and compiles in the background when first asked for
     many events."""
 
     def __init__(self, many_events: int = MANY_EVENTS) -> None:
@@ -41,33 +39,10 @@ class Kernels:
         """Whether kernels are there before the time is over."""
         return self._is_ready.wait(timeout_s)
 
-    def at_once(self, event_count: int) -> int:
-        """As BehaviourEngine says."""
-        return self._engine(event_count).at_once(event_count)
-
-    def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
-        """As BehaviourEngine says."""
-        return self._engine(_count(tracks)).reached(tracks, asked, persons)
-
-    def returns(
-        self, tracks: Sequence[Track], asked: retention.Retention, persons: int
-    ) -> tuple[retention.Cohorts, retention.Returns]:
-        """As BehaviourEngine says."""
-        return self._engine(_count(tracks)).returns(tracks, asked, persons)
-
-    def matrix(
-        self, cohorts: retention.Cohorts, found: retention.Returns, asked: retention.Retention
-    ) -> retention.Matrix:
-        """As BehaviourEngine says."""
-        return self._engine(len(cohorts)).matrix(cohorts, found, asked)
-
-    def walks(self, tracks: Sequence[Track], asked: paths.Walking, persons: int) -> tuple[Ints, paths.Walks]:
-        """As BehaviourEngine says."""
-        return self._engine(_count(tracks)).walks(tracks, asked, persons)
-
-    def _engine(self, event_count: int) -> BehaviourEngine:
+    def of(self, event_count: int, stops: Callable[[], bool]) -> BehaviourEngine:
+        """As BehaviourEngines says."""
         loaded = self.over(event_count)
-        return self._arrays if loaded is None else loaded.behaviour
+        return self._arrays if loaded is None else loaded.behaviour(stops)
 
     @cached_property
     def _loaded(self) -> "LoadedKernels":
@@ -77,10 +52,6 @@ class Kernels:
         from .compiling import compile_ahead
 
         compile_ahead(self._loaded.threads)
-
-
-def _count(tracks: Sequence[Track]) -> int:
-    return sum(len(each.owners) for each in tracks)
 
 
 class LoadedKernels:
@@ -96,12 +67,11 @@ class LoadedKernels:
 
         return KernelPasses(self.threads)
 
-    @cached_property
-    def behaviour(self) -> "KernelBehaviour":
-        """Over tracks."""
+    def behaviour(self, stops: Callable[[], bool]) -> "KernelBehaviour":
+        """Over tracks, until `stops` says so."""
         from .behaviour import KernelBehaviour
 
-        return KernelBehaviour(self.threads)
+        return KernelBehaviour(self.threads, Cancellation(stops))
 
     def order(
         self, owners: Numbers, times: Ints, sequences: Callable[[], Ints], counts: Bools, persons: int

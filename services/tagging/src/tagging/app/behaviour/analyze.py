@@ -8,7 +8,7 @@ import numpy as np
 from rules.tree import Unit
 from servicekit.revision import Revision
 from tagging.app.behaviour.histories import Filter, GivenUp, Histories, ReadHistories, Wish
-from tagging.domain.behaviour.engine import BehaviourEngine
+from tagging.domain.behaviour.engine import BehaviourEngine, BehaviourEngines
 from tagging.domain.behaviour.funnel import Funnel, persons_by_step
 from tagging.domain.behaviour.paths import START, STEP, Node, Walking, along, tree
 from tagging.domain.behaviour.retention import (
@@ -101,14 +101,15 @@ class FunnelAnswer:
 class AnalyzeFunnel:
     """The use case of AnalyzeFunnel."""
 
-    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+    def __init__(self, read: ReadHistories, engines: BehaviourEngines) -> None:
         self._read = read
-        self._engine = engine
+        self._engines = engines
 
     def __call__(self, asking: Asking, question: FunnelQuestion, members: LastStep | None) -> FunnelAnswer:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
         filters = [Filter(f"steps[{step}]", text, step) for step, text in enumerate(question.steps)]
         histories = self._read(asking.wish(filters, whole=question.strict))
+        engine = self._engines.of(histories.event_count, asking.stops)
         asked = Funnel(
             len(question.steps),
             question.within // dt.timedelta(microseconds=1),
@@ -116,8 +117,8 @@ class AnalyzeFunnel:
             *question.first.bounds_us(histories.as_of),
         )
         last = np.zeros(len(histories.persons), np.int8)
-        for low, high, tracks in _portions(histories, asking, self._engine):
-            last[low:high] = self._engine.reached(tracks, asked, high - low)
+        for low, high, tracks in _portions(histories, asking, engine):
+            last[low:high] = engine.reached(tracks, asked, high - low)
         slots, basis = _sets(histories, asking)
         chosen = None
         if members is not None:
@@ -170,9 +171,9 @@ class RetentionAnswer:
 class AnalyzeRetention:
     """The use case of AnalyzeRetention."""
 
-    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+    def __init__(self, read: ReadHistories, engines: BehaviourEngines) -> None:
         self._read = read
-        self._engine = engine
+        self._engines = engines
 
     def __call__(
         self, asking: Asking, question: RetentionQuestion, members: CohortPart | None
@@ -180,14 +181,15 @@ class AnalyzeRetention:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
         filters = [Filter("first", question.first, FIRST), Filter("returning", question.returning, RETURN)]
         histories = self._read(asking.wish(filters, whole=False))
+        engine = self._engines.of(histories.event_count, asking.stops)
         calendar = histories.calendar
         starts = period_days(question.start, question.unit, question.cohorts + question.periods - 1, calendar)
         edges = tuple(microseconds(calendar.midnight(each)) for each in starts)
         asked = Retention(edges, question.cohorts, question.periods)
         cohorts = np.full(len(histories.persons), NO_COHORT, np.int16)
         masks = np.zeros(len(histories.persons), np.uint64)
-        for low, high, tracks in _portions(histories, asking, self._engine):
-            cohorts[low:high], masks[low:high] = self._engine.returns(tracks, asked, high - low)
+        for low, high, tracks in _portions(histories, asking, engine):
+            cohorts[low:high], masks[low:high] = engine.returns(tracks, asked, high - low)
         slots, basis = _sets(histories, asking)
         chosen = None
         if members is not None:
@@ -199,7 +201,7 @@ class AnalyzeRetention:
         passed = np.asarray(edges) <= now
         begun = [int(passed[each : each + asked.periods].sum()) for each in range(asked.cohorts)]
         over = [int(passed[each + 1 : each + 1 + asked.periods].sum()) for each in range(asked.cohorts)]
-        counted = [self._engine.matrix(cohorts[each], masks[each], asked) for each in slots]
+        counted = [engine.matrix(cohorts[each], masks[each], asked) for each in slots]
         return RetentionAnswer(basis, starts, counted, begun, over, chosen)
 
 
@@ -242,9 +244,9 @@ class PathAnswer:
 class AnalyzePaths:
     """The use case of AnalyzePaths."""
 
-    def __init__(self, read: ReadHistories, engine: BehaviourEngine) -> None:
+    def __init__(self, read: ReadHistories, engines: BehaviourEngines) -> None:
         self._read = read
-        self._engine = engine
+        self._engines = engines
 
     def __call__(self, asking: Asking, question: PathQuestion, members: PathPart | None) -> PathAnswer:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
@@ -253,6 +255,7 @@ class AnalyzePaths:
             *(Filter(f"steps[{place}]", text, STEP) for place, text in enumerate(question.steps)),
         ]
         histories = self._read(asking.wish(filters, whole=False))
+        engine = self._engines.of(histories.event_count, asking.stops)
         asked = Walking(
             question.depth,
             question.within // dt.timedelta(microseconds=1),
@@ -261,8 +264,8 @@ class AnalyzePaths:
             *question.starts.bounds_us(histories.as_of),
         )
         who, found = [np.zeros(0, np.int64)], [np.zeros((0, asked.depth), np.int16)]
-        for low, high, tracks in _portions(histories, asking, self._engine):
-            slots, walks = self._engine.walks(tracks, asked, high - low)
+        for low, high, tracks in _portions(histories, asking, engine):
+            slots, walks = engine.walks(tracks, asked, high - low)
             who.append(slots + low)
             found.append(walks)
         rows = np.concatenate(found)
@@ -279,7 +282,7 @@ class AnalyzePaths:
 def _portions(
     histories: Histories, asking: Asking, engine: BehaviourEngine
 ) -> Iterator[tuple[int, int, list[Track]]]:
-    most = engine.at_once(histories.event_count)
+    most = histories.event_count if engine.at_once is None else engine.at_once
     for part in portions(histories.tracks, len(histories.persons), most):
         if asking.stops():
             raise GivenUp

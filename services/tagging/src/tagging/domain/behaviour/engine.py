@@ -1,6 +1,6 @@
 """Who works out behaviour: arrays in, arrays out, so that compiled kernels may stand for the plain meaning."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from . import funnel, paths, retention
@@ -14,8 +14,9 @@ class BehaviourEngine(Protocol):
     """Answers by person over tracks, each in order of (person, time, ingest sequence), owners being slots from 0 up to
     but without `persons`. Methods block, hold no state, and are safe for threads."""
 
-    def at_once(self, event_count: int) -> int:
-        """Of so many events, how many are best worked out at once."""
+    @property
+    def at_once(self) -> int | None:
+        """How many events are best worked out at once; None is all."""
         ...
 
     def reached(self, tracks: Sequence[Track], asked: funnel.Funnel, persons: int) -> funnel.Reached:
@@ -39,10 +40,24 @@ class BehaviourEngine(Protocol):
         ...
 
 
+class BehaviourEngines(Protocol):
+    """Safe for threads."""
+
+    def of(self, event_count: int, stops: Callable[[], bool]) -> BehaviourEngine:
+        """Who works out a question about so many events. It may give up, raising what it likes, when `stops` says that
+        nobody waits for the answer. Never blocks."""
+        ...
+
+
 class ArrayBehaviour:
     """The meaning itself, over NumPy."""
 
-    def at_once(self, event_count: int) -> int:
+    def of(self, event_count: int, stops: Callable[[], bool]) -> BehaviourEngine:
+        """As BehaviourEngines says; it never gives up by itself."""
+        return self
+
+    @property
+    def at_once(self) -> int | None:
         """As the port says."""
         return MOST_EVENTS
 
