@@ -304,3 +304,17 @@ def test_a_change_that_breaks_a_query_is_refused_once_and_by_name(small_shop: An
     with pytest.raises(DefinitionRefused):
         small_shop.define(text)
     assert len(small_shop.everybody._queries._verdicts) == known
+
+
+def test_what_the_machine_brings_about_is_no_verdict(small_shop: Any, monkeypatch: Any) -> None:
+    talked = query_process._talked
+
+    def too_slow(*_: Any) -> bytes:
+        raise ColumnFailed(FailureReason.SQL_TIMED_OUT, "it ran longer than 10 s and was stopped")
+
+    query = tag("SELECT person_id, 1 AS value FROM persons")
+    monkeypatch.setattr(query_process, "_talked", too_slow)
+    with pytest.raises(DefinitionRefused, match="longer than"):
+        small_shop.define(query)
+    monkeypatch.setattr(query_process, "_talked", talked)
+    small_shop.define(query)

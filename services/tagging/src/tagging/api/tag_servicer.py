@@ -1,5 +1,7 @@
 """TagService: the catalogue of tags."""
 
+from functools import partial
+
 import grpc
 from huaxiang.tagging.v1 import tag_service_pb2 as pb
 from huaxiang.tagging.v1 import tag_service_pb2_grpc
@@ -15,6 +17,7 @@ from tagging.api.render_tags import difference_message, tag_message
 from tagging.app.apply_tags import ApplyTags
 from tagging.app.governance.refusals import reason_of
 from tagging.app.read_values import ReadValues
+from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import Tag, catalogue_etag
 from tagging.errors import nearest
 from tagging.store.tag_ports import TagCatalogue
@@ -63,18 +66,19 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
         principal = current_principal()
         tenant = principal.require_tenant()
         definitions = definitions_of(request.definitions)
-        run = self._database.read if request.validate_only else self._database.write
-        applied = await run(
+        apply = partial(
             self._apply_tags,
-            tenant,
-            definitions,
             actor=actor_of(principal),
             delete_missing=request.delete_missing,
-            validate_only=request.validate_only,
             etag=request.catalogue_etag,
             reason=reason_of(request.reason, needed=request.force),
             force=request.force,
         )
+        if request.validate_only or any(isinstance(each.kind, SqlKind) for each in definitions):
+            # A look at a query takes half a second, and is remembered: nobody waits for the store meanwhile.
+            applied = await self._database.read(apply, tenant, definitions, validate_only=True)
+        if not request.validate_only:
+            applied = await self._database.write(apply, tenant, definitions, validate_only=False)
         return pb.ApplyTagsResponse(
             differences=[difference_message(each) for each in applied.differences],
             catalogue_etag=applied.etag,

@@ -8,9 +8,9 @@ import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -28,6 +28,7 @@ CHECK_SECONDS = 10
 CHECK_MEGABYTES = 256
 VERDICTS = 256
 """Verdicts on queries that are remembered: `plan` and `apply` ask for the same."""
+_OF_THE_MACHINE = {FailureReason.SQL_TIMED_OUT, FailureReason.SQL_MEMORY_EXCEEDED}
 LOOK_S = 0.25
 """Between two looks whether to stop."""
 CHILD = (sys.executable, "-I", "-B", "-m", "tagging.store.query_child")
@@ -40,6 +41,7 @@ class QueryProcesses:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._verdicts: OrderedDict[tuple[object, ...], Failure | None] = OrderedDict()
+        self._lock = Lock()
 
     def sweep(self) -> None:
         """At start-up: removes the copies that a crash left."""
@@ -63,14 +65,22 @@ class QueryProcesses:
 
         with duckdb.connect(":memory:") as duck:
             key = (asked.query, asked.shape, *relate_nothing(duck, asked.inputs, schema))
-            if key not in self._verdicts:
-                self._verdicts[key] = self._verdict(duck, asked, schema)
-        while len(self._verdicts) > VERDICTS:
-            with suppress(KeyError):
-                self._verdicts.popitem(last=False)
-        failure = self._verdicts.get(key)
+            with self._lock:
+                is_known, failure = key in self._verdicts, self._verdicts.get(key)
+            if not is_known:
+                failure = self._verdict(duck, asked, schema)
+                self._remember(key, failure)
         if failure is not None:
             raise ColumnFailed(failure.reason, failure.detail)
+
+    def _remember(self, key: tuple[object, ...], failure: Failure | None) -> None:
+        """But for what the machine may have brought about."""
+        if failure is not None and failure.reason in _OF_THE_MACHINE:
+            return
+        with self._lock:
+            self._verdicts[key] = failure
+            if len(self._verdicts) > VERDICTS:
+                self._verdicts.popitem(last=False)
 
     def _verdict(self, duck: Any, asked: LakeQuery, schema: Schema) -> Failure | None:
         moment = Moment(EPOCH, TenantSettings().calendar)
