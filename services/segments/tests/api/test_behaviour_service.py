@@ -121,6 +121,16 @@ async def test_others_stand_together_and_lists_overlap(shop: Shop) -> None:
     said = {named(each.group): [step.persons for step in each.steps] for each in found.groups}
     assert said[top] == reached(each for each in vips if city(each) == top)
     assert said["others"] == reached(each for each in vips if city(each) != top)
+    provinces = pb.GetFunnelRequest(funnel=FUNNEL, breakdown=pb.Breakdown(tag_id="city", level=1))
+    by_province = {named(each.group): each for each in (await shop.stub().GetFunnel(provinces)).groups}
+    southern = by_province["广东"]
+    assert by_province.keys() == {"all", "广东", "浙江"}
+    assert [step.persons for step in southern.steps] == reached(
+        each for each in PERSONS if city(each) != "杭州"
+    )
+    same = insight_pb2.Audience(rule=insight_pb2.AudienceRule(rule=southern.group.cell.rule))
+    of_rule = await shop.stub().GetFunnel(pb.GetFunnelRequest(audience=same, funnel=FUNNEL))
+    assert of_rule.groups[0].steps == southern.steps
     by_list = pb.GetFunnelRequest(funnel=FUNNEL, breakdown=pb.Breakdown(tag_id="interests"))
     for each in (await shop.stub().GetFunnel(by_list)).groups[1:-1]:
         persons = [one for one in PERSONS if named(each.group) in (interests(one) or ())]
