@@ -84,11 +84,13 @@ class TenantSegments:
         self._standing: dict[str, Standing] = {}
         self._own: set[str] = set()
         self._order: tuple[str, ...] = ()
+        self._watched: list[Watched] | None = None
 
     def copy(self) -> "TenantSegments":
         """One to change; the index too is a copy."""
         other = TenantSegments(self.index.copy(), self.moment)
         other._standing, other._order = dict(self._standing), self._order
+        other._watched = self._watched
         return other
 
     def _mine(self, segment_id: str) -> Standing:
@@ -166,6 +168,7 @@ class TenantSegments:
             placed.held, placed.told_elsewhere = before.held, dict(before.told_elsewhere)
             if _means_the_same(before.segment, segment):
                 placed.frozen = before.frozen
+        self._watched = None
         standing = {**self._standing, segment.segment_id: placed}
         self._order = _ordered(standing)
         self._standing = standing
@@ -173,6 +176,7 @@ class TenantSegments:
 
     def freeze(self, segment_id: str, frozen: Frozen | None) -> None:
         """Gives a segment members that follow no rule, or lets it compute them anew; the next `follow` tells."""
+        self._watched = None
         standing = self._mine(segment_id)
         standing.frozen, standing.segment = frozen, standing.segment.at(State.PREPARING)
         if frozen is None and standing.problem:
@@ -184,6 +188,7 @@ class TenantSegments:
 
     def remove(self, segment_id: str) -> None:
         """Takes a segment away."""
+        self._watched = None
         self._standing.pop(segment_id, None)
         self._order = tuple(name for name in self._order if name != segment_id)
 
@@ -195,6 +200,7 @@ class TenantSegments:
 
     def reread(self, read: Callable[[Segment], ReadRule], tags: Iterable[str] | None) -> None:
         """Reads the rules again that look at one of these tags (None: any), or that could not be read before."""
+        self._watched = None
         changed = None if tags is None else set(tags)
         for name, held in tuple(self._standing.items()):
             rule = held.rule
@@ -241,20 +247,25 @@ class TenantSegments:
             if state is State.LIVE and standing.frozen is None and standing.freezes:
                 standing.frozen = followed.frozen[segment_id] = Frozen(standing.members.copy(), self._today())
             _note(movement, followed, moved)
+        if followed.frozen:
+            self._watched = None
         return followed
 
     def _flips(self, touched: Touched) -> Flips:
         """Of the rules that all touched persons can be asked at once, as far as the index can."""
-        rules = [
-            Watched(segment_id, rule.body, rule.population)
-            for segment_id in self._order
-            if (standing := self._standing[segment_id]).frozen is None
-            and (rule := standing.rule) is not None
-            and not (rule.segments or rule.of_the_hour or rule.of_all or rule.body.steps)
-        ]
+        if self._watched is None:
+            self._watched = [
+                Watched(segment_id, rule.body, rule.population)
+                for segment_id in self._order
+                if (standing := self._standing[segment_id]).frozen is None
+                and (rule := standing.rule) is not None
+                and not (rule.segments or rule.of_the_hour or rule.of_all or rule.body.steps)
+            ]
+        rules = self._watched
         if not rules:
             return Flips()
-        return self.index.flips(rules, self._setting(), touched.persons_of(touched.columns))
+        persons = touched.persons_of(touched.columns)
+        return self.index.flips(rules, self._setting(), persons, lambda name: self._standing[name].members)
 
     @staticmethod
     def _only_flips(standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:

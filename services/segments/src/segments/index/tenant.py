@@ -204,7 +204,13 @@ class TenantIndex:
         blocks = selection.blocks_of(self._people.populations[Population.ALL])
         return selection.EngineView(self._made[0], view, self._people.stamp, blocks)
 
-    def flips(self, rules: Sequence[Watched], setting: Setting, persons: BitMap) -> Flips:
+    def flips(
+        self,
+        rules: Sequence[Watched],
+        setting: Setting,
+        persons: BitMap,
+        members: Callable[[str], BitMap],
+    ) -> Flips:
         if all(isinstance(each, ScalarColumn | ListColumn) for each in self._columns.values()):
             self._watching = None
             return Flips()
@@ -214,8 +220,11 @@ class TenantIndex:
         everybody = self._view(self.bitmaps({})).universe
         before = self._watching
         if before is None or not before.serves(rules, setting, self._columns, live):
+            self._watching = None
+            if not persons:
+                return Flips()
             self._watching = watching.watching(rules, setting, self._columns, live, everybody)
-            return Flips()
+            return watching.compared(self._watching, persons, members)
         self._watching = before.at(self._columns, everybody)
         return watching.flips(before, self._watching, persons)
 

@@ -20,7 +20,12 @@ from segments.domain.movement import Flips, Movement
 from segments.engine.algebra import Sets
 from segments.engine.columns import TagColumn
 from segments.engine.conditions import ENGINE, sets_of
-from segments.engine.live.membership import PersonProgram, memberships, person_program
+from segments.engine.live.membership import (
+    PersonProgram,
+    membership_words,
+    memberships,
+    person_program,
+)
 from segments.engine.numbers import NumberColumn
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn
@@ -77,7 +82,7 @@ class _View:
     def _column(self, name: str) -> TagColumn:
         if name not in self.noted:
             column = self.held[name]
-            if not isinstance(column, ContainedColumn):
+            if not isinstance(column, ContainedColumn) or column.damage:
                 raise UnsupportedNode("a column that is not in containers", ENGINE)
             tag = column.tag
             self.noted[name] = _Noted(tag.kind, tag.column, tag.dictionary)
@@ -156,6 +161,19 @@ def watching(
     return Watching(tuple(each.rule for each in rules), setting, forms, names, tuple(parts), view.noted)
 
 
+def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -> Flips:
+    """Who of the persons is in another answer than among the members, by rule: when there is no version before."""
+    ids = np.asarray(persons.to_array(), np.int64)
+    movements = {}
+    for part in now.parts:
+        inside = memberships(part.program, ids, threads()) if part.names else np.zeros((0, len(ids)))
+        for name, row in zip(part.names, inside, strict=True):
+            found, before = BitMap(ids[row].tolist()), members(name) & persons
+            if found != before:
+                movements[name] = Movement(name, found - before, before - found)
+    return Flips(now.names, movements)
+
+
 def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
     """Who of the persons is in another answer than before, by rule."""
     ids = np.asarray(persons.to_array(), np.int64)
@@ -165,17 +183,21 @@ def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
         for old, new in zip(before.parts, now.parts, strict=True):
             if not new.names:
                 continue
-            inside = memberships(new.program, some, threads())
-            differs = inside ^ memberships(old.program, some, threads())
+            inside = membership_words(new.program, some, threads())
+            differs = inside ^ membership_words(old.program, some, threads())
             for row in np.flatnonzero(differs.any(axis=1)).tolist():
-                who = np.flatnonzero(differs[row])
-                moved.setdefault(new.names[row], []).append((some[who], inside[row][who]))
+                who = np.flatnonzero(_bits(differs[row]))
+                moved.setdefault(new.names[row], []).append((some[who], _bits(inside[row])[who]))
     movements = {}
     for name, stretches in moved.items():
         entered = np.concatenate([who[inside] for who, inside in stretches])
         left = np.concatenate([who[~inside] for who, inside in stretches])
         movements[name] = Movement(name, BitMap(entered.tolist()), BitMap(left.tolist()))
     return Flips(now.names, movements)
+
+
+def _bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)
 
 
 def _stands(noted: _Noted, held: MemoryColumn | None) -> bool:

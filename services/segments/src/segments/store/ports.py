@@ -201,9 +201,16 @@ class TenantIndex(Protocol):
         """How `select` answers a rule, part by part, at a few times its cost. Raises as it does."""
         ...
 
-    def flips(self, rules: Sequence[Watched], setting: Setting, persons: BitMap) -> Flips:
+    def flips(
+        self,
+        rules: Sequence[Watched],
+        setting: Setting,
+        persons: BitMap,
+        members: Callable[[str], BitMap],
+    ) -> Flips:
         """Who of the touched persons came and went since this was asked last, of the rules that all of them can be
-        looked at at once; nobody knows of others. Only in a copy to change, after whatever changed it."""
+        looked at at once; nobody knows of others. `members`: a rule's, as of then. Only in a copy to change, after
+        whatever changed it."""
         ...
 
     def population(self, population: Population) -> BitMap:

@@ -110,9 +110,20 @@ def memberships(
     `person_ids` in any order, repetitions allowed; one outside the universe is in no answer. Raises Cancelled.
     """
     order = np.argsort(person_ids, kind="stable")
-    groups = -(-len(order) // LANES)
+    found = membership_words(program, person_ids[order], threads, cancellation)
+    bits = np.unpackbits(found.view(np.uint8), axis=1, count=len(order), bitorder="little")
+    inside = np.empty(bits.shape, np.bool_)
+    inside[:, order] = bits
+    return inside
+
+
+def membership_words(
+    program: PersonProgram, ascending: Table, threads: Threads, cancellation: Cancellation | None = None
+) -> Words:
+    """uint64 [answers, words]: the same of ids in ascending order, a bit for each, the lowest first."""
+    groups = -(-len(ascending) // LANES)
     persons = np.full(groups * LANES, NOBODY, np.int64)
-    persons[: len(order)] = person_ids[order]
+    persons[: len(ascending)] = ascending
     found = np.zeros((program.answers, groups), np.uint64)
     instructions, leaves, table = program.instructions, program.leaves, program.table
 
@@ -124,10 +135,7 @@ def memberships(
         _run(instructions, leaves, table, persons, first, last, found, registers, kept, (numbers, codes))
 
     threads.each(groups, work, cancellation)
-    bits = np.unpackbits(found.view(np.uint8), axis=1, count=len(order), bitorder="little")
-    inside = np.empty(bits.shape, np.bool_)
-    inside[:, order] = bits
-    return inside
+    return found
 
 
 @kernel
