@@ -17,6 +17,7 @@ SECTIONS = {
     "events": "benches.segments_events",
     "grpc": "benches.segments_grpc",
     "scale": "benches.segments_scale",
+    "live": "benches.segments_live",
 }
 """Modules with `measure(seed)`, which answers figures by key and sizes."""
 

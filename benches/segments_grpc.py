@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,15 +68,15 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     compile_ahead(Threads())  # into the cache on disk, as a set-up does
     with (
         tempfile.TemporaryDirectory(prefix="huaxiang-bench-") as folder,
-        _served(Path(folder), seed) as served,
+        served(Path(folder), seed) as server,
     ):
-        channel = grpc.insecure_channel(f"127.0.0.1:{served.port}")
-        export = _create(channel, served)
-        figures = _run(_previews(served)) | _export(channel, export) | _run(_checks(served, seed))
-        figures["told_s"] = round(served.told_s, 1)
-        figures["rss_gb"] = round(_rss_bytes(served.pid) / 1e9, 2)
+        channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
+        export = _create(channel, server)
+        figures = run(_previews(server)) | _export(channel, export) | run(_checks(server, seed))
+        figures["told_s"] = round(server.told_s, 1)
+        figures["rss_gb"] = round(_rss_bytes(server.pid) / 1e9, 2)
         channel.close()
-    sizes = {"persons": served.persons, "audience": served.audience, "exported": export[1]}
+    sizes = {"persons": server.persons, "audience": server.audience, "exported": export[1]}
     return {"grpc": figures}, {"grpc": sizes}
 
 
@@ -84,7 +84,10 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @contextmanager
-def _served(folder: Path, seed: int) -> Iterator[Served]:
+def served(
+    folder: Path, seed: int, source_of: Callable[..., None] = serve_source, more: tuple[Any, ...] = ()
+) -> Iterator[Served]:
+    """A server that has been told of everybody; `source_of` is the process it is told by, with `more` to say to it."""
     from servicekit.principal import SERVICE_ROLE, key_entry, write_key_file
 
     entries = [key_entry(KEY, tenant=TENANT, subject="bench", roles=["admin"])]
@@ -93,7 +96,7 @@ def _served(folder: Path, seed: int) -> Iterator[Served]:
     (folder / "service.key").write_text(f"{KEY}-service")
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    source = context.Process(target=serve_source, args=(there, seed), daemon=True)
+    source = context.Process(target=source_of, args=(there, seed, *more), daemon=True)
     source.start()
     there.close()
     source_port, persons, audience = here.recv()
@@ -144,7 +147,7 @@ def _until_told(port: int, audience: int) -> float:
         stub = SegmentServiceStub(channel)
         while time.perf_counter() - started < TOLD_S:
             with suppress(grpc.RpcError):
-                if stub.PreviewSegment(asked, metadata=_metadata(), timeout=60).count == audience:
+                if stub.PreviewSegment(asked, metadata=metadata(), timeout=60).count == audience:
                     return time.perf_counter() - started
             time.sleep(0.5)
     raise TimeoutError(f"the server does not know of its {audience} persons after {TOLD_S:.0f} s")
@@ -162,7 +165,7 @@ def _create(channel: grpc.Channel, served: Served) -> tuple[str, int]:
             population=segment_pb2.POPULATION_ALL,
         )
         request = segment_service_pb2.CreateSegmentRequest(segment=segment)
-        stub.CreateSegment(request, metadata=_metadata(), timeout=60)
+        stub.CreateSegment(request, metadata=metadata(), timeout=60)
     if served.audience > EXPORTED // 2:
         return AUDIENCE, served.audience
     return EVERYBODY, served.persons
@@ -197,7 +200,7 @@ def _export(channel: grpc.Channel, export: tuple[str, int]) -> dict[str, Any]:
     times = []
     for _ in range(EXPORTS):
         started, ids = time.perf_counter(), 0
-        for part in stub.ExportMembers(request, metadata=_metadata()):
+        for part in stub.ExportMembers(request, metadata=metadata()):
             ids += len(np.frombuffer(part.person_ids, "<u4"))
         times.append(time.perf_counter() - started)
         if ids != export[1]:
@@ -248,13 +251,13 @@ def _require_answered(done: Load) -> None:
         raise RuntimeError(f"{done.refused} calls were refused: the figures mean nothing")
 
 
-def _run(measured: Any) -> Any:
+def run(measured: Any) -> Any:
     import uvloop
 
     return uvloop.run(measured)
 
 
-def _metadata() -> tuple[tuple[str, str], ...]:
+def metadata() -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {KEY}"),)
 
 

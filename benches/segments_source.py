@@ -2,7 +2,7 @@
 # ruff: noqa: N802  # rpc names are the contract's
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from multiprocessing.connection import Connection as Pipe
 
 import grpc
@@ -60,13 +60,18 @@ class Source(ChangeServiceServicer):
 
 def serve_source(pipe: Pipe, seed: int) -> None:
     """A process: tells its port, how many persons there are, and how many in the audience; serves until it is ended."""
-    asyncio.run(_serve(pipe, seed))
+    serve(pipe, seed, Source)
 
 
-async def _serve(pipe: Pipe, seed: int) -> None:
+def serve(pipe: Pipe, seed: int, source_of: Callable[[People], Source]) -> None:
+    """The same with another source."""
+    asyncio.run(_serve(pipe, seed, source_of))
+
+
+async def _serve(pipe: Pipe, seed: int, source_of: Callable[[People], Source]) -> None:
     server = grpc.aio.server()
     crowd = people(seed)
-    add_ChangeServiceServicer_to_server(Source(crowd), server)
+    add_ChangeServiceServicer_to_server(source_of(crowd), server)
     pipe.send((server.add_insecure_port("127.0.0.1:0"), crowd.persons - 1, int(crowd.audience[1:].sum())))
     del crowd
     await server.start()
