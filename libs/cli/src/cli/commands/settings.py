@@ -52,7 +52,8 @@ def _say(settings: "Settings", *, as_json: bool) -> None:
         ["time zone", settings.time_zone],
         ["week starts on day", settings.week_start],
         ["currency", settings.currency],
-        ["named periods", ", ".join(each.name for each in settings.calendar) or "none"],
+        ["named periods", ", ".join(each.name for each in settings.calendar) or "none of its own"],
+        ["workdays of", ", ".join(str(each.year) for each in settings.years) or "no year of its own"],
         ["events are kept", f"{settings.event_retention_days or 'all'} days"],
         ["sensitive purposes", ", ".join(settings.sensitive_purposes) or "none of its own"],
     ]
