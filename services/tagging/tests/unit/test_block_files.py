@@ -47,9 +47,14 @@ def test_what_is_written_together_is_synced_together_before_it_ends(
 
 def test_what_breaks_off_is_not_waited_for(tmp_path: Path, synced: list[str]) -> None:
     files = _files(tmp_path)
-    with pytest.raises(KeyError), files.together():
-        files.write("t1", "orders", 0, CONTENT)
-        raise KeyError
+
+    def broken_off() -> None:
+        with files.together():
+            files.write("t1", "orders", 0, CONTENT)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken_off()
     files.write("t1", "orders", 1, CONTENT)
     assert synced == ["1-b.npy", "orders"]
 
