@@ -45,8 +45,13 @@ class Progress:
     def at(self, done: int, total: int = 0) -> None:
         """Tells; raises Stopped when somebody asked for it."""
         self.done, self.total = done, total
-        if self._stop.is_set():
+        if self.is_stopped:
             raise Stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked for it."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Asks."""
@@ -85,6 +90,7 @@ class RunDesk:
         self._seats = asyncio.Semaphore(SEATS)
         self._active: dict[str, Progress] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
 
     async def end_all(self) -> None:
         """Ends what the process before this one left."""
@@ -98,6 +104,7 @@ class RunDesk:
         if stored.run_id == run.run_id:
             progress = self._active[run.run_id] = Progress()
             task = asyncio.ensure_future(self._execute(tenant, stored, work, progress))
+            self._waiting[run.run_id] = task
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return self._seen(stored)
@@ -140,7 +147,8 @@ class RunDesk:
         return [self._seen(each) for each in found]
 
     async def cancel(self, tenant: str, run_id: str, actor: Actor) -> Run:
-        """Asks a run to stop. Raises ResourceNotFound, StepForbidden, WrongState."""
+        """A pending run ends at once, one that works when it looks next. Raises ResourceNotFound, StepForbidden,
+        WrongState."""
         run = await self.get(tenant, run_id)
         if not actor.may_change(run.subject):
             raise StepForbidden(run.segment_id, "cancel a run", run.subject)
@@ -148,6 +156,9 @@ class RunDesk:
             raise WrongState(f"run {run_id!r}", run.state.name, "it cannot be cancelled any more")
         if progress := self._active.get(run_id):
             progress.stop()
+        if waiting := self._waiting.get(run_id):
+            waiting.cancel()
+            await asyncio.wait([waiting])
         return await self.get(tenant, run_id)
 
     def remove_old(self, connection: Connection) -> int:
@@ -173,21 +184,34 @@ class RunDesk:
     # -------------------------------------------------------------------------------------------- parts
 
     async def _execute(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
-        async with self._seats:
-            run, cpu_s = run.begun(self._machine_ms()), process_time()
-            state, problem = RunState.SUCCEEDED, ""
-            try:
-                progress.at(0)
-                await self._database.write(self._runs.put, tenant, run)
-                await work(progress)
-            except Stopped:
-                state = RunState.CANCELLED
-            except ServiceError as error:
-                state, problem = RunState.FAILED, error.message
-            except Exception:
-                logger().exception("a run failed", run_id=run.run_id, kind=run.kind.name)
-                state, problem = RunState.FAILED, UNEXPECTED
-            await self._end(tenant, run, progress, cpu_s, state, problem)
+        try:
+            await self._seats.acquire()
+        except asyncio.CancelledError:
+            if not progress.is_stopped:
+                raise
+            await self._end(tenant, run, progress, process_time(), RunState.CANCELLED)
+            return
+        finally:
+            del self._waiting[run.run_id]
+        try:
+            await self._carry_out(tenant, run.begun(self._machine_ms()), work, progress)
+        finally:
+            self._seats.release()
+
+    async def _carry_out(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
+        cpu_s, state, problem = process_time(), RunState.SUCCEEDED, ""
+        try:
+            await self._database.write(self._runs.put, tenant, run)
+            progress.at(0)
+            await work(progress)
+        except Stopped:
+            state = RunState.CANCELLED
+        except ServiceError as error:
+            state, problem = RunState.FAILED, error.message
+        except Exception:
+            logger().exception("a run failed", run_id=run.run_id, kind=run.kind.name)
+            state, problem = RunState.FAILED, UNEXPECTED
+        await self._end(tenant, run, progress, cpu_s, state, problem)
 
     async def _end(
         self, tenant: str, run: Run, progress: Progress, cpu_s: float, state: RunState, problem: str = ""

@@ -1,0 +1,92 @@
+"""Runs take turns, end as they should, and end with their process."""
+
+import asyncio
+import datetime as dt
+from itertools import count
+
+import pytest
+from segments.app.runs import SEATS, UNEXPECTED, Progress, Request, RunDesk, Work
+from segments.domain.people import Actor
+from segments.domain.runs import MAX_WAITING_RUNS, STOPPED, Run, RunKind, RunState
+from segments.errors import SegmentNotLive
+from segments.store.sql_runs import SqlRuns
+from servicekit.database import Database
+from servicekit.errors import QueueFull, WrongState
+from servicekit.revision import Revision
+
+NOW = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)
+ANN = Actor("ann")
+REVISION = Revision("segments", "00000001aaaaaaaa", 1, 1)
+
+
+def desk_of(database: Database) -> RunDesk:
+    numbers = count(1)
+    return RunDesk(database, SqlRuns(), lambda: f"id{next(numbers)}", lambda: NOW)
+
+
+async def start(desk: RunDesk, work: Work, request_id: str) -> Run:
+    return await desk.start("t1", Request(request_id, "digest", RunKind.EXPAND, "list"), ANN, work)
+
+
+async def ended(desk: RunDesk, run: Run) -> Run:
+    async with asyncio.timeout(30):
+        while True:
+            found = await desk.get("t1", run.run_id)
+            if found.state.is_final:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_runs_take_turns_and_one_that_waits_is_cancelled_at_once(database: Database) -> None:
+    desk, go_on = desk_of(database), asyncio.Event()
+
+    async def work(progress: Progress) -> None:
+        await go_on.wait()
+        progress.at(5, 5)
+        progress.finished(7, REVISION)
+
+    runs = [await start(desk, work, f"r{number}") for number in range(SEATS + 1)]
+    assert (await start(desk, work, "r0")).run_id == runs[0].run_id
+    assert (await desk.cancel("t1", runs[-1].run_id, ANN)).state is RunState.CANCELLED
+    stopping = await desk.cancel("t1", runs[0].run_id, ANN)
+    assert stopping.state in (RunState.PENDING, RunState.RUNNING)
+    go_on.set()
+    assert (await ended(desk, runs[0])).state is RunState.CANCELLED
+    done = await ended(desk, runs[1])
+    assert (done.state, done.done, done.count, done.revision) == (RunState.SUCCEEDED, 5, 7, REVISION.token())
+    with pytest.raises(WrongState):
+        await desk.cancel("t1", runs[1].run_id, ANN)
+
+
+async def test_a_failure_says_what_callers_may_know(database: Database) -> None:
+    desk = desk_of(database)
+
+    async def refused(progress: Progress) -> None:
+        raise SegmentNotLive("list", "failed", "a tag is gone")
+
+    async def broken(progress: Progress) -> None:
+        raise ZeroDivisionError("of ann's 13800000001")
+
+    refusal = await ended(desk, await start(desk, refused, "r1"))
+    assert (refusal.state, refusal.problem) == (RunState.FAILED, "segment 'list' is failed: a tag is gone")
+    accident = await ended(desk, await start(desk, broken, "r2"))
+    assert (accident.state, accident.problem) == (RunState.FAILED, UNEXPECTED)
+
+
+async def test_too_many_are_refused_and_a_stop_leaves_none_running(database: Database) -> None:
+    desk = desk_of(database)
+
+    async def work(progress: Progress) -> None:
+        await asyncio.Event().wait()
+
+    runs = [await start(desk, work, f"r{number}") for number in range(MAX_WAITING_RUNS)]
+    with pytest.raises(QueueFull):
+        await start(desk, work, "one more")
+    living = asyncio.ensure_future(desk.run())
+    await asyncio.sleep(0)
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+    after = desk_of(database)
+    await after.end_all()
+    found = [await after.get("t1", each.run_id) for each in runs]
+    assert {(each.state, each.problem) for each in found} == {(RunState.FAILED, STOPPED)}
