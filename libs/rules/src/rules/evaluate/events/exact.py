@@ -43,11 +43,13 @@ def calculate(operator: Operator, left: Column, right: Column) -> Column:
 
 def half_even(numerators: Numbers, denominators: Any) -> Numbers:
     """Divides, ties to even; no denominator is 0."""
-    sign = np.where(np.asarray(denominators) < 0, -1, 1)
-    numerators, denominators = numerators * sign, denominators * sign
+    below = np.asarray(denominators) < 0
+    if below.any():
+        sign = np.where(below, -1, 1)
+        numerators, denominators = numerators * sign, denominators * sign
     quotients = numerators // denominators
     twice = 2 * (numerators - quotients * denominators)
-    up = (twice > denominators) | ((twice == denominators) & (quotients % 2 == 1))
+    up = (twice > denominators) | ((twice == denominators) & (quotients & 1 == 1))
     found: Numbers = quotients + up.astype(np.int64)
     return found
 
