@@ -247,6 +247,15 @@ async def test_what_cannot_be_asked_is_told(shop: Shop) -> None:
     for tag_id, reason in by:
         request = pb.GetFunnelRequest(funnel=FUNNEL, breakdown=pb.Breakdown(tag_id=tag_id))
         assert (await refused(shop.stub("analyst").GetFunnel(request)))[0] == reason
+    wide = pb.GetFunnelRequest(funnel=FUNNEL, breakdown=pb.Breakdown(tag_id="city", max_values=51))
+    tall = pb.GetRetentionRequest(retention=behaviour_pb2.Retention(first="order_paid", cohort_count=61))
+    deep = pb.GetPathsRequest(paths=behaviour_pb2.Paths(start="x", steps=["x"], within=WEEK, depth=11))
+    for call, field in (
+        (stub.GetFunnel(wide), "breakdown.max_values"),
+        (stub.GetRetention(tall), "retention.cohort_count"),
+        (stub.GetPaths(deep), "paths.depth"),
+    ):
+        assert (await refused(call))[1]["field"] == field
     part = insight_pb2.BehaviourCell(funnel=behaviour_pb2.FunnelCell(funnel=FUNNEL, step=1))
     nested = insight_pb2.BehaviourCell(among=insight_pb2.Audience(behaviour=part), funnel=part.funnel)
     for cell, field in (

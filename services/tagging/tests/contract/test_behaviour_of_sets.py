@@ -20,11 +20,15 @@ from tagging.app.behaviour.analyze import (
     Stretch,
 )
 from tagging.app.behaviour.histories import GivenUp, ReadHistories
+from tagging.app.flush_lake import FlushLake
 from tagging.domain.behaviour.engine import ArrayBehaviour
 from tagging.domain.behaviour.paths import Turn
 from tagging.domain.definition import Grade
 from tagging.domain.reference_rows import RowVersion
 from tagging.errors import RuleInvalid
+from tagging.store.lake_columns import LakeColumns
+from tagging.store.lake_files import LakeFolder
+from tagging.store.sql_manifest import SqlManifest
 
 EVER = Stretch(None, None)
 DAY = dt.timedelta(days=1)
@@ -185,3 +189,20 @@ def test_where_looks_into_reference_tables(shop, read, few):
     assert analyze(asking(persons), steps, None).reached == [[1, 1, 1]]
     cha = funnel("view_item WHERE item_id.brand = 'cha' AND hour >= 0")
     assert analyze(asking(persons), cha, None).reached == [[0 if few else 1]]
+
+
+async def test_files_of_the_lake_answer_as_rows_do(shop, read):
+    analyze = AnalyzeFunnel(read, ArrayBehaviour())
+    questions = [
+        funnel(),
+        funnel("view_item", "order_paid WHERE amount >= 100", "order_paid WHERE amount > 1000", strict=True),
+        funnel("add_to_cart WHERE quantity > 1", "view_item"),
+    ]
+    before = [analyze(asking(EVERYBODY), each, None).reached for each in questions]
+    folder = LakeFolder(shop.folder / "lake", LakeColumns(shop.dictionary))
+    flushed = await FlushLake(shop.database, SqlManifest(), shop.facts.tenants, folder).flush("t1")
+    assert flushed.file_count > 1
+    shop.store(shop.event(4, "view_item", shop.ago(hours=1)))
+    after = [analyze(asking([1, 2, 3, 5]), each, None).reached for each in questions]
+    assert after == before
+    assert analyze(asking(EVERYBODY), funnel("view_item"), None).reached == [[4]]
