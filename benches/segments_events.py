@@ -24,6 +24,7 @@ EVENTS = int(os.environ.get("HUAXIANG_BENCH_EVENTS", "50000000"))
 ROUNDS = 3
 QUESTIONS = ("rfm", "count", "sequence", "funnel", "period", "retention")
 PEERS: dict[str, Any] = {"duckdb": DuckDb, "chdb": ClickHouse}
+"""HUAXIANG_BENCH_PEERS names some of them, separated by commas."""
 
 
 def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,8 +34,8 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {each: {} for each in QUESTIONS}
         ours_ms: dict[str, list[float]] = {each: [] for each in QUESTIONS}
         ours_cpu_ms: dict[str, list[float]] = {each: [] for each in QUESTIONS}
-        for name, made in PEERS.items():
-            peer = made(crowd)
+        for name in os.environ.get("HUAXIANG_BENCH_PEERS", ",".join(PEERS)).split(","):
+            peer = PEERS[name](crowd)
             for question in QUESTIONS:
                 _require_same(question, ours, peer)
                 times = interleaved(_ways(question, ours, peer), ROUNDS)

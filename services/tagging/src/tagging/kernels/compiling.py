@@ -16,7 +16,7 @@ from .passes import KernelPasses
 
 def compile_ahead(threads: Threads) -> None:
     """Runs every kernel once over one event, with the types that all callers have. The code is kept where
-    NUMBA_CACHE_DIR says: without any there this takes some ten seconds, else a tenth of one."""
+    NUMBA_CACHE_DIR says: without any there this takes half a minute, else a second."""
     one = np.ones(1, np.int64)
     track = Track(np.zeros(1, np.int32), one, one, np.ones(1, np.uint16))
     behaviour = KernelBehaviour(threads)
