@@ -107,7 +107,8 @@ class Heard:
 
 
 def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Figures and sizes."""
+    """Figures and sizes. `changes_per_s` were told, `followed_per_s` came out; where the two differ latencies say how
+    long the queue was, and mean nothing else."""
     from segments.engine.compiling import compile_ahead
     from segments.engine.threads import Threads
 
@@ -142,7 +143,10 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
             mark, at = here.recv()
             sent[mark] = at
     late = [heard.marks.get(mark, ended + 60) - at for mark, at in sent.items() if began <= at <= ended]
+    followed = sum(began <= at <= ended for at in heard.marks.values()) * RATE * EVERY_S
     figures = {
+        "followed_per_s": round(followed / (ended - began)),
+        "cpu_us_per_change": round(cpu * 1e6 / max(followed, 1), 1),
         "changes_per_s": round(len(late) * RATE * EVERY_S / (ended - began)),
         "core_share": round(cpu / (ended - began), 3),
         "latency_p50_ms": round(float(np.percentile(late, 50)) * 1e3, 1),
