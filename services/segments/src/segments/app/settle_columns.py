@@ -7,26 +7,30 @@ from servicekit.errors import ServiceError
 from servicekit.logging import logger
 from sqlalchemy import Connection
 
+TIDIED_EACH = 600
+"""Calls after which files that nobody names are looked for: those of a process that was killed, at first, and later
+those of columns that a bootstrap told anew."""
+
 
 class SettleColumns:
     """One at a time. A file counts from the commit that names it: whoever is killed before leaves one that nobody
-    names, and which the next start removes."""
+    names."""
 
     def __init__(self, board: Board, database: Database, stores: Stores, files: ColumnFiles) -> None:
         self._board = board
         self._database = database
         self._stores = stores
         self._files = files
-        self._is_tidy = False
+        self._calls = 0
 
     async def __call__(self) -> int:
         """Settles every column that is due once; answers how many. One whose file cannot be written, as on a full disk,
         goes on as it is until the next call."""
-        if not self._is_tidy:
+        if self._calls % TIDIED_EACH == 0:
             named = await self._database.read(self._stores.manifests.all)
             names = frozenset[str]().union(*(each.names for each in named.values()))
             await self._board.compute(lambda: self._files.remove_unnamed(names))
-            self._is_tidy = True
+        self._calls += 1
         done = 0
         for tenant in list(self._board.current.tenants):
             for column in await self._board.compute(lambda tenant=tenant: self._due(tenant)):  # type: ignore[misc]

@@ -115,5 +115,5 @@ class ColumnFolder:
     def remove_unnamed(self, named: Collection[str]) -> int:
         found = unnamed(self._folder, named)
         if found:
-            remove(self._folder, found)
+            self.remove(found)
         return len(found)
