@@ -28,7 +28,7 @@ def _first_own(owners: int, first: int, end: int) -> int:
 def _counts(times: int, passing: int, since: int, before: int, place: int) -> bool:
     """Whether a row does."""
     time = long_at(times, place)
-    return since <= time and time < before and (passing == 0 or byte_at(passing, place) != 0)
+    return (since <= time) & (time < before) & (passing == 0 or byte_at(passing, place) != 0)
 
 
 @kernel
@@ -36,13 +36,8 @@ def counted(rows: Table, first: int, last: int, found: Table) -> None:
     """How many rows count."""
     owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
     end, since, before = rows[COUNT], rows[SINCE], rows[BEFORE]
-    place = _first_own(owners, first, end)
-    while place < last:
-        person, count = int_at(owners, place), 0
-        while place < end and int_at(owners, place) == person:
-            count += _counts(times, passing, since, before, place)
-            place += 1
-        found[person] = count
+    for place in range(_first_own(owners, first, end), _first_own(owners, last, end)):
+        found[int_at(owners, place)] += _counts(times, passing, since, before, place)
 
 
 @kernel
@@ -50,19 +45,14 @@ def added(rows: Table, first: int, last: int, found: Table) -> bool:
     """The sums of values; False when they may have left 64 bits on the way."""
     owners, times, passing = rows[OWNERS], rows[TIMES], rows[PASSING]
     end, since, before, values = rows[COUNT], rows[SINCE], rows[BEFORE], rows[VALUES]
-    place = _first_own(owners, first, end)
-    bits, longest = 0, 1
-    while place < last:
-        person, total, begin = int_at(owners, place), 0, place
-        while place < end and int_at(owners, place) == person:
-            if _counts(times, passing, since, before, place):
-                value = long_at(values, place)
-                bits |= value ^ (value >> 63)
-                total += value
-            place += 1
-        longest = max(longest, place - begin)
-        found[person] = total
-    return bits < _SAFE // longest
+    start, stop = _first_own(owners, first, end), _first_own(owners, last, end)
+    bits = 0
+    for place in range(start, stop):
+        if _counts(times, passing, since, before, place):
+            value = long_at(values, place)
+            bits |= value ^ (value >> 63)
+            found[int_at(owners, place)] += value
+    return bits < _SAFE // max(stop - start, 1)
 
 
 @kernel
