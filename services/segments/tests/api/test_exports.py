@@ -91,6 +91,12 @@ async def test_who_asks_does_not_approve_and_may_withdraw(suite: Any) -> None:
     assert await refused(approve(suite, export)) == "STATE_CONFLICT"
 
 
+async def test_who_may_approve_may_refuse(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    reject = pb.RejectExportRequest(export_id=(await request(suite)).export_id, reason="for nobody")
+    assert (await stub(suite, "reviewer").RejectExport(reject)).export.state == pb.EXPORT_STATE_REJECTED
+
+
 async def test_a_list_tells_which_export_it_comes_from(suite: Any) -> None:
     persons = range(4, 44)
     suite.tagging.tell(*persons_told([*persons]), *(values_told(each, gender="female") for each in persons))

@@ -130,10 +130,12 @@ def fetch(
     """Write an approved export; its order tells where the file comes from, so leave it as it is."""
     from cli.calls import segment_exports as calls
 
+    beside = to.with_name(f"{to.name}.part")
+
     async def written(channel: "grpc.aio.Channel") -> int:
         export = await calls.show(channel, export_id)
         count = 0
-        with to.open("w", encoding="utf-8", newline="") as file:
+        with beside.open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["person_id", *export.tag_ids])
             async for row in calls.fetch(channel, export_id):
@@ -141,7 +143,11 @@ def fetch(
                 count += 1
         return count
 
-    count = ask(SuiteFolder.chosen(folder), SERVICE, written, key)
+    try:
+        count = ask(SuiteFolder.chosen(folder), SERVICE, written, key)
+        beside.replace(to)
+    finally:
+        beside.unlink(missing_ok=True)
     if as_json:
         print_json({"export_id": export_id, "file": str(to), "count": count})
     else:
@@ -162,9 +168,12 @@ def trace(
     if not file.exists():
         raise Refusal(f"there is no file {file}", Exit.BAD_DATA)
     firsts = (line.split(",", 1)[0].strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
-    persons = [int(each) for each in firsts if each.isascii() and each.isdigit()][:MOST_TRACED]
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trace(channel, persons), key)
+    persons = [int(each) for each in firsts if each.isascii() and each.isdigit()]
+    looked_at = persons[:MOST_TRACED]
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trace(channel, looked_at), key)
     _table(found, as_json=as_json)
+    if len(persons) > MOST_TRACED and not as_json:
+        console.print(f"  looked at the first {MOST_TRACED:,} of {len(persons):,} ids", markup=False)
 
 
 def _say(export: "pb.Export", *, as_json: bool) -> None:

@@ -54,9 +54,7 @@ def runs(
             calls.state_name(each),
             each.subject,
             minute_of(each.create_time),
-            f"{each.done_count:,} of {each.total_count or '?':,}"
-            if each.total_count
-            else f"{each.done_count:,}",
+            f"{each.done_count:,} of {each.total_count:,}" if each.total_count else f"{each.done_count:,}",
             f"{each.cost.wall_ms / 1000:.1f}" if each.HasField("cost") else "-",
         ]
         for each in found
