@@ -32,6 +32,7 @@ ROLLING = {Unit.MINUTE: dt.timedelta(minutes=1), Unit.HOUR: dt.timedelta(hours=1
 _LENGTHS = {**ROLLING, Unit.DAY: dt.timedelta(days=1)}
 _DAYS = {Unit.DAY: 1, Unit.WEEK: 7}
 _MONTHS = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}
+_FIRST_MOMENT, _LAST_MOMENT = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 NO_PERIODS, NO_WORKDAYS = Periods(), Workdays()
@@ -63,8 +64,11 @@ class CalendarSettings:
         return self.moment(dt.datetime.combine(day, dt.time()))
 
     def moment(self, value: dt.datetime) -> dt.datetime:
-        """In UTC; a naive value is in the tenant's time zone."""
-        return (value if value.tzinfo else value.replace(tzinfo=self.zone)).astimezone(dt.UTC)
+        """In UTC; a naive value is in the tenant's time zone. What UTC has no year for is its first or last moment."""
+        try:
+            return (value if value.tzinfo else value.replace(tzinfo=self.zone)).astimezone(dt.UTC)
+        except OverflowError:
+            return _FIRST_MOMENT if value.year == dt.MINYEAR else _LAST_MOMENT
 
 
 @dataclass(frozen=True, slots=True)

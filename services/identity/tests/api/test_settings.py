@@ -81,6 +81,10 @@ async def test_a_stale_etag_is_refused_and_nothing_changes(server: LocalServer) 
             "settings.calendar[0].end",
         ),
         (
+            Settings(calendar=[{"name": "x", "start": "0001-01-01T00:00:00", "end": "2026-11-02"}]),
+            "settings.calendar[0].start",
+        ),
+        (
             Settings(
                 calendar=[{"name": f"p{n}", "start": "2026-11-01", "end": "2026-11-02"} for n in range(501)]
             ),

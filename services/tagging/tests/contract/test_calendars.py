@@ -74,6 +74,16 @@ def test_values_follow_a_changed_calendar(world, said):
     assert {"sale", "founders-day-2026", "double11-2026"} <= set(day.periods)
 
 
+def test_a_stored_period_beyond_the_years_of_utc_holds(world, said):
+    viewed(world, "2026-03-04T19:59")
+    said(TenantSettings(periods=(CalendarPeriod("sale", "0001-01-01T00:00:00", "9999-12-31T23:59:59"),)), 1)
+    world.define(SALE)
+    run = world.run()
+    assert (run.failures, world.values("sale")) == ({}, {"sale": {1: 10_000}})
+    viewed(world, "2026-03-04T20:00")
+    assert world.values("sale") == {"sale": {1: 20_000}}
+
+
 def test_a_column_whose_period_is_gone_is_broken_and_comes_back(world, said):
     viewed(world, "2026-03-04T20:00")
     said(TenantSettings(periods=(EVENING,)), 1)

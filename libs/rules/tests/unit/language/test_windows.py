@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rules.calendars import Period, Periods
 from rules.errors import UnsupportedNode
 from rules.parser import parse_form
 from rules.tree import Aggregate, Back, Last, Past, Previous, Unit, Window
@@ -106,6 +107,17 @@ def test_a_window_in_the_future_is_empty() -> None:
     found = interval(window("IN BETWEEN 2027-01-01 AND 2027-01-02"), NOW, SHANGHAI)
     assert found.start is not None
     assert found.start >= found.end
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+def test_a_period_may_reach_as_far_as_dates_do(zone: str) -> None:
+    ever = Period.of_texts("ever", "0001-01-01T00:00:00", "9999-12-31T23:59:59")
+    calendar = CalendarSettings(zone, periods=Periods((ever,)))
+    found = interval(window("DURING 'ever'"), NOW, calendar)
+    assert found.start is not None
+    assert found.start.year == 1
+    assert found.end == AFTER_NOW
+    assert calendar.moment(ever.end).year == 9999
 
 
 def test_what_needs_the_check_or_the_calendar_is_refused() -> None:

@@ -1,7 +1,7 @@
 """A tenant's own calendar: named periods, and years with their workdays."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 MAX_PERIODS = 500
@@ -96,7 +96,10 @@ def _period_problem(period: CalendarPeriod, zone: ZoneInfo, names: set[str]) -> 
             moment = datetime.fromisoformat(text)
         except ValueError:
             return SettingProblem(field, "is not an RFC 3339 time, for example 2026-11-01T00:00:00")
-        moments.append(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        try:
+            moments.append((moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC))
+        except OverflowError:
+            return SettingProblem(field, f"lies outside the years {MINYEAR} to {MAXYEAR} in UTC")
     if moments[0] >= moments[1]:
         return SettingProblem("end", "is not after start")
     return None
