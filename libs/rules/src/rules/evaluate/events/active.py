@@ -121,8 +121,9 @@ class Active:
         if self._are_all:
             return column
         known = np.full(self._everybody, column.known[-1])
+        if not column.known.all():
+            known[self.people] = column.known[:-1]
         data = _filled(self._everybody, column.data[-1], column.data.dtype)
-        known[self.people] = column.known[:-1]
         data[self.people] = column.data[:-1]
         return Column(column.kind, known, data, column.texts)
 
