@@ -41,7 +41,8 @@ def values_of(column: TagColumn, block: int) -> Column:
     )
     if isinstance(column.column, NumberColumn):
         known = persons_of(column.column.knowns, 0, block)
-        return Column(column.kind, known, numbers_of(column.column, block), texts)
+        numbers = np.where(known, numbers_of(column.column, block), 0)  # a day that nobody has may be no day
+        return Column(column.kind, known, numbers, texts)
     if not column.column.single:
         raise TypeError("a multi-valued tag has no single values")
     data = np.zeros(BLOCK_SIZE, np.int64)

@@ -31,6 +31,7 @@ RULES = tuple(
         "nickname CONTAINS 'a' AND NOT city MATCHES '^[a-z]+$' OR nickname > 'ab'",
         "points BETWEEN -1 AND 5 AND points IN (1, 2, 3) AND points != 2",
         "points > age OR points + age > 4",
+        "DAYS SINCE(last_seen) = DAYS SINCE(birthday) OR DAYS SINCE(last_seen) < points",
         "SEGMENT 'loyal' EXCEPT SEGMENT 'staff' UNION SEGMENT 'staff'",
     )
 )
