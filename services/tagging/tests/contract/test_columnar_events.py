@@ -27,6 +27,7 @@ from tagging.store.event_read_ports import NO_MARK
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
+from tagging.store.mapped_person_events import MappedPersonEvents
 from tagging.store.ports import Flushed, Place
 from tagging.store.sql_event_marks import SqlEventMarks, last_arrival
 from tagging.store.sql_events import SqlEventStore
@@ -254,6 +255,22 @@ def test_an_event_that_was_not_kept_is_not_read_later(shelf: Shelf) -> None:
     mapped = next(each for each in others if type(each.properties).__name__ == "_Said")
     with pytest.raises(RuntimeError, match="not kept"):
         dict(mapped.properties)
+
+
+def test_what_is_no_column_is_read_once_for_all_events(shelf: Shelf, monkeypatch: Any) -> None:
+    asked = []
+    rows = MappedPersonEvents.rows
+    monkeypatch.setattr(
+        MappedPersonEvents, "rows", lambda self, sequences: asked.append(1) or rows(self, sequences)
+    )
+
+    def read(connection: Any) -> Any:
+        held = shelf.reads.of_person(connection, TENANT, 1, ["order_paid"], shelf.dictionary)
+        return [each.properties.get("items") for each in held.events]
+
+    said = shelf.database.read_now(read)
+    assert any(said)
+    assert len(said) > len(asked) == 1
 
 
 def test_a_page_is_whole_when_the_latest_of_a_type_were_told_anew(shelf: Shelf) -> None:

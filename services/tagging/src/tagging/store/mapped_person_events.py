@@ -1,10 +1,9 @@
 """Events of a person for the one-person evaluator, which reads of most of them one property or none."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rules.evaluate.meaning import Value
 from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import PropertyValue
 from sqlalchemy import Connection
@@ -86,15 +85,17 @@ class _TypeSaid:
         self._mapped = mapped
         self._declared = declared
         self._events = events
-        self._columns: dict[str, list[Value | None]] = {}
+        self._columns: dict[str, Sequence[PropertyValue | None]] = {}
 
     def value(self, place: int, name: str) -> PropertyValue | None:
         """One property of the event at a place. What is no column is read of all of them: one is seldom alone."""
         if name not in self._columns:
             if name in self._declared or not self._mapped.tells(name):
                 sequences = self._mapped.sequences.tolist()
-                return self._events.rows(sequences)[sequences[place]].get(name)
-            self._columns[name] = self._mapped.values(name)
+                rows = self._events.rows(sequences)
+                self._columns[name] = [rows[each].get(name) for each in sequences]
+            else:
+                self._columns[name] = self._mapped.values(name)
         return self._columns[name][place]
 
     def whole(self, place: int) -> Mapping[str, PropertyValue]:
