@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rules.schema import Catalogue
 from rules.values import Kind
+from tagging.api.parse_tags import MAX_DEFINITIONS
 from tagging.app.governance.lives import Request
 from tagging.catalogue.files import parse_definitions
 from tagging.domain.columns import Shape
@@ -318,3 +320,22 @@ def test_what_the_machine_brings_about_is_no_verdict(small_shop: Any, monkeypatc
         small_shop.define(query)
     monkeypatch.setattr(query_process, "_talked", talked)
     small_shop.define(query)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_verdicts_that_are_asked_for_again_are_remembered(tmp_path: Path, monkeypatch: Any) -> None:
+    assert query_process.VERDICTS > MAX_DEFINITIONS
+    monkeypatch.setattr(query_process, "VERDICTS", 2)
+    queries = query_process.QueryProcesses(tmp_path)
+    looked: list[str] = []
+    verdict = queries._verdict
+    monkeypatch.setattr(
+        queries,
+        "_verdict",
+        lambda duck, asked, schema: looked.append(asked.query) or verdict(duck, asked, schema),
+    )
+    one, two, three = (f"SELECT person_id, {number} AS value FROM persons" for number in range(3))
+    for query in (one, two, one, three, one):
+        asked = LakeQuery(query, SqlKind(query).inputs(), 60, 512, Shape(Kind.NUMBER))
+        queries.check(asked, Catalogue())
+    assert looked == [one, two, three]

@@ -1,6 +1,8 @@
 """TagService: the catalogue of tags."""
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 import grpc
 from huaxiang.tagging.v1 import tag_service_pb2 as pb
@@ -17,6 +19,7 @@ from tagging.api.render_tags import difference_message, tag_message
 from tagging.app.apply_tags import ApplyTags
 from tagging.app.governance.refusals import reason_of
 from tagging.app.read_values import ReadValues
+from tagging.domain.definition import TagDefinition
 from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import Tag, catalogue_etag
 from tagging.errors import nearest
@@ -74,7 +77,7 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
             reason=reason_of(request.reason, needed=request.force),
             force=request.force,
         )
-        if request.validate_only or any(isinstance(each.kind, SqlKind) for each in definitions):
+        if request.validate_only or await self._database.read(self._has_queries, tenant, definitions):
             # A look at a query takes half a second, and is remembered: nobody waits for the store meanwhile.
             applied = await self._database.read(apply, tenant, definitions, validate_only=True)
         if not request.validate_only:
@@ -85,6 +88,11 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
             revision=applied.revision.to_proto(),
             warnings=applied.warnings,
         )
+
+    def _has_queries(self, connection: Connection, tenant: str, definitions: Sequence[TagDefinition]) -> bool:
+        """Whether a query may be looked at: one that is given, or one in force over a tag that changes."""
+        stored = (each.definition for each in self._catalogue.all(connection, tenant).values())
+        return any(isinstance(each.kind, SqlKind) for each in chain(definitions, stored))
 
     def _read(self, connection: Connection, tenant: str) -> tuple[dict[str, Tag], Revision]:
         return self._catalogue.all(connection, tenant), self._values.revision(connection)

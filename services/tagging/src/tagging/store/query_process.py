@@ -26,8 +26,9 @@ from tagging.store.query_ports import LakeQuery
 
 CHECK_SECONDS = 10
 CHECK_MEGABYTES = 256
-VERDICTS = 256
-"""Verdicts on queries that are remembered: `plan` and `apply` ask for the same."""
+VERDICTS = 4_096
+"""Verdicts on queries that are remembered: `plan` and `apply` ask for the same, of twice as many as one call defines.
+"""
 _OF_THE_MACHINE = {FailureReason.SQL_TIMED_OUT, FailureReason.SQL_MEMORY_EXCEEDED}
 LOOK_S = 0.25
 """Between two looks whether to stop."""
@@ -67,6 +68,8 @@ class QueryProcesses:
             key = (asked.query, asked.shape, *relate_nothing(duck, asked.inputs, schema))
             with self._lock:
                 is_known, failure = key in self._verdicts, self._verdicts.get(key)
+                if is_known:
+                    self._verdicts.move_to_end(key)
             if not is_known:
                 failure = self._verdict(duck, asked, schema)
                 self._remember(key, failure)
