@@ -52,6 +52,22 @@ def test_differences_are_named_with_what_they_replace(tmp_path: Path) -> None:
     assert calendar.differences(before, before) == []
 
 
+def test_what_is_stored_in_other_words_is_no_change(tmp_path: Path) -> None:
+    stored = calendar.Settings(
+        calendar=[
+            {"name": "sale", "start": "2026-06-01T00:00:00Z", "end": "2026-06-02T00:00Z"},
+            {"name": "fair", "start": "2026-06-01", "end": "20260602T00"},
+        ],
+        years=[{"year": 2027, "worked_days": ["20270214"]}],
+    )
+    shown = calendar.read_file(file(tmp_path, calendar.text(stored)))
+    assert shown != stored
+    assert calendar.differences(stored, shown) == []
+    shown.calendar[0].start = "2026-06-01T00:00:00"
+    shown.calendar[0].end = "2026-06-02T00:00:00"
+    assert calendar.differences(stored, shown) == [Difference("sale", "changed", shipped=False)]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

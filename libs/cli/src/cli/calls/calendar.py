@@ -11,7 +11,16 @@ import yaml
 from huaxiang.identity.v1 import tenant_settings_pb2
 from huaxiang.identity.v1 import tenant_settings_service_pb2 as pb
 from huaxiang.identity.v1.tenant_settings_service_pb2_grpc import TenantSettingsServiceStub
-from rules.calendars import Calendar, CalendarInvalid, Stated, Year, mainland_china, read_stated
+from rules.calendars import (
+    Calendar,
+    CalendarInvalid,
+    Holiday,
+    Period,
+    Stated,
+    Year,
+    mainland_china,
+    read_stated,
+)
 
 from cli.exits import Exit, Refusal
 
@@ -97,11 +106,20 @@ def differences(before: Settings, after: Settings) -> list[Difference]:
 
 
 def _by_year(settings: Settings) -> dict[str, object]:
-    return {str(each.year): each for each in settings.years}
+    day = dt.date.fromisoformat
+    return {
+        str(each.year): Year(
+            each.year,
+            tuple(Holiday(off.name, day(off.first_day), day(off.last_day)) for off in each.holidays),
+            tuple(map(day, each.worked_days)),
+        )
+        for each in settings.years
+    }
 
 
 def _by_name(settings: Settings) -> dict[str, object]:
-    return {each.name: each for each in settings.calendar}
+    """Moments, not texts: one moment can be written in many ways."""
+    return {each.name: Period.of_texts(each.name, each.start, each.end) for each in settings.calendar}
 
 
 def _differences(
