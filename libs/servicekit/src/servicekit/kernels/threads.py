@@ -39,7 +39,7 @@ class Cancellation:
 
 
 class Threads:
-    """`size` threads work on one call at most, the caller's among them. Close it when the process ends."""
+    """`size` threads work on one call at most, the caller's among them. They end with `close`, or with the process."""
 
     def __init__(self, size: int | None = None) -> None:
         self.size = size or os.cpu_count() or 1

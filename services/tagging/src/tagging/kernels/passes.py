@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from rules.evaluate.events import Chosen, Flagged
 from rules.evaluate.events.columns import Bools, Ints, Numbers
-from servicekit.kernels.threads import Cancellation, Threads
+from servicekit.kernels.threads import Threads
 
 from tagging.domain.behaviour.tracks import Track
 
@@ -21,11 +21,10 @@ UNBOUNDED_US = 2**62
 
 
 class KernelPasses:
-    """Passes. Raises Cancelled when the cancellation says so."""
+    """Passes."""
 
-    def __init__(self, threads: Threads, cancellation: Cancellation | None = None) -> None:
+    def __init__(self, threads: Threads) -> None:
         self._threads = threads
-        self._cancellation = cancellation
 
     def counts(self, rows: Chosen, persons: int) -> Ints:
         """As the port says."""
@@ -79,7 +78,6 @@ class KernelPasses:
             lambda first, last: chains.chained(
                 read.table, read.bounds, first, last, wanted, unwanted, needed, within, found
             ),
-            self._cancellation,
         )
         return found
 
@@ -99,5 +97,5 @@ class KernelPasses:
         def work(first: int, last: int) -> None:
             answers.append(kernel(described, first * BLOCK_ROWS, min(last * BLOCK_ROWS, len(owners)), *more))
 
-        self._threads.each(-(-len(owners) // BLOCK_ROWS), work, self._cancellation)
+        self._threads.each(-(-len(owners) // BLOCK_ROWS), work)
         return answers

@@ -13,7 +13,6 @@ Numbers: TypeAlias = npt.NDArray[Any]
 """Integers of any width."""
 Flags: TypeAlias = npt.NDArray[np.uint16]
 """Bit i: the event passes the i-th of the asked filters."""
-MAX_FILTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
