@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from servicekit.values import timestamp_of
 from sqlalchemy import Connection
-from tagging.api import behaviour_servicer
+from tagging.api import behaviour_room, parse_behaviour
 from tagging.app.apply_changes import StoreFacts
 from tagging.behaviour_wiring import wire_behaviour
 from tagging.domain.events import Event
@@ -190,13 +191,51 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
         assert await refused(asked(server, "AnalyzeRetention", request)) == ("INVALID_FIELD", field)
 
 
-async def test_too_many_wait_no_longer(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(behaviour_servicer, "MAX_WAITING", 0)
-    assert (await refused(asked(server, "AnalyzeFunnel", funnel())))[0] == "QUEUE_FULL"
+async def test_who_finds_no_place_is_told_before_the_sets_are_read(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless() -> AsyncIterator[Any]:
+        yield funnel()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(behaviour_room, "MAX_WAITING", -behaviour_room.COMPUTED_AT_ONCE)
+    call = BehaviourServiceStub(server.connect("service", "t1")).AnalyzeFunnel(endless())
+    assert (await refused(asyncio.wait_for(call.read(), 10)))[0] == "QUEUE_FULL"
+
+
+async def test_sets_of_all_questions_together_have_a_limit(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audience = part(0, DID)
+    monkeypatch.setattr(behaviour_room, "MAX_HELD_BYTES", len(audience.persons))
+    for _ in range(2):
+        assert len(await asked(server, "AnalyzeFunnel", funnel(sets=[audience]))) == 1
+        too_much = asked(server, "AnalyzeFunnel", funnel(sets=[audience]), funnel(sets=[audience]))
+        assert (await refused(too_much))[0] == "QUEUE_FULL"
+
+
+async def test_who_fails_leaves_the_place_to_others(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_threads = set()
+
+    def too_many(_: parse_behaviour.Sets) -> Any:
+        of_threads.add(threading.current_thread())
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parse_behaviour.Sets, "persons", too_many)
+        patched.setattr(behaviour_room, "MAX_WAITING", 0)
+        for _ in range(behaviour_room.COMPUTED_AT_ONCE + 1):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await asyncio.wait_for(asked(server, "AnalyzeFunnel", funnel()), 10)
+    assert threading.current_thread() not in of_threads
+    monkeypatch.setattr(behaviour_room, "MAX_WAITING", 1 - behaviour_room.COMPUTED_AT_ONCE)
+    assert await asyncio.wait_for(asked(server, "AnalyzeFunnel", funnel(sets=[part(0, DID)])), 10)
 
 
 async def test_who_goes_leaves_the_place_to_others(server: LocalServer) -> None:
-    for _ in range(behaviour_servicer.COMPUTED_AT_ONCE + 1):
+    for _ in range(behaviour_room.COMPUTED_AT_ONCE + 1):
         gone = asyncio.ensure_future(asked(server, "AnalyzeFunnel", funnel(sets=[part(0, DID)])))
         await asyncio.sleep(0)
         gone.cancel()

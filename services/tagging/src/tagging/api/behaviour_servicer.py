@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,19 +12,26 @@ from huaxiang.tagging.v1.behaviour_service_pb2_grpc import BehaviourServiceServi
 from pyroaring import BitMap
 from servicekit.calls import current_principal
 from servicekit.clock import Clock
-from servicekit.errors import InvalidField, QueueFull
+from servicekit.errors import InvalidField
 from servicekit.freshness import Freshness
 from servicekit.values import timestamp_of
 from tagging.api import parse_behaviour
+from tagging.api.behaviour_room import COMPUTED_AT_ONCE, Place, Room
 from tagging.api.parse_tags import readable_grades
-from tagging.app.behaviour.analyze import AnalyzeFunnel, AnalyzePaths, AnalyzeRetention, Asking, Basis
+from tagging.app.behaviour.analyze import (
+    AnalyzeFunnel,
+    AnalyzePaths,
+    AnalyzeRetention,
+    Asking,
+    Basis,
+    FunnelAnswer,
+    PathAnswer,
+    RetentionAnswer,
+)
 from tagging.domain.behaviour.paths import Turn
 from tagging.domain.columns import days
 from tagging.store.ports import PersonIds
 
-COMPUTED_AT_ONCE = 2
-"""Each holds the events of its persons in memory."""
-MAX_WAITING = 16
 MEMBERS_BITS = 23
 """Ids of one message share all bits above these: 1 MiB at most."""
 _KINDS = {
@@ -34,7 +42,7 @@ _KINDS = {
 
 
 Request = TypeVar("Request", pb.AnalyzeFunnelRequest, pb.AnalyzeRetentionRequest, pb.AnalyzePathsRequest)
-Answer = TypeVar("Answer")
+Answer = TypeVar("Answer", FunnelAnswer, RetentionAnswer, PathAnswer)
 
 
 class BehaviourServicer(BehaviourServiceServicer):
@@ -53,29 +61,33 @@ class BehaviourServicer(BehaviourServiceServicer):
         self._retention = retention
         self._paths = paths
         self._clock = clock
+        self._room = Room()
         self._computing = asyncio.Semaphore(COMPUTED_AT_ONCE)
-        self._waiting = 0
 
     async def AnalyzeFunnel(
         self, request_iterator: AsyncIterator[pb.AnalyzeFunnelRequest], context: object
     ) -> AsyncIterator[pb.AnalyzeFunnelResponse]:
-        request, sets = await _received(request_iterator)
-        question = parse_behaviour.funnel_question(request)
-        members = parse_behaviour.last_step(request)
-        found = await self._asked(request, sets, lambda asking: self._funnel(asking, question, members))
+        def read(request: pb.AnalyzeFunnelRequest) -> Callable[[Asking], FunnelAnswer]:
+            question = parse_behaviour.funnel_question(request)
+            members = parse_behaviour.last_step(request)
+            return lambda asking: self._funnel(asking, question, members)
+
+        found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzeFunnelResponse(
             basis=_basis(found.basis), counts=[pb.FunnelCounts(reached=each) for each in found.reached]
         )
-        for part in _parts(found.members):
+        for part in parts:
             yield pb.AnalyzeFunnelResponse(members=part)
 
     async def AnalyzeRetention(
         self, request_iterator: AsyncIterator[pb.AnalyzeRetentionRequest], context: object
     ) -> AsyncIterator[pb.AnalyzeRetentionResponse]:
-        request, sets = await _received(request_iterator)
-        question = parse_behaviour.retention_question(request)
-        members = parse_behaviour.cohort_part(request)
-        found = await self._asked(request, sets, lambda asking: self._retention(asking, question, members))
+        def read(request: pb.AnalyzeRetentionRequest) -> Callable[[Asking], RetentionAnswer]:
+            question = parse_behaviour.retention_question(request)
+            members = parse_behaviour.cohort_part(request)
+            return lambda asking: self._retention(asking, question, members)
+
+        found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzeRetentionResponse(
             basis=_basis(found.basis),
             cohorts=[
@@ -89,16 +101,18 @@ class BehaviourServicer(BehaviourServiceServicer):
                 for each in found.matrices
             ],
         )
-        for part in _parts(found.members):
+        for part in parts:
             yield pb.AnalyzeRetentionResponse(members=part)
 
     async def AnalyzePaths(
         self, request_iterator: AsyncIterator[pb.AnalyzePathsRequest], context: object
     ) -> AsyncIterator[pb.AnalyzePathsResponse]:
-        request, sets = await _received(request_iterator)
-        question = parse_behaviour.path_question(request)
-        members = parse_behaviour.walk_part(request)
-        found = await self._asked(request, sets, lambda asking: self._paths(asking, question, members))
+        def read(request: pb.AnalyzePathsRequest) -> Callable[[Asking], PathAnswer]:
+            question = parse_behaviour.path_question(request)
+            members = parse_behaviour.walk_part(request)
+            return lambda asking: self._paths(asking, question, members)
+
+        found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzePathsResponse(
             basis=_basis(found.basis),
             started_count=found.started,
@@ -111,48 +125,56 @@ class BehaviourServicer(BehaviourServiceServicer):
                 for each in found.nodes
             ],
         )
-        for part in _parts(found.members):
+        for part in parts:
             yield pb.AnalyzePathsResponse(members=part)
 
-    async def _asked(
-        self, request: Request, sets: parse_behaviour.Sets, work: Callable[[Asking], Answer]
-    ) -> Answer:
-        """Computes in a thread that gives up when the caller has gone. Raises QueueFull."""
-        principal = current_principal()
-        tenant = principal.require_tenant()
-        moment = request.as_of if request.HasField("as_of") else None
-        as_of = parse_behaviour.as_of(moment, self._clock.now())
-        await self._facts.ensure(request.consistency)
-        if self._waiting >= MAX_WAITING:
-            raise QueueFull("questions about behaviour", MAX_WAITING)
-        self._waiting += 1
+    async def _answered(
+        self, messages: AsyncIterator[Request], read: Callable[[Request], Callable[[Asking], Answer]]
+    ) -> tuple[Answer, list[bytes]]:
+        """The answer and its members in parts, from a thread that gives up when the caller has gone. `read`: of a
+        request, what to work out. Raises QueueFull."""
+        place = self._room.enter()
         try:
+            request, sets = await _received(messages, place)
+            work = read(request)
+            principal = current_principal()
+            tenant = principal.require_tenant()
+            grades = readable_grades(principal, request.only_grades)
+            moment = request.as_of if request.HasField("as_of") else None
+            as_of = parse_behaviour.as_of(moment, self._clock.now())
+            await self._facts.ensure(request.consistency)
+            gone = threading.Event()
+
+            def worked_out() -> tuple[Answer, list[bytes]]:
+                answer = work(Asking(tenant, as_of, grades, sets.persons(), gone.is_set))
+                return answer, list(_parts(answer.members))
+
             await self._computing.acquire()
-        finally:
-            self._waiting -= 1
-        gone = threading.Event()
-        grades = readable_grades(principal, request.only_grades)
-        asking = Asking(tenant, as_of, grades, sets.persons(), gone.is_set)
-        computing = asyncio.ensure_future(asyncio.to_thread(work, asking))
-        computing.add_done_callback(self._stand_up)
+        except BaseException:
+            place.leave()
+            raise
+        computing = asyncio.ensure_future(asyncio.to_thread(worked_out))
+        computing.add_done_callback(partial(self._stand_up, place))
         try:
             return await asyncio.shield(computing)
         except asyncio.CancelledError:
             gone.set()
             raise
 
-    def _stand_up(self, computing: "asyncio.Future[Any]") -> None:
+    def _stand_up(self, place: Place, computing: "asyncio.Future[Any]") -> None:
         """The place is free when the work has ended, whoever waited for it."""
+        place.leave()
         self._computing.release()
         if not computing.cancelled():
             computing.exception()
 
 
-async def _received(messages: AsyncIterator[Request]) -> tuple[Request, parse_behaviour.Sets]:
+async def _received(messages: AsyncIterator[Request], place: Place) -> tuple[Request, parse_behaviour.Sets]:
     """The first message, and the sets of all."""
     first: Request | None = None
     sets = parse_behaviour.Sets()
     async for message in messages:
+        place.take(sum(len(each.persons) for each in message.sets))
         sets.add(message.sets)
         first = message if first is None else first
     if first is None:

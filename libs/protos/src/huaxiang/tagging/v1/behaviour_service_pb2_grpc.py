@@ -36,8 +36,8 @@ class BehaviourServiceStub:
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     def __init__(self, channel):
@@ -74,8 +74,8 @@ class BehaviourServiceServicer:
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     def AnalyzeFunnel(self, request_iterator, context):
@@ -136,8 +136,8 @@ class BehaviourService:
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     @staticmethod

@@ -37,8 +37,8 @@ class BehaviourServiceStub:
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     @_typing.overload
@@ -64,8 +64,8 @@ class BehaviourServiceAsyncStub(BehaviourServiceStub):
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -87,8 +87,8 @@ class BehaviourServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
     event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
-    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once). What
-    nobody waits for any more is given up.
+    together), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that are worked out at once, or the
+    sets of all of them reach 1 GiB). What nobody waits for any more is given up.
     """
 
     @_abc_1.abstractmethod
