@@ -1,4 +1,4 @@
-"""Many tenants in one process, as the service holds them: columns in files, of which so many bytes are mapped at once."""
+"""Many tenants in one process, as the service holds them: columns in files, mapped as far as the budget goes."""
 
 import asyncio
 import os
