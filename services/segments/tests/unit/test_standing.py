@@ -230,6 +230,24 @@ def test_values_that_come_before_their_column_wait_for_it() -> None:
     assert follower.heard == {"a": BitMap([1])}
 
 
+def test_what_a_rule_does_not_look_at_leaves_it_to_the_program_of_all(
+    threads: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = Follower(small(("a", "points >= 1"), ("b", "COUNT(order_paid) >= 2")), contained=True)
+    (form,) = follower.segments.forms()
+    asked: list[Population] = []
+    evaluate = TenantSegments.evaluate
+    monkeypatch.setattr(
+        TenantSegments, "evaluate", lambda *given: (asked.append(given[1].population), evaluate(*given))[1]
+    )
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000)], 1)
+    waiting = feature_change(form, Kind.NUMBER, 2, FeatureState.BACKFILLING)
+    follower.apply(Lane.LIVE, [waiting, person_values(2, 2, points=10_000)], 2)
+    follower.apply(Lane.LIVE, [tag_change(CATALOGUE.tags["is_vip"], 3), person_values(3, 1, points=0)], 3)
+    follower.apply(Lane.LIVE, [day_change(4, dt.date(2026, 4, 1)), person_values(4, 3, points=10_000)], 4)
+    assert (asked, follower.heard) == ([], {"a": BitMap([2, 3])})
+
+
 def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:
     follower = Follower(small(("a", "points >= 1 AND is_vip = TRUE")))
     follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000, is_vip=True)], 1)

@@ -267,13 +267,16 @@ class TenantSegments:
         persons = touched.persons_of(touched.columns)
         return self.index.flips(rules, self._setting(), persons, lambda name: self._standing[name].members)
 
-    @staticmethod
-    def _only_flips(standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:
+    def _only_flips(self, standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:
         """Whether nothing but the values of single persons can have moved a segment and its state."""
-        if touched.everyone or touched.anew or touched.tags or touched.features or touched.day is not None:
-            return False
         rule = standing.rule
-        return standing.live and standing.frozen is None and rule is not None and not aged(rule)
+        if rule is None or touched.everyone or not standing.live or standing.frozen is not None or aged(rule):
+            return False
+        if touched.day is not None and rule.of_the_day:
+            return False
+        if not (rule.tags.isdisjoint(touched.tags) and touched.features.keys().isdisjoint(rule.forms)):
+            return False
+        return not touched.anew or touched.anew.isdisjoint(self._columns(rule))
 
     def _flip(
         self,
