@@ -248,6 +248,18 @@ def test_what_a_rule_does_not_look_at_leaves_it_to_the_program_of_all(
     assert (asked, follower.heard) == ([], {"a": BitMap([2, 3])})
 
 
+def test_rules_that_share_too_much_for_one_program_are_followed_one_by_one(
+    threads: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segments.index import watching
+
+    monkeypatch.setattr(watching, "REGISTERS_MOST", 0)
+    follower = Follower(small(("a", "points >= 1")), contained=True)
+    follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000)], 1)
+    follower.apply(Lane.LIVE, [person_values(2, 1, points=0), person_values(2, 2, points=10_000)], 2)
+    assert follower.heard == {"a": BitMap([2])}
+
+
 def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:
     follower = Follower(small(("a", "points >= 1 AND is_vip = TRUE")))
     follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000, is_vip=True)], 1)

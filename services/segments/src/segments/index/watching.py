@@ -93,6 +93,7 @@ class _View:
 class _Part:
     """The program of the rules within one population."""
 
+    population: Population
     names: tuple[str, ...]
     universe: SetColumn
     program: PersonProgram
@@ -134,17 +135,18 @@ class Watching:
             if isinstance(noted.column, NumberColumn) and isinstance(tag.column, NumberColumn):
                 versions[noted.column.knowns] = tag.column.knowns
         parts = []
-        for part, population in zip(self.parts, Population, strict=True):
-            everybody = universe(population)
+        for part in self.parts:
+            everybody = universe(part.population)
             program = part.program.with_columns({**versions, part.universe: everybody})
-            parts.append(_Part(part.names, everybody, program))
+            parts.append(replace(part, universe=everybody, program=program))
         return replace(self, parts=tuple(parts), columns=columns)
 
 
 def watching(
     rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str], universe: Universe
 ) -> Watching:
-    """Of those rules that the engine answers for single persons; a rule over features that are not there is none."""
+    """Of those rules that the engine answers for single persons; a rule over features that are not there is none, and
+    neither is any of a population whose rules share more parts than there are registers."""
     view = _View(held, forms, {})
     wanted: dict[Population, dict[str, Sets]] = {each: {} for each in Population}
     for each in rules:
@@ -154,10 +156,15 @@ def watching(
             continue
     parts = []
     for population, sets in wanted.items():
+        if not sets:
+            continue
         everybody = universe(population)
-        program = person_program(program_of(list(sets.values()), everybody, REGISTERS_MOST))
-        parts.append(_Part(tuple(sets), everybody, program))
-    names = frozenset(name for sets in wanted.values() for name in sets)
+        try:
+            program = program_of(list(sets.values()), everybody, REGISTERS_MOST)
+        except ValueError:
+            continue
+        parts.append(_Part(population, tuple(sets), everybody, person_program(program)))
+    names = frozenset(name for part in parts for name in part.names)
     return Watching(tuple(each.rule for each in rules), setting, forms, names, tuple(parts), view.noted)
 
 
@@ -166,7 +173,7 @@ def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -
     ids = np.asarray(persons.to_array(), np.int64)
     movements = {}
     for part in now.parts:
-        inside = memberships(part.program, ids, threads()) if part.names else np.zeros((0, len(ids)))
+        inside = memberships(part.program, ids, threads())
         for name, row in zip(part.names, inside, strict=True):
             found, before = BitMap(ids[row].tolist()), members(name) & persons
             if found != before:
@@ -181,8 +188,6 @@ def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
     for first in range(0, len(ids), PERSONS_AT_ONCE):
         some = ids[first : first + PERSONS_AT_ONCE]
         for old, new in zip(before.parts, now.parts, strict=True):
-            if not new.names:
-                continue
             inside = membership_words(new.program, some, threads())
             differs = inside ^ membership_words(old.program, some, threads())
             for row in np.flatnonzero(differs.any(axis=1)).tolist():
