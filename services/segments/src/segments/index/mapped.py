@@ -1,9 +1,9 @@
 """Columns in files that are mapped when they are asked for, and let go of when memory is short."""
 
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from weakref import WeakKeyDictionary
 
 from segments.domain.manifests import FileDamaged, NamedFile
 from segments.engine.columns import TagColumn
@@ -15,37 +15,41 @@ from segments.index.damages import Damages
 class OpenFiles:
     """What is mapped, of all tenants: beyond `most_bytes` that which nobody has asked for longest is let go of. Whoever
     reads it goes on: the system unmaps a file when nobody holds its column any more. Columns that changed since they
-    were written are not counted, they stay. For any number of threads."""
+    were written are not counted, they stay. Nothing is held here: a version that is held is never written over, and all
+    that is made of it needs new places. For any number of threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
-        self._open: OrderedDict[MappedColumn, None] = OrderedDict()
-        self._bytes = 0
+        self._open: WeakKeyDictionary[MappedColumn, None] = WeakKeyDictionary()
         self._lock = Lock()
 
     @property
     def bytes(self) -> int:
         """Of all that is mapped."""
-        return self._bytes
+        with self._lock:
+            return self._sum()
 
     def used(self, column: "MappedColumn") -> None:
         """Notes that a column was asked for just now."""
         with self._lock:
-            if column not in self._open:
-                self._bytes += column.bytes
+            was_open = column in self._open
+            self._open.pop(column, None)
             self._open[column] = None
-            self._open.move_to_end(column)
-            while self._bytes > self.most_bytes and len(self._open) > 1:
-                unused, _ = self._open.popitem(last=False)
-                self._bytes -= unused.bytes
+            if was_open:
+                return
+            bytes_open = self._sum()
+            while bytes_open > self.most_bytes and (unused := next(iter(self._open))) is not column:
+                bytes_open -= unused.bytes
+                del self._open[unused]
                 unused.close()
 
     def forget(self, column: "MappedColumn") -> None:
         """It is not asked for any more: its file has been replaced."""
         with self._lock:
-            if column in self._open:
-                del self._open[column]
-                self._bytes -= column.bytes
+            self._open.pop(column, None)
+
+    def _sum(self) -> int:
+        return sum(each.bytes for each in self._open)
 
 
 class MappedColumn:
