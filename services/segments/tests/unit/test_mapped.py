@@ -6,18 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rules.evaluate.meaning import Value
+from rules.values import Kind, ValueType
 from segments.domain.changes import Change
 from segments.domain.touched import Touched
+from segments.engine.live.files import write
 from segments.engine.live.rooms import Hold
-from segments.index.contained import ContainedColumn
+from segments.index.columns import ScalarColumn
+from segments.index.contained import ContainedColumn, contained, threads
 from segments.index.damages import Damages
-from segments.index.mapped import OpenFiles
+from segments.index.mapped import MappedColumn, OpenFiles
 from segments.index.settling import ColumnFolder
 from segments.index.tenant import TenantIndex
 from segments_changes import CATALOGUE, TENANT, block_change, person_values, tag_change, values_of
 from servicekit.revision import LANES, Lane
 
 TEXTS = [each for each in values_of(CATALOGUE.tags["nickname"].type) if each]
+BOOL = ValueType(Kind.BOOL)
 PERSONS = 60_000
 """So many that most containers are bitmaps, which take as much room whoever is in them."""
 
@@ -77,3 +81,15 @@ def test_places_behind_a_file_are_written_over_as_those_in_memory(columns: Colum
         written.append(hold.room.written)
     assert written[9] == written[-1]
     assert not columns.held("nickname").is_crowded
+
+
+def test_what_is_kept_is_not_counted_when_its_reader_comes_late(columns: Columns, tmp_path: Path) -> None:
+    named = write(tmp_path, "a.column", "is_vip", contained(BOOL, ScalarColumn(Kind.BOOL)), threads())
+    column = MappedColumn(tmp_path, TENANT, named, columns.open_files, Damages())
+    tag = column.tag
+    assert columns.open_files.bytes > 0
+    column.keep()
+    columns.open_files.used(column)
+    assert columns.open_files.bytes == 0
+    column.close()
+    assert column.tag is tag

@@ -32,6 +32,8 @@ class OpenFiles:
     def used(self, column: "MappedColumn") -> None:
         """Notes that a column was asked for just now."""
         with self._lock:
+            if column.is_kept:
+                return
             was_open = column in self._open
             self._open.pop(column, None)
             self._open[column] = None
@@ -63,7 +65,7 @@ class MappedColumn:
         self._files, self._damages = files, damages
         self._tag: TagColumn | None = None
         self._is_checked = False
-        self._is_kept = False
+        self.is_kept = False
         self._opening = Lock()
 
     @property
@@ -77,8 +79,10 @@ class MappedColumn:
         tag = self._tag
         if tag is None:
             with self._opening:
-                tag = self._tag = self._opened() if self._tag is None else self._tag
-        if not self._is_kept:
+                tag = self._tag
+                if tag is None:
+                    tag = self._tag = self._opened()
+        if not self.is_kept:
             self._files.used(self)
         return tag
 
@@ -92,14 +96,17 @@ class MappedColumn:
 
     def close(self) -> None:
         """Lets go of it until it is asked for again."""
-        if not self._is_kept:
-            self._tag = None
+        with self._opening:
+            if not self.is_kept:
+                self._tag = None
 
     def keep(self) -> None:
         """Before its file is removed: who reads this version goes on. Nothing closes it any more."""
-        self._is_kept = True
-        with suppress(ColumnDamaged):
-            _ = self.tag
+        with self._opening:
+            self.is_kept = True
+            if self._tag is None:
+                with suppress(ColumnDamaged):
+                    self._tag = self._opened()
         self._files.forget(self)
 
     def _opened(self) -> TagColumn:
