@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyroaring import BitMap
 from rules.schema import TagType
 from rules.values import Kind, ValueType
 from segments.domain.changes import Change
@@ -299,3 +300,25 @@ def test_whoever_became_unknown_after_the_file_stays_so(
     stored.settle("points", stored.index)
     stored.tell(Lane.BULK, [block_change(2, "points", {1: None})], 2)
     assert contents(stored.loaded())["points"] == contents(stored.index)["points"] == {2: (8,)}
+
+
+def test_a_text_that_nobody_has_any_more_is_in_no_new_file(
+    database: Database, threads: object, folder: Path
+) -> None:
+    stored = Stored(database, folder)
+    stored.tell(
+        Lane.LIVE, [person_values(1, 1, nickname="forgotten"), person_values(1, 2, nickname="kept")], 1
+    )
+    stored.tell(Lane.BULK, [], 1)
+    stored.settle("nickname", stored.index)
+    stored.tell(Lane.LIVE, [person_values(2, 1, nickname=None), person_values(2, 3, nickname="new")], 2)
+    pinned = stored.index
+    stored.tell(
+        Lane.LIVE, [person_values(3, 65_536, nickname="later"), person_values(3, 3, nickname="kept")], 3
+    )
+    stored.settle("nickname", pinned)
+    (path,) = folder.iterdir()
+    assert b"forgotten" not in path.read_bytes()
+    expected = {2: ("kept",), 3: ("kept",), 65_536: ("later",)}
+    assert contents(stored.index)["nickname"] == contents(stored.loaded())["nickname"] == expected
+    assert stored.index.held("nickname").any_of(["kept"]) == BitMap([2, 3])

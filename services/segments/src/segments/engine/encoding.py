@@ -27,12 +27,25 @@ def tag_column(type_: ValueType, blocks: Blocks, count: int, threads: Threads) -
     if type_.kind is not Kind.LIST and kind in {Kind.NUMBER, Kind.DATE, Kind.DATETIME}:
         return TagColumn(kind, number_column([_numbers(blocks.get(each)) for each in range(count)], threads))
     codes, dictionary = _dictionary(kind, blocks.values())
-    if len(codes) > VALUES_MOST and type_.kind is not Kind.LIST:
+    return coded_column(kind, blocks, codes, dictionary, count, threads, single=type_.kind is not Kind.LIST)
+
+
+def coded_column(
+    kind: Kind,
+    blocks: Blocks,
+    codes: npt.NDArray[np.int64],
+    dictionary: Mapping[Scalar, int],
+    count: int,
+    threads: Threads,
+    *,
+    single: bool,
+) -> TagColumn:
+    """The same of blocks with these codes, ascending; `dictionary` says of each value at which place its code is."""
+    if len(codes) > VALUES_MOST and single:
         numbers = [_numbers(_recoded(blocks.get(each), codes)) for each in range(count)]
         return TagColumn(kind, number_column(numbers, threads), dictionary)
     coded = [_sets(_recoded(blocks.get(each), codes)) for each in range(count)]
-    column = set_column(coded, len(codes), threads, single=type_.kind is not Kind.LIST)
-    return TagColumn(kind, column, dictionary)
+    return TagColumn(kind, set_column(coded, len(codes), threads, single=single), dictionary)
 
 
 def _dictionary(kind: Kind, blocks: Iterable[Coded]) -> tuple[npt.NDArray[np.int64], dict[Scalar, int]]:

@@ -20,6 +20,7 @@ from segments.engine.decoding import coded_of
 from segments.engine.encoding import tag_column
 from segments.engine.live.changes import Codes
 from segments.engine.live.merging import caught_up, moved_blocks, related
+from segments.engine.live.recoding import caught_up_by_value, recoded
 from segments.engine.live.tags import with_codes, with_values
 from segments.engine.live.versions import compacted, footprint, is_crowded
 from segments.engine.numbers import NumberColumn
@@ -43,14 +44,14 @@ class ContainedColumn:
     """Implements MemoryColumn. Whoever changes it changes a copy; a version that nobody took over costs nothing.
 
     `file`   where the content was when it was merged last, None: nowhere
-    `since`  how many values were put since then
+    `since`  how many values were put since then, `taken` how many persons were left with none
     """
 
     def __init__(self, type_: ValueType, version: TagColumn | MappedColumn, file: NamedFile | None) -> None:
         self.type = type_
         self.kind = type_.element or type_.kind
         self.file = file
-        self.since = 0
+        self.since = self.taken = 0
         self.stamp = new_stamp()
         self._version = version
 
@@ -67,7 +68,7 @@ class ContainedColumn:
 
     def copy(self) -> "ContainedColumn":
         other = ContainedColumn(self.type, self._version, self.file)
-        other.since, other.stamp = self.since, self.stamp
+        other.since, other.taken, other.stamp = self.since, self.taken, self.stamp
         return other
 
     # ----------------------------------------------------------------------------------------- changing
@@ -76,6 +77,7 @@ class ContainedColumn:
         """Sets persons' values; None makes one unknown. Raises TooManyValues, ColumnDamaged."""
         persons = np.fromiter(changes, np.int64, len(changes))
         self._become(with_values(self.tag, persons, list(changes.values()), threads()), len(changes))
+        self.taken += sum(not each for each in changes.values() if each is None or isinstance(each, tuple))
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
         """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError. Raises
@@ -89,6 +91,7 @@ class ContainedColumn:
             values = [named(each) for each in distinct.tolist()]
         found = with_codes(tag, persons, Codes(counts, codes.astype(np.int64)), values, threads())
         self._become(found, len(persons))
+        self.taken += int(np.count_nonzero(counts == 0))
 
     def _scalar(self, code: int) -> Scalar:
         return scalar_of(code, self.kind)
@@ -111,15 +114,23 @@ class ContainedColumn:
         return version.bytes if isinstance(version, MappedColumn) else footprint(version.column)
 
     def settled(self) -> TagColumn:
-        """The same values in their smallest form. Raises ColumnDamaged."""
+        """The same values in their smallest form; with another dictionary without the values of whom they were taken,
+        and when most of the old one is of nobody. Raises ColumnDamaged."""
         tag = self.tag
+        if (found := recoded(tag, threads(), thoroughly=self.taken > 0)) is not None:
+            return found
         return TagColumn(tag.kind, compacted(tag.column, threads()), tag.dictionary)
 
     def resting_on(
-        self, mapped: TagColumn | MappedColumn, pinned: "ContainedColumn", file: NamedFile | None
+        self,
+        mapped: TagColumn | MappedColumn,
+        pinned: "ContainedColumn",
+        file: NamedFile | None,
+        *,
+        is_recoded: bool = False,
     ) -> tuple["ContainedColumn", list[int]] | None:
         """This version over what was made of an earlier one, and the blocks that moved since; None when the two cannot
-        be compared: then all is to be done again."""
+        be compared: then all is to be done again. Raises TooManyValues."""
         if self._version is pinned._version:
             found = ContainedColumn(self.type, mapped, file)
             found.stamp = self.stamp
@@ -128,9 +139,15 @@ class ContainedColumn:
         if not related(before.column, now.column):
             return None
         settled = mapped.tag if isinstance(mapped, MappedColumn) else mapped
-        column, moved = caught_up(settled.column, before.column, now.column, threads())
-        found = ContainedColumn(self.type, TagColumn(now.kind, column, now.dictionary), file)
-        found.since, found.stamp = self.since - pinned.since, self.stamp
+        if is_recoded:
+            moved = moved_blocks(before.column, now.column)
+            tag = caught_up_by_value(settled, now, moved.tolist(), threads())
+        else:
+            column, moved = caught_up(settled.column, before.column, now.column, threads())
+            tag = TagColumn(now.kind, column, now.dictionary)
+        found = ContainedColumn(self.type, tag, file)
+        found.since, found.taken = self.since - pinned.since, self.taken - pinned.taken
+        found.stamp = self.stamp
         return found, moved.tolist()
 
     def moved_since(self, before: Any) -> list[int] | None:

@@ -29,18 +29,20 @@ SINCE_SHARE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was made of `pinned`, a version of a column that may have moved on."""
+    """What was made of `pinned`, a version of a column that may have moved on. `is_recoded`: its codes stand for other
+    values than those of the version."""
 
     named: NamedFile
     pinned: MemoryColumn
     mapped: MappedColumn
+    is_recoded: bool = False
 
     def resting(self, held: MemoryColumn, type_: ValueType) -> tuple[MemoryColumn, list[int]] | None:
         """The latest version over the file, and the blocks that moved since; None when it is of another column."""
         if isinstance(held, ContainedColumn):
             if not isinstance(self.pinned, ContainedColumn):
                 return None
-            return held.resting_on(self.mapped, self.pinned, self.named)
+            return held.resting_on(self.mapped, self.pinned, self.named, is_recoded=self.is_recoded)
         if type(held) is not type(self.pinned):
             return None
         moved = held.moved_since(self.pinned)
@@ -99,7 +101,8 @@ class ColumnFolder:
     def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
         named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
-        return Settled(named, pinned, self._column(owner, named))
+        is_recoded = isinstance(pinned, ContainedColumn) and tag.dictionary is not pinned.tag.dictionary
+        return Settled(named, pinned, self._column(owner, named), is_recoded)
 
     def _column(self, owner: str, named: NamedFile) -> MappedColumn:
         column = MappedColumn(self._folder, owner, named, self._open_files, self._damages)

@@ -319,6 +319,8 @@ class TenantIndex:
             return None
         self._columns[column], moved = resting
         self._own.add(column)
+        if settled.is_recoded:
+            self._watching = None
         return moved
 
     def _value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:

@@ -92,3 +92,33 @@ def test_a_tag_with_more_texts_than_a_column_of_sets_takes_is_a_column_of_number
     with pytest.raises(ValueError, match="301 values are too many"):
         tags.with_values(list_tag, np.asarray([1]), [tuple(f"v{each}" for each in range(301))], threads)
     assert persons_with(list_tag, None, threads) == []
+
+
+@pytest.mark.parametrize("values_most", [2, 4_096])
+@pytest.mark.parametrize("name", ["text", "list"])
+def test_a_dictionary_keeps_what_somebody_has(threads, monkeypatch, name, values_most):
+    from segments.engine import encoding
+    from segments.engine.encoding import tag_column
+    from segments.engine.live import tags
+    from segments.engine.live.recoding import caught_up_by_value, recoded
+
+    type_, pool = TYPES[name]
+    if name == "text":
+        monkeypatch.setattr(tags, "VALUES_MOST", values_most)
+        monkeypatch.setattr(encoding, "VALUES_MOST", values_most)
+    many = np.asarray([5, 9, SIZE + 1])
+    tag = tag_column(type_, {}, 1, threads)
+    for each in range(3):
+        values = [pool[0], pool[each], ("c",) if name == "list" else pool[3 + each]]
+        tag = tags.with_values(tag, many, values, threads)
+    now = tags.with_values(tag, many[1:], [pool[1], None], threads)
+    assert recoded(tag, threads, thoroughly=False) is None
+    found = recoded(now, threads, thoroughly=True)
+    held = {"text": {"v0": 0, "v1": 1}, "list": {"a": 0, "b": 1}}
+    assert found.dictionary == held[name]
+    later = tags.with_values(now, many[:2], [pool[2], None], threads)
+    for before, after in ((now, found), (later, caught_up_by_value(found, later, [0], threads))):
+        for each in (None, *pool[:4]):
+            assert persons_with(after, each, threads) == persons_with(before, each, threads)
+    less = recoded(later, threads, thoroughly=name == "list")
+    assert less.dictionary.keys() < now.dictionary.keys()

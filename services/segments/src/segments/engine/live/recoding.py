@@ -1,0 +1,75 @@
+"""Columns without the values that nobody has any more: a dictionary grows with each new value, and forgets none."""
+
+import numpy as np
+import numpy.typing as npt
+from rules.evaluate.meaning import Scalar
+from rules.values import Kind
+
+from segments.domain.packing import Coded
+from segments.engine.columns import TagColumn
+from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE, CARDINALITY_MASK, CARDINALITY_SHIFT
+from segments.engine.decoding import coded_of
+from segments.engine.encoding import coded_column
+from segments.engine.live.changes import Codes
+from segments.engine.live.holdings import codes_held
+from segments.engine.live.tags import with_codes
+from segments.engine.numbers import NumberColumn
+from segments.engine.sets import SetColumn
+from segments.engine.threads import Threads
+
+WASTE_MOST = 2
+"""A dictionary with so many times the values that occur is made anew."""
+
+
+def recoded(version: TagColumn, threads: Threads, *, thoroughly: bool) -> TagColumn | None:
+    """The same values with codes for those alone that somebody has; None when the dictionary may stay as it is.
+
+    `thoroughly`: made anew for the first value that nobody has, else when the dictionary is more waste than values.
+    """
+    if version.dictionary is None or version.kind is Kind.BOOL:
+        return None
+    codes = _occurring(version.column)
+    most = len(codes) if thoroughly else len(codes) * WASTE_MOST
+    if len(version.dictionary) <= most:
+        return None
+    values = _by_code(version)
+    dictionary = {values[code]: place for place, code in enumerate(codes.tolist())}
+    is_list = isinstance(version.column, SetColumn) and not version.column.single
+    blocks = {each: _codes(version.column, each) for each in range(version.column.blocks)}
+    return coded_column(
+        version.kind, blocks, codes, dictionary, version.column.blocks, threads, single=not is_list
+    )
+
+
+def caught_up_by_value(
+    settled: TagColumn, after: TagColumn, blocks: list[int], threads: Threads
+) -> TagColumn:
+    """A version of `settled` that says in these blocks what `after` does, whose codes are others. Raises
+    TooManyValues."""
+    values = _by_code(after)
+    for block in blocks:
+        persons = np.arange(BLOCK_SIZE, dtype=np.int64) + (block << BLOCK_BITS)
+        held = codes_held(after.column, persons)
+        distinct, places = np.unique(held.codes, return_inverse=True)
+        named = [values[code] for code in distinct.tolist()]
+        settled = with_codes(settled, persons, Codes(held.counts, places.astype(np.int64)), named, threads)
+    return settled
+
+
+def _occurring(column: SetColumn | NumberColumn) -> npt.NDArray[np.int64]:
+    """The codes that somebody has, ascending."""
+    if isinstance(column, SetColumn):
+        persons = (column.entries[:-1] >> CARDINALITY_SHIFT) & CARDINALITY_MASK
+        return np.flatnonzero(persons.any(axis=1)).astype(np.int64)
+    used = [np.unique(_codes(column, each).codes) for each in range(column.blocks)]
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *used]))
+
+
+def _codes(column: SetColumn | NumberColumn, block: int) -> Coded:
+    """The codes of a block as they are, without what they stand for."""
+    return coded_of(TagColumn(Kind.TEXT, column, {}), block)
+
+
+def _by_code(version: TagColumn) -> list[Scalar]:
+    assert version.dictionary is not None
+    return sorted(version.dictionary, key=version.dictionary.__getitem__)
