@@ -3,7 +3,6 @@
 from segments.app.version import Board, Version
 from segments.store.ports import ColumnFiles, Stores
 from servicekit.database import Database
-from servicekit.errors import ServiceError
 from servicekit.logging import logger
 from sqlalchemy import Connection
 
@@ -24,8 +23,8 @@ class SettleColumns:
         self._calls = 0
 
     async def __call__(self) -> int:
-        """Settles every column that is due once; answers how many. One whose file cannot be written, as on a full disk,
-        goes on as it is until the next call."""
+        """Settles every column that is due once; answers how many. One whose file cannot be written or named, as on a
+        full disk, goes on as it is until the next call, and others are settled."""
         if self._calls % TIDIED_EACH == 0:
             named = await self._database.read(self._stores.manifests.all)
             names = frozenset[str]().union(*(each.names for each in named.values()))
@@ -36,12 +35,9 @@ class SettleColumns:
             for column in await self._board.compute(lambda tenant=tenant: self._due(tenant)):  # type: ignore[misc]
                 try:
                     done += await self._settle(tenant, column)
-                except (OSError, ServiceError) as error:
-                    logger().error(
-                        "a column was not written to its file, trying again",
-                        tenant=tenant,
-                        tag=column,
-                        reason=str(error),
+                except Exception:
+                    logger().exception(
+                        "a column was not written to its file, trying again", tenant=tenant, tag=column
                     )
         return done
 
@@ -64,8 +60,20 @@ class SettleColumns:
             if moved is not None:
                 unneeded[0] = self._stores.manifests.name(connection, tenant, settled.named, moved)
 
-        await self._board.change(prepare, store)
+        try:
+            await self._board.change(prepare, store)
+        except Exception:
+            self._calls = 0  # a file is left: the next call asks the manifest whether it counts
+            raise
         files = [each for each in unneeded if each]
         if files:
-            await self._board.compute(lambda: self._files.remove(files))
+            await self._remove(files)
         return settled.named.file not in files
+
+    async def _remove(self, files: list[str]) -> None:
+        """Files that count no more; what is left of them is looked for again by the next call."""
+        try:
+            await self._board.compute(lambda: self._files.remove(files))
+        except OSError:
+            self._calls = 0
+            logger().exception("files that nobody names were not removed, trying again", files=files)
