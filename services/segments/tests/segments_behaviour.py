@@ -54,10 +54,11 @@ class UnknownEvent(InvalidInput):
 
 
 class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
-    """`asked`: the first message of each call."""
+    """`asked`: the first message of each call; so many of each set are `left_out`."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.left_out = 0
 
     def service(self) -> Service:
         return Service(
@@ -72,7 +73,7 @@ class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
             pb.FunnelCounts(reached=[sum(last_step(each) > step for each in persons) for step in range(3)])
             for persons in sets
         ]
-        yield pb.AnalyzeFunnelResponse(basis=_basis(sets), counts=counts)
+        yield pb.AnalyzeFunnelResponse(basis=_basis(sets, self.left_out), counts=counts)
         range_ = request.members
         for part in _members(request, sets, lambda person: range_.least <= last_step(person) <= range_.most):
             yield pb.AnalyzeFunnelResponse(members=part)
@@ -93,7 +94,7 @@ class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
                 )
             )
         yield pb.AnalyzeRetentionResponse(
-            basis=_basis(sets),
+            basis=_basis(sets, self.left_out),
             cohorts=[
                 pb.Cohort(start_day=request.start_day + each, begun_count=2, over_count=1)
                 for each in range(COHORTS)
@@ -117,7 +118,9 @@ class FakeBehaviour(behaviour_service_pb2_grpc.BehaviourServiceServicer):
         walks = {each: found for each in sets[0] if (found := walk(each)) is not None}
         nodes: list[pb.WalkNode] = []
         _unfold(list(walks.values()), (), request.depth, nodes)
-        yield pb.AnalyzePathsResponse(basis=_basis(sets), started_count=len(walks), nodes=nodes)
+        yield pb.AnalyzePathsResponse(
+            basis=_basis(sets, self.left_out), started_count=len(walks), nodes=nodes
+        )
         path, ended = tuple(request.members.event_types), request.members.ended
         for part in _members(
             request,
@@ -172,13 +175,13 @@ def _events(request: Any) -> list[tuple[str, str]]:
     return [(f"steps[{place}]", text) for place, text in enumerate(request.steps)]
 
 
-def _basis(sets: list[BitMap]) -> pb.BehaviourBasis:
+def _basis(sets: list[BitMap], left_out: int) -> pb.BehaviourBasis:
     stamp = timestamp_pb2.Timestamp()
     stamp.FromDatetime(AS_OF)
     return pb.BehaviourBasis(
         as_of=stamp,
         revision=Revision("tagging", "00000001aaaaaaaa", 7, 7).to_proto(),
-        person_counts=[len(each) for each in sets],
+        person_counts=[len(each) - left_out for each in sets],
         event_count=1,
         warnings=["told by tagging"],
         sensitive_purposes=["health"],

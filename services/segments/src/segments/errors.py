@@ -63,6 +63,7 @@ class SegmentNotLive(StateConflict):
         super().__init__(
             f"segment {segment_id!r} is {state}: {note}", segment_id=segment_id, state=state, note=note
         )
+        self.state = state
 
 
 class ColumnDamaged(Unavailable):
@@ -230,11 +231,10 @@ class SeedTooSmall(StateConflict):
     domain = DOMAIN
     reason = "SEED_TOO_SMALL"
 
-    def __init__(self, what: str, count: int, limit: int) -> None:
+    def __init__(self, what: str, limit: int) -> None:
         super().__init__(
-            f"{count} persons of {what} are too few to learn from, it takes {limit}; choose a wider audience",
+            f"the persons of {what} are too few to learn from, it takes {limit}; choose a wider audience",
             what=what,
-            count=count,
             limit=limit,
         )
 

@@ -48,13 +48,18 @@ class Shop:
     def stub(self, role: str = "admin") -> BehaviourServiceStub:
         return BehaviourServiceStub(self.retail.server.connect(role))
 
-    async def count(self, cell: insight_pb2.BehaviourCell) -> int:
+    async def described(
+        self, cell: insight_pb2.BehaviourCell, role: str = "admin"
+    ) -> insight_service_pb2.DescribeAudienceResponse:
         request = insight_service_pb2.DescribeAudienceRequest(
             audience=insight_pb2.Audience(behaviour=cell),
             questions=[insight_pb2.TagQuestion(tag_id="vip")],
         )
-        stub = InsightServiceStub(self.retail.server.connect("admin"))
-        return (await stub.DescribeAudience(request)).audience.count
+        stub = InsightServiceStub(self.retail.server.connect(role))
+        return await stub.DescribeAudience(request)
+
+    async def count(self, cell: insight_pb2.BehaviourCell) -> int:
+        return (await self.described(cell)).audience.count
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -163,6 +168,46 @@ async def test_few_persons_are_withheld_with_what_gives_them_away(shop: Shop) ->
     assert any(each.withheld for each in paths.nodes)
     shown = [each for each in paths.nodes if not each.withheld]
     assert all(each.persons >= 10 for each in shown)
+
+
+async def test_a_cell_of_few_is_withheld_wherever_it_is_an_audience(shop: Shop) -> None:
+    buyers = insight_pb2.BehaviourCell(funnel=behaviour_pb2.FunnelCell(funnel=FUNNEL, step=3))
+    assert (await shop.described(buyers)).audience.count == 5
+    one = insight_pb2.Audience(persons=insight_pb2.PersonList(person_ids=[5]))
+    of_one = insight_pb2.BehaviourCell(among=one, funnel=buyers.funnel)
+    for cell in (buyers, of_one):
+        told = await shop.described(cell, "viewer")
+        assert not told.audience.HasField("count")
+        assert not told.tags
+        audience = insight_pb2.Audience(behaviour=cell)
+        funnel = await shop.stub("viewer").GetFunnel(pb.GetFunnelRequest(audience=audience, funnel=FUNNEL))
+        assert not funnel.audience.HasField("count")
+        assert not funnel.events.HasField("person_count")
+        assert not funnel.groups
+        both = [audience, VIPS]
+        overlap = await InsightServiceStub(shop.retail.server.connect("viewer")).OverlapAudiences(
+            insight_service_pb2.OverlapAudiencesRequest(audiences=both)
+        )
+        assert [each.HasField("count") for each in overlap.audiences] == [False, True]
+        assert not overlap.intersections
+    many = insight_pb2.BehaviourCell(funnel=behaviour_pb2.FunnelCell(funnel=FUNNEL, step=1))
+    assert (await shop.described(many, "viewer")).audience.count == reached(PERSONS)[0]
+
+
+async def test_neither_events_nor_sizes_tell_of_few(shop: Shop) -> None:
+    shop.tagging.left_out = 3
+    try:
+        request = pb.GetFunnelRequest(funnel=FUNNEL)
+        whole = await shop.stub().GetFunnel(request)
+        kept = await shop.stub("viewer").GetFunnel(request)
+    finally:
+        shop.tagging.left_out = 0
+    assert (whole.audience.count, whole.events.person_count) == (len(PERSONS), len(PERSONS) - 3)
+    assert whole.events.event_count == 1
+    assert kept.events.person_count == kept.groups[0].group.persons == len(PERSONS) - 3
+    assert not kept.audience.HasField("count")
+    assert (kept.audience.population_count, kept.basis.freshness.population_count) == (0, 0)
+    assert not kept.events.HasField("event_count")
 
 
 async def test_retention_is_told_by_cohort_period_and_group(shop: Shop) -> None:

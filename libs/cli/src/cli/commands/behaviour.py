@@ -181,7 +181,9 @@ def _percent(share: float | None) -> str:
 
 
 def _events(found: "pb.BehaviourFreshness") -> None:
+    events = f"{found.event_count:,}" if found.HasField("event_count") else WITHHELD
+    persons = f"{found.person_count:,}" if found.HasField("person_count") else WITHHELD
     console.print(
-        f"  {found.event_count:,} events of {found.person_count:,} people, up to {found.as_of.ToJsonString()}",
+        f"  {events} events of {persons} people, up to {found.as_of.ToJsonString()}",
         markup=False,
     )

@@ -46,7 +46,7 @@ def insight(
     if as_json:
         print_json(as_dict(found))
         return
-    console.print(f"{found.audience.count:,} people beside {found.base.count:,}")
+    console.print(f"{counted(found.audience)} people beside {counted(found.base)}")
     for each in found.tags:
         _describe(each)
     shown = [
@@ -81,7 +81,7 @@ def compare(
         print_json(as_dict(found))
         return
     both = f"{found.both_count:,}" if found.HasField("both_count") else WITHHELD
-    console.print(f"{found.first.count:,} and {found.second.count:,} people, {both} in both")
+    console.print(f"{counted(found.first)} and {counted(found.second)} people, {both} in both")
     for each in found.tags:
         rows = [
             [
@@ -163,7 +163,7 @@ def transitions(
         ]
         for each in found.cells
     ]
-    table(f"{tag} of {found.audience.count:,} people", ["from", "to", "people"], rows)
+    table(f"{tag} of {counted(found.audience)} people", ["from", "to", "people"], rows)
     show_basis(found.basis)
 
 
@@ -236,6 +236,11 @@ def label(cell: "insight_pb2.ValueCell") -> str:
     if low and high:
         return f"{low} to below {high}"
     return f"{low} and more" if low else f"below {high}" if high else "(others)"
+
+
+def counted(audience: "insight_pb2.CountedAudience") -> str:
+    """How many they are, or that it is not told."""
+    return f"{audience.count:,}" if audience.HasField("count") else WITHHELD
 
 
 def share(count: "insight_pb2.CellCount") -> str:

@@ -3,11 +3,12 @@
 from huaxiang.segments.v1 import behaviour_service_pb2 as pb
 from segments.api import insight_render
 from segments.app.insight.behaviour.funnel import FunnelFound
+from segments.app.insight.behaviour.observing import EventsTold
 from segments.app.insight.behaviour.paths import PathsFound
 from segments.app.insight.behaviour.retention import RetentionFound
 from segments.domain.insight.behaviour.answers import CohortCount, StepCount
 from segments.domain.insight.behaviour.groups import Group, GroupKind
-from segments.store.behaviour_ports import Cohort, EventBasis, Turn
+from segments.store.behaviour_ports import Cohort, Turn
 from servicekit.values import timestamp_of
 
 _GROUPS = {
@@ -107,10 +108,10 @@ def _cohort(cohort: Cohort, found: CohortCount) -> pb.RetentionCohort:
     )
 
 
-def _events(found: EventBasis) -> pb.BehaviourFreshness:
+def _events(found: EventsTold) -> pb.BehaviourFreshness:
     return pb.BehaviourFreshness(
         as_of=timestamp_of(found.as_of),
         revision=found.revision.to_proto(),
-        person_count=found.persons[0],
+        person_count=found.person_count,
         event_count=found.event_count,
     )

@@ -152,7 +152,7 @@ def transitions(found: Transitions) -> insight_service_pb2.GetTransitionsRespons
 def persons(found: Persons) -> insight_pb2.CountedAudience:
     """An audience as counted."""
     return insight_pb2.CountedAudience(
-        count=len(found.members),
+        count=None if found.withheld else len(found.members),
         population_count=found.population_count,
         unresolved_count=found.unresolved,
         canonical_rule=found.canonical_rule,

@@ -29,7 +29,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/segments/v1/behaviour_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$huaxiang/segments/v1/behaviour.proto\x1a\"huaxiang/segments/v1/insight.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\">\n\tBreakdown\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x12\n\nmax_values\x18\x03 \x01(\x05\"\x8f\x01\n\rAudienceGroup\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huaxiang.segments.v1.GroupKind\x12-\n\x04\x63\x65ll\x18\x02 \x01(\x0b\x32\x1f.huaxiang.segments.v1.ValueCell\x12\x14\n\x07persons\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_persons\"\x98\x01\n\x12\x42\x65haviourFreshness\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x14\n\x0cperson_count\x18\x03 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x03\"\xda\x01\n\x10GetFunnelRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12,\n\x06\x66unnel\x18\x02 \x01(\x0b\x32\x1c.huaxiang.segments.v1.Funnel\x12\x32\n\tbreakdown\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Breakdown\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xec\x01\n\x11GetFunnelResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x31\n\x06groups\x18\x02 \x03(\x0b\x32!.huaxiang.segments.v1.GroupFunnel\x12\x38\n\x06\x65vents\x18\x03 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasis\"q\n\x0bGroupFunnel\x12\x32\n\x05group\x18\x01 \x01(\x0b\x32#.huaxiang.segments.v1.AudienceGroup\x12.\n\x05steps\x18\x02 \x03(\x0b\x32\x1f.huaxiang.segments.v1.StepCount\"\x8d\x01\n\tStepCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08of_first\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bof_previous\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x08withheld\x18\x04 \x01(\x08\x42\n\n\x08_personsB\x0b\n\t_of_firstB\x0e\n\x0c_of_previous\"\xe3\x01\n\x13GetRetentionRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12\x32\n\tretention\x18\x02 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Retention\x12\x32\n\tbreakdown\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Breakdown\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xf2\x01\n\x14GetRetentionResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x34\n\x06groups\x18\x02 \x03(\x0b\x32$.huaxiang.segments.v1.GroupRetention\x12\x38\n\x06\x65vents\x18\x03 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasis\"|\n\x0eGroupRetention\x12\x32\n\x05group\x18\x01 \x01(\x0b\x32#.huaxiang.segments.v1.AudienceGroup\x12\x36\n\x07\x63ohorts\x18\x02 \x03(\x0b\x32%.huaxiang.segments.v1.RetentionCohort\"}\n\x0fRetentionCohort\x12\x11\n\tstart_day\x18\x01 \x01(\x05\x12\x14\n\x07persons\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x35\n\x07periods\x18\x03 \x03(\x0b\x32$.huaxiang.segments.v1.RetentionCountB\n\n\x08_persons\"s\n\x0eRetentionCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x03 \x01(\x08\x12\x0f\n\x07partial\x18\x04 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share\"\xa3\x01\n\x0fGetPathsRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12*\n\x05paths\x18\x02 \x01(\x0b\x32\x1b.huaxiang.segments.v1.Paths\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x89\x02\n\x10GetPathsResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x14\n\x07started\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12-\n\x05nodes\x18\x03 \x03(\x0b\x32\x1e.huaxiang.segments.v1.PathNode\x12\x38\n\x06\x65vents\x18\x04 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x05 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasisB\n\n\x08_started\"\xa3\x01\n\x08PathNode\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".huaxiang.segments.v1.PathNodeKind\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x14\n\x07persons\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x05 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share*\x80\x01\n\tGroupKind\x12\x1a\n\x16GROUP_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eGROUP_KIND_ALL\x10\x01\x12\x14\n\x10GROUP_KIND_VALUE\x10\x02\x12\x15\n\x11GROUP_KIND_OTHERS\x10\x03\x12\x16\n\x12GROUP_KIND_UNKNOWN\x10\x04*|\n\x0cPathNodeKind\x12\x1e\n\x1aPATH_NODE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13PATH_NODE_KIND_STEP\x10\x01\x12\x19\n\x15PATH_NODE_KIND_OTHERS\x10\x02\x12\x18\n\x14PATH_NODE_KIND_ENDED\x10\x03\x32\x90\x03\n\x10\x42\x65haviourService\x12{\n\tGetFunnel\x12&.huaxiang.segments.v1.GetFunnelRequest\x1a\'.huaxiang.segments.v1.GetFunnelResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.read\x12\x84\x01\n\x0cGetRetention\x12).huaxiang.segments.v1.GetRetentionRequest\x1a*.huaxiang.segments.v1.GetRetentionResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.read\x12x\n\x08GetPaths\x12%.huaxiang.segments.v1.GetPathsRequest\x1a&.huaxiang.segments.v1.GetPathsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,huaxiang/segments/v1/behaviour_service.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$huaxiang/segments/v1/behaviour.proto\x1a\"huaxiang/segments/v1/insight.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\">\n\tBreakdown\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x05\x12\x12\n\nmax_values\x18\x03 \x01(\x05\"\x8f\x01\n\rAudienceGroup\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.huaxiang.segments.v1.GroupKind\x12-\n\x04\x63\x65ll\x18\x02 \x01(\x0b\x32\x1f.huaxiang.segments.v1.ValueCell\x12\x14\n\x07persons\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_persons\"\xc3\x01\n\x12\x42\x65haviourFreshness\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x19\n\x0cperson_count\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0b\x65vent_count\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_person_countB\x0e\n\x0c_event_count\"\xda\x01\n\x10GetFunnelRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12,\n\x06\x66unnel\x18\x02 \x01(\x0b\x32\x1c.huaxiang.segments.v1.Funnel\x12\x32\n\tbreakdown\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Breakdown\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xec\x01\n\x11GetFunnelResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x31\n\x06groups\x18\x02 \x03(\x0b\x32!.huaxiang.segments.v1.GroupFunnel\x12\x38\n\x06\x65vents\x18\x03 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasis\"q\n\x0bGroupFunnel\x12\x32\n\x05group\x18\x01 \x01(\x0b\x32#.huaxiang.segments.v1.AudienceGroup\x12.\n\x05steps\x18\x02 \x03(\x0b\x32\x1f.huaxiang.segments.v1.StepCount\"\x8d\x01\n\tStepCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08of_first\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bof_previous\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x08withheld\x18\x04 \x01(\x08\x42\n\n\x08_personsB\x0b\n\t_of_firstB\x0e\n\x0c_of_previous\"\xe3\x01\n\x13GetRetentionRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12\x32\n\tretention\x18\x02 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Retention\x12\x32\n\tbreakdown\x18\x03 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Breakdown\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\xf2\x01\n\x14GetRetentionResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x34\n\x06groups\x18\x02 \x03(\x0b\x32$.huaxiang.segments.v1.GroupRetention\x12\x38\n\x06\x65vents\x18\x03 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasis\"|\n\x0eGroupRetention\x12\x32\n\x05group\x18\x01 \x01(\x0b\x32#.huaxiang.segments.v1.AudienceGroup\x12\x36\n\x07\x63ohorts\x18\x02 \x03(\x0b\x32%.huaxiang.segments.v1.RetentionCohort\"}\n\x0fRetentionCohort\x12\x11\n\tstart_day\x18\x01 \x01(\x05\x12\x14\n\x07persons\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x35\n\x07periods\x18\x03 \x03(\x0b\x32$.huaxiang.segments.v1.RetentionCountB\n\n\x08_persons\"s\n\x0eRetentionCount\x12\x14\n\x07persons\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x03 \x01(\x08\x12\x0f\n\x07partial\x18\x04 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share\"\xa3\x01\n\x0fGetPathsRequest\x12\x30\n\x08\x61udience\x18\x01 \x01(\x0b\x32\x1e.huaxiang.segments.v1.Audience\x12*\n\x05paths\x18\x02 \x01(\x0b\x32\x1b.huaxiang.segments.v1.Paths\x12\x32\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x89\x02\n\x10GetPathsResponse\x12\x37\n\x08\x61udience\x18\x01 \x01(\x0b\x32%.huaxiang.segments.v1.CountedAudience\x12\x14\n\x07started\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12-\n\x05nodes\x18\x03 \x03(\x0b\x32\x1e.huaxiang.segments.v1.PathNode\x12\x38\n\x06\x65vents\x18\x04 \x01(\x0b\x32(.huaxiang.segments.v1.BehaviourFreshness\x12\x31\n\x05\x62\x61sis\x18\x05 \x01(\x0b\x32\".huaxiang.segments.v1.InsightBasisB\n\n\x08_started\"\xa3\x01\n\x08PathNode\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".huaxiang.segments.v1.PathNodeKind\x12\x13\n\x0b\x65vent_types\x18\x02 \x03(\t\x12\x14\n\x07persons\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05share\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08withheld\x18\x05 \x01(\x08\x42\n\n\x08_personsB\x08\n\x06_share*\x80\x01\n\tGroupKind\x12\x1a\n\x16GROUP_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eGROUP_KIND_ALL\x10\x01\x12\x14\n\x10GROUP_KIND_VALUE\x10\x02\x12\x15\n\x11GROUP_KIND_OTHERS\x10\x03\x12\x16\n\x12GROUP_KIND_UNKNOWN\x10\x04*|\n\x0cPathNodeKind\x12\x1e\n\x1aPATH_NODE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13PATH_NODE_KIND_STEP\x10\x01\x12\x19\n\x15PATH_NODE_KIND_OTHERS\x10\x02\x12\x18\n\x14PATH_NODE_KIND_ENDED\x10\x03\x32\x90\x03\n\x10\x42\x65haviourService\x12{\n\tGetFunnel\x12&.huaxiang.segments.v1.GetFunnelRequest\x1a\'.huaxiang.segments.v1.GetFunnelResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.read\x12\x84\x01\n\x0cGetRetention\x12).huaxiang.segments.v1.GetRetentionRequest\x1a*.huaxiang.segments.v1.GetRetentionResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.read\x12x\n\x08GetPaths\x12%.huaxiang.segments.v1.GetPathsRequest\x1a&.huaxiang.segments.v1.GetPathsResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.insights.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,40 +42,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BEHAVIOURSERVICE'].methods_by_name['GetRetention']._serialized_options = b'\220\002\001\212\265\030\026segments.insights.read'
   _globals['_BEHAVIOURSERVICE'].methods_by_name['GetPaths']._loaded_options = None
   _globals['_BEHAVIOURSERVICE'].methods_by_name['GetPaths']._serialized_options = b'\220\002\001\212\265\030\026segments.insights.read'
-  _globals['_GROUPKIND']._serialized_start=2770
-  _globals['_GROUPKIND']._serialized_end=2898
-  _globals['_PATHNODEKIND']._serialized_start=2900
-  _globals['_PATHNODEKIND']._serialized_end=3024
+  _globals['_GROUPKIND']._serialized_start=2813
+  _globals['_GROUPKIND']._serialized_end=2941
+  _globals['_PATHNODEKIND']._serialized_start=2943
+  _globals['_PATHNODEKIND']._serialized_end=3067
   _globals['_BREAKDOWN']._serialized_start=240
   _globals['_BREAKDOWN']._serialized_end=302
   _globals['_AUDIENCEGROUP']._serialized_start=305
   _globals['_AUDIENCEGROUP']._serialized_end=448
   _globals['_BEHAVIOURFRESHNESS']._serialized_start=451
-  _globals['_BEHAVIOURFRESHNESS']._serialized_end=603
-  _globals['_GETFUNNELREQUEST']._serialized_start=606
-  _globals['_GETFUNNELREQUEST']._serialized_end=824
-  _globals['_GETFUNNELRESPONSE']._serialized_start=827
-  _globals['_GETFUNNELRESPONSE']._serialized_end=1063
-  _globals['_GROUPFUNNEL']._serialized_start=1065
-  _globals['_GROUPFUNNEL']._serialized_end=1178
-  _globals['_STEPCOUNT']._serialized_start=1181
-  _globals['_STEPCOUNT']._serialized_end=1322
-  _globals['_GETRETENTIONREQUEST']._serialized_start=1325
-  _globals['_GETRETENTIONREQUEST']._serialized_end=1552
-  _globals['_GETRETENTIONRESPONSE']._serialized_start=1555
-  _globals['_GETRETENTIONRESPONSE']._serialized_end=1797
-  _globals['_GROUPRETENTION']._serialized_start=1799
-  _globals['_GROUPRETENTION']._serialized_end=1923
-  _globals['_RETENTIONCOHORT']._serialized_start=1925
-  _globals['_RETENTIONCOHORT']._serialized_end=2050
-  _globals['_RETENTIONCOUNT']._serialized_start=2052
-  _globals['_RETENTIONCOUNT']._serialized_end=2167
-  _globals['_GETPATHSREQUEST']._serialized_start=2170
-  _globals['_GETPATHSREQUEST']._serialized_end=2333
-  _globals['_GETPATHSRESPONSE']._serialized_start=2336
-  _globals['_GETPATHSRESPONSE']._serialized_end=2601
-  _globals['_PATHNODE']._serialized_start=2604
-  _globals['_PATHNODE']._serialized_end=2767
-  _globals['_BEHAVIOURSERVICE']._serialized_start=3027
-  _globals['_BEHAVIOURSERVICE']._serialized_end=3427
+  _globals['_BEHAVIOURFRESHNESS']._serialized_end=646
+  _globals['_GETFUNNELREQUEST']._serialized_start=649
+  _globals['_GETFUNNELREQUEST']._serialized_end=867
+  _globals['_GETFUNNELRESPONSE']._serialized_start=870
+  _globals['_GETFUNNELRESPONSE']._serialized_end=1106
+  _globals['_GROUPFUNNEL']._serialized_start=1108
+  _globals['_GROUPFUNNEL']._serialized_end=1221
+  _globals['_STEPCOUNT']._serialized_start=1224
+  _globals['_STEPCOUNT']._serialized_end=1365
+  _globals['_GETRETENTIONREQUEST']._serialized_start=1368
+  _globals['_GETRETENTIONREQUEST']._serialized_end=1595
+  _globals['_GETRETENTIONRESPONSE']._serialized_start=1598
+  _globals['_GETRETENTIONRESPONSE']._serialized_end=1840
+  _globals['_GROUPRETENTION']._serialized_start=1842
+  _globals['_GROUPRETENTION']._serialized_end=1966
+  _globals['_RETENTIONCOHORT']._serialized_start=1968
+  _globals['_RETENTIONCOHORT']._serialized_end=2093
+  _globals['_RETENTIONCOUNT']._serialized_start=2095
+  _globals['_RETENTIONCOUNT']._serialized_end=2210
+  _globals['_GETPATHSREQUEST']._serialized_start=2213
+  _globals['_GETPATHSREQUEST']._serialized_end=2376
+  _globals['_GETPATHSRESPONSE']._serialized_start=2379
+  _globals['_GETPATHSRESPONSE']._serialized_end=2644
+  _globals['_PATHNODE']._serialized_start=2647
+  _globals['_PATHNODE']._serialized_end=2810
+  _globals['_BEHAVIOURSERVICE']._serialized_start=3070
+  _globals['_BEHAVIOURSERVICE']._serialized_end=3470
 # @@protoc_insertion_point(module_scope)

@@ -160,9 +160,11 @@ class BehaviourFreshness(_message.Message):
     PERSON_COUNT_FIELD_NUMBER: _builtins.int
     EVENT_COUNT_FIELD_NUMBER: _builtins.int
     person_count: _builtins.int
-    """How many of the audience were counted: who is living and does not object to profiling."""
+    """How many of the audience were counted: who is living and does not object to profiling; absent when the audience is
+    withheld. Where few were not counted, the size of the audience is withheld, not this.
+    """
     event_count: _builtins.int
-    """How many events were looked at."""
+    """How many events were looked at; only for who holds segments.small_cells.read: a few of them would tell of few persons."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """Events up to this moment counted."""
@@ -176,14 +178,21 @@ class BehaviourFreshness(_message.Message):
         *,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         revision: _revision_pb2.Revision | None = ...,
-        person_count: _builtins.int = ...,
-        event_count: _builtins.int = ...,
+        person_count: _builtins.int | None = ...,
+        event_count: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "revision", b"revision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event_count", b"_event_count", "_person_count", b"_person_count", "as_of", b"as_of", "event_count", b"event_count", "person_count", b"person_count", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "event_count", b"event_count", "person_count", b"person_count", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_count", b"_event_count", "_person_count", b"_person_count", "as_of", b"as_of", "event_count", b"event_count", "person_count", b"person_count", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__event_count: _TypeAlias = _typing.Literal["event_count"]  # noqa: Y015
+    _WhichOneofArgType__event_count: _TypeAlias = _typing.Literal["_event_count", b"_event_count"]  # noqa: Y015
+    _WhichOneofReturnType__person_count: _TypeAlias = _typing.Literal["person_count"]  # noqa: Y015
+    _WhichOneofArgType__person_count: _TypeAlias = _typing.Literal["_person_count", b"_person_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event_count) -> _WhichOneofReturnType__event_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__person_count) -> _WhichOneofReturnType__person_count | None: ...
 
 Global___BehaviourFreshness: _TypeAlias = BehaviourFreshness  # noqa: Y015
 

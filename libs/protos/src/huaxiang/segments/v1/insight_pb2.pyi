@@ -559,9 +559,12 @@ class CountedAudience(_message.Message):
     UNRESOLVED_COUNT_FIELD_NUMBER: _builtins.int
     CANONICAL_RULE_FIELD_NUMBER: _builtins.int
     count: _builtins.int
-    """Exactly so many persons."""
+    """Exactly so many persons; absent when withheld. A cell (of transitions or behaviour) of few persons, or of an audience of
+    few, is withheld from who does not hold segments.small_cells.read, and nothing else is told of it: no values, no groups,
+    no intersections.
+    """
     population_count: _builtins.int
-    """Persons in the population that it is of; 0 for lists and snapshots."""
+    """Persons in the population that it is of; 0 for lists and snapshots, and where `count` would follow from it."""
     unresolved_count: _builtins.int
     """Ids of a list or snapshot that nobody living has."""
     canonical_rule: _builtins.str
@@ -569,16 +572,18 @@ class CountedAudience(_message.Message):
     def __init__(
         self,
         *,
-        count: _builtins.int = ...,
+        count: _builtins.int | None = ...,
         population_count: _builtins.int = ...,
         unresolved_count: _builtins.int = ...,
         canonical_rule: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canonical_rule", b"canonical_rule", "count", b"count", "population_count", b"population_count", "unresolved_count", b"unresolved_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "canonical_rule", b"canonical_rule", "count", b"count", "population_count", b"population_count", "unresolved_count", b"unresolved_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
+    _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
 
 Global___CountedAudience: _TypeAlias = CountedAudience  # noqa: Y015
 

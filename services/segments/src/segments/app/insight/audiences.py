@@ -96,7 +96,8 @@ Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations."""
+    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations; `among`: of a
+    cell, of how many persons it is; `withheld`: how many they are is not told."""
 
     members: BitMap
     population_count: int = 0
@@ -105,6 +106,13 @@ class Persons:
     rule: ReadRule | None = None
     standing: bool = False
     purposes: tuple[str, ...] = ()
+    among: int | None = None
+    withheld: bool = False
+
+    def told(self, fewest: int) -> "Persons":
+        """As they are told of: a cell of few is withheld, and one of an audience of few, of which nobody tells, too."""
+        few = self.among is not None and (0 < len(self.members) < fewest or 0 < self.among < fewest)
+        return replace(self, withheld=few)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +248,12 @@ class Audiences:
                 among = self.resolve(resolving, audience.among)
                 did = resolving.did[audience.cell]
                 purposes = tuple(sorted({*among.purposes, *did.basis.purposes}))
-                return replace(among, members=among.members & did.persons, purposes=purposes)
+                return replace(
+                    among,
+                    members=among.members & did.persons,
+                    purposes=purposes,
+                    among=len(among.members),
+                )
             case OfPopulation():
                 everyone = segments.index.population(audience.population)
                 return Persons(everyone, population_count=len(everyone))
@@ -253,7 +266,7 @@ class Audiences:
         ids = np.asarray(everyone.to_array(), np.uint32)[chosen]
         tag = index.tags[audience.period.tag_id]
         purposes = (tag.purpose,) if tag.grade == SENSITIVE and tag.purpose else ()
-        return Persons(BitMap(ids), population_count=len(everyone), purposes=purposes)
+        return Persons(BitMap(ids), population_count=len(everyone), purposes=purposes, among=len(everyone))
 
 
 def _living(segments: TenantSegments, person_ids: BitMap | Sequence[int]) -> tuple[BitMap, int]:

@@ -67,7 +67,12 @@ class Compare:
         caller: Caller,
     ) -> Comparison:
         started = time.perf_counter_ns()
-        first, second, base = (self._audiences.resolve(resolving, each) for each in audiences)
+        first, second, base = (
+            self._audiences.resolve(resolving, each).told(caller.fewest) for each in audiences
+        )
+        is_withheld = first.withheld or second.withheld or base.withheld
+        if is_withheld:
+            questions = ()
         only = [first.members - second.members, second.members - first.members]
         groups = [first.members, second.members, base.members, *only]
         counted = tables(resolving.segments, self._columns, questions, groups, COMMON, caller.fewest)
@@ -81,7 +86,7 @@ class Compare:
             first=first,
             second=second,
             base=base,
-            both=None if small else both,
+            both=None if small or is_withheld else both,
             tags=tags,
             basis=basis_of(resolving, [first, second, base], asked, caller, elapsed_us),
         )

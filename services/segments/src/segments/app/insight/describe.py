@@ -74,7 +74,11 @@ class Describe:
         caller: Caller,
     ) -> Description:
         started = time.perf_counter_ns()
-        here, there = (self._audiences.resolve(resolving, each) for each in (audience, base))
+        here, there = (
+            self._audiences.resolve(resolving, each).told(caller.fewest) for each in (audience, base)
+        )
+        if here.withheld or there.withheld:
+            questions = ()
         groups = [here.members, there.members, there.members - here.members]
         counted = tables(resolving.segments, self._columns, questions, groups, BASE, caller.fewest)
         found = described(counted, [each.max_values for each in questions], standards)

@@ -152,7 +152,7 @@ class Lookalike:
         candidates = (among.members - seed.members).difference(*(each.members for each in excluded))
         for what, persons in (("the seed", seed.members), ("others", candidates)):
             if len(persons) < FEWEST_PERSONS:
-                raise SeedTooSmall(what, len(persons), FEWEST_PERSONS)
+                raise SeedTooSmall(what, FEWEST_PERSONS)
         people = People(resolving.segments.index, self._columns)
         learnt = learnt_from(
             people, seed.members, candidates, question.tag_ids, question.model, question.chance

@@ -43,10 +43,12 @@ class Overlap:
 
     def _overlap(self, resolving: Resolving, audiences: Sequence[Audience], caller: Caller) -> Overlaps:
         started = time.perf_counter_ns()
-        persons = tuple(self._audiences.resolve(resolving, each) for each in audiences)
+        persons = tuple(self._audiences.resolve(resolving, each).told(caller.fewest) for each in audiences)
         found = [
             (each.inside, len(each.persons)) for each in intersections([each.members for each in persons])
         ]
+        if any(each.withheld for each in persons):
+            found = []
         hidden = withheld_sums(found, len(audiences), caller.fewest)
         told = [CountedIntersection(*each) for place, each in enumerate(found) if place not in hidden]
         kept = [CountedIntersection(found[place][0], None) for place in hidden]

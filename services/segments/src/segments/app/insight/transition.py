@@ -37,9 +37,9 @@ class CountTransitions:
 
     def _count(self, resolving: Resolving, audience: Audience, period: Period, caller: Caller) -> Transitions:
         started = time.perf_counter_ns()
-        here = self._audiences.resolve(resolving, audience)
+        here = self._audiences.resolve(resolving, audience).told(caller.fewest)
         before, after = self._audiences.ends(resolving, period, here.members)
-        cells = transitions(before, after, caller.fewest)
+        cells = [] if here.withheld else transitions(before, after, caller.fewest)
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
         return Transitions(
             audience=here,

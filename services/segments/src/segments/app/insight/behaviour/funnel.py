@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Persons
 from segments.app.insight.basis import Basis, Caller
-from segments.app.insight.behaviour.observing import Observing
+from segments.app.insight.behaviour.observing import EventsTold, Observing
 from segments.domain.insight.behaviour.answers import GroupSteps, told_steps
 from segments.domain.insight.behaviour.groups import Breakdown, Group
 from segments.domain.insight.behaviour.questions import Funnel
-from segments.store.behaviour_ports import Behaviour, EventBasis
+from segments.store.behaviour_ports import Behaviour
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelFound:
-    """The whole audience first."""
+    """The whole audience first; no groups when it is withheld."""
 
     audience: Persons
     groups: tuple[tuple[Group, GroupSteps], ...]
-    events: EventBasis
+    events: EventsTold
     basis: Basis
 
 
@@ -38,8 +38,8 @@ class CountFunnel:
             lambda: told_steps(counts.basis.persons, counts.reached, caller.fewest, apart=observed.apart)
         )
         return FunnelFound(
-            audience=observed.audience,
-            groups=tuple(zip(observed.groups, told, strict=True)),
-            events=counts.basis,
+            audience=observed.told(counts.basis, caller),
+            groups=() if observed.audience.withheld else tuple(zip(observed.groups, told, strict=True)),
+            events=observed.events(counts.basis, caller),
             basis=observed.basis(counts.basis, caller),
         )

@@ -20,6 +20,17 @@ from segments.domain.packing import scalar_of
 from segments.store.behaviour_ports import EventBasis, Sets
 from segments.store.insight_ports import Ones, TagColumns
 from servicekit.errors import InvalidField
+from servicekit.revision import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class EventsTold:
+    """What is told of the events of an answer: up to when, and of how many persons. None: withheld."""
+
+    as_of: dt.datetime
+    revision: Revision
+    person_count: int | None
+    event_count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +54,34 @@ class Observed:
             self.grades,
         )
 
+    def told(self, found: EventBasis, caller: Caller) -> Persons:
+        """The audience as it is told of: without its size where that tells how few object to being counted."""
+        if self._few_left_out(found, caller):
+            return replace(self.audience, withheld=True, population_count=0)
+        return self.audience
+
+    def events(self, found: EventBasis, caller: Caller) -> EventsTold:
+        """Numbers of events tell of few persons; so they are for who may be told of few."""
+        return EventsTold(
+            found.as_of,
+            found.revision,
+            None if self.audience.withheld else found.persons[0],
+            None if caller.fewest else found.event_count,
+        )
+
+    def _few_left_out(self, found: EventBasis, caller: Caller) -> bool:
+        return 0 < len(self.audience.members) - found.persons[0] < caller.fewest
+
     def basis(self, found: EventBasis, caller: Caller) -> Basis:
         """With what events add: purposes and warnings."""
         elapsed_us = (time.perf_counter_ns() - self.started_ns) // 1_000
         tags = () if self.breakdown is None else (self.breakdown.tag_id,)
         basis = basis_of(self.resolving, [self.audience], tags, caller, elapsed_us)
         warnings = dict.fromkeys((*basis.freshness.warnings, *found.warnings))
+        population_count = 0 if self._few_left_out(found, caller) else basis.freshness.population_count
         return replace(
             basis,
-            freshness=replace(basis.freshness, warnings=tuple(warnings)),
+            freshness=replace(basis.freshness, warnings=tuple(warnings), population_count=population_count),
             purposes=tuple(sorted({*basis.purposes, *found.purposes})),
         )
 
@@ -85,7 +115,7 @@ class Observing:
             _require_grouping(tag)
 
         def find() -> tuple[Persons, tuple[Group, ...]]:
-            here = self._audiences.resolve(resolving, audience)
+            here = self._audiences.resolve(resolving, audience).told(caller.fewest)
             if breakdown is None or tag is None:
                 return here, (Group(GroupKind.ALL, here.members),)
             return here, tuple(self._parted(resolving, tag, breakdown, here.members))

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Persons
 from segments.app.insight.basis import Basis, Caller
-from segments.app.insight.behaviour.observing import Observing
+from segments.app.insight.behaviour.observing import EventsTold, Observing
 from segments.domain.insight.behaviour.answers import NodeCount, told_nodes
 from segments.domain.insight.behaviour.questions import Paths
-from segments.store.behaviour_ports import Behaviour, EventBasis, Node, Turn
+from segments.store.behaviour_ports import Behaviour, Node, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class PathsFound:
-    """`started` None: withheld. Every node before those that follow it."""
+    """`started` None: withheld. No nodes when the audience is. Every node before those that follow it."""
 
     audience: Persons
     started: int | None
     nodes: tuple[tuple[Node, NodeCount], ...]
-    events: EventBasis
+    events: EventsTold
     basis: Basis
 
 
@@ -41,10 +41,10 @@ class CountPaths:
             )
         )
         return PathsFound(
-            audience=observed.audience,
-            started=started,
-            nodes=tuple(zip(counts.nodes, told, strict=True)),
-            events=counts.basis,
+            audience=observed.told(counts.basis, caller),
+            started=None if observed.audience.withheld else started,
+            nodes=() if observed.audience.withheld else tuple(zip(counts.nodes, told, strict=True)),
+            events=observed.events(counts.basis, caller),
             basis=observed.basis(counts.basis, caller),
         )
 

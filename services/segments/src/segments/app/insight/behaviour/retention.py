@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 from segments.app.insight.audiences import Audience, Persons
 from segments.app.insight.basis import Basis, Caller
-from segments.app.insight.behaviour.observing import Observing
+from segments.app.insight.behaviour.observing import EventsTold, Observing
 from segments.domain.insight.behaviour.answers import GroupCohorts, told_cohorts
 from segments.domain.insight.behaviour.groups import Breakdown, Group
 from segments.domain.insight.behaviour.questions import Retention
-from segments.store.behaviour_ports import Behaviour, Cohort, EventBasis
+from segments.store.behaviour_ports import Behaviour, Cohort
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionFound:
-    """The whole audience first."""
+    """The whole audience first; no groups when it is withheld."""
 
     audience: Persons
     cohorts: tuple[Cohort, ...]
     groups: tuple[tuple[Group, GroupCohorts], ...]
-    events: EventBasis
+    events: EventsTold
     basis: Basis
 
 
@@ -51,9 +51,9 @@ class CountRetention:
             )
         )
         return RetentionFound(
-            audience=observed.audience,
+            audience=observed.told(counts.basis, caller),
             cohorts=counts.cohorts,
-            groups=tuple(zip(observed.groups, told, strict=True)),
-            events=counts.basis,
+            groups=() if observed.audience.withheld else tuple(zip(observed.groups, told, strict=True)),
+            events=observed.events(counts.basis, caller),
             basis=observed.basis(counts.basis, caller),
         )
