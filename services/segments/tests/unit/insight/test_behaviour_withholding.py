@@ -34,7 +34,7 @@ def determined(equations, unknown):
 @given(funnels().filter(lambda each: sum(each[0]) >= FEWEST))
 def test_steps_of_groups_give_no_few_away(stopped):
     persons = [sum(each) for each in stopped]
-    told = told_steps(persons, [reached(each) for each in stopped], FEWEST, apart=True)
+    told = told_steps(persons, [reached(each) for each in stopped], FEWEST)
     groups, width = len(stopped) - 1, len(stopped[0])
 
     def sum_of(group, steps):
@@ -60,7 +60,7 @@ def test_steps_of_groups_give_no_few_away(stopped):
 @given(funnels())
 def test_the_audience_alone_gives_no_few_away(stopped):
     line = stopped[0]
-    (told,) = told_steps([sum(line)], [reached(line)], FEWEST, apart=True)
+    (told,) = told_steps([sum(line)], [reached(line)], FEWEST)
     shown = [sum(line), *(each.persons for each in told.steps), 0]
     for here, there in itertools.combinations(shown, 2):
         if here is not None and there is not None and (here, there) != (sum(line), 0):
@@ -69,7 +69,7 @@ def test_the_audience_alone_gives_no_few_away(stopped):
 
 def test_everything_is_told_to_those_who_may_see_it():
     stopped = [[3, 4, 5], [1, 2, 3], [2, 2, 2]]
-    told = told_steps([12, 6, 6], [reached(each) for each in stopped], 0, apart=True)
+    told = told_steps([12, 6, 6], [reached(each) for each in stopped], 0)
     assert [[step.persons for step in each.steps] for each in told] == [[9, 5], [5, 3], [4, 2]]
     assert told[0].steps[1].of_previous == 5 / 9
     assert told[0].steps[0].of_previous == 9 / 12
@@ -86,9 +86,7 @@ def matrices(draw):
 @given(matrices())
 def test_who_comes_back_gives_no_few_away(found):
     sizes, back = found
-    told = told_cohorts(
-        sizes, [[each] for each in sizes], [[[each]] for each in back], [1], FEWEST, apart=True
-    )
+    told = told_cohorts(sizes, [[each] for each in sizes], [[[each]] for each in back], [1], FEWEST)
     cells = [each.cohorts[0] for each in told]
     counts = [each.periods[0] for each in cells]
     for size, gone, cell, count in zip(sizes, back, cells, counts, strict=True):
@@ -112,8 +110,19 @@ def test_who_comes_back_gives_no_few_away(found):
 
 
 def test_groups_that_overlap_are_looked_at_by_themselves():
-    told = told_steps([100, 60, 4], [[80], [45], [4]], FEWEST, apart=False)
+    told = told_steps([100, 60, 4], [[80], [45], [4]], FEWEST)
     assert [(each.persons, each.steps[0].persons) for each in told] == [(100, 80), (60, 45), (None, None)]
+
+
+def test_groups_that_do_not_overlap_give_no_few_away_whatever_their_tag():
+    told = told_steps([1000, 996, 4], [[500], [497], [3]], FEWEST)
+    assert [each.persons for each in told] == [1000, None, None]
+    assert [each.steps[0].persons for each in told] == [500, None, None]
+    one, other, rest = told_cohorts(
+        [1000, 600, 500], [[500], [496], [4]], [[[300]], [[298]], [[2]]], [1], FEWEST
+    )
+    assert [each.cohorts[0].persons for each in (one, other, rest)] == [500, None, None], "of those who began"
+    assert (one.cohorts[0].periods[0].persons, other.cohorts[0].periods[0].persons) == (300, None)
 
 
 def test_a_tree_tells_nodes_of_many():

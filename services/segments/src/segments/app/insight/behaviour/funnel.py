@@ -35,7 +35,7 @@ class CountFunnel:
         observed = await self._observing(tenant, audience, breakdown, caller)
         counts = await self._behaviour.funnel(observed.sets, funnel)
         told = await self._observing.desk.compute(
-            lambda: told_steps(counts.basis.persons, counts.reached, caller.fewest, apart=observed.apart)
+            lambda: told_steps(counts.basis.persons, counts.reached, caller.fewest)
         )
         return FunnelFound(
             audience=observed.told(counts.basis, caller),

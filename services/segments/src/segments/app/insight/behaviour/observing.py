@@ -35,12 +35,11 @@ class EventsTold:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """An audience, its groups, and how to ask about them. `apart`: the groups part the audience."""
+    """An audience, its groups, and how to ask about them."""
 
     resolving: Resolving
     audience: Persons
     groups: tuple[Group, ...]
-    apart: bool
     grades: frozenset[str]
     breakdown: Breakdown | None
     started_ns: int
@@ -121,9 +120,8 @@ class Observing:
             return here, tuple(self._parted(resolving, tag, breakdown, here.members))
 
         here, groups = await self.desk.compute(find)
-        apart = tag is None or tag.type.kind is not Kind.LIST
         grades = selectable_grades(caller.may_read)
-        return Observed(resolving, here, groups, apart, grades, breakdown, started_ns)
+        return Observed(resolving, here, groups, grades, breakdown, started_ns)
 
     def _parted(
         self, resolving: Resolving, tag: TagType, breakdown: Breakdown, audience: BitMap

@@ -47,7 +47,6 @@ class CountRetention:
                 counts.returned,
                 [each.begun for each in counts.cohorts],
                 caller.fewest,
-                apart=observed.apart,
             )
         )
         return RetentionFound(

@@ -32,10 +32,9 @@ class GroupSteps:
     steps: tuple[StepCount, ...]
 
 
-def told_steps(
-    persons: Sequence[int], reached: Sequence[Sequence[int]], fewest: int, *, apart: bool
-) -> list[GroupSteps]:
-    """By group, the whole audience first; `apart`: the others part it."""
+def told_steps(persons: Sequence[int], reached: Sequence[Sequence[int]], fewest: int) -> list[GroupSteps]:
+    """By group, the whole audience first, of which everybody is in another group."""
+    apart = _apart(persons)
     unknown = hidden_groups(persons, fewest, apart=apart)
     hidden = hidden_steps(persons, reached, fewest, apart=apart)
     found = []
@@ -80,15 +79,14 @@ def told_cohorts(
     returned: Sequence[Sequence[Sequence[int]]],
     begun: Sequence[int],
     fewest: int,
-    *,
-    apart: bool,
 ) -> list[GroupCohorts]:
     """By group and cohort, the periods that have begun."""
-    unknown = hidden_groups(persons, fewest, apart=apart)
+    unknown = hidden_groups(persons, fewest, apart=_apart(persons))
     groups = range(len(persons))
     cohorts: list[list[CohortCount]] = [[] for _ in groups]
     for cohort, periods in enumerate(begun):
         here = [sizes[group][cohort] for group in groups]
+        apart = _apart(here)
         gone = hidden_sizes(here, unknown, fewest, apart=apart)
         told: list[list[ReturnCount]] = [[] for _ in groups]
         for period in range(periods):
@@ -121,6 +119,11 @@ def told_nodes(
     told: dict[Path, int | None] = {(): None if (STARTED,) in hidden else started}
     told |= {path: None if (STARTED, *path) in hidden else count for path, count in nodes}
     return told[()], [NodeCount(told[path], _share(told[path], told[path[:-1]])) for path, _ in nodes]
+
+
+def _apart(persons: Sequence[int]) -> bool:
+    """Whether the groups part the audience: of a tag with several values, too, when nobody has two of them."""
+    return sum(persons[1:]) == persons[0]
 
 
 def _share(part: int | None, whole: int | None) -> float | None:

@@ -1,7 +1,7 @@
 """Which numbers about behaviour must not be told, so that none of few persons follows from what is.
 
-The first group of an answer is the whole audience. `apart`: the others part it, so that they add up to it; of a tag
-with several values they overlap, and each is looked at by itself. Who is told how many reach a step is told how many
+The first group of an answer is the whole audience. `apart`: the others part it, so that they add up to it; where
+somebody is in several of them, each is looked at by itself. Who is told how many reach a step is told how many
 stop there, too, and who is told how many come back, how many stay away: these are the cells.
 """
 
