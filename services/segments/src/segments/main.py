@@ -66,6 +66,7 @@ from segments.api.segment_servicer import SegmentServicer
 from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
+from segments.app.awaited_forms import AwaitedForms
 from segments.app.explain_plan import ExplainPlan
 from segments.app.export_person_data import ExportPersonData
 from segments.app.exports import MemberExports
@@ -190,12 +191,13 @@ async def wire(
     features = TaggingFeatures(channel)
     sink = TagSink(database, journal, ApplyChanges(board, stores, clock.now, TenantIndex), damages)
     consumer = tagging_consumer(tagging_source(channel), sink)
+    awaited = AwaitedForms()
     definitions = Definitions(
-        board, LearnDictionary(board, stores), features, freshness, consumer.state, channel
+        board, LearnDictionary(board, stores), features, awaited, freshness, consumer.state, channel
     )
     kept_snapshots = SqlSnapshotStore()
     snapshots = Snapshots(kept_snapshots, lambda: uuid.uuid4().hex, clock.now)
-    segments = Segments(board, stores, features, definitions, clock.now)
+    segments = Segments(board, stores, features, awaited, definitions, clock.now)
     recycling = Recycling(board, stores, clock.now)
     preview = Preview(board, features, definitions, column_of, WithFeatures, clock.now)
 
@@ -242,7 +244,7 @@ async def wire(
                 channel,
                 clock.now,
             ),
-            *run_services(board, segments, lookalike, runs, exports, database, identity),
+            *run_services(board, segments, awaited, lookalike, runs, exports, database, identity),
         ],
         workers=(
             consumer.run,

@@ -15,6 +15,7 @@ from servicekit.server import Service
 from segments.api.export_servicer import ExportServicer
 from segments.api.member_upload_servicer import MemberUploadServicer
 from segments.api.run_servicer import RunServicer
+from segments.app.awaited_forms import AwaitedForms
 from segments.app.exports import MemberExports
 from segments.app.insight.lookalike import Lookalike
 from segments.app.run_work import RunWork
@@ -28,6 +29,7 @@ from segments.workers.identity_calls import IdentityResolve
 def run_services(
     board: VersionBoard,
     segments: Segments,
+    awaited: AwaitedForms,
     lookalike: Lookalike,
     runs: RunDesk,
     exports: MemberExports,
@@ -44,7 +46,7 @@ def run_services(
         Service(
             run_service_pb2.DESCRIPTOR.services_by_name["RunService"],
             run_service_pb2_grpc.add_RunServiceServicer_to_server,
-            RunServicer(runs, RunWork(board, segments, lookalike)),
+            RunServicer(runs, RunWork(board, segments, awaited, lookalike)),
         ),
         Service(
             export_service_pb2.DESCRIPTOR.services_by_name["ExportService"],

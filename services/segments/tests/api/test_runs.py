@@ -7,7 +7,7 @@ import grpc
 import pytest
 from huaxiang.segments.v1 import member_upload_service_pb2 as uploads
 from huaxiang.segments.v1 import run_service_pb2 as pb
-from huaxiang.segments.v1 import run_service_pb2_grpc, segment_pb2
+from huaxiang.segments.v1 import run_service_pb2_grpc, segment_pb2, segment_service_pb2
 from huaxiang.tagging.v1 import change_pb2
 from segments.domain.runs import STOPPED
 from segments_tagging import feature_told, values_told
@@ -66,29 +66,63 @@ async def test_a_one_off_is_computed_by_a_run(suite: Any) -> None:
     assert await refused(create(suite, recomputing("women2"))) == "ALREADY_EXISTS"
 
 
-async def test_a_run_waits_for_behaviour_and_a_cancelled_one_changes_nothing(suite: Any) -> None:
-    await suite.create("buyers", f"{ORDERS} >= 2", kind=ONE_OFF)
-    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING))
+async def tell_orders(suite: Any) -> None:
+    """Of persons 1, 2 and 3; the lanes overtake each other."""
+    begun = suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING))
+    await suite.get("buyers", begun)
     suite.tagging.tell_block(f"feature:{ORDERS}", {1: 10_000, 2: 20_000, 3: 0})
     suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_LIVE), lane=Lane.BULK)
+
+
+async def buyers_whose_behaviour_is_given_up(suite: Any) -> None:
+    await suite.create("buyers", f"{ORDERS} >= 2", kind=ONE_OFF)
+    await tell_orders(suite)
     await suite.until(lambda: suite.members("buyers") == [2])
     gone = suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_DROPPED))
     assert (await suite.get("buyers", gone)).count == 1
+
+
+async def test_members_stay_while_a_run_waits_for_behaviour(suite: Any) -> None:
+    await buyers_whose_behaviour_is_given_up(suite)
+    suite.tagging.required.clear()
     begun = await create(suite, recomputing("buyers"))
     await until(suite, begun.run_id, RUNNING)
-    await suite.until(lambda: suite.members("buyers") == [])
     far = suite.tagging.tell(
         feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING, done_count=1, total_count=3)
     )
-    await suite.get("buyers", far)
+    found = await suite.get("buyers", far)
+    assert (found.segment.state, found.count) == (segment_pb2.SEGMENT_STATE_LIVE, 1)
     run = await until(suite, begun.run_id, RUNNING, total=3)
     assert (run.done_count, run.total_count) == (1, 3)
+    await suite.create("others", "COUNT(order_paid) IN LAST 30 DAYS >= 9")
+    required = suite.tagging.required["t1"]
+    assert (len(required), ORDERS in required) == (2, True), "what a run waits for is needed, too"
+    suite.tagging.tell_block(f"feature:{ORDERS}", {2: 20_000, 3: 30_000})
+    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_LIVE), lane=Lane.BULK)
+    assert (await until(suite, begun.run_id, SUCCEEDED)).member_count == 2
+    assert suite.members("buyers") == [2, 3]
+    told = suite.wiring.board.current.tenant("t1").get("buyers").told_elsewhere
+    assert list(told[Lane.BULK]) == [3], "nobody was told to leave who stayed"
+
+
+async def test_a_cancelled_run_changes_nothing_and_leaves_a_new_rule_alone(suite: Any) -> None:
+    await buyers_whose_behaviour_is_given_up(suite)
+    begun = await create(suite, recomputing("buyers"))
+    await until(suite, begun.run_id, RUNNING)
     cancel = pb.CancelRunRequest(run_id=begun.run_id)
     assert await refused(stub(suite, "analyst").CancelRun(cancel)) == "STEP_FORBIDDEN"
     await stub(suite).CancelRun(cancel)
     await until(suite, begun.run_id, CANCELLED)
     assert suite.members("buyers") == [2], "those from before"
     assert (await stub(suite).CancelRun(cancel)).run.state == CANCELLED
+    begun = await create(suite, recomputing("buyers", "r2"))
+    await until(suite, begun.run_id, RUNNING)
+    other = segment_pb2.Segment(segment_id="buyers", rule=f"{ORDERS} = 0", kind=ONE_OFF)
+    await suite.segments().UpdateSegment(segment_service_pb2.UpdateSegmentRequest(segment=other))
+    await stub(suite).CancelRun(pb.CancelRunRequest(run_id=begun.run_id))
+    await until(suite, begun.run_id, CANCELLED)
+    await tell_orders(suite)
+    await suite.until(lambda: suite.members("buyers") == [3])
 
 
 async def test_an_upload_is_a_run_that_can_be_cancelled(suite: Any) -> None:

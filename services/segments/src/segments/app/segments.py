@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pyroaring import BitMap
+from segments.app.awaited_forms import AwaitedForms
 from segments.app.folder_tree import require_folder
 from segments.app.freshness_notes import Freshness, freshness_of_members, valueless
+from segments.app.membership import live_segment
 from segments.app.names import nearest
 from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
@@ -80,12 +82,14 @@ class Segments:
         board: Board,
         stores: Stores,
         features: RequiredFeatures,
+        awaited: AwaitedForms,
         up_to_date: UpToDate,
         now: Callable[[], dt.datetime],
     ) -> None:
         self._board = board
         self._stores = stores
         self._features = features
+        self._awaited = awaited
         self._up_to_date = up_to_date
         self._now = now
 
@@ -189,16 +193,25 @@ class Segments:
             self.require_computed(self._board.current, tenant, segment_id, actor)
             trial = self._board.current.draft().writable(tenant)
             trial.freeze(segment_id, None)
-            if forms := trial.forms():
+            if forms := self._awaited.needed(tenant, trial):
                 await self._features.require(tenant, forms)
-            return await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+            _, stored, revision = await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+            return stored, revision
 
-    async def set_back(self, tenant: str, segment_id: str, frozen: Frozen) -> None:
-        """Gives a segment the members again that it had before it was computed anew; one that has gone is fine."""
+    async def require_features(self, tenant: str) -> None:
+        """Asks tagging for what segments and runs need by now. Raises FeatureQuota, UpstreamUnavailable."""
         async with self._board.defining():
-            standing = self._board.current.tenant(tenant).get(segment_id)
-            if standing is not None and standing.freezes and standing.frozen is not frozen:
-                await self._freeze(tenant, segment_id, lambda _: frozen, Lane.LIVE)
+            forms = self._awaited.needed(tenant, self._board.current.tenant(tenant))
+            await self._features.require(tenant, forms)
+
+    async def exchange(self, tenant: str, segment_id: str, actor: Actor) -> tuple[int, Revision]:
+        """As recompute, of behaviour that is known: members move from the old ones to the new ones in one change.
+        Answers how many there are. Raises ResourceNotFound, WrongState, StepForbidden, SegmentNotLive; then nothing has
+        changed."""
+        async with self._board.defining():
+            self.require_computed(self._board.current, tenant, segment_id, actor)
+            count, _, revision = await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE, live=True)
+            return count, revision
 
     def require_computed(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
         """That the actor may have it computed anew. Raises ResourceNotFound, StepForbidden, WrongState."""
@@ -212,12 +225,12 @@ class Segments:
 
     async def bring_up_to_date(self, tenant: str, segment_id: str) -> None:
         """Computes anew whom LIMIT keeps, before members are frozen for good; others follow their rule by themselves.
-        One that does not exist is fine."""
+        One that does not exist is fine. Raises SegmentNotLive while that cannot be known; then nothing has changed."""
         standing = self._board.current.tenant(tenant).get(segment_id)
         if standing is not None and standing.turns_daily and standing.frozen is not None:
             async with self._board.defining():
                 if self._board.current.tenant(tenant).get(segment_id) is not None:
-                    await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+                    await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE, live=True)
 
     async def set_members(
         self, tenant: str, segment_id: str, change: Callable[[BitMap, TenantIndex], BitMap], actor: Actor
@@ -231,7 +244,8 @@ class Segments:
                 index = self._board.current.tenant(tenant).index
                 return Frozen(change(BitMap() if before is None else before.members, index), now)
 
-            return await self._freeze(tenant, segment_id, frozen, Lane.BULK)
+            _, stored, revision = await self._freeze(tenant, segment_id, frozen, Lane.BULK)
+            return stored, revision
 
     def require_static(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
         """That the actor may upload members. Raises ResourceNotFound, StepForbidden, WrongState."""
@@ -242,23 +256,36 @@ class Segments:
             raise WrongState(f"segment {segment_id!r}", known.draft.kind.value, problem)
 
     async def _freeze(
-        self, tenant: str, segment_id: str, frozen: Callable[[Frozen | None], Frozen | None], lane: Lane
-    ) -> tuple[Segment, Revision]:
-        def prepare(draft: Version) -> tuple[Segment, dict[str, Followed]]:
+        self,
+        tenant: str,
+        segment_id: str,
+        frozen: Callable[[Frozen | None], Frozen | None],
+        lane: Lane,
+        *,
+        live: bool = False,
+    ) -> tuple[int, Segment, Revision]:
+        """How many members there are, the segment, and what covers them. With `live` raises SegmentNotLive, and leaves
+        everything as it is, when there would be none to speak of."""
+
+        def prepare(draft: Version) -> tuple[int, Segment, dict[str, Followed]]:
             segments = draft.writable(tenant)
             standing = segments.get(segment_id)
             assert standing is not None  # definitions take turns
             segments.freeze(segment_id, frozen(standing.frozen))
             followed = segments.follow(Touched(), lane, self._now())
+            if live:
+                live_segment(segments, segment_id)
             _note_frozen(segments, segment_id, followed)
-            return existing(draft, tenant, segment_id), {tenant: followed}
+            placed = segments.get(segment_id)
+            assert placed is not None
+            return len(placed.members), placed.segment, {tenant: followed}
 
         def store(
-            connection: Connection, version: Version, prepared: tuple[Segment, dict[str, Followed]]
-        ) -> tuple[Segment, Revision]:
-            stored, followed = prepared
+            connection: Connection, version: Version, prepared: tuple[int, Segment, dict[str, Followed]]
+        ) -> tuple[int, Segment, Revision]:
+            count, stored, followed = prepared
             self._stores.segments.put_moment(connection, tenant, version.tenant(tenant).moment)
-            return stored, record(connection, self._stores, lane, followed)
+            return count, stored, record(connection, self._stores, lane, followed)
 
         return await self._board.change(prepare, store)
 
@@ -315,7 +342,7 @@ class Segments:
         trial = self._board.current.draft().writable(tenant)
         trial.put(segment, rule)
         if rule.forms:
-            await self._features.require(tenant, trial.forms())
+            await self._features.require(tenant, self._awaited.needed(tenant, trial))
 
         def prepare(version: Version) -> tuple[Segment, dict[str, Followed]]:
             return self._place(version, tenant, segment, None if restored is None else restored.frozen)

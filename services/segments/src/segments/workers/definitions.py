@@ -9,6 +9,7 @@ from huaxiang.tagging.v1.event_type_service_pb2_grpc import EventTypeServiceStub
 from huaxiang.tagging.v1.tag_life_service_pb2_grpc import TagLifeServiceStub
 from huaxiang.tagging.v1.tag_service_pb2_grpc import TagServiceStub
 from segments.api import parse
+from segments.app.awaited_forms import AwaitedForms
 from segments.app.learn import LearnDictionary
 from segments.app.segments import RequiredFeatures
 from segments.app.version import Board
@@ -42,6 +43,7 @@ class Definitions:
         board: Board,
         learn: LearnDictionary,
         features: RequiredFeatures,
+        awaited: AwaitedForms,
         freshness: Freshness,
         consumer: ConsumerState,
         channel: grpc.aio.Channel,
@@ -49,6 +51,7 @@ class Definitions:
         self._board = board
         self._learn = learn
         self._features = features
+        self._awaited = awaited
         self._freshness = freshness
         self._consumer = consumer
         self._caught_up = False
@@ -79,7 +82,7 @@ class Definitions:
         await self._learn_events()
         async with self._board.defining():
             for tenant, segments in self._board.current.tenants.items():
-                forms = segments.forms()
+                forms = self._awaited.needed(tenant, segments)
                 if forms or self._stated.get(tenant):
                     await self._features.require(tenant, forms)
                 self._stated[tenant] = forms
