@@ -14,7 +14,10 @@ from rules.schema import TagType
 from rules.values import Kind, ValueType
 from segments.domain.changes import Change
 from segments.domain.touched import Touched
+from segments.engine import sets
+from segments.engine.live import tags
 from segments.errors import ColumnDamaged
+from segments.index import readiness, tenant
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
 from segments.index.mapped import OpenFiles
@@ -322,3 +325,47 @@ def test_a_text_that_nobody_has_any_more_is_in_no_new_file(
     expected = {2: ("kept",), 3: ("kept",), 65_536: ("later",)}
     assert contents(stored.index)["nickname"] == contents(stored.loaded())["nickname"] == expected
     assert stored.index.held("nickname").any_of(["kept"]) == BitMap([2, 3])
+
+
+def test_a_column_with_too_many_values_for_its_file_is_stored_without_it(
+    database: Database, threads: object, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Stored(database, folder)
+    stored.tell(
+        Lane.LIVE, [person_values(1, 1, interests=("a",)), person_values(1, 65_536, interests=("b",))], 1
+    )
+    stored.tell(Lane.BULK, [], 1)
+    stored.settle("interests", stored.index)
+    for module in (tags, sets):
+        monkeypatch.setattr(module, "VALUES_MOST", 2)
+    stored.tell(Lane.LIVE, [person_values(2, 2, interests=("c",))], 2)
+    stored.tell(Lane.BULK, [], 2)
+    assert (stored.count("column_file"), stored.count("column_block")) == (0, 2)
+    stored.fold()
+    assert stored.count("value_delta") == 0
+    expected = {1: ("a",), 2: ("c",), 65_536: ("b",)}
+    assert contents(stored.loaded())["interests"] == contents(stored.index)["interests"] == expected
+
+
+def test_a_column_that_was_refused_is_tried_again_ever_more_seldom(
+    database: Database, threads: object, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Stored(database, folder)
+    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", 0)
+    monkeypatch.setattr(readiness, "engine_is_ready", lambda: True)
+    monkeypatch.setattr(sets, "VALUES_MOST", 2)
+
+    def is_due() -> bool:
+        return "interests" in stored.files.due(stored.index)
+
+    tried = []
+    for each in range(1, 12):
+        stored.tell(Lane.LIVE, [person_values(each, 1, interests=("a", "b", f"{each}"))], each)
+        if is_due():
+            tried.append(each)
+            assert stored.files.settle(stored.index, "interests") is None
+            assert not is_due(), "nothing has changed since"
+    assert tried == [1, 3, 7]
+    monkeypatch.setattr(sets, "VALUES_MOST", 4_096)
+    assert stored.files.settle(stored.index, "interests") is not None
+    assert is_due()

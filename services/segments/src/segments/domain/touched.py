@@ -25,6 +25,7 @@ class Touched:
     columns    by column: whoever the batch spoke of, those included whose value the other lane had overtaken
     persons    entries of the universe to store; `universe` whoever the batch spoke of there
     anew       columns whose meaning changed for everybody
+    unfiled    columns that left their file: every block of them is among `blocks`
     everyone   all is new
     """
 
@@ -37,6 +38,7 @@ class Touched:
     tags: dict[str, TagChange] = field(default_factory=dict)
     features: dict[str, FeatureChange] = field(default_factory=dict)
     anew: set[str] = field(default_factory=set)
+    unfiled: set[str] = field(default_factory=set)
     day: DayRolled | None = None
     everyone: bool = False
 

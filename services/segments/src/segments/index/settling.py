@@ -26,6 +26,9 @@ SINCE_LEAST = 4_096
 SINCE_SHARE = 1_000
 """A column is settled again after so many values, and one more for so many persons: what a start applies again."""
 
+PAUSE_MOST = 1_024
+"""A column with too many values for containers, and ever others, is tried again at the second time that is due, the
+fourth and so on, and at last each so many times."""
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -57,12 +60,26 @@ class Settled:
 
 class ColumnFolder:
     """Implements ColumnFiles over a folder. One thread at a time settles."""
+@dataclass(slots=True)
+class _Refusal:
+    """Of a column with too many values, and how often it is passed over once it has changed."""
+
+    stamp: int
+    pause: int
+    left: int
+
+    def holds(self, stamp: int) -> bool:
+        if stamp != self.stamp:
+            self.left -= 1
+        return stamp == self.stamp or self.left > 0
+
+
 
     def __init__(self, folder: Path, open_files: OpenFiles, damages: Damages) -> None:
         self._folder = folder
         self._open_files = open_files
         self._damages = damages
-        self._refused: dict[tuple[str, str], int] = {}
+        self._refused: dict[tuple[str, str], _Refusal] = {}
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
@@ -81,8 +98,9 @@ class ColumnFolder:
         return found
 
     def refuses(self, index: TenantIndex, name: str) -> bool:
-        """Whether the plain column has more values than containers are made for."""
-        return bool(self._refused.get((index.tenant, name)) == index.held(name).stamp)
+        """Whether the plain column had more values than containers are made for, and is not to be tried again."""
+        refusal = self._refused.get((index.tenant, name))
+        return refusal is not None and refusal.holds(index.held(name).stamp)
 
     def settle(self, index: TenantIndex, name: str) -> Settled | None:
         pinned, type_ = index.held(name), index.type_of(name)
@@ -94,10 +112,13 @@ class ColumnFolder:
                 assert isinstance(pinned, ScalarColumn | ListColumn)
                 tag = contained(type_, pinned)
         except ValueError:
-            self._refused[index.tenant, name] = pinned.stamp
+            before = self._refused.get((index.tenant, name))
+            pause = 2 if before is None else min(2 * before.pause, PAUSE_MOST)
+            self._refused[index.tenant, name] = _Refusal(pinned.stamp, pause, pause)
             return None
         return self._written(index.tenant, name, pinned, tag)
 
+        self._refused.pop((index.tenant, name), None)
     def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
         named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())

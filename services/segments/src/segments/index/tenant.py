@@ -79,6 +79,7 @@ class TenantIndex:
         self._arrivals = Arrivals()
         self._gone: dict[str, int] = {}
         self._own: set[str] = set()
+        self._unfiled: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
         self._made: list[EngineColumns] = []
         self._watching: Watching | None = None
@@ -91,6 +92,7 @@ class TenantIndex:
         other._people = self._people.copy()
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
+        other._unfiled = set(self._unfiled)
         other._made, other._results = self._made, self._results
         other._watching = self._watching
         return other
@@ -289,6 +291,7 @@ class TenantIndex:
                         self.day = change
                         touched.day = change
         self._flush()
+        self._unfile(touched)
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
         stored = whole(coded, BLOCK_SIZE)  # over what a file says of the block
@@ -446,6 +449,15 @@ class TenantIndex:
             except TooManyValues:
                 self._columns[column] = _plain(held, column_of(self._types[column]))
                 put(self._columns[column])
+                self._unfiled.add(column)
+
+    def _unfile(self, touched: Touched) -> None:
+        """Columns that are plain again are stored as such; rows beside their blocks go as those are folded."""
+        for column in self._unfiled & self._columns.keys():
+            touched.unfiled.add(column)
+            for block in self._columns[column].blocks():
+                touched.block(column, block, 0)
+        self._unfiled.clear()
 
 
 def _plain(held: MemoryColumn, into: ScalarColumn | ListColumn) -> MemoryColumn:

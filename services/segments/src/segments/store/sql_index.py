@@ -48,6 +48,10 @@ class SqlIndexStore:
     def save(self, connection: Connection, tenant: str, touched: Touched, index: TenantIndex) -> None:
         _save_catalogue(connection, tenant, touched, index)
         _put_persons(connection, tenant, touched.persons.values())
+        for column in touched.unfiled:
+            execute(
+                connection, "DELETE FROM column_file WHERE tenant = ? AND values_column = ?", (tenant, column)
+            )
         for (column, block), position in touched.blocks.items():
             _save_block(connection, index, column, block, position)
         _put_deltas(connection, index, touched)
