@@ -95,6 +95,7 @@ from segments.domain.exports import SEED_BITS
 from segments.domain.segment import Snapshot
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
+from segments.index.descriptors import ask_for_more
 from segments.index.narrowed import WithFeatures
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex, column_of
@@ -213,7 +214,7 @@ async def wire(
     runs = RunDesk(database, SqlRuns(), lambda: uuid.uuid4().hex, clock.machine_now)
     await runs.end_all()
     exports = MemberExports(
-        SqlExports(), BlockColumns(), lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
+        SqlExports(), BlockColumns(), desk, lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
     )
     confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
 
@@ -344,6 +345,7 @@ async def build() -> ServiceApp:
     configure(SERVICE)
     install(tracer_from_environment(SERVICE, os.environ))
     config = read(Config, os.environ)
+    ask_for_more()
     authenticator = KeyFileAuthenticator(config.keys)
     channel = connect(config.tagging_target, key=config.service_key(), services=CALLED)
     identity = connect(config.identity_target, key=config.service_key(), services=ASKED_OF_IDENTITY)

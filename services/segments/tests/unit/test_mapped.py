@@ -1,5 +1,6 @@
 """Columns over files: what is mapped is counted once, and only while somebody may read it."""
 
+import resource
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from segments.domain.changes import Change
 from segments.domain.touched import Touched
 from segments.engine.live.files import write
 from segments.engine.live.rooms import Hold
+from segments.engine.live.versions import footprint
+from segments.index import descriptors
 from segments.index.columns import ScalarColumn
 from segments.index.contained import ContainedColumn, contained, threads
 from segments.index.damages import Damages
@@ -29,8 +32,8 @@ PERSONS = 60_000
 class Columns:
     """A folder of columns, and a tenant's index over it."""
 
-    def __init__(self, folder: Path, most_bytes: int = 1 << 30) -> None:
-        self.open_files = OpenFiles(most_bytes)
+    def __init__(self, folder: Path) -> None:
+        self.open_files = OpenFiles(1 << 30, most_files=1)
         self.files = ColumnFolder(folder, self.open_files, Damages())
         self.index = TenantIndex(TENANT)
         self._last = 0
@@ -84,7 +87,9 @@ def test_places_behind_a_file_are_written_over_as_those_in_memory(columns: Colum
 
 
 def test_what_is_kept_is_not_counted_when_its_reader_comes_late(columns: Columns, tmp_path: Path) -> None:
-    named = write(tmp_path, "a.column", "is_vip", contained(BOOL, ScalarColumn(Kind.BOOL)), threads())
+    plain = ScalarColumn(Kind.BOOL)
+    plain.put({1: True})
+    named = write(tmp_path, "a.column", "is_vip", contained(BOOL, plain), threads())
     column = MappedColumn(tmp_path, TENANT, named, columns.open_files, Damages())
     tag = column.tag
     assert columns.open_files.bytes > 0
@@ -93,3 +98,25 @@ def test_what_is_kept_is_not_counted_when_its_reader_comes_late(columns: Columns
     assert columns.open_files.bytes == 0
     column.close()
     assert column.tag is tag
+
+
+def test_files_count_without_their_holes_and_no_more_are_open_than_may_be(columns: Columns) -> None:
+    for each in ("is_vip", "nickname"):
+        columns.settle(each)
+    small = columns.held("is_vip").tag
+    assert 0 < columns.open_files.bytes < 8_192
+    large = columns.held("nickname").tag
+    assert columns.open_files.bytes == footprint(large.column)
+    assert columns.held("is_vip").tag is not small
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(descriptors, "ASKED_FOR", limits[0])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[0] - 100, limits[1]))
+    try:
+        descriptors.ask_for_more()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == limits
+        assert descriptors.most_mapped() == limits[0] // 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

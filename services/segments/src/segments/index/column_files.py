@@ -12,6 +12,7 @@ from segments.domain.manifests import NamedFile
 from segments.index import readiness, tenant
 from segments.index.columns import ScalarColumn
 from segments.index.damages import Damages
+from segments.index.descriptors import most_mapped
 from segments.index.lists import ListColumn
 from segments.index.memory import MemoryColumn
 from segments.store.ports import TenantIndex
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class LazyColumnFiles:
-    """Implements ColumnFiles over a folder, of whose files so many bytes are mapped at once."""
+    """Implements ColumnFiles over a folder, of whose files so many bytes are mapped at once, and so many files as the
+    system lets this process have open."""
 
     def __init__(self, folder: Path, most_bytes: int, damages: Damages) -> None:
         self._path = folder
@@ -33,7 +35,7 @@ class LazyColumnFiles:
         from segments.index.mapped import OpenFiles
         from segments.index.settling import ColumnFolder
 
-        return ColumnFolder(self._path, OpenFiles(self._most_bytes), self._damages)
+        return ColumnFolder(self._path, OpenFiles(self._most_bytes, most_mapped()), self._damages)
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
         return self._folder.open(owner, type_, named)

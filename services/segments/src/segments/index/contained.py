@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from segments.engine.live.changes import Codes
 from segments.engine.live.merging import caught_up, moved_blocks, related
 from segments.engine.live.recoding import caught_up_by_value, recoded
 from segments.engine.live.tags import with_codes, with_values
-from segments.engine.live.versions import compacted, footprint, is_crowded
+from segments.engine.live.versions import compacted, is_crowded
 from segments.engine.numbers import NumberColumn
 from segments.engine.sets import CodedBlock, SetColumn, set_column
 from segments.engine.threads import Threads
@@ -107,12 +106,6 @@ class ContainedColumn:
         """Is the room for new versions nearly used up?"""
         return isinstance(self._version, TagColumn) and is_crowded(self._version.column)
 
-    @property
-    def bytes(self) -> int:
-        """Of memory, or of a mapped file that is open."""
-        version = self._version
-        return version.bytes if isinstance(version, MappedColumn) else footprint(version.column)
-
     def settled(self) -> TagColumn:
         """The same values in their smallest form; with another dictionary without the values of whom they were taken,
         and when most of the old one is of nobody. Raises ColumnDamaged."""
@@ -149,12 +142,6 @@ class ContainedColumn:
         found.since, found.taken = self.since - pinned.since, self.taken - pinned.taken
         found.stamp = self.stamp
         return found, moved.tolist()
-
-    def moved_since(self, before: Any) -> list[int] | None:
-        """The blocks that differ, where versions can be compared by them."""
-        if not isinstance(before, ContainedColumn) or not related(before.tag.column, self.tag.column):
-            return None
-        return [int(each) for each in moved_blocks(before.tag.column, self.tag.column)]
 
     # ------------------------------------------------------------------------------------------ reading
 

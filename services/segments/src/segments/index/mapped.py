@@ -8,18 +8,22 @@ from weakref import WeakKeyDictionary
 from segments.domain.manifests import FileDamaged, NamedFile
 from segments.engine.columns import TagColumn
 from segments.engine.live.files import opened, verify
+from segments.engine.live.versions import footprint
 from segments.errors import ColumnDamaged
 from segments.index.damages import Damages
 
+FILES_MOST = 1 << 15
+
 
 class OpenFiles:
-    """What is mapped, of all tenants: beyond `most_bytes` that which nobody has asked for longest is let go of. Whoever
-    reads it goes on: the system unmaps a file when nobody holds its column any more. Columns that changed since they
-    were written are not counted, they stay. Nothing is held here: a version that is held is never written over, and all
-    that is made of it needs new places. For any number of threads."""
+    """What is mapped, of all tenants: beyond `most_bytes`, or `most_files`, that which nobody has asked for longest is
+    let go of. A file counts without the room for changes in it, which takes none. Whoever reads it goes on: the system
+    unmaps a file when nobody holds its column any more. Columns that changed since they were written are not counted,
+    they stay. Nothing is held here: a version that is held is never written over, and all that is made of it needs new
+    places. For any number of threads."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, most_bytes: int, most_files: int = FILES_MOST) -> None:
+        self.most_bytes, self.most_files = most_bytes, most_files
         self._open: WeakKeyDictionary[MappedColumn, None] = WeakKeyDictionary()
         self._lock = Lock()
 
@@ -40,7 +44,10 @@ class OpenFiles:
             if was_open:
                 return
             bytes_open = self._sum()
-            while bytes_open > self.most_bytes and (unused := next(iter(self._open))) is not column:
+            while bytes_open > self.most_bytes or len(self._open) > self.most_files:
+                unused = next(iter(self._open))
+                if unused is column:
+                    break
                 bytes_open -= unused.bytes
                 del self._open[unused]
                 unused.close()
@@ -61,17 +68,14 @@ class MappedColumn:
         self, folder: Path, tenant: str, named: NamedFile, files: OpenFiles, damages: Damages
     ) -> None:
         self.named = named
+        self.bytes = 0
+        """In use of the file, since it was opened first."""
         self._folder, self._tenant = folder, tenant
         self._files, self._damages = files, damages
         self._tag: TagColumn | None = None
         self._is_checked = False
         self.is_kept = False
         self._opening = Lock()
-
-    @property
-    def bytes(self) -> int:
-        """Of the file."""
-        return self.named.bytes
 
     @property
     def tag(self) -> TagColumn:
@@ -121,4 +125,5 @@ class MappedColumn:
             self._damages.add(self._tenant, damage)
             raise ColumnDamaged(damage.column, damage.file) from damage
         assert isinstance(found, TagColumn)
+        self.bytes = footprint(found.column)
         return found

@@ -1,7 +1,7 @@
 """What a column of the index can do, in whichever form it is held."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.meaning import Value
@@ -46,8 +46,4 @@ class MemoryColumn(Column, Protocol):
 
     def block(self, block: int) -> Coded:
         """The known values of one block, self-contained."""
-        ...
-
-    def moved_since(self, before: Any) -> list[int] | None:
-        """The blocks that were written since an earlier version; None when it is no version of this column."""
         ...

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from rules.check import Population
@@ -25,10 +26,10 @@ from segments.store.ports import TenantIndex
 SINCE_LEAST = 4_096
 SINCE_SHARE = 1_000
 """A column is settled again after so many values, and one more for so many persons: what a start applies again."""
-
 PAUSE_MOST = 1_024
 """A column with too many values for containers, and ever others, is tried again at the second time that is due, the
 fourth and so on, and at last each so many times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -46,9 +47,10 @@ class Settled:
             if not isinstance(self.pinned, ContainedColumn):
                 return None
             return held.resting_on(self.mapped, self.pinned, self.named, is_recoded=self.is_recoded)
+        assert isinstance(held, ScalarColumn | ListColumn)
         if type(held) is not type(self.pinned):
             return None
-        moved = held.moved_since(self.pinned)
+        moved = held.moved_since(cast(Any, self.pinned))
         if moved is None:
             return None
         found = ContainedColumn(type_, self.mapped, self.named)
@@ -58,8 +60,6 @@ class Settled:
         return found, moved
 
 
-class ColumnFolder:
-    """Implements ColumnFiles over a folder. One thread at a time settles."""
 @dataclass(slots=True)
 class _Refusal:
     """Of a column with too many values, and how often it is passed over once it has changed."""
@@ -74,6 +74,8 @@ class _Refusal:
         return stamp == self.stamp or self.left > 0
 
 
+class ColumnFolder:
+    """Implements ColumnFiles over a folder. One thread at a time settles."""
 
     def __init__(self, folder: Path, open_files: OpenFiles, damages: Damages) -> None:
         self._folder = folder
@@ -116,9 +118,9 @@ class _Refusal:
             pause = 2 if before is None else min(2 * before.pause, PAUSE_MOST)
             self._refused[index.tenant, name] = _Refusal(pinned.stamp, pause, pause)
             return None
+        self._refused.pop((index.tenant, name), None)
         return self._written(index.tenant, name, pinned, tag)
 
-        self._refused.pop((index.tenant, name), None)
     def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
         named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
