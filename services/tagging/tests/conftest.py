@@ -3,9 +3,12 @@
 import datetime as dt
 import itertools
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
+from typing import Any, cast
 
 import pytest
 from huaxiang.tagging.v1 import change_pb2
@@ -14,6 +17,7 @@ from servicekit.clock import ManualClock
 from servicekit.database import Database
 from servicekit.progress import Progress
 from servicekit.revision import LANES, Lane, Revision
+from servicekit.testing.migrated import PostgresTemplates
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts, values_after
 from tagging.app.apply_tags import Applied
@@ -289,8 +293,7 @@ def world(database: Database, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def small_world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[], World]]:
-    """Makes empty worlds on SQLite, for properties."""
+def small_sqlite_world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[], World]]:
     opened: list[Database] = []
     template = tmp_path / "store.db"
     empty = Database.open(migrated_sqlite_url, synchronous="OFF")
@@ -307,3 +310,34 @@ def small_world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[
     yield make
     for each in opened:
         each.close_now()
+
+
+WORLDS_AT_ONCE = 2
+
+
+@pytest.fixture
+def small_postgres_world(
+    postgres_templates: PostgresTemplates, migrations: Path, tmp_path: Path
+) -> Iterator[Callable[[], World]]:
+    lent: deque[ExitStack] = deque()
+
+    def make() -> World:
+        if len(lent) == WORLDS_AT_ONCE:
+            lent.popleft().close()
+        lent.append(ExitStack())
+        used = postgres_templates.take(migrations)
+        lent[-1].callback(postgres_templates.give_back, migrations, used)
+        opened = Database.open(used.url)
+        lent[-1].callback(opened.close_now)
+        opened.write_now(Changelog("tagging").create)
+        return World(opened, Path(mkdtemp(dir=tmp_path)))
+
+    yield make
+    for each in lent:
+        each.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.proof])])
+def small_world(request: pytest.FixtureRequest) -> Callable[[], World]:
+    """Makes empty worlds for properties, on each dialect in turn; the last two can be used."""
+    return cast("Callable[[], World]", request.getfixturevalue(f"small_{request.param}_world"))
