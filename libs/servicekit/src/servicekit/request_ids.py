@@ -37,11 +37,7 @@ def once(
     """
     if not request_id:
         return work()
-    if len(request_id) > MAX_REQUEST_ID_CHARS:
-        raise InvalidField(
-            "request_id", f"has {len(request_id)} characters, the limit is {MAX_REQUEST_ID_CHARS}"
-        )
-    digest = hashlib.sha256(request).digest()
+    digest = _digest(request_id, request)
     claimed = execute(
         connection,
         "INSERT INTO request_ids (tenant, rpc, request_id, request_digest, response, machine_time_ms) "
@@ -50,15 +46,9 @@ def once(
     )
     key = (tenant, rpc, request_id)
     if claimed.rowcount == 0:
-        stored_digest, response = execute(
-            connection,
-            "SELECT request_digest, response FROM request_ids "
-            "WHERE tenant = ? AND rpc = ? AND request_id = ?",
-            key,
-        ).one()
-        if bytes(stored_digest) != digest:
-            raise ResourceExists(f"request_id {request_id!r}")
-        return bytes(response)
+        answer = _answered(connection, key, digest)
+        assert answer is not None  # claimed by whoever came first
+        return answer
     response = work()
     execute(
         connection,
@@ -66,6 +56,13 @@ def once(
         (response, *key),
     )
     return response
+
+
+def remembered(
+    connection: Connection, *, tenant: str, rpc: str, request_id: str, request: bytes
+) -> bytes | None:
+    """The answer that this request_id has had, None when it is new: for work that `once` cannot hold. Raises as it."""
+    return _answered(connection, (tenant, rpc, request_id), _digest(request_id, request))
 
 
 def digest_source(request: Message) -> bytes:
@@ -84,3 +81,24 @@ def forget(connection: Connection, *, before_machine_time_ms: int) -> int:
         "(SELECT tenant, rpc, request_id FROM request_ids WHERE machine_time_ms < ? LIMIT ?)",
         (before_machine_time_ms, FORGOTTEN_AT_ONCE),
     ).rowcount
+
+
+def _digest(request_id: str, request: bytes) -> bytes:
+    if len(request_id) > MAX_REQUEST_ID_CHARS:
+        raise InvalidField(
+            "request_id", f"has {len(request_id)} characters, the limit is {MAX_REQUEST_ID_CHARS}"
+        )
+    return hashlib.sha256(request).digest()
+
+
+def _answered(connection: Connection, key: tuple[str, str, str], digest: bytes) -> bytes | None:
+    row = execute(
+        connection,
+        "SELECT request_digest, response FROM request_ids WHERE tenant = ? AND rpc = ? AND request_id = ?",
+        key,
+    ).one_or_none()
+    if row is None:
+        return None
+    if bytes(row[0]) != digest:
+        raise ResourceExists(f"request_id {key[2]!r}")
+    return bytes(row[1])

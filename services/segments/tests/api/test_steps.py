@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from huaxiang.segments.v1 import membership_service_pb2, segment_pb2, snapshot_service_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.tagging.v1 import change_pb2
 from rules.evaluate.selection import is_sampled
 from rules.tree import Sample
-from segments_tagging import day_told, persons_told, values_told
+from segments_tagging import day_told, feature_told, persons_told, values_told
 from servicekit.revision import Lane
 from servicekit.status import reason_of
 
@@ -51,6 +52,33 @@ async def test_a_limited_segment_is_that_of_its_moment(suite: Any) -> None:
     assert suite.tagging.explained[-1].rule == "points > 0"
     assert (
         "LIMIT 1 BY points DESC: whom else the condition holds for decides, too" in answer.freshness.warnings
+    )
+
+
+async def test_a_snapshot_that_cannot_be_taken_moves_nobody_and_a_repeat_neither(suite: Any) -> None:
+    await suite.create("buyer", "COUNT(order_paid) >= 1 LIMIT 1 BY points DESC")
+    orders, column = "COUNT(order_paid)", "feature:COUNT(order_paid)"
+    begun = feature_told(orders, change_pb2.FEATURE_STATE_BACKFILLING)
+    await suite.get("buyer", suite.tagging.tell(begun))
+    suite.tagging.tell_block(column, {1: 10_000, 2: 0, 3: 10_000})
+    live = feature_told(orders, change_pb2.FEATURE_STATE_LIVE)
+    suite.tagging.tell(live, lane=Lane.BULK)
+    await suite.until(lambda: suite.members("buyer") == [3])
+    asked = snapshot_service_pb2.CreateSnapshotRequest(segment_id="buyer", request_id="r1")
+    taken = await suite.snapshots("analyst").CreateSnapshot(asked)
+    await suite.get("buyer", suite.tagging.tell(values_told(1, points=500_000)))
+    assert await suite.snapshots("analyst").CreateSnapshot(asked) == taken
+    assert suite.members("buyer") == [3], "a repeat computes nothing"
+    await suite.get("buyer", suite.tagging.tell(begun))
+    asked.request_id = "r2"
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await suite.snapshots("analyst").CreateSnapshot(asked)
+    assert reason_of(error.value).reason == "SEGMENT_NOT_LIVE"
+    found = await suite.get("buyer")
+    assert (found.segment.state, found.count, suite.members("buyer")) == (
+        segment_pb2.SEGMENT_STATE_LIVE,
+        1,
+        [3],
     )
 
 

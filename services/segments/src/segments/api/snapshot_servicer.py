@@ -18,7 +18,7 @@ from servicekit.database import Database
 from servicekit.errors import InvalidField
 from servicekit.freshness import Freshness
 from servicekit.paging import make_token, page_size, read_token, request_hash
-from servicekit.request_ids import once
+from servicekit.request_ids import once, remembered
 from servicekit.revision import Lane
 from sqlalchemy import Connection
 
@@ -51,15 +51,25 @@ class SnapshotServicer(SnapshotServiceServicer):
         if not request.request_id:
             raise InvalidField("request_id", "is empty: choose one, so that a repeat does not freeze twice")
         await self._freshness.ensure(request.consistency)
-        await self._segments.bring_up_to_date(tenant, request.segment_id)
-        answer = await self._database.write(self._create, tenant, request, self._board.current)
+        answer = await self._database.read(self._remembered, tenant, request)
+        if answer is None:
+            await self._segments.bring_up_to_date(tenant, request.segment_id)
+            answer = await self._database.write(self._create, tenant, request, self._board.current)
         return pb.CreateSnapshotResponse.FromString(answer)
+
+    @staticmethod
+    def _remembered(connection: Connection, tenant: str, request: pb.CreateSnapshotRequest) -> bytes | None:
+        return remembered(
+            connection,
+            tenant=tenant,
+            rpc="CreateSnapshot",
+            request_id=request.request_id,
+            request=_asked(request),
+        )
 
     def _create(
         self, connection: Connection, tenant: str, request: pb.CreateSnapshotRequest, version: Version
     ) -> bytes:
-        asked = pb.CreateSnapshotRequest(request_id=request.request_id, segment_id=request.segment_id)
-
         def work() -> bytes:
             frozen = self._snapshots.freeze(version, tenant, request.segment_id)
             stored = self._snapshots.add(connection, tenant, frozen)
@@ -72,7 +82,7 @@ class SnapshotServicer(SnapshotServiceServicer):
             tenant=tenant,
             rpc="CreateSnapshot",
             request_id=request.request_id,
-            request=asked.SerializeToString(deterministic=True),
+            request=_asked(request),
             work=work,
         )
 
@@ -131,3 +141,9 @@ class SnapshotServicer(SnapshotServiceServicer):
                 return frozen.members, frozen.read_at.to_proto()
             case _:
                 raise InvalidField("set", "is missing: name a snapshot_id or a segment_id")
+
+
+def _asked(request: pb.CreateSnapshotRequest) -> bytes:
+    """What a repeat of a request has to repeat."""
+    asked = pb.CreateSnapshotRequest(request_id=request.request_id, segment_id=request.segment_id)
+    return asked.SerializeToString(deterministic=True)
