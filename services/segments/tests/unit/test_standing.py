@@ -260,6 +260,24 @@ def test_rules_that_share_too_much_for_one_program_are_followed_one_by_one(
     assert follower.heard == {"a": BitMap([2])}
 
 
+def test_a_column_with_ever_new_texts_leaves_the_program_of_all_alone(
+    threads: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segments.index import watching
+
+    made: list[int] = []
+    program_of = watching.program_of
+    monkeypatch.setattr(
+        watching, "program_of", lambda sets, *given: (made.append(len(sets)), program_of(sets, *given))[1]
+    )
+    follower = Follower(small(("a", "nickname CONTAINS '1'"), ("b", "is_vip = TRUE")), contained=True)
+    for each in range(20):
+        changed = person_values(each + 1, each % 3 + 1, nickname=f"name {each}", is_vip=each % 2 == 0)
+        follower.apply(Lane.LIVE, [changed], each + 1)
+    assert made == [2] * (watching.GROWN_MOST + 1) + [1]
+    assert follower.heard == {"a": BitMap([1, 2, 3]), "b": BitMap([1])}
+
+
 def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:
     follower = Follower(small(("a", "points >= 1 AND is_vip = TRUE")))
     follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000, is_vip=True)], 1)

@@ -226,7 +226,7 @@ class TenantIndex:
             self._watching = None
             if not persons:
                 return Flips()
-            self._watching = watching.watching(rules, setting, self._columns, live, everybody)
+            self._watching = watching.watching(rules, setting, self._columns, live, everybody, before)
             return watching.compared(self._watching, persons, members)
         self._watching = before.at(self._columns, everybody)
         return watching.flips(before, self._watching, persons)

@@ -36,6 +36,10 @@ from segments.store.ports import Watched
 PERSONS_AT_ONCE = 8_192
 REGISTERS_MOST = 1 << 16
 """Registers of 64 persons, 8 bytes each: one for every part that rules share."""
+VALUES_MOST = 4_096
+GROWN_MOST = 8
+"""A rule that looks at each text of a column is made anew with every new text, and with it the program. In a column
+with more values, or where so many more have come since the rules or the day were others, it is followed by itself."""
 Column = SetColumn | NumberColumn
 Held = Mapping[str, MemoryColumn]
 Universe = Callable[[Population], SetColumn]
@@ -47,6 +51,7 @@ class _Noted(TagColumn):
 
     missing: set[Scalar] = field(default_factory=set)
     growing: list[int] = field(default_factory=list)
+    is_restless: bool = False
 
     def _code(self, value: Scalar) -> int | None:
         found = TagColumn._code(self, value)
@@ -55,6 +60,8 @@ class _Noted(TagColumn):
         return found
 
     def values(self) -> Iterator[tuple[Scalar, int]]:
+        if self.is_restless:
+            raise UnsupportedNode("each text of a column that has ever more", ENGINE)
         self.growing.append(len(self.dictionary or ()))
         return TagColumn.values(self)
 
@@ -66,6 +73,7 @@ class _View:
     held: Held
     forms: Mapping[str, str]
     noted: dict[str, _Noted]
+    first: Mapping[str, int]
 
     def tag(self, name: str) -> TagColumn:
         return self._column(name)
@@ -85,7 +93,9 @@ class _View:
             if not isinstance(column, ContainedColumn) or column.damage:
                 raise UnsupportedNode("a column that is not in containers", ENGINE)
             tag = column.tag
-            self.noted[name] = _Noted(tag.kind, tag.column, tag.dictionary)
+            values = len(tag.dictionary or ())
+            is_restless = values > min(VALUES_MOST, self.first.get(name, values) + GROWN_MOST)
+            self.noted[name] = _Noted(tag.kind, tag.column, tag.dictionary, is_restless=is_restless)
         return self.noted[name]
 
 
@@ -101,7 +111,8 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """The program over one version of the index. `rules` is what it was made for, `columns` what it reads."""
+    """The program over one version of the index. `rules` is what it was made for, `columns` what it reads, and `first`
+    how many values those had that are looked at text by text when it was first made for these rules on this day."""
 
     rules: tuple[Rule, ...]
     setting: Setting
@@ -109,18 +120,23 @@ class Watching:
     names: frozenset[str]
     parts: tuple[_Part, ...]
     columns: Mapping[str, _Noted]
+    first: Mapping[str, int]
 
     def serves(
         self, rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str]
     ) -> bool:
         """Whether it is of these rules still, on the same day, and no value has come that they ask for."""
+        if not self.is_of(rules, setting, forms):
+            return False
+        return all(_stands(noted, held.get(name)) for name, noted in self.columns.items())
+
+    def is_of(self, rules: Sequence[Watched], setting: Setting, forms: Mapping[str, str]) -> bool:
+        """Whether it was made for these rules, on the same day."""
         if setting.schema is not self.setting.schema or setting.calendar != self.setting.calendar:
             return False
         if setting.today != self.setting.today or forms != self.forms or len(rules) != len(self.rules):
             return False
-        if any(each.rule is not rule for each, rule in zip(rules, self.rules, strict=True)):
-            return False
-        return all(_stands(noted, held.get(name)) for name, noted in self.columns.items())
+        return all(each.rule is rule for each, rule in zip(rules, self.rules, strict=True))
 
     def at(self, held: Held, universe: Universe) -> "Watching":
         """The same over another version of the index that it serves."""
@@ -143,11 +159,18 @@ class Watching:
 
 
 def watching(
-    rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str], universe: Universe
+    rules: Sequence[Watched],
+    setting: Setting,
+    held: Held,
+    forms: Mapping[str, str],
+    universe: Universe,
+    before: Watching | None = None,
 ) -> Watching:
     """Of those rules that the engine answers for single persons; a rule over features that are not there is none, and
-    neither is any of a population whose rules share more parts than there are registers."""
-    view = _View(held, forms, {})
+    neither is any of a population whose rules share more parts than there are registers.
+    `before`: the program whose columns have moved on."""
+    first = before.first if before is not None and before.is_of(rules, setting, forms) else {}
+    view = _View(held, forms, {}, first)
     wanted: dict[Population, dict[str, Sets]] = {each: {} for each in Population}
     for each in rules:
         try:
@@ -165,7 +188,9 @@ def watching(
             continue
         parts.append(_Part(population, tuple(sets), everybody, person_program(program)))
     names = frozenset(name for part in parts for name in part.names)
-    return Watching(tuple(each.rule for each in rules), setting, forms, names, tuple(parts), view.noted)
+    grown = {name: noted.growing[0] for name, noted in view.noted.items() if noted.growing}
+    of = tuple(each.rule for each in rules)
+    return Watching(of, setting, forms, names, tuple(parts), view.noted, {**grown, **first})
 
 
 def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -> Flips:
