@@ -1,6 +1,8 @@
 """Exports over a real channel, on both stores."""
 
+import asyncio
 import datetime as dt
+import threading
 from typing import Any
 
 import grpc
@@ -8,12 +10,14 @@ import pytest
 from huaxiang.segments.v1 import export_service_pb2 as pb
 from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceStub
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from segments.app import exports
 from segments_tagging import person_told, persons_told, tag_told, values_told
 from servicekit.status import reason_of
 from servicekit.values import timestamp_of
 
 REQUEST, APPROVE = pb.EXPORT_ACTION_REQUEST, pb.EXPORT_ACTION_APPROVE
 FETCH = pb.EXPORT_ACTION_FETCH
+LIVING = exports._living
 
 
 def stub(suite: Any, role: str) -> ExportServiceStub:
@@ -102,16 +106,76 @@ async def test_a_list_tells_which_export_it_comes_from(suite: Any) -> None:
     suite.tagging.tell(*persons_told([*persons]), *(values_told(each, gender="female") for each in persons))
     await suite.create("women", "gender = 'female'")
     await suite.until(lambda: len(suite.members("women")) == 42)
-    exports = [await request(suite, request_id=f"r{number}") for number in range(3)]
-    for each in exports:
+    asked_for = [await request(suite, request_id=f"r{number}") for number in range(3)]
+    for each in asked_for:
         await approve(suite, each)
-    order = [row.person_id for row in await fetch(suite, exports[1])]
+    order = [row.person_id for row in await fetch(suite, asked_for[1])]
     assert sorted(order) == suite.members("women") != order
-    assert [row.person_id for row in await fetch(suite, exports[1], after=order[20])] == order[21:]
+    assert [row.person_id for row in await fetch(suite, asked_for[1], after=order[20])] == order[21:]
     trace = pb.TraceExportRequest(person_ids=order[5:40:2])
     found = (await stub(suite, "reviewer").TraceExport(trace)).exports
-    assert [each.export_id for each in found] == [exports[1].export_id]
+    assert [each.export_id for each in found] == [asked_for[1].export_id]
     assert await refused(stub(suite, "marketer").TraceExport(trace)) == "RIGHT_MISSING"
+
+
+async def test_a_fetch_that_has_begun_heeds_erasures_and_the_end_of_the_export(
+    suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(exports, "PERSONS_AT_ONCE", 6)
+    persons = [1, 2, *range(4, 24)]
+    suite.tagging.tell(
+        *persons_told(persons), *(values_told(each, gender="female", points=each) for each in persons)
+    )
+    await suite.create("women", "gender = 'female'")
+    await suite.until(lambda: suite.members("women") == persons)
+    export = await request(suite, tag_ids=["points"])
+    await approve(suite, export)
+    found = await fetch(suite, export)
+    assert [each.values[0].number_value for each in found] == [each.person_id for each in found]
+    order = [each.person_id for each in found]
+    assert sorted(order) == persons
+    held = _held_at_the_second_part(monkeypatch)
+    running = asyncio.ensure_future(fetch(suite, export))
+    await suite.until(held.is_waited_for)
+    told = suite.tagging.tell(person_told(order[-1], 1, change_pb2.UNIVERSE_STATE_ERASED))
+    await suite.get("women", told)
+    held.set()
+    assert [each.person_id for each in await running] == order[:-1]
+    held = _held_at_the_second_part(monkeypatch)
+    ended = asyncio.ensure_future(refused(fetch(suite, export)))
+    await suite.until(held.is_waited_for)
+    reject = pb.RejectExportRequest(export_id=export.export_id, reason="not any more")
+    await stub(suite, "marketer").RejectExport(reject)
+    held.set()
+    assert await ended == "STATE_CONFLICT"
+
+
+class _Held(threading.Event):
+    """Lets one go on, and holds the others until it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrived = 0
+
+    def arrive(self) -> None:
+        self._arrived += 1
+        if self._arrived > 1:
+            self.wait(30)
+
+    def is_waited_for(self) -> bool:
+        return self._arrived > 1
+
+
+def _held_at_the_second_part(monkeypatch: pytest.MonkeyPatch) -> _Held:
+    held, living = _Held(), LIVING
+
+    def after_waiting(segments: Any, persons: Any) -> Any:
+        held.arrive()
+        return living(segments, persons)
+
+    monkeypatch.setattr(exports, "_living", after_waiting)
+    return held
 
 
 async def test_what_is_no_request_is_refused(suite: Any) -> None:

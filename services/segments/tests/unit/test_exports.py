@@ -3,6 +3,7 @@
 import datetime as dt
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 from segments.domain.exports import Export, ExportState, has_order_of, in_order
@@ -26,6 +27,25 @@ def test_an_export_goes_on_after_anybody_and_is_found_by_a_part(
     part = [each for each in order if data.draw(st.booleans())]
     assert has_order_of(part, seed)
     assert not has_order_of(order[::-1], seed)
+
+
+@given(PERSONS, SEEDS, st.data())
+def test_nobody_is_lost_who_was_merged_before_an_export_goes_on(
+    persons: set[int], seed: int, data: st.DataObject
+) -> None:
+    order = in_order(_ids(persons), seed).tolist()
+    sent = data.draw(st.integers(1, len(order)))
+    heirs = {each: each for each in order}
+    for each in data.draw(st.sets(st.sampled_from(order))):
+        heirs[each] = data.draw(st.one_of(st.integers(1, 2**32 - 1), st.just(each)))
+    heirs = {each: heirs.get(heir, heir) for each, heir in heirs.items()}
+    living = set(heirs.values())
+    rest = in_order(_ids(living), seed, order[sent - 1], _ids(living - persons)).tolist()
+    assert {heirs[each] for each in order[sent:]} <= {*rest, *order[:sent]}
+
+
+def _ids(persons: set[int]) -> npt.NDArray[np.uint32]:
+    return np.asarray(sorted(persons), np.uint32)
 
 
 def test_an_order_is_of_one_export() -> None:

@@ -98,17 +98,17 @@ class ExportServicer(ExportServiceServicer):
         if not 0 <= request.after_person_id <= MAX_PERSON_ID:
             raise InvalidField("after_person_id", "is no person id")
         version, may_read = self._board.current, parse.grades_of(principal)
-        export, persons = await self._database.write(
-            self._exports.fetch, version, tenant, request.export_id, request.after_person_id, actor, may_read
+        export, members = await self._database.read(self._exports.fetchable, tenant, request.export_id, actor)
+        desk, after = self._exports.desk, request.after_person_id
+        persons = await desk.compute(
+            lambda: self._exports.order(version, tenant, export, members, after, may_read)
         )
-        told = pb.FetchExportResponse(total_count=len(persons))
-        parts = self._exports.rows(version, tenant, export, persons)
-        while (rows := await self._board.compute(lambda: next(parts, None))) is not None:
-            told.rows.extend(_row(each) for each in rows)
-            yield told
-            told = pb.FetchExportResponse()
-        if not len(persons):
-            yield told
+        await self._database.write(self._exports.record_fetch, tenant, request.export_id, actor, len(persons))
+        yield pb.FetchExportResponse(total_count=len(persons))
+        parts = self._exports.rows(self._board, version, tenant, export, persons)
+        while (part := await desk.compute(lambda: _part(next(parts, None)))) is not None:
+            await self._database.read(self._exports.require_approved, tenant, request.export_id)
+            yield part
 
     async def TraceExport(self, request: pb.TraceExportRequest, context: object) -> pb.TraceExportResponse:
         tenant = current_principal().require_tenant()
@@ -168,6 +168,10 @@ def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:
             for each in history
         ],
     )
+
+
+def _part(rows: Sequence[Row] | None) -> pb.FetchExportResponse | None:
+    return None if rows is None else pb.FetchExportResponse(rows=[_row(each) for each in rows])
 
 
 def _row(row: Row) -> pb.ExportRow:

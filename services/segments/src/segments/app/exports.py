@@ -2,19 +2,23 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+from rules.check import Population
 from rules.evaluate.meaning import Value
-from rules.values import Kind
+from rules.values import Kind, ValueType
+from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
 from segments.app.membership import live_segment
 from segments.app.ownership import require_reason
 from segments.app.readable import SENSITIVE, MayRead, purposes_of
 from segments.app.standing import TenantSegments
 from segments.app.today import today
-from segments.app.version import Version
+from segments.app.version import Board, Version
 from segments.domain.exports import (
     MAX_DUE,
     MAX_OPEN_EXPORTS,
@@ -26,7 +30,7 @@ from segments.domain.exports import (
     has_order_of,
     in_order,
 )
-from segments.domain.packing import scalar_of
+from segments.domain.packing import Codes, scalar_of
 from segments.domain.people import Actor
 from segments.errors import ExportForbidden
 from segments.store.insight_ports import TagColumns
@@ -37,6 +41,8 @@ from servicekit.logging import logger
 from sqlalchemy import Connection
 
 ROWS_AT_ONCE = 5_000
+PERSONS_AT_ONCE = 1_000_000
+"""Columns are read whole for so many: an export's order is that of no block. 20 columns of so many take 320 MB."""
 FORGETTING_S = 600.0
 TRACED_AT_ONCE = 1_000
 OTHERS = "somebody else than its requester"
@@ -63,19 +69,49 @@ class Row:
     values: tuple[Value | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A tag's values by the place in a list of persons; ascending, a value of several each by itself."""
+
+    type: ValueType
+    places: npt.NDArray[np.int64]
+    codes: Codes
+    texts: Mapping[int, str]
+
+    def values(self, start: int, end: int) -> dict[int, Value]:
+        """By place, of those from start to before end."""
+        first, last = np.searchsorted(self.places, [start, end]).tolist()
+        kind = self.type.element or self.type.kind
+        found: dict[int, Value] = {}
+        for place, code in zip(
+            self.places[first:last].tolist(), self.codes[first:last].tolist(), strict=True
+        ):
+            value = self.texts[code] if kind is Kind.TEXT else scalar_of(code, kind)
+            if self.type.kind is Kind.LIST:
+                before = found.get(place, ())
+                assert isinstance(before, tuple)
+                found[place] = (*before, value)
+            else:
+                found[place] = value
+        return found
+
+
 class MemberExports:
-    """The use cases of ExportService; each but `rows` and `run` is one transaction. `now` is the suite's time."""
+    """The use cases of ExportService; what takes a connection is part of a transaction, `order` and `rows` are work for the
+    desk. `now` is the suite's time."""
 
     def __init__(
         self,
         exports: Exports,
         columns: TagColumns,
+        desk: Desk,
         new_id: Callable[[], str],
         new_seed: Callable[[], int],
         now: Callable[[], dt.datetime],
     ) -> None:
         self._exports = exports
         self._columns = columns
+        self.desk = desk
         self._new_id = new_id
         self._new_seed = new_seed
         self._now = now
@@ -188,54 +224,69 @@ class MemberExports:
             before = some[-1].sequence
         return found
 
-    def fetch(
-        self,
-        connection: Connection,
-        version: Version,
-        tenant: str,
-        export_id: str,
-        after: int,
-        actor: Actor,
-        may_read: MayRead,
-    ) -> tuple[Export, Ids]:
-        """The persons to send, in the export's order; recorded. Raises ResourceNotFound, ExportForbidden, WrongState,
-        TagNotReadable."""
-        export = self.get(connection, tenant, export_id)
+    def fetchable(
+        self, connection: Connection, tenant: str, export_id: str, actor: Actor
+    ) -> tuple[Export, BitMap]:
+        """An export and its frozen members. Raises ResourceNotFound, ExportForbidden, WrongState."""
+        export = self.require_approved(connection, tenant, export_id)
         if actor.subject != export.subject:
             raise ExportForbidden(export_id, "fetch", repr(export.subject))
         members = self._exports.members(connection, tenant, export_id)
-        if export.state is not ExportState.APPROVED or members is None:
-            raise WrongState(f"export {export_id!r}", export.state.name, "only an approved one is fetched")
+        if members is None:
+            raise _not_approved(export)
+        return export, members
+
+    def require_approved(self, connection: Connection, tenant: str, export_id: str) -> Export:
+        """That it may still be fetched. Raises ResourceNotFound, WrongState."""
+        export = self.get(connection, tenant, export_id)
+        if export.state is not ExportState.APPROVED:
+            raise _not_approved(export)
+        return export
+
+    def order(
+        self, version: Version, tenant: str, export: Export, members: BitMap, after: int, may_read: MayRead
+    ) -> Ids:
+        """The persons to send, in the export's order. Takes its time. Raises TagNotReadable."""
         segments = version.tenant(tenant)
         require_readable(segments, export.tag_ids, may_read)
-        living = np.asarray(today(segments.index, members).to_array(), np.uint32)
-        persons = in_order(living, export.seed, after)
-        self._record(connection, tenant, export, ExportAction.FETCH, actor, rows=len(persons))
-        return export, persons
+        living = today(segments.index, members)
+        renamed = _ids(living - members)
+        return in_order(_ids(living), export.seed, after, renamed)
 
-    def rows(self, version: Version, tenant: str, export: Export, persons: Ids) -> Iterator[list[Row]]:
-        """The persons with their values, in the same order, some at once."""
+    def record_fetch(
+        self, connection: Connection, tenant: str, export_id: str, actor: Actor, rows: int
+    ) -> None:
+        """Raises ResourceNotFound, WrongState."""
+        export = self.require_approved(connection, tenant, export_id)
+        self._record(connection, tenant, export, ExportAction.FETCH, actor, rows=rows)
+
+    def rows(
+        self, board: Board, version: Version, tenant: str, export: Export, persons: Ids
+    ) -> Iterator[list[Row]]:
+        """The persons with their values in a version, in the same order, some at once, without whoever was erased by
+        then."""
         segments = version.tenant(tenant)
-        for start in range(0, len(persons), ROWS_AT_ONCE):
-            some = persons[start : start + ROWS_AT_ONCE]
-            columns = [self._values(segments, tag_id, some) for tag_id in export.tag_ids]
-            yield [Row(person, tuple(column.get(person) for column in columns)) for person in some.tolist()]
+        for begin in range(0, len(persons), PERSONS_AT_ONCE):
+            part = persons[begin : begin + PERSONS_AT_ONCE]
+            columns = [self._column(segments, tag_id, part) for tag_id in export.tag_ids]
+            for start in range(0, len(part), ROWS_AT_ONCE):
+                some = part[start : start + ROWS_AT_ONCE]
+                values = [column.values(start, start + len(some)) for column in columns]
+                living = _living(board.current.tenant(tenant), some)
+                yield [
+                    Row(person, tuple(each.get(start + place) for each in values))
+                    for place, person in enumerate(some.tolist())
+                    if person in living
+                ]
 
-    def _values(self, segments: TenantSegments, tag_id: str, persons: Ids) -> dict[int, Value]:
-        ids = np.sort(persons)
-        ones = self._columns.ones(segments.index, tag_id, ids)
-        type_ = segments.index.tags[tag_id].tag.type
-        kind = type_.element or type_.kind
-        found: dict[int, Value] = {}
-        for person, code in zip(ids[ones.places].tolist(), ones.codes.tolist(), strict=True):
-            value = ones.texts[code] if kind is Kind.TEXT else scalar_of(code, kind)
-            if type_.kind is Kind.LIST:
-                before = found.get(person, ())
-                assert isinstance(before, tuple)
-                found[person] = (*before, value)
-            else:
-                found[person] = value
-        return found
+    def _column(self, segments: TenantSegments, tag_id: str, persons: Ids) -> "_Column":
+        order = np.argsort(persons, kind="stable")
+        ones = self._columns.ones(segments.index, tag_id, persons[order])
+        places = order[ones.places]
+        in_order = np.argsort(places, kind="stable")
+        return _Column(
+            segments.index.tags[tag_id].tag.type, places[in_order], ones.codes[in_order], ones.texts
+        )
 
     async def run(self, database: Database) -> None:
         """Forgets from time to time whose time is over, until cancelled."""
@@ -272,3 +323,18 @@ class MemberExports:
     ) -> None:
         step = ExportStep(action, actor.subject, self._now(), reason, rows)
         self._exports.add_step(connection, tenant, export.export_id, step)
+
+
+def _ids(persons: BitMap) -> Ids:
+    return np.asarray(persons.to_array(), np.uint32)
+
+
+def _living(segments: TenantSegments, persons: Ids) -> BitMap:
+    """Without the erased; who was merged meanwhile stays under the old id."""
+    asked = BitMap(persons)
+    gone = asked - segments.index.population(Population.ALL)
+    return asked - BitMap(each for each in gone if not segments.index.living(each))
+
+
+def _not_approved(export: Export) -> WrongState:
+    return WrongState(f"export {export.export_id!r}", export.state.name, "only an approved one is fetched")

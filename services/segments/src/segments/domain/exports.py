@@ -40,7 +40,7 @@ class ExportAction(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportStep:
-    """Something that was done with an export; `rows` of a fetch."""
+    """Something that was done with an export; `rows` that a fetch was about to send."""
 
     action: ExportAction
     subject: str
@@ -89,14 +89,17 @@ def marks(person_ids: Ids, seed: int) -> npt.NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(_LAST_SHIFT))
 
 
-def in_order(person_ids: Ids, seed: int, after: int = 0) -> Ids:
-    """The persons in an export's order; only those after one, when it is said."""
+def in_order(person_ids: Ids, seed: int, after: int = 0, renamed: Ids | None = None) -> Ids:
+    """The persons in an export's order; only those after one, when it is said, and the `renamed`, who stand for frozen
+    persons that were merged into them: under their old ids these may have stood after it."""
     places = marks(person_ids, seed)
-    order = np.argsort(places, kind="stable")
     if after:
         beyond = marks(np.asarray([after], np.uint32), seed)[0]
-        order = order[int(np.searchsorted(places[order], beyond, side="right")) :]
-    return person_ids[order]
+        goes_on = places > beyond
+        if renamed is not None:
+            goes_on |= np.isin(person_ids, renamed)
+        person_ids, places = person_ids[goes_on], places[goes_on]
+    return person_ids[np.argsort(places, kind="stable")]
 
 
 def has_order_of(person_ids: Sequence[int], seed: int) -> bool:

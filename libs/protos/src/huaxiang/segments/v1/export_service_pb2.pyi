@@ -390,7 +390,7 @@ class FetchExportResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
-    """How many rows this call sends; in the first message."""
+    """How many rows this call is about to send, in the first message, which has no rows; fewer come where persons are erased meanwhile."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportRow]:
         """In the export's order."""
@@ -579,7 +579,7 @@ class ExportStep(_message.Message):
     reason: _builtins.str
     """Why."""
     row_count: _builtins.int
-    """Rows that were sent, of a fetch."""
+    """Rows that a fetch was about to send; how many arrived nobody knows."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When, on the suite's clock."""

@@ -119,8 +119,10 @@ class ExportServiceServicer:
 
     def FetchExport(self, request, context):
         """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
-        who they are today; whoever was erased is left out. Every call is recorded before its first row. A message holds at most 5,000 rows.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time), TAG_NOT_READABLE.
+        who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
+        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
+        QUEUE_FULL (too many questions about audiences wait; resume).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,8 +54,10 @@ class ExportServiceStub:
     """Lists exports, newest first, without history. Errors: PAGE_TOKEN_MALFORMED."""
     FetchExport: _grpc.UnaryStreamMultiCallable[_export_service_pb2.FetchExportRequest, _export_service_pb2.FetchExportResponse]
     """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
-    who they are today; whoever was erased is left out. Every call is recorded before its first row. A message holds at most 5,000 rows.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time), TAG_NOT_READABLE.
+    who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
+    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
+    QUEUE_FULL (too many questions about audiences wait; resume).
     """
     TraceExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.TraceExportRequest, _export_service_pb2.TraceExportResponse]
     """Tells which exports a list of persons may come from: every export has an order of its own, which a part of it shows, too.
@@ -88,8 +90,10 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """Lists exports, newest first, without history. Errors: PAGE_TOKEN_MALFORMED."""
     FetchExport: _aio.UnaryStreamMultiCallable[_export_service_pb2.FetchExportRequest, _export_service_pb2.FetchExportResponse]  # type: ignore[assignment]
     """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
-    who they are today; whoever was erased is left out. Every call is recorded before its first row. A message holds at most 5,000 rows.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time), TAG_NOT_READABLE.
+    who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
+    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
+    QUEUE_FULL (too many questions about audiences wait; resume).
     """
     TraceExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.TraceExportRequest, _export_service_pb2.TraceExportResponse]  # type: ignore[assignment]
     """Tells which exports a list of persons may come from: every export has an order of its own, which a part of it shows, too.
@@ -155,8 +159,10 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_export_service_pb2.FetchExportResponse], _abc.AsyncIterator[_export_service_pb2.FetchExportResponse]]:
         """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
-        who they are today; whoever was erased is left out. Every call is recorded before its first row. A message holds at most 5,000 rows.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time), TAG_NOT_READABLE.
+        who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
+        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
+        QUEUE_FULL (too many questions about audiences wait; resume).
         """
 
     @_abc_1.abstractmethod
