@@ -278,6 +278,33 @@ def test_a_column_with_ever_new_texts_leaves_the_program_of_all_alone(
     assert follower.heard == {"a": BitMap([1, 2, 3]), "b": BitMap([1])}
 
 
+def test_who_comes_and_goes_moves_a_population_and_makes_it_not_anew(
+    threads: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segments.index import watching
+
+    made: list[int] = []
+    members_of = watching.members_of
+    monkeypatch.setattr(
+        watching, "members_of", lambda who, blocks: (made.append(len(who)), members_of(who, blocks))[1]
+    )
+    follower = Follower(small(("a", "NOT is_vip = TRUE")), contained=True)
+    told = [
+        person_change(4),
+        person_change(200_001),
+        person_change(1, 1, PersonState.ERASED),
+        person_change(2, 1),
+    ]
+    for position, each in enumerate(told, 1):
+        follower.apply(Lane.LIVE, [each], position)
+        known = follower.segments.index.population(Population.KNOWN)
+        assert follower.heard["a"] == follower.segments.get("a").members == known  # type: ignore[union-attr]
+    assert known == BitMap([2, 3, 4, 200_001])
+    follower.apply(Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 5), person_values(6, 2, is_vip=True)], 6)
+    assert follower.heard["a"] == BitMap([3, 4, 200_001])
+    assert made == [4]
+
+
 def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:
     follower = Follower(small(("a", "points >= 1 AND is_vip = TRUE")))
     follower.apply(Lane.LIVE, [person_values(1, 1, points=10_000, is_vip=True)], 1)

@@ -261,11 +261,10 @@ class TenantSegments:
                 and (rule := standing.rule) is not None
                 and not (rule.segments or rule.of_the_hour or rule.of_all or rule.body.steps)
             ]
-        rules = self._watched
-        if not rules:
-            return Flips()
         persons = touched.persons_of(touched.columns)
-        return self.index.flips(rules, self._setting(), persons, lambda name: self._standing[name].members)
+        return self.index.flips(
+            self._watched, self._setting(), persons, lambda name: self._standing[name].members
+        )
 
     def _only_flips(self, standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:
         """Whether nothing but the values of single persons can have moved a segment and its state."""

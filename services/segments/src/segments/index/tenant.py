@@ -220,15 +220,15 @@ class TenantIndex:
         from segments.index import watching
 
         live = {form: each.column for form, each in self.features.items() if each.state is FeatureState.LIVE}
-        everybody = self._view(self.bitmaps({})).universe
+        people = watching.People(self._people.populations, self._people.stamp, persons)
         before = self._watching
         if before is None or not before.serves(rules, setting, self._columns, live):
             self._watching = None
             if not persons:
                 return Flips()
-            self._watching = watching.watching(rules, setting, self._columns, live, everybody, before)
+            self._watching = watching.watching(rules, setting, self._columns, live, people, before)
             return watching.compared(self._watching, persons, members)
-        self._watching = before.at(self._columns, everybody)
+        self._watching = before.at(self._columns, people)
         return watching.flips(before, self._watching, persons)
 
     def _content(

@@ -20,17 +20,23 @@ from segments.domain.movement import Flips, Movement
 from segments.engine.algebra import Sets
 from segments.engine.columns import TagColumn
 from segments.engine.conditions import ENGINE, sets_of
+from segments.engine.containers import CARDINALITY_MASK, CARDINALITY_SHIFT
+from segments.engine.live.changes import Codes
+from segments.engine.live.holdings import changes_to
 from segments.engine.live.membership import (
     PersonProgram,
     membership_words,
     memberships,
     person_program,
 )
+from segments.engine.live.versions import changed
+from segments.engine.members import members_of
 from segments.engine.numbers import NumberColumn
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn
 from segments.index.contained import ContainedColumn, threads
 from segments.index.memory import MemoryColumn
+from segments.index.selection import blocks_of
 from segments.store.ports import Watched
 
 PERSONS_AT_ONCE = 8_192
@@ -42,7 +48,27 @@ GROWN_MOST = 8
 with more values, or where so many more have come since the rules or the day were others, it is followed by itself."""
 Column = SetColumn | NumberColumn
 Held = Mapping[str, MemoryColumn]
-Universe = Callable[[Population], SetColumn]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who there is by now; `moved`: whoever may have come or gone since the version before, with another stamp."""
+
+    populations: Mapping[Population, BitMap]
+    stamp: int
+    moved: BitMap
+
+    def column(self, population: Population, before: SetColumn | None) -> SetColumn:
+        """The population in row 0, as the next version of the one before."""
+        persons = self.populations[population]
+        if before is not None:
+            ids = np.asarray(self.moved.to_array(), np.int64)
+            inside = np.isin(ids, np.asarray((self.moved & persons).to_array(), np.int64))
+            codes = Codes(inside.astype(np.int64), np.zeros(int(inside.sum()), np.int64))
+            found = changed(before, changes_to(before, ids, codes), threads())
+            if _count(found) == len(persons):
+                return found
+        return members_of(persons, blocks_of(self.populations[Population.ALL])).column()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +147,7 @@ class Watching:
     parts: tuple[_Part, ...]
     columns: Mapping[str, _Noted]
     first: Mapping[str, int]
+    stamp: int
 
     def serves(
         self, rules: Sequence[Watched], setting: Setting, held: Held, forms: Mapping[str, str]
@@ -138,7 +165,7 @@ class Watching:
             return False
         return all(each.rule is rule for each, rule in zip(rules, self.rules, strict=True))
 
-    def at(self, held: Held, universe: Universe) -> "Watching":
+    def at(self, held: Held, people: People) -> "Watching":
         """The same over another version of the index that it serves."""
         versions: dict[Column, Column] = {}
         columns = {}
@@ -152,10 +179,12 @@ class Watching:
                 versions[noted.column.knowns] = tag.column.knowns
         parts = []
         for part in self.parts:
-            everybody = universe(part.population)
+            everybody = part.universe
+            if people.stamp != self.stamp:
+                everybody = people.column(part.population, everybody)
             program = part.program.with_columns({**versions, part.universe: everybody})
             parts.append(replace(part, universe=everybody, program=program))
-        return replace(self, parts=tuple(parts), columns=columns)
+        return replace(self, parts=tuple(parts), columns=columns, stamp=people.stamp)
 
 
 def watching(
@@ -163,13 +192,16 @@ def watching(
     setting: Setting,
     held: Held,
     forms: Mapping[str, str],
-    universe: Universe,
+    people: People,
     before: Watching | None = None,
 ) -> Watching:
     """Of those rules that the engine answers for single persons; a rule over features that are not there is none, and
     neither is any of a population whose rules share more parts than there are registers.
     `before`: the program whose columns have moved on."""
     first = before.first if before is not None and before.is_of(rules, setting, forms) else {}
+    whole: dict[Population, SetColumn] = {}
+    if before is not None and before.stamp == people.stamp:
+        whole = {part.population: part.universe for part in before.parts}
     view = _View(held, forms, {}, first)
     wanted: dict[Population, dict[str, Sets]] = {each: {} for each in Population}
     for each in rules:
@@ -181,7 +213,7 @@ def watching(
     for population, sets in wanted.items():
         if not sets:
             continue
-        everybody = universe(population)
+        everybody = whole.get(population) or people.column(population, None)
         try:
             program = program_of(list(sets.values()), everybody, REGISTERS_MOST)
         except ValueError:
@@ -190,7 +222,7 @@ def watching(
     names = frozenset(name for part in parts for name in part.names)
     grown = {name: noted.growing[0] for name, noted in view.noted.items() if noted.growing}
     of = tuple(each.rule for each in rules)
-    return Watching(of, setting, forms, names, tuple(parts), view.noted, {**grown, **first})
+    return Watching(of, setting, forms, names, tuple(parts), view.noted, {**grown, **first}, people.stamp)
 
 
 def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -> Flips:
@@ -228,6 +260,10 @@ def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
 
 def _bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)
+
+
+def _count(members: SetColumn) -> int:
+    return int(((members.entries[0] >> CARDINALITY_SHIFT) & CARDINALITY_MASK).sum())
 
 
 def _stands(noted: _Noted, held: MemoryColumn | None) -> bool:
