@@ -28,6 +28,7 @@ def wire_behaviour(
     """The service. `now`: the suite's time."""
     observing = Observing(desk, audiences, BlockColumns(), now)
     servicer = BehaviourServicer(
+        desk,
         CountFunnel(observing, behaviour),
         CountRetention(observing, behaviour),
         CountPaths(observing, behaviour),

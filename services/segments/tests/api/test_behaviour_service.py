@@ -1,5 +1,6 @@
 """BehaviourService over a real channel: groups, shares, withheld cells, and cells as audiences."""
 
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from huaxiang.segments.v1 import behaviour_pb2, insight_pb2, insight_service_pb2
 from huaxiang.segments.v1 import behaviour_service_pb2 as pb
 from huaxiang.segments.v1.behaviour_service_pb2_grpc import BehaviourServiceStub
 from huaxiang.segments.v1.insight_service_pb2_grpc import InsightServiceStub
+from segments.api import behaviour_render
 from segments_behaviour import (
     AS_OF,
     COHORTS,
@@ -228,6 +230,22 @@ async def test_retention_is_told_by_cohort_period_and_group(shop: Shop) -> None:
             ]
             assert [count.partial for count in counted.periods] == [False, True]
     assert shop.tagging.asked[-1].returning == "order_paid", "the same when nothing is said"
+
+
+async def test_other_calls_go_on_while_a_matrix_is_put_into_messages(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 52 groups, 60 cohorts and 60 periods that takes most of a second."""
+    render, threads = behaviour_render.retention, []
+
+    def seen(found: Any) -> Any:
+        threads.append(threading.current_thread())
+        return render(found)
+
+    monkeypatch.setattr(behaviour_render, "retention", seen)
+    await shop.stub().GetRetention(pb.GetRetentionRequest(retention=MATRIX))
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_paths_are_told_as_a_tree(shop: Shop) -> None:

@@ -6,6 +6,7 @@ from segments.api import behaviour_parse, behaviour_render, insight_parse
 from segments.app.insight.behaviour.funnel import CountFunnel
 from segments.app.insight.behaviour.paths import CountPaths
 from segments.app.insight.behaviour.retention import CountRetention
+from segments.app.insight.desk import Desk
 from servicekit.calls import current_principal
 from servicekit.freshness import Freshness
 
@@ -14,8 +15,14 @@ class BehaviourServicer(BehaviourServiceServicer):
     """What audiences do one after the other."""
 
     def __init__(
-        self, funnel: CountFunnel, retention: CountRetention, paths: CountPaths, freshness: Freshness
+        self,
+        desk: Desk,
+        funnel: CountFunnel,
+        retention: CountRetention,
+        paths: CountPaths,
+        freshness: Freshness,
     ) -> None:
+        self._desk = desk
         self._funnel = funnel
         self._retention = retention
         self._paths = paths
@@ -39,7 +46,8 @@ class BehaviourServicer(BehaviourServiceServicer):
         breakdown = behaviour_parse.breakdown(request.breakdown)
         await self._freshness.ensure(request.consistency)
         caller = insight_parse.caller(principal)
-        return behaviour_render.retention(await self._retention(tenant, audience, asked, breakdown, caller))
+        found = await self._retention(tenant, audience, asked, breakdown, caller)
+        return await self._desk.compute(lambda: behaviour_render.retention(found))
 
     async def GetPaths(self, request: pb.GetPathsRequest, context: object) -> pb.GetPathsResponse:
         principal = current_principal()

@@ -97,7 +97,7 @@ class _Column:
 
 
 class MemberExports:
-    """The use cases of ExportService; what takes a connection is part of a transaction, `order` and `rows` are work for the
+    """The use cases of ExportService; what takes a connection is part of a transaction, `order` and `rows` are for the
     desk. `now` is the suite's time."""
 
     def __init__(
