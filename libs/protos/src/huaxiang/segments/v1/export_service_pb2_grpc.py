@@ -79,7 +79,8 @@ class ExportServiceServicer:
     """
 
     def RequestExport(self, request, context):
-        """Asks for an export; the members are frozen now. A repeated request_id answers the same export.
+        """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
+        was worked out). A repeated request_id answers the same export.
         Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
         open), ALREADY_EXISTS (the request_id with other content).
         """

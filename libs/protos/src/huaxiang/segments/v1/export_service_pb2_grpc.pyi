@@ -36,7 +36,8 @@ class ExportServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExportServiceAsyncStub: ...
     RequestExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.RequestExportRequest, _export_service_pb2.RequestExportResponse]
-    """Asks for an export; the members are frozen now. A repeated request_id answers the same export.
+    """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
+    was worked out). A repeated request_id answers the same export.
     Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
     open), ALREADY_EXISTS (the request_id with other content).
     """
@@ -72,7 +73,8 @@ class ExportServiceAsyncStub(ExportServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RequestExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.RequestExportRequest, _export_service_pb2.RequestExportResponse]  # type: ignore[assignment]
-    """Asks for an export; the members are frozen now. A repeated request_id answers the same export.
+    """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
+    was worked out). A repeated request_id answers the same export.
     Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
     open), ALREADY_EXISTS (the request_id with other content).
     """
@@ -111,7 +113,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.RequestExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.RequestExportResponse, _abc.Awaitable[_export_service_pb2.RequestExportResponse]]:
-        """Asks for an export; the members are frozen now. A repeated request_id answers the same export.
+        """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
+        was worked out). A repeated request_id answers the same export.
         Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
         open), ALREADY_EXISTS (the request_id with other content).
         """
