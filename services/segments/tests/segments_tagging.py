@@ -88,6 +88,7 @@ class FakeTagging(
         self.explained: list[portraits.ExplainRuleRequest] = []
         self.event_types: list[events.EventType] = []
         self.identity = dict.fromkeys(LANES, 0)
+        self.exported = 0
         self.state: dict[tuple[Any, ...], change_pb2.Change] = {}
         self.values: dict[str, dict[int, Any]] = {}
         self.flowing = asyncio.Event()
@@ -184,6 +185,7 @@ class FakeTagging(
     async def ExportTagIndex(
         self, request: changes.ExportTagIndexRequest, context: object
     ) -> AsyncIterator[changes.ExportTagIndexResponse]:
+        self.exported += 1
         progress = (await self.database.read(self.changelog.head)).progress("tagging")
         known = list(self.state.values())
         if known:

@@ -130,6 +130,11 @@ class Load:
         )
         return self.last
 
+    @property
+    def exported(self) -> int:
+        """How often tagging told all anew."""
+        return self._tagging.exported
+
     def by_referee(self) -> dict[str, list[int]]:
         """The members of every segment, person by person."""
         living = [each for each in PERSONS if each not in self.erased]
@@ -219,6 +224,7 @@ async def test_a_flipped_bit_in_a_file_is_named_and_its_column_told_anew(
 ) -> None:
     async with segments_beside(tmp_path) as (process, load):
         assert process.kill(signal.SIGTERM) == 0
+        damaged, exported = {each.name for each in process.columns.iterdir()}, load.exported
         for path in process.columns.iterdir():
             content = np.fromfile(path, np.uint8)
             content[np.flatnonzero(content)[-1]] ^= 16
@@ -226,6 +232,10 @@ async def test_a_flipped_bit_in_a_file_is_named_and_its_column_told_anew(
         load.round()
         process.start()
         assert await process.members(load.last) == load.by_referee()
+        assert load.exported > exported
+        said = "".join(each for each in process.log.read_text().splitlines() if "is damaged" in each)
+        assert {each for each in damaged if each in said} == damaged
+        await until(lambda: damaged.isdisjoint(each.name for each in process.columns.iterdir()))
 
 
 async def until(holds: Callable[[], bool]) -> None:
