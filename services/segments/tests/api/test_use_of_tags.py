@@ -77,6 +77,11 @@ async def test_a_sensitive_tag_selects_for_those_only_who_may_read_it(suite: Any
     await suite.segments("marketer").CreateSegment(pb.CreateSegmentRequest(segment=old))
     await suite.create("ill", "illness = 'some'")
     await suite.create("both", "IN SEGMENT 'ill' AND IN SEGMENT 'old'")
+    for rule in (old.rule, "IN SEGMENT 'old'"):
+        asked = pb.PreviewSegmentRequest(rule=rule, sample_size=5)
+        told_of = [await suite.segments(role).PreviewSegment(asked) for role in ("analyst", "marketer")]
+        assert [(each.count, list(each.sample_person_ids)) for each in told_of] == [(1, [1]), (1, [])]
+        assert "nobody is named as an example" in told_of[1].freshness.warnings[-1]
     stolen = segment_pb2.Segment(segment_id="old", rule="illness = 'some'")
     update = suite.segments("marketer").UpdateSegment(pb.UpdateSegmentRequest(segment=stolen))
     assert (await refused(update))[0] == "RIGHT_MISSING"

@@ -15,7 +15,7 @@ from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
 from segments.app.freshness_notes import Freshness, freshness_of, valueless
 from segments.app.membership import live_segment
-from segments.app.readable import MayRead
+from segments.app.readable import MayRead, unreadable_grades
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import OVERFLOW
 from segments.app.unknown_names import UpToDate, read_up_to_date
@@ -86,12 +86,17 @@ class Preview:
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
         segments = version.tenant(tenant)
         notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
-        warnings = (*notes.warnings, *valueless(segments, [read]))
+        warnings = [*notes.warnings, *valueless(segments, [read])]
+        if sample and (grades := unreadable_grades(segments, read, may_read)):
+            sample = 0
+            warnings.append(
+                f"nobody is named as an example: {' and '.join(grades)} values of single persons need their right"
+            )
         return Previewed(
             count=len(found),
             sample=found[:sample].to_array().tolist() if sample else [],
             canonical_rule=read.canonical,
-            freshness=replace(notes, as_of=segments.index.as_of(now), warnings=warnings),
+            freshness=replace(notes, as_of=segments.index.as_of(now), warnings=tuple(warnings)),
             read_at=version.revision,
         )
 

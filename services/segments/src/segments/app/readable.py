@@ -1,7 +1,8 @@
 """Which grades of tags and events a caller must be allowed to read to select by them, and to see why somebody is in.
 
 Whom a rule selects tells something of what is in it, but of many at once: only what is sensitive is kept from those who
-may not read it. An explanation tells one person's values: every grade counts there, as in a portrait.
+may not read it. An explanation, and persons as examples, tell one person's values: every grade counts there, as in a
+portrait.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,10 +29,14 @@ def require_selectable(segments: TenantSegments, rule: ReadRule, may_read: MayRe
 
 def require_explainable(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> None:
     """Of the rule and of every segment that it refers to, which an explanation shows, too. Raises RightMissing."""
-    for each in _with_inner(segments, rule):
-        for grade in sorted(_grades(segments, each)):
-            if not may_read(grade):
-                raise _missing(grade)
+    for grade in unreadable_grades(segments, rule, may_read):
+        raise _missing(grade)
+
+
+def unreadable_grades(segments: TenantSegments, rule: ReadRule, may_read: MayRead) -> list[str]:
+    """Those of the rule, and of every segment that it refers to, that the caller may not read, in order."""
+    found = {grade for each in _with_inner(segments, rule) for grade in _grades(segments, each)}
+    return sorted(grade for grade in found if not may_read(grade))
 
 
 def purposes_of(segments: TenantSegments, rule: ReadRule) -> tuple[str, ...]:

@@ -491,7 +491,7 @@ class PreviewSegmentResponse(_message.Message):
     """The rule in canonical form."""
     @_builtins.property
     def sample_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The smallest ids among them, ascending."""
+        """The smallest ids among them, ascending; none, with a warning, when the rule reads what the caller may not read of single persons."""
 
     @_builtins.property
     def freshness(self) -> _segment_pb2.Freshness:
