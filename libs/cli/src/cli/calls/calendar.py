@@ -23,6 +23,7 @@ from rules.calendars import (
 )
 
 from cli.exits import Exit, Refusal
+from cli.text_files import read_text
 
 Settings = tenant_settings_pb2.TenantSettings
 CREATED, CHANGED, DELETED = "created", "changed", "deleted"
@@ -40,11 +41,11 @@ class Difference:
 def read_file(path: Path) -> Settings:
     """A file in the form of the shipped calendar, as settings. Raises Refusal."""
     try:
-        stated = read_stated(path.read_text(encoding="utf-8"))
+        stated = read_stated(read_text(path))
         if stated.weekend != Stated().weekend:
             raise CalendarInvalid("weekend: it is Saturday and Sunday for every tenant; leave it out")
         Calendar.of(stated)
-    except (CalendarInvalid, UnicodeDecodeError) as error:
+    except CalendarInvalid as error:
         raise Refusal(f"{path}: {error}", Exit.USAGE) from error
     return settings_of(stated)
 

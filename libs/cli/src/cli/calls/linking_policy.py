@@ -9,6 +9,7 @@ from huaxiang.identity.v1 import policy_service_pb2 as pb
 from huaxiang.identity.v1.policy_service_pb2_grpc import PolicyServiceStub
 
 from cli.exits import Exit, Refusal
+from cli.text_files import read_text
 
 REPLAY_WITHIN_S = 60.0
 
@@ -16,8 +17,8 @@ REPLAY_WITHIN_S = 60.0
 def read_document(path: Path) -> str:
     """A policy file, YAML or JSON, as JSON. Raises Refusal."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise Refusal(f"{path} is neither YAML nor JSON: {error}", Exit.USAGE) from error
     return json.dumps(document, ensure_ascii=False, default=str)
 

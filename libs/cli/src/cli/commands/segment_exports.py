@@ -11,6 +11,7 @@ from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, console, minute_of, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
+from cli.text_files import read_text
 
 if TYPE_CHECKING:
     import grpc
@@ -167,7 +168,7 @@ def trace(
 
     if not file.exists():
         raise Refusal(f"there is no file {file}", Exit.BAD_DATA)
-    firsts = (line.split(",", 1)[0].strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    firsts = (line.split(",", 1)[0].strip() for line in read_text(file).splitlines())
     persons = [int(each) for each in firsts if each.isascii() and each.isdigit()]
     looked_at = persons[:MOST_TRACED]
     found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trace(channel, looked_at), key)

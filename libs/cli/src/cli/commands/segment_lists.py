@@ -10,6 +10,7 @@ from cli.exits import reporting
 from cli.output import as_dict, console, print_json
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
+from cli.text_files import read_text
 
 if TYPE_CHECKING:
     from huaxiang.segments.v1 import segment_pb2
@@ -94,7 +95,7 @@ def upload(
     """Upload the members of a static segment; tell of what was matched."""
     from cli.calls import segment_lists as calls
 
-    lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.strip() for line in read_text(file).splitlines()]
     entries = [line for line in lines if line and line != "person_id"]
     done = ask(
         SuiteFolder.chosen(folder),

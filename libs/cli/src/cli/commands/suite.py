@@ -15,6 +15,7 @@ from cli.output import console, notes, print_json, table
 from cli.suite import running
 from cli.suite.folder import SuiteFolder
 from cli.suite.programs import DEFAULT_BASE_PORT, Ports, programs
+from cli.text_files import read_text
 
 
 @reporting
@@ -148,7 +149,7 @@ def _settings(path: Path | None) -> dict[str, Any] | None:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
     except (OSError, yaml.YAMLError) as error:
         raise Refusal(f"{path} cannot be read as YAML: {error}", Exit.USAGE) from error
     if not isinstance(content, dict):

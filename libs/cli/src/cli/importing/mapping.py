@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from cli.exits import Exit, Refusal
+from cli.text_files import read_text
 
 TYPES = ("text", "number", "bool", "date", "datetime", "list")
 CHANNELS = ("sms", "wechat", "push", "email")
@@ -103,14 +104,12 @@ class FileMapping:
 def load_mapping(path: Path) -> FileMapping:
     """Reads a mapping. Raises Refusal that names every fault."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
     except FileNotFoundError as error:
         raise Refusal(
             f"there is no mapping {path}: it says what the columns mean; write one, or name it with --mapping",
             Exit.USAGE,
         ) from error
-    except UnicodeDecodeError as error:
-        raise Refusal(f"{path} is not UTF-8: save it as UTF-8", Exit.USAGE) from error
     except (yaml.YAMLError, ValueError) as error:
         raise Refusal(f"{path} is not YAML: {error}", Exit.USAGE) from error
     reader = _Reader(content if isinstance(content, dict) else {})

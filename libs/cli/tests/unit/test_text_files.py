@@ -1,0 +1,31 @@
+"""Text files in another encoding than UTF-8 are refused in a sentence, and empty ones wipe nothing."""
+
+from pathlib import Path
+
+import pytest
+from cli.commands import segments
+from cli.exits import Exit, Refusal
+from cli.text_files import read_text
+from typer.testing import CliRunner
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("person_id\n7\n", encoding="utf-8-sig")
+    assert read_text(file) == "person_id\n7\n"
+
+
+def test_another_encoding_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "gbk.csv"
+    file.write_text("会员,城市\n", encoding="gbk")
+    with pytest.raises(Refusal, match="save it as UTF-8") as told:
+        read_text(file)
+    assert told.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize("command", [["exports", "trace"], ["upload", "guests"]])
+def test_lists_are_read_so(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "gbk.csv"
+    file.write_text("会员\n", encoding="gbk")
+    told = CliRunner().invoke(segments.app, [*command, str(file)])
+    assert (told.exit_code, type(told.exception)) == (Exit.USAGE, SystemExit)
