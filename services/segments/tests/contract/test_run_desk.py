@@ -5,7 +5,8 @@ import datetime as dt
 from itertools import count
 
 import pytest
-from segments.app.runs import SEATS, UNEXPECTED, Progress, Request, RunDesk, Work
+from segments.app import runs
+from segments.app.runs import GONE, LOST, SEATS, UNEXPECTED, Progress, Request, RunDesk, Work
 from segments.domain.people import Actor
 from segments.domain.runs import MAX_WAITING_RUNS, STOPPED, Run, RunKind, RunState
 from segments.errors import SegmentNotLive
@@ -13,15 +14,16 @@ from segments.store.sql_runs import SqlRuns
 from servicekit.database import Database
 from servicekit.errors import QueueFull, WrongState
 from servicekit.revision import Revision
+from sqlalchemy import Connection
 
 NOW = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)
 ANN = Actor("ann")
 REVISION = Revision("segments", "00000001aaaaaaaa", 1, 1)
 
 
-def desk_of(database: Database) -> RunDesk:
+def desk_of(database: Database, store: SqlRuns | None = None) -> RunDesk:
     numbers = count(1)
-    return RunDesk(database, SqlRuns(), lambda: f"id{next(numbers)}", lambda: NOW)
+    return RunDesk(database, store or SqlRuns(), lambda: f"id{next(numbers)}", lambda: NOW)
 
 
 async def start(desk: RunDesk, work: Work, request_id: str) -> Run:
@@ -90,3 +92,83 @@ async def test_too_many_are_refused_and_a_stop_leaves_none_running(database: Dat
     await after.end_all()
     found = [await after.get("t1", each.run_id) for each in runs]
     assert {(each.state, each.problem) for each in found} == {(RunState.FAILED, STOPPED)}
+
+
+async def test_callers_that_go_away_leave_nothing_that_nobody_carries_out(database: Database) -> None:
+    desk = desk_of(database)
+
+    async def work(progress: Progress) -> None:
+        progress.finished(1, REVISION)
+
+    async def upload() -> None:
+        async with desk.upload("t1", "list", ANN):
+            pass
+
+    for number in range(3):
+        for asking in (start(desk, work, f"r{number}"), upload()):
+            caller = asyncio.ensure_future(asking)
+            await asyncio.sleep(0)
+            caller.cancel()
+            await asyncio.gather(caller, return_exceptions=True)
+    found: list[Run] = []
+    async with asyncio.timeout(30):
+        while len(found) < 6 or not all(each.state.is_final for each in found):
+            await asyncio.sleep(0.01)
+            found = await desk.page("t1", "list", None, 100)
+    expanded = [each.state for each in found if each.kind is RunKind.EXPAND]
+    uploaded = [(each.state, each.problem) for each in found if each.kind is RunKind.UPLOAD]
+    assert (expanded, uploaded) == ([RunState.SUCCEEDED] * 3, [(RunState.FAILED, GONE)] * 3)
+
+
+class AwayAtTheEnd(SqlRuns):
+    """Cannot store that a run has ended for some tries."""
+
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+
+    def put(self, connection: Connection, tenant: str, run: Run) -> None:
+        if run.state.is_final and self.tries:
+            self.tries -= 1
+            raise ConnectionError("away")
+        super().put(connection, tenant, run)
+
+
+async def test_an_end_is_stored_later_and_one_that_was_lost_is_ended(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(runs, "ENDING_TRIES", 2)
+    store = AwayAtTheEnd(runs.ENDING_TRIES - 1)
+    desk = desk_of(database, store)
+
+    async def work(progress: Progress) -> None:
+        progress.finished(1, REVISION)
+
+    assert (await ended(desk, await start(desk, work, "r1"))).state is RunState.SUCCEEDED
+    store.tries = runs.ENDING_TRIES
+    lost = await start(desk, work, "r2")
+    async with asyncio.timeout(30):
+        while True:
+            found = await desk.cancel("t1", lost.run_id, ANN)
+            if found.state.is_final:
+                break
+            await asyncio.sleep(0.01)
+    assert (found.state, found.problem, store.tries) == (RunState.FAILED, LOST, 0)
+
+
+async def test_runs_that_wait_for_behaviour_take_nobody_s_turn(database: Database) -> None:
+    desk, go_on = desk_of(database), asyncio.Event()
+
+    async def waiting(progress: Progress) -> None:
+        await go_on.wait()
+
+    async def work(progress: Progress) -> None:
+        progress.finished(1, REVISION)
+
+    waiters = [
+        await desk.start("t1", Request(f"w{number}", "", RunKind.RECOMPUTE, "once"), ANN, waiting)
+        for number in range(SEATS)
+    ]
+    assert (await ended(desk, await start(desk, work, "r1"))).state is RunState.SUCCEEDED
+    go_on.set()
+    assert {(await ended(desk, each)).state for each in waiters} == {RunState.SUCCEEDED}

@@ -2,12 +2,12 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
 from time import process_time
-from typing import Any
+from typing import Any, TypeVar
 
 from segments.domain.people import Actor
 from segments.domain.runs import MAX_WAITING_RUNS, RUNS_KEEP, Run, RunKind, RunState
@@ -20,12 +20,21 @@ from servicekit.revision import Revision
 from sqlalchemy import Connection
 
 SEATS = 2
-"""Runs that work at a time; uploads take none, their callers wait for them."""
+"""Runs of SEATED kinds that work at a time."""
+SEATED = frozenset({RunKind.EXPAND})
+"""Kinds that compute for long. Members computed anew wait for others most of the time, and are exchanged in turns
+anyway; for uploads their callers wait."""
 REMOVED_AT_ONCE = 1_000
 RETENTION_S = 600.0
 """Between looks for old runs."""
 UNEXPECTED = "it could not be completed: the service's log names the cause"
 GONE = "its caller went away"
+LOST = "how it ended could not be stored: look at the segment"
+ENDING_TRIES = 12
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 30.0
+"""Between tries to store how a run ended; about two minutes in all."""
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -87,9 +96,10 @@ class RunDesk:
         self._runs = runs
         self._new_id = new_id
         self._now = now
+        self._adding = asyncio.Lock()
         self._seats = asyncio.Semaphore(SEATS)
         self._active: dict[str, Progress] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     async def end_all(self) -> None:
@@ -99,40 +109,41 @@ class RunDesk:
     async def start(self, tenant: str, request: Request, actor: Actor, work: Work) -> Run:
         """A run of the work, waiting for its turn; the run that the same request has made before. Raises
         ResourceExists, QueueFull."""
-        run = self._new(request, actor)
-        stored = await self._database.write(self._add, tenant, run)
-        if stored.run_id == run.run_id:
-            progress = self._active[run.run_id] = Progress()
-            task = asyncio.ensure_future(self._execute(tenant, stored, work, progress))
-            self._waiting[run.run_id] = task
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return self._seen(stored)
+        return await asyncio.shield(self._kept(self._begin(tenant, self._new(request, actor), work)))
 
     @asynccontextmanager
     async def upload(self, tenant: str, segment_id: str, actor: Actor) -> AsyncIterator[tuple[str, Progress]]:
         """(run_id, progress) of a run that its caller carries out; it ends with the block. Raises QueueFull, and
         WrongState in place of Stopped."""
         run_id = self._new_id()
-        run = self._new(Request(run_id, "", RunKind.UPLOAD, segment_id), actor, run_id)
-        run = (await self._database.write(self._add, tenant, run)).begun(self._machine_ms())
-        await self._database.write(self._runs.put, tenant, run)
+        asked = Request(run_id, "", RunKind.UPLOAD, segment_id)
+        run = self._new(asked, actor, run_id).begun(self._machine_ms())
         progress, cpu_s = Progress(), process_time()
         self._active[run_id] = progress
+        storing = self._kept(self._stored(tenant, run))
+
+        async def end(state: RunState, problem: str = "") -> None:
+            await asyncio.wait([storing])
+            if storing.cancelled() or storing.exception() is not None:
+                del self._active[run_id]
+            else:
+                await self._end(tenant, run, progress, cpu_s, state, problem)
+
         try:
+            await asyncio.shield(storing)
             yield run_id, progress
         except Stopped:
-            await self._end(tenant, run, progress, cpu_s, RunState.CANCELLED)
+            await asyncio.shield(self._kept(end(RunState.CANCELLED)))
             raise WrongState(f"run {run_id}", "cancelled", "nothing was uploaded") from None
         except ServiceError as error:
-            await self._end(tenant, run, progress, cpu_s, RunState.FAILED, error.message)
+            await asyncio.shield(self._kept(end(RunState.FAILED, error.message)))
             raise
         except BaseException as error:
             ended = UNEXPECTED if isinstance(error, Exception) else GONE
-            await asyncio.shield(self._end(tenant, run, progress, cpu_s, RunState.FAILED, ended))
+            await asyncio.shield(self._kept(end(RunState.FAILED, ended)))
             raise
         else:
-            await self._end(tenant, run, progress, cpu_s, RunState.SUCCEEDED)
+            await asyncio.shield(self._kept(end(RunState.SUCCEEDED)))
 
     async def get(self, tenant: str, run_id: str) -> Run:
         """One run as it stands. Raises ResourceNotFound."""
@@ -147,8 +158,8 @@ class RunDesk:
         return [self._seen(each) for each in found]
 
     async def cancel(self, tenant: str, run_id: str, actor: Actor) -> Run:
-        """A pending run ends at once, one that works when it looks next. Raises ResourceNotFound, StepForbidden,
-        WrongState."""
+        """A pending run ends at once, one that works when it looks next, and one that nobody carries out, too. Raises
+        ResourceNotFound, StepForbidden, WrongState."""
         run = await self.get(tenant, run_id)
         if not actor.may_change(run.subject):
             raise StepForbidden(run.segment_id, "cancel a run", run.subject)
@@ -156,9 +167,14 @@ class RunDesk:
             raise WrongState(f"run {run_id!r}", run.state.name, "it cannot be cancelled any more")
         if progress := self._active.get(run_id):
             progress.stop()
+        elif not run.state.is_final:
+            await self._database.write(self._end_lost, tenant, run_id)
         if waiting := self._waiting.get(run_id):
             waiting.cancel()
             await asyncio.wait([waiting])
+            if self._waiting.pop(run_id, None):  # it had not made its first step
+                del self._active[run_id]
+                await self._database.write(self._end_lost, tenant, run_id)
         return await self.get(tenant, run_id)
 
     def remove_old(self, connection: Connection) -> int:
@@ -183,7 +199,24 @@ class RunDesk:
 
     # -------------------------------------------------------------------------------------------- parts
 
-    async def _execute(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
+    async def _begin(self, tenant: str, run: Run, work: Work) -> Run:
+        """Registered before it is stored: one that is stored is always somebody's."""
+        progress = self._active[run.run_id] = Progress()
+        try:
+            stored = await self._stored(tenant, run)
+        except BaseException:
+            del self._active[run.run_id]
+            raise
+        if stored.run_id != run.run_id:
+            del self._active[run.run_id]
+            return self._seen(stored)
+        if run.kind in SEATED:
+            self._waiting[run.run_id] = self._kept(self._in_turn(tenant, stored, work, progress))
+        else:
+            self._kept(self._carry_out(tenant, stored, work, progress))
+        return self._seen(stored)
+
+    async def _in_turn(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
         try:
             await self._seats.acquire()
         except asyncio.CancelledError:
@@ -194,12 +227,13 @@ class RunDesk:
         finally:
             del self._waiting[run.run_id]
         try:
-            await self._carry_out(tenant, run.begun(self._machine_ms()), work, progress)
+            await self._carry_out(tenant, run, work, progress)
         finally:
             self._seats.release()
 
     async def _carry_out(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
         cpu_s, state, problem = process_time(), RunState.SUCCEEDED, ""
+        run = run.begun(self._machine_ms())
         try:
             await self._database.write(self._runs.put, tenant, run)
             progress.at(0)
@@ -222,8 +256,44 @@ class RunDesk:
             revision="" if progress.revision is None else progress.revision.token(),
             cpu_ms=round((process_time() - cpu_s) * 1_000),
         )
-        await self._database.write(self._runs.put, tenant, ended)
-        del self._active[run.run_id]
+        try:
+            for number in range(ENDING_TRIES):
+                try:
+                    await self._database.write(self._runs.put, tenant, ended)
+                    return
+                except Exception:
+                    logger().warning(
+                        "the end of a run was not stored", run_id=run.run_id, exc_info=number == 0
+                    )
+                await asyncio.sleep(min(FIRST_PAUSE_S * 2**number, LONGEST_PAUSE_S))
+        finally:
+            del self._active[run.run_id]
+
+    def _end_lost(self, connection: Connection, tenant: str, run_id: str) -> None:
+        """Ends a run that is stored and carried out by nobody; what it did before is not known."""
+        run = self._runs.get(connection, tenant, run_id)
+        if run is None or run.state.is_final:
+            return
+        pending = run.state is RunState.PENDING
+        state, problem = (RunState.CANCELLED, "") if pending else (RunState.FAILED, LOST)
+        self._runs.put(connection, tenant, run.ended(state, self._machine_ms(), problem))
+
+    def _kept(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Carried out to its end when its caller goes away, too; ends with the process."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may be gone: nobody else asks
+
+    async def _stored(self, tenant: str, run: Run) -> Run:
+        """One after the other: they are counted and numbered."""
+        async with self._adding:
+            return await self._database.write(self._add, tenant, run)
 
     def _add(self, connection: Connection, tenant: str, run: Run) -> Run:
         known = self._runs.of_request(connection, tenant, run.request_id)

@@ -22,6 +22,7 @@ class RunState(IntEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether it has ended."""
         return self >= RunState.SUCCEEDED
 
 
