@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from segments.domain.segment import Draft, Segment, State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
 from segments.index import readiness, tenant
+from segments.index.column_files import LazyColumnFiles
+from segments.index.damages import Damages
 from segments.index.tenant import TenantIndex
 from segments_changes import (
     CATALOGUE,
@@ -303,6 +306,37 @@ def test_who_comes_and_goes_moves_a_population_and_makes_it_not_anew(
     follower.apply(Lane.LIVE, [tag_change(CATALOGUE.tags["points"], 5), person_values(6, 2, is_vip=True)], 6)
     assert follower.heard["a"] == BitMap([3, 4, 200_001])
     assert made == [4]
+
+
+def test_values_that_are_numbered_anew_move_nobody(threads: object, tmp_path: Path) -> None:
+    files = LazyColumnFiles(tmp_path, 1 << 20, Damages())
+    follower = Follower(small(("a", "nickname = 'b'"), ("b", "NOT nickname = 'c'")), contained=True)
+    follower.apply(Lane.LIVE, [person_values(1, 1, nickname="a"), person_values(1, 2, nickname="b")], 1)
+    follower.apply(Lane.LIVE, [person_values(2, 1, nickname=None), person_values(2, 3, nickname="c")], 2)
+    settled = files.settle(follower.segments.index, "nickname")
+    assert settled is not None
+    follower.segments = follower.segments.copy()
+    assert follower.segments.index.rest(settled) == []
+    follower.apply(Lane.LIVE, [person_values(3, 1, nickname="c"), person_values(3, 2, points=0)], 3)
+    assert follower.heard == {"a": BitMap([2]), "b": BitMap([2])}
+    follower.apply(Lane.LIVE, [person_values(4, 1, nickname="b"), person_values(4, 2, nickname="c")], 4)
+    assert follower.heard == {"a": BitMap([1]), "b": BitMap([1])}
+
+
+def test_a_column_that_is_settled_brings_its_rules_into_the_program_of_all(
+    threads: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = LazyColumnFiles(tmp_path, 1 << 20, Damages())
+    follower = Follower(small(("a", "nickname = 'b'"), ("b", "is_vip = TRUE")))
+    for position, column in ((1, "is_vip"), (2, "nickname")):
+        settled = files.settle(follower.segments.index, column)
+        assert settled is not None
+        follower.segments = follower.segments.copy()
+        assert follower.segments.index.rest(settled) == []
+        if column == "nickname":
+            monkeypatch.setattr(TenantSegments, "evaluate", None)
+        follower.apply(Lane.LIVE, [person_values(position, position, nickname="b", is_vip=True)], position)
+    assert follower.heard == {"a": BitMap([1, 2]), "b": BitMap([1, 2])}
 
 
 def test_what_the_other_lane_told_is_told_again_in_this_one() -> None:

@@ -34,7 +34,7 @@ fourth and so on, and at last each so many times."""
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What was made of `pinned`, a version of a column that may have moved on. `is_recoded`: its codes stand for other
-    values than those of the version."""
+    values than those of the version, or it had none."""
 
     named: NamedFile
     pinned: MemoryColumn
@@ -124,7 +124,7 @@ class ColumnFolder:
     def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
         named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
-        is_recoded = isinstance(pinned, ContainedColumn) and tag.dictionary is not pinned.tag.dictionary
+        is_recoded = not isinstance(pinned, ContainedColumn) or tag.dictionary is not pinned.tag.dictionary
         return Settled(named, pinned, self._column(owner, named), is_recoded)
 
     def _column(self, owner: str, named: NamedFile) -> MappedColumn:
