@@ -31,7 +31,7 @@ class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.Value
     RUN_KIND_UNSPECIFIED: _RunKind.ValueType  # 0
     """Never sent."""
     RUN_KIND_RECOMPUTE: _RunKind.ValueType  # 1
-    """Computes the members of a one-off segment anew."""
+    """Computes the members of a one-off segment, or of one with LIMIT, anew."""
     RUN_KIND_EXPAND: _RunKind.ValueType  # 2
     """Finds persons like those of a seed for a static segment."""
     RUN_KIND_UPLOAD: _RunKind.ValueType  # 3
@@ -43,7 +43,7 @@ class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper):
 RUN_KIND_UNSPECIFIED: RunKind.ValueType  # 0
 """Never sent."""
 RUN_KIND_RECOMPUTE: RunKind.ValueType  # 1
-"""Computes the members of a one-off segment anew."""
+"""Computes the members of a one-off segment, or of one with LIMIT, anew."""
 RUN_KIND_EXPAND: RunKind.ValueType  # 2
 """Finds persons like those of a seed for a static segment."""
 RUN_KIND_UPLOAD: RunKind.ValueType  # 3
@@ -65,7 +65,7 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_SUCCEEDED: _RunState.ValueType  # 3
     """The members are exchanged."""
     RUN_STATE_FAILED: _RunState.ValueType  # 4
-    """Nothing has changed; see problem."""
+    """See problem. Nothing has changed, but where the service stopped before it stored how the run had ended: there the segment tells."""
     RUN_STATE_CANCELLED: _RunState.ValueType  # 5
     """Stopped on request; nothing has changed."""
 
@@ -81,7 +81,7 @@ RUN_STATE_RUNNING: RunState.ValueType  # 2
 RUN_STATE_SUCCEEDED: RunState.ValueType  # 3
 """The members are exchanged."""
 RUN_STATE_FAILED: RunState.ValueType  # 4
-"""Nothing has changed; see problem."""
+"""See problem. Nothing has changed, but where the service stopped before it stored how the run had ended: there the segment tells."""
 RUN_STATE_CANCELLED: RunState.ValueType  # 5
 """Stopped on request; nothing has changed."""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
@@ -102,7 +102,9 @@ class CreateRunRequest(_message.Message):
     """Whose members it is about."""
     @_builtins.property
     def recompute(self) -> Global___RecomputeWork:
-        """Of a one-off segment: computes its members anew, and waits for behaviour that tagging has to compute first."""
+        """Of a one-off segment, or one with LIMIT: waits for behaviour that tagging has to compute first, then computes its members anew and exchanges
+        them in one change; the old ones stay until then.
+        """
 
     @_builtins.property
     def expand(self) -> Global___ExpandWork:

@@ -62,8 +62,9 @@ class RunServiceServicer:
     """
 
     def CreateRun(self, request, context):
-        """Starts a run. A repeated request_id answers the same run. At most 2 work at a time, the others wait; at most 20 of a tenant have not ended.
-        What has not ended when the service stops is FAILED at its next start, and has changed nothing.
+        """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+        not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
+        exchanging the members and storing that the run had ended: the segment tells.
         For the segment's owner, and for who holds segments.segments.administer.
         Errors: NOT_FOUND (a segment), STATE_CONFLICT (the segment is of another kind), STEP_FORBIDDEN, ALREADY_EXISTS (the request_id with other
         content), INVALID_FIELD, EVALUATION_UNSEEN, QUEUE_FULL.
@@ -87,7 +88,7 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelRun(self, request, context):
-        """Asks a run to stop; the members are those from before it. An upload's stream ends with STATE_CONFLICT. Idempotent.
+        """Asks a run to stop. If it ends CANCELLED the members are those from before it; one that was done by then has SUCCEEDED. An upload's stream ends with STATE_CONFLICT. Idempotent.
         For whoever began it, and for who holds segments.segments.administer.
         Errors: NOT_FOUND, STATE_CONFLICT (it has ended), STEP_FORBIDDEN.
         """

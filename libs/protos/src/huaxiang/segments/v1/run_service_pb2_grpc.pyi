@@ -34,8 +34,9 @@ class RunServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RunServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]
-    """Starts a run. A repeated request_id answers the same run. At most 2 work at a time, the others wait; at most 20 of a tenant have not ended.
-    What has not ended when the service stops is FAILED at its next start, and has changed nothing.
+    """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+    not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
+    exchanging the members and storing that the run had ended: the segment tells.
     For the segment's owner, and for who holds segments.segments.administer.
     Errors: NOT_FOUND (a segment), STATE_CONFLICT (the segment is of another kind), STEP_FORBIDDEN, ALREADY_EXISTS (the request_id with other
     content), INVALID_FIELD, EVALUATION_UNSEEN, QUEUE_FULL.
@@ -45,7 +46,7 @@ class RunServiceStub:
     ListRuns: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ListRunsRequest, _run_service_pb2.ListRunsResponse]
     """Lists runs, newest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.CancelRunRequest, _run_service_pb2.CancelRunResponse]
-    """Asks a run to stop; the members are those from before it. An upload's stream ends with STATE_CONFLICT. Idempotent.
+    """Asks a run to stop. If it ends CANCELLED the members are those from before it; one that was done by then has SUCCEEDED. An upload's stream ends with STATE_CONFLICT. Idempotent.
     For whoever began it, and for who holds segments.segments.administer.
     Errors: NOT_FOUND, STATE_CONFLICT (it has ended), STEP_FORBIDDEN.
     """
@@ -56,8 +57,9 @@ class RunServiceAsyncStub(RunServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]  # type: ignore[assignment]
-    """Starts a run. A repeated request_id answers the same run. At most 2 work at a time, the others wait; at most 20 of a tenant have not ended.
-    What has not ended when the service stops is FAILED at its next start, and has changed nothing.
+    """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+    not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
+    exchanging the members and storing that the run had ended: the segment tells.
     For the segment's owner, and for who holds segments.segments.administer.
     Errors: NOT_FOUND (a segment), STATE_CONFLICT (the segment is of another kind), STEP_FORBIDDEN, ALREADY_EXISTS (the request_id with other
     content), INVALID_FIELD, EVALUATION_UNSEEN, QUEUE_FULL.
@@ -67,7 +69,7 @@ class RunServiceAsyncStub(RunServiceStub):
     ListRuns: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ListRunsRequest, _run_service_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists runs, newest first. Errors: PAGE_TOKEN_MALFORMED."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.CancelRunRequest, _run_service_pb2.CancelRunResponse]  # type: ignore[assignment]
-    """Asks a run to stop; the members are those from before it. An upload's stream ends with STATE_CONFLICT. Idempotent.
+    """Asks a run to stop. If it ends CANCELLED the members are those from before it; one that was done by then has SUCCEEDED. An upload's stream ends with STATE_CONFLICT. Idempotent.
     For whoever began it, and for who holds segments.segments.administer.
     Errors: NOT_FOUND, STATE_CONFLICT (it has ended), STEP_FORBIDDEN.
     """
@@ -81,8 +83,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _run_service_pb2.CreateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.CreateRunResponse, _abc.Awaitable[_run_service_pb2.CreateRunResponse]]:
-        """Starts a run. A repeated request_id answers the same run. At most 2 work at a time, the others wait; at most 20 of a tenant have not ended.
-        What has not ended when the service stops is FAILED at its next start, and has changed nothing.
+        """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+        not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
+        exchanging the members and storing that the run had ended: the segment tells.
         For the segment's owner, and for who holds segments.segments.administer.
         Errors: NOT_FOUND (a segment), STATE_CONFLICT (the segment is of another kind), STEP_FORBIDDEN, ALREADY_EXISTS (the request_id with other
         content), INVALID_FIELD, EVALUATION_UNSEEN, QUEUE_FULL.
@@ -110,7 +113,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _run_service_pb2.CancelRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.CancelRunResponse, _abc.Awaitable[_run_service_pb2.CancelRunResponse]]:
-        """Asks a run to stop; the members are those from before it. An upload's stream ends with STATE_CONFLICT. Idempotent.
+        """Asks a run to stop. If it ends CANCELLED the members are those from before it; one that was done by then has SUCCEEDED. An upload's stream ends with STATE_CONFLICT. Idempotent.
         For whoever began it, and for who holds segments.segments.administer.
         Errors: NOT_FOUND, STATE_CONFLICT (it has ended), STEP_FORBIDDEN.
         """
