@@ -83,7 +83,8 @@ async def test_the_past_ends_where_it_is_asked_to(shop: Retail) -> None:
 
 
 async def test_every_cell_is_an_audience(shop: Retail) -> None:
-    stub = InsightServiceStub(shop.server.connect("admin"))
+    stub, viewer = (InsightServiceStub(shop.server.connect(role)) for role in ("admin", "viewer"))
+    assert any(each.persons < 10 for each in (await matrix(shop)).cells)
     for each in (await matrix(shop)).cells:
         transition = insight_pb2.Transition(tag_id="level", start_time=timestamp_of(KEPT_SINCE))
         for field in ("from_value", "to_value"):
@@ -95,6 +96,8 @@ async def test_every_cell_is_an_audience(shop: Retail) -> None:
         )
         found = await stub.DescribeAudience(request)
         assert found.audience.count == each.persons
+        told = (await viewer.DescribeAudience(request)).audience
+        assert told.HasField("count") == (each.persons >= 10)
         (tag,) = found.tags
         here = {value.cell.path[0].text_value: value.audience.persons for value in tag.values}
         now = each.to_value.text_value if each.HasField("to_value") else None
