@@ -110,6 +110,27 @@ def test_nothing_is_made_of_a_version_that_was_given_up(threads):
         assert np.array_equal(having_of(version, 1, threads)[:-1], state)
 
 
+def test_whoever_reads_a_version_that_was_given_up_goes_on(threads):
+    from engine_changes import changes_of, column_of, having_of
+    from segments.engine.live.versions import changed, compacted
+
+    random = np.random.default_rng(7)
+    states = [made(random, 10, SIZE)]
+    for _ in range(3):
+        states.append(moved(random, states[-1]))
+    settled = compacted(column_of(states[0], threads, single=True), threads)
+    first = changed(settled, changes_of(states[0], states[1], NOBODY), threads)
+    nothing = states[1].copy()
+    nothing[0] = False
+    given_up = changed(first, changes_of(states[1], nothing, NOBODY), threads)
+    live = changed(first, changes_of(states[1], states[2], NOBODY), threads)
+    del settled, first
+    for before, after in pairwise([states[2], states[3], states[2]]):
+        live = changed(live, changes_of(before, after, NOBODY), threads)
+    assert np.array_equal(having_of(given_up, 1, threads)[:-1], nothing)
+    assert np.array_equal(having_of(live, 1, threads)[:-1], states[2])
+
+
 @pytest.mark.parametrize("values", [3, 12])
 def test_changes_that_do_not_fit_change_nothing(threads, values):
     from engine_changes import changes_of, column_of, having_of

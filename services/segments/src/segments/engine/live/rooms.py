@@ -33,12 +33,13 @@ class NoRoom(Exception):
 
 
 class Hold:
-    """That a version of a column is there."""
+    """That a version of a column is there. `reads`: the first version whose places it may point to, its own until it is
+    given up."""
 
-    __slots__ = ("__weakref__", "number", "room")
+    __slots__ = ("__weakref__", "number", "reads", "room")
 
     def __init__(self, room: "Room", number: int) -> None:
-        self.room, self.number = room, number
+        self.room, self.number, self.reads = room, number, number
 
 
 class Room:
@@ -82,7 +83,8 @@ class Room:
         Versions that were made from it earlier are given up: whoever reads them may go on, nothing may be made of them.
         Raises ValueError for a version that was given up itself.
         """
-        self._holds = {number: each for number, each in self._holds.items() if each() is not None}
+        held = [found for each in self._holds.values() if (found := each()) is not None]
+        self._holds = {each.number: self._holds[each.number] for each in held}
         if hold.number not in self._trunk:
             raise ValueError(
                 "no version is made from one that was given up; start again from the one before it"
@@ -90,8 +92,10 @@ class Room:
         if hold.number != self._numbers:
             self._trunk = {each for each in self._trunk if each <= hold.number}
             self._moves = deque(each for each in self._moves if each[0] < hold.number)
+            for each in held:  # what is made of the version from now on moves what they share with it
+                each.reads = min(each.reads, hold.number)
         self._trunk.intersection_update(self._holds)
-        first = min(self._holds)
+        first = min(each.reads for each in held)
         while self._moves and self._moves[0][0] < first:
             _free(self._moves.popleft()[1], self.state, address_of(self.words))
         self.state[DONE] = 0
