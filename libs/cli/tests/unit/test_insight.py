@@ -35,9 +35,11 @@ def test_tags_may_have_a_level():
 
 def test_a_moment_needs_its_zone():
     assert moment("2026-03-01T00:00:00+08:00").utcoffset() is not None
-    for wrong in ("2026-03-01", "yesterday"):
-        with pytest.raises(Refusal):
+    for wrong in ("2026-03-01", "2026-03-01+08:00", "2026-03-01T00:00", "2026-03-01 00:00", "yesterday"):
+        with pytest.raises(Refusal) as told:
             moment(wrong)
+        _, _, advice = str(told.value).partition("; write ")
+        assert moment(advice.split(",", 1)[0]).tzinfo is not None
 
 
 def test_an_unknown_model_is_refused_with_those_there_are():

@@ -112,8 +112,11 @@ def moment(text: str) -> dt.datetime:
         found = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise Refusal(f"'{text}' is no moment; write 2026-03-31T00:00:00+08:00", Exit.USAGE) from error
+    if not {"T", " "} & set(text):
+        day = found.date().isoformat()
+        raise Refusal(f"'{text}' has no time of day with a zone; write {day}T00:00:00+08:00", Exit.USAGE)
     if found.tzinfo is None:
-        raise Refusal(f"'{text}' has no zone; write {text}+08:00, or Z for UTC", Exit.USAGE)
+        raise Refusal(f"'{text}' has no zone; write {found.isoformat()}+08:00, or Z for UTC", Exit.USAGE)
     return found
 
 
