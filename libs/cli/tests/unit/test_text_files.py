@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from cli.commands import segments
+from cli.commands.segment_lists import _entries
 from cli.exits import Exit, Refusal
 from cli.text_files import read_text
 from typer.testing import CliRunner
@@ -29,3 +30,12 @@ def test_lists_are_read_so(tmp_path: Path, command: list[str]) -> None:
     file.write_text("会员\n", encoding="gbk")
     told = CliRunner().invoke(segments.app, [*command, str(file)])
     assert (told.exit_code, type(told.exception)) == (Exit.USAGE, SystemExit)
+
+
+def test_an_empty_list_is_refused_and_one_of_nobody_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "guests.txt"
+    file.write_text("\n", encoding="utf-8")
+    with pytest.raises(Refusal, match="is empty; a list of nobody has the line person_id"):
+        _entries(file)
+    file.write_text("person_id\n", encoding="utf-8")
+    assert _entries(file) == []

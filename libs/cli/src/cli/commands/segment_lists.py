@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
-from cli.exits import reporting
+from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, console, print_json
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from huaxiang.segments.v1 import segment_pb2
 
 SERVICE = "segments"
+HEADER = "person_id"
 
 
 @reporting
@@ -80,6 +81,14 @@ def _create(wanted: "segment_pb2.Segment", folder: SuiteFolder, key: Path | None
         console.print(f"{wanted.segment_id}: {state} {stored.state_note}".rstrip(), markup=False)
 
 
+def _entries(file: Path) -> list[str]:
+    """Its lines without its header. Raises Refusal for an empty file, which is rarely meant to leave nobody in."""
+    lines = [line for line in map(str.strip, read_text(file).splitlines()) if line]
+    if not lines:
+        raise Refusal(f"{file} is empty; a list of nobody has the line {HEADER}", Exit.USAGE)
+    return [line for line in lines if line != HEADER]
+
+
 @reporting
 def upload(
     segment_id: str,
@@ -95,8 +104,7 @@ def upload(
     """Upload the members of a static segment; tell of what was matched."""
     from cli.calls import segment_lists as calls
 
-    lines = [line.strip() for line in read_text(file).splitlines()]
-    entries = [line for line in lines if line and line != "person_id"]
+    entries = _entries(file)
     done = ask(
         SuiteFolder.chosen(folder),
         SERVICE,
