@@ -41,6 +41,8 @@ def read_stated(text: str) -> Stated:
         said = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise CalendarInvalid("the calendar is no YAML that can be read") from error
+    if said is None:
+        raise CalendarInvalid("the calendar is empty; write {} for one that says nothing")
     sections = _mapping(said, "the calendar", _SECTIONS)
     years = [
         _year(name, _mapping(each, f"years.{name}", _OF_A_YEAR))
@@ -71,6 +73,11 @@ def _year(name: Any, section: Mapping[Any, Any]) -> Year:
         _holiday(str(each), f"{where}.holidays.{each}", said)
         for each, said in _mapping(section.get("holidays"), f"{where}.holidays").items()
     ]
+    for each in holidays:
+        if each.first <= each.last and not each.first.year <= name <= each.last.year:
+            raise CalendarInvalid(
+                f"{where}.holidays.{each.name} has no day of {name}; put it into its own year"
+            )
     return Year(name, tuple(holidays), tuple(_days(section.get("worked"), f"{where}.worked")))
 
 

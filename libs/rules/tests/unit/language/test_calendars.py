@@ -107,7 +107,9 @@ def test_a_year_of_the_tenant_stands_in_the_place_of_the_shipped_one() -> None:
         ("years: {2026: {holiday: {}}}", "years.2026 has no 'holiday'"),
         ("years: {2026: {holidays: {x: 2026-02-14}}}", "years.2026.holidays.x is no list of days"),
         ("years: {2026: {holidays: {x: [2026-02-14, 2026-02-13]}}}", "the first and the last"),
-        ("years: {2026: {holidays: {x: [2020-02-14]}}}", "lies in another year"),
+        ("years: {2026: {holidays: {x: [2020-02-14]}}}", "x has no day of 2026; put it into its own year"),
+        ("years: {2027: {holidays: {x: [2026-01-05]}}}", "x has no day of 2027"),
+        ("years: {2027: {holidays: {x: [2024-12-31, 2027-01-02]}}}", "lies in another year"),
         ("years: {2026: {worked: [2027-02-13]}}", "2027-02-13 lies in another year"),
         ("years: {2026: {worked: [tomorrow]}}", "years.2026.worked is no list of days"),
         ("periods: {x: [2026-02-14, 2026-02-15]}", "periods.x is not"),
@@ -117,6 +119,7 @@ def test_a_year_of_the_tenant_stands_in_the_place_of_the_shipped_one() -> None:
         ("holidays: {}", "the calendar has no 'holidays'"),
         ("[1]", "no list of names"),
         ("{", "no YAML"),
+        ("# nothing yet", "the calendar is empty; write {}"),
         ("x" * 200_001, "200001 characters"),
     ],
 )

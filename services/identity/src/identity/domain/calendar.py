@@ -143,6 +143,10 @@ def _holiday_problem(holiday: Holiday, year: int, names: set[str], off: set[date
     assert last is not None
     if first > last:
         return SettingProblem("last_day", "is before first_day")
+    if not first.year <= year <= last.year:
+        return SettingProblem(
+            "first_day", f"begins a holiday without a day of {year}; put it into its own year"
+        )
     off |= {date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)}
     return None
 

@@ -151,9 +151,9 @@ class Holiday(_message.Message):
     name: _builtins.str
     """Unique in its year, without the year, at most 59 characters."""
     first_day: _builtins.str
-    """The first day, as 2027-02-05; in the year, the one before or the one after."""
+    """The first day, as 2027-02-05; in the year, or the one before where the last day lies in the year."""
     last_day: _builtins.str
-    """The last day, itself off."""
+    """The last day, itself off; in the year, or the one after where the first day lies in the year."""
     def __init__(
         self,
         *,
