@@ -43,16 +43,6 @@ class RuleInvalid(InvalidInput):
         self.readable = readable
 
 
-class NodeUnsupported(InvalidInput):
-    """The rule holds a part that this version does not evaluate."""
-
-    domain = DOMAIN
-    reason = "UNSUPPORTED_NODE"
-
-    def __init__(self, node: str) -> None:
-        super().__init__(f"{node} is not evaluated by this version; state the rule without it", node=node)
-
-
 class SegmentNotLive(StateConflict):
     """The segment has no members to speak of."""
 

@@ -64,7 +64,7 @@ class ExplainPlan:
         return await self.of_rule(tenant, draft.rule, draft.population, may_read)
 
     async def of_rule(self, tenant: str, rule: str, population: Population, may_read: MayRead) -> Explained:
-        """Raises RuleInvalid, NodeUnsupported, SegmentNotLive, RightMissing, QueueFull, UpstreamUnavailable."""
+        """Raises RuleInvalid, SegmentNotLive, RightMissing, QueueFull, UpstreamUnavailable."""
         draft = Draft("", "", "", rule, population, "")
         read = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         version, now = self._board.current, self._now()

@@ -74,7 +74,7 @@ class Preview:
     async def __call__(
         self, tenant: str, rule: str, population: Population, sample: int, may_read: MayRead
     ) -> Previewed:
-        """Evaluates over one version of the index. Raises RuleInvalid, NodeUnsupported, SegmentNotLive, RightMissing,
+        """Evaluates over one version of the index. Raises RuleInvalid, SegmentNotLive, RightMissing,
         UpstreamUnavailable."""
         draft = Draft("", "", "", rule, population, "")
         read = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)

@@ -97,7 +97,7 @@ class Segments:
         self, tenant: str, draft: Draft, actor: Actor, may_read: MayRead, reason: str = ""
     ) -> tuple[Segment, Revision]:
         """Stores a new segment, the actor's unless another owner is said. Raises InvalidField, RuleInvalid,
-        NodeUnsupported, ResourceExists, FolderUnknown, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
+        ResourceExists, FolderUnknown, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
         then nothing has changed."""
         _require_valid(draft)
         async with self._board.defining():

@@ -33,7 +33,7 @@ async def read_up_to_date(
     board: Board, up_to_date: UpToDate, tenant: str, draft: Draft, may_read: MayRead
 ) -> ReadRule:
     """A rule against what is known, and once more after catching up when it does not fit. Raises RuleInvalid,
-    NodeUnsupported, CatchingUp, RightMissing for a sensitive tag that the caller may not read, and UpstreamUnavailable
+    CatchingUp, RightMissing for a sensitive tag that the caller may not read, and UpstreamUnavailable
     when tagging is away before its names could be learned."""
     rule = await _read(board, up_to_date, tenant, draft)
     require_selectable(board.current.tenant(tenant), rule, may_read)

@@ -12,7 +12,7 @@ from rules.evaluate.meaning import Value
 from segments.api import parse
 from segments.app.readable import MayRead
 from segments.domain.changes import PackedBlock
-from segments.errors import FeatureQuota, NodeUnsupported, PersonUnknown, RuleInvalid
+from segments.errors import FeatureQuota, PersonUnknown, RuleInvalid
 from servicekit.errors import UpstreamUnavailable
 from servicekit.principal import TENANT_KEY
 from servicekit.revision import Revision
@@ -64,14 +64,11 @@ class TaggingFeatures:
 
 
 def _of_a_form(error: grpc.aio.AioRpcError) -> Exception:
-    """Tagging may not evaluate all that the language has, nor keep every form current. Where the form begins in the
-    rule it cannot know."""
+    """Tagging may not keep every form current. Where the form begins in the rule it cannot know."""
     reason = reason_of(error)
     if reason.reason == RuleInvalid.reason:
         problem, hint = reason.metadata.get("problem", ""), reason.metadata.get("suggestion", "")
         return RuleInvalid(problem, 1, 1, hint, readable=False)
-    if reason.reason == NodeUnsupported.reason:
-        return NodeUnsupported(reason.metadata.get("node", "a part of the rule"))
     return translated(error)
 
 

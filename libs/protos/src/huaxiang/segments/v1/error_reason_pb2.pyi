@@ -29,7 +29,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: problem = "unknown tag 'gendr'", line = "1", column = "5", suggestion = "gender".
     """
     ERROR_REASON_UNSUPPORTED_NODE: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The rule holds a part that this version does not evaluate. Metadata: node."""
+    """Not sent."""
     ERROR_REASON_SEGMENT_NOT_LIVE: _ErrorReason.ValueType  # 3
     """FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of. Metadata: segment_id,
     state, note.
@@ -83,7 +83,7 @@ ERROR_REASON_RULE_INVALID: ErrorReason.ValueType  # 1
 Example: problem = "unknown tag 'gendr'", line = "1", column = "5", suggestion = "gender".
 """
 ERROR_REASON_UNSUPPORTED_NODE: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The rule holds a part that this version does not evaluate. Metadata: node."""
+"""Not sent."""
 ERROR_REASON_SEGMENT_NOT_LIVE: ErrorReason.ValueType  # 3
 """FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of. Metadata: segment_id,
 state, note.

@@ -30,7 +30,7 @@ class InsightServiceStub:
     """What audiences are like, and how they differ. Nothing is stored; everything of an answer is counted at one version.
 
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
-    UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
+    TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
     REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
     at once).
@@ -68,7 +68,7 @@ class InsightServiceAsyncStub(InsightServiceStub):
     """What audiences are like, and how they differ. Nothing is stored; everything of an answer is counted at one version.
 
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
-    UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
+    TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
     REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
     at once).
@@ -102,7 +102,7 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     """What audiences are like, and how they differ. Nothing is stored; everything of an answer is counted at one version.
 
     Every rpc may answer: NOT_FOUND (a segment, snapshot or tag, with a suggestion), SEGMENT_NOT_LIVE, RULE_INVALID,
-    UNSUPPORTED_NODE, TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
+    TAG_NOT_READABLE (a tag asked for is of a grade that the caller may not read; names every such
     tag), RIGHT_MISSING (a rule over a sensitive tag), INVALID_FIELD, BATCH_TOO_LARGE, REVISION_FOREIGN,
     REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP, QUEUE_FULL (32 questions wait for the two that are computed
     at once).

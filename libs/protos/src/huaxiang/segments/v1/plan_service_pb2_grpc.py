@@ -49,7 +49,7 @@ class PlanServiceServicer:
     def ExplainPlan(self, request, context):
         """Answers a rule part by part and tells in which order, by whom, with which sizes and times; stores nothing. Takes a few times as long as the
         answer itself, as every part is also counted by itself. A few are worked on at once, others wait.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
+        Errors: RULE_INVALID, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
         RIGHT_MISSING (a sensitive tag), QUEUE_FULL, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class PlanServiceStub:
     ExplainPlan: _grpc.UnaryUnaryMultiCallable[_plan_service_pb2.ExplainPlanRequest, _plan_service_pb2.ExplainPlanResponse]
     """Answers a rule part by part and tells in which order, by whom, with which sizes and times; stores nothing. Takes a few times as long as the
     answer itself, as every part is also counted by itself. A few are worked on at once, others wait.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
+    Errors: RULE_INVALID, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
     RIGHT_MISSING (a sensitive tag), QUEUE_FULL, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
@@ -48,7 +48,7 @@ class PlanServiceAsyncStub(PlanServiceStub):
     ExplainPlan: _aio.UnaryUnaryMultiCallable[_plan_service_pb2.ExplainPlanRequest, _plan_service_pb2.ExplainPlanResponse]  # type: ignore[assignment]
     """Answers a rule part by part and tells in which order, by whom, with which sizes and times; stores nothing. Takes a few times as long as the
     answer itself, as every part is also counted by itself. A few are worked on at once, others wait.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
+    Errors: RULE_INVALID, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
     RIGHT_MISSING (a sensitive tag), QUEUE_FULL, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
@@ -63,7 +63,7 @@ class PlanServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_plan_service_pb2.ExplainPlanResponse, _abc.Awaitable[_plan_service_pb2.ExplainPlanResponse]]:
         """Answers a rule part by part and tells in which order, by whom, with which sizes and times; stores nothing. Takes a few times as long as the
         answer itself, as every part is also counted by itself. A few are worked on at once, others wait.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
+        Errors: RULE_INVALID, NOT_FOUND, STATE_CONFLICT (a static segment has no rule), SEGMENT_NOT_LIVE (a segment of the rule),
         RIGHT_MISSING (a sensitive tag), QUEUE_FULL, REVISION_FOREIGN, REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 

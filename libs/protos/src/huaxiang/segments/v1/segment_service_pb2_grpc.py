@@ -79,7 +79,7 @@ class SegmentServiceServicer:
     def CreateSegment(self, request, context):
         """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
         SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
         that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
@@ -129,7 +129,7 @@ class SegmentServiceServicer:
 
     def PreviewSegment(self, request, context):
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+        Errors: RULE_INVALID, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
         REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class SegmentServiceStub:
     CreateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]
     """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
     SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
     that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
@@ -60,7 +60,7 @@ class SegmentServiceStub:
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD."""
     PreviewSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+    Errors: RULE_INVALID, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
     REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
@@ -72,7 +72,7 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     CreateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.CreateSegmentRequest, _segment_service_pb2.CreateSegmentResponse]  # type: ignore[assignment]
     """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
-    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+    Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
     SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
     that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
@@ -96,7 +96,7 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Lists segments with their counts, ordered by segment_id. Errors: PAGE_TOKEN_MALFORMED, INVALID_FIELD."""
     PreviewSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.PreviewSegmentRequest, _segment_service_pb2.PreviewSegmentResponse]  # type: ignore[assignment]
     """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-    Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+    Errors: RULE_INVALID, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
     REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
 
@@ -111,7 +111,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_segment_service_pb2.CreateSegmentResponse, _abc.Awaitable[_segment_service_pb2.CreateSegmentResponse]]:
         """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
-        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement), UNSUPPORTED_NODE,
+        Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
         SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
         that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
@@ -171,7 +171,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_segment_service_pb2.PreviewSegmentResponse, _abc.Awaitable[_segment_service_pb2.PreviewSegmentResponse]]:
         """Answers how many persons a rule holds for, exactly, and a sample of them; stores nothing.
-        Errors: RULE_INVALID, UNSUPPORTED_NODE, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
+        Errors: RULE_INVALID, SEGMENT_NOT_LIVE, RIGHT_MISSING (a sensitive tag), REVISION_FOREIGN,
         REVISION_NOT_REACHED, UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 

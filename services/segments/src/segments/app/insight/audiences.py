@@ -168,7 +168,7 @@ class Audiences:
         periods: Sequence[Period] = (),
     ) -> Resolving:
         """Reads what cannot be read on the way; `periods` beside those of the audiences. Raises RuleInvalid,
-        NodeUnsupported, RightMissing, SegmentNotLive, ResourceNotFound, UpstreamUnavailable, CatchingUp, and what
+        RightMissing, SegmentNotLive, ResourceNotFound, UpstreamUnavailable, CatchingUp, and what
         PastValues raises. What somebody did is asked of everybody, and cut to the audience when it is resolved."""
         cells = {each.cell: None for each in audiences if isinstance(each, OfBehaviour)}
         audiences = [each.among if isinstance(each, OfBehaviour) else each for each in audiences]
