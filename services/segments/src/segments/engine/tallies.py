@@ -20,6 +20,8 @@ from segments.engine.threads import Cancellation, Threads
 LEVELS_MOST = 1 << 20
 """Numbers that a column may have for them to be counted by their place, 8 MiB for each group; of others every block is
 sorted."""
+STEP_MOST = 2**63 - 1
+"""A step is an int64 where numbers are counted by their place."""
 
 Numbers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -42,7 +44,7 @@ def tallies(
     """One for each group. Raises Cancelled."""
     blocks = min(column.blocks, max((each.blocks for each in groups), default=0))
     smallest, step, levels = _levels(column.frames[:blocks])
-    if levels > LEVELS_MOST:
+    if levels > LEVELS_MOST or step > STEP_MOST:
         return _sorted(groups, column, blocks, threads, cancellation)
     used: list[Numbers] = []
 
