@@ -46,7 +46,7 @@ def counts_of(
         plain = index.held(tag.name)
         index._columns[tag.name] = ContainedColumn(tag.type, contained(tag.type, plain), None)
     found = BlockColumns().among(index, [BitMap(each) for each in groups]).tabulate(tag.name, label)
-    assert all(np.all(np.diff(each.codes) > 0) and np.all(each.counts > 0) for each in found.counts)
+    assert all(np.all(each.codes[1:] > each.codes[:-1]) and np.all(each.counts > 0) for each in found.counts)
     return [
         (
             {found.texts.get(code, code): count for code, count in zip(*_lists(each), strict=True)},
