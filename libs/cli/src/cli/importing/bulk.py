@@ -14,8 +14,8 @@ from cli.exits import Exit, Refusal
 from cli.importing.columns import Chunk, ColumnPlan
 from cli.importing.journal import Journal, Progress
 from cli.importing.rejects import Rejects
-from cli.importing.sending import BROKEN_WRITE, STATUS, ImportResult, reason_of
-from cli.suite.patience import PATIENCE_S, CutShort, patiently
+from cli.importing.sending import STATUS, ImportResult, reason_of
+from cli.suite.patience import PATIENCE_S, CutShort, hides_the_end, patiently
 
 MESSAGES_IN_FLIGHT = 3
 DIGEST_BYTES = 16
@@ -80,7 +80,7 @@ class BulkImport:
                     room.release()
                     self._note(self._unanswered.popleft(), answer)
             except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.INTERNAL and error.details() == BROKEN_WRITE:
+                if hides_the_end(error):
                     raise CutShort from error
                 raise
             finally:

@@ -19,12 +19,10 @@ from cli.importing.mapping import FileMapping
 from cli.importing.records import BadRow, record_of
 from cli.importing.rejects import Rejects
 from cli.importing.rows import BrokenRow, read_rows
-from cli.suite.patience import PATIENCE_S, CutShort, patiently
+from cli.suite.patience import PATIENCE_S, CutShort, hides_the_end, patiently
 
 RECORDS_PER_MESSAGE = 500
 MESSAGES_IN_FLIGHT = 8
-BROKEN_WRITE = "Internal error from Core"
-"""What grpc.aio says of a stream that ended while it was being written to, whatever the stream's own end was."""
 _LANES = {"live": revision_pb2.LANE_LIVE, "bulk": revision_pb2.LANE_BULK}
 STATUS = {
     pb.INGEST_STATUS_ACCEPTED: "accepted",
@@ -133,7 +131,7 @@ async def send_file(
                 result.revision = answer.batch.revision.token
                 progress(len(batch.lines))
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.INTERNAL or error.details() != BROKEN_WRITE:
+            if not hides_the_end(error):
                 raise
             await stub.IngestEvents(pb.IngestEventsRequest(lane=lane))  # raises why, if that lasts
             raise CutShort from error

@@ -9,11 +9,18 @@ import grpc
 
 PATIENCE_S = 90.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0
+BROKEN_WRITE = "Internal error from Core"
+"""What grpc.aio says of a stream that ended while it was being written to, whatever the stream's own end was."""
 T = TypeVar("T")
 
 
 class CutShort(Exception):
     """A stream ended well before it was done."""
+
+
+def hides_the_end(error: grpc.aio.AioRpcError) -> bool:
+    """Whether grpc.aio tells of its broken write in the place of how the stream ended."""
+    return error.code() is grpc.StatusCode.INTERNAL and error.details() == BROKEN_WRITE
 
 
 async def patiently(
