@@ -45,7 +45,7 @@ def _backfill(folder: Path, crowd: Crowd) -> dict[str, Any]:
     asking = SetRequiredFeatures(store.facts, store.tags, store.columns, store.changelog, store.clock)
     store.database.write_now(asking, TENANT, "bench", forms())
     compute = open_computing(store).compute
-    keeping = KeepFeatures(store.database, store.changelog, store.tags, compute, store.clock)
+    keeping = KeepFeatures(store.database, store.changelog, store.tags, store.columns, compute, store.clock)
     started = time.perf_counter()
     keeping.backfill()
     found = {"backfill_s": round(time.perf_counter() - started, 2), "backfill_peak_mb": peak_mb()}

@@ -63,6 +63,7 @@ from tagging.app.put_reference_rows import PutReferenceRows
 from tagging.app.quality.count_use import CountedEntries, UseCounter
 from tagging.app.read_values import ReadValues
 from tagging.app.recompute import RecomputePersons
+from tagging.app.restart_features import RestartFeatures
 from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.behaviour_wiring import wire_behaviour
@@ -232,7 +233,13 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
     sink = FactSink(
         database,
         facts.progress,
-        ApplyChanges(facts, store.changelog, store.clock.now, store.recompute),
+        ApplyChanges(
+            facts,
+            store.changelog,
+            store.clock.now,
+            store.recompute,
+            RestartFeatures(store.tags, store.columns),
+        ),
         Bootstrap(facts, store.recompute, store.clock.now),
         store.dictionary,
     )
@@ -337,7 +344,7 @@ def open_computing(store: Store) -> Computing:
         ExecuteRuns(database, tags, compute, clock),
         RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),
         current,
-        KeepFeatures(database, changelog, tags, compute, clock),
+        KeepFeatures(database, changelog, tags, columns, compute, clock),
         FollowMapping(database, store.mapping_changes, columns, compute, clock),
         compute,
     )

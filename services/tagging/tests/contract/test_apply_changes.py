@@ -40,7 +40,9 @@ class Applied:
         )
         self.computed: list[tuple[set[int], set[int], Lane]] = []
         self.fails = False
-        self._apply = ApplyChanges(self.stores, self.changelog, lambda: NOON, self._recompute)
+        self._apply = ApplyChanges(
+            self.stores, self.changelog, lambda: NOON, self._recompute, lambda *_: tuple
+        )
         end = Progress(Revision("identity", EPOCH, 0, 0))
         database.write_now(self.stores.progress.finish, end)
 

@@ -8,6 +8,7 @@ from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from tagging.app.apply_changes import ApplyChanges
 from tagging.app.features import EvaluateFeature
+from tagging.app.restart_features import RestartFeatures
 from tagging.domain.definition import Grade
 from tagging.domain.facts import Fact
 from tagging.domain.reference_rows import RowVersion
@@ -33,7 +34,8 @@ def evaluate(world):
 def tell(world):
     """Stores facts as the consumer does, with its cursor."""
     position = 0
-    apply_changes = ApplyChanges(world.facts, world.changelog, world.clock.now, world.recompute)
+    follow = RestartFeatures(world.tags, world.columns)
+    apply_changes = ApplyChanges(world.facts, world.changelog, world.clock.now, world.recompute, follow)
     world.database.write_now(world.facts.progress.finish, progress(0))
 
     def tell(*facts, lane=Lane.LIVE):

@@ -51,7 +51,9 @@ def test_more_than_the_quota_changes_nothing(world, require):
 
 
 def test_a_feature_needed_again_at_the_last_moment_stays(world, require, monkeypatch):
-    keep = KeepFeatures(world.database, world.changelog, world.tags, world.compute, world.clock)
+    keep = KeepFeatures(
+        world.database, world.changelog, world.tags, world.columns, world.compute, world.clock
+    )
     require(1, 2)
     require(2)
     monkeypatch.setattr("tagging.app.features.KEEP_UNNEEDED_MS", -1_000)

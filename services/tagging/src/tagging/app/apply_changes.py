@@ -11,7 +11,7 @@ from tagging.domain.events import Event
 from tagging.domain.facts import Fact, version_of
 from tagging.domain.persons import Person
 from tagging.domain.tenants import TenantSettings
-from tagging.store.ports import FactStores, Recompute
+from tagging.store.ports import FactStores, FollowSettings, Recompute
 
 PAGE = 5_000
 """Persons read at a time."""
@@ -106,11 +106,17 @@ class ApplyChanges:
     """
 
     def __init__(
-        self, stores: FactStores, changelog: Changelog, now: Callable[[], datetime], recompute: Recompute
+        self,
+        stores: FactStores,
+        changelog: Changelog,
+        now: Callable[[], datetime],
+        recompute: Recompute,
+        follow_settings: FollowSettings,
     ) -> None:
         self._stores = stores
         self._changelog = changelog
         self._recompute = recompute
+        self._follow_settings = follow_settings
         self._store = StoreFacts(stores, now)
 
     def __call__(self, connection: Connection, facts: Sequence[Fact], lane: Lane, through: Revision) -> None:
@@ -119,10 +125,15 @@ class ApplyChanges:
         entries: list[Entry] = []
         for tenant in sorted({fact.tenant for fact in facts}):
             of_tenant = [fact for fact in facts if fact.tenant == tenant]
+            settings = _last_settings(of_tenant)
+            follow = None
+            if settings is not None:
+                self._stores.tenants.lock(connection, tenant)
+                follow = self._follow_settings(connection, tenant)
             stored = self._store(
                 connection,
                 tenant,
-                _last_settings(of_tenant),
+                settings,
                 [
                     replace(fact.what, version=version_of(fact.what.version, number))
                     for fact in of_tenant
@@ -131,6 +142,7 @@ class ApplyChanges:
                 [fact.what for fact in of_tenant if isinstance(fact.what, Event)],
             )
             entries += stored.entries
+            entries += follow() if follow else ()
             self._leave_behind(connection, tenant, stored.everybody)
             if not stored.touched:
                 continue

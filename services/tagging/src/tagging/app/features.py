@@ -10,6 +10,7 @@ from rules.canonical import canonical_form_text
 from rules.errors import Problem
 from rules.schema import Schema
 from rules.tree import NOWHERE
+from rules.windows import CalendarSettings
 from servicekit.changelog import Changelog, Entry
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -116,22 +117,26 @@ class KeepFeatures:
         database: Database,
         changelog: Changelog,
         tags: TagStores,
+        columns: ColumnsInForce,
         compute: ComputeEverybody,
         clock: Clock,
     ) -> None:
         self._database = database
         self._changelog = changelog
         self._tags = tags
+        self._columns = columns
         self._compute = compute
         self._clock = clock
 
     def backfill(self) -> bool:
-        """All that wait of one tenant, together; whether there were any."""
+        """All that wait of one tenant, together, after the tags that they read; whether there were any."""
         waiting = self._database.read_now(self._tags.features.backfilling)
         for tenant, features in waiting.items():
             columns = {each.column for each in features}
-            watcher = _FeatureWatcher(self._database, self._changelog, self._tags, tenant)
-            self._compute(tenant, "feature", lambda _: columns, watcher)  # noqa: B023
+            watcher = _FeatureWatcher(
+                self._database, self._changelog, self._tags, self._columns, tenant, columns
+            )
+            self._compute(tenant, "feature", watcher.choose, watcher)
             return True
         return False
 
@@ -162,13 +167,30 @@ def _dropped(
 
 
 class _FeatureWatcher:
-    """Turns features live, or failed, as their columns are published; the entry follows the values."""
+    """Turns features live, or failed, as their columns are published; the entry follows the values. When the tenant's
+    calendar changes meanwhile they wait on: what was computed may be of the one before."""
 
-    def __init__(self, database: Database, changelog: Changelog, tags: TagStores, tenant: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changelog: Changelog,
+        tags: TagStores,
+        columns: ColumnsInForce,
+        tenant: str,
+        features: Collection[str],
+    ) -> None:
         self._database = database
         self._changelog = changelog
         self._tags = tags
+        self._columns = columns
         self._tenant = tenant
+        self._features = frozenset(features)
+        self._calendar: CalendarSettings | None = None
+
+    def choose(self, plan: ColumnPlan) -> set[str]:
+        """The features, and the stream's tags that they read: all of one calendar."""
+        self._calendar = plan.dictionary.calendar
+        return {*self._features, *(plan.with_what_they_rest_on(self._features) & plan.stream())}
 
     def begun(self, as_of: datetime, columns: Collection[str]) -> None: ...
 
@@ -181,14 +203,19 @@ class _FeatureWatcher:
         )
 
     def failed(self, column: str, failure: Failure) -> None:
-        logger().warning("a feature failed", column=column)
+        logger().warning("a column of a feature failed", column=column)
         self._turn(column, lambda each: replace(each, state=FeatureState.FAILED, failure=failure.detail))
 
     def stops(self) -> bool:
         return False
 
     def _turn(self, column: str, change: Callable[[Feature], Feature]) -> None:
+        if column not in self._features:
+            return
+
         def store(connection: Connection) -> None:
+            if self._columns.of(connection, self._tenant).dictionary.calendar != self._calendar:
+                return
             features = self._tags.features.all(connection, self._tenant).values()
             turned = [change(each) for each in features if each.column == column]
             self._tags.features.put(connection, self._tenant, turned)

@@ -5,7 +5,7 @@ Ids and keys are positive; a tenant that has no facts is an empty one, never an 
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -38,6 +38,15 @@ class LivingPersons:
     ids: PersonIds
     states: npt.NDArray[np.int8]
     birth_hashes: npt.NDArray[np.uint64]
+
+
+class FollowSettings(Protocol):
+    """What follows from a tenant's settings at once, beside persons left stale."""
+
+    def __call__(self, connection: Connection, tenant: str) -> Callable[[], Sequence[Entry]]:
+        """Called before settings are stored, under the tenant's lock; what it answers is called after them, in the same
+        transaction, and answers the entries to append."""
+        ...
 
 
 class Recompute(Protocol):
