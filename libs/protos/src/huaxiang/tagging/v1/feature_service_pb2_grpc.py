@@ -56,6 +56,8 @@ class FeatureServiceServicer:
     def SetRequiredFeatures(self, request, context):
         """States the whole set of forms that a consumer needs; replaces the set it stated before. New forms start
         BACKFILLING and turn LIVE when every person has a value; a form that nobody needs is dropped after 24 hours.
+        A LIVE form is BACKFILLING again from the change of the tenant's calendar, time zone or week on that gives it
+        another meaning, until every person was computed anew.
         Errors: RULE_INVALID, FEATURE_QUOTA.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

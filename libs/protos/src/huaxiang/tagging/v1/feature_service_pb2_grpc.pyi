@@ -38,6 +38,8 @@ class FeatureServiceStub:
     SetRequiredFeatures: _grpc.UnaryUnaryMultiCallable[_feature_service_pb2.SetRequiredFeaturesRequest, _feature_service_pb2.SetRequiredFeaturesResponse]
     """States the whole set of forms that a consumer needs; replaces the set it stated before. New forms start
     BACKFILLING and turn LIVE when every person has a value; a form that nobody needs is dropped after 24 hours.
+    A LIVE form is BACKFILLING again from the change of the tenant's calendar, time zone or week on that gives it
+    another meaning, until every person was computed anew.
     Errors: RULE_INVALID, FEATURE_QUOTA.
     """
     EvaluateFeature: _grpc.UnaryStreamMultiCallable[_feature_service_pb2.EvaluateFeatureRequest, _feature_service_pb2.EvaluateFeatureResponse]
@@ -55,6 +57,8 @@ class FeatureServiceAsyncStub(FeatureServiceStub):
     SetRequiredFeatures: _aio.UnaryUnaryMultiCallable[_feature_service_pb2.SetRequiredFeaturesRequest, _feature_service_pb2.SetRequiredFeaturesResponse]  # type: ignore[assignment]
     """States the whole set of forms that a consumer needs; replaces the set it stated before. New forms start
     BACKFILLING and turn LIVE when every person has a value; a form that nobody needs is dropped after 24 hours.
+    A LIVE form is BACKFILLING again from the change of the tenant's calendar, time zone or week on that gives it
+    another meaning, until every person was computed anew.
     Errors: RULE_INVALID, FEATURE_QUOTA.
     """
     EvaluateFeature: _aio.UnaryStreamMultiCallable[_feature_service_pb2.EvaluateFeatureRequest, _feature_service_pb2.EvaluateFeatureResponse]  # type: ignore[assignment]
@@ -75,6 +79,8 @@ class FeatureServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feature_service_pb2.SetRequiredFeaturesResponse, _abc.Awaitable[_feature_service_pb2.SetRequiredFeaturesResponse]]:
         """States the whole set of forms that a consumer needs; replaces the set it stated before. New forms start
         BACKFILLING and turn LIVE when every person has a value; a form that nobody needs is dropped after 24 hours.
+        A LIVE form is BACKFILLING again from the change of the tenant's calendar, time zone or week on that gives it
+        another meaning, until every person was computed anew.
         Errors: RULE_INVALID, FEATURE_QUOTA.
         """
 
