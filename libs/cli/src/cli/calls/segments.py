@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import grpc
@@ -146,13 +147,15 @@ class Checked:
     problem: str = ""
 
 
-async def check_each(suite: RunningSuite, segment_id: str, who: Sequence[str]) -> list[Checked]:
+async def check_each(
+    suite: RunningSuite, segment_id: str, who: Sequence[str], key: Path | None = None
+) -> list[Checked]:
     """Who of some persons, by id or identifier, is in; in the order asked. Some may be nobody."""
-    found = [await _meant(suite, each) for each in who]
+    found = [await _meant(suite, each, key) for each in who]
     ids = [each.person_id for each in found if each.person_id is not None]
     if not ids:
         return found
-    async with suite.channel("segments") as channel:
+    async with suite.channel("segments", key_file=key) as channel:
         answer = await check(channel, ids, [segment_id])
     answers = iter(answer.persons)
     return [each if each.person_id is None else _answered(each, next(answers)) for each in found]
@@ -162,9 +165,9 @@ def _answered(asked: Checked, answer: membership_pb.PersonMembership) -> Checked
     return Checked(asked.who, answer.person_id, answer.members[0])
 
 
-async def _meant(suite: RunningSuite, who: str) -> Checked:
+async def _meant(suite: RunningSuite, who: str, key: Path | None) -> Checked:
     try:
-        return Checked(who, await person_id_of(suite, who))
+        return Checked(who, await person_id_of(suite, who, key))
     except Refusal as refusal:
         return Checked(who, problem=str(refusal))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.insight import WITHHELD, label, show_basis
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import reporting
 from cli.output import as_dict, bar, console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -37,6 +37,7 @@ def funnel(
     until: Until = "",
     audience: Who = "",
     by: By = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +47,10 @@ def funnel(
     asked = calls.funnel_of(steps, within, strict, since, until)
     broken = calls.breakdown(by)
     found = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.funnel(channel, audience, asked, broken)
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.funnel(channel, audience, asked, broken),
+        key,
     )
     if as_json:
         print_json(as_dict(found))
@@ -68,7 +72,7 @@ def funnel(
 
 
 @reporting
-def retention(
+def retention(  # noqa: PLR0913, PLR0917  # its options
     first: Annotated[str, typer.Argument(help="The event that people begin with, with a WHERE if wanted.")],
     start: Annotated[str, typer.Option("--from", help="A day of the first cohort: 2026-03-01.")],
     returning: Annotated[str, typer.Option(help="The event that is a return; the first by default.")] = "",
@@ -77,6 +81,7 @@ def retention(
     periods: Annotated[int, typer.Option(help="How many periods, the cohort's own included.", min=1)] = 8,
     audience: Who = "",
     by: By = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +91,10 @@ def retention(
     asked = calls.retention_of(first, returning, period, start, cohorts, periods)
     broken = calls.breakdown(by)
     found = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.retention(channel, audience, asked, broken)
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.retention(channel, audience, asked, broken),
+        key,
     )
     if as_json:
         print_json(as_dict(found))
@@ -100,7 +108,7 @@ def retention(
 
 
 @reporting
-def paths(
+def paths(  # noqa: PLR0913, PLR0917  # its options
     start: Annotated[str, typer.Argument(help="The event that paths begin with, with a WHERE if wanted.")],
     step: Annotated[list[str], typer.Option("--step", help="An event that is a step. Repeat for more.")],
     within: Within = "1d",
@@ -109,6 +117,7 @@ def paths(
     before: Annotated[bool, typer.Option("--before", help="What comes before the start instead.")] = False,
     collapse: Annotated[bool, typer.Option("--collapse", help="Repeats in a row are one step.")] = False,
     audience: Who = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -116,7 +125,9 @@ def paths(
     from cli.calls import behaviour as calls
 
     asked = calls.Walks(start, step, within, depth, top, before, collapse).message()
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.paths(channel, audience, asked))
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.paths(channel, audience, asked), key
+    )
     if as_json:
         print_json(as_dict(found))
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import reporting
 from cli.output import console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -26,6 +26,7 @@ CalendarFile = Annotated[
 @reporting
 def show(
     shipped: Annotated[bool, typer.Option("--shipped", help="The shipped calendar, to copy from.")] = False,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +38,7 @@ def show(
 
         settings = calls.settings_of(read_stated(shipped_text()))
     else:
-        settings = ask(SuiteFolder.chosen(folder), "identity", calls.get).settings
+        settings = ask(SuiteFolder.chosen(folder), "identity", calls.get, key).settings
     if as_json:
         print_json(calls.document(settings))
         return
@@ -46,24 +47,24 @@ def show(
 
 @app.command()
 @reporting
-def plan(file: CalendarFile, folder: Folder = None, as_json: AsJson = False) -> None:
+def plan(file: CalendarFile, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Check a calendar and say what applying it would change; change nothing."""
-    _put(file, folder, only_plan=True, as_json=as_json)
+    _put(file, folder, key, only_plan=True, as_json=as_json)
 
 
 @app.command()
 @reporting
-def apply(file: CalendarFile, folder: Folder = None, as_json: AsJson = False) -> None:
+def apply(file: CalendarFile, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Make the tenant's own calendar this one, whole. What rests on it is computed anew."""
-    _put(file, folder, only_plan=False, as_json=as_json)
+    _put(file, folder, key, only_plan=False, as_json=as_json)
 
 
-def _put(file: Path, folder: Path | None, *, only_plan: bool, as_json: bool) -> None:
+def _put(file: Path, folder: Path | None, key: Path | None, *, only_plan: bool, as_json: bool) -> None:
     from cli.calls import calendar as calls
 
     wanted = calls.read_file(file)
     suite = SuiteFolder.chosen(folder)
-    found = ask(suite, "identity", lambda channel: calls.put(channel, wanted, only_plan=only_plan))
+    found = ask(suite, "identity", lambda channel: calls.put(channel, wanted, only_plan=only_plan), key)
     if as_json:
         print_json({"differences": [asdict(each) for each in found]})
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.commands.segment_runs import Told, tell_end
 from cli.exits import reporting
 from cli.output import as_dict, bar, console, print_json, table
@@ -35,13 +35,18 @@ Tags = Annotated[
 
 @reporting
 def insight(
-    audience: Audience, tag: Tags, base: Base = "", folder: Folder = None, as_json: AsJson = False
+    audience: Audience,
+    tag: Tags,
+    base: Base = "",
+    key: KeyFile = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what an audience is like beside its base: shares, TGI, and what it prefers."""
     from cli.calls import insight as calls
 
     found = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.describe(channel, audience, base, tag)
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.describe(channel, audience, base, tag), key
     )
     if as_json:
         print_json(as_dict(found))
@@ -68,6 +73,7 @@ def compare(
     second: Audience,
     tag: Tags,
     base: Base = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +81,10 @@ def compare(
     from cli.calls import insight as calls
 
     found = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.compare(channel, first, second, base, tag)
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.compare(channel, first, second, base, tag),
+        key,
     )
     if as_json:
         print_json(as_dict(found))
@@ -102,13 +111,14 @@ def compare(
 @reporting
 def overlap(
     audiences: Annotated[list[str], typer.Argument(help="2 to 12 audiences, said as for insight.")],
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Count who is in which of several audiences, everybody once."""
     from cli.calls import insight as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.overlap(channel, audiences))
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.overlap(channel, audiences), key)
     if as_json:
         print_json(as_dict(found))
         return
@@ -138,6 +148,7 @@ def transitions(
     audience: Annotated[
         str, typer.Option(help="Of whom, said as for insight; everybody known by default.")
     ] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -151,6 +162,7 @@ def transitions(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.transitions(channel, tag, since, until, audience),
+        key,
     )
     if as_json:
         print_json(as_dict(found))
@@ -168,7 +180,7 @@ def transitions(
 
 
 @reporting
-def lookalike(
+def lookalike(  # noqa: PLR0913, PLR0917  # its options
     seed: Audience,
     tag: Annotated[list[str], typer.Option("--tag", help="A tag to learn by. Repeat for more.")],
     model: Annotated[str, typer.Option(help="log-odds (readable) or logistic (learned).")] = "log-odds",
@@ -183,6 +195,7 @@ def lookalike(
     to: Annotated[
         str, typer.Option(help="The file for the person ids, or segment:ID, a static segment, by a run.")
     ] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -192,7 +205,7 @@ def lookalike(
 
     wanted = calls.Wanted(seed, tag, model, among, exclude or [], chance)
     chosen = SuiteFolder.chosen(folder)
-    quality = ask(chosen, SERVICE, lambda channel: calls.evaluate(channel, wanted))
+    quality = ask(chosen, SERVICE, lambda channel: calls.evaluate(channel, wanted), key)
     if not as_json:
         _quality(quality)
     if not expand:
@@ -206,10 +219,11 @@ def lookalike(
             chosen,
             SERVICE,
             lambda channel: segment_runs.expand(channel, into, question, expand, token, Told()),
+            key,
         )
         tell_end(run, as_json=as_json)
         return
-    found = ask(chosen, SERVICE, lambda channel: calls.expand(channel, wanted, expand, token))
+    found = ask(chosen, SERVICE, lambda channel: calls.expand(channel, wanted, expand, token), key)
     lines = "person_id\n" + "".join(f"{each}\n" for each in found)
     if to:
         Path(to).write_text(lines, encoding="utf-8")

@@ -100,7 +100,9 @@ def explain_tag(
 
 @explain.command("segment")
 @reporting
-def explain_segment(segment_id: str, who: Person, folder: Folder = None, as_json: AsJson = False) -> None:
+def explain_segment(
+    segment_id: str, who: Person, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False
+) -> None:
     """Tell why a person is in a segment or not."""
     from cli.calls import explanations
     from cli.calls.people import person_id_of
@@ -108,8 +110,8 @@ def explain_segment(segment_id: str, who: Person, folder: Folder = None, as_json
     suite = require(SuiteFolder.chosen(folder))
 
     async def ask() -> "membership_service_pb2.ExplainMembershipResponse":
-        person_id = await person_id_of(suite, who)
-        async with suite.channel("segments") as channel:
+        person_id = await person_id_of(suite, who, key)
+        async with suite.channel("segments", key_file=key) as channel:
             return await explanations.explain_membership(channel, person_id, segment_id)
 
     answer = asyncio.run(ask())

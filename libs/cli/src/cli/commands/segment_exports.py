@@ -90,23 +90,24 @@ def reject(
 @reporting
 def list_exports(
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")] = 20,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """List the latest exports."""
     from cli.calls import segment_exports as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.latest(channel, limit))
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.latest(channel, limit), key)
     _table(found, as_json=as_json)
 
 
 @app.command()
 @reporting
-def show(export_id: ExportId, folder: Folder = None, as_json: AsJson = False) -> None:
+def show(export_id: ExportId, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show an export and what was done with it."""
     from cli.calls import segment_exports as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.show(channel, export_id))
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.show(channel, export_id), key)
     if as_json:
         print_json(as_dict(found))
         return

@@ -14,11 +14,11 @@ SERVICE = "segments"
 
 
 @reporting
-def versions(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def versions(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """List what was said of a segment, by whom and why, newest first."""
     from cli.calls import segment_history as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.versions(channel, segment_id))
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.versions(channel, segment_id), key)
     if as_json:
         print_json({"versions": [as_dict(each) for each in found]})
         return
@@ -40,6 +40,7 @@ def diff_versions(
     segment_id: str,
     old: Annotated[int, typer.Option("--from", help="The old side; the one before by default.", min=0)] = 0,
     new: Annotated[int, typer.Option("--to", help="The new side; the one in force by default.", min=0)] = 0,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,6 +51,7 @@ def diff_versions(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.differences(channel, segment_id, old, new),
+        key,
     )
     if as_json:
         print_json({"fields": [as_dict(each) for each in found]})

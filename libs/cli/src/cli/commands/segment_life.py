@@ -14,11 +14,11 @@ SERVICE = "segments"
 
 
 @reporting
-def deleted(folder: Folder = None, as_json: AsJson = False) -> None:
+def deleted(key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """List the segments in the recycle bin."""
     from cli.calls import segment_life as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, calls.deleted)
+    found = ask(SuiteFolder.chosen(folder), SERVICE, calls.deleted, key)
     if as_json:
         print_json({"segments": [as_dict(each) for each in found]})
         return
@@ -72,6 +72,7 @@ def impact(
     segment_id: str,
     rule: Annotated[str, typer.Option(help="Another rule for it; its deletion when empty.")] = "",
     population: Annotated[str, typer.Option(help="Whom the other rule may hold for.")] = "known",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,6 +84,7 @@ def impact(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.impact(channel, segment_id, rule, number_of(population)),
+        key,
     )
     if as_json:
         print_json(as_dict(found))

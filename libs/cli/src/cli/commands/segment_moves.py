@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import reporting
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -21,11 +21,13 @@ _TRUTHS = {True: "yes", False: "no"}
 
 
 @reporting
-def snapshots(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def snapshots(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """List the snapshots of a segment, newest first."""
     from cli.calls import segment_history as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshots(channel, segment_id))
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshots(channel, segment_id), key
+    )
     if as_json:
         print_json({"snapshots": [as_dict(each) for each in found]})
         return
@@ -39,13 +41,16 @@ def snapshots(segment_id: str, folder: Folder = None, as_json: AsJson = False) -
 def trend(
     segment_id: str,
     days: Annotated[int, typer.Option(help="So many of the last days.", min=1, max=90)] = 30,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how many were in a segment, day by day."""
     from cli.calls import segment_history as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trend(channel, segment_id, days))
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trend(channel, segment_id, days), key
+    )
     if as_json:
         print_json({"days": [as_dict(each) for each in found]})
         return
@@ -68,6 +73,7 @@ def diff(
     old: Since,
     new: Until = "",
     listed: Annotated[str, typer.Option("--list", help="List the ids of who joined, or of who left.")] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +83,7 @@ def diff(
     async def pages(channel: "grpc.aio.Channel") -> "list[pb.DiffMembersResponse]":
         return [page async for page in calls.diff(channel, segment_id, old, new, listed)]
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, pages)
+    found = ask(SuiteFolder.chosen(folder), SERVICE, pages, key)
     persons = [person_id for page in found for person_id in page.person_ids]
     first = found[0]
     if as_json:
@@ -97,6 +103,7 @@ def why(
     person_id: int,
     old: Since,
     new: Until = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +114,7 @@ def why(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.explain_move(channel, segment_id, person_id, old, new),
+        key,
     )
     if as_json:
         print_json(as_dict(found))

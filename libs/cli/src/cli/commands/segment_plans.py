@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.enum_names import name_of
 from cli.exits import reporting
 from cli.output import as_dict, console, print_json, table
@@ -25,6 +25,7 @@ _INDENT = "  "
 def plan(
     rule: Annotated[str, typer.Argument(help="A segment's id, or a rule.")],
     population: Annotated[str, typer.Option(help="Of a rule: known, member, or all.")] = "known",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,6 +37,7 @@ def plan(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.plan(channel, rule, population, of_segment=of_segment),
+        key,
     )
     if as_json:
         print_json(as_dict(found))

@@ -36,13 +36,16 @@ def recompute(segment_id: str, key: KeyFile = None, folder: Folder = None, as_js
 def runs(
     segment_id: Annotated[str, typer.Argument(metavar="[SEGMENT]", help="Only of this segment.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")] = 20,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """List the latest runs: what they did, how far they are, what failed, what they cost."""
     from cli.calls import segment_runs as calls
 
-    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.latest(channel, segment_id, limit))
+    found = ask(
+        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.latest(channel, segment_id, limit), key
+    )
     if as_json:
         print_json({"runs": [as_dict(each) for each in found]})
         return

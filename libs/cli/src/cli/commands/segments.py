@@ -87,8 +87,8 @@ def create(
     )
     stored = ask(chosen, SERVICE, lambda channel: calls.create(channel, wanted), key)
     if wait:
-        ask(chosen, SERVICE, lambda channel: calls.live(channel, segment_id, _say_state))
-        _show(segment_id, chosen, as_json=as_json)
+        ask(chosen, SERVICE, lambda channel: calls.live(channel, segment_id, _say_state), key)
+        _show(segment_id, chosen, key, as_json=as_json)
     elif as_json:
         print_json(as_dict(stored))
     else:
@@ -130,6 +130,7 @@ def list_segments(
     place: Annotated[str, typer.Option(help="Only at or below this folder.")] = "",
     owner: Annotated[str, typer.Option(help="Only of this owner.")] = "",
     brand: Annotated[str | None, typer.Option(help="Only of this brand; of the group when empty.")] = None,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -140,6 +141,7 @@ def list_segments(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.every(channel, place=place, owner=owner, brand=brand),
+        key,
     )
     if as_json:
         print_json({"segments": [as_dict(each) for each in found]})
@@ -164,9 +166,9 @@ def list_segments(
 
 @app.command()
 @reporting
-def show(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def show(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show one segment with its count and what the count rests on."""
-    _show(segment_id, SuiteFolder.chosen(folder), as_json=as_json)
+    _show(segment_id, SuiteFolder.chosen(folder), key, as_json=as_json)
 
 
 @app.command()
@@ -175,6 +177,7 @@ def preview(
     rule: str,
     population: Population = "known",
     sample: Annotated[int, typer.Option(help="Show so many person ids.", min=0, max=100)] = 5,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -185,6 +188,7 @@ def preview(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.preview(channel, rule, population, sample),
+        key,
     )
     if as_json:
         print_json(as_dict(answer))
@@ -202,11 +206,13 @@ def preview(
 
 @app.command()
 @reporting
-def check(segment_id: str, who: list[str], folder: Folder = None, as_json: AsJson = False) -> None:
+def check(
+    segment_id: str, who: list[str], key: KeyFile = None, folder: Folder = None, as_json: AsJson = False
+) -> None:
     """Tell who of some persons (ids, or identifiers such as phone=13800000001) is in."""
     from cli.calls.segments import check_each
 
-    rows = asyncio.run(check_each(require(SuiteFolder.chosen(folder)), segment_id, who))
+    rows = asyncio.run(check_each(require(SuiteFolder.chosen(folder)), segment_id, who, key))
     if as_json:
         print_json([asdict(each) for each in rows])
     else:
@@ -223,11 +229,11 @@ def check(segment_id: str, who: list[str], folder: Folder = None, as_json: AsJso
 
 @app.command()
 @reporting
-def snapshot(segment_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def snapshot(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Freeze a segment's members."""
     from cli.calls import segments as calls
 
-    made = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshot(channel, segment_id))
+    made = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.snapshot(channel, segment_id), key)
     if as_json:
         print_json(as_dict(made))
     else:
@@ -245,6 +251,7 @@ def export(
         Path | None,
         typer.Option(help="The file to write: .csv, .parquet or .roaring; CSV to stdout by default."),
     ] = None,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -253,7 +260,10 @@ def export(
     from cli.member_files import csv_of, write_members
 
     found = ask(
-        SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.export(channel, segment_id, snapshot_id)
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.export(channel, segment_id, snapshot_id),
+        key,
     )
     if to is not None:
         write_members(to, found)
@@ -296,10 +306,10 @@ def _say_state(segment: "segment_pb2.Segment") -> None:
         notes.print(f"{segment.segment_id}: {segment.state_note}", markup=False)
 
 
-def _show(segment_id: str, folder: SuiteFolder, *, as_json: bool) -> None:
+def _show(segment_id: str, folder: SuiteFolder, key: Path | None, *, as_json: bool) -> None:
     from cli.calls import segments as calls
 
-    found = ask(folder, SERVICE, lambda channel: calls.get(channel, segment_id))
+    found = ask(folder, SERVICE, lambda channel: calls.get(channel, segment_id), key)
     if as_json:
         print_json(as_dict(found))
         return

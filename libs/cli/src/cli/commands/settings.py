@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -18,11 +18,11 @@ app = typer.Typer(no_args_is_help=True, help="The tenant's time zone, week start
 
 @app.command()
 @reporting
-def show(folder: Folder = None, as_json: AsJson = False) -> None:
+def show(key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show the settings in force."""
     from cli.calls import settings as calls
 
-    _say(ask(SuiteFolder.chosen(folder), "identity", calls.get), as_json=as_json)
+    _say(ask(SuiteFolder.chosen(folder), "identity", calls.get, key), as_json=as_json)
 
 
 @app.command("set")
@@ -31,6 +31,7 @@ def change(
     time_zone: Annotated[str, typer.Option(help="An IANA name, for example Asia/Shanghai.")] = "",
     week_start: Annotated[int, typer.Option(help="1 is Monday, 7 is Sunday.", min=0, max=7)] = 0,
     currency: Annotated[str, typer.Option(help="ISO 4217, for example CNY.")] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +42,7 @@ def change(
     if wanted == calls.Settings():
         raise Refusal("name what to change: --time-zone, --week-start or --currency", Exit.USAGE)
     suite = SuiteFolder.chosen(folder)
-    _say(ask(suite, "identity", lambda channel: calls.change(channel, wanted)), as_json=as_json)
+    _say(ask(suite, "identity", lambda channel: calls.change(channel, wanted), key), as_json=as_json)
 
 
 def _say(settings: "Settings", *, as_json: bool) -> None:

@@ -75,6 +75,7 @@ def runs(
         str, typer.Argument(metavar="[RUN]", help="Only this run; the latest ones when absent.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="The latest so many.")] = 20,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +85,7 @@ def runs(
     async def found_by(channel: "grpc.aio.Channel") -> "list[run_service_pb2.Run]":
         return [await one_run(channel, run_id)] if run_id else await latest_runs(channel, limit)
 
-    found = ask(SuiteFolder.chosen(folder), "tagging", found_by)
+    found = ask(SuiteFolder.chosen(folder), "tagging", found_by, key)
     if as_json:
         print_json({"runs": [as_dict(each) for each in found]})
         return

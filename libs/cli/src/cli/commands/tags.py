@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.commands import tag_places, tag_quality, tag_requests, tag_runs, tag_steps, tag_views
-from cli.commands.options import AsJson, Folder
+from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import reporting
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -52,11 +52,14 @@ def plan(
     paths: Paths = None,
     pack: Packs = None,
     delete_missing: DeleteMissing = False,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Check definitions and say what applying them would change; change nothing."""
-    _apply(paths, pack, delete_missing=delete_missing, only_plan=True, folder=folder, as_json=as_json)
+    _apply(
+        paths, pack, delete_missing=delete_missing, only_plan=True, key=key, folder=folder, as_json=as_json
+    )
 
 
 @app.command()
@@ -67,6 +70,7 @@ def apply(
     delete_missing: DeleteMissing = False,
     reason: Reason = "",
     force: Force = False,
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,6 +80,7 @@ def apply(
         pack,
         delete_missing=delete_missing,
         only_plan=False,
+        key=key,
         folder=folder,
         as_json=as_json,
         reason=reason,
@@ -114,13 +119,16 @@ def packs(as_json: AsJson = False) -> None:
 @reporting
 def list_tags(
     category: Annotated[str, typer.Option(help="Only tags at or below this category.")] = "",
+    key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """List the tags of the catalogue."""
     from cli.calls import tags as calls
 
-    found = ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.every_tag(channel, category))
+    found = ask(
+        SuiteFolder.chosen(folder), "tagging", lambda channel: calls.every_tag(channel, category), key
+    )
     if as_json:
         print_json({"tags": [as_dict(each) for each in found]})
         return
@@ -146,7 +154,7 @@ def list_tags(
 
 @app.command()
 @reporting
-def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
+def show(tag_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
     """Show one tag as it is stored."""
     from cli.calls import tags as calls
     from cli.calls.governance import state_name
@@ -156,6 +164,7 @@ def show(tag_id: str, folder: Folder = None, as_json: AsJson = False) -> None:
         SuiteFolder.chosen(folder),
         "tagging",
         lambda channel: or_standing(channel, [tag_id], calls.one_tag(channel, tag_id)),
+        key,
     )
     if as_json:
         print_json(as_dict(tag))
@@ -177,6 +186,7 @@ def _apply(
     *,
     delete_missing: bool,
     only_plan: bool,
+    key: Path | None,
     folder: Path | None,
     as_json: bool,
     reason: str = "",
@@ -196,6 +206,7 @@ def _apply(
             reason=reason,
             force=force,
         ),
+        key,
     )
     if as_json:
         print_json(as_dict(answer))
