@@ -6,14 +6,18 @@ from pathlib import Path
 import grpc
 import pytest
 from cli.calls import segments
+from cli.calls.segment_folders import listed
+from cli.calls.segment_history import members_at
 from cli.calls.segments import Checked, check_each
-from cli.exits import Exit, explanation
+from cli.exits import Exit, Refusal, explanation
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import RunningSuite
 from cli.suite.secrets import create_secrets
 from huaxiang.identity.v1 import person_service_pb2 as person_pb
 from huaxiang.identity.v1 import person_service_pb2_grpc
 from huaxiang.segments.v1 import (
+    folder_service_pb2,
+    folder_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
     segment_service_pb2,
@@ -45,9 +49,18 @@ class Members(membership_service_pb2_grpc.MembershipServiceServicer):
         )
 
 
+class Folders(folder_service_pb2_grpc.FolderServiceServicer):
+    async def ListFolders(self, request, context):  # noqa: N802  # the rpc's name
+        there = request.below == "empty"
+        return folder_service_pb2.ListFoldersResponse(folders=[{"path": "empty"}] if there else [])
+
+
 class Segments(segment_service_pb2_grpc.SegmentServiceServicer):
     async def GetSegment(self, request, context):  # noqa: N802  # the rpc's name
         await context.abort(grpc.StatusCode.NOT_FOUND, f"segment {request.segment_id} does not exist")
+
+    async def ListSegments(self, request, context):  # noqa: N802  # the rpc's name
+        return segment_service_pb2.ListSegmentsResponse()
 
     async def DeleteSegment(self, request, context):  # noqa: N802  # the rpc's name
         return segment_service_pb2.DeleteSegmentResponse()
@@ -59,6 +72,7 @@ async def suite(tmp_path: Path) -> AsyncIterator[RunningSuite]:
     person_service_pb2_grpc.add_PersonServiceServicer_to_server(People(), server)
     membership_service_pb2_grpc.add_MembershipServiceServicer_to_server(Members(), server)
     segment_service_pb2_grpc.add_SegmentServiceServicer_to_server(Segments(), server)
+    folder_service_pb2_grpc.add_FolderServiceServicer_to_server(Folders(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     folder = SuiteFolder(tmp_path)
@@ -89,3 +103,18 @@ async def test_deleting_what_is_not_there_is_told_as_bad_input(suite: RunningSui
     explained = explanation(refused.value)
     assert explained is not None
     assert explained[1] is Exit.BAD_DATA
+
+
+async def test_a_folder_that_is_not_there_is_told_and_an_empty_one_is_empty(suite: RunningSuite) -> None:
+    async with suite.channel("segments") as channel:
+        assert await listed(channel, "empty", owner="", brand=None) == []
+        with pytest.raises(Refusal, match="there is no folder nosuch"):
+            await listed(channel, "nosuch", owner="", brand=None)
+
+
+def test_members_are_those_of_a_day_or_of_a_snapshot() -> None:
+    assert members_at("1970-01-03").day == 2
+    assert members_at("0" * 31 + "a").snapshot_id.endswith("a")
+    assert members_at("").WhichOneof("kept") is None
+    with pytest.raises(Refusal, match="neither a day such as 2026-03-31 nor a snapshot's id"):
+        members_at("nonsense")

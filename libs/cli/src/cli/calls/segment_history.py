@@ -1,6 +1,7 @@
 """What was said of segments, and who was in them."""
 
 import datetime as dt
+import re
 from collections.abc import AsyncIterator
 
 import grpc
@@ -16,6 +17,7 @@ from cli.exits import Exit, Refusal
 PAGE_VERSIONS = 1_000
 PAGE_PERSONS = 10_000
 EPOCH = dt.date(1970, 1, 1)
+SNAPSHOT_ID = re.compile(r"[0-9a-f]{32}")
 KINDS = {"joined": history_pb.MOVE_KIND_JOINED, "left": history_pb.MOVE_KIND_LEFT}
 
 
@@ -60,11 +62,18 @@ def day_of(number: int) -> dt.date:
 
 
 def members_at(text: str) -> history_pb.MembersAt:
-    """ "" is now, 2026-03-31 what was kept of a day, anything else a snapshot's id."""
+    """ "" is now, 2026-03-31 what was kept of a day; else a snapshot's id. Raises Refusal for what is neither."""
+    if not text:
+        return history_pb.MembersAt()
+    if SNAPSHOT_ID.fullmatch(text):
+        return history_pb.MembersAt(snapshot_id=text)
     try:
         return history_pb.MembersAt(day=(dt.date.fromisoformat(text) - EPOCH).days)
     except ValueError:
-        return history_pb.MembersAt(snapshot_id=text) if text else history_pb.MembersAt()
+        raise Refusal(
+            f"'{text}' is neither a day such as 2026-03-31 nor a snapshot's id (see: huaxiang segments snapshots)",
+            Exit.USAGE,
+        ) from None
 
 
 async def diff(

@@ -136,11 +136,12 @@ def list_segments(
 ) -> None:
     """List the segments with their counts."""
     from cli.calls import segments as calls
+    from cli.calls.segment_folders import listed
 
     found = ask(
         SuiteFolder.chosen(folder),
         SERVICE,
-        lambda channel: calls.every(channel, place=place, owner=owner, brand=brand),
+        lambda channel: listed(channel, place, owner=owner, brand=brand),
         key,
     )
     if as_json:
@@ -160,7 +161,9 @@ def list_segments(
             ]
             for each in found
         ],
-        empty="no segments; make one with: huaxiang segments create",
+        empty="no segments of these"
+        if place or owner or brand is not None
+        else "no segments; make one with: huaxiang segments create",
     )
 
 
