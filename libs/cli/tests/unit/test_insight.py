@@ -29,8 +29,9 @@ def test_audiences_are_named_by_what_they_are():
 def test_tags_may_have_a_level():
     assert (question("city").tag_id, question("city").level) == ("city", 0)
     assert (question("city:2").tag_id, question("city:2").level) == ("city", 2)
-    with pytest.raises(Refusal):
-        question("city:top")
+    for wrong in ("city:top", "city:0"):
+        with pytest.raises(Refusal):
+            question(wrong)
 
 
 def test_a_moment_needs_its_zone():

@@ -42,7 +42,7 @@ _WORDS = {
     "a window such as IN LAST 7 DAYS": {"_IN_WINDOW"},
     "arithmetic": {"PLUS", "MINUS", "STAR", "SLASH"},
     "a unit such as DAYS": {"UNIT", "_DAYS"},
-    "BY and a property": {"_BY"},
+    "BY and a tag or property": {"_BY"},
     "DECAY and a number of days": {"_DECAY"},
     "'('": {"_OPEN"},
     "')'": {"_CLOSE"},

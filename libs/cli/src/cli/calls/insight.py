@@ -49,8 +49,8 @@ def audience(text: str) -> insight_pb2.Audience:
 def question(text: str) -> insight_pb2.TagQuestion:
     """`city` as values are stored, `city:1` at the top of its tree. Raises Refusal."""
     tag_id, colon, level = text.partition(":")
-    if colon and not level.isdecimal():
-        raise Refusal(f"'{text}': the level is a number, for example city:1", Exit.USAGE)
+    if colon and not (level.isdecimal() and int(level)):
+        raise Refusal(f"'{text}': the level is a number, for example city:1 at the top", Exit.USAGE)
     return insight_pb2.TagQuestion(tag_id=tag_id, level=int(level or 0))
 
 

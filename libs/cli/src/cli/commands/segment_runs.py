@@ -62,7 +62,7 @@ def runs(
         ]
         for each in found
     ]
-    columns = ["run", "what", "segment", "state", "who", "asked (UTC)", "done", "seconds"]
+    columns = ["run", "what", "segment", "state", "who", "asked (UTC,\nmachine's clock)", "done", "seconds"]
     table("", columns, rows, empty="no runs yet", whole=("run",))
 
 
