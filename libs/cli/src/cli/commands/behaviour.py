@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SERVICE = "segments"
 Who = Annotated[str, typer.Option(help="Of whom, said as for insight; everybody known by default.")]
 By = Annotated[
-    str, typer.Option(help="A tag to break it down by; city:1 takes the top of its tree. None by default.")
+    str, typer.Option(help="A tag to break it down by; region:1 takes the top of a tree. None by default.")
 ]
 Within = Annotated[str, typer.Option(help="How long it may take: 7d, 24h, 90m.")]
 Since = Annotated[str, typer.Option("--from", help="Begun at or after: 2026-03-01T00:00:00+08:00.")]

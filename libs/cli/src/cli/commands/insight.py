@@ -29,7 +29,7 @@ Base = Annotated[
     str, typer.Option(help="What to compare with, said like the audience; everybody known by default.")
 ]
 Tags = Annotated[
-    list[str], typer.Option("--tag", help="A tag; city:1 counts at the top of its tree. Repeat for more.")
+    list[str], typer.Option("--tag", help="A tag; region:1 counts at the top of a tree. Repeat for more.")
 ]
 
 
