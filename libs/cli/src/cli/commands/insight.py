@@ -323,6 +323,7 @@ def _quality(found: "lookalike_service_pb2.EvaluateLookalikeResponse") -> None:
     rows = [
         [each.tag_id, "(unknown)" if each.unknown else label(each.cell), f"{each.weight:+.2f}"]
         for each in found.weights[:20]
+        if each.weight
     ]
     table("what weighs most", ["tag", "value", "log odds"], rows)
     for warning in quality.warnings:

@@ -53,6 +53,13 @@ def test_a_value_that_only_the_seed_has_weighs_most_and_chance_weighs_nothing() 
     assert weights[1] == 0
 
 
+def test_what_nobody_has_weighs_nothing() -> None:
+    """Half a person in each count would make of it what a small seed is against many others."""
+    in_seed = np.arange(2_000) < 20
+    weights = log_odds_weights(Design(2_000, 2, np.arange(2_000), np.zeros(2_000, np.int64)), in_seed)
+    assert weights[1] == 0
+
+
 def test_rows_can_be_chosen() -> None:
     design, _ = random_design(30, 4, 1)
     chosen = np.arange(30) % 3 == 0
