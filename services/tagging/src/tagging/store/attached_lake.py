@@ -204,6 +204,7 @@ class AttachedLake:
         return self._scanned([each.name for each in self._types], ("type", *FIXED))
 
     def _scanned(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """In one order whatever is asked for: columns of several scans stand beside each other."""
         build = self._build.name if self._build is not None else ""
         if build not in self._look.columns:
             rows = self._duck.sql(f"DESCRIBE SELECT * FROM {self._uncovered}").fetchall()  # noqa: S608  # names of our own
@@ -214,7 +215,7 @@ class AttachedLake:
         )
         chosen = ", ".join(map(_text, types))
         found = self._duck.sql(
-            f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen})"  # noqa: S608  # names of our own
+            f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen}) ORDER BY ingest_sequence"  # noqa: S608  # names of our own
         ).to_arrow_table()
         return found.cast(pa.schema([self._recent.schema.field(each) for each in columns]))
 
