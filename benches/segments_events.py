@@ -11,6 +11,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -65,7 +66,7 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
 def _ways(question: str, ours: Ours, peer: Any) -> dict[str, Callable[[], object]]:
     ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.work_out(question)}
     for layout in peer.layouts:
-        ways[layout] = lambda layout=layout: peer.answer(question, layout)  # type: ignore[misc]
+        ways[layout] = partial(peer.answer, question, layout)
     return ways
 
 

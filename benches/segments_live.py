@@ -58,7 +58,7 @@ class LiveSource(Source):
         self._flowing, self._pipe = flowing, pipe
         self._position = 1
 
-    async def Watch(self, request: pb.WatchRequest, context: object) -> AsyncIterator[pb.WatchResponse]:  # noqa: N802
+    async def Watch(self, request: pb.WatchRequest, context: object) -> AsyncIterator[pb.WatchResponse]:  # noqa: N802  # the rpc's name
         import asyncio
 
         marks = iter(range(1, self._persons))

@@ -269,7 +269,7 @@ def _touch(column: TagColumn | SetColumn) -> None:
     if isinstance(inner, NumberColumn):
         parts = (inner, inner.knowns)
     for each in parts:
-        used = each.hold.room.base if each.hold is not None else len(each.words)  # type: ignore[attr-defined]
+        used = each.hold.room.base if each.hold is not None else len(each.words)
         int(each.words[:used:512].sum())
 
 

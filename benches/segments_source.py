@@ -92,7 +92,7 @@ def _names() -> Iterator[tuple[str, int, bool]]:
 
 
 def _tag(name: str, base: int, *, several: bool) -> tag_pb2.Tag:
-    type_ = tag_pb2.ValueType(base=base, multi_valued=several)  # type: ignore[arg-type]
+    type_ = tag_pb2.ValueType(base=base, multi_valued=several)
     definition = tag_pb2.TagDefinition(tag_id=name, value_type=type_, update=tag_pb2.TAG_UPDATE_STREAM)
     return tag_pb2.Tag(definition=definition)
 

@@ -1,5 +1,7 @@
 """Columns of large tenants are merged into files in the background, while others read and change them."""
 
+from functools import partial
+
 from segments.app.version import Board, Version
 from segments.store.ports import ColumnFiles, Stores
 from servicekit.database import Database
@@ -32,7 +34,7 @@ class SettleColumns:
         self._calls += 1
         done = 0
         for tenant in list(self._board.current.tenants):
-            for column in await self._board.compute(lambda tenant=tenant: self._due(tenant)):  # type: ignore[misc]
+            for column in await self._board.compute(partial(self._due, tenant)):
                 try:
                     done += await self._settle(tenant, column)
                 except Exception:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -438,7 +439,7 @@ class TenantIndex:
         """Puts single values into their columns: all of a column at once is cheaper than one by one."""
         for column in columns or tuple(self._late):
             if values := self._late.pop(column, None):
-                self._put(column, lambda held, values=values: held.put(values))  # type: ignore[misc]
+                self._put(column, methodcaller("put", values))
 
     def _put(self, column: str, put: Callable[[MemoryColumn], None]) -> None:
         """What a damaged column is told is lost with it: all of it is told anew."""
