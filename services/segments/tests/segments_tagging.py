@@ -115,8 +115,11 @@ class FakeTagging(
 
     # ------------------------------------------------------------------------------------------ telling
 
-    def tell(self, *told: change_pb2.Change, lane: Lane = Lane.LIVE) -> Revision:
-        """Appends changes as the consequence of one more write of identity in the same lane."""
+    def tell(self, *told: change_pb2.Change, lane: Lane | None = None) -> Revision:
+        """Appends changes as the consequence of one more write of identity in the same lane: the live one, or the
+        bulk one, where features stand, when nothing else is told."""
+        only_features = bool(told) and all(change.HasField("feature") for change in told)
+        lane = lane or (Lane.BULK if only_features else Lane.LIVE)
         for change in told:
             self._remember(change)
         self.identity[lane] += 1

@@ -135,6 +135,6 @@ async def test_nobody_is_explained_who_is_not_there(suite: Any) -> None:
 async def test_a_live_feature_decides(suite: Any) -> None:
     form = "COUNT(order_paid)"
     await suite.create("buyers", f"{form} >= 2")
-    suite.tagging.tell(feature_told(form, change_pb2.FEATURE_STATE_LIVE))
-    told = suite.tagging.tell(values_told(2, **{f"feature_{form}": 20_000}))
+    live = feature_told(form, change_pb2.FEATURE_STATE_LIVE)
+    told = suite.tagging.tell(live, values_told(2, **{f"feature_{form}": 20_000}))
     assert rows(await check(suite, [1, 2], "buyers", after=told)) == [(1, [False]), (2, [True])]

@@ -258,16 +258,15 @@ async def test_a_rule_over_behaviour_is_live_when_its_feature_is(suite: Any) -> 
     suite.tagging.tell(
         feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING, done_count=1, total_count=3)
     )
-    suite.tagging.tell_block(f"feature:{ORDERS}", {1: 10_000, 2: 20_000, 3: 0})
-    await suite.until(lambda: suite.members("buyers") == [])
-    found = await suite.get("buyers", suite.tagging.identity_revision)
+    told = suite.tagging.tell_block(f"feature:{ORDERS}", {1: 10_000, 2: 20_000, 3: 0})
+    found = await suite.get("buyers", told)
     assert not found.HasField("count")
     assert "1 of 3 persons" in found.segment.state_note
     suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_LIVE), lane=Lane.BULK)
     await suite.until(lambda: suite.members("buyers") == [2])
     assert (await suite.get("buyers")).segment.state == LIVE
-    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_FAILED, failure="overflow"))
-    found = await suite.get("buyers", suite.tagging.identity_revision)
+    told = suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_FAILED, failure="overflow"))
+    found = await suite.get("buyers", told)
     assert found.segment.state == FAILED
     assert "overflow" in found.segment.state_note
 

@@ -123,6 +123,7 @@ class ApplyChanges:
         progress = self._stores.progress
         number = progress.epoch_number(connection, through.epoch)
         entries: list[Entry] = []
+        restarted: list[Entry] = []
         for tenant in sorted({fact.tenant for fact in facts}):
             of_tenant = [fact for fact in facts if fact.tenant == tenant]
             settings = _last_settings(of_tenant)
@@ -142,7 +143,7 @@ class ApplyChanges:
                 [fact.what for fact in of_tenant if isinstance(fact.what, Event)],
             )
             entries += stored.entries
-            entries += follow() if follow else ()
+            restarted += follow() if follow else ()
             self._leave_behind(connection, tenant, stored.everybody)
             if not stored.touched:
                 continue
@@ -155,8 +156,10 @@ class ApplyChanges:
                     connection, tenant, stored.touched, position, stored.overtaken, stored.eventful
                 )
         progress.advance(connection, lane, through)
-        if entries:
-            self._changelog.append(connection, lane, entries)
+        if entries or restarted:
+            self._changelog.append(connection, lane, [*entries, *restarted])
+        if restarted and lane is Lane.LIVE:
+            self._changelog.append(connection, Lane.BULK, restarted)  # before the blocks of their new values
 
     def _leave_behind(self, connection: Connection, tenant: str, everybody: frozenset[int]) -> None:
         """Settings are no facts of a person: whichever lane brought them, the bulk lane waits for the values."""

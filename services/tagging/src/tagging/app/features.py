@@ -54,7 +54,8 @@ class SetRequiredFeatures:
     def __call__(
         self, connection: Connection, tenant: str, consumer: str, forms: Sequence[str]
     ) -> tuple[list[Feature], Revision]:
-        """The feature of each form, in the order given. Raises RuleInvalid, FeatureQuota."""
+        """The feature of each form, in the order given. Where a feature stands is told in the bulk lane, with its
+        blocks: a consumer knows the column before they come. Raises RuleInvalid, FeatureQuota."""
         self._facts.tenants.lock(connection, tenant)
         schema = self._columns.of(connection, tenant).schema
         recipes = {}
@@ -72,7 +73,7 @@ class SetRequiredFeatures:
         self._tags.features.set_needed(connection, tenant, consumer, canonical)
         entries = self._make_room(connection, tenant, wanted)
         entries += self._adjust(connection, tenant, wanted, recipes)
-        revision = self._changelog.append(connection, Lane.LIVE, entries)
+        revision = self._changelog.append(connection, Lane.BULK, entries)
         stored = self._tags.features.all(connection, tenant)
         return [stored[each] for each in canonical], revision
 

@@ -63,7 +63,7 @@ class SetRequiredFeaturesResponse(_message.Message):
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """Covers the change."""
+        """Covers the change, which is told in the bulk lane: with the columns' values."""
 
     def __init__(
         self,
