@@ -242,6 +242,23 @@ class EvaluationUnseen(StateConflict):
         )
 
 
+class ExportDecided(StateConflict):
+    """Somebody has approved or rejected the export before. `decision`: approved or rejected."""
+
+    domain = DOMAIN
+    reason = "EXPORT_DECIDED"
+
+    def __init__(self, export_id: str, decision: str, who: str, time: dt.datetime) -> None:
+        when = time.isoformat(timespec="seconds")
+        super().__init__(
+            f"export {export_id!r} was {decision} by {who!r} at {when}: there is nothing left to decide",
+            export_id=export_id,
+            decision=decision,
+            who=who,
+            time=when,
+        )
+
+
 class ExportForbidden(Forbidden):
     """The step is for somebody else."""
 

@@ -12,7 +12,7 @@ from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceStub
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from segments.app import exports
 from segments_tagging import person_told, persons_told, tag_told, values_told
-from servicekit.status import reason_of
+from servicekit.status import Reason, reason_of
 from servicekit.values import timestamp_of
 
 REQUEST, APPROVE = pb.EXPORT_ACTION_REQUEST, pb.EXPORT_ACTION_APPROVE
@@ -34,8 +34,8 @@ async def request(suite: Any, role: str = "marketer", **said: Any) -> pb.Export:
     return (await stub(suite, role).RequestExport(asked(suite, **said))).export  # type: ignore[no-any-return]
 
 
-async def approve(suite: Any, export: pb.Export, role: str = "reviewer") -> pb.Export:
-    wanted = pb.ApproveExportRequest(export_id=export.export_id, reason="fine")
+async def approve(suite: Any, export: pb.Export, role: str = "reviewer", **said: Any) -> pb.Export:
+    wanted = pb.ApproveExportRequest(**{"export_id": export.export_id, "reason": "fine", **said})
     return (await stub(suite, role).ApproveExport(wanted)).export  # type: ignore[no-any-return]
 
 
@@ -44,10 +44,14 @@ async def fetch(suite: Any, export: pb.Export, role: str = "marketer", after: in
     return [row async for part in stub(suite, role).FetchExport(wanted) for row in part.rows]
 
 
-async def refused(call: Any) -> str:
+async def refusal(call: Any) -> Reason:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await call
-    return str(reason_of(error.value).reason)
+    return reason_of(error.value)
+
+
+async def refused(call: Any) -> str:
+    return (await refusal(call)).reason
 
 
 async def test_an_export_leaves_by_two_people_and_is_recorded(suite: Any) -> None:
@@ -92,7 +96,40 @@ async def test_who_asks_does_not_approve_and_may_withdraw(suite: Any) -> None:
     reject = pb.RejectExportRequest(export_id=export.export_id, reason="not needed")
     assert await refused(stub(suite, "marketer").RejectExport(reject)) == "EXPORT_FORBIDDEN"
     assert (await stub(suite, "admin").RejectExport(reject)).export.state == pb.EXPORT_STATE_REJECTED
-    assert await refused(approve(suite, export)) == "STATE_CONFLICT"
+    assert await refused(approve(suite, export)) == "EXPORT_DECIDED"
+
+
+async def test_an_export_is_decided_once_and_a_repeat_is_known_as_one(suite: Any) -> None:
+    await suite.create("women", "gender = 'female'")
+    export = await request(suite)
+    first = {
+        "decision": "approved",
+        "who": "reviewer-t1",
+        "time": suite.clock.now().isoformat("T", "seconds"),
+    }
+    assert (await approve(suite, export, request_id="d1")).state == pb.EXPORT_STATE_APPROVED
+    suite.clock.advance(dt.timedelta(hours=1))
+    assert (await approve(suite, export, request_id="d1")).state == pb.EXPORT_STATE_APPROVED
+    for role, said in (
+        ("admin", {"request_id": "d1"}),
+        ("reviewer", {"request_id": "d1", "reason": "another one"}),
+        ("reviewer", {"request_id": "d2"}),
+        ("reviewer", {}),
+    ):
+        told = await refusal(approve(suite, export, role, **said))
+        assert (told.reason, told.metadata) == ("EXPORT_DECIDED", {"export_id": export.export_id, **first})
+    assert await refused(approve(suite, export, request_id="d" * 129)) == "INVALID_FIELD"
+    reject = pb.RejectExportRequest(export_id=export.export_id, reason="not any more", request_id="d3")
+    for _ in range(2):
+        assert (await stub(suite, "marketer").RejectExport(reject)).export.state == pb.EXPORT_STATE_REJECTED
+    told = await refusal(stub(suite, "reviewer").RejectExport(reject))
+    assert (told.metadata["decision"], told.metadata["who"]) == ("rejected", "marketer-t1")
+    found = (await stub(suite, "viewer").GetExport(pb.GetExportRequest(export_id=export.export_id))).export
+    steps = [(each.action, each.subject, each.reason) for each in found.history[1:]]
+    assert steps == [
+        (APPROVE, "reviewer-t1", "fine"),
+        (pb.EXPORT_ACTION_REJECT, "marketer-t1", "not any more"),
+    ]
 
 
 async def test_who_may_approve_may_refuse(suite: Any) -> None:

@@ -339,6 +339,7 @@ def test_exports_come_back_and_forget_their_members_when_they_are_over(database:
     assert database.read_now(store.open, "t1", due) == 0
     steps = [
         ExportStep(ExportAction.REQUEST, "ann", NOW, "why"),
+        ExportStep(ExportAction.APPROVE, "rita", NOW, "fine", request_id="r7"),
         ExportStep(ExportAction.FETCH, "ann", due, rows=2),
     ]
     for each in steps:

@@ -39,13 +39,13 @@ async def request(
 
 async def approve(channel: grpc.aio.Channel, export_id: str, reason: str) -> pb.Export:
     """Lets its requester fetch it."""
-    wanted = pb.ApproveExportRequest(export_id=export_id, reason=reason)
+    wanted = pb.ApproveExportRequest(export_id=export_id, reason=reason, request_id=uuid4().hex)
     return (await ExportServiceStub(channel).ApproveExport(wanted)).export
 
 
 async def reject(channel: grpc.aio.Channel, export_id: str, reason: str) -> pb.Export:
     """Ends it."""
-    wanted = pb.RejectExportRequest(export_id=export_id, reason=reason)
+    wanted = pb.RejectExportRequest(export_id=export_id, reason=reason, request_id=uuid4().hex)
     return (await ExportServiceStub(channel).RejectExport(wanted)).export
 
 

@@ -8,7 +8,7 @@ from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceServicer
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Value
 from segments.api import parse
-from segments.app.exports import Asked, MemberExports, Row
+from segments.app.exports import Asked, Decision, MemberExports, Row
 from segments.app.version import Board
 from segments.domain.exports import (
     FEWEST_TRACED,
@@ -55,18 +55,16 @@ class ExportServicer(ExportServiceServicer):
     ) -> pb.ApproveExportResponse:
         principal = current_principal()
         tenant, actor = principal.require_tenant(), parse.actor(principal)
-        export = await self._database.write(
-            self._exports.approve, tenant, request.export_id, actor, request.reason
-        )
+        export = await self._database.write(self._exports.approve, tenant, actor, _decision(request))
         return pb.ApproveExportResponse(export=_export(export))
 
     async def RejectExport(self, request: pb.RejectExportRequest, context: object) -> pb.RejectExportResponse:
         principal = current_principal()
         tenant, actor = principal.require_tenant(), parse.actor(principal)
-        may_approve = may(principal, APPROVE)
+        may_approve, decision = may(principal, APPROVE), _decision(request)
         export = await self._database.write(
             lambda connection: self._exports.reject(
-                connection, tenant, request.export_id, actor, request.reason, may_approve=may_approve
+                connection, tenant, actor, decision, may_approve=may_approve
             )
         )
         return pb.RejectExportResponse(export=_export(export))
@@ -142,6 +140,12 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
         recipient=request.recipient,
         due_time=moment(request.due_time),
     )
+
+
+def _decision(request: pb.ApproveExportRequest | pb.RejectExportRequest) -> Decision:
+    if len(request.request_id) > MAX_REQUEST_ID_CHARS:
+        raise InvalidField("request_id", f"is longer than {MAX_REQUEST_ID_CHARS} characters")
+    return Decision(request.export_id, request.reason, request.request_id)
 
 
 def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:

@@ -32,7 +32,7 @@ from segments.domain.exports import (
 )
 from segments.domain.packing import Codes, scalar_of
 from segments.domain.people import Actor
-from segments.errors import ExportForbidden
+from segments.errors import ExportDecided, ExportForbidden
 from segments.store.insight_ports import TagColumns
 from segments.store.life_ports import Exports
 from servicekit.database import Database
@@ -46,6 +46,8 @@ PERSONS_AT_ONCE = 1_000_000
 FORGETTING_S = 600.0
 TRACED_AT_ONCE = 1_000
 OTHERS = "somebody else than its requester"
+_DECISIONS = {ExportState.APPROVED: ExportAction.APPROVE, ExportState.REJECTED: ExportAction.REJECT}
+_SAID = {ExportAction.APPROVE: "approved", ExportAction.REJECT: "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class Asked:
     reason: str
     recipient: str
     due_time: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a caller says of an export. `request_id` "" for none: then no repeat is known as one."""
+
+    export_id: str
+    reason: str
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,42 +174,29 @@ class MemberExports:
         self._record(connection, tenant, added, ExportAction.REQUEST, actor, asked.reason)
         return added
 
-    def approve(
-        self, connection: Connection, tenant: str, export_id: str, actor: Actor, reason: str
-    ) -> Export:
-        """Raises ResourceNotFound, ExportForbidden, WrongState, InvalidField."""
-        require_reason(reason)
-        export = self.get(connection, tenant, export_id)
+    def approve(self, connection: Connection, tenant: str, actor: Actor, decision: Decision) -> Export:
+        """Raises ResourceNotFound, ExportForbidden, ExportDecided, WrongState, InvalidField."""
+        self._exports.lock(connection, tenant, decision.export_id)
+        export = self.get(connection, tenant, decision.export_id)
         if actor.subject == export.subject:
-            raise ExportForbidden(export_id, "approve", OTHERS)
-        if export.state is ExportState.APPROVED:
-            return export
-        if export.state is not ExportState.REQUESTED:
-            raise WrongState(f"export {export_id!r}", export.state.name, "it cannot be approved any more")
-        return self._put(
-            connection, tenant, export, ExportState.APPROVED, ExportAction.APPROVE, actor, reason
-        )
+            raise ExportForbidden(export.export_id, "approve", OTHERS)
+        return self._decide(connection, tenant, actor, decision, export, ExportState.APPROVED)
 
     def reject(
         self,
         connection: Connection,
         tenant: str,
-        export_id: str,
         actor: Actor,
-        reason: str,
+        decision: Decision,
         *,
         may_approve: bool,
     ) -> Export:
-        """Raises ResourceNotFound, ExportForbidden, WrongState, InvalidField."""
-        require_reason(reason)
-        export = self.get(connection, tenant, export_id)
+        """Raises ResourceNotFound, ExportForbidden, ExportDecided, WrongState, InvalidField."""
+        self._exports.lock(connection, tenant, decision.export_id)
+        export = self.get(connection, tenant, decision.export_id)
         if not may_approve and actor.subject != export.subject:
-            raise ExportForbidden(export_id, "reject", f"{export.subject!r}, and for who may approve")
-        if export.state is ExportState.REJECTED:
-            return export
-        if export.state is ExportState.EXPIRED:
-            raise WrongState(f"export {export_id!r}", export.state.name, "it ended by itself")
-        return self._put(connection, tenant, export, ExportState.REJECTED, ExportAction.REJECT, actor, reason)
+            raise ExportForbidden(export.export_id, "reject", f"{export.subject!r}, and for who may approve")
+        return self._decide(connection, tenant, actor, decision, export, ExportState.REJECTED)
 
     def get(self, connection: Connection, tenant: str, export_id: str) -> Export:
         """One export as it stands. Raises ResourceNotFound."""
@@ -297,18 +295,31 @@ class MemberExports:
                 logger().warning("members of exports were not forgotten, trying again", exc_info=True)
             await asyncio.sleep(FORGETTING_S)
 
-    def _put(
+    def _decide(
         self,
         connection: Connection,
         tenant: str,
+        actor: Actor,
+        decision: Decision,
         export: Export,
         state: ExportState,
-        action: ExportAction,
-        actor: Actor,
-        reason: str,
     ) -> Export:
+        """Approval comes first, and once; rejection once, whatever came before."""
+        require_reason(decision.reason)
+        action = _DECISIONS[state]
+        step = ExportStep(action, actor.subject, self._now(), decision.reason, request_id=decision.request_id)
+        earlier = [
+            each for each in self.history(connection, tenant, export.export_id) if each.action in _SAID
+        ]
+        if any(map(step.repeats, earlier)):
+            return export
+        if export.state is ExportState.EXPIRED:
+            raise WrongState(f"export {export.export_id!r}", export.state.name, "it ended by itself")
+        if earlier and (state is ExportState.APPROVED or export.state is state):
+            last = earlier[-1]
+            raise ExportDecided(export.export_id, _SAID[last.action], last.subject, last.time)
         self._exports.put_state(connection, tenant, export.export_id, state)
-        self._record(connection, tenant, export, action, actor, reason)
+        self._exports.add_step(connection, tenant, export.export_id, step)
         return self.get(connection, tenant, export.export_id)
 
     def _record(

@@ -40,13 +40,19 @@ class ExportAction(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportStep:
-    """Something that was done with an export; `rows` that a fetch was about to send."""
+    """Something that was done with an export; `rows` that a fetch was about to send, `request_id` of a decision's
+    caller, "" for none."""
 
     action: ExportAction
     subject: str
     time: dt.datetime
     reason: str = ""
     rows: int = 0
+    request_id: str = ""
+
+    def repeats(self, earlier: "ExportStep") -> bool:
+        """Whether it is that step, sent once more."""
+        return bool(self.request_id) and replace(self, time=earlier.time) == earlier
 
 
 @dataclass(frozen=True, slots=True)

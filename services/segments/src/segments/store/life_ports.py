@@ -182,6 +182,10 @@ class Exports(Protocol):
         """Newest first, of a sequence below `before`."""
         ...
 
+    def lock(self, connection: Connection, tenant: str, export_id: str) -> None:
+        """First in every transaction that decides on it: two decisions at once take turns."""
+        ...
+
     def open(self, connection: Connection, tenant: str, now: dt.datetime) -> int:
         """How many are requested or approved, and not due yet."""
         ...

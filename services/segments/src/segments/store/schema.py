@@ -184,6 +184,7 @@ Table(
     Column("time_us", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 Table(

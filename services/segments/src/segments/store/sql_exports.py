@@ -67,6 +67,13 @@ class SqlExports:
         )
         return [_export(row) for row in rows]
 
+    def lock(self, connection: Connection, tenant: str, export_id: str) -> None:
+        execute(
+            connection,
+            "UPDATE export SET state = state WHERE tenant = ? AND export_id = ?",
+            (tenant, export_id),
+        )
+
     def open(self, connection: Connection, tenant: str, now: dt.datetime) -> int:
         sql = "SELECT count(*) FROM export WHERE tenant = ? AND state IN (?, ?) AND due_time_us > ?"
         return int(execute(connection, sql, (tenant, *_OPEN, microseconds(now))).scalar_one())
@@ -94,8 +101,8 @@ class SqlExports:
         ).scalar_one()
         execute(
             connection,
-            "INSERT INTO export_step (tenant, export_id, number, action, subject, time_us, reason, rows) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO export_step (tenant, export_id, number, action, subject, time_us, reason, rows, "
+            "request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 tenant,
                 export_id,
@@ -105,17 +112,18 @@ class SqlExports:
                 microseconds(step.time),
                 step.reason,
                 step.rows,
+                step.request_id,
             ),
         )
 
     def steps(self, connection: Connection, tenant: str, export_id: str) -> list[ExportStep]:
         rows = execute(
             connection,
-            "SELECT action, subject, time_us, reason, rows FROM export_step WHERE tenant = ? AND export_id = ? "
-            "ORDER BY number",
+            "SELECT action, subject, time_us, reason, rows, request_id FROM export_step WHERE tenant = ? "
+            "AND export_id = ? ORDER BY number",
             (tenant, export_id),
         )
-        return [ExportStep(ExportAction(row[0]), row[1], moment_of(row[2]), row[3], row[4]) for row in rows]
+        return [ExportStep(ExportAction(row[0]), row[1], moment_of(row[2]), *row[3:]) for row in rows]
 
     def forget_members(self, connection: Connection, due_before: dt.datetime) -> int:
         return int(

@@ -70,6 +70,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. The step is for somebody else: an export is approved by others than its requester, and fetched by nobody else. Metadata:
     export_id, step, who.
     """
+    ERROR_REASON_EXPORT_DECIDED: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION. The export was approved or rejected before, and there is nothing left to decide. Metadata: export_id, decision (approved or
+    rejected), who, time (on the suite's clock).
+    """
     ERROR_REASON_SEGMENT_DELETED: _ErrorReason.ValueType  # 13
     """ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""
 
@@ -123,6 +127,10 @@ ERROR_REASON_EVALUATION_UNSEEN: ErrorReason.ValueType  # 22
 ERROR_REASON_EXPORT_FORBIDDEN: ErrorReason.ValueType  # 23
 """PERMISSION_DENIED. The step is for somebody else: an export is approved by others than its requester, and fetched by nobody else. Metadata:
 export_id, step, who.
+"""
+ERROR_REASON_EXPORT_DECIDED: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION. The export was approved or rejected before, and there is nothing left to decide. Metadata: export_id, decision (approved or
+rejected), who, time (on the suite's clock).
 """
 ERROR_REASON_SEGMENT_DELETED: ErrorReason.ValueType  # 13
 """ALREADY_EXISTS. The id lies in the recycle bin: restore it, purge it, or take another. Metadata: segment_id, purge_time."""

@@ -89,16 +89,20 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveExport(self, request, context):
-        """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. Idempotent.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it was rejected, or is past its due time).
+        """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
+        second one is refused; a repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was approved or rejected before; says by whom and when), STATE_CONFLICT (it is past its
+        due time), INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectExport(self, request, context):
-        """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. Idempotent.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is past its due time).
+        """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. A second rejection is refused; a
+        repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was rejected before; says by whom and when), STATE_CONFLICT (it is past its due time),
+        INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,12 +42,16 @@ class ExportServiceStub:
     open), ALREADY_EXISTS (the request_id with other content).
     """
     ApproveExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]
-    """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. Idempotent.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it was rejected, or is past its due time).
+    """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
+    second one is refused; a repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was approved or rejected before; says by whom and when), STATE_CONFLICT (it is past its
+    due time), INVALID_FIELD.
     """
     RejectExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.RejectExportRequest, _export_service_pb2.RejectExportResponse]
-    """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. Idempotent.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is past its due time).
+    """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. A second rejection is refused; a
+    repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was rejected before; says by whom and when), STATE_CONFLICT (it is past its due time),
+    INVALID_FIELD.
     """
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]
     """Reads an export with its history. Errors: NOT_FOUND."""
@@ -79,12 +83,16 @@ class ExportServiceAsyncStub(ExportServiceStub):
     open), ALREADY_EXISTS (the request_id with other content).
     """
     ApproveExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]  # type: ignore[assignment]
-    """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. Idempotent.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it was rejected, or is past its due time).
+    """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
+    second one is refused; a repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was approved or rejected before; says by whom and when), STATE_CONFLICT (it is past its
+    due time), INVALID_FIELD.
     """
     RejectExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.RejectExportRequest, _export_service_pb2.RejectExportResponse]  # type: ignore[assignment]
-    """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. Idempotent.
-    Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is past its due time).
+    """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. A second rejection is refused; a
+    repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+    Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was rejected before; says by whom and when), STATE_CONFLICT (it is past its due time),
+    INVALID_FIELD.
     """
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]  # type: ignore[assignment]
     """Reads an export with its history. Errors: NOT_FOUND."""
@@ -125,8 +133,10 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ApproveExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ApproveExportResponse, _abc.Awaitable[_export_service_pb2.ApproveExportResponse]]:
-        """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. Idempotent.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it was rejected, or is past its due time).
+        """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
+        second one is refused; a repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was approved or rejected before; says by whom and when), STATE_CONFLICT (it is past its
+        due time), INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
@@ -135,8 +145,10 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.RejectExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.RejectExportResponse, _abc.Awaitable[_export_service_pb2.RejectExportResponse]]:
-        """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. Idempotent.
-        Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is past its due time).
+        """Ends an export that is open or approved: by its requester, and by who may approve. Nothing is fetched any more. A second rejection is refused; a
+        repeat of the same request_id by the same subject with the same reason answers the export as it stands.
+        Errors: NOT_FOUND, EXPORT_FORBIDDEN, EXPORT_DECIDED (it was rejected before; says by whom and when), STATE_CONFLICT (it is past its due time),
+        INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
