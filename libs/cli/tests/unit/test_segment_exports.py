@@ -1,11 +1,18 @@
-"""Cells of exported lists."""
+"""Exported lists: their cells, the file, and what becomes of it when the service goes away."""
 
+import asyncio
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from cli.commands import segment_exports
 from cli.commands.segment_exports import _cell
 from cli.exits import Exit, Refusal
+from huaxiang.segments.v1 import export_service_pb2 as pb
+from huaxiang.segments.v1 import export_service_pb2_grpc as rpc
 from huaxiang.type.v1 import value_pb2
 from typer.testing import CliRunner
 
@@ -25,6 +32,67 @@ from typer.testing import CliRunner
 )
 def test_a_spreadsheet_shows_what_is_said_and_runs_nothing(value: value_pb2.Value, cell: str) -> None:
     assert _cell(value) == cell
+
+
+class Door(rpc.ExportServiceServicer):
+    """Sends two rows and goes away; then the row that was the last one again, and the rest."""
+
+    def __init__(self) -> None:
+        self.after: list[int] = []
+
+    def GetExport(self, request, context):  # noqa: N802  # the rpc's name
+        return pb.GetExportResponse(export=pb.Export(export_id=request.export_id, tag_ids=["city"]))
+
+    def FetchExport(self, request, context):  # noqa: N802  # the rpc's name
+        self.after.append(request.after_person_id)
+        yield pb.FetchExportResponse(total_count=2)
+        for person_id in (9, 4) if request.after_person_id == 0 else (4, 7):
+            values = [value_pb2.Value(text_value="上海市")]
+            yield pb.FetchExportResponse(rows=[pb.ExportRow(person_id=person_id, values=values)])
+        if request.after_person_id == 0:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """Where the command asks."""
+    found, server = Door(), grpc.server(ThreadPoolExecutor(2))
+    rpc.add_ExportServiceServicer_to_server(found, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+
+    def ask(folder, service, work, key):
+        async def asked():
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                return await work(channel)
+
+        return asyncio.run(asked())
+
+    monkeypatch.setattr(segment_exports, "ask", ask)
+    yield found
+    server.stop(None).wait()
+
+
+def test_a_fetch_goes_on_where_the_service_went_away(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "women.csv"
+    told = CliRunner().invoke(segment_exports.app, ["fetch", "e1", "--to", str(file)])
+    assert told.exit_code == Exit.OK, told.output
+    assert door.after == [0, 4]
+    assert file.read_text(encoding="utf-8") == "person_id,city\n9,上海市\n4,上海市\n7,上海市\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "3 people" in told.output
+
+
+@pytest.mark.parametrize(("to", "code"), [(".", Exit.USAGE), ("..", Exit.USAGE), ("w.csv", Exit.CONFLICT)])
+def test_a_fetch_into_a_folder_or_over_another_one_asks_nothing(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, code: Exit
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.csv.part").write_text("of another")
+    told = CliRunner().invoke(segment_exports.app, ["fetch", "e1", "--to", to])
+    assert told.exit_code == code
+    assert door.after == []
+    assert (tmp_path / "w.csv.part").read_text() == "of another"
 
 
 def test_what_is_refused_leaves_the_file_that_was_there(

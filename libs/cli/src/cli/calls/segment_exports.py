@@ -1,16 +1,21 @@
 """Exports of members with values of tags."""
 
+import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import grpc
 from huaxiang.segments.v1 import export_service_pb2 as pb
 from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceStub
+from pyroaring import BitMap
+from servicekit.cancellation import is_ours
 from servicekit.values import timestamp_of
 
 from cli.calls.segments import get
 from cli.enum_names import name_of
+from cli.exits import Exit, Refusal
+from cli.suite.patience import CutShort, patiently
 
 
 def state_name(export: pb.Export) -> str:
@@ -61,11 +66,31 @@ async def latest(channel: grpc.aio.Channel, limit: int) -> list[pb.Export]:
     )
 
 
-async def fetch(channel: grpc.aio.Channel, export_id: str) -> AsyncIterator[pb.ExportRow]:
-    """Its rows, in its order."""
-    async for part in ExportServiceStub(channel).FetchExport(pb.FetchExportRequest(export_id=export_id)):
-        for row in part.rows:
-            yield row
+async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.ExportRow], object]) -> int:
+    """Gives its rows to `take` in its order, nobody twice, and goes on after the last one when the service was away.
+    Returns how many. Raises Refusal when it stays away."""
+    stub, request = ExportServiceStub(channel), pb.FetchExportRequest(export_id=export_id)
+    taken = BitMap()
+
+    async def go_on() -> None:
+        try:
+            async for part in stub.FetchExport(request):
+                for row in part.rows:
+                    request.after_person_id = row.person_id
+                    if row.person_id not in taken:
+                        take(row)
+                        taken.add(row.person_id)
+        except asyncio.CancelledError:  # grpc cancels a call whose other end dies
+            if is_ours():
+                raise
+            raise CutShort from None
+
+    try:
+        await patiently(go_on, progress=lambda: len(taken))
+    except CutShort:
+        problem = f"segments went away after {len(taken):,} rows of export {export_id}; fetch it again"
+        raise Refusal(problem, Exit.NOT_REACHED) from None
+    return len(taken)
 
 
 async def trace(channel: grpc.aio.Channel, person_ids: Sequence[int]) -> list[pb.Export]:

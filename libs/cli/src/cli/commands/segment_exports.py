@@ -1,8 +1,11 @@
 """segments exports: members with values of tags out of the suite, approved by somebody else."""
 
 import csv
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -132,24 +135,19 @@ def fetch(
     """Write an approved export; its order tells where the file comes from, so leave it as it is."""
     from cli.calls import segment_exports as calls
 
-    beside = to.with_name(f"{to.name}.part")
+    if not to.name or to.is_dir():
+        raise Refusal(f"--to {to} is a folder; name the file to write", Exit.USAGE)
 
-    async def written(channel: "grpc.aio.Channel") -> int:
+    async def written(channel: "grpc.aio.Channel", file: TextIO) -> int:
         export = await calls.show(channel, export_id)
-        count = 0
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["person_id", *export.tag_ids])
-            async for row in calls.fetch(channel, export_id):
-                rows.writerow([row.person_id, *map(_cell, row.values)])
-                count += 1
-        return count
+        rows = csv.writer(file)
+        rows.writerow(["person_id", *export.tag_ids])
+        return await calls.fetch(
+            channel, export_id, lambda row: rows.writerow([row.person_id, *map(_cell, row.values)])
+        )
 
-    try:
-        count = ask(SuiteFolder.chosen(folder), SERVICE, written, key)
-        beside.replace(to)
-    finally:
-        beside.unlink(missing_ok=True)
+    with _replacing(to) as file:
+        count = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: written(channel, file), key)
     if as_json:
         print_json({"export_id": export_id, "file": str(to), "count": count})
     else:
@@ -176,6 +174,26 @@ def trace(
     _table(found, as_json=as_json)
     if len(persons) > MOST_TRACED and not as_json:
         console.print(f"  looked at the first {MOST_TRACED:,} of {len(persons):,} ids", markup=False)
+
+
+@contextmanager
+def _replacing(to: Path) -> Iterator[TextIO]:
+    """A file beside `to`, readable by its owner alone, that takes its place when all is written and else goes. Raises
+    Refusal when there is one already."""
+    beside = to.with_name(f"{to.name}.part")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise Refusal(
+            f"{beside} is there: another fetch writes it, or one that was killed left it; delete it then",
+            Exit.CONFLICT,
+        ) from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+        beside.replace(to)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _say(export: "pb.Export", *, as_json: bool) -> None:
