@@ -3,6 +3,7 @@
 import pytest
 from cli import output
 from cli.commands import tag_runs
+from cli.commands.watched_runs import Watched, watching
 from cli.exits import Refusal
 from huaxiang.tagging.v1 import run_service_pb2 as pb
 from rich.console import Console
@@ -42,16 +43,22 @@ def test_one_run_names_both_clocks_and_every_failure(capsys: pytest.CaptureFixtu
     assert "city (sql_timed_out): it is too long" in said
 
 
-def test_whoever_stops_waiting_is_told_that_the_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    watched = tag_runs._Watched()
-    with pytest.raises(Refusal, match="whether one was started"), tag_runs._goes_on(watched):
+@pytest.mark.parametrize(("group", "listed_by", "of"), [("tags", "", RUN.run_id), ("segments", "vip", "vip")])
+def test_whoever_stops_waiting_is_told_that_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str], group: str, listed_by: str, of: str
+) -> None:
+    with pytest.raises(Refusal, match="whether one was started"), watching(group, "vip", listed_by):
         raise KeyboardInterrupt
-    watched.hear(RUN.run_id)
-    watched.hear(RUN.run_id)
+
+    def stop(watched: Watched) -> None:
+        watched.see(RUN.run_id, "pending", 0, 0)
+        watched.see(RUN.run_id, "running", 1, 9)
+        raise KeyboardInterrupt
+
+    told = f"goes on.*{group} runs {of};.*{group} cancel {RUN.run_id}"
+    with pytest.raises(Refusal, match=told), watching(group, "vip", listed_by) as watched:
+        stop(watched)
     assert capsys.readouterr().err == f"run {RUN.run_id}\n"
-    told = f"goes on.*tags runs {RUN.run_id}.*tags cancel {RUN.run_id}"
-    with pytest.raises(Refusal, match=told), tag_runs._goes_on(watched):
-        raise KeyboardInterrupt
 
 
 def test_what_steers_a_terminal_is_shown_as_its_escape() -> None:

@@ -1,6 +1,5 @@
 """Long work on segments: computed anew, uploads, lookalikes."""
 
-import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -9,10 +8,10 @@ from huaxiang.segments.v1 import lookalike_service_pb2
 from huaxiang.segments.v1 import run_service_pb2 as pb
 from huaxiang.segments.v1.run_service_pb2_grpc import RunServiceStub
 
+from cli.calls.awaiting import ended
 from cli.enum_names import name_of
 from cli.suite.patience import patiently
 
-POLL_S = 0.2
 _UNDER_WAY = (pb.RUN_STATE_PENDING, pb.RUN_STATE_RUNNING)
 Seen = Callable[[pb.Run], None]
 
@@ -59,10 +58,9 @@ async def cancel(channel: grpc.aio.Channel, run_id: str) -> pb.Run:
 async def _ended(channel: grpc.aio.Channel, request: pb.CreateRunRequest, seen: Seen) -> pb.Run:
     stub = RunServiceStub(channel)
     request.request_id = uuid4().hex
-    run = (await patiently(lambda: stub.CreateRun(request))).run
-    seen(run)
-    while run.state in _UNDER_WAY:
-        await asyncio.sleep(POLL_S)
-        run = (await stub.GetRun(pb.GetRunRequest(run_id=run.run_id))).run
-        seen(run)
-    return run
+    made = (await patiently(lambda: stub.CreateRun(request))).run
+
+    async def again() -> pb.Run:
+        return (await stub.GetRun(pb.GetRunRequest(run_id=made.run_id))).run
+
+    return await ended(made, again, lambda each: each.state in _UNDER_WAY, seen)

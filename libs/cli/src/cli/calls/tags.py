@@ -1,8 +1,6 @@
 """The catalogue of tags: plan, apply, list, show; and runs."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,12 +14,12 @@ from tagging.catalogue.files import FileInvalid, read_definitions
 from tagging.catalogue.messages import to_message
 from tagging.catalogue.packs import RETAIL, PackUnknown, pack_definitions
 
+from cli.calls.awaiting import ended
 from cli.enum_names import name_of
 from cli.exits import Exit, Refusal
 from cli.suite.patience import patiently
 
 PAGE_TAGS = 1_000
-POLL_S = 0.2
 APPLY_WITHIN_S = 60.0
 START_WITHIN_S = 300.0
 ENDED = frozenset({run_pb.RUN_STATE_SUCCEEDED, run_pb.RUN_STATE_FAILED, run_pb.RUN_STATE_CANCELLED})
@@ -107,14 +105,12 @@ async def run(
     request = run_pb.CreateRunRequest(request_id=uuid4().hex, tag_ids=tag_ids, everybody=everybody)
     if after:
         request.consistency.at_least_as_fresh.CopyFrom(revision_pb2.Revision(token=after))
-    state = (await patiently(lambda: stub.CreateRun(request, timeout=START_WITHIN_S))).run
-    seen(state)
-    while wait and state.state not in ENDED:
-        await asyncio.sleep(POLL_S)
-        asked = run_pb.GetRunRequest(run_id=state.run_id)
-        state = (await patiently(partial(stub.GetRun, asked))).run
-        seen(state)
-    return state
+    made = (await patiently(lambda: stub.CreateRun(request, timeout=START_WITHIN_S))).run
+
+    async def again() -> run_pb.Run:
+        return (await stub.GetRun(run_pb.GetRunRequest(run_id=made.run_id))).run
+
+    return await ended(made, again, lambda each: wait and each.state not in ENDED, seen)
 
 
 def kind_name(kind: int) -> str:

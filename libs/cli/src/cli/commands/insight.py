@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
-from cli.commands.segment_runs import Told, tell_end
+from cli.commands.segment_runs import tell_end, watched_run
 from cli.exits import reporting
 from cli.output import as_dict, bar, console, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -215,12 +215,13 @@ def lookalike(  # noqa: PLR0913, PLR0917  # its options
     token = quality.evaluation_token
     if into := to.removeprefix(INTO) if to.startswith(INTO) else "":
         question = wanted.message()
-        run = ask(
-            chosen,
-            SERVICE,
-            lambda channel: segment_runs.expand(channel, into, question, expand, token, Told()),
-            key,
-        )
+        with watched_run(into) as seen:
+            run = ask(
+                chosen,
+                SERVICE,
+                lambda channel: segment_runs.expand(channel, into, question, expand, token, seen),
+                key,
+            )
         tell_end(run, as_json=as_json)
         return
     found = ask(chosen, SERVICE, lambda channel: calls.expand(channel, wanted, expand, token), key)

@@ -1,12 +1,15 @@
 """segments recompute, runs, cancel: long work on segments, with progress and cost."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
+from cli.commands.watched_runs import watching
 from cli.exits import Exit, reporting
-from cli.output import as_dict, console, minute_of, notes, print_json, table
+from cli.output import as_dict, console, minute_of, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
 
@@ -18,18 +21,17 @@ SERVICE = "segments"
 
 @reporting
 def recompute(segment_id: str, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Compute the members of a one-off segment anew, and wait for it."""
+    """Compute the members of a one-off segment anew. The run goes on when this command is stopped; cancel ends it."""
     from cli.calls import segment_runs as calls
 
-    tell_end(
-        ask(
+    with watched_run(segment_id) as seen:
+        run = ask(
             SuiteFolder.chosen(folder),
             SERVICE,
-            lambda channel: calls.recompute(channel, segment_id, Told()),
+            lambda channel: calls.recompute(channel, segment_id, seen),
             key,
-        ),
-        as_json=as_json,
-    )
+        )
+    tell_end(run, as_json=as_json)
 
 
 @reporting
@@ -83,16 +85,17 @@ def cancel(
         console.print(f"run {run_id}: {calls.state_name(run)}", markup=False)
 
 
-class Told:
-    """Says the id of a run that is waited for, once."""
+@contextmanager
+def watched_run(segment_id: str) -> Iterator[Callable[["pb.Run"], None]]:
+    """Hears of a run on a segment that a command waits for. Raises Refusal when somebody stops waiting."""
+    from cli.calls import segment_runs as calls
 
-    def __init__(self) -> None:
-        self._is_told = False
+    with watching("segments", segment_id, segment_id) as watched:
 
-    def __call__(self, run: "pb.Run") -> None:
-        if not self._is_told and notes.is_terminal:
-            notes.print(f"run {run.run_id}; to stop it: huaxiang segments cancel {run.run_id}", markup=False)
-        self._is_told = True
+        def seen(run: "pb.Run") -> None:
+            watched.see(run.run_id, calls.state_name(run), run.done_count, run.total_count)
+
+        yield seen
 
 
 def tell_end(run: "pb.Run", *, as_json: bool) -> None:

@@ -2,15 +2,14 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
-from cli.exits import Exit, Refusal, reporting
-from cli.output import as_dict, console, minute_of, notes, print_json, progress, table
+from cli.commands.watched_runs import watching
+from cli.exits import Exit, reporting
+from cli.output import as_dict, console, minute_of, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
 
@@ -45,16 +44,10 @@ def run(
     from cli.calls.standing import or_standing
 
     asked = tag or []
-    watched = _Watched()
-    with _goes_on(watched), progress() as bars:
-        task = bars.add_task("tags", total=None, rate="")
+    with watching("tags", "tags") as watched:
 
         def seen(state: "run_service_pb2.Run") -> None:
-            watched.hear(state.run_id)
-            name = calls.state_name(state.state)
-            bars.update(
-                task, total=state.tag_count or None, completed=state.done_count, description=f"tags, {name}"
-            )
+            watched.see(state.run_id, calls.state_name(state.state), state.done_count, state.tag_count)
 
         ended = ask(
             SuiteFolder.chosen(folder),
@@ -115,34 +108,6 @@ def cancel(run_id: RunId, key: KeyFile = None, folder: Folder = None, as_json: A
         ask(SuiteFolder.chosen(folder), "tagging", lambda channel: calls.cancel(channel, run_id), key),
         as_json=as_json,
     )
-
-
-class _Watched:
-    """The run that a command waits for; told as soon as its id is known."""
-
-    def __init__(self) -> None:
-        self.run_id = ""
-
-    def hear(self, run_id: str) -> None:
-        if not self.run_id:
-            notes.print(f"run {run_id}", markup=False)
-        self.run_id = run_id
-
-
-@contextmanager
-def _goes_on(watched: _Watched) -> Iterator[None]:
-    """Whoever stops waiting is told that the run does not stop, and how to find it and end it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not watched.run_id:
-            said = "stopped before the run's id was known; whether one was started tells: huaxiang tags runs"
-            raise Refusal(said) from None
-        run_id = watched.run_id
-        raise Refusal(
-            f"stopped waiting; run {run_id} goes on. Look at it with: huaxiang tags runs {run_id}; "
-            f"end it with: huaxiang tags cancel {run_id}"
-        ) from None
 
 
 def _say_state(run: "run_service_pb2.Run", *, as_json: bool) -> None:
