@@ -89,6 +89,22 @@ def test_a_person_is_named_in_one_way(tmp_path: Path) -> None:
         assert "name a person" in one_line(refused)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "name a segment, or say a rule"),
+        (["vip", "--rule", "is_vip"], "name a segment, or say a rule"),
+        (["vip", "--population", "all"], "--population goes with --rule"),
+        (["--rule", "is_vip", "--population", "some"], "population 'some'"),
+        (["--rule", "is_vip"], "no suite runs"),
+    ],
+)
+def test_a_plan_is_of_a_segment_or_of_a_rule(tmp_path: Path, arguments: list[str], problem: str) -> None:
+    refused = invoked("segments", "plan", *arguments, "--folder", tmp_path)
+    assert refused.exit_code in {Exit.USAGE, Exit.NOT_REACHED}
+    assert problem in one_line(refused)
+
+
 @pytest.mark.parametrize("who", ["99999999999999999999999", "9223372036854775808", "9" * 5_000])
 async def test_an_id_beyond_all_ids_is_nobody_s(tmp_path: Path, who: str) -> None:
     suite = RunningSuite(SuiteFolder(tmp_path), 1, {})

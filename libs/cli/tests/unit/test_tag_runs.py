@@ -1,7 +1,9 @@
 """What is shown of runs, and what whoever stops waiting for one is told."""
 
+import grpc
 import pytest
 from cli import output
+from cli.calls.awaiting import ended
 from cli.commands import tag_runs
 from cli.commands.watched_runs import Watched, watching
 from cli.exits import Refusal
@@ -59,6 +61,23 @@ def test_whoever_stops_waiting_is_told_that_the_run_goes_on(
     with pytest.raises(Refusal, match=told), watching(group, "vip", listed_by) as watched:
         stop(watched)
     assert capsys.readouterr().err == f"run {RUN.run_id}\n"
+
+
+async def test_a_run_is_waited_for_while_its_service_starts_again() -> None:
+    running, succeeded = (
+        pb.Run(run_id="r", state=each) for each in (pb.RUN_STATE_RUNNING, pb.RUN_STATE_SUCCEEDED)
+    )
+    answers = [succeeded, running, grpc.StatusCode.UNAVAILABLE]
+    seen: list[pb.Run] = []
+
+    async def again() -> pb.Run:
+        if isinstance(answer := answers.pop(), pb.Run):
+            return answer
+        raise grpc.aio.AioRpcError(answer, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    last = await ended(running, again, lambda each: each.state == pb.RUN_STATE_RUNNING, seen.append)
+    assert last is succeeded
+    assert seen == [running, running, succeeded]
 
 
 def test_what_steers_a_terminal_is_shown_as_its_escape() -> None:

@@ -8,13 +8,17 @@ from cli.calls.segments import WAIT_S, population
 from cli.suite.patience import patiently
 
 
-async def plan(
-    channel: grpc.aio.Channel, rule: str, population_name: str, *, of_segment: bool
-) -> pb.ExplainPlanResponse:
-    """Of a segment's rule by its id, or of a rule."""
-    if of_segment:
-        request = pb.ExplainPlanRequest(segment_id=rule)
-    else:
-        request = pb.ExplainPlanRequest(rule=rule, population=population(population_name))
+def of_segment(segment_id: str) -> pb.ExplainPlanRequest:
+    """Of a segment's rule."""
+    return pb.ExplainPlanRequest(segment_id=segment_id)
+
+
+def of_rule(rule: str, population_name: str) -> pb.ExplainPlanRequest:
+    """Of a rule, among known, member or all. Raises Refusal."""
+    return pb.ExplainPlanRequest(rule=rule, population=population(population_name))
+
+
+async def plan(channel: grpc.aio.Channel, wanted: pb.ExplainPlanRequest) -> pb.ExplainPlanResponse:
+    """How it is answered; runs it."""
     stub = PlanServiceStub(channel)
-    return await patiently(lambda: stub.ExplainPlan(request, timeout=WAIT_S))
+    return await patiently(lambda: stub.ExplainPlan(wanted, timeout=WAIT_S))

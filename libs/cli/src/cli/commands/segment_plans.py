@@ -1,6 +1,5 @@
 """segments plan: how a rule is answered."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.enum_names import name_of
-from cli.exits import reporting
+from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
@@ -17,14 +16,17 @@ if TYPE_CHECKING:
     from huaxiang.segments.v1 import plan_service_pb2 as pb
 
 SERVICE = "segments"
-_SEGMENT_ID = re.compile(r"[a-z][a-z0-9_-]*")
+KNOWN = "known"
 _INDENT = "  "
 
 
 @reporting
 def plan(
-    rule: Annotated[str, typer.Argument(help="A segment's id, or a rule.")],
-    population: Annotated[str, typer.Option(help="Of a rule: known, member, or all.")] = "known",
+    segment_id: Annotated[str, typer.Argument(metavar="[SEGMENT]", help="Of this segment's rule.")] = "",
+    rule: Annotated[str, typer.Option(help="Of this rule instead.")] = "",
+    population: Annotated[
+        str, typer.Option(help="Whom the rule may hold for: known (by default), member, or all.")
+    ] = "",
     key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
@@ -32,13 +34,12 @@ def plan(
     """Show how a rule is answered: its parts in the order in which they run, with sizes and times."""
     from cli.calls import segment_plans as calls
 
-    of_segment = _SEGMENT_ID.fullmatch(rule) is not None
-    found = ask(
-        SuiteFolder.chosen(folder),
-        SERVICE,
-        lambda channel: calls.plan(channel, rule, population, of_segment=of_segment),
-        key,
-    )
+    if bool(segment_id) == bool(rule):
+        raise Refusal("name a segment, or say a rule with --rule", Exit.USAGE)
+    if segment_id and population:
+        raise Refusal(f"--population goes with --rule: segment {segment_id} says its own", Exit.USAGE)
+    wanted = calls.of_rule(rule, population or KNOWN) if rule else calls.of_segment(segment_id)
+    found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.plan(channel, wanted), key)
     if as_json:
         print_json(as_dict(found))
     else:
