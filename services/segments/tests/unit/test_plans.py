@@ -1,6 +1,7 @@
 """Answers that are kept are those of the content that was asked; a plan tells what bitmaps do."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from segments.domain.touched import Touched
 from segments.index import readiness, tenant
 from segments.index.tenant import TenantIndex
 from segments_changes import CATALOGUE, TENANT, day_change, person_change, person_values, tag_change
+from servicekit.kernels.threads import Cancellation, Cancelled
 from servicekit.revision import LANES, Lane
 
 NOON = "2026-03-31T04:00:00+00:00"
@@ -61,8 +63,8 @@ class Asked:
         assert found == members(rule_of(text), self.view, self.setting, Population.KNOWN)
         return list(found)
 
-    def plan(self, text: str) -> Plan:
-        return self.index.plan(rule_of(text), self.view, self.setting, Population.KNOWN)
+    def plan(self, text: str, cancellation: Cancellation | None = None) -> Plan:
+        return self.index.plan(rule_of(text), self.view, self.setting, Population.KNOWN, cancellation)
 
 
 def people() -> TenantIndex:
@@ -154,3 +156,26 @@ def test_a_plan_of_bitmaps_tells_the_same_sizes(monkeypatch: pytest.MonkeyPatch)
     assert sizes[0] == sizes[1]
     assert by_engine.step.left == by_bitmaps.step.left == len(asked.select(text)) == 2
     assert {each.origin for each in leaves(by_engine.step)} == {Origin.TAGS}
+
+
+def nested(levels: int) -> str:
+    text = "age > 0"
+    for level in range(levels // 2):
+        text = f"gender = 'female' AND (points >= {level} OR {text})"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "by_blocks_from"), [(Evaluator.BLOCK_ENGINE, 1), (Evaluator.BITMAPS, 1 << 32)]
+)
+def test_a_plan_costs_what_a_rule_is_long_however_deep_it_is(
+    monkeypatch: pytest.MonkeyPatch, evaluator: Evaluator, by_blocks_from: int
+) -> None:
+    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", by_blocks_from)
+    asked, looks = Asked(people()), count()
+    plan = asked.plan(nested(30), Cancellation(lambda: next(looks) > 1_000))
+    assert plan.evaluator is evaluator
+    assert plan.step.left == len(asked.select(nested(30)))
+    assert len(list(leaves(plan.step))) == 31
+    with pytest.raises(Cancelled):
+        asked.plan(nested(30), Cancellation(lambda: True))

@@ -5,11 +5,12 @@ from collections.abc import Collection, Sequence
 
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import TagBitmaps
+from rules.evaluate.bitmaps import TagBitmaps, members
 from rules.evaluate.bitmaps.leaves import Leaves
 from rules.evaluate.setting import Setting
 from rules.printer import print_condition
 from rules.tree import And, Condition, Constant, Not, Or
+from servicekit.kernels.threads import Cancellation
 
 from segments.domain.changes import BLOCK_BITS
 from segments.domain.plan import Evaluator, Step, origin_of
@@ -21,22 +22,33 @@ class BitmapSteps:
     question."""
 
     def __init__(
-        self, view: TagBitmaps, setting: Setting, population: Population, asked: Collection[str]
+        self,
+        view: TagBitmaps,
+        setting: Setting,
+        population: Population,
+        asked: Collection[str],
+        cancellation: Cancellation | None = None,
     ) -> None:
+        self._view, self._setting, self._population = view, setting, population
+        self._cancellation = cancellation
         self._everyone = view.universe(population)
         self._leaves = Leaves(view, setting, self._everyone)
         self._asked = asked
         self.blocks = _blocks(self._everyone)
 
     def of(self, condition: Condition) -> Step:
-        """Raises what rules.evaluate.bitmaps.members raises."""
+        """Raises what rules.evaluate.bitmaps.members raises, and Cancelled."""
         return self._step(condition, self._everyone)[0]
 
     def _step(self, condition: Condition, among: BitMap) -> tuple[Step, BitMap]:
+        if self._cancellation is not None:
+            self._cancellation.check()
         started = time.perf_counter_ns()
         steps, found = self._parts(condition, among)
         elapsed_us = (time.perf_counter_ns() - started) // 1_000
-        by_itself = found if among is self._everyone else self._parts(condition, self._everyone)[1]
+        by_itself = found
+        if among is not self._everyone:
+            by_itself = members(condition, self._view, self._setting, self._population)
         step = Step(
             text=print_condition(condition),
             origin=origin_of(condition, self._asked),

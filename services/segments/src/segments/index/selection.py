@@ -27,6 +27,7 @@ from segments.engine.explanation import Explanations
 from segments.engine.members import members_of
 from segments.engine.program import program_of
 from segments.engine.sets import SetColumn
+from segments.engine.threads import Cancellation
 from segments.index.columns import ScalarColumn
 from segments.index.contained import ContainedColumn, threads
 from segments.index.lists import ListColumn
@@ -109,21 +110,29 @@ def explain(
     population: Population,
     kept: Kept,
     asked: Collection[str],
+    cancellation: Cancellation | None,
 ) -> tuple[int, Step]:
-    """(blocks of the population, the condition part by part). Raises as `select`."""
-    given = given_by(view, setting, population, kept)
-    explanations = Explanations(view, view.universe(population), setting, threads(), given, asked)
+    """(blocks of the population, the condition part by part). Raises as `select`, and Cancelled."""
+    given = given_by(view, setting, population, kept, cancellation)
+    universe = view.universe(population)
+    explanations = Explanations(view, universe, setting, threads(), given, asked, cancellation)
     try:
         return explanations.blocks, explanations.of(condition)
     except ValueError as error:
         raise UnsupportedNode("so deep a rule", ENGINE) from error
 
 
-def given_by(view: EngineView, setting: Setting, population: Population, kept: Kept) -> Given:
+def given_by(
+    view: EngineView,
+    setting: Setting,
+    population: Population,
+    kept: Kept,
+    cancellation: Cancellation | None = None,
+) -> Given:
     """What answers leaves that no container does: each person's values, block by block. That takes long, so who shares
     such a leaf shares its answer."""
     universe = view.universe(population)
-    computed = Computed(view, universe, setting, threads())
+    computed = Computed(view, universe, setting, threads(), cancellation)
 
     def given(leaf: Condition) -> SetColumn:
         def compute() -> BitMap:

@@ -22,6 +22,7 @@ from rules.tree import Condition, Feature, Rule
 from rules.values import Kind, ValueType
 from rules.walk import walk
 from rules.windows import CalendarSettings
+from servicekit.kernels.threads import Cancellation
 from servicekit.revision import Lane
 
 from segments.domain.changes import (
@@ -143,7 +144,14 @@ class TenantIndex:
         found = self._holding(condition_within(rule), view, setting, population)
         return narrowed(found, rule.steps, view) if isinstance(rule, Rule) else found
 
-    def plan(self, rule: Rule, view: RuleBitmaps, setting: Setting, population: Population) -> Plan:
+    def plan(
+        self,
+        rule: Rule,
+        view: RuleBitmaps,
+        setting: Setting,
+        population: Population,
+        cancellation: Cancellation | None = None,
+    ) -> Plan:
         condition = condition_within(rule)
         live = {form for form, each in self.features.items() if each.state is FeatureState.LIVE}
         asked = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
@@ -153,14 +161,15 @@ class TenantIndex:
 
             kept = self._results.has(self._content(condition, view, setting, population))
             try:
+                shared = self._kept(view, setting, population)
                 blocks, step = selection.explain(
-                    condition, seen, setting, population, self._kept(view, setting, population), asked
+                    condition, seen, setting, population, shared, asked, cancellation
                 )
             except UnsupportedNode as error:
                 because = str(error)
             else:
                 return Plan(Evaluator.BLOCK_ENGINE, "", blocks, kept, step)
-        steps = BitmapSteps(view, setting, population, asked)
+        steps = BitmapSteps(view, setting, population, asked, cancellation)
         return Plan(Evaluator.BITMAPS, because, steps.blocks, False, steps.of(condition))
 
     def _holding(

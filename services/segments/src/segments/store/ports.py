@@ -29,6 +29,7 @@ from segments.domain.touched import Touched
 from segments.store.file_ports import ColumnManifests, SettledColumn
 from segments.store.life_ports import FrozenMembers, RecycleBin, SegmentDays, SegmentUses, SegmentVersions
 from servicekit.changelog import Head
+from servicekit.kernels.threads import Cancellation
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
@@ -197,8 +198,15 @@ class TenantIndex(Protocol):
         rules.evaluate.bitmaps.members."""
         ...
 
-    def plan(self, rule: Rule, view: RuleBitmaps, setting: Setting, population: Population) -> Plan:
-        """How `select` answers a rule, part by part, at a few times its cost. Raises as it does."""
+    def plan(
+        self,
+        rule: Rule,
+        view: RuleBitmaps,
+        setting: Setting,
+        population: Population,
+        cancellation: Cancellation | None = None,
+    ) -> Plan:
+        """How `select` answers a rule, part by part, at a few times its cost. Raises as it does, and Cancelled."""
         ...
 
     def flips(
