@@ -113,6 +113,23 @@ def test_who_takes_an_answer_may_change_it() -> None:
     assert asked.select(WOMEN) == [1]
 
 
+def test_a_column_that_is_too_large_for_the_engine_is_told_of_with_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from segments.engine import sets
+
+    monkeypatch.setattr(sets, "VALUES_MOST", 1)
+    text = "interests HAS ANY ('护肤')"
+    asked = Asked(
+        told(person_values(11, 1, interests=("护肤", "零食")), person_values(12, 2, interests=("面膜",)))
+    )
+    before = asked.plan(text)
+    assert (before.evaluator, before.kept) == (Evaluator.BITMAPS, False)
+    assert "too many values" in before.because
+    assert asked.select(text) == [1]
+    assert asked.plan(text).kept
+
+
 def test_several_tags_at_once_are_compared_person_by_person() -> None:
     asked = Asked(people())
     assert asked.select("points > age") == [1]

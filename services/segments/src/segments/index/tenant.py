@@ -155,6 +155,7 @@ class TenantIndex:
         condition = condition_within(rule)
         live = {form for form, each in self.features.items() if each.state is FeatureState.LIVE}
         asked = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
+        kept = False
         seen, because = self._by_blocks(view, population)
         if seen is not None:
             from segments.index import selection
@@ -170,7 +171,7 @@ class TenantIndex:
             else:
                 return Plan(Evaluator.BLOCK_ENGINE, "", blocks, kept, step)
         steps = BitmapSteps(view, setting, population, asked, cancellation)
-        return Plan(Evaluator.BITMAPS, because, steps.blocks, False, steps.of(condition))
+        return Plan(Evaluator.BITMAPS, because, steps.blocks, kept, steps.of(condition))
 
     def _holding(
         self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
