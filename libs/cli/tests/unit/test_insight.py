@@ -21,7 +21,7 @@ def test_audiences_are_named_by_what_they_are():
     assert audience("rule:name = 'a:b'").rule.rule == "name = 'a:b'"
     assert list(audience("persons:1, 2").persons.person_ids) == [1, 2]
     assert audience("population:all").population == segment_pb2.POPULATION_ALL
-    for wrong in ("persons:1,x", "population:some", "cohort:1"):
+    for wrong in ("persons:1,x", "persons:", f"persons:1,{'9' * 30}", "population:some", "cohort:1"):
         with pytest.raises(Refusal):
             audience(wrong)
 
@@ -29,7 +29,7 @@ def test_audiences_are_named_by_what_they_are():
 def test_tags_may_have_a_level():
     assert (question("city").tag_id, question("city").level) == ("city", 0)
     assert (question("city:2").tag_id, question("city:2").level) == ("city", 2)
-    for wrong in ("city:top", "city:0"):
+    for wrong in ("city:top", "city:0", "city:99999999999", f"city:{'9' * 5_000}"):
         with pytest.raises(Refusal):
             question(wrong)
 

@@ -39,9 +39,14 @@ class Door(rpc.ExportServiceServicer):
 
     def __init__(self) -> None:
         self.after: list[int] = []
+        self.traced: list[int] = []
 
     def GetExport(self, request, context):  # noqa: N802  # the rpc's name
         return pb.GetExportResponse(export=pb.Export(export_id=request.export_id, tag_ids=["city"]))
+
+    def TraceExport(self, request, context):  # noqa: N802  # the rpc's name
+        self.traced = list(request.person_ids)
+        return pb.TraceExportResponse()
 
     def FetchExport(self, request, context):  # noqa: N802  # the rpc's name
         self.after.append(request.after_person_id)
@@ -108,3 +113,11 @@ def test_what_is_refused_leaves_the_file_that_was_there(
     assert told.exit_code == Exit.BAD_DATA
     assert [each.name for each in tmp_path.iterdir()] == ["women.csv"]
     assert file.read_text() == "person_id\n1\n"
+
+
+def test_what_no_id_can_be_is_left_out_of_a_list_to_trace(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"person_id,city\n7,x\n{'9' * 23},x\n{2**63},x\n{'1' * 5_000},x\n,x\n9,x\n")
+    told = CliRunner().invoke(segment_exports.app, ["trace", str(file)])
+    assert told.exit_code == Exit.OK, told.output
+    assert door.traced == [7, 9]

@@ -13,9 +13,12 @@ from servicekit.values import timestamp_of
 
 from cli.calls import segments
 from cli.exits import Exit, Refusal
+from cli.ids import id_of
 from cli.suite.patience import patiently
 
 WAIT_S = 60.0
+MAX_LEVEL_DIGITS = 9
+"""What the field of a level holds; no tree is so deep."""
 HOW = "a segment's id, or snapshot:ID, rule:RULE, persons:1,2,3, population:known (member, all)"
 _MODELS = {
     "log-odds": lookalike_service_pb2.LOOKALIKE_MODEL_LOG_ODDS,
@@ -36,10 +39,11 @@ def audience(text: str) -> insight_pb2.Audience:
         case "rule":
             return insight_pb2.Audience(rule=insight_pb2.AudienceRule(rule=rest))
         case "persons":
-            ids = rest.split(",")
-            if not all(each.strip().isdecimal() for each in ids):
+            ids = [each.strip() for each in rest.split(",")]
+            if not all(map(str.isdecimal, ids)):
                 raise Refusal(f"'{text}' holds what is no person id", Exit.USAGE)
-            return insight_pb2.Audience(persons=insight_pb2.PersonList(person_ids=map(int, ids)))
+            persons = insight_pb2.PersonList(person_ids=[id_of(each, "person") for each in ids])
+            return insight_pb2.Audience(persons=persons)
         case "population":
             return insight_pb2.Audience(population=segments.population(rest))
         case _:
@@ -49,8 +53,8 @@ def audience(text: str) -> insight_pb2.Audience:
 def question(text: str) -> insight_pb2.TagQuestion:
     """`city` as values are stored, `city:1` at the top of its tree. Raises Refusal."""
     tag_id, colon, level = text.partition(":")
-    if colon and not (level.isdecimal() and int(level)):
-        raise Refusal(f"'{text}': the level is a number, for example city:1 at the top", Exit.USAGE)
+    if colon and not (level.isdecimal() and len(level) <= MAX_LEVEL_DIGITS and int(level)):
+        raise Refusal(f"'{text}': the level is a small number, for example city:1 at the top", Exit.USAGE)
     return insight_pb2.TagQuestion(tag_id=tag_id, level=int(level or 0))
 
 

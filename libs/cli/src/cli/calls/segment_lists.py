@@ -9,6 +9,7 @@ from huaxiang.segments.v1 import member_upload_service_pb2 as upload_pb
 from huaxiang.segments.v1.member_upload_service_pb2_grpc import MemberUploadServiceStub
 
 from cli.exits import Exit, Refusal
+from cli.ids import could_be_id
 from cli.suite.patience import hides_the_end
 
 ENTRIES_PER_MESSAGE = 5_000
@@ -57,7 +58,7 @@ def _batches(entries: Iterable[str]) -> Iterator[list[str]]:
     """Of one sort each, so that places in the list stay what they are."""
     batch: list[str] = []
     for entry in entries:
-        if batch and (len(batch) == ENTRIES_PER_MESSAGE or _is_id(entry) != _is_id(batch[0])):
+        if batch and (len(batch) == ENTRIES_PER_MESSAGE or could_be_id(entry) != could_be_id(batch[0])):
             yield batch
             batch = []
         batch.append(entry)
@@ -66,7 +67,7 @@ def _batches(entries: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _message(entries: Sequence[str]) -> upload_pb.UploadMembersRequest:
-    if _is_id(entries[0]):
+    if could_be_id(entries[0]):
         return upload_pb.UploadMembersRequest(person_ids=[int(each) for each in entries])
     parts = [each.partition("=") for each in entries]
     return upload_pb.UploadMembersRequest(
@@ -75,7 +76,3 @@ def _message(entries: Sequence[str]) -> upload_pb.UploadMembersRequest:
             for namespace, _, value in parts
         ]
     )
-
-
-def _is_id(entry: str) -> bool:
-    return entry.isascii() and entry.isdigit() and len(entry) < 19

@@ -11,6 +11,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, Refusal, reporting
+from cli.ids import could_be_id
 from cli.output import as_dict, console, minute_of, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
@@ -168,7 +169,7 @@ def trace(
     if not file.exists():
         raise Refusal(f"there is no file {file}", Exit.BAD_DATA)
     firsts = (line.split(",", 1)[0].strip() for line in read_text(file).splitlines())
-    persons = [int(each) for each in firsts if each.isascii() and each.isdigit()]
+    persons = list(map(int, filter(could_be_id, firsts)))
     looked_at = persons[:MOST_TRACED]
     found = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: calls.trace(channel, looked_at), key)
     _table(found, as_json=as_json)

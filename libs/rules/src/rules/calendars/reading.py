@@ -39,7 +39,7 @@ def read_stated(text: str) -> Stated:
         raise CalendarInvalid(f"the calendar has {len(text)} characters, the limit is {MAX_CHARACTERS}")
     try:
         said = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CalendarInvalid("the calendar is no YAML that can be read") from error
     if said is None:
         raise CalendarInvalid("the calendar is empty; write {} for one that says nothing")
@@ -49,9 +49,15 @@ def read_stated(text: str) -> Stated:
         for name, each in _mapping(sections.get("years"), "years").items()
     ]
     periods = [_period(name, each) for name, each in _mapping(sections.get("periods"), "periods").items()]
-    weekend = sections.get("weekend")
     stated = Stated(tuple(years), tuple(periods))
-    return stated if weekend is None else replace(stated, weekend=frozenset(weekend))
+    weekend = sections.get("weekend")
+    return stated if weekend is None else replace(stated, weekend=_weekend(weekend))
+
+
+def _weekend(said: Any) -> frozenset[int]:
+    if not isinstance(said, list) or any(type(each) is not int for each in said):
+        raise CalendarInvalid("weekend is no list of days such as [6, 7], 1 for Monday to 7 for Sunday")
+    return frozenset(said)
 
 
 def _mapping(said: Any, where: str, names: set[str] | None = None) -> Mapping[Any, Any]:
