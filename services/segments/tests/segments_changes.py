@@ -32,6 +32,8 @@ DICTIONARY = Dictionary(tuple(CATALOGUE.events.values()), tuple(CATALOGUE.tables
 PERSONS = (1, 2, 3, 4, 65_535, 65_536, 65_537, 200_001)
 NOON = dt.datetime(2026, 3, 31, 4, tzinfo=dt.UTC)  # in Shanghai
 DAY = dt.date(2026, 3, 31)
+PERIODS: Mapping[str, dt.datetime | None] = {**dict.fromkeys(CATALOGUE.periods), "sale": NOON}
+"""When one of them begins was told."""
 LISTS: tuple[Value | None, ...] = (None, ("护肤",), ("护肤", "零食"), ("面膜",))
 _VALUES: Mapping[Kind, Sequence[Value]] = {
     Kind.BOOL: (True, False),
@@ -68,7 +70,7 @@ def person_change(
 
 
 def day_change(position: int = 0, day: dt.date = DAY) -> DayRolled:
-    return DayRolled(TENANT, position, day, "Asia/Shanghai", 1)
+    return DayRolled(TENANT, position, day, "Asia/Shanghai", 1, PERIODS)
 
 
 def person_values(position: int, person_id: int, **values: Value | None) -> PersonValues:

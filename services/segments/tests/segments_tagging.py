@@ -2,7 +2,8 @@
 # ruff: noqa: N802  # rpc names are the contract's
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import datetime as dt
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from servicekit.retention import trim
 from servicekit.revision import LANES, Lane, Revision, from_proto
 from servicekit.server import Service
 from servicekit.upstream import advance
+from servicekit.values import timestamp_of
 from servicekit.watch import Watches
 
 TENANT = "t1"
@@ -373,8 +375,14 @@ def feature_told(form: str, state: int, **said: Any) -> change_pb2.Change:
     )
 
 
-def day_told(day: int, *periods: str) -> change_pb2.Change:
-    rolled = change_pb2.DayRolled(day=day, time_zone="Asia/Shanghai", week_start=1, periods=periods)
+def day_told(day: int, *periods: str, starts: Sequence[dt.datetime] = ()) -> change_pb2.Change:
+    rolled = change_pb2.DayRolled(
+        day=day,
+        time_zone="Asia/Shanghai",
+        week_start=1,
+        periods=periods,
+        period_start_times=map(timestamp_of, starts),
+    )
     return change_pb2.Change(day=rolled)
 
 

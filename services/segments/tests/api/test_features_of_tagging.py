@@ -1,6 +1,7 @@
 """What segments takes from tagging's features: columns as fresh as was asked for, and refusals as refusals."""
 # ruff: noqa: N802  # rpc names are the contract's
 
+import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from huaxiang.tagging.v1 import feature_service_pb2 as features
 from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
+from huaxiang.type.v1 import revision_pb2
 from segments.errors import RuleInvalid
 from segments.workers.tagging_calls import TaggingFeatures
 from segments_tagging import day_told, feature_told, values_told
@@ -72,6 +74,34 @@ async def test_periods_are_those_of_the_tenants_calendar(suite: Any) -> None:
     assert "no period 'sale'" in await refused("DID order_paid DURING 'sale'")
     back = suite.tagging.tell(day_told(20_543, "618-2026", "sale"), lane=Lane.BULK)
     assert (await suite.get("sale", back)).segment.state == segment_pb2.SEGMENT_STATE_PREPARING
+
+
+async def test_an_answer_says_which_of_its_windows_have_not_begun(suite: Any) -> None:
+    """At noon of 31 March in Shanghai."""
+    now, hour = suite.clock.now(), dt.timedelta(hours=1)
+    day = day_told(20_543, "sale", "spring", starts=[now + hour, now])
+    told = suite.tagging.tell(day, lane=Lane.BULK)
+    reached = revision_pb2.Consistency(at_least_as_fresh=told.to_proto())
+    sale = "DURING 'sale' lies ahead: it begins at 2026-03-31T13:00+08:00, and nothing has happened in it yet"
+
+    async def notes(window: str) -> list[str]:
+        suite.tagging.columns[f"COUNT(order_paid) {window}"] = {1: 10_000}
+        rule = f"COUNT(order_paid) {window} >= 1"
+        request = pb.PreviewSegmentRequest(rule=rule, consistency=reached)
+        found = (await suite.segments().PreviewSegment(request)).freshness.warnings
+        return [each for each in found if "lies ahead" in each]
+
+    assert await notes("DURING 'sale'") == [sale]
+    for begun in ("DURING 'spring'", "IN LAST 3 DAYS", "IN BETWEEN 2026-03-31 AND 2026-04-30"):
+        assert await notes(begun) == []
+    (days,) = await notes("IN BETWEEN 2026-04-01 AND 2026-04-30")
+    assert "it begins at 2026-04-01T00:00+08:00" in days
+    (moments,) = await notes("IN BETWEEN 2026-03-31T12:01 AND 2026-04-30T00:00")
+    assert "it begins at 2026-03-31T12:01+08:00" in moments
+    created = await suite.create("buyers", "DID order_paid DURING 'sale' AND DID order_paid DURING 'spring'")
+    assert list(created.warnings) == [sale]
+    suite.clock.advance(hour)
+    assert await notes("DURING 'sale'") == []
 
 
 class FormRefused(InvalidInput):

@@ -186,6 +186,16 @@ def test_a_replaced_index_is_the_only_one(database: Database) -> None:
     assert contents(loaded)["points"] == {70_000: (9,)}
 
 
+def test_the_day_comes_back_with_its_periods(database: Database) -> None:
+    stored = Stored(database)
+    assert stored.loaded().day == day_change()
+    earlier = "UPDATE tenant_day SET periods = '[\"sale\"]'"
+    database.write_now(lambda connection: execute(connection, earlier))
+    day = stored.loaded().day
+    assert day is not None
+    assert day.periods == {"sale": None}, "as releases before have stored it"
+
+
 def test_folding_leaves_what_a_lane_may_still_overtake(database: Database) -> None:
     stored = Stored(database)
     stored.tell(Lane.LIVE, [person_values(3, 1, points=3)], 3)

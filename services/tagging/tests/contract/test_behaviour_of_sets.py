@@ -1,6 +1,7 @@
 """Funnels, retention and paths of sets of persons, from facts to counts."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,12 @@ def test_where_and_moments_decide(shop, read):
     assert counted("view_item", as_of=shop.ago(hours=60)) == [2]
     assert counted("view_item", first=Stretch(shop.ago(hours=59), shop.ago(hours=30))) == [1]
     assert counted("view_item WHERE item_id = 'x'") == [0]
+    coming = analyze(asking(EVERYBODY), funnel(first=Stretch(shop.ago(hours=-1), None)), None)
+    (told,) = coming.basis.warnings
+    assert (coming.reached, "lies ahead" in told) == ([[0, 0, 0]], True)
+    assert (
+        analyze(asking(EVERYBODY), funnel(first=Stretch(shop.ago(hours=0), None)), None).basis.warnings == ()
+    )
 
 
 def test_what_cannot_be_read_is_told_with_its_place(shop, read):
@@ -138,6 +145,9 @@ def test_retention_follows_cohorts_through_the_tenants_days(shop, read):
     assert found.members.tolist() == [1]
     back = analyze(asking(EVERYBODY), question, CohortPart(0, 3, away=False))
     assert back.members.tolist() == [1]
+    assert found.basis.warnings == ()
+    tomorrow = analyze(asking(EVERYBODY), replace(question, start=dt.date(2026, 3, 11)), None)
+    assert "2026-03-11T00:00+08:00" in tomorrow.basis.warnings[0]
 
 
 def test_paths_are_told_as_a_tree(read):

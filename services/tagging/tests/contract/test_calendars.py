@@ -87,10 +87,15 @@ def test_values_follow_a_changed_calendar(world, said):
     said(TenantSettings(periods=(EVENING,), years=MARCH), 2)
     assert world.values("sale", "worked") == {"sale": {1: 10_000}, "worked": {1: 10_000}}
     longer = CalendarPeriod("sale", "2026-03-04", "2026-03-06")
-    said(TenantSettings(periods=(longer,), years=MARCH), 3)
+    coming = CalendarPeriod("coming", "2026-04-01", "2026-04-02")
+    said(TenantSettings(periods=(longer, coming), years=MARCH), 3)
     assert world.values("sale") == {"sale": {1: 30_000}}
     day = [each.day for each in world.changes() if each.HasField("day")][-1]
-    assert {"sale", "founders-day-2026", "double11-2026"} <= set(day.periods)
+    starts = dict(zip(day.periods, day.period_start_times, strict=True))
+    assert {"founders-day-2026", "double11-2026"} <= set(starts)
+    assert starts["sale"].ToDatetime(dt.UTC) == dt.datetime(2026, 3, 3, 16, tzinfo=dt.UTC)
+    (warning,) = world.define(SALE, SALE.replace("sale", "coming")).warnings
+    assert warning.startswith("DURING 'coming' lies ahead: it begins at 2026-04-01T00:00+08:00")
 
 
 def test_a_stored_period_beyond_the_years_of_utc_holds(world, said):

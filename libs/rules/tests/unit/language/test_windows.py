@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rules.ahead import ahead, fixed_windows, period_starts
 from rules.calendars import Period, Periods
 from rules.errors import UnsupportedNode
 from rules.parser import parse_form
@@ -143,3 +144,28 @@ def test_previous_ends_where_its_window_starts(
         assert before.end == interval(later, as_of, calendar).start
         assert before.start is not None
         assert before.start < before.end
+
+
+def test_windows_that_have_not_begun_are_told_in_the_zone() -> None:
+    calendar = CalendarSettings(
+        "America/New_York",
+        periods=Periods(
+            (
+                Period.of_texts("now", "2026-03-30T22:30", "2026-04-02T00:00"),
+                Period.of_texts("sale", "2026-03-30T22:31", "2026-04-02T00:00"),
+            )
+        ),
+    )
+    form = parse_form(
+        "COUNT(e) DURING 'sale' + COUNT(e) DURING 'now' + COUNT(e) DURING 'gone' + COUNT(f) DURING 'sale' + "
+        "COUNT(e) IN LAST 3 DAYS + COUNT(e) IN BETWEEN 2026-03-30 AND 2027-01-01 + "
+        "COUNT(e) IN BETWEEN 2026-03-31 AND 2027-01-01 + COUNT(e) + "
+        "COUNT(e) IN BETWEEN 2026-03-31T10:31+08:00 AND 2026-04-01T00:00+08:00"
+    )
+    told = ahead(fixed_windows([form]), NOW, calendar, period_starts(calendar))
+    assert [each.split(" lies ahead: it begins at ")[0] for each in told] == [
+        "DURING 'sale'",
+        "IN BETWEEN 2026-03-31 AND 2027-01-01",
+        "IN BETWEEN 2026-03-31T02:31Z AND 2026-03-31T16:00Z",
+    ]
+    assert "at 2026-03-30T22:31-04:00," in told[0]

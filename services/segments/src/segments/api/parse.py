@@ -1,16 +1,19 @@
 """Requests and tagging's messages as domain values; limits are checked here."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2, value_pb2
+from rules.ahead import period_starts
 from rules.calendars import mainland_china
 from rules.check import Population
 from rules.evaluate.meaning import Value
 from rules.schema import EventType, Openness, PropertyType, ReferenceTable, TagType, ValueList
 from rules.values import Kind, ValueType
+from rules.windows import CalendarSettings
 from segments.domain.changes import (
     Change,
     DayRolled,
@@ -32,7 +35,7 @@ from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane
 from servicekit.rights import may
-from servicekit.values import date_of, scalar
+from servicekit.values import date_of, moment, scalar
 
 _POPULATIONS: Mapping[int, Population] = {
     segment_pb2.POPULATION_UNSPECIFIED: Population.KNOWN,
@@ -239,7 +242,13 @@ def feature(tenant: str, position: int, message: change_pb2.FeatureStatus) -> Fe
 
 def day(tenant: str, position: int, message: change_pb2.DayRolled) -> DayRolled:
     """The tenant's day."""
-    periods = frozenset(message.periods) or mainland_china().periods.names
+    periods: Mapping[str, dt.datetime | None] = dict.fromkeys(message.periods)
+    if not periods:
+        shipped = CalendarSettings(message.time_zone, message.week_start, mainland_china().periods)
+        periods = period_starts(shipped)
+    elif message.period_start_times:
+        starts = map(moment, message.period_start_times)
+        periods = dict(zip(message.periods, starts, strict=True))
     return DayRolled(tenant, position, date_of(message.day), message.time_zone, message.week_start, periods)
 
 

@@ -120,7 +120,7 @@ class ApplyChanges:
 
 def _names_others(before: DayRolled | None, day: DayRolled | None) -> bool:
     """Whether the calendar has other periods than before, which rules may name."""
-    return day is not None and (before is None or before.periods != day.periods)
+    return day is not None and (before is None or set(before.periods) != set(day.periods))
 
 
 def _moves_on(touched: Touched) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import Standing, TenantSegments
+from segments.app.windows_ahead import windows_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def freshness_of(
         warnings[f"computed by runs only: {', '.join(sorted(by_runs))}"] = None
     if index.day is not None and today < now:
         warnings[f"day windows still stand at {index.day.day}"] = None
+    warnings |= dict.fromkeys(windows_ahead(index, rules, today))
     return Freshness(
         as_of=min((segments.as_of(rule, now) for rule in rules), default=today),
         population_count=max((len(index.population(rule.population)) for rule in rules), default=0),

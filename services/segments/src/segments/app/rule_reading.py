@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules import tree
+from rules.ahead import FixedWindow, fixed_windows
 from rules.check import Population, check_rule
 from rules.errors import Problem, RuleCheckError, RuleSyntaxError
 from rules.event_reads import read_of_events
@@ -53,6 +54,7 @@ class ReadRule:
     of_the_day  its truth moves with the day, whatever the values do
     of_the_hour its truth moves with every moment: periods of 24 hours since a moment
     of_all      whether a person is in depends on everybody else: LIMIT
+    fixed       its windows at fixed dates
     """
 
     canonical: str
@@ -65,6 +67,7 @@ class ReadRule:
     of_the_day: bool
     of_the_hour: bool
     of_all: bool
+    fixed: tuple[FixedWindow, ...]
     warnings: tuple[str, ...]
 
 
@@ -91,6 +94,7 @@ def read_rule(text: str, population: Population, mentioned: Mentioned) -> ReadRu
         of_the_day=any(map(_is_of_the_day, nodes)),
         of_the_hour=any(map(_is_of_the_hour, nodes)),
         of_all=any(isinstance(step, tree.Limit) for step in plan.rule.steps),
+        fixed=fixed_windows([checked.rule]),
         warnings=tuple(str(problem) for problem in checked.warnings),
     )
 

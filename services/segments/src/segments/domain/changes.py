@@ -108,14 +108,17 @@ class FeatureChange:
 
 @dataclass(frozen=True, slots=True)
 class DayRolled:
-    """The tenant's day that windows end with, and its calendar: `periods` are those that DURING may name."""
+    """The tenant's day that windows end with, and its calendar: `periods` are those that DURING may name, with when
+    they begin, in UTC, and None where that was not told."""
 
     tenant: str
     position: int
     day: dt.date
     time_zone: str
     week_start: int
-    periods: frozenset[str] = field(default_factory=lambda: mainland_china().periods.names)
+    periods: Mapping[str, dt.datetime | None] = field(
+        default_factory=lambda: dict.fromkeys(mainland_china().periods.names)
+    )
 
 
 Change: TypeAlias = PersonValues | PackedBlock | PersonChange | TagChange | FeatureChange | DayRolled

@@ -1,5 +1,6 @@
 """IndexStore on SQLite and PostgreSQL: whole blocks, and single values that arrived since a block was written."""
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +20,17 @@ from segments.domain.changes import (
     PersonState,
     TagChange,
 )
-from segments.domain.packing import Coded, code_of, day_of, days, pack, scalar_of, unpack
+from segments.domain.packing import (
+    Coded,
+    code_of,
+    day_of,
+    days,
+    microseconds,
+    moment_of,
+    pack,
+    scalar_of,
+    unpack,
+)
 from segments.domain.touched import Touched
 from segments.store.ports import ColumnFiles, EmptyIndex, TenantIndex
 from segments.store.sql_manifests import SqlColumnManifests
@@ -300,9 +311,22 @@ def _put_day(connection: Connection, change: DayRolled) -> None:
             days(change.day),
             change.time_zone,
             change.week_start,
-            json.dumps(sorted(change.periods), ensure_ascii=False),
+            _periods_text(change.periods),
         ),
     )
+
+
+def _periods_text(periods: Mapping[str, dt.datetime | None]) -> str:
+    starts = {name: start and microseconds(start) for name, start in sorted(periods.items())}
+    return json.dumps(starts, ensure_ascii=False)
+
+
+def _periods(text: str) -> dict[str, dt.datetime | None]:
+    """Earlier releases kept a list of the names."""
+    stored = json.loads(text)
+    if isinstance(stored, list):
+        return dict.fromkeys(stored)
+    return {name: None if start is None else moment_of(start) for name, start in stored.items()}
 
 
 def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonChange]) -> None:
@@ -347,7 +371,7 @@ def _stored_changes(connection: Connection) -> Iterable[TagChange | FeatureChang
         connection, "SELECT tenant, position, day, time_zone, week_start, periods FROM tenant_day"
     ):
         said = DayRolled(row[0], row[1], day_of(row[2]), row[3], row[4])
-        yield said if row[5] is None else replace(said, periods=frozenset(json.loads(row[5])))
+        yield said if row[5] is None else replace(said, periods=_periods(row[5]))
     for row in execute(
         connection,
         "SELECT tenant, person_id, version, state, redirect_person_id, birth_hash FROM person",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from rules.ahead import ahead, fixed_windows, period_starts
 from rules.schema import Schema
 from servicekit.changelog import Changelog
 from servicekit.clock import Clock
@@ -37,15 +38,15 @@ from tagging.store.tag_ports import TagStores
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What would be in force. `broken`: tags that would not hold any more, or do not now, with the problem.
-    `leaving`: what values persons have that another type or a shorter list does not hold. `beyond`: where windows reach
-    further back than events are kept."""
+    `leaving`: what values persons have that another type or a shorter list does not hold. `unseen`: where windows have
+    not begun, or reach further back than events are kept."""
 
     after: Mapping[str, Tag]
     recipes: Mapping[str, Recipe]
     grades: EventGrades
     broken: Mapping[str, str] = field(default_factory=dict)
     leaving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    beyond: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unseen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def warnings(self, tag_ids: Iterable[str]) -> tuple[str, ...]:
         """What the check found dubious, what values go, who is graded lower than what it rests on."""
@@ -56,7 +57,7 @@ class Checked:
             for warning in (
                 *self.recipes[tag_id].warnings,
                 *self.leaving.get(tag_id, ()),
-                *self.beyond.get(tag_id, ()),
+                *self.unseen.get(tag_id, ()),
                 *lowered(definitions[tag_id], self.recipes[tag_id].tags, definitions),
                 *lowered_events(definitions[tag_id], self.recipes[tag_id].questions.values(), self.grades),
             )
@@ -146,10 +147,10 @@ class PutInForce:
             for each in differences
             if each.change is ChangeOfTag.REDEFINED
         }
-        beyond = {
-            tag_id: self.beyond(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
+        unseen = {
+            tag_id: self.unseen(connection, tenant, recipes[tag_id]) for tag_id in given if tag_id in recipes
         }
-        return Checked(after, recipes, known.dictionary.grades, broken, gone_values, beyond)
+        return Checked(after, recipes, known.dictionary.grades, broken, gone_values, unseen)
 
     def require_sound(self, recipe: Recipe, schema: Schema) -> None:
         """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer."""
@@ -181,14 +182,17 @@ class PutInForce:
             return ()
         return tuple(leaving_values(self._tags.values, connection, tenant, stored, after))
 
-    def beyond(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
-        """Where a definition's windows reach further back than the tenant keeps events."""
+    def unseen(self, connection: Connection, tenant: str, recipe: Recipe) -> tuple[str, ...]:
+        """Where a definition's windows have not begun, or reach further back than the tenant keeps events."""
         known = self._facts.tenants.get(connection, tenant)
-        kept = self._keep_events.get(connection, tenant).retention
-        if known is None or not (kept.default_days or any(kept.by_type.values())):
+        if known is None:
             return ()
-        calendar, now = known.settings.calendar, self._clock.now()
-        return tuple(kept_windows.beyond(recipe.questions.values(), kept, now, calendar))
+        calendar, now, nodes = known.settings.calendar, self._clock.now(), recipe.questions.values()
+        coming = ahead(fixed_windows(nodes), now, calendar, period_starts(calendar))
+        kept = self._keep_events.get(connection, tenant).retention
+        if not (kept.default_days or any(kept.by_type.values())):
+            return tuple(coming)
+        return (*coming, *kept_windows.beyond(nodes, kept, now, calendar))
 
     def require_unused(
         self,

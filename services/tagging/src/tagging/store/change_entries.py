@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from huaxiang.tagging.v1 import change_pb2
+from rules.ahead import period_starts
 from servicekit.changelog import Entry
+from servicekit.values import timestamp_of
 from tagging.domain.changes import ChangeKind
 from tagging.domain.columns import days
 from tagging.domain.persons import Person
@@ -48,9 +50,11 @@ def person_change(person: Person) -> change_pb2.PersonChange:
 
 def day_rolled(tenant: Tenant) -> change_pb2.DayRolled:
     """The tenant's day and calendar."""
+    starts = sorted(period_starts(tenant.settings.calendar).items())
     return change_pb2.DayRolled(
         day=days(tenant.day),
         time_zone=tenant.settings.time_zone,
         week_start=tenant.settings.week_start,
-        periods=sorted(tenant.settings.calendar.periods.names),
+        periods=[name for name, _ in starts],
+        period_start_times=[timestamp_of(start) for _, start in starts],
     )

@@ -513,6 +513,7 @@ class DayRolled(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     WEEK_START_FIELD_NUMBER: _builtins.int
     PERIODS_FIELD_NUMBER: _builtins.int
+    PERIOD_START_TIMES_FIELD_NUMBER: _builtins.int
     day: _builtins.int
     """Days since 1970-01-01 of the tenant's day that windows end with."""
     time_zone: _builtins.str
@@ -523,6 +524,10 @@ class DayRolled(_message.Message):
     def periods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The periods of its calendar that rules may name in DURING, in order; empty: as shipped."""
 
+    @_builtins.property
+    def period_start_times(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """When they begin, in the same order."""
+
     def __init__(
         self,
         *,
@@ -530,10 +535,11 @@ class DayRolled(_message.Message):
         time_zone: _builtins.str = ...,
         week_start: _builtins.int = ...,
         periods: _abc.Iterable[_builtins.str] | None = ...,
+        period_start_times: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "periods", b"periods", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "period_start_times", b"period_start_times", "periods", b"periods", "time_zone", b"time_zone", "week_start", b"week_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -119,7 +119,7 @@ class AnalyzeFunnel:
         last = np.zeros(len(histories.persons), np.int8)
         for low, high, tracks in _portions(histories, asking, engine):
             last[low:high] = engine.reached(tracks, asked, high - low)
-        slots, basis = _sets(histories, asking)
+        slots, basis = _sets(histories, asking, question.first.start)
         chosen = None
         if members is not None:
             of_audience = last[slots[0]]
@@ -190,7 +190,7 @@ class AnalyzeRetention:
         masks = np.zeros(len(histories.persons), np.uint64)
         for low, high, tracks in _portions(histories, asking, engine):
             cohorts[low:high], masks[low:high] = engine.returns(tracks, asked, high - low)
-        slots, basis = _sets(histories, asking)
+        slots, basis = _sets(histories, asking, calendar.midnight(starts[0]))
         chosen = None
         if members is not None:
             wanted = cohorts[slots[0]] == members.cohort
@@ -275,7 +275,7 @@ class AnalyzePaths:
                 histories.types.index(each) if each in histories.types else -2 for each in members.path
             ]
             chosen = histories.persons[np.concatenate(who)[along(rows, numbers, members.ended)]]
-        _, basis = _sets(histories, asking)
+        _, basis = _sets(histories, asking, question.starts.start)
         return PathAnswer(basis, len(rows), histories.types, tree(rows, question.top), chosen)
 
 
@@ -289,14 +289,21 @@ def _portions(
         yield part
 
 
-def _sets(histories: Histories, asking: Asking) -> tuple[list[Ints], Basis]:
-    """The slots of each set."""
+def _sets(histories: Histories, asking: Asking, begin: dt.datetime | None) -> tuple[list[Ints], Basis]:
+    """The slots of each set. `begin`: of what is looked at, None for ever."""
     slots = [histories.slots_of(each) for each in asking.sets]
     return slots, Basis(
         histories.as_of,
         histories.revision,
         [len(each) for each in slots],
         histories.event_count,
-        histories.warnings,
+        (*histories.warnings, *_ahead(begin, histories)),
         histories.purposes,
     )
+
+
+def _ahead(begin: dt.datetime | None, histories: Histories) -> tuple[str, ...]:
+    if begin is None or begin <= histories.as_of:
+        return ()
+    moment = begin.astimezone(histories.calendar.zone).isoformat(timespec="minutes")
+    return (f"what is asked about lies ahead: it begins at {moment}, and nothing has happened in it yet",)

@@ -78,7 +78,7 @@ class Drafts:
         warnings = (
             *recipe.warnings,
             *self._put.leaving(connection, tenant, stored, moved.life.draft.definition),
-            *self._put.beyond(connection, tenant, recipe),
+            *self._put.unseen(connection, tenant, recipe),
             *lowered(moved.life.draft.definition, recipe.tags, others),
             *lowered_events(
                 moved.life.draft.definition,
