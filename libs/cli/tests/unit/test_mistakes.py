@@ -105,6 +105,21 @@ def test_a_plan_is_of_a_segment_or_of_a_rule(tmp_path: Path, arguments: list[str
     assert problem in one_line(refused)
 
 
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        (["--to", "segment:like"], "--to goes with --expand"),
+        (["--to", "segment:", "--expand", "5"], "names no segment"),
+    ],
+)
+def test_where_lookalikes_go_is_settled_before_any_is_sought(
+    tmp_path: Path, to: list[str], problem: str
+) -> None:
+    refused = invoked("segments", "lookalike", "buyers", "--tag", "city", *to, "--folder", tmp_path)
+    assert refused.exit_code == Exit.USAGE
+    assert problem in one_line(refused)
+
+
 @pytest.mark.parametrize("who", ["99999999999999999999999", "9223372036854775808", "9" * 5_000])
 async def test_an_id_beyond_all_ids_is_nobody_s(tmp_path: Path, who: str) -> None:
     suite = RunningSuite(SuiteFolder(tmp_path), 1, {})

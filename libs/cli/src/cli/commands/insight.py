@@ -8,7 +8,7 @@ import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.commands.segment_runs import tell_end, watched_run
-from cli.exits import reporting
+from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, bar, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
@@ -203,6 +203,7 @@ def lookalike(  # noqa: PLR0913, PLR0917  # its options
     from cli.calls import insight as calls
     from cli.calls import segment_runs
 
+    into = _segment_of(to, expand)
     wanted = calls.Wanted(seed, tag, model, among, exclude or [], chance)
     chosen = SuiteFolder.chosen(folder)
     quality = ask(chosen, SERVICE, lambda channel: calls.evaluate(channel, wanted), key)
@@ -213,7 +214,7 @@ def lookalike(  # noqa: PLR0913, PLR0917  # its options
             print_json(as_dict(quality))
         return
     token = quality.evaluation_token
-    if into := to.removeprefix(INTO) if to.startswith(INTO) else "":
+    if into:
         question = wanted.message()
         with watched_run(into) as seen:
             run = ask(
@@ -238,6 +239,18 @@ def lookalike(  # noqa: PLR0913, PLR0917  # its options
 
 
 # ------------------------------------------------------------------------------------------------- parts
+
+
+def _segment_of(to: str, expand: int) -> str:
+    """The segment that --to names, "" for a file or none. Raises Refusal."""
+    if to and not expand:
+        raise Refusal("--to goes with --expand, which says how many persons to find", Exit.USAGE)
+    if not to.startswith(INTO):
+        return ""
+    segment_id = to.removeprefix(INTO)
+    if not segment_id:
+        raise Refusal(f"--to {to} names no segment; write {INTO}ID", Exit.USAGE)
+    return segment_id
 
 
 def label(cell: "insight_pb2.ValueCell") -> str:
