@@ -196,6 +196,33 @@ async def test_a_cell_of_few_is_withheld_wherever_it_is_an_audience(shop: Shop) 
     assert (await shop.described(many, "viewer")).audience.count == reached(PERSONS)[0]
 
 
+async def test_a_cell_that_leaves_few_out_is_withheld(shop: Shop) -> None:
+    """Five of 105 buy nothing; of a cohort of 25 five stay away."""
+    stub = InsightServiceStub(shop.retail.server.connect("viewer"))
+
+    async def told(audience: insight_pb2.Audience, base: insight_pb2.Audience) -> list[bool]:
+        questions = [insight_pb2.TagQuestion(tag_id="vip")]
+        found = await stub.DescribeAudience(
+            insight_service_pb2.DescribeAudienceRequest(audience=audience, base=base, questions=questions)
+        )
+        return [found.audience.HasField("count"), found.base.HasField("count")]
+
+    def cell(persons: insight_pb2.Audience, **part: Any) -> insight_pb2.Audience:
+        return insight_pb2.Audience(behaviour=insight_pb2.BehaviourCell(among=persons, **part))
+
+    some = insight_pb2.PersonList(person_ids=[*range(2, 201, 2), 1, 3, 7, 9, 11])
+    everybody = insight_pb2.Audience(persons=some)
+    buyers = cell(everybody, funnel=behaviour_pb2.FunnelCell(funnel=FUNNEL, step=1))
+    assert await told(buyers, everybody) == [False, True]
+    ids = [*range(9, 240, 12), *range(1, 60, 12), *range(2, 83, 4)]
+    everybody = insight_pb2.Audience(persons=insight_pb2.PersonList(person_ids=ids))
+    whole = behaviour_pb2.RetentionCell(retention=MATRIX, cohort=1)
+    part = behaviour_pb2.RetentionCell(retention=MATRIX, cohort=1, period=0)
+    came, back = cell(everybody, retention=whole), cell(everybody, retention=part)
+    assert await told(came, everybody) == await told(back, everybody) == [True, True]
+    assert await told(back, came) == [False, False]
+
+
 async def test_neither_events_nor_sizes_tell_of_few(shop: Shop) -> None:
     shop.tagging.left_out = 3
     try:

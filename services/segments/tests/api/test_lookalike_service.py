@@ -16,8 +16,9 @@ from huaxiang.segments.v1.lookalike_service_pb2_grpc import LookalikeServiceStub
 from huaxiang.segments.v1.run_service_pb2_grpc import RunServiceStub
 from huaxiang.segments.v1.segment_service_pb2 import CreateSegmentRequest
 from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
-from segments_retail import PERSONS, Retail, retail, vip
+from segments_retail import KEPT_SINCE, PERSONS, Retail, retail, vip
 from servicekit.status import reason_of
+from servicekit.values import timestamp_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEED = [person for person in PERSONS if vip(person) and person <= 700]
@@ -128,6 +129,16 @@ async def test_a_seed_chosen_by_a_tag_is_warned_of_it(shop: Retail) -> None:
     warnings = (await evaluated(shop, question(seed=rule, tag_ids=["vip"]))).evaluation.warnings
     assert any("chosen by vip" in each for each in warnings)
     assert any("nearly perfect" in each for each in warnings)
+
+
+async def test_how_few_an_excluded_cell_has_follows_from_no_number(shop: Retail) -> None:
+    """Six of unknown level have been so, one of them a seed person."""
+    few = insight_pb2.Transition(tag_id="level", start_time=timestamp_of(KEPT_SINCE))
+    asked = question(exclusions=[insight_pb2.Audience(transition=few)])
+    assert (await evaluated(shop, asked)).candidate_count == len(PERSONS) - len(SEED) - 5
+    kept = await evaluated(shop, asked, "viewer")
+    assert (kept.candidate_count, kept.evaluation.seed_persons, kept.evaluation.other_persons) == (0, 0, 0)
+    assert (kept.seed.count, len(kept.weights)) == (len(SEED), 0)
 
 
 async def test_what_cannot_be_is_refused(shop: Retail) -> None:

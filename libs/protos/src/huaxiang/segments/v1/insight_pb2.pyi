@@ -559,9 +559,9 @@ class CountedAudience(_message.Message):
     UNRESOLVED_COUNT_FIELD_NUMBER: _builtins.int
     CANONICAL_RULE_FIELD_NUMBER: _builtins.int
     count: _builtins.int
-    """Exactly so many persons; absent when withheld. A cell (of transitions or behaviour) of few persons, or of an audience of
-    few, is withheld from who does not hold segments.small_cells.read, and nothing else is told of it: no values, no groups,
-    no intersections.
+    """Exactly so many persons; absent when withheld. A cell (of transitions or behaviour) of few persons, of an audience of
+    few, of all its audience but few, or that differs by few from another audience of the answer, is withheld from who does
+    not hold segments.small_cells.read, and nothing else is told of it: no values, no groups, no intersections.
     """
     population_count: _builtins.int
     """Persons in the population that it is of; 0 for lists and snapshots, and where `count` would follow from it."""

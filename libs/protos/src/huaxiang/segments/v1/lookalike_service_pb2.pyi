@@ -138,7 +138,7 @@ class EvaluateLookalikeResponse(_message.Message):
     EVALUATION_TOKEN_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
     candidate_count: _builtins.int
-    """How many may be found."""
+    """How many may be found; 0 where that tells of few: when the seed, `among` or an exclusion is a cell that is withheld."""
     evaluation_token: _builtins.str
     """Proves to ExpandLookalike that the evaluation of this question was seen."""
     @_builtins.property
@@ -151,7 +151,7 @@ class EvaluateLookalikeResponse(_message.Message):
 
     @_builtins.property
     def weights(self) -> _containers.RepeatedCompositeFieldContainer[Global___LookalikeWeight]:
-        """What weighs most, by size of the weight; at most 50."""
+        """What weighs most, by size of the weight; at most 50. None where candidate_count is withheld."""
 
     @_builtins.property
     def basis(self) -> _insight_pb2.InsightBasis:
@@ -177,7 +177,7 @@ Global___EvaluateLookalikeResponse: _TypeAlias = EvaluateLookalikeResponse  # no
 
 @_typing.final
 class LookalikeEvaluation(_message.Message):
-    """Numbers of persons who were held out: three tenths of the seed, and of the others."""
+    """Numbers of persons who were held out: three tenths of the seed, and of the others; 0 where candidate_count is withheld."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -96,8 +97,9 @@ Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations; `among`: of a
-    cell, of how many persons it is; `withheld`: how many they are is not told."""
+    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations; `wholes`: of a
+    cell, how many persons those are that it is a part of, the nearest first; `withheld`: how many they are is not
+    told."""
 
     members: BitMap
     population_count: int = 0
@@ -106,13 +108,18 @@ class Persons:
     rule: ReadRule | None = None
     standing: bool = False
     purposes: tuple[str, ...] = ()
-    among: int | None = None
+    wholes: tuple[int, ...] = ()
     withheld: bool = False
 
-    def told(self, fewest: int) -> "Persons":
-        """As they are told of: a cell of few is withheld, and one of an audience of few, of which nobody tells, too."""
-        few = self.among is not None and (0 < len(self.members) < fewest or 0 < self.among < fewest)
-        return replace(self, withheld=few)
+    def tells_of_few(self, fewest: int) -> bool:
+        """Whether it is a cell of few, or of an audience of few, or leaves few of its audience out."""
+        sizes = (len(self.members), *self.wholes)
+        parts = (*sizes, *(whole - part for part, whole in pairwise(sizes)))
+        return len(sizes) > 1 and any(0 < each < fewest for each in parts)
+
+    def differs_by_few(self, other: "Persons", fewest: int) -> bool:
+        """Whether both sizes tell how few are in one of them alone."""
+        return 0 < self.members.symmetric_difference_cardinality(other.members) < fewest
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +259,7 @@ class Audiences:
                     among,
                     members=among.members & did.persons,
                     purposes=purposes,
-                    among=len(among.members),
+                    wholes=(len(among.members), *among.wholes),
                 )
             case OfPopulation():
                 everyone = segments.index.population(audience.population)
@@ -266,7 +273,20 @@ class Audiences:
         ids = np.asarray(everyone.to_array(), np.uint32)[chosen]
         tag = index.tags[audience.period.tag_id]
         purposes = (tag.purpose,) if tag.grade == SENSITIVE and tag.purpose else ()
-        return Persons(BitMap(ids), population_count=len(everyone), purposes=purposes, among=len(everyone))
+        return Persons(
+            BitMap(ids), population_count=len(everyone), purposes=purposes, wholes=(len(everyone),)
+        )
+
+
+def as_told(audiences: Sequence[Persons], fewest: int) -> tuple[Persons, ...]:
+    """As one answer tells of them all: cells that tell of few persons, by themselves or beside another audience of the
+    answer, are withheld. Audiences that are no cells are told."""
+
+    def few(here: Persons) -> bool:
+        beside = (here.differs_by_few(each, fewest) for each in audiences)
+        return bool(here.wholes) and (here.tells_of_few(fewest) or any(beside))
+
+    return tuple(replace(each, withheld=few(each)) for each in audiences)
 
 
 def _living(segments: TenantSegments, person_ids: BitMap | Sequence[int]) -> tuple[BitMap, int]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
@@ -67,8 +67,8 @@ class Compare:
         caller: Caller,
     ) -> Comparison:
         started = time.perf_counter_ns()
-        first, second, base = (
-            self._audiences.resolve(resolving, each).told(caller.fewest) for each in audiences
+        first, second, base = as_told(
+            [self._audiences.resolve(resolving, each) for each in audiences], caller.fewest
         )
         is_withheld = first.withheld or second.withheld or base.withheld
         if is_withheld:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
@@ -74,9 +74,8 @@ class Describe:
         caller: Caller,
     ) -> Description:
         started = time.perf_counter_ns()
-        here, there = (
-            self._audiences.resolve(resolving, each).told(caller.fewest) for each in (audience, base)
-        )
+        both = [self._audiences.resolve(resolving, each) for each in (audience, base)]
+        here, there = as_told(both, caller.fewest)
         if here.withheld or there.withheld:
             questions = ()
         groups = [here.members, there.members, there.members - here.members]

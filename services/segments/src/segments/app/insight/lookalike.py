@@ -4,13 +4,13 @@ import datetime as dt
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
-from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.app.insight.learning import Learnt, Model, People, learnt_from, scores_of
@@ -51,7 +51,8 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """`weights`: what weighs most, by size of the weight."""
+    """`candidates`: how many may be found, 0 when that would tell of few persons; `weights`: what weighs most, by size
+    of the weight."""
 
     seed: Persons
     candidates: int
@@ -73,11 +74,14 @@ class Expanded:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
+    """`is_withheld`: no number of persons is told."""
+
     seed: Persons
     audiences: tuple[Persons, ...]
     candidates: BitMap
     learnt: Learnt
     quality: Quality
+    is_withheld: bool
 
 
 class Lookalike:
@@ -97,12 +101,12 @@ class Lookalike:
 
         def compute() -> Evaluated:
             started = time.perf_counter_ns()
-            work = self._learn(resolving, question)
+            work = self._learn(resolving, question, caller)
             return Evaluated(
                 seed=work.seed,
-                candidates=len(work.candidates),
+                candidates=0 if work.is_withheld else len(work.candidates),
                 quality=work.quality,
-                weights=_heaviest(work.learnt, caller.fewest),
+                weights=() if work.is_withheld else _heaviest(work.learnt, caller.fewest),
                 token=token_of(tenant, question),
                 basis=self._basis(resolving, work, question, caller, started),
             )
@@ -124,7 +128,7 @@ class Lookalike:
 
         def compute() -> Expanded:
             started = time.perf_counter_ns()
-            work = self._learn(resolving, question)
+            work = self._learn(resolving, question, caller)
             found, lowest = self._best(resolving, work, count, question.chance, told)
             return Expanded(
                 person_ids=found,
@@ -146,9 +150,10 @@ class Lookalike:
         require_readable(resolving.segments, question.tag_ids, caller.may_read)
         return resolving
 
-    def _learn(self, resolving: Resolving, question: LookalikeQuestion) -> _Work:
+    def _learn(self, resolving: Resolving, question: LookalikeQuestion, caller: Caller) -> _Work:
         asked = [question.seed, question.among, *question.exclusions]
-        seed, among, *excluded = (self._audiences.resolve(resolving, each) for each in asked)
+        audiences = as_told([self._audiences.resolve(resolving, each) for each in asked], caller.fewest)
+        seed, among, *excluded = audiences
         candidates = (among.members - seed.members).difference(*(each.members for each in excluded))
         for what, persons in (("the seed", seed.members), ("others", candidates)):
             if len(persons) < FEWEST_PERSONS:
@@ -157,8 +162,11 @@ class Lookalike:
         learnt = learnt_from(
             people, seed.members, candidates, question.tag_ids, question.model, question.chance
         )
-        quality = Quality(learnt.evaluation, _warnings(learnt, seed, question.tag_ids))
-        return _Work(seed, (seed, among, *excluded), candidates, learnt, quality)
+        is_withheld = any(each.withheld for each in audiences)
+        evaluation, warnings = learnt.evaluation, _warnings(learnt, seed, question.tag_ids)
+        if is_withheld:
+            evaluation = replace(evaluation, seed_persons=0, other_persons=0)
+        return _Work(seed, audiences, candidates, learnt, Quality(evaluation, warnings), is_withheld)
 
     def _best(
         self, resolving: Resolving, work: _Work, count: int, chance: int, told: Told
@@ -213,9 +221,8 @@ def _heaviest(learnt: Learnt, fewest: int) -> tuple[tuple[Feature, float], ...]:
 def _warnings(learnt: Learnt, seed: Persons, tag_ids: Sequence[str]) -> tuple[str, ...]:
     told = []
     if learnt.evaluation.seed_persons < _FEW_HELD_OUT:
-        told.append(
-            f"only {learnt.evaluation.seed_persons} persons of the seed were held out: the quality is rough"
-        )
+        number = "few" if seed.withheld else f"only {learnt.evaluation.seed_persons}"
+        told.append(f"{number} persons of the seed were held out: the quality is rough")
     if learnt.evaluation.auc < _GUESSING:
         told.append("hardly better than guessing: these tags do not tell whom the seed is like")
     if learnt.evaluation.auc > _TOO_GOOD:

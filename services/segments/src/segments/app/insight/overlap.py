@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.domain.insight.overlap import intersections, withheld_sums
@@ -43,7 +43,7 @@ class Overlap:
 
     def _overlap(self, resolving: Resolving, audiences: Sequence[Audience], caller: Caller) -> Overlaps:
         started = time.perf_counter_ns()
-        persons = tuple(self._audiences.resolve(resolving, each).told(caller.fewest) for each in audiences)
+        persons = as_told([self._audiences.resolve(resolving, each) for each in audiences], caller.fewest)
         found = [
             (each.inside, len(each.persons)) for each in intersections([each.members for each in persons])
         ]

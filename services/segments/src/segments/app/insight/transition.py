@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from segments.app.insight.audiences import Audience, Audiences, Period, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Period, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.domain.insight.transitions import TransitionCell, transitions
@@ -37,7 +37,7 @@ class CountTransitions:
 
     def _count(self, resolving: Resolving, audience: Audience, period: Period, caller: Caller) -> Transitions:
         started = time.perf_counter_ns()
-        here = self._audiences.resolve(resolving, audience).told(caller.fewest)
+        (here,) = as_told([self._audiences.resolve(resolving, audience)], caller.fewest)
         before, after = self._audiences.ends(resolving, period, here.members)
         cells = [] if here.withheld else transitions(before, after, caller.fewest)
         elapsed_us = (time.perf_counter_ns() - started) // 1_000

@@ -9,7 +9,7 @@ import numpy as np
 from pyroaring import BitMap
 from rules.schema import TagType
 from rules.values import Kind
-from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving
+from segments.app.insight.audiences import Audience, Audiences, Persons, Resolving, as_told
 from segments.app.insight.basis import Basis, Caller, basis_of
 from segments.app.insight.desk import Desk
 from segments.app.insight.readable_tags import require_readable
@@ -114,7 +114,7 @@ class Observing:
             _require_grouping(tag)
 
         def find() -> tuple[Persons, tuple[Group, ...]]:
-            here = self._audiences.resolve(resolving, audience).told(caller.fewest)
+            (here,) = as_told([self._audiences.resolve(resolving, audience)], caller.fewest)
             if breakdown is None or tag is None:
                 return here, (Group(GroupKind.ALL, here.members),)
             return here, tuple(self._parted(resolving, tag, breakdown, here.members))
