@@ -262,11 +262,13 @@ def test_a_midnight_leaves_columns_standing(world):
 FRESH = "{tag_id: fresh, name: x, type: number, statistic: COUNT(order_paid) IN LAST 3 DAYS}"
 AGAIN = "{tag_id: again, name: x, type: number, arithmetic: {expression: fresh * 2}}"
 AWAY = "{tag_id: away, name: x, type: number, statistic: DAYS SINCE(LAST(order_paid))}"
+BOTH = "{tag_id: both, name: x, type: number, arithmetic: {expression: fresh + away}}"
 
 
-def test_at_midnight_only_those_are_published_whose_days_turned(world):
-    """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it."""
-    town(world, FRESH, AGAIN, AWAY)
+def test_at_midnight_only_those_are_computed_whose_days_turned(world):
+    """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it. What
+    is computed of everybody reads of them what is computed, and of others what is stored."""
+    town(world, FRESH, AGAIN, AWAY, BOTH)
     damage(world, "fresh", 5, 990_000)
     damage(world, "again", 5, 990_000)
     damage(world, "away", 5, 990_000)
@@ -280,9 +282,10 @@ def test_at_midnight_only_those_are_published_whose_days_turned(world):
     assert {each: values["again"][each] for each in (1, 2, 4, 5)} == {1: 20_000, 2: 0, 4: 20_000, 5: 990_000}
     assert (before["fresh"][2], before["again"][2], before["fresh"][4]) == (10_000, 20_000, 0)
     assert values["away"][5] == 60_000  # days pass for everybody
+    assert {each: values["both"][each] for each in (2, 4, 5)} == {2: 30_000, 4: 20_000, 5: 1_050_000}
     told = [each for each in world.changes(after=position) if each.HasField("block")]
-    assert {each.block.column for each in told} == {"fresh", "again", "away"}
-    values["fresh"][5], values["again"][5] = 0, 0
+    assert {each.block.column for each in told} == {"fresh", "again", "away", "both"}
+    values["fresh"][5], values["again"][5], values["both"][5] = 0, 0, 60_000
     world.run(everybody=True)
     assert world.values() == values
 

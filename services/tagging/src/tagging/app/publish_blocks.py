@@ -39,15 +39,14 @@ class PublishBlocks:
         block: int,
         among: Ints | None = None,
     ) -> PublishedBlock:
-        """One block, of everybody or `among` some (ascending, living or not); the values are of the snapshot's
-        persons, these among them."""
+        """One block, of all persons that were computed or `among` some of them (ascending, living or not)."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
         keep = touched[touched >> BLOCK_BITS == block]
         if not computed.recipe.stream:  # nobody computes those touched anew: this is the value
             derived = snapshot.plan.profiles(computed.recipe)
             keep = self._withdrawn(connection, task.tenant, keep, derived=derived)
-        of_block = _of_block(snapshot.persons, block)
-        persons = snapshot.persons[of_block]
+        of_block = _of_block(computed.persons, block)
+        persons = computed.persons[of_block]
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
         if among is not None:
             among = among[_of_block(among, block)]

@@ -1,6 +1,6 @@
 """The tenant's midnight."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from servicekit.changelog import Changelog, Entry
@@ -10,13 +10,15 @@ from servicekit.logging import logger
 from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
+from tagging.app.division import MOST
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody, Outcome, ageing, parts_of
 from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.task import Task
-from tagging.app.turned_persons import turned_persons
+from tagging.app.turned_persons import together, turned_persons
 from tagging.domain.columns import Ints
 from tagging.domain.moment import Moment
+from tagging.domain.recipe import Recipe
 from tagging.domain.tenants import Tenant
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
@@ -31,8 +33,8 @@ def turning_at_midnight(plan: ColumnPlan) -> set[str]:
 class RollDay:
     """Rolls a tenant's day: everybody's day windows change in one transaction, with the entry that says so.
 
-    It computes everybody, publishes of those alone of whom something may have changed, and tells what did; whoever is
-    touched meanwhile is computed afterwards.
+    It computes and publishes columns of those alone of whom they may have changed, as far as those are few, and tells
+    what did; whoever is touched meanwhile is computed afterwards.
     """
 
     def __init__(
@@ -71,28 +73,47 @@ class RollDay:
             )
             concerned, due_by = self._compute.concerned(task), ageing(plan)
             with self._everybody.snapshot(tenant.name, turning | due_by) as snapshot:
-                computed = self._compute_columns(task, snapshot)
-                recipes = [each.recipe for each in computed]
+                chosen = snapshot.plan.in_order(turning_at_midnight(snapshot.plan))
+                recipes = [each for step in chosen for each in step]
                 stood = standing if snapshot.plan is plan else frozenset[str]()
                 whom = turned_persons(snapshot, recipes, stood, concerned, task.as_of)
+                computed = self._compute_columns(task, snapshot, chosen, whom)
                 # The new day's events have their hours too.
                 self._compute.store_due(task, snapshot, due_by, settled=False)
                 published = self._database.write_now(self._publish, task, snapshot, computed, whom)
             self._compute.settle_touched(task, Outcome())
             self._compute.release(task, published)
 
-    def _compute_columns(self, task: Task, snapshot: Snapshot) -> list[Computed]:
-        chosen = turning_at_midnight(snapshot.plan)
-        moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
-        cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, chosen)
+    def _compute_columns(
+        self,
+        task: Task,
+        snapshot: Snapshot,
+        steps: Sequence[Sequence[Recipe]],
+        whom: Mapping[str, Ints | None],
+    ) -> list[Computed]:
+        of_some, some = together(whom, MOST * len(snapshot.persons))
+        rest = [each for step in steps for each in step if each.column not in of_some]
+        read_later = {tag for each in rest for tag in each.tags}
         computed: list[Computed] = []
-        for step in snapshot.plan.in_order(chosen):
-            for part in parts_of(step, len(snapshot.persons)):
-                found, failures = snapshot.compute(part, moment, cuts, freeze=False)
-                computed += [replace(each, values=each.values.narrowed()) for each in found]
-                for column in failures:
-                    logger().warning("a column keeps yesterday's values", column=column)
+        with snapshot.among(some) as part:
+            for step in steps:
+                of_part = [each for each in step if each.column in of_some]
+                for each in self._computed(task, part, of_part):
+                    if each.recipe.column in read_later:
+                        snapshot.lay_over(each)
+                    computed.append(each)
+                computed += self._computed(task, snapshot, [each for each in step if each in rest])
         return computed
+
+    def _computed(self, task: Task, snapshot: Snapshot, recipes: Collection[Recipe]) -> Iterator[Computed]:
+        """Of the persons of a snapshot; without columns that fail."""
+        moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
+        cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, {each.column for each in recipes})
+        for part in parts_of(recipes, len(snapshot.persons)):
+            found, failures = snapshot.compute(part, moment, cuts, freeze=False)
+            yield from (replace(each, values=each.values.narrowed()) for each in found)
+            for column in failures:
+                logger().warning("a column keeps yesterday's values", column=column)
 
     def _publish(
         self,

@@ -24,7 +24,7 @@ from tagging.app.event_answers import column_of, groups_of, truth_vector, vector
 from tagging.app.named_relations import name_persons, name_relations
 from tagging.app.snapshot_inputs import SnapshotInputs
 from tagging.domain.ageing import NEVER, due_times
-from tagging.domain.columns import Bools, Ints, Shape, Vector
+from tagging.domain.columns import Bools, Ints, Shape, Vector, within
 from tagging.domain.cuts import Cuts
 from tagging.domain.definition import AttributeKind
 from tagging.domain.kinds.families import TOLD
@@ -60,10 +60,11 @@ def open_duck(beside: Any = None) -> Any:
 
 @dataclass(frozen=True)
 class Computed:
-    """A column of everybody at a moment: `values` has a slot per person of the snapshot. `cuts`: as decided by."""
+    """A column at a moment: `values` has a slot for each of the persons, ascending. `cuts`: as decided by."""
 
     recipe: Recipe
     as_of: dt.datetime
+    persons: Ints
     values: Vector
     cuts: Cuts | None
 
@@ -177,10 +178,21 @@ class Snapshot:
                 failures[recipe.column] = _failure(recipe.column, error)
         return found, failures
 
-    @staticmethod
-    def _nothing(recipe: Recipe, moment: Moment, cuts: Mapping[str, Cuts | None]) -> Computed:
+    def lay_over(self, computed: Computed) -> None:
+        """Makes a tag's values readable that were computed of some of its persons: those of others are as stored."""
+        column = computed.recipe.column
+        _, persons, stored = self._inputs.tag(self.plan.tags[column].definition)
+        staying = ~within(persons, computed.persons)
+        everyone = np.concatenate((persons[staying], computed.persons))
+        order = np.argsort(everyone)
+        known = np.concatenate((stored.known[staying], computed.values.known))
+        data = np.concatenate((stored.data[staying], computed.values.data))
+        self._register(column, computed.recipe.shape, everyone[order], Vector(known[order], data[order]))
+
+    def _nothing(self, recipe: Recipe, moment: Moment, cuts: Mapping[str, Cuts | None]) -> Computed:
         """Of nobody."""
-        return Computed(recipe, moment.as_of, Vector.unknown(0, recipe.shape), cuts.get(recipe.column))
+        nothing = Vector.unknown(0, recipe.shape)
+        return Computed(recipe, moment.as_of, self.persons, nothing, cuts.get(recipe.column))
 
     def _decided(
         self,
@@ -209,7 +221,7 @@ class Snapshot:
             values = Vector(values.known & self._profiled, values.data)
         if recipe.column in self._rested_on:
             self._register(recipe.column, recipe.shape, self.persons, values)
-        return Computed(recipe, moment.as_of, values, frozen)
+        return Computed(recipe, moment.as_of, self.persons, values, frozen)
 
     def due(self, recipes: Collection[Recipe], moment: Moment) -> Ints:
         """When each person's columns change next by themselves, in microseconds; NEVER for most."""

@@ -1,7 +1,7 @@
-"""Of whom columns are published at midnight: of everybody, or of those alone of whom they may have changed."""
+"""Of whom columns are computed at midnight: of everybody, or of those alone of whom they may have changed."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from tagging.app.division import MOST, Concerned
@@ -34,6 +34,22 @@ def turned_persons(
             persons = persons if each is None else union(persons, each)
         found[recipe.column] = persons if len(persons) <= MOST * len(snapshot.persons) else None
     return found
+
+
+def together(whom: Mapping[str, Ints | None], most: float) -> tuple[frozenset[str], Ints]:
+    """The columns that are computed at once of some persons alone, and these: of whom any of them turned, at most so
+    many. `whom`: as `turned_persons` gave it; what a column rests on is among them when it is."""
+    few = [(column, persons) for column, persons in whom.items() if persons is not None]
+    few.sort(key=lambda each: len(each[1]))  # what a column rests on has no more of them, and stands before
+    columns: list[str] = []
+    found = np.empty(0, np.int64)
+    for column, persons in few:
+        wider = union(found, persons)
+        if len(wider) > most:
+            break
+        columns.append(column)
+        found = wider
+    return frozenset(columns), found
 
 
 def _moved(snapshot: Snapshot, recipes: Iterable[Recipe], as_of: dt.datetime) -> dict[str, Ints]:
