@@ -266,8 +266,8 @@ BOTH = "{tag_id: both, name: x, type: number, arithmetic: {expression: fresh + a
 
 
 def test_at_midnight_only_those_are_computed_whose_days_turned(world):
-    """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it. What
-    is computed of everybody reads of them what is computed, and of others what is stored."""
+    """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it.
+    What is computed of everybody reads of them what is computed, and of others what is stored."""
     town(world, FRESH, AGAIN, AWAY, BOTH)
     damage(world, "fresh", 5, 990_000)
     damage(world, "again", 5, 990_000)
