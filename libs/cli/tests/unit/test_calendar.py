@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import grpc
 import pytest
 from cli.calls import calendar
 from cli.calls.calendar import Difference
-from cli.exits import Refusal
+from cli.exits import Exit, Refusal
+from huaxiang.identity.v1 import tenant_settings_service_pb2 as pb
+from huaxiang.identity.v1 import tenant_settings_service_pb2_grpc as rpc
 from rules.calendars import Calendar, mainland_china, read_stated, shipped_text
 
 OWN = """
@@ -68,9 +71,38 @@ def test_what_is_stored_in_other_words_is_no_change(tmp_path: Path) -> None:
     assert calendar.differences(stored, shown) == [Difference("sale", "changed", shipped=False)]
 
 
+def test_ends_that_are_stored_unlike_are_shown_alike(tmp_path: Path) -> None:
+    stored = calendar.Settings(
+        time_zone="Asia/Shanghai",
+        calendar=[{"name": "sale", "start": "2026-06-01T00:00:00Z", "end": "2026-06-02T00:00"}],
+    )
+    shown = calendar.read_file(file(tmp_path, calendar.text(stored)))
+    assert shown.calendar[0].end == "2026-06-02T00:00:00+08:00"
+    assert calendar.differences(stored, shown) == []
+
+
+class Identity(rpc.TenantSettingsServiceServicer):
+    async def GetTenantSettings(self, request, context):  # noqa: N802  # the rpc's name
+        return pb.GetTenantSettingsResponse(settings={"time_zone": "Asia/Shanghai"}, etag="1")
+
+
+async def test_a_plan_refuses_what_identity_would() -> None:
+    server = grpc.aio.server()
+    rpc.add_TenantSettingsServiceServicer_to_server(Identity(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    wanted = calendar.Settings(years=[{"year": each} for each in range(2030, 2041)])
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with pytest.raises(Refusal, match="has 11 years, the limit is 10") as refused:
+            await calendar.put(channel, wanted, only_plan=True)
+    assert (refused.value.code, refused.value.reason) == (Exit.BAD_DATA, "INVALID_FIELD")
+    await server.stop(None)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("periods: {x: [], x: []}", "'x' stands twice"),
         ("weekend: [5, 6]", "leave it out"),
         ("years: {2027: {worked: [2027-02-15]}}", "2027-02-15 is worked anyway"),
         ("holidays: {}", "the calendar has no 'holidays'"),

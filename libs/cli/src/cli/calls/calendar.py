@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import yaml
 from huaxiang.identity.v1 import tenant_settings_pb2
 from huaxiang.identity.v1 import tenant_settings_service_pb2 as pb
 from huaxiang.identity.v1.tenant_settings_service_pb2_grpc import TenantSettingsServiceStub
+from identity.api.parse import settings as require_valid
 from rules.calendars import (
     Calendar,
     CalendarInvalid,
@@ -21,6 +23,7 @@ from rules.calendars import (
     mainland_china,
     read_stated,
 )
+from servicekit.errors import InvalidField
 
 from cli.exits import Exit, Refusal
 from cli.text_files import read_text
@@ -84,8 +87,17 @@ def document(settings: Settings) -> dict[str, Any]:
             "worked": list(map(day, year.worked_days)),
         }
         years[year.year] = {section: each for section, each in said.items() if each}
-    periods = {each.name: [each.start, each.end] for each in settings.calendar}
+    periods = {each.name: _ends(each, settings.time_zone) for each in settings.calendar}
     return {section: each for section, each in (("years", years), ("periods", periods)) if each}
+
+
+def _ends(period: tenant_settings_pb2.CalendarPeriod, time_zone: str) -> list[str]:
+    """As stated; where one end alone names its zone, the other names the tenant's."""
+    both = [dt.datetime.fromisoformat(each) for each in (period.start, period.end)]
+    if (both[0].tzinfo is None) == (both[1].tzinfo is None):
+        return [period.start, period.end]
+    zone = ZoneInfo(time_zone)
+    return [(each if each.tzinfo else each.replace(tzinfo=zone)).isoformat() for each in both]
 
 
 def text(settings: Settings) -> str:
@@ -120,7 +132,9 @@ def _by_year(settings: Settings) -> dict[str, object]:
 
 def _by_name(settings: Settings) -> dict[str, object]:
     """Moments, not texts: one moment can be written in many ways."""
-    return {each.name: Period.of_texts(each.name, each.start, each.end) for each in settings.calendar}
+    return {
+        each.name: Period.of_texts(each.name, *_ends(each, settings.time_zone)) for each in settings.calendar
+    }
 
 
 def _differences(
@@ -141,15 +155,19 @@ async def get(channel: grpc.aio.Channel) -> pb.GetTenantSettingsResponse:
 
 async def put(channel: grpc.aio.Channel, wanted: Settings, *, only_plan: bool) -> list[Difference]:
     """Makes the tenant's own calendar the wanted one, whole; all other settings stay. Conflicts when somebody changes
-    them meanwhile. `only_plan`: changes nothing."""
+    them meanwhile. `only_plan`: changes nothing. Raises Refusal for what identity would refuse."""
     stored = await get(channel)
     found = differences(stored.settings, wanted)
+    settings = Settings()
+    settings.CopyFrom(stored.settings)
+    settings.ClearField("calendar")
+    settings.ClearField("years")
+    settings.MergeFrom(wanted)
+    try:
+        require_valid(settings)
+    except InvalidField as error:
+        raise Refusal(error.message, Exit.BAD_DATA, error.reason) from error
     if found and not only_plan:
-        settings = Settings()
-        settings.CopyFrom(stored.settings)
-        settings.ClearField("calendar")
-        settings.ClearField("years")
-        settings.MergeFrom(wanted)
         request = pb.UpdateTenantSettingsRequest(settings=settings, etag=stored.etag)
         await TenantSettingsServiceStub(channel).UpdateTenantSettings(request)
     return found

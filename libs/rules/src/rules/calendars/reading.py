@@ -33,14 +33,11 @@ def read_calendar(text: str) -> Calendar:
 
 def read_stated(text: str) -> Stated:
     """Raises CalendarInvalid."""
-    import yaml
+    from .document import read_document
 
     if len(text) > MAX_CHARACTERS:
         raise CalendarInvalid(f"the calendar has {len(text)} characters, the limit is {MAX_CHARACTERS}")
-    try:
-        said = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CalendarInvalid("the calendar is no YAML that can be read") from error
+    said = read_document(text)
     if said is None:
         raise CalendarInvalid("the calendar is empty; write {} for one that says nothing")
     sections = _mapping(said, "the calendar", _SECTIONS)
