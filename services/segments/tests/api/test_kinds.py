@@ -90,6 +90,13 @@ async def test_a_one_off_over_behaviour_is_frozen_when_that_is_known(suite: Any)
     assert suite.members("buyers") == [2]
     assert (await recompute(suite, "buyers")).state == PREPARING
     assert suite.tagging.required == {"t1": [ORDERS]}
+    await suite.restart()
+    found = await suite.get("buyers")
+    assert (found.segment.state, found.count, suite.members("buyers")) == (PREPARING, 1, [2])
+    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_BACKFILLING), lane=Lane.BULK)
+    suite.tagging.tell_block(f"feature:{ORDERS}", {1: 20_000, 2: 20_000, 3: 0})
+    suite.tagging.tell(feature_told(ORDERS, change_pb2.FEATURE_STATE_LIVE), lane=Lane.BULK)
+    await suite.until(lambda: suite.members("buyers") == [1, 2])
 
 
 async def test_a_list_is_matched_and_told_of_entry_by_entry(

@@ -8,10 +8,10 @@ import grpc
 import numpy as np
 import pytest
 from huaxiang.segments.v1 import change_service_pb2 as changes
-from huaxiang.segments.v1 import segment_service_pb2, snapshot_service_pb2
+from huaxiang.segments.v1 import segment_pb2, segment_service_pb2, snapshot_service_pb2
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2
-from segments_tagging import day_told, person_told, tag_told, values_told
+from segments_tagging import day_told, feature_told, person_told, tag_told, values_told
 from servicekit.revision import Lane
 from servicekit.status import reason_of
 
@@ -160,6 +160,34 @@ async def test_who_listens_ends_with_the_members(suite: Any) -> None:
         await suite.until(lambda: listener.seen[-1].segment.segment_id == "women" or len(listener.seen) > 3)
 
 
+async def test_who_listens_hears_the_difference_when_behaviour_is_computed_anew(suite: Any) -> None:
+    """Also who begins to listen meanwhile, and over a restart."""
+    states = (change_pb2.FEATURE_STATE_BACKFILLING, change_pb2.FEATURE_STATE_LIVE)
+    anew, live = (feature_told("COUNT(order_paid)", state) for state in states)
+    column = "feature:COUNT(order_paid)"
+    await suite.create("buyers", "COUNT(order_paid) >= 1")
+    suite.tagging.tell(anew, lane=Lane.BULK)
+    suite.tagging.tell_block(column, {1: 10_000, 2: 10_000})
+    suite.tagging.tell(live, lane=Lane.BULK)
+    await suite.until(lambda: suite.members("buyers") == [1, 2])
+    suite.tagging.tell(anew, lane=Lane.BULK)
+    found = await suite.get("buyers", suite.tagging.tell_block(column, {1: 0, 3: 10_000}))
+    assert (found.segment.state, found.count) == (segment_pb2.SEGMENT_STATE_PREPARING, 2)
+    warned = f"segment 'buyers' is being computed anew: {found.segment.state_note}"
+    assert list(found.freshness.warnings) == [warned]
+    assert found.segment.state_note.endswith("until then the members are those of 2026-03-31T04:00:00+00:00")
+    await suite.restart()
+    assert (await suite.get("buyers")).segment == found.segment
+    persons, _, parts = await export(suite, segment_id="buyers")
+    assert (persons, list(parts[0].warnings)) == ([1, 2], [warned])
+    async with Listener(suite, "buyers") as listener:
+        suite.tagging.tell(live, lane=Lane.BULK)
+        await suite.until(lambda: listener.members == {2, 3})
+        moved = [change.members for change in listener.seen if change.HasField("members")]
+    entered, left = b"".join(each.entered_person_ids for each in moved), moved[-1].left_person_ids
+    assert np.frombuffer(entered + left, "<u4").tolist() == [3, 1], "nobody else is told of"
+
+
 async def test_a_watch_of_no_lane_is_refused(suite: Any) -> None:
     revision = suite.wiring.board.current.revision
     request = changes.WatchRequest(after=revision.to_proto(), lane=7)  # type: ignore[arg-type]
@@ -170,7 +198,7 @@ async def test_a_watch_of_no_lane_is_refused(suite: Any) -> None:
 
 async def test_a_rolled_day_moves_members_and_the_moment_of_answers(suite: Any) -> None:
     seen = suite.clock.now() - dt.timedelta(hours=23)
-    suite.tagging.tell(
+    told = suite.tagging.tell(
         change_pb2.Change(
             values=change_pb2.PersonValues(
                 person_id=1, values=[change_pb2.ColumnValue(column="last_seen", value=moment(seen))]
@@ -180,7 +208,7 @@ async def test_a_rolled_day_moves_members_and_the_moment_of_answers(suite: Any) 
     await suite.create("away", "DAYS SINCE(last_seen) >= 2")
     await suite.create("away_hours", "ELAPSED DAYS(last_seen) >= 1")
     suite.clock.advance(dt.timedelta(hours=13))
-    late = await suite.get("away")
+    late = await suite.get("away", told)
     assert list(late.freshness.warnings) == ["day windows still stand at 2026-03-31"]
     assert suite.members("away") == []
     await suite.until(lambda: suite.members("away_hours") == [1])

@@ -70,16 +70,16 @@ async def test_a_snapshot_that_cannot_be_taken_moves_nobody_and_a_repeat_neither
     assert await suite.snapshots("analyst").CreateSnapshot(asked) == taken
     assert suite.members("buyer") == [3], "a repeat computes nothing"
     await suite.get("buyer", suite.tagging.tell(begun))
+    suite.tagging.tell_block(column, {1: 0, 2: 10_000, 3: 0})
     asked.request_id = "r2"
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await suite.snapshots("analyst").CreateSnapshot(asked)
     assert reason_of(error.value).reason == "SEGMENT_NOT_LIVE"
     found = await suite.get("buyer")
-    assert (found.segment.state, found.count, suite.members("buyer")) == (
-        segment_pb2.SEGMENT_STATE_LIVE,
-        1,
-        [3],
-    )
+    preparing = segment_pb2.SEGMENT_STATE_PREPARING
+    assert (found.segment.state, found.count, suite.members("buyer")) == (preparing, 1, [3])
+    suite.tagging.tell(live, lane=Lane.BULK)
+    await suite.until(lambda: suite.members("buyer") == [2])
 
 
 async def test_samples_and_sets_follow_every_change(suite: Any) -> None:

@@ -200,7 +200,7 @@ def test_uses_are_replaced_by_consumer(database: Database) -> None:
 
 def test_frozen_members_come_back(database: Database) -> None:
     store = SqlFrozenMembers()
-    first, second = Frozen(BitMap([1, 70_000]), NOW), Frozen(BitMap(), NOW)
+    first, second = Frozen(BitMap([1, 70_000]), NOW, stale=True), Frozen(BitMap(), NOW)
     database.write_now(store.put, "t1", "a", second)
     database.write_now(store.put, "t1", "a", first)
     database.write_now(store.put, "t2", "a", second)

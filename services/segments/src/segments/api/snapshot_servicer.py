@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 import numpy as np
 from huaxiang.segments.v1 import snapshot_service_pb2 as pb
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceServicer
-from huaxiang.type.v1 import revision_pb2
 from pyroaring import BitMap
 from segments.api import render
 from segments.app.segments import Segments
-from segments.app.snapshots import Snapshots, birth_hashes, exported
+from segments.app.snapshots import Outgoing, Snapshots, birth_hashes, exported
 from segments.app.version import Board, Version
 from segments.domain.packing import microseconds, moment_of
 from segments.store.ports import Journal
@@ -112,9 +111,9 @@ class SnapshotServicer(SnapshotServiceServicer):
         self, request: pb.ExportMembersRequest, context: object
     ) -> AsyncIterator[pb.ExportMembersResponse]:
         tenant = current_principal().require_tenant()
-        members, read_at = await self._members(tenant, request)
+        outgoing = await self._outgoing(tenant, request)
         version = self._board.current
-        persons = exported(version, tenant, members)
+        persons = exported(version, tenant, outgoing.members)
         total = len(persons)
         first = int(np.searchsorted(persons, max(0, request.after_person_id), side="right"))
         starts = range(first, total, MEMBERS_PER_MESSAGE) or range(first, first + 1)
@@ -125,20 +124,18 @@ class SnapshotServicer(SnapshotServiceServicer):
                 birth_hashes=birth_hashes(version, tenant, some).astype("<u8").tobytes(),
             )
             if start == first:
-                part.revision.CopyFrom(read_at)
+                part.revision.token = outgoing.token
                 part.total_count = total
+                part.warnings.extend(outgoing.warnings)
             yield part
 
-    async def _members(
-        self, tenant: str, request: pb.ExportMembersRequest
-    ) -> tuple[BitMap, revision_pb2.Revision]:
+    async def _outgoing(self, tenant: str, request: pb.ExportMembersRequest) -> Outgoing:
         match request.WhichOneof("set"):
             case "snapshot_id":
                 stored = await self._database.read(self._snapshots.get, tenant, request.snapshot_id)
-                return BitMap.deserialize(stored.members), revision_pb2.Revision(token=stored.revision_token)
+                return Outgoing(BitMap.deserialize(stored.members), stored.revision_token)
             case "segment_id":
-                frozen = self._snapshots.freeze(self._board.current, tenant, request.segment_id)
-                return frozen.members, frozen.read_at.to_proto()
+                return self._snapshots.outgoing(self._board.current, tenant, request.segment_id)
             case _:
                 raise InvalidField("set", "is missing: name a snapshot_id or a segment_id")
 

@@ -30,6 +30,9 @@ def freshness_of(
         warnings[f"computed by runs only: {', '.join(sorted(by_runs))}"] = None
     if index.day is not None and today < now:
         warnings[f"day windows still stand at {index.day.day}"] = None
+    for name in sorted({name for rule in rules for name in rule.segments}):
+        if (inner := segments.get(name)) is not None and inner.stale:
+            warnings[_waiting(inner)] = None
     warnings |= dict.fromkeys(windows_ahead(index, rules, today))
     return Freshness(
         as_of=min((segments.as_of(rule, now) for rule in rules), default=today),
@@ -54,8 +57,16 @@ def freshness_of_members(
 ) -> Freshness:
     """Of an answer about some segments' members, who may be of an earlier moment than their rules would be."""
     notes = freshness_of(segments, [each.rule for each in standing if each.rule is not None], now)
-    frozen = sorted({each.frozen.time for each in standing if each.frozen is not None})
-    if not frozen:
+    times = sorted({each.frozen.time for each in standing if each.frozen is not None})
+    if not times:
         return notes
-    told = tuple(f"the members are those of {time.isoformat(timespec='seconds')}" for time in frozen)
-    return replace(notes, as_of=min(notes.as_of, frozen[0]), warnings=(*notes.warnings, *told))
+    settled = sorted({each.settled.time for each in standing if each.settled is not None})
+    told = [f"the members are those of {time.isoformat(timespec='seconds')}" for time in settled]
+    told += [_waiting(each) for each in standing if each.stale]
+    warnings = tuple(dict.fromkeys((*notes.warnings, *told)))
+    return replace(notes, as_of=min(notes.as_of, times[0]), warnings=warnings)
+
+
+def _waiting(standing: Standing) -> str:
+    """Of one whose members are those of before."""
+    return f"segment '{standing.segment.segment_id}' is being computed anew: {standing.segment.note}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rules.check import Population
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.preview import Preview
 from segments.app.readable import MayRead
 from segments.app.segments import existing
@@ -85,8 +85,7 @@ class CheckImpact:
         """What the count of a segment rests on."""
         segments = version.tenant(tenant)
         standing = segments.get(segment_id)
-        rules = [] if standing is None or standing.rule is None else [standing.rule]
-        return freshness_of(segments, rules, self._now())
+        return freshness_of_members(segments, [] if standing is None else [standing], self._now())
 
 
 def _referred(segments: TenantSegments) -> dict[str, frozenset[str]]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyroaring import BitMap
-from segments.app.freshness_notes import freshness_of
-from segments.app.membership import live_segment
+from segments.app.freshness_notes import freshness_of_members
+from segments.app.membership import segment_with_members
 from segments.app.segments import existing
 from segments.app.standing import TenantSegments
 from segments.app.today import today
@@ -118,10 +118,9 @@ class MemberHistory:
         return Side(kept, living_members(segments, snapshot.members), snapshot.canonical_rule)
 
     def _now_of(self, version: Version, segments: TenantSegments, segment_id: str) -> Side:
-        standing = live_segment(segments, segment_id)
-        assert standing.rule is not None
+        standing = segment_with_members(segments, segment_id)
         now = self._now()
-        freshness = freshness_of(segments, [standing.rule], now)
+        freshness = freshness_of_members(segments, [standing], now)
         kept = KeptMembers(
             len(standing.members),
             freshness.population_count,

@@ -80,7 +80,7 @@ class Membership:
         found = self._kept.get((tenant, segment_ids))
         if found is None:
             segments = version.tenant(tenant)
-            standing = [live_segment(segments, segment_id) for segment_id in segment_ids]
+            standing = [segment_with_members(segments, segment_id) for segment_id in segment_ids]
             notes = freshness_of_members(segments, standing, now)
             found = Members(segments.index, tuple(each.members for each in standing), notes)
             self._kept[tenant, segment_ids] = found
@@ -109,10 +109,24 @@ class Membership:
 
 
 def live_segment(segments: TenantSegments, segment_id: str) -> Standing:
-    """One that has members to speak of. Raises ResourceNotFound, SegmentNotLive."""
+    """One whose members are those of now. Raises ResourceNotFound, SegmentNotLive."""
+    standing = segment_with_members(segments, segment_id)
+    if not standing.live:
+        raise _not_live(standing)
+    return standing
+
+
+def segment_with_members(segments: TenantSegments, segment_id: str) -> Standing:
+    """One that has members to speak of, if only those of before: answers about them say so. Raises ResourceNotFound,
+    SegmentNotLive."""
     standing = segments.get(segment_id)
     if standing is None:
         raise ResourceNotFound(f"segment {segment_id!r}", nearest(segment_id, segments.names()))
-    if not standing.live:
-        raise SegmentNotLive(segment_id, standing.segment.state.value, standing.segment.note)
+    if not standing.has_members:
+        raise _not_live(standing)
     return standing
+
+
+def _not_live(standing: Standing) -> SegmentNotLive:
+    segment = standing.segment
+    return SegmentNotLive(segment.segment_id, segment.state.value, segment.note)

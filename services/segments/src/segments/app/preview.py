@@ -14,7 +14,7 @@ from rules.evaluate.bitmaps import Column
 from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
 from segments.app.freshness_notes import Freshness, freshness_of, valueless
-from segments.app.membership import live_segment
+from segments.app.membership import segment_with_members
 from segments.app.readable import MayRead, unreadable_grades
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import OVERFLOW
@@ -106,7 +106,7 @@ class Preview:
         """The columns, by form, that a rule needs and that the version does not hold. Raises SegmentNotLive for a
         segment of the rule without members, UpstreamUnavailable."""
         for name in sorted(read.segments):
-            live_segment(version.tenant(tenant), name)
+            segment_with_members(version.tenant(tenant), name)
         missing = _missing(version, tenant, read)
         return {form: await self._column(version, tenant, form, read.forms[form], now) for form in missing}
 

@@ -27,7 +27,8 @@ class Recycling:
         found = self._stores.recycle_bin.get(connection, tenant, segment_id)
         if found is None or self._now() >= found.purge_time:
             return None
-        return replace(found, frozen=self._stores.frozen.get(connection, tenant, segment_id))
+        frozen = self._stores.frozen.get(connection, tenant, segment_id)
+        return replace(found, frozen=None if frozen is None or frozen.stale else frozen)
 
     def page(self, connection: Connection, tenant: str, after: str, limit: int) -> list[Deletion]:
         """In order of segment_id."""

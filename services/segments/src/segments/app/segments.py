@@ -49,7 +49,7 @@ class RequiredFeatures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A segment and its count, None unless it is live."""
+    """A segment and its count, None when it has no members to speak of."""
 
     segment: Segment
     count: int | None
@@ -187,15 +187,15 @@ class Segments:
             return await self._store(tenant, gone.draft, gone, saying, may_read, restored=deletion)
 
     async def recompute(self, tenant: str, segment_id: str, actor: Actor) -> tuple[Segment, Revision]:
-        """Computes the members of a one-off segment, or of one with LIMIT, anew. Raises ResourceNotFound, WrongState,
-        StepForbidden, FeatureQuota, UpstreamUnavailable."""
+        """Computes the members of a one-off segment, or of one with LIMIT, anew; until behaviour that it needs is there
+        those of before stand. Raises ResourceNotFound, WrongState, StepForbidden, FeatureQuota, UpstreamUnavailable."""
         async with self._board.defining():
             self.require_computed(self._board.current, tenant, segment_id, actor)
             trial = self._board.current.draft().writable(tenant)
-            trial.freeze(segment_id, None)
+            trial.compute_anew(segment_id)
             if forms := self._awaited.needed(tenant, trial):
                 await self._features.require(tenant, forms)
-            _, stored, revision = await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE)
+            _, stored, revision = await self._compute_anew(tenant, segment_id)
             return stored, revision
 
     async def require_features(self, tenant: str) -> None:
@@ -210,7 +210,7 @@ class Segments:
         changed."""
         async with self._board.defining():
             self.require_computed(self._board.current, tenant, segment_id, actor)
-            count, _, revision = await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE, live=True)
+            count, _, revision = await self._compute_anew(tenant, segment_id, live=True)
             return count, revision
 
     def require_computed(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
@@ -230,7 +230,7 @@ class Segments:
         if standing is not None and standing.turns_daily and standing.frozen is not None:
             async with self._board.defining():
                 if self._board.current.tenant(tenant).get(segment_id) is not None:
-                    await self._freeze(tenant, segment_id, lambda _: None, Lane.LIVE, live=True)
+                    await self._compute_anew(tenant, segment_id, live=True)
 
     async def set_members(
         self, tenant: str, segment_id: str, change: Callable[[BitMap, TenantIndex], BitMap], actor: Actor
@@ -240,11 +240,14 @@ class Segments:
             self.require_static(self._board.current, tenant, segment_id, actor)
             now = self._now()
 
-            def frozen(before: Frozen | None) -> Frozen:
+            def freeze(segments: TenantSegments) -> None:
+                standing = segments.get(segment_id)
+                before = None if standing is None else standing.frozen
                 index = self._board.current.tenant(tenant).index
-                return Frozen(change(BitMap() if before is None else before.members, index), now)
+                members = change(BitMap() if before is None else before.members, index)
+                segments.freeze(segment_id, Frozen(members, now))
 
-            _, stored, revision = await self._freeze(tenant, segment_id, frozen, Lane.BULK)
+            _, stored, revision = await self._exchange(tenant, segment_id, freeze, Lane.BULK)
             return stored, revision
 
     def require_static(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
@@ -255,23 +258,30 @@ class Segments:
             problem = "only a static segment's members are uploaded"
             raise WrongState(f"segment {segment_id!r}", known.draft.kind.value, problem)
 
-    async def _freeze(
+    async def _compute_anew(
+        self, tenant: str, segment_id: str, *, live: bool = False
+    ) -> tuple[int, Segment, Revision]:
+        def anew(segments: TenantSegments) -> None:
+            segments.compute_anew(segment_id)
+
+        return await self._exchange(tenant, segment_id, anew, Lane.LIVE, live=live)
+
+    async def _exchange(
         self,
         tenant: str,
         segment_id: str,
-        frozen: Callable[[Frozen | None], Frozen | None],
+        change: Callable[[TenantSegments], None],
         lane: Lane,
         *,
         live: bool = False,
     ) -> tuple[int, Segment, Revision]:
         """How many members there are, the segment, and what covers them. With `live` raises SegmentNotLive, and leaves
-        everything as it is, when there would be none to speak of."""
+        everything as it is, when they cannot be those of now."""
 
         def prepare(draft: Version) -> tuple[int, Segment, dict[str, Followed]]:
             segments = draft.writable(tenant)
-            standing = segments.get(segment_id)
-            assert standing is not None  # definitions take turns
-            segments.freeze(segment_id, frozen(standing.frozen))
+            assert segments.get(segment_id) is not None  # definitions take turns
+            change(segments)
             followed = segments.follow(Touched(), lane, self._now())
             if live:
                 live_segment(segments, segment_id)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from segments.app.freshness_notes import freshness_of_members
-from segments.app.membership import live_segment
+from segments.app.membership import live_segment, segment_with_members
 from segments.app.readable import purposes_of
 from segments.app.version import Version
 from segments.domain.segment import Snapshot
@@ -22,7 +22,7 @@ REMOVED_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """Members on their way into a snapshot or an export."""
+    """Members on their way into a snapshot."""
 
     segment_id: str
     canonical_rule: str
@@ -32,6 +32,15 @@ class Frozen:
     read_at: Revision
     purposes: tuple[str, ...]
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Members to be listed, and what they were read at. `warnings`: what there is to know of them."""
+
+    members: BitMap
+    token: str
+    warnings: tuple[str, ...] = ()
 
 
 class Snapshots:
@@ -45,7 +54,7 @@ class Snapshots:
         self._now = now
 
     def freeze(self, version: Version, tenant: str, segment_id: str) -> Frozen:
-        """The members now. Raises ResourceNotFound, SegmentNotLive."""
+        """The members now. Raises ResourceNotFound, SegmentNotLive: members of before are not kept for good."""
         segments = version.tenant(tenant)
         standing = live_segment(segments, segment_id)
         assert standing.rule is not None
@@ -60,6 +69,13 @@ class Snapshots:
             purposes_of(segments, standing.rule),
             standing.segment.version,
         )
+
+    def outgoing(self, version: Version, tenant: str, segment_id: str) -> Outgoing:
+        """The members as they stand. Raises ResourceNotFound, SegmentNotLive without members to speak of."""
+        segments = version.tenant(tenant)
+        standing = segment_with_members(segments, segment_id)
+        notes = freshness_of_members(segments, [standing], self._now())
+        return Outgoing(standing.members, version.revision.token(), notes.warnings)
 
     def add(self, connection: Connection, tenant: str, frozen: Frozen) -> Snapshot:
         """Stores a snapshot."""

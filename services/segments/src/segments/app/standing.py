@@ -11,7 +11,7 @@ from rules.evaluate.bitmaps import members
 from rules.evaluate.setting import Setting
 from segments.app.rule_reading import ReadRule
 from segments.app.today import today
-from segments.domain.changes import FeatureState
+from segments.app.waiting import until_then, waits
 from segments.domain.frozen import Frozen
 from segments.domain.members import NOBODY, Members
 from segments.domain.movement import Flips, Followed, Movement
@@ -36,7 +36,7 @@ class Standing:
     `told_elsewhere` holds per lane the persons whose last movement was told in the other lane: a lane's promise may
     rest on no entry of the other, so when a change in this lane touches them, they are told again in it. Kept in memory
     alone: after a restart nothing is told twice. `frozen` are the members of a segment that does not follow its rule
-    from change to change, as they were computed or uploaded.
+    from change to change, as they were computed or uploaded; or those of before, while the rule waits for behaviour.
     """
 
     segment: Segment
@@ -67,12 +67,27 @@ class Standing:
         return self.segment.draft.kind is Kind.DYNAMIC and self.rule is not None and self.rule.of_all
 
     @property
+    def settled(self) -> Frozen | None:
+        """Members that stay for now, whatever the rule would select."""
+        return self.frozen if self.frozen is not None and not self.frozen.stale else None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the members are those of before, until new ones can be computed."""
+        return self.frozen is not None and self.frozen.stale
+
+    @property
     def live(self) -> bool:
         return self.segment.state is State.LIVE
 
+    @property
+    def has_members(self) -> bool:
+        """Whether there are members to speak of: of now, or of before."""
+        return self.live or self.stale
+
     def count(self) -> int | None:
-        """How many members; None unless the segment is live."""
-        return len(self.held) if self.live else None
+        """How many members; None when there are none to speak of."""
+        return len(self.held) if self.has_members else None
 
 
 class TenantSegments:
@@ -118,7 +133,7 @@ class TenantSegments:
 
     def forms(self) -> list[str]:
         """The features that all segments need, in order."""
-        asking = (each for each in self._standing.values() if each.frozen is None or each.turns_daily)
+        asking = (each for each in self._standing.values() if each.settled is None or each.turns_daily)
         rules = (standing.rule for standing in asking)
         return sorted({form for rule in rules if rule is not None for form in rule.forms})
 
@@ -131,8 +146,8 @@ class TenantSegments:
         )
 
     def members_by_segment(self) -> dict[str, BitMap]:
-        """The members of every live segment."""
-        return {name: standing.members for name, standing in self._standing.items() if standing.live}
+        """The members of every segment that has any to speak of."""
+        return {name: standing.members for name, standing in self._standing.items() if standing.has_members}
 
     def as_of(self, rule: ReadRule, now: dt.datetime) -> dt.datetime:
         """The moment that a rule's members hold for: for a rule that ages, the one at which it was last looked at."""
@@ -148,7 +163,7 @@ class TenantSegments:
         population = len(self.index.population(rule.population))
         by_person = only is not None and len(only) <= BY_PERSON + population // POPULATION_PER_PERSON
         inner = {name: self._standing[name] for name in rule.segments if name in self._standing}
-        found = {name: each.members for name, each in inner.items() if each.live}
+        found = {name: each.members for name, each in inner.items() if each.has_members}
         view = self.index.bitmaps(found, only, by_person=by_person)
         if only is None:
             return self.index.select(rule.body, view, self._setting(), rule.population)
@@ -174,13 +189,21 @@ class TenantSegments:
         self._standing = standing
         self._own.add(segment.segment_id)
 
-    def freeze(self, segment_id: str, frozen: Frozen | None) -> None:
-        """Gives a segment members that follow no rule, or lets it compute them anew; the next `follow` tells."""
+    def freeze(self, segment_id: str, frozen: Frozen) -> None:
+        """Gives a segment members that follow no rule; the next `follow` tells."""
         self._watched = None
         standing = self._mine(segment_id)
         standing.frozen, standing.segment = frozen, standing.segment.at(State.PREPARING)
-        if frozen is None and standing.problem:
+
+    def compute_anew(self, segment_id: str) -> None:
+        """Has members that stay computed once more by the next `follow` that can; until then they stand."""
+        self._watched = None
+        standing = self._mine(segment_id)
+        if standing.frozen is not None:
+            standing.frozen = replace(standing.frozen, stale=True)
+        if standing.problem:
             standing.rule = None
+        standing.segment = standing.segment.at(State.PREPARING)
 
     def restate(self, segment: Segment) -> None:
         """Exchanges what is said of a segment beside its rule and population; members stay."""
@@ -212,8 +235,8 @@ class TenantSegments:
                 standing.rule, standing.problem = read(standing.segment), ""
             except ServiceError as error:
                 standing.problem = error.message
-                if standing.frozen is None or standing.segment.draft.kind is Kind.DYNAMIC:
-                    standing.rule = standing.frozen = None
+                if standing.settled is None or standing.segment.draft.kind is Kind.DYNAMIC:
+                    standing.rule = None
                 elif standing.rule is None:
                     standing.rule = read(_without_rule(standing.segment))
         self._order = _ordered(self._standing)
@@ -237,10 +260,10 @@ class TenantSegments:
                 self._flip(segment_id, flips, touched, lane, followed, moved)
                 continue
             standing = self._mine(segment_id)
-            if self._has_turned(standing):
-                standing.frozen = followed.frozen[segment_id] = None
-            movement = self._move(standing, touched, moved, aged, lane, followed)
-            state, note = self._state_of(standing)
+            waiting = self._waits(standing)
+            self._keep(standing, waiting[0], followed)
+            movement = self._move(standing, touched, moved, aged, lane, followed, waiting[0])
+            state, note = self._state_of(standing, waiting)
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
                 followed.segments.append(standing.segment)
@@ -322,6 +345,24 @@ class TenantSegments:
             return False
         return self.index.calendar.day_of(frozen.time) < day.day
 
+    def _keep(self, standing: Standing, waiting: State, followed: Followed) -> None:
+        """Holds fast to the members that a segment has while its rule waits, and lets go of them when it does not."""
+        frozen = standing.frozen
+        if frozen is None:
+            if waiting is not State.PREPARING or not standing.live:
+                return
+            frozen = Frozen(standing.members, self._today(), stale=True)
+        elif standing.rule is None or (frozen.stale and waiting is not State.PREPARING):
+            frozen = None
+        elif standing.turns_daily and not frozen.stale and waiting is State.PREPARING:
+            frozen = replace(frozen, stale=True)
+        elif not frozen.stale and self._has_turned(standing):
+            frozen = None
+        else:
+            return
+        self._watched = None
+        standing.frozen = followed.frozen[standing.segment.segment_id] = frozen
+
     def _move(
         self,
         standing: Standing,
@@ -330,13 +371,14 @@ class TenantSegments:
         aged: Callable[[ReadRule], bool],
         lane: Lane,
         followed: Followed,
+        waiting: State,
     ) -> Movement:
         if standing.frozen is not None:
             self._forget(standing, standing.frozen, touched, followed)
             movement = self._resolved(standing, standing.frozen.members, touched)
             return self._told(standing, movement, touched.universe, lane)
         rule = standing.rule
-        if rule is None or self._waits(rule)[0] is not State.LIVE:
+        if rule is None or waiting is not State.LIVE:
             return self._told(standing, self._emptied(standing), NOBODY, lane)
         columns = self._columns(rule)
         persons = touched.persons_of(columns)
@@ -354,13 +396,13 @@ class TenantSegments:
         """Takes the erased out of what is stored."""
         erased = touched.universe & frozen.members & self.index.erased()
         if erased:
-            kept = Frozen(frozen.members - erased, frozen.time)
+            kept = replace(frozen, members=frozen.members - erased)
             standing.frozen = followed.frozen[standing.segment.segment_id] = kept
 
     def _resolved(self, standing: Standing, frozen: BitMap, touched: Touched) -> Movement:
         """The members of a frozen segment are who its persons are today."""
         concerned = (touched.universe & frozen) | (touched.universe & standing.members)
-        if standing.live and not concerned and not touched.everyone:
+        if standing.has_members and not concerned and not touched.everyone:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
         found, before = today(self.index, frozen), standing.members
         standing.members = found
@@ -401,40 +443,27 @@ class TenantSegments:
         features = self.index.features
         return rule.tags | {features[form].column for form in rule.forms if form in features}
 
-    def _state_of(self, standing: Standing) -> tuple[State, str]:
-        """The state that the index allows, with its note."""
-        if standing.frozen is not None:
-            return State.LIVE, ""
-        if standing.rule is None:
+    def _waits(self, standing: Standing) -> tuple[State, str]:
+        """What computing the members would wait for, with a note."""
+        rule = standing.rule
+        if rule is None:
             return State.FAILED, standing.problem
-        state, note = self._waits(standing.rule)
+        return waits(rule, self._columns(rule), self.index, self._state)
+
+    def _state(self, segment_id: str) -> State | None:
+        standing = self._standing.get(segment_id)
+        return None if standing is None else standing.segment.state
+
+    @staticmethod
+    def _state_of(standing: Standing, waiting: tuple[State, str]) -> tuple[State, str]:
+        """The state that a segment has by now, with its note."""
+        state, note = waiting
+        frozen = standing.frozen
+        if frozen is not None:
+            return (state, until_then(note, frozen)) if frozen.stale else (State.LIVE, "")
         if state is State.LIVE and standing.overflow:
             return State.FAILED, OVERFLOW
         return state, note
-
-    def _waits(self, rule: ReadRule) -> tuple[State, str]:
-        """What the index says of the rule's parts."""
-        for tag_id in sorted(rule.tags):
-            if tag_id not in self.index.tags:
-                return State.FAILED, f"tag '{tag_id}' is gone"
-        for name in sorted(rule.segments):
-            referred = self._standing.get(name)
-            if referred is None or referred.segment.state is State.FAILED:
-                return State.FAILED, f"segment '{name}' failed or is gone"
-            if referred.segment.state is State.PREPARING:
-                return State.PREPARING, f"waits for segment '{name}'"
-        for form in sorted(rule.forms):
-            feature = self.index.features.get(form)
-            if feature is None:
-                return State.PREPARING, f"waits for {form}"
-            if feature.state is FeatureState.FAILED:
-                return State.FAILED, f"{form} could not be computed: {feature.failure}"
-            if feature.state is not FeatureState.LIVE:
-                done = f"{feature.done_count} of {feature.total_count} persons computed"
-                return State.PREPARING, f"{form}: {done}"
-        if damage := self.index.damage_of(self._columns(rule)):
-            return State.PREPARING, damage
-        return State.LIVE, ""
 
 
 def _note(movement: Movement, followed: Followed, moved: dict[str, BitMap]) -> None:

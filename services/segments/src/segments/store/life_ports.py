@@ -98,7 +98,8 @@ class RecycleBin(Protocol):
 
 
 class FrozenMembers(Protocol):
-    """Members that follow no rule, by (tenant, segment_id); those of deleted segments stay until the purge."""
+    """Members that follow no rule, or wait to follow it again, by (tenant, segment_id); those of deleted segments stay
+    until the purge."""
 
     def put(self, connection: Connection, tenant: str, segment_id: str, frozen: Frozen | None) -> None:
         """Stores them in place of any; None removes them."""

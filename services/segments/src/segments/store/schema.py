@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData()
@@ -125,6 +126,7 @@ Table(
     Column("segment_id", Text, primary_key=True),
     Column("time_us", BigInteger, nullable=False),
     Column("members", LargeBinary, nullable=False),
+    Column("stale", Boolean, nullable=False, server_default=false()),
 )
 Table(
     "segment_day",

@@ -18,19 +18,25 @@ class SqlFrozenMembers:
         if frozen is not None:
             execute(
                 connection,
-                "INSERT INTO frozen_members (tenant, segment_id, time_us, members) VALUES (?, ?, ?, ?)",
-                (*key, microseconds(frozen.time), frozen.members.serialize()),
+                "INSERT INTO frozen_members (tenant, segment_id, time_us, members, stale) VALUES (?, ?, ?, ?, ?)",
+                (*key, microseconds(frozen.time), frozen.members.serialize(), frozen.stale),
             )
 
     def get(self, connection: Connection, tenant: str, segment_id: str) -> Frozen | None:
         row = execute(
             connection,
-            "SELECT time_us, members FROM frozen_members WHERE tenant = ? AND segment_id = ?",
+            "SELECT time_us, members, stale FROM frozen_members WHERE tenant = ? AND segment_id = ?",
             (tenant, segment_id),
         ).one_or_none()
-        return None if row is None else Frozen(BitMap.deserialize(bytes(row[1])), moment_of(row[0]))
+        return None if row is None else _frozen(*row)
 
     def all(self, connection: Connection) -> Iterator[tuple[str, str, Frozen]]:
-        rows = execute(connection, "SELECT tenant, segment_id, time_us, members FROM frozen_members").all()
-        for tenant, segment_id, time_us, members in rows:
-            yield tenant, segment_id, Frozen(BitMap.deserialize(bytes(members)), moment_of(time_us))
+        rows = execute(
+            connection, "SELECT tenant, segment_id, time_us, members, stale FROM frozen_members"
+        ).all()
+        for tenant, segment_id, *row in rows:
+            yield tenant, segment_id, _frozen(*row)
+
+
+def _frozen(time_us: int, members: bytes, stale: int) -> Frozen:
+    return Frozen(BitMap.deserialize(bytes(members)), moment_of(time_us), bool(stale))

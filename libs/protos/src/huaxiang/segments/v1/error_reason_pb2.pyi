@@ -31,8 +31,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSUPPORTED_NODE: _ErrorReason.ValueType  # 2
     """Not sent."""
     ERROR_REASON_SEGMENT_NOT_LIVE: _ErrorReason.ValueType  # 3
-    """FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of. Metadata: segment_id,
-    state, note.
+    """FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of, or only those of before where members of now are
+    needed. Metadata: segment_id, state, note.
     """
     ERROR_REASON_PERSON_UNKNOWN: _ErrorReason.ValueType  # 4
     """NOT_FOUND. No living person has this id. Metadata: person_id."""
@@ -89,8 +89,8 @@ Example: problem = "unknown tag 'gendr'", line = "1", column = "5", suggestion =
 ERROR_REASON_UNSUPPORTED_NODE: ErrorReason.ValueType  # 2
 """Not sent."""
 ERROR_REASON_SEGMENT_NOT_LIVE: ErrorReason.ValueType  # 3
-"""FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of. Metadata: segment_id,
-state, note.
+"""FAILED_PRECONDITION. The segment is preparing or failed: there are no members to speak of, or only those of before where members of now are
+needed. Metadata: segment_id, state, note.
 """
 ERROR_REASON_PERSON_UNKNOWN: ErrorReason.ValueType  # 4
 """NOT_FOUND. No living person has this id. Metadata: person_id."""

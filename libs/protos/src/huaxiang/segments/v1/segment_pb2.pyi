@@ -30,7 +30,7 @@ class _SegmentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SegmentKi
     """Not said: dynamic."""
     SEGMENT_KIND_DYNAMIC: _SegmentKind.ValueType  # 1
     """From its rule: they follow every change. Those of a rule with LIMIT are computed when it is stored, when behaviour that it needs is, when the
-    tenant's day begins, by RecomputeSegment, and for a snapshot.
+    tenant's day begins, by RecomputeSegment, and for a snapshot; while that cannot be done yet, those of before stand.
     """
     SEGMENT_KIND_ONE_OFF: _SegmentKind.ValueType  # 2
     """From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
@@ -46,7 +46,7 @@ SEGMENT_KIND_UNSPECIFIED: SegmentKind.ValueType  # 0
 """Not said: dynamic."""
 SEGMENT_KIND_DYNAMIC: SegmentKind.ValueType  # 1
 """From its rule: they follow every change. Those of a rule with LIMIT are computed when it is stored, when behaviour that it needs is, when the
-tenant's day begins, by RecomputeSegment, and for a snapshot.
+tenant's day begins, by RecomputeSegment, and for a snapshot; while that cannot be done yet, those of before stand.
 """
 SEGMENT_KIND_ONE_OFF: SegmentKind.ValueType  # 2
 """From its rule, once: when it is stored, when the rule changes, and when RecomputeSegment is called. Whoever is merged stays as the person
@@ -93,11 +93,15 @@ class _SegmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SegmentS
     SEGMENT_STATE_UNSPECIFIED: _SegmentState.ValueType  # 0
     """Never sent."""
     SEGMENT_STATE_PREPARING: _SegmentState.ValueType  # 1
-    """A feature of its rule is being computed; there is no count yet."""
+    """A feature of its rule is being computed. A segment that is new, whose rule was changed, or that failed has no members yet, and no count. One
+    that was live keeps those that it had, but for merges and erasures, until all of the feature is there: answers give them, with a warning
+    that says of when they are; explanations, snapshots, exports with values and counts of the day wait (SEGMENT_NOT_LIVE). Watch then tells
+    the difference alone.
+    """
     SEGMENT_STATE_LIVE: _SegmentState.ValueType  # 2
-    """Its members follow every change."""
+    """Its members follow every change, or stay as they were computed, as its kind says."""
     SEGMENT_STATE_FAILED: _SegmentState.ValueType  # 3
-    """A feature or tag of its rule failed or is gone; there is no count."""
+    """A feature or tag of its rule failed or is gone; there are no members, and Watch tells those of before as left."""
 
 class SegmentState(_SegmentState, metaclass=_SegmentStateEnumTypeWrapper):
     """Where a segment's members stand."""
@@ -105,11 +109,15 @@ class SegmentState(_SegmentState, metaclass=_SegmentStateEnumTypeWrapper):
 SEGMENT_STATE_UNSPECIFIED: SegmentState.ValueType  # 0
 """Never sent."""
 SEGMENT_STATE_PREPARING: SegmentState.ValueType  # 1
-"""A feature of its rule is being computed; there is no count yet."""
+"""A feature of its rule is being computed. A segment that is new, whose rule was changed, or that failed has no members yet, and no count. One
+that was live keeps those that it had, but for merges and erasures, until all of the feature is there: answers give them, with a warning
+that says of when they are; explanations, snapshots, exports with values and counts of the day wait (SEGMENT_NOT_LIVE). Watch then tells
+the difference alone.
+"""
 SEGMENT_STATE_LIVE: SegmentState.ValueType  # 2
-"""Its members follow every change."""
+"""Its members follow every change, or stay as they were computed, as its kind says."""
 SEGMENT_STATE_FAILED: SegmentState.ValueType  # 3
-"""A feature or tag of its rule failed or is gone; there is no count."""
+"""A feature or tag of its rule failed or is gone; there are no members, and Watch tells those of before as left."""
 Global___SegmentState: _TypeAlias = SegmentState  # noqa: Y015
 
 @_typing.final
@@ -153,7 +161,7 @@ class Segment(_message.Message):
     state: Global___SegmentState.ValueType
     """Where its members stand. Set by the service."""
     state_note: _builtins.str
-    """Features it waits for, in words with progress; or why it failed."""
+    """What it waits for, in words with progress, and of when its members are meanwhile; or why it failed."""
     folder: _builtins.str
     """The folder it stands in, which must exist; empty for none."""
     owner: _builtins.str

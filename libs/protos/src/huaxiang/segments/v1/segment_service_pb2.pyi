@@ -230,7 +230,7 @@ Global___RecomputeSegmentRequest: _TypeAlias = RecomputeSegmentRequest  # noqa: 
 
 @_typing.final
 class RecomputeSegmentResponse(_message.Message):
-    """The segment; PREPARING while behaviour that it needs is being computed."""
+    """The segment; PREPARING, with the members of before, while behaviour that it needs is being computed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -297,7 +297,7 @@ class GetSegmentResponse(_message.Message):
     FRESHNESS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     count: _builtins.int
-    """Members now; absent unless the segment is live."""
+    """Members; absent when there are none to speak of: see SegmentState."""
     @_builtins.property
     def segment(self) -> _segment_pb2.Segment:
         """As stored."""
@@ -417,7 +417,7 @@ class ListedSegment(_message.Message):
     SEGMENT_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     count: _builtins.int
-    """Members now; absent unless the segment is live."""
+    """Members; absent when there are none to speak of: see SegmentState."""
     @_builtins.property
     def segment(self) -> _segment_pb2.Segment:
         """As stored."""

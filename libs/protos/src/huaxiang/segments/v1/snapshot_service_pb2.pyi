@@ -263,7 +263,7 @@ class ExportMembersRequest(_message.Message):
     snapshot_id: _builtins.str
     """A snapshot."""
     segment_id: _builtins.str
-    """A live segment, read at the moment of the call."""
+    """A segment that has members to speak of, read at the moment of the call."""
     after_person_id: _builtins.int
     """Send only persons with a higher id; resumes an interrupted export of a snapshot."""
     def __init__(
@@ -293,6 +293,7 @@ class ExportMembersResponse(_message.Message):
     BIRTH_HASHES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     person_ids: _builtins.bytes
     """Person ids ascending, little-endian uint32."""
     birth_hashes: _builtins.bytes
@@ -303,6 +304,10 @@ class ExportMembersResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """What the members were read at; in the first message."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What deserves a look, as in Freshness; in the first message of a segment's."""
+
     def __init__(
         self,
         *,
@@ -310,10 +315,11 @@ class ExportMembersResponse(_message.Message):
         birth_hashes: _builtins.bytes = ...,
         revision: _revision_pb2.Revision | None = ...,
         total_count: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_hashes", b"birth_hashes", "person_ids", b"person_ids", "revision", b"revision", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_hashes", b"birth_hashes", "person_ids", b"person_ids", "revision", b"revision", "total_count", b"total_count", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,7 +62,8 @@ class SnapshotServiceServicer:
     """
 
     def CreateSnapshot(self, request, context):
-        """Freezes a segment's members now. A repeated request_id answers the same snapshot.
+        """Freezes a segment's members now; members of before (see SEGMENT_STATE_PREPARING) are refused with SEGMENT_NOT_LIVE. A repeated request_id
+        answers the same snapshot.
         Errors: NOT_FOUND, SEGMENT_NOT_LIVE, ALREADY_EXISTS (the request_id with other content), REVISION_NOT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -84,7 +85,7 @@ class SnapshotServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportMembers(self, request, context):
-        """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
+        """Streams a snapshot's members, or a segment's at one revision, in ascending order; resumable after a person.
         A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

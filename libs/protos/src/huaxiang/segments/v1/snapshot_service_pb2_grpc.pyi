@@ -34,7 +34,8 @@ class SnapshotServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SnapshotServiceAsyncStub: ...
     CreateSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_service_pb2.CreateSnapshotRequest, _snapshot_service_pb2.CreateSnapshotResponse]
-    """Freezes a segment's members now. A repeated request_id answers the same snapshot.
+    """Freezes a segment's members now; members of before (see SEGMENT_STATE_PREPARING) are refused with SEGMENT_NOT_LIVE. A repeated request_id
+    answers the same snapshot.
     Errors: NOT_FOUND, SEGMENT_NOT_LIVE, ALREADY_EXISTS (the request_id with other content), REVISION_NOT_REACHED.
     """
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_service_pb2.GetSnapshotRequest, _snapshot_service_pb2.GetSnapshotResponse]
@@ -42,7 +43,7 @@ class SnapshotServiceStub:
     ListSnapshots: _grpc.UnaryUnaryMultiCallable[_snapshot_service_pb2.ListSnapshotsRequest, _snapshot_service_pb2.ListSnapshotsResponse]
     """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED."""
     ExportMembers: _grpc.UnaryStreamMultiCallable[_snapshot_service_pb2.ExportMembersRequest, _snapshot_service_pb2.ExportMembersResponse]
-    """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
+    """Streams a snapshot's members, or a segment's at one revision, in ascending order; resumable after a person.
     A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
     """
 
@@ -52,7 +53,8 @@ class SnapshotServiceAsyncStub(SnapshotServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_service_pb2.CreateSnapshotRequest, _snapshot_service_pb2.CreateSnapshotResponse]  # type: ignore[assignment]
-    """Freezes a segment's members now. A repeated request_id answers the same snapshot.
+    """Freezes a segment's members now; members of before (see SEGMENT_STATE_PREPARING) are refused with SEGMENT_NOT_LIVE. A repeated request_id
+    answers the same snapshot.
     Errors: NOT_FOUND, SEGMENT_NOT_LIVE, ALREADY_EXISTS (the request_id with other content), REVISION_NOT_REACHED.
     """
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_service_pb2.GetSnapshotRequest, _snapshot_service_pb2.GetSnapshotResponse]  # type: ignore[assignment]
@@ -60,7 +62,7 @@ class SnapshotServiceAsyncStub(SnapshotServiceStub):
     ListSnapshots: _aio.UnaryUnaryMultiCallable[_snapshot_service_pb2.ListSnapshotsRequest, _snapshot_service_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
     """Lists the snapshots of a segment, newest first; those of a deleted segment, too. Errors: PAGE_TOKEN_MALFORMED."""
     ExportMembers: _aio.UnaryStreamMultiCallable[_snapshot_service_pb2.ExportMembersRequest, _snapshot_service_pb2.ExportMembersResponse]  # type: ignore[assignment]
-    """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
+    """Streams a snapshot's members, or a segment's at one revision, in ascending order; resumable after a person.
     A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
     """
 
@@ -73,7 +75,8 @@ class SnapshotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _snapshot_service_pb2.CreateSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_snapshot_service_pb2.CreateSnapshotResponse, _abc.Awaitable[_snapshot_service_pb2.CreateSnapshotResponse]]:
-        """Freezes a segment's members now. A repeated request_id answers the same snapshot.
+        """Freezes a segment's members now; members of before (see SEGMENT_STATE_PREPARING) are refused with SEGMENT_NOT_LIVE. A repeated request_id
+        answers the same snapshot.
         Errors: NOT_FOUND, SEGMENT_NOT_LIVE, ALREADY_EXISTS (the request_id with other content), REVISION_NOT_REACHED.
         """
 
@@ -99,7 +102,7 @@ class SnapshotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _snapshot_service_pb2.ExportMembersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_snapshot_service_pb2.ExportMembersResponse], _abc.AsyncIterator[_snapshot_service_pb2.ExportMembersResponse]]:
-        """Streams a snapshot's members, or a live segment's at one revision, in ascending order; resumable after a person.
+        """Streams a snapshot's members, or a segment's at one revision, in ascending order; resumable after a person.
         A message holds at most 65,536 members (768 KiB). Errors: NOT_FOUND, SEGMENT_NOT_LIVE.
         """
 

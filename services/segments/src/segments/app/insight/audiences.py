@@ -12,11 +12,11 @@ from rules.check import Population
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.meaning import Scalar
 from segments.app.insight.past_values import Changed, Moment, PastValues
-from segments.app.membership import live_segment
+from segments.app.membership import segment_with_members
 from segments.app.preview import Preview
 from segments.app.readable import SENSITIVE, MayRead, purposes_of, selectable_grades
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import TenantSegments
+from segments.app.standing import Standing, TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
 from segments.domain.insight.behaviour.questions import BehaviourCell
@@ -27,7 +27,7 @@ from segments.store.behaviour_ports import Behaviour, CellMembers, Sets
 
 @dataclass(frozen=True, slots=True)
 class OfSegment:
-    """A live segment's members as they stand."""
+    """A segment's members as they stand."""
 
     segment_id: str
 
@@ -97,16 +97,16 @@ Audience: TypeAlias = OfSegment | OfSnapshot | OfRule | OfPersons | OfPopulation
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations; `wholes`: of a
-    cell, how many persons those are that it is a part of, the nearest first; `withheld`: how many they are is not
-    told."""
+    """Who an audience is. `rule`: by which they were found, None for lists, snapshots and populations; `standing`: the
+    segment whose members they are; `wholes`: of a cell, how many persons those are that it is a part of, the nearest
+    first; `withheld`: how many they are is not told."""
 
     members: BitMap
     population_count: int = 0
     unresolved: int = 0
     canonical_rule: str = ""
     rule: ReadRule | None = None
-    standing: bool = False
+    standing: Standing | None = None
     purposes: tuple[str, ...] = ()
     wholes: tuple[int, ...] = ()
     withheld: bool = False
@@ -217,14 +217,14 @@ class Audiences:
         segments = resolving.segments
         match audience:
             case OfSegment():
-                standing = live_segment(segments, audience.segment_id)
+                standing = segment_with_members(segments, audience.segment_id)
                 assert standing.rule is not None
                 return Persons(
                     members=standing.members,
                     population_count=len(segments.index.population(standing.rule.population)),
                     canonical_rule=standing.segment.canonical_rule,
                     rule=standing.rule,
-                    standing=True,
+                    standing=standing,
                     purposes=purposes_of(segments, standing.rule),
                 )
             case OfSnapshot():

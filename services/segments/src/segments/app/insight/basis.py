@@ -2,9 +2,9 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, freshness_of, freshness_of_members
 from segments.app.insight.audiences import Persons, Resolving
 from segments.app.readable import SENSITIVE, MayRead
 from servicekit.revision import Revision
@@ -48,18 +48,20 @@ def basis_of(
     segments, now = resolving.segments, resolving.now
     index = segments.index
     rules = [each.rule for each in audiences if each.rule is not None]
-    standing = [each.rule for each in audiences if each.rule is not None and each.standing]
+    standing = [each.standing for each in audiences if each.standing is not None]
     asked = {*tag_ids, *(tag_id for rule in rules for tag_id in rule.tags)} & index.tags.keys()
     today = index.as_of(now)
-    notes = replace(
-        freshness_of(segments, rules, now, evaluate_us=evaluate_us),
-        as_of=min((segments.as_of(rule, now) for rule in standing), default=today),
+    notes, of_members = freshness_of(segments, rules, now), freshness_of_members(segments, standing, now)
+    freshness = Freshness(
+        as_of=of_members.as_of,
         population_count=max((each.population_count for each in audiences), default=0),
+        warnings=tuple(dict.fromkeys((*notes.warnings, *of_members.warnings))),
+        evaluate_us=evaluate_us,
     )
     sensitive = (index.tags[each] for each in asked if index.tags[each].grade == SENSITIVE)
     purposes = {each.purpose for each in sensitive if each.purpose}
     return Basis(
-        freshness=notes,
+        freshness=freshness,
         read_at=resolving.version.revision,
         tags=tuple(
             TagFreshness(each, None if index.tags[each].run_only else today) for each in sorted(asked)
