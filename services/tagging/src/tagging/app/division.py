@@ -175,9 +175,19 @@ class Division:
             yield Share(part, recipes, persons)
 
     def changed(self, column: str, person_ids: Ints) -> None:
-        """What was published changed the values of these, ascending."""
+        """What was published changed the values of these, ascending. Kept of columns alone that others are computed of
+        some by."""
+        if column not in self._read:
+            return
         known = self._changed.get(column)
         self._changed[column] = person_ids if known is None else union(known, person_ids)
+
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        """The tags that columns read which may be computed of some: those that stand, or age."""
+        recipes = self.snapshot.plan.recipes.values()
+        may = [each for each in recipes if each.triggers or each.column in self.standing]
+        return frozenset(tag for each in may for tag in each.tags)
 
     def _moved(self, recipe: Recipe) -> frozenset[str]:
         """The tags that a column reads and that changed somebody."""
