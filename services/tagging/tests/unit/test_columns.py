@@ -92,3 +92,13 @@ def test_narrowed_numbers_are_the_same_integers(numbers):
 )
 def test_narrowed_numbers_take_no_more_bytes_than_they_need(numbers, width):
     assert narrowed(np.array(numbers, np.int64)).itemsize == width
+
+
+@given(st.lists(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=3), min_size=1, max_size=4))
+def test_narrow_parts_joined_hold_what_one_vector_holds(parts):
+    shape = Shape(Kind.NUMBER)
+    joined = Vector.joined([Vector.of(each, shape).narrowed() for each in parts]).widened()
+    whole = Vector.of([value for each in parts for value in each], shape)
+    assert joined.known.tolist() == whole.known.tolist()
+    assert joined.data.tolist() == whole.data.tolist()
+    assert joined.data.dtype == np.int64

@@ -72,6 +72,7 @@ class Everybody:
             self._facts.key_map.objecting(connection, tenant),
             self._queries,
             {name for recipe in recipes for name in recipe.tags},
+            ahead=recipes,
         )
 
         def here(read: Callable[..., Any], *args: Any) -> Any:

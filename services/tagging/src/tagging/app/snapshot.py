@@ -88,9 +88,11 @@ class Snapshot:
         queries: LakeQueries,
         rested_on: Collection[str],
         *,
+        ahead: Collection[Recipe] = (),
         everybody: bool = True,
     ) -> None:
-        """`rested_on`: tags that columns to compute rest on. `everybody`: whether it holds all living persons."""
+        """`rested_on`: tags that columns to compute rest on. `ahead`: columns to compute, whose attributes are read
+        together. `everybody`: whether it holds all living persons."""
         self.plan = plan
         self.tenant = tenant
         self._duck = duck
@@ -103,6 +105,7 @@ class Snapshot:
         self._holds_everybody = everybody
         self._at_moments: dict[Moment, Events] = {}
         self._engine: DuckDb | None = None
+        self._ahead = ahead
         self._attributes: dict[str, tuple[Ints, Vector]] = {}
         self._stored: dict[str, tuple[Ints, Vector] | None] = {}
         self._stated: dict[str, Mapping[int, Statement]] = {}
@@ -142,9 +145,12 @@ class Snapshot:
     def prepare(self, recipes: Iterable[Recipe], inputs: SnapshotInputs | None = None) -> None:
         """Reads what columns rest on beside events, as far as it is not at hand; by `inputs`, or its own."""
         read, listed = inputs or self._inputs, list(recipes)
-        said = [each for each in listed if isinstance(each.kind, AttributeKind)]
-        if said := [each for each in said if each.column not in self._attributes]:
-            self._attributes |= read.attributes(said)
+        if any(_is_copied(each) and each.column not in self._attributes for each in listed):
+            said = {each.column: each for each in (*listed, *self._ahead) if _is_copied(each)}
+            self._attributes |= read.attributes(
+                [each for column, each in said.items() if column not in self._attributes]
+            )
+            self._ahead = ()
         for each in listed:
             if isinstance(each.kind, TOLD) and each.column not in self._stated:
                 self._stated[each.column] = read.stated(each.column)
@@ -206,7 +212,7 @@ class Snapshot:
         """One column from the answers to its questions."""
         own = answers
         if isinstance(recipe.kind, AttributeKind):
-            own = {"value": self._placed(*self._attributes[recipe.column])}
+            own = {"value": self._placed(*self._attributes.pop(recipe.column)).widened()}
         if isinstance(recipe.kind, TOLD):
             own = {TOLD_ANSWER: self._told(recipe, moment)}
         if isinstance(recipe.kind, SqlKind):
@@ -428,6 +434,10 @@ class Snapshot:
                 assert shape is not None
                 answers[question] = arrow_vector(table[name], shape)
         return answers
+
+
+def _is_copied(recipe: Recipe) -> bool:
+    return isinstance(recipe.kind, AttributeKind)
 
 
 def _answered(events: "Events", question: Question) -> Answer:

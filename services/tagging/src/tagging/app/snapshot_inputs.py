@@ -1,10 +1,11 @@
 """What columns rest on beside events: attributes, statements, and values that are stored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from rules.evaluate.meaning import Value
+from rules.values import Kind
 from sqlalchemy import Connection
 from tagging.app.evaluate_persons import of_shape
 from tagging.domain.columns import Ints, Shape, Vector
@@ -59,41 +60,38 @@ class SnapshotInputs:
         return found
 
     def attributes(self, recipes: Sequence[Recipe]) -> dict[str, tuple[Ints, Vector]]:
-        """By column of an attribute tag, who has a value, ascending, and the values."""
+        """By column of an attribute tag, who has any attribute, ascending, and their values, as narrow as they are. One
+        pass over the persons, whatever is asked for."""
         copied = [(each, each.kind.attribute) for each in recipes if isinstance(each.kind, AttributeKind)]
-        found: dict[str, tuple[list[int], list[Value]]] = {each.column: ([], []) for each, _ in copied}
-        self._read(self._collect, copied, found)
-        return {
-            recipe.column: (
-                np.array(found[recipe.column][0], np.int64),
-                Vector.of(found[recipe.column][1], recipe.shape),
-            )
-            for recipe, _ in copied
-        }
+        persons, values = self._read(self._collect, copied)
+        return {recipe.column: (persons, each) for (recipe, _), each in zip(copied, values, strict=True)}
 
     def _collect(
-        self,
-        connection: Connection,
-        copied: Sequence[tuple[Recipe, str]],
-        found: dict[str, tuple[list[int], list[Value]]],
-    ) -> None:
-        key_map, after, start = self._facts.key_map, 0, 0
-        while True:
-            if self._person_ids is None:
-                page = key_map.attributes(connection, self._tenant, after, PAGE)
-            else:
+        self, connection: Connection, copied: Sequence[tuple[Recipe, str]]
+    ) -> tuple[Ints, list[Vector]]:
+        persons: list[Ints] = [np.empty(0, np.int64)]
+        parts = [[Vector.unknown(0, recipe.shape).narrowed()] for recipe, _ in copied]
+        alike: list[dict[Value, Value]] = [{} for _ in copied]
+        for page in self._pages(connection):
+            persons.append(np.array([person_id for person_id, _ in page], np.int64))
+            for (recipe, name), column, once in zip(copied, parts, alike, strict=True):
+                values = [of_shape(said.get(name), recipe.shape) for _, said in page]
+                if recipe.shape.base is Kind.TEXT:  # a text that many have is held once
+                    values = [each if each is None else once.setdefault(each, each) for each in values]
+                column.append(Vector.of(values, recipe.shape).narrowed())
+        return np.concatenate(persons), [Vector.joined(each) for each in parts]
+
+    def _pages(self, connection: Connection) -> Iterator[list[tuple[int, Mapping[str, Value]]]]:
+        """Who has attributes, in order."""
+        key_map, after = self._facts.key_map, 0
+        if self._person_ids is not None:
+            for start in range(0, len(self._person_ids), PAGE):
                 ids = self._person_ids[start : start + PAGE].tolist()
-                page, start = key_map.attributes_of(connection, self._tenant, ids), start + PAGE
-            for recipe, name in copied:
-                persons, values = found[recipe.column]
-                for person_id, said in page:
-                    if name in said and (value := of_shape(said[name], recipe.shape)) is not None:
-                        persons.append(person_id)
-                        values.append(value)
-            if self._person_ids is None and page:
-                after = page[-1][0]
-            elif self._person_ids is None or start >= len(self._person_ids):
-                return
+                yield key_map.attributes_of(connection, self._tenant, ids)
+            return
+        while page := key_map.attributes(connection, self._tenant, after, PAGE):
+            yield page
+            after = page[-1][0]
 
     def _shape(self, connection: Connection, column: str) -> Shape | None:
         return self._tags.values.columns(connection, self._tenant).get(column)

@@ -255,6 +255,19 @@ class Vector:
         """The same values in as few bytes as hold them."""
         return self if self.data.dtype == object else Vector(self.known, narrowed(self.data))
 
+    def widened(self) -> "Vector":
+        """The same values as `data` is otherwise."""
+        return (
+            self if self.data.dtype == object else Vector(self.known, self.data.astype(np.int64, copy=False))
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Vector"]) -> "Vector":
+        """One after the other, at least one, all of one shape."""
+        return Vector(
+            np.concatenate([each.known for each in parts]), np.concatenate([each.data for each in parts])
+        )
+
     @staticmethod
     def unknown(count: int, shape: Shape) -> "Vector":
         if shape.multi_valued or shape.base is Kind.TEXT:
