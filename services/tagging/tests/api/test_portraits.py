@@ -278,7 +278,10 @@ async def test_a_batch_answers_in_order(served: ServedPortraits) -> None:
             assert [each.person_id for each in answer.portraits] == [3, 1, 0, 1]
             for each in (0, 1):
                 alone = await served.portrait([3, 9][each], template_id="desk", language=pb.LANGUAGE_EN)
-                assert answer.portraits[each] == alone
+                together = answer.portraits[each]
+                for portrait in (together, alone):
+                    portrait.ClearField("revision")  # workers go on between the two calls
+                assert together == alone
     code, said = await refused(
         served.portraits.BatchGetPortraits(pb.BatchGetPortraitsRequest(person_ids=range(1, 102)))
     )
