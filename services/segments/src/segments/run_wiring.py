@@ -41,7 +41,7 @@ def run_services(
         Service(
             member_upload_service_pb2.DESCRIPTOR.services_by_name["MemberUploadService"],
             member_upload_service_pb2_grpc.add_MemberUploadServiceServicer_to_server,
-            MemberUploadServicer(board, UploadMembers(board, segments, IdentityResolve(identity)), runs),
+            MemberUploadServicer(UploadMembers(board, segments, IdentityResolve(identity)), runs),
         ),
         Service(
             run_service_pb2.DESCRIPTOR.services_by_name["RunService"],

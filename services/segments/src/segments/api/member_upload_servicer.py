@@ -7,7 +7,6 @@ from huaxiang.segments.v1.member_upload_service_pb2_grpc import MemberUploadServ
 from segments.api import parse
 from segments.app.runs import RunDesk
 from segments.app.upload_members import Mode, Named, UploadMembers
-from segments.app.version import Board
 from segments.domain.upload import Upload
 from servicekit.calls import current_principal
 from servicekit.errors import BatchTooLarge, InvalidField
@@ -26,8 +25,7 @@ _MODES = {
 class MemberUploadServicer(MemberUploadServiceServicer):
     """Acts on the caller's tenant."""
 
-    def __init__(self, board: Board, uploads: UploadMembers, runs: RunDesk) -> None:
-        self._board = board
+    def __init__(self, uploads: UploadMembers, runs: RunDesk) -> None:
         self._uploads = uploads
         self._runs = runs
 
@@ -53,15 +51,14 @@ class MemberUploadServicer(MemberUploadServiceServicer):
                 yield pb.UploadMembersResponse(report=_report(upload), run_id=run_id)
                 message = await anext(aiter(request_iterator), None)
             progress.at(upload.total, upload.total)
-            segment, revision = await self._uploads.finish(
+            count, revision = await self._uploads.finish(
                 tenant, first.segment_id, _MODES[first.mode], upload, actor
             )
-            standing = self._board.current.tenant(tenant).get(segment.segment_id)
-            progress.finished(0 if standing is None else len(standing.members), revision)
+            progress.finished(count, revision)
         yield pb.UploadMembersResponse(
             report=_report(upload),
             done=True,
-            count=progress.count,
+            count=count,
             revision=revision.to_proto(),
             run_id=run_id,
         )

@@ -59,8 +59,9 @@ class RunWork:
             found = await self._lookalike.expand(tenant, question, count, token, caller, progress.at)
             persons = BitMap(found.person_ids)
             progress.at(progress.total, progress.total)
-            _, revision = await self._segments.set_members(tenant, segment_id, lambda *_: persons, actor)
-            progress.finished(len(persons), revision)
+            progress.finished(
+                *await self._segments.set_members(tenant, segment_id, lambda *_: persons, actor)
+            )
 
         return work
 

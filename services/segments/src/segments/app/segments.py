@@ -234,8 +234,9 @@ class Segments:
 
     async def set_members(
         self, tenant: str, segment_id: str, change: Callable[[BitMap, TenantIndex], BitMap], actor: Actor
-    ) -> tuple[Segment, Revision]:
-        """Gives a static segment other members, made from those it has. Raises as require_static."""
+    ) -> tuple[int, Revision]:
+        """Gives a static segment other members, made from those it has; answers how many there are. Raises as
+        require_static."""
         async with self._board.defining():
             self.require_static(self._board.current, tenant, segment_id, actor)
             now = self._now()
@@ -247,8 +248,8 @@ class Segments:
                 members = change(BitMap() if before is None else before.members, index)
                 segments.freeze(segment_id, Frozen(members, now))
 
-            _, stored, revision = await self._exchange(tenant, segment_id, freeze, Lane.BULK)
-            return stored, revision
+            count, _, revision = await self._exchange(tenant, segment_id, freeze, Lane.BULK)
+            return count, revision
 
     def require_static(self, version: Version, tenant: str, segment_id: str, actor: Actor) -> None:
         """That the actor may upload members. Raises ResourceNotFound, StepForbidden, WrongState."""

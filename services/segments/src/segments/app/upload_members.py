@@ -10,7 +10,6 @@ from rules.check import Population
 from segments.app.segments import Segments
 from segments.app.version import Board
 from segments.domain.people import Actor
-from segments.domain.segment import Segment
 from segments.domain.upload import MAX_ENTRIES, MAX_PERSON_ID, Match, Upload
 from segments.store.ports import TenantIndex
 from servicekit.errors import BatchTooLarge
@@ -77,8 +76,8 @@ class UploadMembers:
 
     async def finish(
         self, tenant: str, segment_id: str, mode: Mode, upload: Upload, actor: Actor
-    ) -> tuple[Segment, Revision]:
-        """Exchanges the members in one transaction. Raises as `begin`."""
+    ) -> tuple[int, Revision]:
+        """Exchanges the members in one transaction; answers how many there are. Raises as `begin`."""
 
         def changed(before: BitMap, index: TenantIndex) -> BitMap:
             match mode:
