@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from cli.commands import segments
 from cli.commands.segment_lists import _entries
 from cli.exits import Exit, Refusal
+from cli.main import app
 from cli.text_files import read_text
 from typer.testing import CliRunner
 
@@ -24,11 +24,21 @@ def test_another_encoding_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert told.value.code is Exit.USAGE
 
 
-@pytest.mark.parametrize("command", [["exports", "trace"], ["upload", "guests"]])
-def test_lists_are_read_so(tmp_path: Path, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["segments", "exports", "trace"],
+        ["segments", "upload", "guests"],
+        ["events", "declare"],
+        ["tags", "naming", "set"],
+        ["templates", "put"],
+    ],
+)
+def test_files_are_read_so(tmp_path: Path, command: list[str]) -> None:
     file = tmp_path / "gbk.csv"
     file.write_text("会员\n", encoding="gbk")
-    told = CliRunner().invoke(segments.app, [*command, str(file)])
+    told = CliRunner().invoke(app, [*command, str(file), "--folder", str(tmp_path)])
+    assert "save it as UTF-8" in told.output
     assert (told.exit_code, type(told.exception)) == (Exit.USAGE, SystemExit)
 
 

@@ -2,11 +2,10 @@
 
 import datetime as dt
 import json
-from pathlib import Path
 
 import pytest
 from tagging.catalogue.files import FileInvalid
-from tagging.catalogue.phrase_files import read_templates
+from tagging.catalogue.phrase_files import parse_templates
 from tagging.domain.definition import Wording
 from tagging.domain.portrait_document import etag_of, from_document, to_document
 from tagging.domain.portrait_phrases import Phrase, TagPhrases
@@ -57,10 +56,8 @@ def test_a_document_holds_all(template: PortraitTemplate) -> None:
     check_limits(template)
 
 
-def test_a_file_reads_as_it_is_written_by_hand(tmp_path: Path) -> None:
-    path = tmp_path / "desk.yaml"
-    path.write_text(
-        """
+def test_a_file_reads_as_it_is_written_by_hand() -> None:
+    text = """
 - template_id: desk
   name: {zh: 客服, en: Service desk}
   groups:
@@ -70,8 +67,7 @@ def test_a_file_reads_as_it_is_written_by_hand(tmp_path: Path) -> None:
     - tag_id: orders
       phrases: [{at_least: 12.5, zh: 多, en: many}]
 """
-    )
-    (template,) = read_templates(path)
+    (template,) = parse_templates(text, "desk.yaml")
     assert template.member_class == MemberClass(
         Wording("忠诚", "忠诚"), TagCondition("since", dt.date(2026, 1, 1))
     )
@@ -105,9 +101,7 @@ def test_what_breaks_a_limit_is_refused_by_its_field(change: dict[str, object], 
     assert refused.value.field == field
 
 
-def test_a_file_that_holds_no_templates_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "bad.yaml"
+def test_a_file_that_holds_no_templates_says_so() -> None:
     for text in ("desk", "- desk", "- {template_id: desk}", "{"):
-        path.write_text(text)
         with pytest.raises(FileInvalid, match=r"bad\.yaml"):
-            read_templates(path)
+            parse_templates(text, "bad.yaml")

@@ -26,6 +26,7 @@ from tagging.domain.governance.documentation import undocumented
 
 from cli.enum_names import name_of, number_of
 from cli.exits import Exit, Refusal
+from cli.text_files import read_text
 
 request_pb = tag_request_service_pb2
 PAGE = 1_000
@@ -245,7 +246,7 @@ async def set_naming_rules(
 def read_naming_rules(file: Path) -> naming_pb.NamingRules:
     """Of YAML: rules (layer, category, pattern, example, description) and reserved_words. Raises Refusal."""
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        document = yaml.safe_load(read_text(file)) or {}
         rules = naming_pb.NamingRules(reserved_words=document.get("reserved_words", []))
         for each in document.get("rules", []):
             layer = f"TAG_LAYER_{each.pop('layer', 'unspecified').upper()}"

@@ -11,17 +11,18 @@ from huaxiang.tagging.v1.portrait_template_service_pb2_grpc import PortraitTempl
 from tagging.api.parse_portraits import template_of
 from tagging.api.render_portraits import definition_message
 from tagging.catalogue.files import FileInvalid
-from tagging.catalogue.phrase_files import read_templates
+from tagging.catalogue.phrase_files import parse_templates
 from tagging.domain.portrait_document import to_document
 
 from cli.exits import Exit, Refusal
+from cli.text_files import read_text
 
 
 def from_files(files: Sequence[Path]) -> list[pb.PortraitTemplate]:
     """Raises Refusal that names the file and the fault, also when it holds none."""
     try:
-        found = [each for path in files for each in read_templates(path)]
-    except (FileInvalid, OSError, UnicodeDecodeError) as error:
+        found = [each for path in files for each in parse_templates(read_text(path), str(path))]
+    except FileInvalid as error:
         raise Refusal(str(error), Exit.BAD_DATA) from error
     if not found:
         raise Refusal(f"{', '.join(map(str, files))}: no template is there", Exit.BAD_DATA)

@@ -10,6 +10,7 @@ from cli.exits import Exit, Refusal, reporting
 from cli.output import as_dict, console, print_json, table
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import ask
+from cli.text_files import read_text
 
 app = typer.Typer(no_args_is_help=True, help="Event types: listed, seen, and declared.")
 Name = Annotated[str, typer.Argument(help="An event type.")]
@@ -114,9 +115,9 @@ def declare(
     from cli.calls import events as calls
 
     try:
-        documents = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refusal(f"{file} cannot be read: {error}", Exit.BAD_DATA) from error
+        documents = yaml.safe_load(read_text(file))
+    except yaml.YAMLError as error:
+        raise Refusal(f"{file}: is not YAML: {error}", Exit.BAD_DATA) from error
     listed = documents if isinstance(documents, list) else [documents]
     suite = SuiteFolder.chosen(folder)
     answers = ask(suite, "tagging", lambda channel: calls.declare(channel, listed, check=check))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -40,15 +39,15 @@ def parse_phrases(text: str, where: str) -> list[TagPhrases]:
     return found
 
 
-def read_templates(path: Path) -> list[PortraitTemplate]:
-    """The templates of a YAML file: a list of documents. Raises FileInvalid; OSError when it cannot be read."""
+def parse_templates(text: str, where: str) -> list[PortraitTemplate]:
+    """Of one YAML text: a list of documents. Raises FileInvalid."""
     found = []
-    for document in _documents(path.read_text(encoding="utf-8"), str(path)):
+    for document in _documents(text, where):
         try:
             template = from_document(document)
             check_limits(template)
         except TemplateInvalid as error:
-            raise FileInvalid(f"{path}: {error}") from error
+            raise FileInvalid(f"{where}: {error}") from error
         found.append(template)
     return found
 
