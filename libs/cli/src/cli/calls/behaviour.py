@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2
 from huaxiang.segments.v1 import behaviour_pb2, insight_pb2
 from huaxiang.segments.v1 import behaviour_service_pb2 as pb
 from huaxiang.segments.v1.behaviour_service_pb2_grpc import BehaviourServiceStub
-from servicekit.values import timestamp_of
+from servicekit.values import days_of, timestamp_of
 
 from cli.calls import insight
 from cli.exits import Exit, Refusal
@@ -23,7 +23,6 @@ _PERIODS = {
     "week": behaviour_pb2.RETENTION_PERIOD_WEEK,
     "month": behaviour_pb2.RETENTION_PERIOD_MONTH,
 }
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def within(text: str) -> duration_pb2.Duration:
@@ -37,14 +36,9 @@ def within(text: str) -> duration_pb2.Duration:
 def day(text: str) -> int:
     """`2026-03-01` as days since 1970-01-01. Raises Refusal."""
     try:
-        return (dt.date.fromisoformat(text) - _EPOCH).days
+        return days_of(dt.date.fromisoformat(text))
     except ValueError as error:
         raise Refusal(f"'{text}' is no day; write 2026-03-01", Exit.USAGE) from error
-
-
-def shown_day(number: int) -> str:
-    """Days since 1970-01-01 as a date."""
-    return (_EPOCH + dt.timedelta(days=number)).isoformat()
 
 
 def breakdown(text: str) -> pb.Breakdown | None:

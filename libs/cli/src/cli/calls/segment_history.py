@@ -11,12 +11,12 @@ from huaxiang.segments.v1 import segment_version_service_pb2 as versions_pb
 from huaxiang.segments.v1.member_history_service_pb2_grpc import MemberHistoryServiceStub
 from huaxiang.segments.v1.segment_version_service_pb2_grpc import SegmentVersionServiceStub
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
+from servicekit.values import days_of
 
 from cli.exits import Exit, Refusal
 
 PAGE_VERSIONS = 1_000
 PAGE_PERSONS = 10_000
-EPOCH = dt.date(1970, 1, 1)
 SNAPSHOT_ID = re.compile(r"[0-9a-f]{32}")
 KINDS = {"joined": history_pb.MOVE_KIND_JOINED, "left": history_pb.MOVE_KIND_LEFT}
 
@@ -56,11 +56,6 @@ async def trend(channel: grpc.aio.Channel, segment_id: str, days: int) -> list[h
     return found[-days:]
 
 
-def day_of(number: int) -> dt.date:
-    """The date of days since 1970-01-01."""
-    return EPOCH + dt.timedelta(days=number)
-
-
 def members_at(text: str) -> history_pb.MembersAt:
     """ "" is now, 2026-03-31 what was kept of a day; else a snapshot's id. Raises Refusal for what is neither."""
     if not text:
@@ -68,7 +63,7 @@ def members_at(text: str) -> history_pb.MembersAt:
     if SNAPSHOT_ID.fullmatch(text):
         return history_pb.MembersAt(snapshot_id=text)
     try:
-        return history_pb.MembersAt(day=(dt.date.fromisoformat(text) - EPOCH).days)
+        return history_pb.MembersAt(day=days_of(dt.date.fromisoformat(text)))
     except ValueError:
         raise Refusal(
             f"'{text}' is neither a day such as 2026-03-31 nor a snapshot's id (see: huaxiang segments snapshots)",

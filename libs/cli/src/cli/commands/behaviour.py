@@ -175,7 +175,7 @@ def node_label(node: "pb.PathNode") -> str:
 
 
 def _cohort(cohort: "pb.RetentionCohort", periods: int) -> list[str]:
-    from cli.calls.behaviour import shown_day
+    from servicekit.values import date_of
 
     persons = f"{cohort.persons:,}" if cohort.HasField("persons") else WITHHELD
     cells = [
@@ -184,7 +184,7 @@ def _cohort(cohort: "pb.RetentionCohort", periods: int) -> list[str]:
         else _percent(each.share if each.HasField("share") else None) + ("*" if each.partial else "")
         for each in cohort.periods
     ]
-    return [shown_day(cohort.start_day), persons, *cells, *[""] * (periods - len(cells))]
+    return [date_of(cohort.start_day).isoformat(), persons, *cells, *[""] * (periods - len(cells))]
 
 
 def _percent(share: float | None) -> str:

@@ -1,6 +1,5 @@
 """lake: the events as plain Parquet for outside readers."""
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 import typer
@@ -131,4 +130,6 @@ def files(folder: Folder = None, as_json: AsJson = False) -> None:
 
 
 def _day(days: int) -> str:
-    return (dt.date(1970, 1, 1) + dt.timedelta(days)).isoformat()
+    from servicekit.values import date_of
+
+    return date_of(days).isoformat()

@@ -46,6 +46,8 @@ def trend(
     as_json: AsJson = False,
 ) -> None:
     """Show how many were in a segment, day by day."""
+    from servicekit.values import date_of
+
     from cli.calls import segment_history as calls
 
     found = ask(
@@ -56,7 +58,7 @@ def trend(
         return
     rows = [
         [
-            calls.day_of(each.day).isoformat(),
+            date_of(each.day).isoformat(),
             f"{each.members.count:,}",
             f"{each.members.population_count:,}",
             each.members.version,
