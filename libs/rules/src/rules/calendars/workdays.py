@@ -46,7 +46,7 @@ class Workdays:
         )
         return Workdays(
             self.years | own.years,
-            frozenset(holidays - own.worked | own.holidays),
+            frozenset(holidays | own.holidays),
             frozenset(worked - own.holidays | own.worked),
             self.weekend,
         )
