@@ -10,6 +10,7 @@ import grpc
 import pytest
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
+from huaxiang.segments.v1 import segment_use_service_pb2 as uses
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from huaxiang.tagging.v1 import feature_service_pb2 as features
 from huaxiang.tagging.v1 import feature_service_pb2_grpc as features_grpc
@@ -70,6 +71,14 @@ async def test_periods_are_those_of_the_tenants_calendar(suite: Any) -> None:
     gone = suite.tagging.tell(day_told(20_543, "618-2026"), lane=Lane.BULK)
     found = (await suite.get("sale", gone)).segment
     assert (found.state, "no period 'sale'" in found.state_note) == (segment_pb2.SEGMENT_STATE_FAILED, True)
+    await suite.create("elders", "IN SEGMENT 'early' AND DID order_paid IN LAST 9 DAYS")
+    asked = uses.ListPeriodUsesRequest(periods=["sale", "618-2026", "618-2025"])
+    answer = await suite.uses("viewer").ListPeriodUses(asked)
+    assert [(each.period, list(each.segment_ids)) for each in answer.uses] == [
+        ("sale", ["sale"]),
+        ("618-2026", ["early"]),
+        ("618-2025", []),
+    ]
     await suite.restart()
     assert "no period 'sale'" in await refused("DID order_paid DURING 'sale'")
     back = suite.tagging.tell(day_told(20_543, "618-2026", "sale"), lane=Lane.BULK)

@@ -40,6 +40,7 @@ from tagging.app.governance.drafts import Drafts
 from tagging.app.governance.impact import CheckImpact, ReportTagUse
 from tagging.app.governance.lives import Lives
 from tagging.app.governance.naming import Naming
+from tagging.app.governance.period_uses import ListPeriodUses
 from tagging.app.governance.places import Places
 from tagging.app.governance.recycling import EmptyRecycleBin
 from tagging.app.governance.requests import Requests
@@ -92,6 +93,7 @@ class Governance:
     naming: Naming
     report_use: ReportTagUse
     impact: CheckImpact
+    period_uses: ListPeriodUses
     lineage: TraceLineage
     empty_bin: EmptyRecycleBin
 
@@ -121,6 +123,7 @@ def open_governance(
         naming=Naming(facts, tags, stores, changelog),
         report_use=ReportTagUse(facts, stores, changelog),
         impact=CheckImpact(tags, stores, put, lives, clock),
+        period_uses=ListPeriodUses(columns, lives),
         lineage=TraceLineage(stores, columns, lives),
         empty_bin=EmptyRecycleBin(facts, stores, tags.stated, clock),
     )
@@ -165,7 +168,14 @@ def wire_governance(
         Service(
             tag_use_service_pb2.DESCRIPTOR.services_by_name["TagUseService"],
             tag_use_service_pb2_grpc.add_TagUseServiceServicer_to_server,
-            TagUseServicer(database, governance.report_use, governance.impact, governance.lineage, lives),
+            TagUseServicer(
+                database,
+                governance.report_use,
+                governance.impact,
+                governance.period_uses,
+                governance.lineage,
+                lives,
+            ),
         ),
     )
     return services, (RecycleBin(database, governance.empty_bin).run,)

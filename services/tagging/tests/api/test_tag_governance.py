@@ -118,6 +118,24 @@ async def test_a_deleted_draft_is_restored_and_after_thirty_days_it_is_not(offic
     assert (await office.analyst.put(ORDERS)).state == tag_pb2.TAG_STATE_DRAFT
 
 
+async def test_whoever_names_a_period_is_told_before_it_goes(office: Office) -> None:
+    """Through a tag is not by name."""
+    summer = "{tag_id: summer, name: x, type: number, statistic: COUNT(order_paid) DURING '618-2026'}"
+    both = """{tag_id: both, name: x, type: bool, layered_rule: {layers: [{when: orders >= 5 AND DID order_paid
+        DURING 'double11-2025' AND COUNT(view_item) DURING '618-2026' > 0, then: true}]}}"""
+    later = "{tag_id: later, name: x, type: bool, layered_rule: {layers: [{when: summer > 5, then: true}]}}"
+    await office.admin.apply(ORDERS, summer, both, later)
+    asked = tag_use_service_pb2.ListPeriodUsesRequest(periods=["618-2026", "sale", "double11-2025"])
+    found = await office.analyst.uses.ListPeriodUses(asked)
+    assert [(each.period, list(each.tag_ids)) for each in found.uses] == [
+        ("618-2026", ["both", "summer"]),
+        ("sale", []),
+        ("double11-2025", ["both"]),
+    ]
+    asked = tag_use_service_pb2.ListPeriodUsesRequest()
+    assert (await refused(office.analyst.uses.ListPeriodUses(asked)))[1] == "INVALID_FIELD"
+
+
 async def test_what_files_lose_goes_to_the_bin_and_versions_go_on(office: Office) -> None:
     await office.admin.apply(ORDERS, SPENT)
     await office.admin.apply(ORDERS.replace("90", "30"), SPENT)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from huaxiang.segments.v1 import segment_use_service_pb2 as pb
 from huaxiang.segments.v1.segment_use_service_pb2_grpc import SegmentUseServiceServicer
+from rules.calendars.periods import MAX_PERIODS
 from segments.api import parse, render
 from segments.app.impact import CheckImpact, ReportSegmentUse
+from segments.app.period_uses import period_uses
 from segments.app.version import Board
 from segments.domain.uses import (
     CAMPAIGN,
@@ -62,6 +64,18 @@ class SegmentUseServicer(SegmentUseServiceServicer):
             freshness=render.freshness(notes),
             revision=version.revision.to_proto(),
         )
+
+    async def ListPeriodUses(
+        self, request: pb.ListPeriodUsesRequest, context: object
+    ) -> pb.ListPeriodUsesResponse:
+        tenant, version = current_principal().require_tenant(), self._board.current
+        parse.bounded("periods", request.periods, MAX_PERIODS)
+        found = period_uses(version.tenant(tenant), request.periods)
+        uses = [
+            pb.PeriodUse(period=period, segment_ids=each)
+            for period, each in zip(request.periods, found, strict=True)
+        ]
+        return pb.ListPeriodUsesResponse(uses=uses, revision=version.revision.to_proto())
 
 
 def _uses(messages: Sequence[pb.SegmentUse]) -> list[SegmentUse]:

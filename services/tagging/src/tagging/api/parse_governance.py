@@ -1,6 +1,6 @@
 """Requests of governance as the use cases take them, limits checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from huaxiang.tagging.v1 import (
@@ -10,6 +10,7 @@ from huaxiang.tagging.v1 import (
     tag_request_service_pb2,
     tag_use_service_pb2,
 )
+from rules.calendars.periods import MAX_PERIODS
 from rules.values import normal_text
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField, RightMissing
@@ -120,6 +121,14 @@ def uses_of(messages: "Iterable[tag_use_service_pb2.TagUse]") -> list[TagUse]:
         tags, segments = sorted(set(each.tag_ids)), sorted(set(each.segments))
         found.append(TagUse(kind, each.name, tuple(tags), tuple(segments)))
     return found
+
+
+def periods_of(names: Sequence[str]) -> list[str]:
+    """Of periods of the calendar. Raises BatchTooLarge, InvalidField."""
+    if not names:
+        raise InvalidField("periods", "is empty")
+    at_most("periods", names, MAX_PERIODS)
+    return list(names)
 
 
 def direction_of(number: int) -> Direction:

@@ -8,11 +8,12 @@ from servicekit.database import Database
 from servicekit.errors import InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from sqlalchemy import Connection
-from tagging.api.parse_governance import depth_of, direction_of, uses_of
+from tagging.api.parse_governance import depth_of, direction_of, periods_of, uses_of
 from tagging.api.parse_tags import MAX_CONSUMER_CHARACTERS, definitions_of, named
 from tagging.api.render_governance import edge_message, field_message, node_message
 from tagging.app.governance.impact import CheckImpact, Impact, ReportTagUse
 from tagging.app.governance.lives import Lives
+from tagging.app.governance.period_uses import ListPeriodUses
 from tagging.app.governance.trace_lineage import TraceLineage
 
 Context = grpc.aio.ServicerContext[object, object]
@@ -22,11 +23,18 @@ class TagUseServicer(tag_use_service_pb2_grpc.TagUseServiceServicer):
     """Acts on the caller's tenant."""
 
     def __init__(
-        self, database: Database, report: ReportTagUse, impact: CheckImpact, trace: TraceLineage, lives: Lives
+        self,
+        database: Database,
+        report: ReportTagUse,
+        impact: CheckImpact,
+        period_uses: ListPeriodUses,
+        trace: TraceLineage,
+        lives: Lives,
     ) -> None:
         self._database = database
         self._report = report
         self._impact = impact
+        self._period_uses = period_uses
         self._trace = trace
         self._lives = lives
 
@@ -66,6 +74,16 @@ class TagUseServicer(tag_use_service_pb2_grpc.TagUseServiceServicer):
             revision=found.revision.to_proto(),
             warnings=found.warnings,
         )
+
+    async def ListPeriodUses(
+        self, request: pb.ListPeriodUsesRequest, context: Context
+    ) -> pb.ListPeriodUsesResponse:
+        tenant, periods = current_principal().require_tenant(), periods_of(request.periods)
+        found, revision = await self._database.read(self._period_uses, tenant, periods)
+        uses = [
+            pb.PeriodUse(period=period, tag_ids=each) for period, each in zip(periods, found, strict=True)
+        ]
+        return pb.ListPeriodUsesResponse(uses=uses, revision=revision.to_proto())
 
     async def GetTagLineage(
         self, request: pb.GetTagLineageRequest, context: Context

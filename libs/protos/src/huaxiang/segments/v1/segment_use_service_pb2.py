@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.huaxiang/segments/v1/segment_use_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"d\n\nSegmentUse\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.huaxiang.segments.v1.SegmentUserKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsegment_ids\x18\x03 \x03(\t\"[\n\x17ReportSegmentUseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12.\n\x04uses\x18\x02 \x03(\x0b\x32 .huaxiang.segments.v1.SegmentUse\"H\n\x18ReportSegmentUseResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"l\n\x12\x43heckImpactRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x34\n\npopulation\x18\x03 \x01(\x0e\x32 .huaxiang.segments.v1.Population\"\xe3\x01\n\x13\x43heckImpactResponse\x12\x13\n\x0bsegment_ids\x18\x01 \x03(\t\x12\x11\n\tcampaigns\x18\x02 \x03(\t\x12\x12\n\x05\x63ount\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tnew_count\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x32\n\tfreshness\x18\x05 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x06 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_countB\x0c\n\n_new_count*T\n\x0fSegmentUserKind\x12!\n\x1dSEGMENT_USER_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSEGMENT_USER_KIND_CAMPAIGN\x10\x01\x32\xaf\x02\n\x11SegmentUseService\x12\x95\x01\n\x10ReportSegmentUse\x12-.huaxiang.segments.v1.ReportSegmentUseRequest\x1a..huaxiang.segments.v1.ReportSegmentUseResponse\"\"\x90\x02\x02\x8a\xb5\x18\x1bsegments.segment_uses.write\x12\x81\x01\n\x0b\x43heckImpact\x12(.huaxiang.segments.v1.CheckImpactRequest\x1a).huaxiang.segments.v1.CheckImpactResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.huaxiang/segments/v1/segment_use_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"d\n\nSegmentUse\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.huaxiang.segments.v1.SegmentUserKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bsegment_ids\x18\x03 \x03(\t\"[\n\x17ReportSegmentUseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12.\n\x04uses\x18\x02 \x03(\x0b\x32 .huaxiang.segments.v1.SegmentUse\"H\n\x18ReportSegmentUseResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"l\n\x12\x43heckImpactRequest\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x34\n\npopulation\x18\x03 \x01(\x0e\x32 .huaxiang.segments.v1.Population\"\xe3\x01\n\x13\x43heckImpactResponse\x12\x13\n\x0bsegment_ids\x18\x01 \x03(\t\x12\x11\n\tcampaigns\x18\x02 \x03(\t\x12\x12\n\x05\x63ount\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tnew_count\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x32\n\tfreshness\x18\x05 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x06 \x01(\x0b\x32\x1a.huaxiang.type.v1.RevisionB\x08\n\x06_countB\x0c\n\n_new_count\"(\n\x15ListPeriodUsesRequest\x12\x0f\n\x07periods\x18\x01 \x03(\t\"u\n\x16ListPeriodUsesResponse\x12-\n\x04uses\x18\x01 \x03(\x0b\x32\x1f.huaxiang.segments.v1.PeriodUse\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"0\n\tPeriodUse\x12\x0e\n\x06period\x18\x01 \x01(\t\x12\x13\n\x0bsegment_ids\x18\x02 \x03(\t*T\n\x0fSegmentUserKind\x12!\n\x1dSEGMENT_USER_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSEGMENT_USER_KIND_CAMPAIGN\x10\x01\x32\xbc\x03\n\x11SegmentUseService\x12\x95\x01\n\x10ReportSegmentUse\x12-.huaxiang.segments.v1.ReportSegmentUseRequest\x1a..huaxiang.segments.v1.ReportSegmentUseResponse\"\"\x90\x02\x02\x8a\xb5\x18\x1bsegments.segment_uses.write\x12\x81\x01\n\x0b\x43heckImpact\x12(.huaxiang.segments.v1.CheckImpactRequest\x1a).huaxiang.segments.v1.CheckImpactResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.read\x12\x8a\x01\n\x0eListPeriodUses\x12+.huaxiang.segments.v1.ListPeriodUsesRequest\x1a,.huaxiang.segments.v1.ListPeriodUsesResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEGMENTUSESERVICE'].methods_by_name['ReportSegmentUse']._serialized_options = b'\220\002\002\212\265\030\033segments.segment_uses.write'
   _globals['_SEGMENTUSESERVICE'].methods_by_name['CheckImpact']._loaded_options = None
   _globals['_SEGMENTUSESERVICE'].methods_by_name['CheckImpact']._serialized_options = b'\220\002\001\212\265\030\026segments.segments.read'
-  _globals['_SEGMENTUSERKIND']._serialized_start=780
-  _globals['_SEGMENTUSERKIND']._serialized_end=864
+  _globals['_SEGMENTUSESERVICE'].methods_by_name['ListPeriodUses']._loaded_options = None
+  _globals['_SEGMENTUSESERVICE'].methods_by_name['ListPeriodUses']._serialized_options = b'\220\002\001\212\265\030\026segments.segments.read'
+  _globals['_SEGMENTUSERKIND']._serialized_start=991
+  _globals['_SEGMENTUSERKIND']._serialized_end=1075
   _globals['_SEGMENTUSE']._serialized_start=171
   _globals['_SEGMENTUSE']._serialized_end=271
   _globals['_REPORTSEGMENTUSEREQUEST']._serialized_start=273
@@ -50,6 +52,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKIMPACTREQUEST']._serialized_end=548
   _globals['_CHECKIMPACTRESPONSE']._serialized_start=551
   _globals['_CHECKIMPACTRESPONSE']._serialized_end=778
-  _globals['_SEGMENTUSESERVICE']._serialized_start=867
-  _globals['_SEGMENTUSESERVICE']._serialized_end=1170
+  _globals['_LISTPERIODUSESREQUEST']._serialized_start=780
+  _globals['_LISTPERIODUSESREQUEST']._serialized_end=820
+  _globals['_LISTPERIODUSESRESPONSE']._serialized_start=822
+  _globals['_LISTPERIODUSESRESPONSE']._serialized_end=939
+  _globals['_PERIODUSE']._serialized_start=941
+  _globals['_PERIODUSE']._serialized_end=989
+  _globals['_SEGMENTUSESERVICE']._serialized_start=1078
+  _globals['_SEGMENTUSESERVICE']._serialized_end=1522
 # @@protoc_insertion_point(module_scope)

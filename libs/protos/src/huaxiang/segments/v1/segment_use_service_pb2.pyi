@@ -211,3 +211,85 @@ class CheckImpactResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__new_count) -> _WhichOneofReturnType__new_count | None: ...
 
 Global___CheckImpactResponse: _TypeAlias = CheckImpactResponse  # noqa: Y015
+
+@_typing.final
+class ListPeriodUsesRequest(_message.Message):
+    """Which periods."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIODS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their names, whether the calendar has them or not; 1 to 1,000."""
+
+    def __init__(
+        self,
+        *,
+        periods: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["periods", b"periods"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeriodUsesRequest: _TypeAlias = ListPeriodUsesRequest  # noqa: Y015
+
+@_typing.final
+class ListPeriodUsesResponse(_message.Message):
+    """Who names them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeriodUse]:
+        """In the order asked for."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """What the answer was read at."""
+
+    def __init__(
+        self,
+        *,
+        uses: _abc.Iterable[Global___PeriodUse] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "uses", b"uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeriodUsesResponse: _TypeAlias = ListPeriodUsesResponse  # noqa: Y015
+
+@_typing.final
+class PeriodUse(_message.Message):
+    """Who names a period."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIOD_FIELD_NUMBER: _builtins.int
+    SEGMENT_IDS_FIELD_NUMBER: _builtins.int
+    period: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def segment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The segments, in order."""
+
+    def __init__(
+        self,
+        *,
+        period: _builtins.str = ...,
+        segment_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "segment_ids", b"segment_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PeriodUse: _TypeAlias = PeriodUse  # noqa: Y015

@@ -45,6 +45,11 @@ class SegmentUseServiceStub:
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactResponse.FromString,
                 _registered_method=True)
+        self.ListPeriodUses = channel.unary_unary(
+                '/huaxiang.segments.v1.SegmentUseService/ListPeriodUses',
+                request_serializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesResponse.FromString,
+                _registered_method=True)
 
 
 class SegmentUseServiceServicer:
@@ -68,6 +73,13 @@ class SegmentUseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPeriodUses(self, request, context):
+        """Tells which segments name periods of the calendar, in DURING of their own rule; those that failed, too. Errors: BATCH_TOO_LARGE, INVALID_FIELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SegmentUseServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +92,11 @@ def add_SegmentUseServiceServicer_to_server(servicer, server):
                     servicer.CheckImpact,
                     request_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactRequest.FromString,
                     response_serializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactResponse.SerializeToString,
+            ),
+            'ListPeriodUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeriodUses,
+                    request_deserializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesRequest.FromString,
+                    response_serializer=huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +154,33 @@ class SegmentUseService:
             '/huaxiang.segments.v1.SegmentUseService/CheckImpact',
             huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactRequest.SerializeToString,
             huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.CheckImpactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeriodUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.segments.v1.SegmentUseService/ListPeriodUses',
+            huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesRequest.SerializeToString,
+            huaxiang_dot_segments_dot_v1_dot_segment__use__service__pb2.ListPeriodUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class SegmentUseServiceStub:
     reported to rest on it or on those, and, of another rule, how many it would select. Changes nothing.
     Errors: NOT_FOUND, and those of PreviewSegment and SEGMENT_CYCLE for another rule.
     """
+    ListPeriodUses: _grpc.UnaryUnaryMultiCallable[_segment_use_service_pb2.ListPeriodUsesRequest, _segment_use_service_pb2.ListPeriodUsesResponse]
+    """Tells which segments name periods of the calendar, in DURING of their own rule; those that failed, too. Errors: BATCH_TOO_LARGE, INVALID_FIELD."""
 
 @_typing.type_check_only
 class SegmentUseServiceAsyncStub(SegmentUseServiceStub):
@@ -57,6 +59,8 @@ class SegmentUseServiceAsyncStub(SegmentUseServiceStub):
     reported to rest on it or on those, and, of another rule, how many it would select. Changes nothing.
     Errors: NOT_FOUND, and those of PreviewSegment and SEGMENT_CYCLE for another rule.
     """
+    ListPeriodUses: _aio.UnaryUnaryMultiCallable[_segment_use_service_pb2.ListPeriodUsesRequest, _segment_use_service_pb2.ListPeriodUsesResponse]  # type: ignore[assignment]
+    """Tells which segments name periods of the calendar, in DURING of their own rule; those that failed, too. Errors: BATCH_TOO_LARGE, INVALID_FIELD."""
 
 class SegmentUseServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who uses which segment: what a change or a deletion would touch."""
@@ -81,5 +85,13 @@ class SegmentUseServiceServicer(metaclass=_abc_1.ABCMeta):
         reported to rest on it or on those, and, of another rule, how many it would select. Changes nothing.
         Errors: NOT_FOUND, and those of PreviewSegment and SEGMENT_CYCLE for another rule.
         """
+
+    @_abc_1.abstractmethod
+    def ListPeriodUses(
+        self,
+        request: _segment_use_service_pb2.ListPeriodUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_segment_use_service_pb2.ListPeriodUsesResponse, _abc.Awaitable[_segment_use_service_pb2.ListPeriodUsesResponse]]:
+        """Tells which segments name periods of the calendar, in DURING of their own rule; those that failed, too. Errors: BATCH_TOO_LARGE, INVALID_FIELD."""
 
 def add_SegmentUseServiceServicer_to_server(servicer: SegmentUseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,7 +28,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/tagging/v1/tag_use_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a%huaxiang/tagging/v1/tag_service.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"i\n\x06TagUse\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .huaxiang.tagging.v1.TagUserKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07tag_ids\x18\x03 \x03(\t\x12\x10\n\x08segments\x18\x04 \x03(\t\"R\n\x13ReportTagUseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12)\n\x04uses\x18\x02 \x03(\x0b\x32\x1b.huaxiang.tagging.v1.TagUse\"D\n\x14ReportTagUseResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x8e\x01\n\x12\x43heckImpactRequest\x12\x38\n\ndefinition\x18\x01 \x01(\x0b\x32\".huaxiang.tagging.v1.TagDefinitionH\x00\x12\x1a\n\x10\x61\x63tivated_tag_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0eremoved_tag_id\x18\x03 \x01(\tH\x00\x42\x08\n\x06\x63hange\"\xef\x02\n\x13\x43heckImpactResponse\x12\x0f\n\x07tag_ids\x18\x01 \x03(\t\x12\x10\n\x08segments\x18\x02 \x03(\t\x12\x11\n\tcampaigns\x18\x03 \x03(\t\x12\x34\n\x06\x66ields\x18\x04 \x03(\x0b\x32$.huaxiang.tagging.v1.FieldDifference\x12\x10\n\x08\x62reaking\x18\x05 \x01(\x08\x12\x44\n\x06\x62roken\x18\x06 \x03(\x0b\x32\x34.huaxiang.tagging.v1.CheckImpactResponse.BrokenEntry\x12\x13\n\x0blost_values\x18\x07 \x03(\t\x12\x10\n\x08\x63overage\x18\x08 \x01(\x03\x12,\n\x08revision\x18\t \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\n \x03(\t\x1a-\n\x0b\x42rokenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x96\x01\n\x14GetTagLineageRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x38\n\tdirection\x18\x02 \x01(\x0e\x32%.huaxiang.tagging.v1.LineageDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\x05\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"]\n\x0bLineageNode\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .huaxiang.tagging.v1.LineageKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x64istance\x18\x03 \x01(\x05\"k\n\x0bLineageEdge\x12.\n\x04\x66rom\x18\x01 \x01(\x0b\x32 .huaxiang.tagging.v1.LineageNode\x12,\n\x02to\x18\x02 \x01(\x0b\x32 .huaxiang.tagging.v1.LineageNode\"\xcd\x01\n\x15GetTagLineageResponse\x12/\n\x05nodes\x18\x01 \x03(\x0b\x32 .huaxiang.tagging.v1.LineageNode\x12/\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32 .huaxiang.tagging.v1.LineageEdge\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision*c\n\x0bTagUserKind\x12\x1d\n\x19TAG_USER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15TAG_USER_KIND_SEGMENT\x10\x01\x12\x1a\n\x16TAG_USER_KIND_CAMPAIGN\x10\x02*\x93\x01\n\x10LineageDirection\x12!\n\x1dLINEAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLINEAGE_DIRECTION_UPSTREAM\x10\x01\x12 \n\x1cLINEAGE_DIRECTION_DOWNSTREAM\x10\x02\x12\x1a\n\x16LINEAGE_DIRECTION_BOTH\x10\x03*\xf6\x01\n\x0bLineageKind\x12\x1c\n\x18LINEAGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LINEAGE_KIND_SOURCE\x10\x01\x12\x16\n\x12LINEAGE_KIND_EVENT\x10\x02\x12\x19\n\x15LINEAGE_KIND_PROPERTY\x10\x03\x12\x16\n\x12LINEAGE_KIND_TABLE\x10\x04\x12\x1a\n\x16LINEAGE_KIND_ATTRIBUTE\x10\x05\x12\x14\n\x10LINEAGE_KIND_TAG\x10\x06\x12\x18\n\x14LINEAGE_KIND_SEGMENT\x10\x07\x12\x19\n\x15LINEAGE_KIND_CAMPAIGN\x10\x08\x32\x93\x03\n\rTagUseService\x12\x82\x01\n\x0cReportTagUse\x12(.huaxiang.tagging.v1.ReportTagUseRequest\x1a).huaxiang.tagging.v1.ReportTagUseResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16tagging.tag_uses.write\x12z\n\x0b\x43heckImpact\x12\'.huaxiang.tagging.v1.CheckImpactRequest\x1a(.huaxiang.tagging.v1.CheckImpactResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12\x80\x01\n\rGetTagLineage\x12).huaxiang.tagging.v1.GetTagLineageRequest\x1a*.huaxiang.tagging.v1.GetTagLineageResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/tagging/v1/tag_use_service.proto\x12\x13huaxiang.tagging.v1\x1a\x1dhuaxiang/tagging/v1/tag.proto\x1a%huaxiang/tagging/v1/tag_service.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"i\n\x06TagUse\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .huaxiang.tagging.v1.TagUserKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07tag_ids\x18\x03 \x03(\t\x12\x10\n\x08segments\x18\x04 \x03(\t\"R\n\x13ReportTagUseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12)\n\x04uses\x18\x02 \x03(\x0b\x32\x1b.huaxiang.tagging.v1.TagUse\"D\n\x14ReportTagUseResponse\x12,\n\x08revision\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x8e\x01\n\x12\x43heckImpactRequest\x12\x38\n\ndefinition\x18\x01 \x01(\x0b\x32\".huaxiang.tagging.v1.TagDefinitionH\x00\x12\x1a\n\x10\x61\x63tivated_tag_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0eremoved_tag_id\x18\x03 \x01(\tH\x00\x42\x08\n\x06\x63hange\"\xef\x02\n\x13\x43heckImpactResponse\x12\x0f\n\x07tag_ids\x18\x01 \x03(\t\x12\x10\n\x08segments\x18\x02 \x03(\t\x12\x11\n\tcampaigns\x18\x03 \x03(\t\x12\x34\n\x06\x66ields\x18\x04 \x03(\x0b\x32$.huaxiang.tagging.v1.FieldDifference\x12\x10\n\x08\x62reaking\x18\x05 \x01(\x08\x12\x44\n\x06\x62roken\x18\x06 \x03(\x0b\x32\x34.huaxiang.tagging.v1.CheckImpactResponse.BrokenEntry\x12\x13\n\x0blost_values\x18\x07 \x03(\t\x12\x10\n\x08\x63overage\x18\x08 \x01(\x03\x12,\n\x08revision\x18\t \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12\x10\n\x08warnings\x18\n \x03(\t\x1a-\n\x0b\x42rokenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"(\n\x15ListPeriodUsesRequest\x12\x0f\n\x07periods\x18\x01 \x03(\t\"t\n\x16ListPeriodUsesResponse\x12,\n\x04uses\x18\x01 \x03(\x0b\x32\x1e.huaxiang.tagging.v1.PeriodUse\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\",\n\tPeriodUse\x12\x0e\n\x06period\x18\x01 \x01(\t\x12\x0f\n\x07tag_ids\x18\x02 \x03(\t\"\x96\x01\n\x14GetTagLineageRequest\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x38\n\tdirection\x18\x02 \x01(\x0e\x32%.huaxiang.tagging.v1.LineageDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\x05\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"]\n\x0bLineageNode\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .huaxiang.tagging.v1.LineageKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x64istance\x18\x03 \x01(\x05\"k\n\x0bLineageEdge\x12.\n\x04\x66rom\x18\x01 \x01(\x0b\x32 .huaxiang.tagging.v1.LineageNode\x12,\n\x02to\x18\x02 \x01(\x0b\x32 .huaxiang.tagging.v1.LineageNode\"\xcd\x01\n\x15GetTagLineageResponse\x12/\n\x05nodes\x18\x01 \x03(\x0b\x32 .huaxiang.tagging.v1.LineageNode\x12/\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32 .huaxiang.tagging.v1.LineageEdge\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision*c\n\x0bTagUserKind\x12\x1d\n\x19TAG_USER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15TAG_USER_KIND_SEGMENT\x10\x01\x12\x1a\n\x16TAG_USER_KIND_CAMPAIGN\x10\x02*\x93\x01\n\x10LineageDirection\x12!\n\x1dLINEAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLINEAGE_DIRECTION_UPSTREAM\x10\x01\x12 \n\x1cLINEAGE_DIRECTION_DOWNSTREAM\x10\x02\x12\x1a\n\x16LINEAGE_DIRECTION_BOTH\x10\x03*\xf6\x01\n\x0bLineageKind\x12\x1c\n\x18LINEAGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LINEAGE_KIND_SOURCE\x10\x01\x12\x16\n\x12LINEAGE_KIND_EVENT\x10\x02\x12\x19\n\x15LINEAGE_KIND_PROPERTY\x10\x03\x12\x16\n\x12LINEAGE_KIND_TABLE\x10\x04\x12\x1a\n\x16LINEAGE_KIND_ATTRIBUTE\x10\x05\x12\x14\n\x10LINEAGE_KIND_TAG\x10\x06\x12\x18\n\x14LINEAGE_KIND_SEGMENT\x10\x07\x12\x19\n\x15LINEAGE_KIND_CAMPAIGN\x10\x08\x32\x99\x04\n\rTagUseService\x12\x82\x01\n\x0cReportTagUse\x12(.huaxiang.tagging.v1.ReportTagUseRequest\x1a).huaxiang.tagging.v1.ReportTagUseResponse\"\x1d\x90\x02\x02\x8a\xb5\x18\x16tagging.tag_uses.write\x12z\n\x0b\x43heckImpact\x12\'.huaxiang.tagging.v1.CheckImpactRequest\x1a(.huaxiang.tagging.v1.CheckImpactResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12\x83\x01\n\x0eListPeriodUses\x12*.huaxiang.tagging.v1.ListPeriodUsesRequest\x1a+.huaxiang.tagging.v1.ListPeriodUsesResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.read\x12\x80\x01\n\rGetTagLineage\x12).huaxiang.tagging.v1.GetTagLineageRequest\x1a*.huaxiang.tagging.v1.GetTagLineageResponse\"\x18\x90\x02\x01\x8a\xb5\x18\x11tagging.tags.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,14 +41,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAGUSESERVICE'].methods_by_name['ReportTagUse']._serialized_options = b'\220\002\002\212\265\030\026tagging.tag_uses.write'
   _globals['_TAGUSESERVICE'].methods_by_name['CheckImpact']._loaded_options = None
   _globals['_TAGUSESERVICE'].methods_by_name['CheckImpact']._serialized_options = b'\220\002\001\212\265\030\021tagging.tags.read'
+  _globals['_TAGUSESERVICE'].methods_by_name['ListPeriodUses']._loaded_options = None
+  _globals['_TAGUSESERVICE'].methods_by_name['ListPeriodUses']._serialized_options = b'\220\002\001\212\265\030\021tagging.tags.read'
   _globals['_TAGUSESERVICE'].methods_by_name['GetTagLineage']._loaded_options = None
   _globals['_TAGUSESERVICE'].methods_by_name['GetTagLineage']._serialized_options = b'\220\002\001\212\265\030\021tagging.tags.read'
-  _globals['_TAGUSERKIND']._serialized_start=1540
-  _globals['_TAGUSERKIND']._serialized_end=1639
-  _globals['_LINEAGEDIRECTION']._serialized_start=1642
-  _globals['_LINEAGEDIRECTION']._serialized_end=1789
-  _globals['_LINEAGEKIND']._serialized_start=1792
-  _globals['_LINEAGEKIND']._serialized_end=2038
+  _globals['_TAGUSERKIND']._serialized_start=1746
+  _globals['_TAGUSERKIND']._serialized_end=1845
+  _globals['_LINEAGEDIRECTION']._serialized_start=1848
+  _globals['_LINEAGEDIRECTION']._serialized_end=1995
+  _globals['_LINEAGEKIND']._serialized_start=1998
+  _globals['_LINEAGEKIND']._serialized_end=2244
   _globals['_TAGUSE']._serialized_start=199
   _globals['_TAGUSE']._serialized_end=304
   _globals['_REPORTTAGUSEREQUEST']._serialized_start=306
@@ -61,14 +63,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKIMPACTRESPONSE']._serialized_end=973
   _globals['_CHECKIMPACTRESPONSE_BROKENENTRY']._serialized_start=928
   _globals['_CHECKIMPACTRESPONSE_BROKENENTRY']._serialized_end=973
-  _globals['_GETTAGLINEAGEREQUEST']._serialized_start=976
-  _globals['_GETTAGLINEAGEREQUEST']._serialized_end=1126
-  _globals['_LINEAGENODE']._serialized_start=1128
-  _globals['_LINEAGENODE']._serialized_end=1221
-  _globals['_LINEAGEEDGE']._serialized_start=1223
-  _globals['_LINEAGEEDGE']._serialized_end=1330
-  _globals['_GETTAGLINEAGERESPONSE']._serialized_start=1333
-  _globals['_GETTAGLINEAGERESPONSE']._serialized_end=1538
-  _globals['_TAGUSESERVICE']._serialized_start=2041
-  _globals['_TAGUSESERVICE']._serialized_end=2444
+  _globals['_LISTPERIODUSESREQUEST']._serialized_start=975
+  _globals['_LISTPERIODUSESREQUEST']._serialized_end=1015
+  _globals['_LISTPERIODUSESRESPONSE']._serialized_start=1017
+  _globals['_LISTPERIODUSESRESPONSE']._serialized_end=1133
+  _globals['_PERIODUSE']._serialized_start=1135
+  _globals['_PERIODUSE']._serialized_end=1179
+  _globals['_GETTAGLINEAGEREQUEST']._serialized_start=1182
+  _globals['_GETTAGLINEAGEREQUEST']._serialized_end=1332
+  _globals['_LINEAGENODE']._serialized_start=1334
+  _globals['_LINEAGENODE']._serialized_end=1427
+  _globals['_LINEAGEEDGE']._serialized_start=1429
+  _globals['_LINEAGEEDGE']._serialized_end=1536
+  _globals['_GETTAGLINEAGERESPONSE']._serialized_start=1539
+  _globals['_GETTAGLINEAGERESPONSE']._serialized_end=1744
+  _globals['_TAGUSESERVICE']._serialized_start=2247
+  _globals['_TAGUSESERVICE']._serialized_end=2784
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class TagUseServiceStub:
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactResponse.FromString,
                 _registered_method=True)
+        self.ListPeriodUses = channel.unary_unary(
+                '/huaxiang.tagging.v1.TagUseService/ListPeriodUses',
+                request_serializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesResponse.FromString,
+                _registered_method=True)
         self.GetTagLineage = channel.unary_unary(
                 '/huaxiang.tagging.v1.TagUseService/GetTagLineage',
                 request_serializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.GetTagLineageRequest.SerializeToString,
@@ -72,6 +77,14 @@ class TagUseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPeriodUses(self, request, context):
+        """Tells which tags in force name periods of the calendar, in DURING of a rule of their own. A tag that does not hold uses none.
+        Errors: BATCH_TOO_LARGE, INVALID_FIELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTagLineage(self, request, context):
         """Tells where a tag comes from (sources, events, properties, reference tables, attributes, tags) and where it goes (tags, segments,
         campaigns), as a graph, breadth first from the tag, in order of distance, then kind, then name. Errors: NOT_FOUND, INVALID_FIELD,
@@ -93,6 +106,11 @@ def add_TagUseServiceServicer_to_server(servicer, server):
                     servicer.CheckImpact,
                     request_deserializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactRequest.FromString,
                     response_serializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactResponse.SerializeToString,
+            ),
+            'ListPeriodUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeriodUses,
+                    request_deserializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesRequest.FromString,
+                    response_serializer=huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesResponse.SerializeToString,
             ),
             'GetTagLineage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTagLineage,
@@ -155,6 +173,33 @@ class TagUseService:
             '/huaxiang.tagging.v1.TagUseService/CheckImpact',
             huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactRequest.SerializeToString,
             huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.CheckImpactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeriodUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.tagging.v1.TagUseService/ListPeriodUses',
+            huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesRequest.SerializeToString,
+            huaxiang_dot_tagging_dot_v1_dot_tag__use__service__pb2.ListPeriodUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class TagUseServiceStub:
     """Tells what a change would touch: the tags that rest on it at any depth, the segments and campaigns that were reported, and which
     definitions would no longer hold. Changes nothing. Errors: NOT_FOUND, INVALID_FIELD, DEFINITION_INVALID, RULE_INVALID.
     """
+    ListPeriodUses: _grpc.UnaryUnaryMultiCallable[_tag_use_service_pb2.ListPeriodUsesRequest, _tag_use_service_pb2.ListPeriodUsesResponse]
+    """Tells which tags in force name periods of the calendar, in DURING of a rule of their own. A tag that does not hold uses none.
+    Errors: BATCH_TOO_LARGE, INVALID_FIELD.
+    """
     GetTagLineage: _grpc.UnaryUnaryMultiCallable[_tag_use_service_pb2.GetTagLineageRequest, _tag_use_service_pb2.GetTagLineageResponse]
     """Tells where a tag comes from (sources, events, properties, reference tables, attributes, tags) and where it goes (tags, segments,
     campaigns), as a graph, breadth first from the tag, in order of distance, then kind, then name. Errors: NOT_FOUND, INVALID_FIELD,
@@ -59,6 +63,10 @@ class TagUseServiceAsyncStub(TagUseServiceStub):
     CheckImpact: _aio.UnaryUnaryMultiCallable[_tag_use_service_pb2.CheckImpactRequest, _tag_use_service_pb2.CheckImpactResponse]  # type: ignore[assignment]
     """Tells what a change would touch: the tags that rest on it at any depth, the segments and campaigns that were reported, and which
     definitions would no longer hold. Changes nothing. Errors: NOT_FOUND, INVALID_FIELD, DEFINITION_INVALID, RULE_INVALID.
+    """
+    ListPeriodUses: _aio.UnaryUnaryMultiCallable[_tag_use_service_pb2.ListPeriodUsesRequest, _tag_use_service_pb2.ListPeriodUsesResponse]  # type: ignore[assignment]
+    """Tells which tags in force name periods of the calendar, in DURING of a rule of their own. A tag that does not hold uses none.
+    Errors: BATCH_TOO_LARGE, INVALID_FIELD.
     """
     GetTagLineage: _aio.UnaryUnaryMultiCallable[_tag_use_service_pb2.GetTagLineageRequest, _tag_use_service_pb2.GetTagLineageResponse]  # type: ignore[assignment]
     """Tells where a tag comes from (sources, events, properties, reference tables, attributes, tags) and where it goes (tags, segments,
@@ -87,6 +95,16 @@ class TagUseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_use_service_pb2.CheckImpactResponse, _abc.Awaitable[_tag_use_service_pb2.CheckImpactResponse]]:
         """Tells what a change would touch: the tags that rest on it at any depth, the segments and campaigns that were reported, and which
         definitions would no longer hold. Changes nothing. Errors: NOT_FOUND, INVALID_FIELD, DEFINITION_INVALID, RULE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPeriodUses(
+        self,
+        request: _tag_use_service_pb2.ListPeriodUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tag_use_service_pb2.ListPeriodUsesResponse, _abc.Awaitable[_tag_use_service_pb2.ListPeriodUsesResponse]]:
+        """Tells which tags in force name periods of the calendar, in DURING of a rule of their own. A tag that does not hold uses none.
+        Errors: BATCH_TOO_LARGE, INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
