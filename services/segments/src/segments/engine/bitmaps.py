@@ -99,7 +99,7 @@ class EngineColumn:
         held = codes_held(self.column.column, ids)
         ends = np.cumsum(held.counts).tolist()
         codes = held.codes.tolist()
-        values = None if self.column.dictionary is None else list(self.column.dictionary)
+        values = None if self.column.dictionary is None else self.column.by_code
         start = 0
         for person, end in zip(ids.tolist(), ends, strict=True):
             if end > start:

@@ -1,17 +1,51 @@
 """Columns of tags and features as the engine reads them: codes with what they stand for."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 from rules.check import Population
 from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
-from segments.domain.packing import code_of
+from segments.domain.packing import Codes, code_of
 from segments.engine.algebra import Any, InRange, InSet, Nobody, Sets
 from segments.engine.numbers import NO_HIGH, NO_LOW, NumberColumn
 from segments.engine.sets import SetColumn
+
+
+class ValueCodes(dict[Scalar, int]):
+    """The code of each value: 0, 1, ... in the order in which they are here.
+
+    Not changed once it is made, so that what is made of it stands: versions of a column share one until somebody has a
+    value that is new.
+    """
+
+    @classmethod
+    def of(cls, values: Iterable[Scalar]) -> "ValueCodes":
+        """Of distinct values in order of their codes."""
+        return cls((value, code) for code, value in enumerate(values))
+
+    def with_values(self, values: Iterable[Scalar]) -> "ValueCodes":
+        """With those that are new, after all others."""
+        new = dict.fromkeys(each for each in values if each not in self)
+        if not new:
+            return self
+        found = ValueCodes(self)
+        found.update((value, code) for code, value in enumerate(new, len(self)))
+        return found
+
+    @cached_property
+    def by_code(self) -> tuple[Scalar, ...]:
+        """The values in order of their codes."""
+        return tuple(self)
+
+    @cached_property
+    def packed(self) -> Codes:
+        """The codes that they have in segments.domain.packing, in the same order. Texts have none."""
+        return np.asarray([code_of(each) for each in self], np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +59,7 @@ class TagColumn:
 
     kind: Kind
     column: SetColumn | NumberColumn
-    dictionary: Mapping[Scalar, int] | None = None
+    dictionary: ValueCodes | None = None
 
     def known(self) -> Sets:
         """Whoever has a value."""
@@ -48,6 +82,18 @@ class TagColumn:
         """(value, code) of a column with a dictionary."""
         assert self.dictionary is not None
         return iter(self.dictionary.items())
+
+    @property
+    def by_code(self) -> tuple[Scalar, ...]:
+        """The value of each code of a column with a dictionary."""
+        assert self.dictionary is not None
+        return self.dictionary.by_code
+
+    def packed(self, codes: Codes) -> Codes:
+        """What codes of the column are in segments.domain.packing; those of texts stay."""
+        if self.dictionary is None or self.kind is Kind.TEXT:
+            return codes
+        return self.dictionary.packed[codes]
 
     def coded(self, codes: list[int]) -> Sets:
         """Whoever has one of the codes, ascending; neighbours in a column of numbers are one range."""

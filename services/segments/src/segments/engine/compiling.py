@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 from pyroaring import BitMap
-from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 from segments.engine.algebra import All, Any, InRange, InSet, Not
 from segments.engine.answers import contains, counts, members
-from segments.engine.columns import TagColumn
+from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.decoding import coded_of, values_of
 from segments.engine.distributions import distributions
 from segments.engine.live.compiling import compile_live
@@ -40,7 +39,7 @@ def compile_ahead(threads: Threads) -> None:
     found.bitmap()
     values_of(TagColumn(Kind.NUMBER, numbers), 0)
     tallies([found], numbers, threads)
-    texts: dict[Scalar, int] = {f"v{each}": each for each in range(sets.values)}
+    texts = ValueCodes.of(f"v{each}" for each in range(sets.values))
     values_of(TagColumn(Kind.TEXT, sets, texts), 0)
     coded_of(TagColumn(Kind.TEXT, replace(sets, single=False), texts), 0)
     compile_live(sets, numbers, universe, threads)

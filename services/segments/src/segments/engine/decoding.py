@@ -1,11 +1,14 @@
 """Values of a block's persons, read back out of containers and slices."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 from rules.evaluate.events import Column
 from rules.values import Kind
 
-from segments.domain.packing import Coded, code_of
+from segments.domain.packing import Coded
 from segments.engine.arenas import address_of
 from segments.engine.columns import TagColumn
 from segments.engine.compiled import kernel, signed
@@ -36,9 +39,7 @@ Words = npt.NDArray[np.uint64]
 
 def values_of(column: TagColumn, block: int) -> Column:
     """The values of the block's 65,536 persons, of a tag that is not multi-valued. Texts are numbered by their code."""
-    texts = (
-        [str(each) for each in column.dictionary] if column.dictionary and column.kind is Kind.TEXT else []
-    )
+    texts = cast(Sequence[str], column.by_code) if column.kind is Kind.TEXT else ()
     if isinstance(column.column, NumberColumn):
         known = persons_of(column.column.knowns, 0, block)
         numbers = np.where(known, numbers_of(column.column, block), 0)  # a day that nobody has may be no day
@@ -50,7 +51,7 @@ def values_of(column: TagColumn, block: int) -> Column:
         entries = np.ascontiguousarray(column.column.entries[:-1, block])
         _rows(entries, address_of(column.column.words), np.empty(BLOCK_WORDS, np.uint64), data)
     known = persons_of(column.column, column.column.known, block)
-    return Column(column.kind, known, _codes(column, data), texts)
+    return Column(column.kind, known, column.packed(data), texts)
 
 
 def numbers_of(column: NumberColumn, block: int) -> Numbers:
@@ -66,7 +67,7 @@ def coded_of(column: TagColumn, block: int) -> Coded:
     texts = _texts(column) if column.kind is Kind.TEXT else {}
     if isinstance(column.column, SetColumn) and not column.column.single:
         offsets, counts, rows = _lists(column.column, block)
-        return Coded(offsets, counts, _codes(column, rows), texts)
+        return Coded(offsets, counts, column.packed(rows), texts)
     values = values_of(column, block)
     known = np.flatnonzero(values.known)
     codes = values.data[known]
@@ -76,17 +77,7 @@ def coded_of(column: TagColumn, block: int) -> Coded:
 
 def _texts(column: TagColumn) -> dict[int, str]:
     """By code, ascending."""
-    return {code: str(value) for value, code in sorted(column.values(), key=lambda pair: pair[1])}
-
-
-def _codes(column: TagColumn, rows: Numbers) -> Numbers:
-    """What rows of a column of sets stand for: the codes of segments.domain.packing, texts by their row."""
-    if column.kind is Kind.TEXT:
-        return rows
-    codes = np.zeros(len(column.dictionary or ()), np.int64)
-    for value, row in column.values():
-        codes[row] = code_of(value)
-    return codes[rows]
+    return {code: str(value) for code, value in enumerate(column.by_code)}
 
 
 def _lists(column: SetColumn, block: int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Numbers]:

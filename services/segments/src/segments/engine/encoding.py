@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from rules.evaluate.meaning import Scalar
 from rules.values import Kind, ValueType
 
 from segments.domain.packing import Coded, scalar_of
-from segments.engine.columns import TagColumn
+from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE
 from segments.engine.numbers import NumberBlock, number_column
 from segments.engine.sets import VALUES_MOST, CodedBlock, set_column
@@ -34,7 +33,7 @@ def coded_column(
     kind: Kind,
     blocks: Blocks,
     codes: npt.NDArray[np.int64],
-    dictionary: Mapping[Scalar, int],
+    dictionary: ValueCodes,
     count: int,
     threads: Threads,
     *,
@@ -48,7 +47,7 @@ def coded_column(
     return TagColumn(kind, set_column(coded, len(codes), threads, single=single), dictionary)
 
 
-def _dictionary(kind: Kind, blocks: Iterable[Coded]) -> tuple[npt.NDArray[np.int64], dict[Scalar, int]]:
+def _dictionary(kind: Kind, blocks: Iterable[Coded]) -> tuple[npt.NDArray[np.int64], ValueCodes]:
     """The distinct codes ascending, and the place of each value among them."""
     texts: dict[int, str] = {}
     used: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
@@ -58,8 +57,8 @@ def _dictionary(kind: Kind, blocks: Iterable[Coded]) -> tuple[npt.NDArray[np.int
     codes = np.unique(np.concatenate(used))
     if kind is Kind.BOOL:
         codes = np.asarray([0, 1], np.int64)
-    values = [texts[each] if kind is Kind.TEXT else scalar_of(each, kind) for each in codes.tolist()]
-    return codes, {value: place for place, value in enumerate(values)}
+    values = (texts[each] if kind is Kind.TEXT else scalar_of(each, kind) for each in codes.tolist())
+    return codes, ValueCodes.of(values)
 
 
 def _recoded(coded: Coded | None, codes: npt.NDArray[np.int64]) -> Coded | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 from segments.domain.insight.counts import ValueCounts
@@ -32,11 +31,10 @@ def tabulated(tag: TagColumn, groups: Sequence[Members], label: Label | None) ->
     rows = [distributions(each, [column], threads())[0] for each in groups]
     if label is not None:
         return _labelled(tag, column, groups, label, [int(each[-1]) for each in rows])
-    named = _by_row(tag)
-    codes = np.asarray([_code(value, tag.kind, row) for row, value in enumerate(named)], np.int64)
+    codes = tag.packed(np.arange(len(tag.by_code), dtype=np.int64))
     order = np.argsort(codes, kind="stable")
     found = [_there(codes[order], each[:-1][: len(codes)][order], int(each[-1])) for each in rows]
-    return Tabulated(found, _texts(tag, named, found))
+    return Tabulated(found, _texts(tag, found))
 
 
 def _of_numbers(tag: TagColumn, column: NumberColumn, groups: Sequence[Members]) -> Tabulated:
@@ -47,10 +45,9 @@ def _of_numbers(tag: TagColumn, column: NumberColumn, groups: Sequence[Members])
     ]
     if tag.dictionary is None:
         return Tabulated(found, {})
-    named = _by_row(tag)
     if tag.kind is Kind.TEXT:
-        return Tabulated(found, _texts(tag, named, found))
-    recoded = [_recoded(each, lambda row: code_of(named[row])) for each in found]
+        return Tabulated(found, _texts(tag, found))
+    recoded = [_recoded(each, lambda row: code_of(tag.by_code[row])) for each in found]
     return Tabulated(recoded, {})
 
 
@@ -59,7 +56,7 @@ def _labelled(
 ) -> Tabulated:
     """A person whose several values count as the same counts once: who has any of them is one set."""
     rows: dict[str, list[InSet]] = {}
-    for row, text in enumerate(_by_row(tag)):
+    for row, text in enumerate(tag.by_code):
         rows.setdefault(label(str(text)), []).append(InSet(column, row))
     asked = [Any(tuple(each)) for each in rows.values()]
     codes = np.arange(len(asked), dtype=np.int64)
@@ -72,21 +69,12 @@ def _labelled(
     return Tabulated(found, dict(enumerate(rows)))
 
 
-def _by_row(tag: TagColumn) -> list[Scalar]:
-    """The value of each row, or code, of a column with a dictionary."""
-    return [value for value, _ in sorted(tag.values(), key=lambda pair: pair[1])]
-
-
-def _code(value: Scalar, kind: Kind, row: int) -> int:
-    return row if kind is Kind.TEXT else code_of(value)
-
-
-def _texts(tag: TagColumn, named: Sequence[Scalar], found: Sequence[ValueCounts]) -> dict[int, str]:
+def _texts(tag: TagColumn, found: Sequence[ValueCounts]) -> dict[int, str]:
     """Of the codes that occur."""
     if tag.kind is not Kind.TEXT:
         return {}
     there = {code for each in found for code in each.codes.tolist()}
-    return {code: str(named[code]) for code in sorted(there)}
+    return {code: str(tag.by_code[code]) for code in sorted(there)}
 
 
 def _there(codes: Codes, counted: Codes, known: int) -> ValueCounts:

@@ -272,7 +272,7 @@ def _stands(noted: _Noted, held: MemoryColumn | None) -> bool:
     tag = held.tag
     if type(tag.column) is not type(noted.column):
         return False
-    dictionary = tag.dictionary or {}
+    dictionary: Mapping[Scalar, int] = tag.dictionary or {}
     if noted.growing and len(dictionary) != noted.growing[-1]:
         return False
     return not any(each in dictionary for each in noted.missing)

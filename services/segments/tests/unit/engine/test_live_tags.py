@@ -94,6 +94,22 @@ def test_a_tag_with_more_texts_than_a_column_of_sets_takes_is_a_column_of_number
     assert persons_with(list_tag, None, threads) == []
 
 
+def test_versions_without_a_new_value_share_what_codes_stand_for(threads):
+    from segments.engine.encoding import tag_column
+    from segments.engine.live.tags import with_values
+
+    someone = np.asarray([5])
+    first = with_values(
+        tag_column(ValueType(Kind.LIST, Kind.NUMBER), {}, 1, threads), someone, [(70, 30)], threads
+    )
+    assert first.by_code == (70, 30)
+    assert first.packed(np.asarray([1, 0, 1])).tolist() == [30, 70, 30]
+    again = with_values(first, someone, [(30,)], threads)
+    assert again.by_code is first.by_code
+    more = with_values(again, someone, [(30, 10)], threads)
+    assert (more.by_code, first.by_code) == ((70, 30, 10), (70, 30))
+
+
 @pytest.mark.parametrize("values_most", [2, 4_096])
 @pytest.mark.parametrize("name", ["text", "list"])
 def test_a_dictionary_keeps_what_somebody_has(threads, monkeypatch, name, values_most):

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 from segments.domain.packing import code_of, scalar_of
 from segments.engine.arenas import Words
-from segments.engine.columns import TagColumn
+from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.live.rooms import Hold, Room
 from segments.engine.live.versions import compacted
 from segments.engine.numbers import NumberColumn
@@ -83,10 +82,8 @@ def _stored(column: TagColumn) -> list[str | int] | None:
     """The values in order of their codes."""
     if column.dictionary is None:
         return None
-    values: list[Scalar] = sorted(column.dictionary, key=column.dictionary.__getitem__)
-    return [each if isinstance(each, str) else code_of(each) for each in values]
+    return [each if isinstance(each, str) else code_of(each) for each in column.by_code]
 
 
-def _read(values: list[str | int], kind: Kind) -> dict[Scalar, int]:
-    scalars = (each if isinstance(each, str) else scalar_of(each, kind) for each in values)
-    return {value: code for code, value in enumerate(scalars)}
+def _read(values: list[str | int], kind: Kind) -> ValueCodes:
+    return ValueCodes.of(each if isinstance(each, str) else scalar_of(each, kind) for each in values)

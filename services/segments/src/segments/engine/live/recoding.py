@@ -2,11 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
-from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
 from segments.domain.packing import Coded
-from segments.engine.columns import TagColumn
+from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE, CARDINALITY_MASK, CARDINALITY_SHIFT
 from segments.engine.decoding import coded_of
 from segments.engine.encoding import coded_column
@@ -32,8 +31,8 @@ def recoded(version: TagColumn, threads: Threads, *, thoroughly: bool) -> TagCol
     most = len(codes) if thoroughly else len(codes) * WASTE_MOST
     if len(version.dictionary) <= most:
         return None
-    values = _by_code(version)
-    dictionary = {values[code]: place for place, code in enumerate(codes.tolist())}
+    values = version.by_code
+    dictionary = ValueCodes.of(values[code] for code in codes.tolist())
     is_list = isinstance(version.column, SetColumn) and not version.column.single
     blocks = {each: _codes(version.column, each) for each in range(version.column.blocks)}
     return coded_column(
@@ -46,7 +45,7 @@ def caught_up_by_value(
 ) -> TagColumn:
     """A version of `settled` that says in these blocks what `after` does, whose codes are others. Raises
     TooManyValues."""
-    values = _by_code(after)
+    values = after.by_code
     for block in blocks:
         persons = np.arange(BLOCK_SIZE, dtype=np.int64) + (block << BLOCK_BITS)
         held = codes_held(after.column, persons)
@@ -67,9 +66,4 @@ def _occurring(column: SetColumn | NumberColumn) -> npt.NDArray[np.int64]:
 
 def _codes(column: SetColumn | NumberColumn, block: int) -> Coded:
     """The codes of a block as they are, without what they stand for."""
-    return coded_of(TagColumn(Kind.TEXT, column, {}), block)
-
-
-def _by_code(version: TagColumn) -> list[Scalar]:
-    assert version.dictionary is not None
-    return sorted(version.dictionary, key=version.dictionary.__getitem__)
+    return coded_of(TagColumn(Kind.TEXT, column, ValueCodes()), block)

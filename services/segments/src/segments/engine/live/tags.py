@@ -1,12 +1,12 @@
 """New versions of the column of a tag or feature, with what its codes stand for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from rules.evaluate.meaning import Scalar, Value
 
 from segments.domain.packing import TooManyValues, code_of
-from segments.engine.columns import TagColumn
+from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE
 from segments.engine.live.changes import Codes, Numbers
 from segments.engine.live.holdings import changes_to, codes_held
@@ -27,7 +27,7 @@ def with_values(
     scalars = [_scalars(each) for each in values]
     counts = np.fromiter((len(each) for each in scalars), np.int64, len(scalars))
     flat = [each for part in scalars for each in part]
-    dictionary = _grown(version.dictionary, flat)
+    dictionary = None if version.dictionary is None else version.dictionary.with_values(flat)
     code = code_of if dictionary is None else dictionary.__getitem__
     codes = np.fromiter((code(each) for each in flat), np.int64, len(flat))
     return _put(version, persons, Codes(counts, codes), dictionary, threads)
@@ -37,7 +37,7 @@ def with_codes(
     version: TagColumn, persons: Numbers, codes: Codes, values: Sequence[Scalar], threads: Threads
 ) -> TagColumn:
     """The same for codes: places in `values` in a column with a dictionary, else those of segments.domain.packing."""
-    dictionary = _grown(version.dictionary, values)
+    dictionary = None if version.dictionary is None else version.dictionary.with_values(values)
     if dictionary is not None:
         places = np.fromiter((dictionary[each] for each in values), np.int64, len(values))
         codes = Codes(codes.counts, places[codes.codes])
@@ -58,7 +58,7 @@ def _put(
     version: TagColumn,
     persons: Numbers,
     codes: Codes,
-    dictionary: Mapping[Scalar, int] | None,
+    dictionary: ValueCodes | None,
     threads: Threads,
 ) -> TagColumn:
     column, count = version.column, 0 if dictionary is None else len(dictionary)
@@ -78,14 +78,6 @@ def _each_once(codes: Codes, values: int) -> Codes:
     pairs = np.unique(persons * max(values, 1) + codes.codes)
     counts = np.bincount(pairs // max(values, 1), minlength=len(codes.counts))
     return Codes(counts.astype(np.int64), pairs % max(values, 1))
-
-
-def _grown(known: Mapping[Scalar, int] | None, values: Sequence[Scalar]) -> Mapping[Scalar, int] | None:
-    """With the values that are not known yet; None: the codes of the column stand for themselves."""
-    if known is None:
-        return None
-    new = dict.fromkeys(each for each in values if each not in known)
-    return {**known, **{each: len(known) + place for place, each in enumerate(new)}} if new else known
 
 
 def _scalars(value: Value | None) -> tuple[Scalar, ...]:
