@@ -58,6 +58,11 @@ class EventChunk(Protocol):
         """A list of records."""
         ...
 
+    def release(self) -> None:
+        """What was read so far was copied: memory that only speeds reading it once more may go. Everything stays
+        readable."""
+        ...
+
 
 class ArrowChunk:
     """A chunk of which `read` answers columns by name, always the same rows in the same order. `names`: of all columns;
@@ -82,6 +87,9 @@ class ArrowChunk:
         records = lists.flatten()
         kinds = {each.name: each.type.kind for each in property_.fields}
         return ListColumn(counts, lambda name: scalar_column(pc.struct_field(records, [name]), kinds[name]))
+
+    def release(self) -> None:
+        """As EventChunk says: there is nothing, columns are read anew."""
 
     def _of(self, property_: PropertyType) -> Any:
         if property_.name not in self._names:

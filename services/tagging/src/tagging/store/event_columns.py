@@ -88,6 +88,7 @@ class ColumnEvents:
             self._order = over.order(owners, times, lambda: joined_arrays(sequences), counts, slots.persons)
         self.owners: Numbers = owners if self._order is None else owners[self._order]
         self.times: Ints = times if self._order is None else times[self._order]
+        self._release_copied()
         self._columns: dict[str, Column] = {}
         self._lines: dict[str, Lines] = {}
 
@@ -123,6 +124,7 @@ class ColumnEvents:
                 raise UnsupportedNode(f"the property {name}", "events")
             read = joined([each.column(property_) for each in self._chunks])
             self._columns[name] = read if self._order is None else read.take(self._order)
+            self._release_copied()
         return self._columns[name]
 
     def lines(self, name: str) -> Lines:
@@ -139,10 +141,21 @@ class ColumnEvents:
                 if field_name not in known:
                     read = joined([each.fields(field_name) for each in lists])
                     known[field_name] = read if order is None else read.take(order)
+                    self._release_copied()
                 return known[field_name]
 
             self._lines[name] = Lines(places, field)
         return self._lines[name]
+
+    def release(self) -> None:
+        """The table is let go."""
+        for each in self._chunks:
+            each.release()
+
+    def _release_copied(self) -> None:
+        """What stands in order is a copy; without an order it is what was read itself."""
+        if self._order is not None:
+            self.release()
 
 
 class SnapshotEvents:
@@ -180,7 +193,8 @@ class SnapshotEvents:
         self._tables[type_.name] = found
         self._sizes[type_.name] = len(found.owners)
         while len(self._tables) > 1 and sum(each.size_bytes for each in self._tables.values()) > TABLES_BYTES:
-            self._tables.popitem(last=False)
+            _, gone = self._tables.popitem(last=False)
+            gone.release()
         return found
 
     def tag(self, name: str) -> Column:
