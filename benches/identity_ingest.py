@@ -33,6 +33,7 @@ from servicekit.testing.servers import keys_for
 from benches import identity_load
 from benches.identity_mix import KNOWN, Mix
 from benches.identity_store import NOW, IdentityStore
+from benches.measure import cpu_s
 
 PERSONS = int(os.environ.get("HUAXIANG_BENCH_PERSONS", "1000000"))
 PREPARERS = int(os.environ.get("HUAXIANG_IDENTITY_PREPARERS", str(spare_cores())))
@@ -115,9 +116,7 @@ def _cpu_seconds(pid: int) -> float:
     """What a process and its children have used, as Linux tells it."""
     tasks = Path(f"/proc/{pid}/task")
     children = {int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()}
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, proc(5)
-    return own + sum(map(_cpu_seconds, children))
+    return cpu_s(pid) + sum(map(_cpu_seconds, children))
 
 
 async def _send(stub: Any, messages: list[ingest_service_pb2.IngestEventStreamRequest]) -> None:

@@ -39,6 +39,18 @@ def cpu_seconds(way: Callable[[], T]) -> tuple[T, float]:
     return answer, time.process_time() - started
 
 
+def cpu_s(pid: int) -> float:
+    """User and system time of a process so far, in seconds: utime and stime, proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_bytes(pid: int | None = None) -> int:
+    """What a process, this one by default, holds in memory."""
+    held = Path(f"/proc/{'self' if pid is None else pid}/statm").read_text().split()[1]
+    return int(held) * os.sysconf("SC_PAGE_SIZE")
+
+
 def write(name: str, seed: int, sizes: dict[str, Any], figures: dict[str, Any]) -> Path:
     """Writes benches/results/<name>.json with the machine, the seed and the sizes beside the figures."""
     machine = {

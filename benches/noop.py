@@ -1,7 +1,5 @@
 """A no-op rpc for any of the suite's servers: what a call costs before it does anything."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -40,9 +38,3 @@ def noop_service(right: str) -> Service:
         )
 
     return Service(pool.FindServiceByName("huaxiang.bench.v1.NoopService"), add, object())
-
-
-def cpu_s(pid: int) -> float:
-    """User and system time of a process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

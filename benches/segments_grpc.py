@@ -30,7 +30,8 @@ from huaxiang.segments.v1.segment_service_pb2_grpc import SegmentServiceStub
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
 
 from benches.http2_load import Load, load
-from benches.noop import NOOP, cpu_s
+from benches.measure import cpu_s, rss_bytes
+from benches.noop import NOOP
 from benches.segments_questions import QUESTIONS, moved, rule
 from benches.segments_source import AUDIENCE, TENANT, serve_source
 
@@ -74,7 +75,7 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         export = _create(channel, server)
         figures = run(_previews(server)) | _export(channel, export) | run(_checks(server, seed))
         figures["told_s"] = round(server.told_s, 1)
-        figures["rss_gb"] = round(_rss_bytes(server.pid) / 1e9, 2)
+        figures["rss_gb"] = round(rss_bytes(server.pid) / 1e9, 2)
         channel.close()
     sizes = {"persons": server.persons, "audience": server.audience, "exported": export[1]}
     return {"grpc": figures}, {"grpc": sizes}
@@ -265,7 +266,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -28,7 +28,7 @@ from servicekit.progress import Progress
 from servicekit.revision import Revision
 
 from benches.http2_load import load
-from benches.noop import cpu_s
+from benches.measure import cpu_s
 from benches.segments_grpc import KEY, PREVIEW, Served, metadata, run, served
 from benches.segments_people import SIZES, People
 from benches.segments_questions import QUESTIONS, moved, rule

@@ -34,6 +34,7 @@ from segments.engine.program import program_of
 from segments.engine.sets import CodedBlock, SetColumn, set_column
 from segments.engine.threads import Threads
 
+from benches.measure import rss_bytes
 from benches.segments_engine import BLOCK, catalogue, list_blocks
 from benches.segments_people import (
     BOOLS,
@@ -249,7 +250,7 @@ def _answered(folder: str, columns: Columns) -> dict[str, Any]:
         "cold_start_s": round(cold_s, 2),
         "q3_ms": round(statistics.median(times) * 1e3, 2),
         "q3_count": found,
-        "rss_gb": round(_rss_bytes() / 1e9, 2),
+        "rss_gb": round(rss_bytes() / 1e9, 2),
     }
 
 
@@ -271,7 +272,3 @@ def _touch(column: TagColumn | SetColumn) -> None:
     for each in parts:
         used = each.hold.room.base if each.hold is not None else len(each.words)
         int(each.words[:used:512].sum())
-
-
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -22,6 +22,7 @@ from segments.index.damages import Damages
 from segments.index.tenant import TenantIndex
 from servicekit.revision import LANES, Lane
 
+from benches.measure import rss_bytes
 from benches.segments_people import people
 from benches.segments_questions import QUESTIONS, rule
 from benches.segments_source import Source
@@ -39,12 +40,12 @@ def held_tenants(seed: int) -> dict[str, Any]:
     changes = asyncio.run(_changes(seed))
     while not readiness.engine_is_ready():
         time.sleep(0.1)
-    before = _rss_bytes()
+    before = rss_bytes()
     with tempfile.TemporaryDirectory(dir=os.environ.get("HUAXIANG_BENCH_FOLDER")) as folder:
         files = LazyColumnFiles(Path(folder), MAPPED_BYTES, Damages())
         tenants = [_settled(f"t{number}", changes, files) for number in range(TENANTS)]
         times = _asked(tenants, seed)
-        after = _rss_bytes()
+        after = rss_bytes()
     return {
         "tenants": TENANTS,
         "tenants_gb": round((after - before) / 1e9, 2),
@@ -83,7 +84,3 @@ async def _changes(seed: int) -> list[list[Change]]:
         async for each in source.ExportTagIndex(pb.ExportTagIndexRequest(), None)
         if each.tenant
     ]
-
-
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

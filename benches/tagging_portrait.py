@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benches.http2_load import Load, load
-from benches.noop import NOOP, cpu_s
+from benches.measure import cpu_s
+from benches.noop import NOOP
 
 PERSONS = 10_000
 TAGS = 60

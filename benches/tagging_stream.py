@@ -28,6 +28,7 @@ from servicekit.client import connect
 from servicekit.principal import key_entry, write_key_file
 from servicekit.revision import Lane, Revision
 
+from benches.measure import cpu_s
 from benches.tagging_log import BATCH, EPOCH, PreparedLog, serving_log
 from benches.tagging_people import PAST_EVENTS, PROBED, TAGS, TENANT, Behaviour, change_of, fill
 
@@ -171,12 +172,12 @@ def _views(portrait: pb.GetPortraitResponse) -> int:
 async def sustained(stream: Stream, pid: int) -> dict[str, Any]:
     """Events a second, from when all of them wait in the log to when what follows from the last is readable."""
     last = await stream.feed_at_once(Lane.LIVE, SUSTAINED_EVENTS)
-    cpu_s, started = _cpu_s(pid), time.perf_counter()
+    cpu, started = cpu_s(pid), time.perf_counter()
     await stream.arrived(last)
     seconds = time.perf_counter() - started
     return {
         "events_per_s": round(SUSTAINED_EVENTS / seconds),
-        "cpu_us_per_event": round((_cpu_s(pid) - cpu_s) * 1e6 / SUSTAINED_EVENTS, 1),
+        "cpu_us_per_event": round((cpu_s(pid) - cpu) * 1e6 / SUSTAINED_EVENTS, 1),
     }
 
 
@@ -184,7 +185,7 @@ async def paced(stream: Stream, pid: int, name: str) -> dict[str, Any]:
     """Percentiles of latency at a steady rate."""
     latencies_ms: list[float] = []
     probes: list[asyncio.Task[None]] = []
-    cpu_s, started, fed = _cpu_s(pid), time.perf_counter(), 0
+    cpu, started, fed = cpu_s(pid), time.perf_counter(), 0
     while (passed := time.perf_counter() - started) < PACED_S:
         due = int(passed * PACE_EVENTS_PER_S) - fed
         if due > 0:
@@ -193,7 +194,7 @@ async def paced(stream: Stream, pid: int, name: str) -> dict[str, Any]:
         if len(probes) < passed * PROBES_PER_S:
             probes.append(asyncio.ensure_future(stream.probe(latencies_ms)))
         await asyncio.sleep(COALESCED_S)
-    cores = (_cpu_s(pid) - cpu_s) / (time.perf_counter() - started)
+    cores = (cpu_s(pid) - cpu) / (time.perf_counter() - started)
     await asyncio.gather(*probes)
     ordered = sorted(latencies_ms)
     return {
@@ -229,12 +230,6 @@ def tagging(folder: Path, data: Path, identity_port: int) -> Iterator[tuple[int,
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mb(pid: int) -> int:
