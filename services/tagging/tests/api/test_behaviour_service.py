@@ -23,6 +23,7 @@ from servicekit.values import timestamp_of
 from sqlalchemy import Connection
 from tagging.api import behaviour_room, parse_behaviour
 from tagging.app.apply_changes import StoreFacts
+from tagging.app.behaviour.analyze import AnalyzeFunnel
 from tagging.behaviour_wiring import wire_behaviour
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
@@ -30,6 +31,7 @@ from tagging.main import open_store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
+MOST = parse_behaviour.MAX_SET_PERSONS
 FAR = 9_000_000
 """An id in another message than the others."""
 WEEK = duration_pb2.Duration(seconds=7 * 86_400)
@@ -110,6 +112,14 @@ async def test_sets_come_in_parts_and_members_go_in_parts(server: LocalServer) -
     assert [list(BitMap.deserialize(each.members)) for each in tail] == [[1, 2], [FAR]]
 
 
+async def test_sets_of_all_ids_there_can_be_cost_what_the_living_cost(server: LocalServer) -> None:
+    (head,) = await asked(
+        server, "AnalyzeFunnel", funnel(sets=[part(each, range(MOST)) for each in range(53)])
+    )
+    assert [list(each.reached) for each in head.counts] == [[4, 3, 2]] * 53
+    assert list(head.basis.person_counts) == [5] * 53
+
+
 async def test_retention_and_paths_answer(server: LocalServer) -> None:
     (found,) = await asked(
         server,
@@ -173,6 +183,7 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
         (funnel(sets=[part(53, [1])]), "INVALID_FIELD", "sets.set"),
         (funnel(steps=["checkup_completed"], only_grades=[tag_pb2.TAG_GRADE_PUBLIC]), "RIGHT_MISSING", ""),
         (funnel(sets=[pb.PersonSetPart(persons=b"rubbish")]), "INVALID_FIELD", "sets.persons"),
+        (funnel(sets=[part(0, range(MOST)), part(0, [MOST])]), "BATCH_TOO_LARGE", "a set"),
     ):
         assert await refused(asked(server, "AnalyzeFunnel", request)) == (reason, field)
     assert (await refused(asked(server, "AnalyzeFunnel")))[0] == "INVALID_FIELD"
@@ -219,12 +230,12 @@ async def test_who_fails_leaves_the_place_to_others(
 ) -> None:
     of_threads = set()
 
-    def too_many(_: parse_behaviour.Sets) -> Any:
+    def too_many(*_: object) -> Any:
         of_threads.add(threading.current_thread())
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(parse_behaviour.Sets, "persons", too_many)
+        patched.setattr(AnalyzeFunnel, "__call__", too_many)
         patched.setattr(behaviour_room, "MAX_WAITING", 0)
         for _ in range(behaviour_room.COMPUTED_AT_ONCE + 1):
             with pytest.raises(grpc.aio.AioRpcError):

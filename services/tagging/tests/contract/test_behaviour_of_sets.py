@@ -3,8 +3,8 @@
 import datetime as dt
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from pyroaring import BitMap
 from rules.tree import Unit
 from servicekit.errors import RightMissing
 from tagging.app.behaviour.analyze import (
@@ -66,7 +66,7 @@ def read(shop):
 
 
 def asking(*sets, as_of=None, grades=Grade, stops=lambda: False):
-    return Asking("t1", as_of, grades, [np.array(each, np.int64) for each in sets], stops)
+    return Asking("t1", as_of, grades, [BitMap(each) for each in sets], stops)
 
 
 def funnel(*steps, within=DAY, strict=False, first=EVER):

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Sequence
 
-import numpy as np
 from google.protobuf import duration_pb2, timestamp_pb2
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
 from pyroaring import BitMap
@@ -21,11 +20,13 @@ from tagging.app.behaviour.analyze import (
     Stretch,
 )
 from tagging.domain.behaviour import funnel, paths, retention
-from tagging.domain.columns import Ints, day_of
+from tagging.domain.columns import day_of
 
 MAX_SETS = 53
 MAX_PART_BYTES = 2 * 1024 * 1024
 MAX_SET_BYTES = 256 * 1024 * 1024
+MAX_SET_PERSONS = 100_000_000
+"""A few bytes name all ids there can be."""
 MAX_WITHIN = dt.timedelta(days=1_098)
 _UNITS = {
     pb.CALENDAR_PERIOD_DAY: Unit.DAY,
@@ -55,19 +56,25 @@ class Sets:
                 raise BatchTooLarge("sets together", self._bytes, MAX_SET_BYTES)
             while len(self._sets) <= each.set:
                 self._sets.append(BitMap())
-            try:
-                self._sets[each.set] |= BitMap.deserialize(each.persons)
-            except ValueError as error:
-                raise InvalidField("sets.persons", "is no portable roaring bitmap") from error
+            self._sets[each.set] = _joined(self._sets[each.set], each.persons)
 
-    def persons(self) -> list[Ints]:
-        """The ids of each set, ascending; those of groups that are in the audience."""
-        audience, *groups = self._sets
-        return [_ids(audience), *(_ids(each & audience) for each in groups)]
+    def persons(self) -> list[BitMap]:
+        """The ids of each set, the audience first."""
+        return self._sets
 
 
-def _ids(persons: BitMap) -> Ints:
-    return np.asarray(persons.to_array(), np.uint32).astype(np.int64)
+def _joined(known: BitMap, part: bytes) -> BitMap:
+    """Packed as what came: lists and masks of what comes as runs take many times its bytes."""
+    try:
+        persons = BitMap.deserialize(part)
+    except ValueError as error:
+        raise InvalidField("sets.persons", "is no portable roaring bitmap") from error
+    if len(persons) <= MAX_SET_PERSONS:
+        persons |= known
+        persons.run_optimize()
+    if len(persons) > MAX_SET_PERSONS:
+        raise BatchTooLarge("a set", len(persons), MAX_SET_PERSONS)
+    return persons
 
 
 def as_of(message: timestamp_pb2.Timestamp | None, now: dt.datetime) -> dt.datetime | None:

@@ -3,8 +3,10 @@
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from pyroaring import BitMap
 from rules.tree import Unit
 from servicekit.revision import Revision
 from tagging.app.behaviour.histories import Filter, GivenUp, Histories, ReadHistories, Wish
@@ -26,17 +28,18 @@ from tagging.domain.definition import Grade
 from tagging.store.ports import PersonIds
 
 BEGINNING_US = -(2**62)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, of whom: `sets` of person ids, each ascending; all lie within the first, the audience. `stops`: whether
-    nobody waits for the answer any more."""
+    """Who asks, of whom: `sets` of person ids, of which the first is the audience; of the others those count who are in
+    it, too. `stops`: whether nobody waits for the answer any more."""
 
     tenant: str
     as_of: dt.datetime | None
     grades: Collection[Grade]
-    sets: Sequence[Ints]
+    sets: Sequence[BitMap]
     stops: Callable[[], bool]
 
     def wish(self, filters: Sequence[Filter], *, whole: bool) -> Wish:
@@ -119,16 +122,15 @@ class AnalyzeFunnel:
         last = np.zeros(len(histories.persons), np.int8)
         for low, high, tracks in _portions(histories, asking, engine):
             last[low:high] = engine.reached(tracks, asked, high - low)
-        slots, basis = _sets(histories, asking, question.first.start)
+        reached, basis = _of_sets(
+            histories, asking, question.first.start, lambda slots: persons_by_step(last[slots], asked.steps)
+        )
         chosen = None
         if members is not None:
-            of_audience = last[slots[0]]
-            chosen = slots[0][(of_audience >= members.least) & (of_audience <= members.most)]
-        return FunnelAnswer(
-            basis,
-            [persons_by_step(last[each], asked.steps) for each in slots],
-            None if chosen is None else histories.persons[chosen],
-        )
+            audience = histories.slots_of(asking.sets[0])
+            here = (last[audience] >= members.least) & (last[audience] <= members.most)
+            chosen = histories.persons[audience[here]]
+        return FunnelAnswer(basis, reached, chosen)
 
 
 # ----------------------------------------------------------------------------------------------- retention
@@ -190,19 +192,24 @@ class AnalyzeRetention:
         masks = np.zeros(len(histories.persons), np.uint64)
         for low, high, tracks in _portions(histories, asking, engine):
             cohorts[low:high], masks[low:high] = engine.returns(tracks, asked, high - low)
-        slots, basis = _sets(histories, asking, calendar.midnight(starts[0]))
+        matrices, basis = _of_sets(
+            histories,
+            asking,
+            calendar.midnight(starts[0]),
+            lambda slots: engine.matrix(cohorts[slots], masks[slots], asked),
+        )
         chosen = None
         if members is not None:
-            wanted = cohorts[slots[0]] == members.cohort
+            audience = histories.slots_of(asking.sets[0])
+            wanted = cohorts[audience] == members.cohort
             if members.period is not None:
-                wanted &= came_back(masks[slots[0]], members.period) != members.away
-            chosen = histories.persons[slots[0][wanted]]
+                wanted &= came_back(masks[audience], members.period) != members.away
+            chosen = histories.persons[audience[wanted]]
         now = microseconds(histories.as_of)
         passed = np.asarray(edges) <= now
         begun = [int(passed[each : each + asked.periods].sum()) for each in range(asked.cohorts)]
         over = [int(passed[each + 1 : each + 1 + asked.periods].sum()) for each in range(asked.cohorts)]
-        counted = [engine.matrix(cohorts[each], masks[each], asked) for each in slots]
-        return RetentionAnswer(basis, starts, counted, begun, over, chosen)
+        return RetentionAnswer(basis, starts, matrices, begun, over, chosen)
 
 
 # --------------------------------------------------------------------------------------------------- paths
@@ -275,7 +282,7 @@ class AnalyzePaths:
                 histories.types.index(each) if each in histories.types else -2 for each in members.path
             ]
             chosen = histories.persons[np.concatenate(who)[along(rows, numbers, members.ended)]]
-        _, basis = _sets(histories, asking, question.starts.start)
+        _, basis = _of_sets(histories, asking, question.starts.start, len)
         return PathAnswer(basis, len(rows), histories.types, tree(rows, question.top), chosen)
 
 
@@ -289,13 +296,23 @@ def _portions(
         yield part
 
 
-def _sets(histories: Histories, asking: Asking, begin: dt.datetime | None) -> tuple[list[Ints], Basis]:
-    """The slots of each set. `begin`: of what is looked at, None for ever."""
-    slots = [histories.slots_of(each) for each in asking.sets]
-    return slots, Basis(
+def _of_sets(
+    histories: Histories, asking: Asking, begin: dt.datetime | None, answer: Callable[[Ints], T]
+) -> tuple[list[T], Basis]:
+    """What `answer` says of the slots of each set, of which one is held at a time. `begin`: of what is looked at, None
+    for ever."""
+    answers: list[T] = []
+    counts: list[int] = []
+    for each in asking.sets:
+        if asking.stops():
+            raise GivenUp
+        slots = histories.slots_of(each)
+        counts.append(len(slots))
+        answers.append(answer(slots))
+    return answers, Basis(
         histories.as_of,
         histories.revision,
-        [len(each) for each in slots],
+        counts,
         histories.event_count,
         (*histories.warnings, *_ahead(begin, histories)),
         histories.purposes,

@@ -7,6 +7,7 @@ from functools import partial, reduce
 from typing import Any
 
 import numpy as np
+from pyroaring import BitMap
 from rules.errors import Problem, UnsupportedNode
 from rules.evaluate.events import OrderedEvents, tells_order
 from rules.evaluate.events.rows import RowReader
@@ -51,24 +52,26 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who asks for what. `persons` ascending. `whole`: all events of the types are wanted, not only those that pass a
-    filter. `stops`: whether to give up."""
+    """Who asks for what. `persons`: ids, living or not. `whole`: all events of the types are wanted, not only those
+    that pass a filter. `stops`: whether to give up."""
 
     tenant: str
     filters: Sequence[Filter]
     as_of: dt.datetime | None
     grades: Collection[Grade]
-    persons: Ints
+    persons: BitMap
     whole: bool
     stops: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """What was read. `persons`: the ids by slot; `counted`: who of them is asked about and does not object to
-    profiling; `types`: of the tracks. Events up to `as_of`. `purposes`: what sensitive ones are kept for, in order."""
+    """What was read. `persons`: the ids by slot; `asked`: the ids of the living who are asked about; `counted`: which
+    of the persons those are, without who objects to profiling; `types`: of the tracks. Events up to `as_of`.
+    `purposes`: what sensitive ones are kept for, in order."""
 
     persons: Ints
+    asked: BitMap
     counted: Bools
     types: tuple[str, ...]
     tracks: list[Track]
@@ -82,10 +85,9 @@ class Histories:
     def event_count(self) -> int:
         return sum(len(each.owners) for each in self.tracks)
 
-    def slots_of(self, persons: Ints) -> Ints:
-        """Of those who are counted; persons ascending."""
-        slots = np.flatnonzero(within(self.persons, persons))
-        return slots[self.counted[slots]]
+    def slots_of(self, persons: BitMap) -> Ints:
+        """Of those who are counted."""
+        return np.flatnonzero(within(self.persons, _ids(persons & self.asked)) & self.counted)
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,15 @@ class ReadHistories:
             taken = self._database.read_now(self._take, duck, wish)
             as_of = wish.as_of if wish.as_of is not None else self._clock.now()
             held = taken.held
-            if len(wish.persons) * FEW < len(held.persons.ids):
+            # A set of all ids there can be is small: whoever does not live goes before anybody is listed.
+            asked = wish.persons & BitMap(held.persons.ids.astype(np.uint32))
+            if len(asked) * FEW < len(held.persons.ids):
                 part = open_duck()
                 try:
-                    return _read(taken, held.among(part, wish.persons), part, wish, as_of)
+                    return _read(taken, held.among(part, _ids(asked)), asked, part, wish, as_of)
                 finally:
                     part.close()
-            return _read(taken, held, duck, wish, as_of)
+            return _read(taken, held, asked, duck, wish, as_of)
         finally:
             duck.close()
 
@@ -184,9 +188,16 @@ def _placed(field: str, problem: Problem) -> Problem:
     return Problem(f"{field}: {problem.message}", problem.line, max(column, 1), NOWHERE, problem.hint)
 
 
-def _read(taken: _Taken, held: HeldEvents, duck: Any, wish: Wish, as_of: dt.datetime) -> Histories:
+def _ids(persons: BitMap) -> Ints:
+    """Ascending."""
+    return np.asarray(persons.to_array(), np.uint32).astype(np.int64)
+
+
+def _read(
+    taken: _Taken, held: HeldEvents, asked: BitMap, duck: Any, wish: Wish, as_of: dt.datetime
+) -> Histories:
     persons = held.persons.ids
-    counted = within(persons, wish.persons) & ~within(persons, np.sort(taken.objecting))
+    counted = within(persons, _ids(asked)) & ~within(persons, np.sort(taken.objecting))
     setting = Setting(taken.plan.schema, as_of, taken.calendar)
     source, joins = held.columns(), JoinedFilters(duck, held, taken.plan, setting)
     types = tuple(dict.fromkeys(each.event for each in taken.filters))
@@ -198,14 +209,16 @@ def _read(taken: _Taken, held: HeldEvents, duck: Any, wish: Wish, as_of: dt.date
         table = source.events(type_)
         assert tells_order(table)
         wanted: dict[int, tuple[str, Condition | None]] = {}
-        for asked, each in zip(wish.filters, taken.filters, strict=True):
+        for wish_for, each in zip(wish.filters, taken.filters, strict=True):
             if each.event == name:
-                wanted[1 << asked.flag] = _either(wanted.get(1 << asked.flag), (asked.field, each.where))
+                bit = 1 << wish_for.flag
+                wanted[bit] = _either(wanted.get(bit), (wish_for.field, each.where))
         reader = RowReader(setting, type_, table)
         joined = partial(joins.sequences, type_)
         tracks.append(track_of(table, reader, wanted, counted, whole=wish.whole, joined=joined))
     return Histories(
         persons,
+        asked,
         counted,
         types,
         tracks,
