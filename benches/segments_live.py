@@ -124,8 +124,10 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         after = _create(channel, seed)
         _until_settled(Path(folder))
         heard, stop = Heard(), threading.Event()
-        watching = threading.Thread(target=_watch, args=(server, after, heard, stop), daemon=True)
-        watching.start()
+        threading.Thread(target=_watch, args=(server, after, heard, stop), daemon=True).start()
+        sent: dict[int, float] = {}
+        collecting = threading.Thread(target=_collect, args=(here, sent, stop), daemon=True)
+        collecting.start()
         quiet = run(_previews(server, SECONDS / 2))
         flowing.value = 1
         time.sleep(WARM_S)
@@ -138,10 +140,7 @@ def measure(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
         flowing.value = 0
         time.sleep(3)
         stop.set()
-        sent = {}
-        while here.poll():
-            mark, at = here.recv()
-            sent[mark] = at
+        collecting.join()
     late = [heard.marks.get(mark, ended + 60) - at for mark, at in sent.items() if began <= at <= ended]
     followed = sum(began <= at <= ended for at in heard.marks.values()) * RATE * EVERY_S
     figures = {
@@ -195,6 +194,14 @@ def _until_settled(folder: Path, timeout_s: float = 600.0) -> None:
         before = count
         time.sleep(3)
     raise TimeoutError(f"{before} columns were written after {timeout_s:.0f} s")
+
+
+def _collect(pipe: Pipe, sent: dict[int, float], stop: threading.Event) -> None:
+    """When the source sent each mark: a pipe that nobody reads would fill and hold its event loop up."""
+    while not stop.is_set():
+        if pipe.poll(EVERY_S):
+            mark, at = pipe.recv()
+            sent[mark] = at
 
 
 def _watch(server: Served, after: revision_pb2.Revision, heard: Heard, stop: threading.Event) -> None:
