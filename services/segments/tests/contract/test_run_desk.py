@@ -6,7 +6,8 @@ from itertools import count
 
 import pytest
 from segments.app import runs
-from segments.app.runs import GONE, LOST, SEATS, UNEXPECTED, Progress, Request, RunDesk, Work
+from segments.app.progress import Progress, Work
+from segments.app.runs import GONE, LOST, SEATS, UNEXPECTED, Request, RunDesk
 from segments.domain.people import Actor
 from segments.domain.runs import MAX_WAITING_RUNS, STOPPED, Run, RunKind, RunState
 from segments.errors import SegmentNotLive
@@ -118,6 +119,39 @@ async def test_callers_that_go_away_leave_nothing_that_nobody_carries_out(databa
     expanded = [each.state for each in found if each.kind is RunKind.EXPAND]
     uploaded = [(each.state, each.problem) for each in found if each.kind is RunKind.UPLOAD]
     assert (expanded, uploaded) == ([RunState.SUCCEEDED] * 3, [(RunState.FAILED, GONE)] * 3)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_upload_ends_as_its_last_part_does_though_its_caller_went_away(
+    database: Database, *, fails: bool
+) -> None:
+    desk, begun, go_on = desk_of(database), asyncio.Event(), asyncio.Event()
+
+    async def store() -> tuple[int, Revision]:
+        begun.set()
+        await go_on.wait()
+        if fails:
+            raise WrongState("segment 'list'", "dynamic", "it has a rule by now")
+        return 7, REVISION
+
+    async def upload() -> None:
+        async with desk.upload("t1", "list", ANN) as run:
+            await desk.complete(run, store())
+
+    caller = asyncio.ensure_future(upload())
+    await begun.wait()
+    caller.cancel()
+    await asyncio.sleep(0)
+    (running,) = await desk.page("t1", "list", None, 2)
+    assert running.state is RunState.RUNNING
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    done = await desk.get("t1", running.run_id)
+    if fails:
+        assert (done.state, done.count, "by now" in done.problem) == (RunState.FAILED, 0, True)
+    else:
+        assert (done.state, done.count, done.revision) == (RunState.SUCCEEDED, 7, REVISION.token())
 
 
 class AwayAtTheEnd(SqlRuns):

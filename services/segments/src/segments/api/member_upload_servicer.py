@@ -34,34 +34,36 @@ class MemberUploadServicer(MemberUploadServiceServicer):
     ) -> AsyncIterator[pb.UploadMembersResponse]:
         principal = current_principal()
         tenant, actor = principal.require_tenant(), parse.actor(principal)
-        first = await anext(aiter(request_iterator), None)
+        first = await _next(request_iterator)
         if first is None:
             raise InvalidField("segment_id", "is missing: the stream has no message")
         if first.mode not in _MODES:
             raise InvalidField("mode", f"{first.mode} is no mode of this version")
         upload = self._uploads.begin(tenant, first.segment_id, actor)
-        async with self._runs.upload(tenant, first.segment_id, actor) as (run_id, progress):
+        async with self._runs.upload(tenant, first.segment_id, actor) as run:
             message: pb.UploadMembersRequest | None = first
             while message is not None:
                 _require_bounded(message)
                 self._uploads.take_persons(tenant, upload, message.person_ids)
                 named = [_named(each) for each in message.identifiers]
                 await self._uploads.take_identifiers(tenant, upload, named, first.source)
-                progress.at(upload.total)
-                yield pb.UploadMembersResponse(report=_report(upload), run_id=run_id)
-                message = await anext(aiter(request_iterator), None)
-            progress.at(upload.total, upload.total)
-            count, revision = await self._uploads.finish(
-                tenant, first.segment_id, _MODES[first.mode], upload, actor
-            )
-            progress.finished(count, revision)
+                run.progress.at(upload.total)
+                yield pb.UploadMembersResponse(report=_report(upload), run_id=run.run_id)
+                message = await run.progress.heeding(_next(request_iterator))
+            run.progress.at(upload.total, upload.total)
+            finish = self._uploads.finish(tenant, first.segment_id, _MODES[first.mode], upload, actor)
+            count, revision = await self._runs.complete(run, finish)
         yield pb.UploadMembersResponse(
             report=_report(upload),
             done=True,
             count=count,
             revision=revision.to_proto(),
-            run_id=run_id,
+            run_id=run.run_id,
         )
+
+
+async def _next(messages: AsyncIterator[pb.UploadMembersRequest]) -> pb.UploadMembersRequest | None:
+    return await anext(aiter(messages), None)
 
 
 def _require_bounded(message: pb.UploadMembersRequest) -> None:

@@ -7,7 +7,7 @@ from pyroaring import BitMap
 from segments.app.awaited_forms import AwaitedForms
 from segments.app.insight.basis import Caller
 from segments.app.insight.lookalike import Lookalike, LookalikeQuestion
-from segments.app.runs import Progress, Work
+from segments.app.progress import Progress, Work
 from segments.app.segments import Segments
 from segments.app.standing import TenantSegments
 from segments.app.version import Board, Version

@@ -4,11 +4,11 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from threading import Event
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any, TypeVar
 
+from segments.app.progress import Progress, Stopped, Work
 from segments.domain.people import Actor
 from segments.domain.runs import MAX_WAITING_RUNS, RUNS_KEEP, Run, RunKind, RunState
 from segments.errors import StepForbidden
@@ -37,42 +37,20 @@ LONGEST_PAUSE_S = 30.0
 T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """The run was asked to stop."""
-
-
 @dataclass(slots=True)
-class Progress:
-    """How far a run is; told from any thread. `count` and `revision` are set when its work is done."""
+class CallersRun:
+    """A run that its caller carries out. `completing`: its last part, once that has begun."""
 
-    done: int = 0
-    total: int = 0
-    count: int = 0
-    revision: Revision | None = None
-    _stop: Event = field(default_factory=Event)
+    run_id: str
+    progress: Progress
+    completing: "asyncio.Task[tuple[int, Revision]] | None" = None
 
-    def at(self, done: int, total: int = 0) -> None:
-        """Tells; raises Stopped when somebody asked for it."""
-        self.done, self.total = done, total
-        if self.is_stopped:
-            raise Stopped
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether somebody asked for it."""
-        return self._stop.is_set()
-
-    def stop(self) -> None:
-        """Asks."""
-        self._stop.set()
-
-    def finished(self, count: int, revision: Revision) -> None:
-        """Tells what came of it."""
-        self.count, self.revision = count, revision
-
-
-Work = Callable[[Progress], Awaitable[None]]
-"""Does what a run is for, and says so to its progress."""
+    async def failure(self, error: BaseException | None) -> BaseException | None:
+        """What its caller's block has raised, or rather its last part: the caller may have gone away meanwhile."""
+        if self.completing is None:
+            return error
+        await asyncio.wait([self.completing])
+        return asyncio.CancelledError() if self.completing.cancelled() else self.completing.exception()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,38 +90,47 @@ class RunDesk:
         return await asyncio.shield(self._kept(self._begin(tenant, self._new(request, actor), work)))
 
     @asynccontextmanager
-    async def upload(self, tenant: str, segment_id: str, actor: Actor) -> AsyncIterator[tuple[str, Progress]]:
-        """(run_id, progress) of a run that its caller carries out; it ends with the block. Raises QueueFull, and
-        WrongState in place of Stopped."""
+    async def upload(self, tenant: str, segment_id: str, actor: Actor) -> AsyncIterator[CallersRun]:
+        """A run that ends with the block. Raises QueueFull, and WrongState in place of Stopped."""
         run_id = self._new_id()
         asked = Request(run_id, "", RunKind.UPLOAD, segment_id)
         run = self._new(asked, actor, run_id).begun(self._machine_ms())
-        progress, cpu_s = Progress(), process_time()
-        self._active[run_id] = progress
+        callers, cpu_s = CallersRun(run_id, Progress()), process_time()
+        self._active[run_id] = callers.progress
         storing = self._kept(self._stored(tenant, run))
 
-        async def end(state: RunState, problem: str = "") -> None:
+        async def end(error: BaseException | None) -> None:
             await asyncio.wait([storing])
             if storing.cancelled() or storing.exception() is not None:
                 del self._active[run_id]
             else:
-                await self._end(tenant, run, progress, cpu_s, state, problem)
+                outcome = _outcome(run, await callers.failure(error))
+                await self._end(tenant, run, callers.progress, cpu_s, *outcome)
 
         try:
             await asyncio.shield(storing)
-            yield run_id, progress
-        except Stopped:
-            await asyncio.shield(self._kept(end(RunState.CANCELLED)))
-            raise WrongState(f"run {run_id}", "cancelled", "nothing was uploaded") from None
-        except ServiceError as error:
-            await asyncio.shield(self._kept(end(RunState.FAILED, error.message)))
-            raise
+            yield callers
         except BaseException as error:
-            ended = UNEXPECTED if isinstance(error, Exception) else GONE
-            await asyncio.shield(self._kept(end(RunState.FAILED, ended)))
+            await asyncio.shield(self._kept(end(error)))
+            if isinstance(error, Stopped):
+                raise WrongState(f"run {run_id}", "cancelled", "nothing was uploaded") from None
             raise
         else:
-            await asyncio.shield(self._kept(end(RunState.SUCCEEDED)))
+            await asyncio.shield(self._kept(end(None)))
+
+    async def complete(
+        self, callers: CallersRun, work: Awaitable[tuple[int, Revision]]
+    ) -> tuple[int, Revision]:
+        """Carries out the last part of a caller's run, which answers count and revision: to its end when the caller
+        goes away, too. Raises what the work raises."""
+
+        async def completing() -> tuple[int, Revision]:
+            count, revision = await work
+            callers.progress.finished(count, revision)
+            return count, revision
+
+        callers.completing = self._kept(completing())
+        return await asyncio.shield(callers.completing)
 
     async def get(self, tenant: str, run_id: str) -> Run:
         """One run as it stands. Raises ResourceNotFound."""
@@ -232,20 +219,15 @@ class RunDesk:
             self._seats.release()
 
     async def _carry_out(self, tenant: str, run: Run, work: Work, progress: Progress) -> None:
-        cpu_s, state, problem = process_time(), RunState.SUCCEEDED, ""
+        cpu_s, failure = process_time(), None
         run = run.begun(self._machine_ms())
         try:
             await self._database.write(self._runs.put, tenant, run)
             progress.at(0)
             await work(progress)
-        except Stopped:
-            state = RunState.CANCELLED
-        except ServiceError as error:
-            state, problem = RunState.FAILED, error.message
-        except Exception:
-            logger().exception("a run failed", run_id=run.run_id, kind=run.kind.name)
-            state, problem = RunState.FAILED, UNEXPECTED
-        await self._end(tenant, run, progress, cpu_s, state, problem)
+        except Exception as error:
+            failure = error
+        await self._end(tenant, run, progress, cpu_s, *_outcome(run, failure))
 
     async def _end(
         self, tenant: str, run: Run, progress: Progress, cpu_s: float, state: RunState, problem: str = ""
@@ -323,3 +305,19 @@ class RunDesk:
 
     def _machine_ms(self) -> int:
         return int(self._now().timestamp() * 1_000)
+
+
+def _outcome(run: Run, failure: BaseException | None) -> tuple[RunState, str]:
+    """The state that a run ends in, and its problem."""
+    match failure:
+        case None:
+            return RunState.SUCCEEDED, ""
+        case Stopped():
+            return RunState.CANCELLED, ""
+        case ServiceError():
+            return RunState.FAILED, failure.message
+        case Exception():
+            logger().error("a run failed", run_id=run.run_id, kind=run.kind.name, exc_info=failure)
+            return RunState.FAILED, UNEXPECTED
+        case _:
+            return RunState.FAILED, GONE
