@@ -95,6 +95,13 @@ class TagColumn:
             return codes
         return self.dictionary.packed[codes]
 
+    def texts(self, codes: Codes) -> dict[int, str]:
+        """By code, ascending, of those that occur here; nothing in a column of other values."""
+        if self.kind is not Kind.TEXT:
+            return {}
+        values = self.by_code
+        return {each: str(values[each]) for each in np.unique(codes).tolist()}
+
     def coded(self, codes: list[int]) -> Sets:
         """Whoever has one of the codes, ascending; neighbours in a column of numbers are one range."""
         if isinstance(self.column, SetColumn):

@@ -1,6 +1,7 @@
 """Values of a block's persons, read back out of containers and slices."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -40,18 +41,8 @@ Words = npt.NDArray[np.uint64]
 def values_of(column: TagColumn, block: int) -> Column:
     """The values of the block's 65,536 persons, of a tag that is not multi-valued. Texts are numbered by their code."""
     texts = cast(Sequence[str], column.by_code) if column.kind is Kind.TEXT else ()
-    if isinstance(column.column, NumberColumn):
-        known = persons_of(column.column.knowns, 0, block)
-        numbers = np.where(known, numbers_of(column.column, block), 0)  # a day that nobody has may be no day
-        return Column(column.kind, known, numbers, texts)
-    if not column.column.single:
-        raise TypeError("a multi-valued tag has no single values")
-    data = np.zeros(BLOCK_SIZE, np.int64)
-    if block < column.column.blocks:
-        entries = np.ascontiguousarray(column.column.entries[:-1, block])
-        _rows(entries, address_of(column.column.words), np.empty(BLOCK_WORDS, np.uint64), data)
-    known = persons_of(column.column, column.column.known, block)
-    return Column(column.kind, known, column.packed(data), texts)
+    known, codes = _one_each(column.column, block)
+    return Column(column.kind, known, column.packed(codes), texts)
 
 
 def numbers_of(column: NumberColumn, block: int) -> Numbers:
@@ -64,20 +55,31 @@ def numbers_of(column: NumberColumn, block: int) -> Numbers:
 
 def coded_of(column: TagColumn, block: int) -> Coded:
     """The known values of one block, self-contained, as the columns of segments.index give them."""
-    texts = _texts(column) if column.kind is Kind.TEXT else {}
-    if isinstance(column.column, SetColumn) and not column.column.single:
-        offsets, counts, rows = _lists(column.column, block)
-        return Coded(offsets, counts, column.packed(rows), texts)
-    values = values_of(column, block)
-    known = np.flatnonzero(values.known)
-    codes = values.data[known]
-    ones = np.ones(len(known), np.uint16)
-    return Coded(known.astype(np.uint16), ones, codes, texts)
+    held = codes_in(column.column, block)
+    return replace(held, codes=column.packed(held.codes), texts=column.texts(held.codes))
 
 
-def _texts(column: TagColumn) -> dict[int, str]:
-    """By code, ascending."""
-    return {code: str(value) for code, value in enumerate(column.by_code)}
+def codes_in(column: SetColumn | NumberColumn, block: int) -> Coded:
+    """Who of a block has which codes of the column, without what those stand for."""
+    if isinstance(column, SetColumn) and not column.single:
+        return Coded(*_lists(column, block))
+    known, codes = _one_each(column, block)
+    offsets = np.flatnonzero(known)
+    return Coded(offsets.astype(np.uint16), np.ones(len(offsets), np.uint16), codes[offsets])
+
+
+def _one_each(column: SetColumn | NumberColumn, block: int) -> tuple[npt.NDArray[np.bool_], Numbers]:
+    """[65,536] each: who of a block has a code, and which; 0 for whoever has none."""
+    if isinstance(column, NumberColumn):
+        known = persons_of(column.knowns, 0, block)
+        return known, np.where(known, numbers_of(column, block), 0)  # a day that nobody has may be no day
+    if not column.single:
+        raise TypeError("a multi-valued tag has no single values")
+    codes = np.zeros(BLOCK_SIZE, np.int64)
+    if block < column.blocks:
+        entries = np.ascontiguousarray(column.entries[:-1, block])
+        _rows(entries, address_of(column.words), np.empty(BLOCK_WORDS, np.uint64), codes)
+    return persons_of(column, column.known, block), codes
 
 
 def _lists(column: SetColumn, block: int) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Numbers]:

@@ -65,6 +65,8 @@ def test_a_block_read_back_is_what_was_put_in(people, name):
     for block in range(BLOCKS):
         ours, expected = coded_of(people.tag(name), block), theirs.block(block)
         assert np.array_equal(ours.offsets, expected.offsets)
+        if ours.texts or expected.texts:
+            assert list(ours.texts) == np.unique(ours.codes).tolist(), "others are none of the block's"
         if people.catalogue.tag(name).type.element is None:
             assert _values(ours) == _values(expected)
         else:

@@ -4,10 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from rules.values import Kind
 
-from segments.domain.packing import Coded
 from segments.engine.columns import TagColumn, ValueCodes
 from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE, CARDINALITY_MASK, CARDINALITY_SHIFT
-from segments.engine.decoding import coded_of
+from segments.engine.decoding import codes_in
 from segments.engine.encoding import coded_column
 from segments.engine.live.changes import Codes
 from segments.engine.live.holdings import codes_held
@@ -34,7 +33,7 @@ def recoded(version: TagColumn, threads: Threads, *, thoroughly: bool) -> TagCol
     values = version.by_code
     dictionary = ValueCodes.of(values[code] for code in codes.tolist())
     is_list = isinstance(version.column, SetColumn) and not version.column.single
-    blocks = {each: _codes(version.column, each) for each in range(version.column.blocks)}
+    blocks = {each: codes_in(version.column, each) for each in range(version.column.blocks)}
     return coded_column(
         version.kind, blocks, codes, dictionary, version.column.blocks, threads, single=not is_list
     )
@@ -60,10 +59,5 @@ def _occurring(column: SetColumn | NumberColumn) -> npt.NDArray[np.int64]:
     if isinstance(column, SetColumn):
         persons = (column.entries[:-1] >> CARDINALITY_SHIFT) & CARDINALITY_MASK
         return np.flatnonzero(persons.any(axis=1)).astype(np.int64)
-    used = [np.unique(_codes(column, each).codes) for each in range(column.blocks)]
+    used = [np.unique(codes_in(column, each).codes) for each in range(column.blocks)]
     return np.unique(np.concatenate([np.zeros(0, np.int64), *used]))
-
-
-def _codes(column: SetColumn | NumberColumn, block: int) -> Coded:
-    """The codes of a block as they are, without what they stand for."""
-    return coded_of(TagColumn(Kind.TEXT, column, ValueCodes()), block)
