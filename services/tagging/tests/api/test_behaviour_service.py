@@ -21,7 +21,7 @@ from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from servicekit.values import timestamp_of
 from sqlalchemy import Connection
-from tagging.api import behaviour_room, parse_behaviour
+from tagging.api import behaviour_room, behaviour_servicer, parse_behaviour
 from tagging.app.apply_changes import StoreFacts
 from tagging.app.behaviour.analyze import AnalyzeFunnel
 from tagging.behaviour_wiring import wire_behaviour
@@ -181,6 +181,9 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
             "start_time",
         ),
         (funnel(sets=[part(53, [1])]), "INVALID_FIELD", "sets.set"),
+        (funnel(members=pb.LastStepRange(least=2, most=1)), "INVALID_FIELD", "members.least"),
+        (funnel(members=pb.LastStepRange(least=-1, most=1)), "INVALID_FIELD", "members.least"),
+        (funnel(members=pb.LastStepRange(least=1, most=4)), "INVALID_FIELD", "members.most"),
         (funnel(steps=["checkup_completed"], only_grades=[tag_pb2.TAG_GRADE_PUBLIC]), "RIGHT_MISSING", ""),
         (funnel(sets=[pb.PersonSetPart(persons=b"rubbish")]), "INVALID_FIELD", "sets.persons"),
         (funnel(sets=[part(0, range(MOST)), part(0, [MOST])]), "BATCH_TOO_LARGE", "a set"),
@@ -202,16 +205,40 @@ async def test_limits_and_mistakes_are_told(server: LocalServer) -> None:
         assert await refused(asked(server, "AnalyzeRetention", request)) == ("INVALID_FIELD", field)
 
 
+async def endless(*messages: Any) -> AsyncIterator[Any]:
+    """A caller who never says that these were all."""
+    for each in messages:
+        yield each
+    await asyncio.Event().wait()
+
+
+async def told_early(server: LocalServer, *messages: Any) -> tuple[str, str]:
+    call = BehaviourServiceStub(server.connect("service", "t1")).AnalyzeFunnel(endless(*messages))
+    return await refused(asyncio.wait_for(call.read(), 10))
+
+
 async def test_who_finds_no_place_is_told_before_the_sets_are_read(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def endless() -> AsyncIterator[Any]:
-        yield funnel()
-        await asyncio.Event().wait()
-
     monkeypatch.setattr(behaviour_room, "MAX_WAITING", -behaviour_room.COMPUTED_AT_ONCE)
-    call = BehaviourServiceStub(server.connect("service", "t1")).AnalyzeFunnel(endless())
-    assert (await refused(asyncio.wait_for(call.read(), 10)))[0] == "QUEUE_FULL"
+    assert (await told_early(server, funnel()))[0] == "QUEUE_FULL"
+
+
+async def test_a_question_that_cannot_be_read_is_refused_before_its_sets_come(server: LocalServer) -> None:
+    assert await told_early(server, funnel(steps=[])) == ("INVALID_FIELD", "steps")
+
+
+async def test_who_says_nothing_leaves_the_place_to_others(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behaviour_room, "MAX_WAITING", 1 - behaviour_room.COMPUTED_AT_ONCE)
+    with monkeypatch.context() as patched:
+        patched.setattr(behaviour_servicer, "RECEIVED_WITHIN_S", 0.01)
+        call = BehaviourServiceStub(server.connect("service", "t1")).AnalyzeFunnel(endless())
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await asyncio.wait_for(call.read(), 10)
+    assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert await asyncio.wait_for(asked(server, "AnalyzeFunnel", funnel(sets=[part(0, DID)])), 10)
 
 
 async def test_sets_of_all_questions_together_have_a_limit(

@@ -32,6 +32,8 @@ from tagging.domain.behaviour.paths import Turn
 from tagging.domain.columns import days
 from tagging.store.ports import PersonIds
 
+RECEIVED_WITHIN_S = 60
+"""All messages of a question: while they come it has a place in the room."""
 MEMBERS_BITS = 23
 """Ids of one message share all bits above these: 1 MiB at most."""
 _KINDS = {
@@ -43,6 +45,7 @@ _KINDS = {
 
 Request = TypeVar("Request", pb.AnalyzeFunnelRequest, pb.AnalyzeRetentionRequest, pb.AnalyzePathsRequest)
 Answer = TypeVar("Answer", FunnelAnswer, RetentionAnswer, PathAnswer)
+Work = TypeVar("Work")
 
 
 class BehaviourServicer(BehaviourServiceServicer):
@@ -132,11 +135,11 @@ class BehaviourServicer(BehaviourServiceServicer):
         self, messages: AsyncIterator[Request], read: Callable[[Request], Callable[[Asking], Answer]]
     ) -> tuple[Answer, list[bytes]]:
         """The answer and its members in parts, from a thread that gives up when the caller has gone. `read`: of a
-        request, what to work out. Raises QueueFull."""
+        request, what to work out. Raises QueueFull, and TimeoutError for messages that do not come."""
         place = self._room.enter()
         try:
-            request, sets = await _received(messages, place)
-            work = read(request)
+            async with asyncio.timeout(RECEIVED_WITHIN_S):
+                request, work, sets = await _received(messages, read, place)
             principal = current_principal()
             tenant = principal.require_tenant()
             grades = readable_grades(principal, request.only_grades)
@@ -169,17 +172,21 @@ class BehaviourServicer(BehaviourServiceServicer):
             computing.exception()
 
 
-async def _received(messages: AsyncIterator[Request], place: Place) -> tuple[Request, parse_behaviour.Sets]:
-    """The first message, and the sets of all."""
-    first: Request | None = None
+async def _received(
+    messages: AsyncIterator[Request], read: Callable[[Request], Work], place: Place
+) -> tuple[Request, Work, parse_behaviour.Sets]:
+    """The first message, what it asks for, and the sets of all. A question that cannot be read is refused before its
+    sets come."""
     sets = parse_behaviour.Sets()
+    asked: tuple[Request, Work] | None = None
     async for message in messages:
+        asked = (message, read(message)) if asked is None else asked
         place.take(sum(len(each.persons) for each in message.sets))
         sets.add(message.sets)
-        first = message if first is None else first
-    if first is None:
+    if asked is None:
         raise InvalidField("sets", "are missing: the stream has no message")
-    return first, sets
+    request, work = asked
+    return request, work, sets
 
 
 def _parts(members: PersonIds | None) -> Iterator[bytes]:

@@ -94,10 +94,15 @@ def funnel_question(request: pb.AnalyzeFunnelRequest) -> FunnelQuestion:
 
 
 def last_step(request: pb.AnalyzeFunnelRequest) -> LastStep | None:
-    """Whose ids are asked for."""
+    """Whose ids are asked for. Raises InvalidField."""
     if not request.HasField("members"):
         return None
-    return LastStep(request.members.least, request.members.most)
+    least, most, steps = request.members.least, request.members.most, len(request.steps)
+    if not 0 <= most <= steps:
+        raise InvalidField("members.most", f"is {most}, the limits are 0 and {steps}, the number of steps")
+    if not 0 <= least <= most:
+        raise InvalidField("members.least", f"is {least}, the limits are 0 and {most}, members.most")
+    return LastStep(least, most)
 
 
 def retention_question(request: pb.AnalyzeRetentionRequest) -> RetentionQuestion:

@@ -242,9 +242,9 @@ class LastStepRange(_message.Message):
     LEAST_FIELD_NUMBER: _builtins.int
     MOST_FIELD_NUMBER: _builtins.int
     least: _builtins.int
-    """At least."""
+    """At least: from 0 up to `most`."""
     most: _builtins.int
-    """At most."""
+    """At most: up to the number of steps."""
     def __init__(
         self,
         *,
