@@ -1,15 +1,27 @@
-"""A tenant's own calendar: files in and out, and what a file would change."""
+"""A tenant's own calendar: files in and out, what a file would change, and whom that touches."""
 
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from cli.calls import calendar
 from cli.calls.calendar import Difference
+from cli.calls.period_uses import PeriodUse
+from cli.commands import calendar as commands
 from cli.exits import Exit, Refusal
-from huaxiang.identity.v1 import tenant_settings_service_pb2 as pb
-from huaxiang.identity.v1 import tenant_settings_service_pb2_grpc as rpc
+from huaxiang.identity.v1 import tenant_settings_service_pb2 as settings_pb
+from huaxiang.identity.v1 import tenant_settings_service_pb2_grpc as settings_rpc
+from huaxiang.segments.v1 import segment_use_service_pb2 as segment_pb
+from huaxiang.segments.v1 import segment_use_service_pb2_grpc as segment_rpc
+from huaxiang.tagging.v1 import tag_use_service_pb2 as tag_pb
+from huaxiang.tagging.v1 import tag_use_service_pb2_grpc as tag_rpc
 from rules.calendars import Calendar, mainland_china, read_stated, shipped_text
+from typer.testing import CliRunner
 
 OWN = """
 years:
@@ -81,22 +93,103 @@ def test_ends_that_are_stored_unlike_are_shown_alike(tmp_path: Path) -> None:
     assert calendar.differences(stored, shown) == []
 
 
-class Identity(rpc.TenantSettingsServiceServicer):
-    async def GetTenantSettings(self, request, context):  # noqa: N802  # the rpc's name
-        return pb.GetTenantSettingsResponse(settings={"time_zone": "Asia/Shanghai"}, etag="1")
+class Suite(
+    settings_rpc.TenantSettingsServiceServicer,
+    tag_rpc.TagUseServiceServicer,
+    segment_rpc.SegmentUseServiceServicer,
+):
+    """Of a tenant whose tag and segments name its sale, and one the shipped 618 of 2026."""
+
+    def __init__(self) -> None:
+        self.settings = calendar.Settings(
+            time_zone="Asia/Shanghai",
+            calendar=[
+                {"name": "sale", "start": "2026-06-01T00:00:00", "end": "2026-06-02T00:00:00"},
+                {"name": "fair", "start": "2026-06-01T00:00:00", "end": "2026-06-02T00:00:00"},
+            ],
+        )
+
+    def GetTenantSettings(self, request, context):  # noqa: N802  # the rpc's name
+        return settings_pb.GetTenantSettingsResponse(settings=self.settings, etag="1")
+
+    def UpdateTenantSettings(self, request, context):  # noqa: N802  # the rpc's name
+        assert request.etag == "1"
+        self.settings = request.settings
+        return settings_pb.UpdateTenantSettingsResponse()
+
+    def ListPeriodUses(self, request, context):  # noqa: N802  # the rpc's name
+        of_tags, of_segments = {"sale": ["buyers"]}, {"sale": ["a", "b"], "618-2026": ["early"]}
+        if isinstance(request, tag_pb.ListPeriodUsesRequest):
+            return tag_pb.ListPeriodUsesResponse(
+                uses=[{"period": each, "tag_ids": of_tags.get(each, [])} for each in request.periods]
+            )
+        return segment_pb.ListPeriodUsesResponse(
+            uses=[{"period": each, "segment_ids": of_segments.get(each, [])} for each in request.periods]
+        )
 
 
-async def test_a_plan_refuses_what_identity_would() -> None:
-    server = grpc.aio.server()
-    rpc.add_TenantSettingsServiceServicer_to_server(Identity(), server)
+@pytest.fixture
+def suite(monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
+    server, suite = grpc.server(ThreadPoolExecutor(1)), Suite()
+    settings_rpc.add_TenantSettingsServiceServicer_to_server(suite, server)
+    tag_rpc.add_TagUseServiceServicer_to_server(suite, server)
+    segment_rpc.add_SegmentUseServiceServicer_to_server(suite, server)
     port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    wanted = calendar.Settings(years=[{"year": each} for each in range(2030, 2041)])
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        with pytest.raises(Refusal, match="has 11 years, the limit is 10") as refused:
-            await calendar.put(channel, wanted, only_plan=True)
-    assert (refused.value.code, refused.value.reason) == (Exit.BAD_DATA, "INVALID_FIELD")
-    await server.stop(None)
+    server.start()
+
+    def ask(folder: object, service: str, work: Any, key: object = None) -> Any:
+        async def asked() -> Any:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                return await work(channel)
+
+        return asyncio.run(asked())
+
+    monkeypatch.setattr(commands, "ask", ask)
+    yield suite
+    server.stop(None).wait()
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(commands.app, [str(each) for each in arguments])
+
+
+def test_a_plan_refuses_what_identity_would(suite: Suite, tmp_path: Path) -> None:
+    years = "".join(f"{year}: {{}}, " for year in range(2030, 2041))
+    told = run("plan", file(tmp_path, f"years: {{{years}}}"), "--json")
+    error = json.loads(told.stdout)["error"]
+    assert (error["exit_code"], error["reason"]) == (Exit.BAD_DATA, "INVALID_FIELD")
+    assert "has 11 years, the limit is 10" in error["message"]
+
+
+def test_a_period_in_use_is_named_and_goes_by_force_alone(suite: Suite, tmp_path: Path) -> None:
+    without = file(tmp_path, 'periods: {618-2026: ["2026-06-01T00:00", "2026-06-21T00:00"]}')
+    told = run("plan", without, "--json")
+    assert json.loads(told.stdout)["uses"] == [
+        {"period": "618-2026", "becomes": "moves", "tags": [], "segments": ["early"]},
+        {"period": "sale", "becomes": "goes", "tags": ["buyers"], "segments": ["a", "b"]},
+    ]
+    assert "buyers" in run("plan", without).stdout
+    refused = run("apply", without)
+    assert refused.exit_code == Exit.CONFLICT
+    assert "'sale' is in use: tags buyers; segments a, b; change their rules first" in refused.stderr
+    assert len(suite.settings.calendar) == 2, "refused, nothing has changed"
+    assert run("apply", without, "--force").exit_code == Exit.OK
+    assert [each.name for each in suite.settings.calendar] == ["618-2026"]
+
+
+def test_what_moves_or_is_shipped_too_does_not_go(suite: Suite, tmp_path: Path) -> None:
+    """The same moments in other words stay; what nobody names goes."""
+    moved = file(tmp_path, 'periods: {sale: ["2026-06-01", "2026-06-03"]}')
+    assert run("apply", moved).exit_code == Exit.OK
+    suite.settings.calendar.add(name="618-2026", start="2026-06-01T00:00:00", end="2026-06-21T00:00:00")
+    same = file(tmp_path, 'periods: {sale: ["2026-05-31T16:00Z", "2026-06-02T16:00Z"]}')
+    found = json.loads(run("apply", same, "--json").stdout)
+    assert found["uses"] == [{"period": "618-2026", "becomes": "moves", "tags": [], "segments": ["early"]}]
+
+
+def test_an_error_names_some_of_many_users() -> None:
+    told = PeriodUse("sale", "goes", tuple(f"t{each}" for each in range(12)), ()).told()
+    assert told.endswith("t8, t9 and 2 more")
 
 
 @pytest.mark.parametrize(

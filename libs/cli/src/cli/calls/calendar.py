@@ -23,6 +23,7 @@ from rules.calendars import (
     mainland_china,
     read_stated,
 )
+from rules.windows import CalendarSettings
 from servicekit.errors import InvalidField
 
 from cli.exits import Exit, Refusal
@@ -30,6 +31,7 @@ from cli.text_files import read_text
 
 Settings = tenant_settings_pb2.TenantSettings
 CREATED, CHANGED, DELETED = "created", "changed", "deleted"
+GOES, MOVES = "goes", "moves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,17 @@ class Difference:
     name: str
     change: str
     shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`settings` in the place of those with this etag; what `differences` there are; what becomes of the `periods` that
+    rules may name, by name: GOES or MOVES."""
+
+    settings: Settings
+    etag: str
+    differences: list[Difference]
+    periods: dict[str, str]
 
 
 def read_file(path: Path) -> Settings:
@@ -118,7 +131,30 @@ def differences(before: Settings, after: Settings) -> list[Difference]:
     ]
 
 
-def _by_year(settings: Settings) -> dict[str, object]:
+def become(before: Settings, after: Settings) -> dict[str, str]:
+    """What becomes of the periods that rules may name now, by name: GOES or MOVES; the others stay. Their time zone is
+    that of the settings before."""
+    zone = CalendarSettings(before.time_zone)
+    old, new = ({each.name: each for each in _whole(settings)} for settings in (before, after))
+    found = {}
+    for name, period in sorted(old.items()):
+        other = new.get(name)
+        if other is None:
+            found[name] = GOES
+        elif [zone.moment(each) for each in (period.start, period.end)] != [
+            zone.moment(each) for each in (other.start, other.end)
+        ]:
+            found[name] = MOVES
+    return found
+
+
+def _whole(settings: Settings) -> tuple[Period, ...]:
+    """With the shipped ones."""
+    own = Stated(tuple(_by_year(settings).values()), tuple(_by_name(settings).values()))
+    return mainland_china().with_own(Calendar.of(own)).periods.all
+
+
+def _by_year(settings: Settings) -> dict[str, Year]:
     day = dt.date.fromisoformat
     return {
         str(each.year): Year(
@@ -130,7 +166,7 @@ def _by_year(settings: Settings) -> dict[str, object]:
     }
 
 
-def _by_name(settings: Settings) -> dict[str, object]:
+def _by_name(settings: Settings) -> dict[str, Period]:
     """Moments, not texts: one moment can be written in many ways."""
     return {
         each.name: Period.of_texts(each.name, *_ends(each, settings.time_zone)) for each in settings.calendar
@@ -153,11 +189,10 @@ async def get(channel: grpc.aio.Channel) -> pb.GetTenantSettingsResponse:
     return await TenantSettingsServiceStub(channel).GetTenantSettings(pb.GetTenantSettingsRequest())
 
 
-async def put(channel: grpc.aio.Channel, wanted: Settings, *, only_plan: bool) -> list[Difference]:
-    """Makes the tenant's own calendar the wanted one, whole; all other settings stay. Conflicts when somebody changes
-    them meanwhile. `only_plan`: changes nothing. Raises Refusal for what identity would refuse."""
+async def plan(channel: grpc.aio.Channel, wanted: Settings) -> Planned:
+    """What making the tenant's own calendar the wanted one, whole, would change. Raises Refusal for what identity would
+    refuse."""
     stored = await get(channel)
-    found = differences(stored.settings, wanted)
     settings = Settings()
     settings.CopyFrom(stored.settings)
     settings.ClearField("calendar")
@@ -167,7 +202,12 @@ async def put(channel: grpc.aio.Channel, wanted: Settings, *, only_plan: bool) -
         require_valid(settings)
     except InvalidField as error:
         raise Refusal(error.message, Exit.BAD_DATA, error.reason) from error
-    if found and not only_plan:
-        request = pb.UpdateTenantSettingsRequest(settings=settings, etag=stored.etag)
-        await TenantSettingsServiceStub(channel).UpdateTenantSettings(request)
-    return found
+    return Planned(
+        settings, stored.etag, differences(stored.settings, wanted), become(stored.settings, settings)
+    )
+
+
+async def store(channel: grpc.aio.Channel, planned: Planned) -> None:
+    """Does what was planned; all other settings stay. Conflicts when somebody has changed them meanwhile."""
+    request = pb.UpdateTenantSettingsRequest(settings=planned.settings, etag=planned.etag)
+    await TenantSettingsServiceStub(channel).UpdateTenantSettings(request)
