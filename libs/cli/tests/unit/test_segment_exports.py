@@ -38,6 +38,7 @@ class Door(rpc.ExportServiceServicer):
     """Sends two rows and goes away; then the row that was the last one again, and the rest."""
 
     def __init__(self) -> None:
+        self.breaks_off = grpc.StatusCode.UNAVAILABLE
         self.after: list[int] = []
         self.traced: list[int] = []
 
@@ -55,7 +56,7 @@ class Door(rpc.ExportServiceServicer):
             values = [value_pb2.Value(text_value="上海市")]
             yield pb.FetchExportResponse(rows=[pb.ExportRow(person_id=person_id, values=values)])
         if request.after_person_id == 0:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+            context.abort(self.breaks_off, "away")
 
 
 @pytest.fixture
@@ -78,7 +79,9 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     server.stop(None).wait()
 
 
-def test_a_fetch_goes_on_where_the_service_went_away(door: Door, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
+def test_a_fetch_goes_on_where_it_broke_off(door: Door, tmp_path: Path, code: grpc.StatusCode) -> None:
+    door.breaks_off = code
     file = tmp_path / "women.csv"
     told = CliRunner().invoke(segment_exports.app, ["fetch", "e1", "--to", str(file)])
     assert told.exit_code == Exit.OK, told.output

@@ -67,8 +67,8 @@ async def latest(channel: grpc.aio.Channel, limit: int) -> list[pb.Export]:
 
 
 async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.ExportRow], object]) -> int:
-    """Gives its rows to `take` in its order, nobody twice, and goes on after the last one when the service was away.
-    Returns how many. Raises Refusal when it stays away."""
+    """Gives its rows to `take` in its order, nobody twice, and goes on after the last one when the service was away, or
+    had too much to do. Returns how many. Raises Refusal when that lasts."""
     stub, request = ExportServiceStub(channel), pb.FetchExportRequest(export_id=export_id)
     taken = BitMap()
 
@@ -80,6 +80,10 @@ async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.Ex
                     if row.person_id not in taken:
                         take(row)
                         taken.add(row.person_id)
+        except grpc.aio.AioRpcError as error:
+            if taken and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise CutShort from error
+            raise
         except asyncio.CancelledError:  # grpc cancels a call whose other end dies
             if is_ours():
                 raise
@@ -88,7 +92,7 @@ async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.Ex
     try:
         await patiently(go_on, progress=lambda: len(taken))
     except CutShort:
-        problem = f"segments went away after {len(taken):,} rows of export {export_id}; fetch it again"
+        problem = f"segments sent {len(taken):,} rows of export {export_id} and no more; fetch it again"
         raise Refusal(problem, Exit.NOT_REACHED) from None
     return len(taken)
 
