@@ -10,6 +10,8 @@ from segments.domain.exports import Export, ExportState, has_order_of, in_order
 
 SEEDS = st.integers(0, 2**63 - 1)
 PERSONS = st.sets(st.integers(1, 2**32 - 1), min_size=2, max_size=50)
+FEWEST_OF_TWO_PARTS = 14
+"""2^14 / 14! is less than 1 / 10!."""
 NOW = dt.datetime(2026, 3, 31, tzinfo=dt.UTC)
 
 
@@ -27,6 +29,7 @@ def test_an_export_goes_on_after_anybody_and_is_found_by_a_part(
     part = [each for each in order if data.draw(st.booleans())]
     assert has_order_of(part, seed)
     assert not has_order_of(order[::-1], seed)
+    assert has_order_of([*order, *order[place:]], seed), "some came twice"
 
 
 @given(PERSONS, SEEDS, st.data())
@@ -42,6 +45,8 @@ def test_nobody_is_lost_who_was_merged_before_an_export_goes_on(
     living = set(heirs.values())
     rest = in_order(_ids(living), seed, order[sent - 1], _ids(living - persons)).tolist()
     assert {heirs[each] for each in order[sent:]} <= {*rest, *order[:sent]}
+    told = [*order[:sent], *rest]
+    assert has_order_of(told, seed) or len(set(told)) < FEWEST_OF_TWO_PARTS
 
 
 def _ids(persons: set[int]) -> npt.NDArray[np.uint32]:
@@ -52,6 +57,9 @@ def test_an_order_is_of_one_export() -> None:
     ids = np.arange(1, 13, dtype=np.uint32)
     excerpt = in_order(ids, 77).tolist()
     assert [seed for seed in range(5_000) if has_order_of(excerpt, seed)] == [77]
+    two_parts = [*in_order(np.arange(1, 31, dtype=np.uint32), 77)[::2].tolist(), *excerpt]
+    assert [seed for seed in range(5_000) if has_order_of(two_parts, seed)] == [77]
+    assert not has_order_of([*excerpt[6:], *excerpt[:6]], 77), "too few to tell in two parts"
 
 
 def test_past_its_time_an_export_has_expired_unless_it_was_rejected() -> None:

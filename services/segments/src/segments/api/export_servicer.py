@@ -110,8 +110,10 @@ class ExportServicer(ExportServiceServicer):
 
     async def TraceExport(self, request: pb.TraceExportRequest, context: object) -> pb.TraceExportResponse:
         tenant = current_principal().require_tenant()
-        if len(request.person_ids) < FEWEST_TRACED:
-            raise InvalidField("person_ids", f"are fewer than {FEWEST_TRACED}: too few tell of no order")
+        if len(set(request.person_ids)) < FEWEST_TRACED:
+            raise InvalidField(
+                "person_ids", f"name fewer than {FEWEST_TRACED} persons: too few tell of no order"
+            )
         if len(request.person_ids) > MAX_TRACED:
             raise BatchTooLarge("person_ids", len(request.person_ids), MAX_TRACED)
         if not all(0 < each <= MAX_PERSON_ID for each in request.person_ids):

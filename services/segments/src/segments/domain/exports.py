@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from math import lgamma, log
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +110,10 @@ def in_order(person_ids: Ids, seed: int, after: int = 0, renamed: Ids | None = N
 
 
 def has_order_of(person_ids: Sequence[int], seed: int) -> bool:
-    """Whether persons stand as in an export's order, others among them left out."""
-    places = marks(np.asarray(person_ids, np.uint32), seed)
-    return bool(np.all(places[1:] > places[:-1]))
+    """Whether persons stand as in an export's order, others among them left out: in one ascending stretch, or in
+    several, as when a fetch went on after a merge. At most s^n of all n! orders of n persons have s stretches, for each
+    person lies in one of them; so many must be no more than one is among those of FEWEST_TRACED persons."""
+    ids = np.asarray(list(dict.fromkeys(person_ids)), np.uint32)
+    places = marks(ids, seed)
+    stretches = 1 + int(np.count_nonzero(places[1:] < places[:-1]))
+    return stretches == 1 or len(ids) * log(stretches) - lgamma(len(ids) + 1) <= -lgamma(FEWEST_TRACED + 1)
