@@ -7,6 +7,7 @@ since 1970-01-01; datetime microseconds since 1970-01-01 UTC. Elements of weight
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -323,19 +324,30 @@ def texts_of(vector: Vector, shape: Shape) -> set[str]:
 def encode(persons: Ints, vector: Vector, shape: Shape, codes_of_texts: Mapping[str, int]) -> Coded:
     """Codes a vector of these persons, ascending. `codes_of_texts` holds every text of the vector."""
     if shape.multi_valued:
-        known = zip(persons[vector.known].tolist(), vector.data[vector.known].tolist(), strict=True)
-        if shape.weighted:
-            rows = {
-                person: weighted.codes_of(weighted.weighted(each), codes_of_texts) for person, each in known
-            }
-        else:
-            code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
-            rows = {person: [code(element) for element in each] for person, each in known}
-        return Coded.of(rows).only(persons)
+        return _encoded_lists(persons, vector, shape, codes_of_texts)
     present = vector.data[vector.known]
     if shape.base is Kind.TEXT:
         present = np.array([codes_of_texts[each] for each in present.tolist()], np.int64)
     return Coded(persons, vector.known.astype(np.uint16), present.astype(np.int64))
+
+
+def _encoded_lists(persons: Ints, vector: Vector, shape: Shape, codes_of_texts: Mapping[str, int]) -> Coded:
+    """A list that many persons share is coded once."""
+    code = codes_of_texts.__getitem__ if shape.base is Kind.TEXT else scalar_code(shape.base)
+    lists: dict[int, list[int]] = {}
+    found = []
+    for each in vector.data[vector.known].tolist():
+        codes = lists.get(id(each))
+        if codes is None:
+            if shape.weighted:
+                said = weighted.codes_of(weighted.weighted(each), codes_of_texts)
+            else:
+                said = [code(element) for element in each]
+            codes = lists[id(each)] = sorted(set(said))[:MAX_ELEMENTS]
+        found.append(codes)
+    counts = np.array([len(each) for each in found], np.uint16)
+    coded = Coded(persons[vector.known], counts, np.array([*chain.from_iterable(found)], np.int64))
+    return coded.only(persons)
 
 
 def decode(codes: Sequence[int], shape: Shape, texts: Mapping[int, str]) -> Value | None:

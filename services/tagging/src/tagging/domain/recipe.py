@@ -158,19 +158,25 @@ def _filled(found: Vector, lacking: Bools, data: npt.NDArray[np.object_] | npt.N
 
 def _restricted(found: Vector, listed: frozenset[str], shape: Shape) -> Vector:
     """Without the texts that the list does not have; a list without any left is unknown."""
+    places = np.flatnonzero(found.known)
+    said = found.data[places].tolist()
     if not shape.multi_valued:
-        return Vector(
-            found.known & np.array([each in listed for each in found.data.tolist()], np.bool_), found.data
-        )
-    kept: list[Value | None] = []
-    for known, each in zip(found.known.tolist(), found.data.tolist(), strict=True):
-        if not known:
-            kept.append(None)
-        elif isinstance(each, WeightedTexts):
-            kept.append(each.only(listed))
-        else:
-            kept.append(tuple(text for text in each if text in listed))
-    return Vector.of(kept, shape)
+        staying = np.array([each in listed for each in said], np.bool_)
+        known = np.zeros(len(found.known), np.bool_)
+        known[places[staying]] = True
+        return Vector(known, found.data)
+    kept = Vector.of([_listed(each, listed) for each in said], shape)
+    whole = Vector.unknown(len(found.known), shape)
+    whole.known[places], whole.data[places] = kept.known, kept.data
+    return whole
+
+
+def _listed(texts: tuple[str, ...], listed: frozenset[str]) -> tuple[str, ...]:
+    if listed.issuperset(texts):
+        return texts
+    return (
+        texts.only(listed) if isinstance(texts, WeightedTexts) else tuple(filter(listed.__contains__, texts))
+    )
 
 
 def _measures(answers: Mapping[str, Answer], has: Bools) -> tuple[Ints, Ints, Ints]:

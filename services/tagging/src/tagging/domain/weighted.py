@@ -3,7 +3,7 @@
 Stored, an element is one code: the text's code, then the confidence of the whole value, then the weight, 14 bits each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,13 @@ class WeightedTexts(tuple[str, ...]):
     @staticmethod
     def of(weighed: Mapping[str, int], confidence: int = CERTAIN) -> "WeightedTexts":
         ordered = sorted(weighed, key=lambda text: (-weighed[text], text))
-        found = WeightedTexts(ordered)
-        found.weights = tuple(weighed[text] for text in ordered)
+        return WeightedTexts.ordered(ordered, [weighed[text] for text in ordered], confidence)
+
+    @staticmethod
+    def ordered(texts: Iterable[str], weights: Iterable[int], confidence: int = CERTAIN) -> "WeightedTexts":
+        """Of texts that stand as they should."""
+        found = WeightedTexts(texts)
+        found.weights = tuple(weights)
         found.confidence = confidence
         return found
 

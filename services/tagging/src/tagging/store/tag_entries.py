@@ -36,8 +36,10 @@ class ContractTagEntries:
         texts = dict(change.texts)
         entries = []
         for old, new in _portions(change.old, change.new):
-            used = {*old.codes.tolist(), *new.codes.tolist()}
-            told = {code: texts.pop(code) for code in sorted(used & texts.keys())}
+            told: dict[int, str] = {}
+            if texts:
+                used = {*old.codes.tolist(), *new.codes.tolist()}
+                told = {code: texts.pop(code) for code in sorted(used & texts.keys())}
             message = packed(change.column, change.block, new, told)
             message.old_counts = old.counts.astype("<u2").tobytes()
             message.old_codes = old.codes.astype("<i8").tobytes()

@@ -6,6 +6,7 @@
 Groups whose number is not above 0 do not count. Order: by what ranks, falling; ties by the value's code points.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from .naming import NamedKeys, named
 
 BASELINE_SCALE = 10**8
 NO_INDEX = -1
+SHARED = 50_000
+"""Different values of a column that are held once, at most: the most frequent come early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +96,37 @@ def best(found: Ranked, ranks: Ints, count: int) -> Ranked:
 
 
 def values(found: Ranked, shape: Shape, sure_events: int) -> Vector:
-    """One text per person (the first), or all of them with their shares as weights."""
+    """One text per person (the first), or all of them with their shares as weights. Many persons share a value."""
     groups = found.groups
-    names = [str(each) for each in groups.names]
-    keys, weights = groups.keys.tolist(), found.shares.tolist()
     nothing = np.empty(1, object)
     nothing[0] = () if shape.multi_valued else ""
     data = nothing[np.zeros(len(groups.counts), np.int64)]
-    has = groups.counts > 0
-    places = np.flatnonzero(has)
+    places = np.flatnonzero(groups.counts > 0)
     ends = np.cumsum(groups.counts)[places]
-    starts, confidences = ends - groups.counts[places], confidence(groups, sure_events)[places]
+    starts = ends - groups.counts[places]
+    names = np.array([str(each) for each in groups.names], object)
+    if not shape.multi_valued:
+        data[places] = names[groups.keys[starts]]
+        return Vector(groups.counts > 0, data)
+    ranks = np.empty(len(names), np.int64)
+    ranks[np.argsort(names)] = np.arange(len(names))
+    falling = -found.shares if shape.weighted else np.zeros(len(found.shares), np.int64)
+    order = np.lexsort((ranks[groups.keys], falling, groups.persons))
+    texts, weights = names[groups.keys[order]].tolist(), found.shares[order].tolist()
+    confidences = confidence(groups, sure_events)[places].tolist()
+    shared: dict[Hashable, tuple[str, ...]] = {}
     for place, start, end, sure in zip(
-        places.tolist(), starts.tolist(), ends.tolist(), confidences.tolist(), strict=True
+        places.tolist(), starts.tolist(), ends.tolist(), confidences, strict=True
     ):
-        texts = [names[key] for key in keys[start:end]]
-        if not shape.multi_valued:
-            data[place] = texts[0]
-        elif shape.weighted:
-            data[place] = WeightedTexts.of(dict(zip(texts, weights[start:end], strict=True)), sure)
-        else:
-            data[place] = tuple(sorted(texts))
-    return Vector(has, data)
+        said = tuple(texts[start:end])
+        weighed = tuple(weights[start:end]) if shape.weighted else ()
+        value = shared.get((said, weighed, sure))
+        if value is None:
+            value = WeightedTexts.ordered(said, weighed, sure) if shape.weighted else said
+            if len(shared) < SHARED:
+                shared[said, weighed, sure] = value
+        data[place] = value
+    return Vector(groups.counts > 0, data)
 
 
 def remarks(found: Ranked) -> tuple[str, ...]:
