@@ -30,12 +30,18 @@ class BlockColumns:
         return BlockGroups(index, groups)
 
     def ones(self, index: TenantIndex, column: str, person_ids: npt.NDArray[np.uint32]) -> Ones:
+        held = index.held(column)
+        if not isinstance(held, ScalarColumn | ListColumn):
+            from segments.index import contained_counts
+
+            return contained_counts.ones(held.tag, person_ids)
         places, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         texts: dict[int, str] = {}
-        for block, coded in _blocks(index, column):
+        for block in held.blocks():
             start, end = _span(person_ids, block)
             if start == end:
                 continue
+            coded = held.block(block)
             texts.update(coded.texts)
             chosen = _chosen(coded, block, person_ids)
             offsets = (person_ids[start:end] & (BLOCK_SIZE - 1)).astype(np.uint16)

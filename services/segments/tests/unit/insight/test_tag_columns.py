@@ -14,7 +14,6 @@ from rules.windows import CalendarSettings
 from segments.domain.changes import PersonValues
 from segments.domain.insight.lookalike.design import Design
 from segments.domain.insight.lookalike.encoding import FEWEST_PERSONS, encoding_of
-from segments.domain.packing import code_of
 from segments.domain.touched import Touched
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex
@@ -37,14 +36,18 @@ def index_of(tag: TagType, values: dict[int, Any]) -> TenantIndex:
     return index
 
 
+def contain(index: TenantIndex, tag: TagType) -> None:
+    from segments.index.contained import ContainedColumn, contained
+
+    plain = index.held(tag.name)
+    index.open_column(tag.name, ContainedColumn(tag.type, contained(tag.type, plain), None))
+
+
 def counts_of(
     index: TenantIndex, tag: TagType, groups: list[frozenset[int]], label: Any = None, *, by_engine: bool
 ) -> list[Any]:
     if by_engine:
-        from segments.index.contained import ContainedColumn, contained
-
-        plain = index.held(tag.name)
-        index._columns[tag.name] = ContainedColumn(tag.type, contained(tag.type, plain), None)
+        contain(index, tag)
     found = BlockColumns().among(index, [BitMap(each) for each in groups]).tabulate(tag.name, label)
     assert all(np.all(each.codes[1:] > each.codes[:-1]) and np.all(each.counts > 0) for each in found.counts)
     return [
@@ -122,21 +125,54 @@ def test_several_values_for_each_and_labels_once(
 
 @given(
     st.dictionaries(st.sampled_from(PEOPLE), st.frozensets(st.sampled_from(NUMBERS), min_size=1)),
+    st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from(WORDS)),
     st.frozensets(st.sampled_from(PEOPLE)),
+    st.sampled_from(["plain", "looked up", "read back"]),
 )
 def test_ones_are_the_values_of_the_persons_asked_for(
-    values: dict[int, frozenset[int]], asked: frozenset[int]
+    numbers: dict[int, frozenset[int]], words: dict[int, str], asked: frozenset[int], way: str
 ) -> None:
-    tag = TagType("n", ValueType(Kind.LIST, Kind.NUMBER))
-    index = index_of(tag, {person: tuple(sorted(each)) for person, each in values.items()})
+    from segments.index import contained_counts
+
     ids = np.asarray(sorted(asked), np.uint32)
-    ones = BlockColumns().ones(index, "n", ids)
-    found = sorted(
-        (int(ids[place]), code) for place, code in zip(ones.places, ones.codes.tolist(), strict=True)
-    )
-    assert found == sorted(
-        (person, code_of(each)) for person in asked & values.keys() for each in values[person]
-    )
+    lists = {person: tuple(sorted(each)) for person, each in numbers.items()}
+    cases: list[tuple[TagType, dict[int, Any]]] = [
+        (TagType("n", ValueType(Kind.LIST, Kind.NUMBER)), lists),
+        (TagType("w", ValueType(Kind.TEXT)), words),
+    ]
+    for tag, values in cases:
+        index = index_of(tag, values)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(contained_counts, "LOOKS_MOST", 0 if way == "read back" else 1 << 16)
+            if way != "plain":
+                contain(index, tag)
+            ones = BlockColumns().ones(index, tag.name, ids)
+        assert np.all(ones.places[1:] >= ones.places[:-1])
+        found = [
+            (int(ids[place]), ones.texts[code] if tag.name == "w" else code)
+            for place, code in zip(ones.places.tolist(), ones.codes.tolist(), strict=True)
+        ]
+        assert sorted(found) == sorted(
+            (person, each)
+            for person in asked & values.keys()
+            for each in ([values[person]] if tag.name == "w" else values[person])
+        )
+
+
+def test_blocks_of_which_nobody_is_asked_for_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from segments.engine import decoding
+    from segments.index.lists import ListColumn
+
+    tag = TagType("w", ValueType(Kind.LIST, Kind.TEXT))
+    index = index_of(tag, dict.fromkeys(PEOPLE, ("a",)))
+    read, block = [], ListColumn.block
+    monkeypatch.setattr(ListColumn, "block", lambda self, place: read.append(place) or block(self, place))
+    ids = np.asarray([65_537], np.uint32)
+    assert BlockColumns().ones(index, "w", ids).places.tolist() == [0]
+    assert read == [1]
+    contain(index, tag)
+    monkeypatch.setattr(decoding, "_lists", None)
+    assert BlockColumns().ones(index, "w", ids).places.tolist() == [0]
 
 
 def test_frequent_values_have_columns_and_rare_and_missing_ones_share_one_each() -> None:
