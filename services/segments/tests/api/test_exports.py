@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import export_service_pb2 as pb
 from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceStub
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
@@ -220,6 +221,8 @@ async def test_what_is_no_request_is_refused(suite: Any) -> None:
     for said, reason in (
         ({"days": 31}, "INVALID_FIELD"),
         ({"days": 0}, "INVALID_FIELD"),
+        ({"due_time": None}, "INVALID_FIELD"),
+        ({"due_time": Timestamp(seconds=10**14)}, "INVALID_FIELD"),
         ({"reason": " "}, "INVALID_FIELD"),
         ({"recipient": ""}, "INVALID_FIELD"),
         ({"segment_id": "nobody"}, "NOT_FOUND"),

@@ -28,7 +28,6 @@ from segments.domain.insight.behaviour.questions import (
 )
 from segments.domain.insight.cells import MAX_LEVEL
 from servicekit.errors import InvalidField
-from servicekit.values import NotAValue, moment
 
 MAX_EVENT_CHARS = 10_000
 DEFAULT_COHORTS = 8
@@ -163,11 +162,8 @@ def _within(field: str, message: duration_pb2.Duration) -> dt.timedelta:
 
 
 def _stretch(field: str, message: pb.Funnel | pb.Paths) -> tuple[dt.datetime | None, dt.datetime | None]:
-    try:
-        start = moment(message.start_time) if message.HasField("start_time") else None
-        end = moment(message.end_time) if message.HasField("end_time") else None
-    except NotAValue as error:
-        raise InvalidField(f"{field}.start_time or end_time", str(error)) from error
+    start = parse.time(f"{field}.start_time", message.start_time) if message.HasField("start_time") else None
+    end = parse.time(f"{field}.end_time", message.end_time) if message.HasField("end_time") else None
     if start is not None and end is not None and start >= end:
         raise InvalidField(f"{field}.start_time", "is not before end_time")
     return start, end

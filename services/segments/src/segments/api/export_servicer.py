@@ -26,7 +26,7 @@ from servicekit.database import Database
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.rights import may
-from servicekit.values import moment, put_scalar, timestamp_of
+from servicekit.values import put_scalar, timestamp_of
 
 APPROVE = "segments.exports.approve"
 
@@ -133,6 +133,8 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
         raise BatchTooLarge("tag_ids", len(request.tag_ids), MAX_COLUMNS)
     if len(set(request.tag_ids)) < len(request.tag_ids):
         raise InvalidField("tag_ids", "name a tag twice")
+    if not request.HasField("due_time"):
+        raise InvalidField("due_time", "is missing")
     return Asked(
         request_id=request.request_id,
         digest=hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest(),
@@ -140,7 +142,7 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
         tag_ids=tuple(request.tag_ids),
         reason=request.reason,
         recipient=request.recipient,
-        due_time=moment(request.due_time),
+        due_time=parse.time("due_time", request.due_time),
     )
 
 

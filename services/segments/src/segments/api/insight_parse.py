@@ -27,7 +27,7 @@ from segments.domain.insight.withholding import FEWEST
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.rights import may
-from servicekit.values import NotAValue, moment, scalar
+from servicekit.values import NotAValue, scalar
 
 MAX_PERSONS = 100_000
 MAX_QUESTIONS = 100
@@ -86,11 +86,8 @@ def period(field: str, message: insight_pb2.Transition | insight_service_pb2.Get
     """Raises InvalidField."""
     if not message.HasField("start_time"):
         raise InvalidField(f"{field}.start_time", "is missing")
-    try:
-        start = moment(message.start_time)
-        end = moment(message.end_time) if message.HasField("end_time") else None
-    except NotAValue as error:
-        raise InvalidField(f"{field}.start_time or end_time", str(error)) from error
+    start = parse.time(f"{field}.start_time", message.start_time)
+    end = parse.time(f"{field}.end_time", message.end_time) if message.HasField("end_time") else None
     return Period(message.tag_id, start, end)
 
 

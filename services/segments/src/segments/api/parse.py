@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2, value_pb2
@@ -35,7 +36,7 @@ from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
 from servicekit.revision import LANES, Lane
 from servicekit.rights import may
-from servicekit.values import date_of, moment, scalar
+from servicekit.values import NotAValue, date_of, moment, scalar
 
 _POPULATIONS: Mapping[int, Population] = {
     segment_pb2.POPULATION_UNSPECIFIED: Population.KNOWN,
@@ -125,6 +126,14 @@ def lanes(number: int) -> tuple[Lane, ...]:
     if number not in set(LANES):
         raise InvalidField("lane", f"{number} is no lane of this version")
     return (Lane(number),)
+
+
+def time(field: str, message: Timestamp) -> dt.datetime:
+    """Aware, in UTC. Raises InvalidField for what is no time."""
+    try:
+        return moment(message)
+    except NotAValue as error:
+        raise InvalidField(field, str(error)) from error
 
 
 def value(message: value_pb2.Value) -> Value | None:
