@@ -51,6 +51,7 @@ async def test_a_one_off_is_computed_by_a_run(suite: Any) -> None:
     await suite.create("women", "gender = 'female'", kind=ONE_OFF)
     said = suite.tagging.tell(values_told(3, gender="female"))
     await suite.get("women", said)
+    suite.tagging.quota = -1
     begun = await create(suite, recomputing("women"))
     ended = await until(suite, begun.run_id, SUCCEEDED)
     assert (ended.kind, ended.segment_id, ended.member_count) == (
@@ -61,9 +62,10 @@ async def test_a_one_off_is_computed_by_a_run(suite: Any) -> None:
     assert ended.revision.token
     assert ended.HasField("cost")
     assert (await create(suite, recomputing("women"))).run_id == begun.run_id
-    assert await refused(create(suite, recomputing("others"))) == "NOT_FOUND"
-    await suite.create("women2", "gender = 'female'", kind=ONE_OFF)
-    assert await refused(create(suite, recomputing("women2"))) == "ALREADY_EXISTS"
+    assert await refused(create(suite, recomputing("others", "r2"))) == "NOT_FOUND"
+    assert await refused(create(suite, recomputing("others"))) == "ALREADY_EXISTS"
+    await suite.segments().DeleteSegment(segment_service_pb2.DeleteSegmentRequest(segment_id="women"))
+    assert (await create(suite, recomputing("women"))).run_id == begun.run_id, "though its segment is gone"
 
 
 async def tell_orders(suite: Any) -> None:

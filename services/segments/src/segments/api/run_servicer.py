@@ -28,6 +28,9 @@ class RunServicer(RunServiceServicer):
         tenant, actor = principal.require_tenant(), parse.actor(principal)
         if not 0 < len(request.request_id) <= MAX_REQUEST_ID_CHARS:
             raise InvalidField("request_id", f"is not 1 to {MAX_REQUEST_ID_CHARS} characters")
+        digest = _digest(request)
+        if (known := await self._runs.repeated(tenant, request.request_id, digest)) is not None:
+            return pb.CreateRunResponse(run=_run(known))
         match request.WhichOneof("work"):
             case "recompute":
                 kind, work = RunKind.RECOMPUTE, self._work.recompute(tenant, request.segment_id, actor)
@@ -48,7 +51,7 @@ class RunServicer(RunServiceServicer):
                 )
             case _:
                 raise InvalidField("work", "is missing: say recompute or expand")
-        asked_for = Request(request.request_id, _digest(request), kind, request.segment_id)
+        asked_for = Request(request.request_id, digest, kind, request.segment_id)
         return pb.CreateRunResponse(run=_run(await self._runs.start(tenant, asked_for, actor, work)))
 
     async def GetRun(self, request: pb.GetRunRequest, context: object) -> pb.GetRunResponse:

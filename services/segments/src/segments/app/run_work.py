@@ -81,7 +81,8 @@ class RunWork:
             if forms != asked:
                 awaiting.close()
                 awaiting.enter_context(self._awaited.awaiting(tenant, forms))
-                await self._segments.require_features(tenant)
+                if forms:
+                    await self._segments.require_features(tenant)
                 asked = forms
             features = [each for form in forms if (each := segments.index.features.get(form)) is not None]
             waiting = [each for each in features if each.state not in _DECIDED]

@@ -84,6 +84,11 @@ class RunDesk:
         """Ends what the process before this one left."""
         await self._database.write(self._runs.end_all, self._machine_ms())
 
+    async def repeated(self, tenant: str, request_id: str, digest: str) -> Run | None:
+        """The run that the same request has made before. Raises ResourceExists when that was another request."""
+        found = await self._database.read(self._known, tenant, request_id, digest)
+        return None if found is None else self._seen(found)
+
     async def start(self, tenant: str, request: Request, actor: Actor, work: Work) -> Run:
         """A run of the work, waiting for its turn; the run that the same request has made before. Raises
         ResourceExists, QueueFull."""
@@ -278,14 +283,18 @@ class RunDesk:
             return await self._database.write(self._add, tenant, run)
 
     def _add(self, connection: Connection, tenant: str, run: Run) -> Run:
-        known = self._runs.of_request(connection, tenant, run.request_id)
+        known = self._known(connection, tenant, run.request_id, run.request)
         if known is not None:
-            if known.request != run.request:
-                raise ResourceExists(f"request {run.request_id!r}")
             return known
         if self._runs.unfinished(connection, tenant) >= MAX_WAITING_RUNS:
             raise QueueFull("runs", MAX_WAITING_RUNS)
         return self._runs.add(connection, tenant, run)
+
+    def _known(self, connection: Connection, tenant: str, request_id: str, digest: str) -> Run | None:
+        known = self._runs.of_request(connection, tenant, request_id)
+        if known is not None and known.request != digest:
+            raise ResourceExists(f"request {request_id!r}")
+        return known
 
     def _new(self, request: Request, actor: Actor, run_id: str = "") -> Run:
         return Run(

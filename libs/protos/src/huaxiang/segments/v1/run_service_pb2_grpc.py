@@ -62,7 +62,7 @@ class RunServiceServicer:
     """
 
     def CreateRun(self, request, context):
-        """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+        """Starts a run. A repeated request_id answers the same run, whatever became of the segment since. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
         not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
         exchanging the members and storing that the run had ended: the segment tells.
         For the segment's owner, and for who holds segments.segments.administer.

@@ -34,7 +34,7 @@ class RunServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RunServiceAsyncStub: ...
     CreateRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]
-    """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+    """Starts a run. A repeated request_id answers the same run, whatever became of the segment since. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
     not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
     exchanging the members and storing that the run had ended: the segment tells.
     For the segment's owner, and for who holds segments.segments.administer.
@@ -57,7 +57,7 @@ class RunServiceAsyncStub(RunServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.CreateRunRequest, _run_service_pb2.CreateRunResponse]  # type: ignore[assignment]
-    """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+    """Starts a run. A repeated request_id answers the same run, whatever became of the segment since. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
     not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
     exchanging the members and storing that the run had ended: the segment tells.
     For the segment's owner, and for who holds segments.segments.administer.
@@ -83,7 +83,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _run_service_pb2.CreateRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.CreateRunResponse, _abc.Awaitable[_run_service_pb2.CreateRunResponse]]:
-        """Starts a run. A repeated request_id answers the same run. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
+        """Starts a run. A repeated request_id answers the same run, whatever became of the segment since. At most 2 that expand work at a time, the others wait; at most 20 of a tenant have
         not ended. What has not ended when the service stops is FAILED at its next start, and has changed nothing, unless the service stopped between
         exchanging the members and storing that the run had ended: the segment tells.
         For the segment's owner, and for who holds segments.segments.administer.
