@@ -109,6 +109,9 @@ async def test_an_answer_says_which_of_its_windows_have_not_begun(suite: Any) ->
     assert "it begins at 2026-03-31T12:01+08:00" in moments
     created = await suite.create("buyers", "DID order_paid DURING 'sale' AND DID order_paid DURING 'spring'")
     assert list(created.warnings) == [sale]
+    await suite.create("shoppers", "SEGMENT 'buyers'")
+    shoppers = (await suite.get("shoppers")).freshness.warnings
+    assert [each for each in shoppers if "ahead" in each] == [f"segment 'buyers': {sale}"]
     suite.clock.advance(hour)
     assert await notes("DURING 'sale'") == []
 

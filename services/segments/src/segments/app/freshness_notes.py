@@ -33,7 +33,7 @@ def freshness_of(
     for name in sorted({name for rule in rules for name in rule.segments}):
         if (inner := segments.get(name)) is not None and inner.stale:
             warnings[_waiting(inner)] = None
-    warnings |= dict.fromkeys(windows_ahead(index, rules, today))
+    warnings |= dict.fromkeys(windows_ahead(segments, rules, today))
     return Freshness(
         as_of=min((segments.as_of(rule, now) for rule in rules), default=today),
         population_count=max((len(index.population(rule.population)) for rule in rules), default=0),
