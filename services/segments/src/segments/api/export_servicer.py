@@ -1,6 +1,5 @@
 """ExportService: members out of the suite."""
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 
 from huaxiang.segments.v1 import export_service_pb2 as pb
@@ -18,13 +17,13 @@ from segments.domain.exports import (
     Export,
     ExportStep,
 )
-from segments.domain.runs import MAX_REQUEST_ID_CHARS
 from segments.domain.upload import MAX_PERSON_ID
 from segments.domain.versions import MAX_REASON_CHARS
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.request_ids import MAX_REQUEST_ID_CHARS
 from servicekit.rights import may
 from servicekit.values import put_scalar, timestamp_of
 
@@ -123,8 +122,7 @@ class ExportServicer(ExportServiceServicer):
 
 
 def _asked(request: pb.RequestExportRequest) -> Asked:
-    if not 0 < len(request.request_id) <= MAX_REQUEST_ID_CHARS:
-        raise InvalidField("request_id", f"is not 1 to {MAX_REQUEST_ID_CHARS} characters")
+    request_id, digest = parse.request_key(request)
     if not len(request.reason.strip()) > 0 or len(request.reason) > MAX_REASON_CHARS:
         raise InvalidField("reason", f"is not 1 to {MAX_REASON_CHARS} characters")
     if not len(request.recipient.strip()) > 0 or len(request.recipient) > MAX_RECIPIENT_CHARS:
@@ -136,8 +134,8 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
     if not request.HasField("due_time"):
         raise InvalidField("due_time", "is missing")
     return Asked(
-        request_id=request.request_id,
-        digest=hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest(),
+        request_id=request_id,
+        digest=digest,
         segment_id=request.segment_id,
         tag_ids=tuple(request.tag_ids),
         reason=request.reason,

@@ -1,11 +1,14 @@
 """Requests and tagging's messages as domain values; limits are checked here."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import segment_pb2
+from huaxiang.segments.v1.export_service_pb2 import RequestExportRequest
+from huaxiang.segments.v1.run_service_pb2 import CreateRunRequest
 from huaxiang.tagging.v1 import change_pb2, change_service_pb2, event_type_service_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2, value_pb2
 from rules.ahead import period_starts
@@ -34,6 +37,7 @@ from segments.domain.segment import Kind as SegmentKind
 from segments.errors import ADMINISTER
 from servicekit.errors import BatchTooLarge, InvalidField
 from servicekit.principal import Principal
+from servicekit.request_ids import MAX_REQUEST_ID_CHARS, digest_source
 from servicekit.revision import LANES, Lane
 from servicekit.rights import may
 from servicekit.values import NotAValue, date_of, moment, scalar
@@ -82,6 +86,13 @@ def states(numbers: Iterable[int]) -> frozenset[State]:
             raise InvalidField("states", f"{number} is no state of this version")
         found.add(_STATES[number])
     return frozenset(found)
+
+
+def request_key(request: CreateRunRequest | RequestExportRequest) -> tuple[str, str]:
+    """The request_id, and a digest of all that is asked with it. Raises InvalidField."""
+    if not 0 < len(request.request_id) <= MAX_REQUEST_ID_CHARS:
+        raise InvalidField("request_id", f"is not 1 to {MAX_REQUEST_ID_CHARS} characters")
+    return request.request_id, hashlib.sha256(digest_source(request)).hexdigest()
 
 
 def draft(message: segment_pb2.Segment) -> Draft:

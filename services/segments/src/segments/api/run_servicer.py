@@ -1,7 +1,5 @@
 """RunService: long work on segments."""
 
-import hashlib
-
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import run_service_pb2 as pb
 from huaxiang.segments.v1.run_service_pb2_grpc import RunServiceServicer
@@ -10,7 +8,7 @@ from segments.api import insight_parse, parse
 from segments.api.lookalike_servicer import MAX_EXPANSION, question_of
 from segments.app.run_work import RunWork
 from segments.app.runs import Request, RunDesk
-from segments.domain.runs import MAX_REQUEST_ID_CHARS, Run, RunKind
+from segments.domain.runs import Run, RunKind
 from servicekit.calls import current_principal
 from servicekit.errors import InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
@@ -26,10 +24,8 @@ class RunServicer(RunServiceServicer):
     async def CreateRun(self, request: pb.CreateRunRequest, context: object) -> pb.CreateRunResponse:
         principal = current_principal()
         tenant, actor = principal.require_tenant(), parse.actor(principal)
-        if not 0 < len(request.request_id) <= MAX_REQUEST_ID_CHARS:
-            raise InvalidField("request_id", f"is not 1 to {MAX_REQUEST_ID_CHARS} characters")
-        digest = _digest(request)
-        if (known := await self._runs.repeated(tenant, request.request_id, digest)) is not None:
+        request_id, digest = parse.request_key(request)
+        if (known := await self._runs.repeated(tenant, request_id, digest)) is not None:
             return pb.CreateRunResponse(run=_run(known))
         match request.WhichOneof("work"):
             case "recompute":
@@ -51,7 +47,7 @@ class RunServicer(RunServiceServicer):
                 )
             case _:
                 raise InvalidField("work", "is missing: say recompute or expand")
-        asked_for = Request(request.request_id, digest, kind, request.segment_id)
+        asked_for = Request(request_id, digest, kind, request.segment_id)
         return pb.CreateRunResponse(run=_run(await self._runs.start(tenant, asked_for, actor, work)))
 
     async def GetRun(self, request: pb.GetRunRequest, context: object) -> pb.GetRunResponse:
@@ -74,10 +70,6 @@ class RunServicer(RunServiceServicer):
         principal = current_principal()
         run = await self._runs.cancel(principal.require_tenant(), request.run_id, parse.actor(principal))
         return pb.CancelRunResponse(run=_run(run))
-
-
-def _digest(request: pb.CreateRunRequest) -> str:
-    return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
 
 
 def _run(run: Run) -> pb.Run:

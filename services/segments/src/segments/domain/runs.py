@@ -7,7 +7,6 @@ from enum import IntEnum
 MAX_WAITING_RUNS = 20
 """Unfinished runs of a tenant, at most."""
 RUNS_KEEP = dt.timedelta(days=30)
-MAX_REQUEST_ID_CHARS = 128
 STOPPED = "the service stopped while it ran: start it again"
 
 
