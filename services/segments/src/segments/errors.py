@@ -223,7 +223,7 @@ class SeedTooSmall(StateConflict):
 
     def __init__(self, what: str, limit: int) -> None:
         super().__init__(
-            f"the persons of {what} are too few to learn from, it takes {limit}; choose a wider audience",
+            f"{what}: too few persons to learn from, it takes {limit}; choose a wider audience",
             what=what,
             limit=limit,
         )

@@ -145,7 +145,7 @@ async def test_what_cannot_be_is_refused(shop: Retail) -> None:
     small = evaluated(shop, question(seed=listed(*SEED[:99])))
     code, reason, metadata = await refused(small)
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SEED_TOO_SMALL")
-    assert metadata == {"what": "the seed", "limit": "100"}
+    assert metadata == {"what": "seed", "limit": "100"}
     unread = evaluated(shop, question(tag_ids=["gender", "illness"]), role="analyst")
     assert (await refused(unread))[1:] == (
         "TAG_NOT_READABLE",

@@ -63,7 +63,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TAG_NOT_READABLE: _ErrorReason.ValueType  # 20
     """PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
     ERROR_REASON_SEED_TOO_SMALL: _ErrorReason.ValueType  # 21
-    """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
+    """FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), limit."""
     ERROR_REASON_EVALUATION_UNSEEN: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
     ERROR_REASON_EXPORT_FORBIDDEN: _ErrorReason.ValueType  # 23
@@ -121,7 +121,7 @@ Metadata: column, file.
 ERROR_REASON_TAG_NOT_READABLE: ErrorReason.ValueType  # 20
 """PERMISSION_DENIED. Tags asked for are of grades that the caller may not read. Metadata: tags, rights."""
 ERROR_REASON_SEED_TOO_SMALL: ErrorReason.ValueType  # 21
-"""FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), count, limit."""
+"""FAILED_PRECONDITION. A lookalike cannot be learned from so few persons. Metadata: what (seed or others), limit."""
 ERROR_REASON_EVALUATION_UNSEEN: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION. An expansion comes after the evaluation of the same question: the token is of none."""
 ERROR_REASON_EXPORT_FORBIDDEN: ErrorReason.ValueType  # 23

@@ -155,7 +155,7 @@ class Lookalike:
         audiences = as_told([self._audiences.resolve(resolving, each) for each in asked], caller.fewest)
         seed, among, *excluded = audiences
         candidates = (among.members - seed.members).difference(*(each.members for each in excluded))
-        for what, persons in (("the seed", seed.members), ("others", candidates)):
+        for what, persons in (("seed", seed.members), ("others", candidates)):
             if len(persons) < FEWEST_PERSONS:
                 raise SeedTooSmall(what, FEWEST_PERSONS)
         people = People(resolving.segments.index, self._columns)
