@@ -1,4 +1,4 @@
-"""An identity service at its wire: it knows some identifiers, and no erasure."""
+"""An identity service at its wire: it knows some identifiers, and tells of erasures."""
 # ruff: noqa: N802  # rpc names are the contract's
 
 from huaxiang.identity.v1 import person_service_pb2 as persons
@@ -12,11 +12,13 @@ MOST = 1_000
 
 
 class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServiceServicer):
-    """`known`: (namespace, value) -> person. Values that are not of digits are rubbish."""
+    """`known`: (namespace, value) -> person. Values that are not of digits are rubbish. `confirmed`: erasures."""
 
     def __init__(self, known: dict[tuple[str, str], int]) -> None:
         self.known = known
         self.away = False
+        self.erasures: list[privacy.UnconfirmedErasure] = []
+        self.confirmed: list[int] = []
         self.calls = 0
 
     def services(self) -> list[Service]:
@@ -52,4 +54,11 @@ class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServi
     async def ListUnconfirmedErasures(
         self, request: privacy.ListUnconfirmedErasuresRequest, context: object
     ) -> privacy.ListUnconfirmedErasuresResponse:
-        return privacy.ListUnconfirmedErasuresResponse()
+        waiting = [each for each in self.erasures if each.erasure_id not in self.confirmed]
+        return privacy.ListUnconfirmedErasuresResponse(erasures=waiting)
+
+    async def ConfirmErasure(
+        self, request: privacy.ConfirmErasureRequest, context: object
+    ) -> privacy.ConfirmErasureResponse:
+        self.confirmed.append(request.erasure_id)
+        return privacy.ConfirmErasureResponse()

@@ -97,8 +97,9 @@ from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
 from segments.index.descriptors import ask_for_more
 from segments.index.narrowed import WithFeatures
+from segments.index.plain import column_of
 from segments.index.tag_columns import BlockColumns
-from segments.index.tenant import TenantIndex, column_of
+from segments.index.tenant import TenantIndex
 from segments.life_wiring import life_services
 from segments.run_wiring import run_services
 from segments.store.ports import Stores
@@ -216,7 +217,11 @@ async def wire(
     exports = MemberExports(
         SqlExports(), BlockColumns(), desk, lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
     )
-    confirming = [] if identity is None else [ErasureConfirming(identity, freshness).run]
+
+    def owes(tenant: str) -> bool:
+        return board.current.tenant(tenant).index.owes()
+
+    confirming = [] if identity is None else [ErasureConfirming(identity, freshness, owes).run]
 
     async def trim() -> None:
         await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 from rules.schema import TagType
 from rules.values import Kind, ValueType
-from segments.domain.changes import Change
+from segments.domain.changes import Change, PersonState
+from segments.domain.packing import unpack
 from segments.domain.touched import Touched
 from segments.engine import sets
 from segments.engine.live import tags
@@ -33,6 +34,7 @@ from segments_changes import (
     feature_change,
     histories,
     interleavings,
+    person_change,
     person_values,
     tag_change,
     through,
@@ -338,6 +340,21 @@ def test_a_text_that_nobody_has_any_more_is_in_no_new_file(
     expected = {2: ("kept",), 3: ("kept",), 65_536: ("later",)}
     assert contents(stored.index)["nickname"] == contents(stored.loaded())["nickname"] == expected
     assert stored.index.held("nickname").any_of(["kept"]) == BitMap([2, 3])
+
+
+def test_who_is_erased_is_in_no_stored_block(database: Database) -> None:
+    stored = Stored(database)
+    told = [person_change(1), person_change(2), block_change(1, "nickname", {1: "female", 2: "male"})]
+    stored.tell(Lane.BULK, [*told, block_change(1, "interests", {1: ("female",), 2: ("male",)})], 1)
+    stored.tell(Lane.LIVE, [person_change(1, 2, PersonState.ERASED)], 2)
+    stored.tell(Lane.LIVE, [person_values(3, 1, nickname=None, interests=None)], 3)
+
+    def texts(connection: Any) -> list[set[str]]:
+        packs = execute(connection, "SELECT pack FROM column_block")
+        return [set(unpack(bytes(each)).texts.values()) for (each,) in packs]
+
+    assert database.read_now(texts) == [{"male"}, {"male"}]
+    assert contents(stored.loaded()) == contents(stored.index)
 
 
 def test_a_column_with_too_many_values_for_its_file_is_stored_without_it(

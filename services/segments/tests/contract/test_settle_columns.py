@@ -1,15 +1,18 @@
-"""Columns whose files cannot be named or removed: others are settled, and no file stays that nobody names."""
+"""Columns whose files cannot be named or removed, or hold the erased: others are settled, and no such file stays."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyroaring import BitMap
 from segments.api import render
 from segments.app.load import load
 from segments.app.settle_columns import SettleColumns
 from segments.app.version import Version
+from segments.domain.changes import PersonState
 from segments.domain.touched import Touched
 from segments.index import readiness, settling, tenant
 from segments.index.column_files import LazyColumnFiles
@@ -59,10 +62,10 @@ class Settling:
                 changelog, render.movement_payload, render.segment_payload, render.deletion_payload
             ),
         )
-        self.board = VersionBoard(database, self.stores, database.read_now(load, self.stores, TenantIndex))
-        self.settle = SettleColumns(
-            self.board, database, self.stores, LazyColumnFiles(folder, 1 << 20, Damages())
-        )
+        files = LazyColumnFiles(folder, 1 << 20, Damages())
+        version = database.read_now(load, self.stores, TenantIndex, files)
+        self.board = VersionBoard(database, self.stores, version)
+        self.settle = SettleColumns(self.board, database, self.stores, files)
 
     async def tell(self, *changes: Any) -> None:
         def prepare(draft: Version) -> Touched:
@@ -74,6 +77,17 @@ class Settling:
             self.stores.index.save(connection, TENANT, touched, draft.tenant(TENANT).index)
 
         await self.board.change(prepare, store)
+
+    def restarted(self) -> "Settling":
+        return Settling(self._database, self._folder)
+
+    @property
+    def index(self) -> Any:
+        return self.board.current.tenant(TENANT).index
+
+    def written(self) -> bytes:
+        """All that the files hold."""
+        return b"".join(each.read_bytes() for each in self._folder.iterdir())
 
     def named(self) -> set[str]:
         return {
@@ -124,3 +138,79 @@ async def test_a_column_is_settled_though_its_old_file_stays(columns: Settling, 
         (tmp_path / "columns" / each).unlink()
         (tmp_path / "columns" / each).mkdir()
     assert await columns.settle() == len(COLUMNS)
+
+
+ERASED = PersonState.ERASED
+
+
+@pytest.fixture
+async def names(columns: Settling, monkeypatch: pytest.MonkeyPatch) -> Settling:
+    """Three persons have names beside, in a file that no number of changes makes due again."""
+    tag = tag_change(CATALOGUE.tags["nickname"])
+    people = [person_values(0, each, nickname=name) for each, name in enumerate(("wanda", "karl", "ida"), 1)]
+    await columns.tell(tag, person_change(2), person_change(3), *people)
+    await columns.settle()
+    assert all(each in columns.written() for each in (b"wanda", b"karl", b"ida"))
+    monkeypatch.setattr(settling, "SINCE_LEAST", 1 << 40)
+    monkeypatch.setattr(settling, "OWED_EACH", 3)
+    return columns
+
+
+async def test_who_is_erased_is_in_no_file_after_the_next_look(names: Settling) -> None:
+    await names.tell(person_values(1, 2, nickname=None))
+    assert (names.index.owes(), await names.settle()) == (False, 0), "who has lost a value waits for others"
+    await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
+    assert names.index.owes()
+    assert await names.settle() == 1, "of the one column that had a value"
+    assert not names.index.owes()
+    assert names.files() == names.named()
+    assert (b"wanda" in names.written(), b"ida" in names.written()) == (False, True)
+    assert dict(names.index.held("nickname").values(BitMap([1, 2, 3]))) == {3: "ida"}
+
+
+async def test_a_restart_in_between_forgets_no_erasure(names: Settling) -> None:
+    await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
+    again = names.restarted()
+    assert again.index.owes()
+    assert await again.settle() == 1
+    assert (b"wanda" in again.written(), b"ida" in again.written()) == (False, True)
+    assert dict(again.index.held("nickname").values(BitMap([1, 2, 3]))) == {2: "karl", 3: "ida"}
+
+
+async def test_an_erasure_that_is_told_after_the_loss_of_the_value_makes_a_merge_due(names: Settling) -> None:
+    await names.tell(person_values(2, 1, nickname=None))
+    await names.tell(person_change(1, 3, ERASED))
+    assert (names.index.owes(), names.restarted().index.owes()) == (True, True)
+    assert await names.settle() == 1
+    assert b"wanda" not in names.written()
+
+
+async def test_those_who_are_erased_soon_after_leave_together(names: Settling) -> None:
+    for person in (1, 2):
+        await names.tell(person_change(person, person, ERASED), person_values(person, person, nickname=None))
+        assert await names.settle() == (person == 1)
+    await names.tell(person_change(3, 3, ERASED), person_values(3, 3, nickname=None))
+    assert [await names.settle(), await names.settle()] == [0, 1]
+    assert not names.index.owes()
+    assert (b"karl" in names.written(), b"ida" in names.written()) == (False, False)
+
+
+async def test_who_is_erased_while_a_file_is_written_is_in_the_one_after_it_no_more(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await names.tell(person_change(2, 1, ERASED), person_values(1, 2, nickname=None))
+    written = settling.write
+
+    def overtaken(*given: Any) -> Any:
+        monkeypatch.setattr(settling, "write", written)
+        named = written(*given)
+        told = names.tell(person_change(1, 2, ERASED), person_values(2, 1, nickname=None))
+        asyncio.run_coroutine_threadsafe(told, loop).result(10)
+        return named
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(settling, "write", overtaken)
+    assert await names.settle() == 1
+    assert (b"wanda" in names.written(), names.index.owes()) == (True, True)
+    assert [await names.settle() for _ in range(3)] == [0, 0, 1]
+    assert (b"wanda" in names.written(), names.index.owes()) == (False, False)

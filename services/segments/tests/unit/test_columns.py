@@ -11,7 +11,8 @@ from rules.evaluate import bitmaps as oracle
 from rules.evaluate.meaning import Value
 from rules.values import Kind, ValueType
 from segments.index.bitmap_blocks import bitmap_of
-from segments.index.tenant import MemoryColumn, column_of
+from segments.index.memory import MemoryColumn
+from segments.index.plain import column_of
 from segments_changes import PERSONS, block_change, values_of
 
 TYPES = (

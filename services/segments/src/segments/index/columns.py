@@ -51,6 +51,19 @@ class ScalarColumn:
         """It is in no file."""
         return ""
 
+    @property
+    def lost(self) -> int:
+        """See MemoryColumn."""
+        return 0
+
+    @property
+    def owes(self) -> bool:
+        """See MemoryColumn."""
+        return False
+
+    def owe(self) -> None:
+        """See MemoryColumn."""
+
     # ----------------------------------------------------------------------------------------- changing
 
     def put(self, changes: Mapping[int, Value | None]) -> None:

@@ -43,14 +43,16 @@ class ContainedColumn:
     """Implements MemoryColumn. Whoever changes it changes a copy; a version that nobody took over costs nothing.
 
     `file`   where the content was when it was merged last, None: nowhere
-    `since`  how many values were put since then, `taken` how many persons were left with none
+    `since`  how many values were put since then
+    `lost`   how many persons were left with none since then
+    `owed`   how often somebody was erased since then who may have had one
     """
 
     def __init__(self, type_: ValueType, version: TagColumn | MappedColumn, file: NamedFile | None) -> None:
         self.type = type_
         self.kind = type_.element or type_.kind
         self.file = file
-        self.since = self.taken = 0
+        self.since = self.lost = self.owed = 0
         self.stamp = new_stamp()
         self._version = version
 
@@ -65,9 +67,19 @@ class ContainedColumn:
         """The file, when it is damaged; reads all of it when nobody has so far."""
         return self._version.damage if isinstance(self._version, MappedColumn) else ""
 
+    @property
+    def owes(self) -> bool:
+        """See MemoryColumn."""
+        return self.owed > 0 and self.file is not None
+
+    def owe(self) -> None:
+        """See MemoryColumn."""
+        self.owed += 1
+
     def copy(self) -> "ContainedColumn":
         other = ContainedColumn(self.type, self._version, self.file)
-        other.since, other.taken, other.stamp = self.since, self.taken, self.stamp
+        other.since, other.lost, other.owed = self.since, self.lost, self.owed
+        other.stamp = self.stamp
         return other
 
     # ----------------------------------------------------------------------------------------- changing
@@ -76,7 +88,7 @@ class ContainedColumn:
         """Sets persons' values; None makes one unknown. Raises TooManyValues, ColumnDamaged."""
         persons = np.fromiter(changes, np.int64, len(changes))
         self._become(with_values(self.tag, persons, list(changes.values()), threads()), len(changes))
-        self.taken += sum(not each for each in changes.values() if each is None or isinstance(each, tuple))
+        self.lost += sum(not each for each in changes.values() if each is None or isinstance(each, tuple))
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
         """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError. Raises
@@ -90,7 +102,7 @@ class ContainedColumn:
             values = [named(each) for each in distinct.tolist()]
         found = with_codes(tag, persons, Codes(counts, codes.astype(np.int64)), values, threads())
         self._become(found, len(persons))
-        self.taken += int(np.count_nonzero(counts == 0))
+        self.lost += int(np.count_nonzero(counts == 0))
 
     def _scalar(self, code: int) -> Scalar:
         return scalar_of(code, self.kind)
@@ -110,7 +122,7 @@ class ContainedColumn:
         """The same values in their smallest form; with another dictionary without the values of whom they were taken,
         and when most of the old one is of nobody. Raises ColumnDamaged."""
         tag = self.tag
-        if (found := recoded(tag, threads(), thoroughly=self.taken > 0)) is not None:
+        if (found := recoded(tag, threads(), thoroughly=self.lost + self.owed > 0)) is not None:
             return found
         return TagColumn(tag.kind, compacted(tag.column, threads()), tag.dictionary)
 
@@ -139,7 +151,8 @@ class ContainedColumn:
             column, moved = caught_up(settled.column, before.column, now.column, threads())
             tag = TagColumn(now.kind, column, now.dictionary)
         found = ContainedColumn(self.type, tag, file)
-        found.since, found.taken = self.since - pinned.since, self.taken - pinned.taken
+        found.since, found.lost = self.since - pinned.since, self.lost - pinned.lost
+        found.owed = self.owed - pinned.owed
         found.stamp = self.stamp
         return found, moved.tolist()
 

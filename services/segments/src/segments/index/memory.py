@@ -27,6 +27,20 @@ class MemoryColumn(Column, Protocol):
         """The file that was to hold it and is damaged; empty when all is well."""
         ...
 
+    @property
+    def lost(self) -> int:
+        """How many persons were left without a value since its file was written; 0 in no file."""
+        ...
+
+    @property
+    def owes(self) -> bool:
+        """Whether its file may hold values of somebody who was erased."""
+        ...
+
+    def owe(self) -> None:
+        """Notes that it may, from now on; nothing in no file."""
+        ...
+
     def copy(self) -> "MemoryColumn":
         """One to change."""
         ...

@@ -26,6 +26,9 @@ from segments.store.ports import TenantIndex
 SINCE_LEAST = 4_096
 SINCE_SHARE = 1_000
 """A column is settled again after so many values, and one more for so many persons: what a start applies again."""
+OWED_EACH = 60
+"""Looks, about a second apart, between two merges of a column for the sake of the erased: the first is at once, and all
+who are erased until the next one leave with it."""
 PAUSE_MOST = 1_024
 """A column with too many values for containers, and ever others, is tried again at the second time that is due, the
 fourth and so on, and at last each so many times."""
@@ -82,22 +85,33 @@ class ColumnFolder:
         self._open_files = open_files
         self._damages = damages
         self._refused: dict[tuple[str, str], _Refusal] = {}
+        self._looks: dict[str, int] = {}
+        self._paid: dict[tuple[str, str], int] = {}
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
         return ContainedColumn(type_, self._column(owner, named), named)
 
     def due(self, index: TenantIndex) -> list[str]:
-        """Columns in containers that have changed much since they were written."""
+        """Columns in containers that have changed much since they were written, or whose files may hold values of the
+        erased."""
+        look = self._looks[index.tenant] = self._looks.get(index.tenant, 0) + 1
         changes = SINCE_LEAST + len(index.population(Population.ALL)) // SINCE_SHARE
         found = []
         for name in index.column_names():
             held = index.held(name)
             if not isinstance(held, ContainedColumn) or held.damage:
                 continue
-            if held.is_crowded or held.since > changes:
+            if (
+                held.is_crowded
+                or held.since > changes
+                or (held.owes and self._pays(index.tenant, name, look))
+            ):
                 found.append(name)
         return found
+
+    def _pays(self, owner: str, name: str, look: int) -> bool:
+        return look - self._paid.get((owner, name), -OWED_EACH) >= OWED_EACH
 
     def refuses(self, index: TenantIndex, name: str) -> bool:
         """Whether the plain column had more values than containers are made for, and is not to be tried again."""
@@ -107,6 +121,8 @@ class ColumnFolder:
     def settle(self, index: TenantIndex, name: str) -> Settled | None:
         pinned, type_ = index.held(name), index.type_of(name)
         assert type_ is not None
+        if pinned.owes:
+            self._paid[index.tenant, name] = self._looks.get(index.tenant, 0)
         try:
             if isinstance(pinned, ContainedColumn):
                 tag = pinned.settled()

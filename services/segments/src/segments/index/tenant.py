@@ -45,9 +45,11 @@ from segments.errors import ColumnDamaged
 from segments.index import readiness
 from segments.index.arrivals import Arrivals, Cursors, OneValue
 from segments.index.columns import ScalarColumn
+from segments.index.erasures import forget_erased, is_in_block
 from segments.index.lists import ListColumn
 from segments.index.memory import MemoryColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
+from segments.index.plain import column_of, in_blocks
 from segments.index.plans import BitmapSteps
 from segments.index.results import Content, Results, content_of
 from segments.index.universe import Universe
@@ -82,6 +84,7 @@ class TenantIndex:
         self._gone: dict[str, int] = {}
         self._own: set[str] = set()
         self._unfiled: set[str] = set()
+        self._behind: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
         self._made: list[EngineColumns] = []
         self._watching: Watching | None = None
@@ -266,6 +269,9 @@ class TenantIndex:
     def type_of(self, column: str) -> ValueType | None:
         return self._types.get(column)
 
+    def owes(self) -> bool:
+        return any(each.owes for each in self._columns.values())
+
     def held(self, column: str) -> MemoryColumn:
         """One column as it is held. Raises KeyError for no such column."""
         return self._columns[column]
@@ -302,9 +308,12 @@ class TenantIndex:
                         self.day = change
                         touched.day = change
         self._flush()
+        forget_erased(self._columns, self._people.erased, touched, self._writable)
         self._unfile(touched)
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
+        if is_in_block(self._people.erased, block):
+            self._behind.add(column)
         stored = whole(coded, BLOCK_SIZE)  # over what a file says of the block
         self._put(column, lambda held: held.put_block(block, stored, coded.texts.__getitem__))
 
@@ -312,9 +321,14 @@ class TenantIndex:
         cursors = {Lane.LIVE: 0, Lane.BULK: 0}
         self._arrivals.admit_one(Lane.LIVE, cursors, OneValue(position, column, person_id, value))
         self._late.setdefault(column, {})[person_id] = value
+        if person_id in self._people.erased:
+            self._behind.add(column)
 
     def restored(self) -> None:
         self._flush()
+        for column in self._behind & self._columns.keys():
+            self._writable(column).owe()
+        self._behind.clear()
 
     def open_column(self, column: str, held: MemoryColumn) -> None:
         self._columns[column] = held
@@ -333,6 +347,10 @@ class TenantIndex:
             return None
         self._columns[column], moved = resting
         self._own.add(column)
+        if isinstance(held, ScalarColumn | ListColumn) and any(
+            is_in_block(self._people.erased, block) for block in moved
+        ):
+            self._columns[column].owe()
         if settled.is_recoded:
             self._watching = None
         return moved
@@ -458,7 +476,7 @@ class TenantIndex:
             try:
                 put(held)
             except TooManyValues:
-                self._columns[column] = _plain(held, column_of(self._types[column]))
+                self._columns[column] = in_blocks(held, column_of(self._types[column]))
                 put(self._columns[column])
                 self._unfiled.add(column)
 
@@ -471,23 +489,7 @@ class TenantIndex:
         self._unfiled.clear()
 
 
-def _plain(held: MemoryColumn, into: ScalarColumn | ListColumn) -> MemoryColumn:
-    """The same values in blocks of codes."""
-    for block in held.blocks():
-        coded = held.block(block)
-        into.put_block(block, coded, coded.texts.__getitem__)
-    return into
-
-
 @lru_cache
 def _end_of(day: dt.date, time_zone: str) -> dt.datetime:
     """The last moment of a day: nearly every answer says it."""
     return CalendarSettings(time_zone).midnight(day + dt.timedelta(days=1)) - _DAY_END
-
-
-def column_of(type_: ValueType) -> ScalarColumn | ListColumn:
-    """An empty column for values of a type."""
-    if type_.kind is Kind.LIST:
-        assert type_.element is not None
-        return ListColumn(type_.element)
-    return ScalarColumn(type_.kind)

@@ -277,6 +277,10 @@ class TenantIndex(Protocol):
         """Ends the restoring."""
         ...
 
+    def owes(self) -> bool:
+        """Whether a file of some column may hold values of somebody who was erased."""
+        ...
+
     def held(self, column: str) -> Any:
         """One version of a column as it is held. Raises KeyError for no such column."""
         ...

@@ -19,8 +19,9 @@ from segments.engine.encoding import tag_column
 from segments.engine.members import members_of
 from segments.engine.sets import SetColumn
 from segments.engine.threads import Threads
+from segments.index.memory import MemoryColumn
 from segments.index.narrowed import IndexBitmaps
-from segments.index.tenant import MemoryColumn, column_of
+from segments.index.plain import column_of
 from segments.index.universe import Universe
 
 SIZE = 1 << 16
