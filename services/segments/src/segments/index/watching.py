@@ -23,12 +23,7 @@ from segments.engine.conditions import ENGINE, sets_of
 from segments.engine.containers import CARDINALITY_MASK, CARDINALITY_SHIFT
 from segments.engine.live.changes import Codes
 from segments.engine.live.holdings import changes_to
-from segments.engine.live.membership import (
-    PersonProgram,
-    membership_words,
-    memberships,
-    person_program,
-)
+from segments.engine.live.membership import PersonProgram, membership_words, person_program
 from segments.engine.live.versions import changed
 from segments.engine.members import members_of
 from segments.engine.numbers import NumberColumn
@@ -227,23 +222,24 @@ def watching(
 
 def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -> Flips:
     """Who of the persons is in another answer than among the members, by rule: when there is no version before."""
-    ids = np.asarray(persons.to_array(), np.int64)
+    inside = {name: BitMap() for part in now.parts for name in part.names}
+    for some in _stretches(persons):
+        for part in now.parts:
+            found = membership_words(part.program, some, threads())
+            for row in np.flatnonzero(found.any(axis=1)).tolist():
+                inside[part.names[row]].update(some[np.flatnonzero(_bits(found[row]))].tolist())
     movements = {}
-    for part in now.parts:
-        inside = memberships(part.program, ids, threads())
-        for name, row in zip(part.names, inside, strict=True):
-            found, before = BitMap(ids[row].tolist()), members(name) & persons
-            if found != before:
-                movements[name] = Movement(name, found - before, before - found)
+    for name, after in inside.items():
+        before = members(name) & persons
+        if after != before:
+            movements[name] = Movement(name, after - before, before - after)
     return Flips(now.names, movements)
 
 
 def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
     """Who of the persons is in another answer than before, by rule."""
-    ids = np.asarray(persons.to_array(), np.int64)
     moved: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]] = {}
-    for first in range(0, len(ids), PERSONS_AT_ONCE):
-        some = ids[first : first + PERSONS_AT_ONCE]
+    for some in _stretches(persons):
         for old, new in zip(before.parts, now.parts, strict=True):
             inside = membership_words(new.program, some, threads())
             differs = inside ^ membership_words(old.program, some, threads())
@@ -256,6 +252,13 @@ def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
         left = np.concatenate([who[~inside] for who, inside in stretches])
         movements[name] = Movement(name, BitMap(entered.tolist()), BitMap(left.tolist()))
     return Flips(now.names, movements)
+
+
+def _stretches(persons: BitMap) -> Iterator[npt.NDArray[np.int64]]:
+    """Their ids, ascending, so many at once as answers of all rules fit into little memory for."""
+    ids = np.asarray(persons.to_array(), np.int64)
+    for first in range(0, len(ids), PERSONS_AT_ONCE):
+        yield ids[first : first + PERSONS_AT_ONCE]
 
 
 def _bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

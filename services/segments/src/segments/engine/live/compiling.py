@@ -7,7 +7,7 @@ import numpy as np
 from segments.engine.algebra import All, InRange, InSet
 from segments.engine.live.changes import Changes, Codes, Misfit
 from segments.engine.live.holdings import changes_to
-from segments.engine.live.membership import memberships, person_program
+from segments.engine.live.membership import membership_words, person_program
 from segments.engine.live.versions import changed, compacted
 from segments.engine.numbers import NumberColumn
 from segments.engine.program import program_of
@@ -25,4 +25,4 @@ def compile_live(sets: SetColumn, numbers: NumberColumn, universe: SetColumn, th
     with suppress(Misfit):
         changed(sets, Changes(persons, Codes(ones, ones + 1), Codes(ones, ones)), threads)
     answer = All((InSet(compacted(sets, threads), 1), InRange(compacted(numbers, threads), 2, 3)))
-    memberships(person_program(program_of([answer], universe)), persons, threads)
+    membership_words(person_program(program_of([answer], universe)), persons, threads)

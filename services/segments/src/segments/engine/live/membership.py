@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from segments.engine.compiled import kernel, signed
 from segments.engine.interpreter import (
@@ -102,25 +101,13 @@ def person_program(program: Program) -> PersonProgram:
     )
 
 
-def memberships(
-    program: PersonProgram, person_ids: Table, threads: Threads, cancellation: Cancellation | None = None
-) -> npt.NDArray[np.bool_]:
-    """bool [answers, persons]: is each person in each answer? For thousands of persons and answers.
-
-    `person_ids` in any order, repetitions allowed; one outside the universe is in no answer. Raises Cancelled.
-    """
-    order = np.argsort(person_ids, kind="stable")
-    found = membership_words(program, person_ids[order], threads, cancellation)
-    bits = np.unpackbits(found.view(np.uint8), axis=1, count=len(order), bitorder="little")
-    inside = np.empty(bits.shape, np.bool_)
-    inside[:, order] = bits
-    return inside
-
-
 def membership_words(
     program: PersonProgram, ascending: Table, threads: Threads, cancellation: Cancellation | None = None
 ) -> Words:
-    """uint64 [answers, words]: the same of ids in ascending order, a bit for each, the lowest first."""
+    """uint64 [answers, words]: is each person in each answer? A bit for each, the lowest first. For thousands of both.
+
+    `ascending` ids, repetitions allowed; one outside the universe is in no answer. Raises Cancelled.
+    """
     groups = -(-len(ascending) // LANES)
     persons = np.full(groups * LANES, NOBODY, np.int64)
     persons[: len(ascending)] = ascending
