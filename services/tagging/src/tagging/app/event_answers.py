@@ -32,7 +32,11 @@ def column_of(vector: Vector, shape: Shape) -> Column | None:
 
 def groups_of(rows: GroupRows, persons: int) -> Groups:
     """Groups in order of the person and the key."""
-    used, places = np.unique(rows.keys.data, return_inverse=True)
+    if rows.keys.kind is Kind.TEXT:
+        is_used = np.bincount(rows.keys.data, minlength=len(rows.keys.texts)) > 0
+        used, places = np.flatnonzero(is_used), (np.cumsum(is_used) - 1)[rows.keys.data]
+    else:
+        used, places = np.unique(rows.keys.data, return_inverse=True)
     scalars: list[Any] = used.tolist()
     if rows.keys.kind is Kind.TEXT:
         scalars = [rows.keys.texts[each] for each in scalars]

@@ -75,7 +75,8 @@ class SnapshotInputs:
         for page in self._pages(connection):
             persons.append(np.array([person_id for person_id, _ in page], np.int64))
             for (recipe, name), column, once in zip(copied, parts, alike, strict=True):
-                values = [of_shape(said.get(name), recipe.shape) for _, said in page]
+                found = (said.get(name) for _, said in page)
+                values = [None if each is None else of_shape(each, recipe.shape) for each in found]
                 if recipe.shape.base is Kind.TEXT:  # a text that many have is held once
                     values = [each if each is None else once.setdefault(each, each) for each in values]
                 column.append(Vector.of(values, recipe.shape).narrowed())

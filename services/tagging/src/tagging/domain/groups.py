@@ -55,6 +55,8 @@ class Groups:
 
     def take(self, chosen: Bools) -> "Groups":
         """The groups where `chosen` is true; every person keeps the slot."""
+        if chosen.all():
+            return self
         counts = np.bincount(self.persons[chosen], minlength=len(self.counts)).astype(np.int64)
         return Groups(counts, self.names, self.keys[chosen], self.numbers[chosen], self.events[chosen])
 

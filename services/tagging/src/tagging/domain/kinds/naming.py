@@ -1,7 +1,7 @@
 """Names for keys: several keys, or a stretch of numbers, as one value of a tag."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rules.evaluate.meaning import Scalar
@@ -72,6 +72,8 @@ def named(groups: Groups, names: Sequence[NamedKeys]) -> Groups:
     distinct = tuple(sorted({each for each in texts if each is not None}))
     places = {text: place for place, text in enumerate(distinct)}
     by_key = np.array([-1 if each is None else places[each] for each in texts], np.int64)
+    if np.array_equal(by_key, np.arange(len(distinct))):  # every key is a name of its own
+        return replace(groups, names=distinct, numbers=exact(groups.numbers, len(groups.keys) or 1))
     places_of_groups: Ints = by_key[groups.keys] if len(groups.keys) else groups.keys
     kept = groups.take(places_of_groups >= 0)
     keys = places_of_groups[places_of_groups >= 0]
