@@ -293,11 +293,11 @@ def test_no_more_is_mapped_than_the_budget_says(database: Database, threads: obj
     stored.tell(Lane.BULK, [], 1)
     for column in ("points", "nickname", "is_vip"):
         stored.settle(column, stored.index)
-    every = OpenFiles(1 << 30)
+    every = OpenFiles(1 << 30, 99)
     files = ColumnFolder(folder, every, stored.damages)
     index = database.read_now(stored.store.load, TenantIndex, files)[TENANT]
     assert contents(index) == contents(stored.index)
-    open_files = OpenFiles(every.bytes - 1)
+    open_files = OpenFiles(every.bytes - 1, 99)
     files = ColumnFolder(folder, open_files, stored.damages)
     index = database.read_now(stored.store.load, TenantIndex, files)[TENANT]
     assert open_files.bytes == 0, "nothing is mapped before somebody asks"

@@ -1,7 +1,7 @@
 """Values of contained columns counted for groups of persons, and those of single ones, by the kernels of the block
 engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from rules.values import Kind
 
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.insight.counts import ValueCounts
-from segments.domain.packing import Codes, code_of
+from segments.domain.packing import Codes
 from segments.engine.algebra import Any, InSet
 from segments.engine.answers import counts
 from segments.engine.columns import TagColumn
@@ -76,12 +76,7 @@ def _of_numbers(tag: TagColumn, column: NumberColumn, groups: Sequence[Members])
         ValueCounts(each.numbers, each.counts, int(each.counts.sum()))
         for each in tallies(groups, column, threads())
     ]
-    if tag.dictionary is None:
-        return Tabulated(found, {})
-    if tag.kind is Kind.TEXT:
-        return Tabulated(found, _texts(tag, found))
-    recoded = [_recoded(each, lambda row: code_of(tag.by_code[row])) for each in found]
-    return Tabulated(recoded, {})
+    return Tabulated(found, _texts(tag, found))
 
 
 def _labelled(
@@ -114,9 +109,3 @@ def _there(codes: Codes, counted: Codes, known: int) -> ValueCounts:
     """Without those whom nobody has."""
     some = np.flatnonzero(counted)
     return ValueCounts(codes[some], counted[some], known)
-
-
-def _recoded(counted: ValueCounts, code: Callable[[int], int]) -> ValueCounts:
-    codes = np.asarray([code(each) for each in counted.codes.tolist()], np.int64)
-    order = np.argsort(codes, kind="stable")
-    return ValueCounts(codes[order], counted.counts[order], counted.known)

@@ -12,8 +12,6 @@ from segments.engine.live.versions import footprint
 from segments.errors import ColumnDamaged
 from segments.index.damages import Damages
 
-FILES_MOST = 1 << 15
-
 
 class OpenFiles:
     """What is mapped, of all tenants: beyond `most_bytes`, or `most_files`, that which nobody has asked for longest is
@@ -22,7 +20,7 @@ class OpenFiles:
     they stay. Nothing is held here: a version that is held is never written over, and all that is made of it needs new
     places. For any number of threads."""
 
-    def __init__(self, most_bytes: int, most_files: int = FILES_MOST) -> None:
+    def __init__(self, most_bytes: int, most_files: int) -> None:
         self.most_bytes, self.most_files = most_bytes, most_files
         self._open: WeakKeyDictionary[MappedColumn, None] = WeakKeyDictionary()
         self._lock = Lock()
