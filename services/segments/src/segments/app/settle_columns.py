@@ -53,29 +53,28 @@ class SettleColumns:
         settled = await self._board.compute(lambda: self._files.settle(index, column))
         if settled is None:
             return False
-        unneeded: list[str | None] = [settled.named.file]
 
         def prepare(draft: Version) -> list[int] | None:
             return draft.writable(tenant).index.rest(settled) if tenant in draft.tenants else None
 
-        def store(connection: Connection, _: Version, moved: list[int] | None) -> None:
-            if moved is not None:
-                unneeded[0] = self._stores.manifests.name(connection, tenant, settled.named, moved)
+        def store(connection: Connection, _: Version, moved: list[int] | None) -> str | None:
+            if moved is None:
+                return settled.named.file
+            return self._stores.manifests.name(connection, tenant, settled.named, moved)
 
         try:
-            await self._board.change(prepare, store)
+            unneeded = await self._board.change(prepare, store)
         except Exception:
             self._calls = 0  # a file is left: the next call asks the manifest whether it counts
             raise
-        files = [each for each in unneeded if each]
-        if files:
-            await self._remove(files)
-        return settled.named.file not in files
+        if unneeded:
+            await self._remove(unneeded)
+        return unneeded != settled.named.file
 
-    async def _remove(self, files: list[str]) -> None:
-        """Files that count no more; what is left of them is looked for again by the next call."""
+    async def _remove(self, file: str) -> None:
+        """A file that counts no more; when it is left it is looked for again by the next call."""
         try:
-            await self._board.compute(lambda: self._files.remove(files))
+            await self._board.compute(lambda: self._files.remove([file]))
         except OSError:
             self._calls = 0
-            logger().exception("files that nobody names were not removed, trying again", files=files)
+            logger().exception("a file that nobody names was not removed, trying again", file=file)
