@@ -124,7 +124,7 @@ from segments.workers.tagging_behaviour import TaggingBehaviour
 from segments.workers.tagging_calls import TaggingExplain, TaggingFeatures
 from segments.workers.tagging_pull import TagSink, tagging_consumer, tagging_source
 from segments.workers.tagging_value_changes import TaggingValueChanges
-from segments.workers.upkeep import Keeping, settling, upkeep
+from segments.workers.upkeep import Keeping, forgetting, settling, upkeep
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SOURCES = {"tagging": ("tagging", "identity")}
@@ -258,7 +258,7 @@ async def wire(
             TagUse(board, channel).run,
             trim,
             runs.run,
-            lambda: exports.run(database),
+            *forgetting(database, runs, exports),
             *confirming,
             *([] if files is None else [settling(SettleColumns(board, database, stores, files))]),
             *upkeep(

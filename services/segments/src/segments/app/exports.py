@@ -1,6 +1,5 @@
 """Exports: asked for, approved by somebody else, fetched in their own order, recorded."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,15 +34,12 @@ from segments.domain.people import Actor
 from segments.errors import ExportDecided, ExportForbidden
 from segments.store.insight_ports import TagColumns
 from segments.store.life_ports import Exports
-from servicekit.database import Database
 from servicekit.errors import InvalidField, QueueFull, ResourceExists, ResourceNotFound, WrongState
-from servicekit.logging import logger
 from sqlalchemy import Connection
 
 ROWS_AT_ONCE = 5_000
 PERSONS_AT_ONCE = 1_000_000
 """Columns are read whole for so many: an export's order is that of no block. 20 columns of so many take 320 MB."""
-FORGETTING_S = 600.0
 TRACED_AT_ONCE = 1_000
 OTHERS = "somebody else than its requester"
 _DECISIONS = {ExportState.APPROVED: ExportAction.APPROVE, ExportState.REJECTED: ExportAction.REJECT}
@@ -286,14 +282,9 @@ class MemberExports:
             segments.index.tags[tag_id].tag.type, places[in_order], ones.codes[in_order], ones.texts
         )
 
-    async def run(self, database: Database) -> None:
-        """Forgets from time to time whose time is over, until cancelled."""
-        while True:
-            try:
-                await database.write(self._exports.forget_members, self._now())
-            except Exception:
-                logger().warning("members of exports were not forgotten, trying again", exc_info=True)
-            await asyncio.sleep(FORGETTING_S)
+    def forget_members(self, connection: Connection) -> None:
+        """Of exports that are rejected, or past their due time."""
+        self._exports.forget_members(connection, self._now())
 
     def _decide(
         self,

@@ -25,8 +25,6 @@ SEATED = frozenset({RunKind.EXPAND})
 """Kinds that compute for long. Members computed anew wait for others most of the time, and are exchanged in turns
 anyway; for uploads their callers wait."""
 REMOVED_AT_ONCE = 1_000
-RETENTION_S = 600.0
-"""Between looks for old runs."""
 UNEXPECTED = "it could not be completed: the service's log names the cause"
 GONE = "its caller went away"
 LOST = "how it ended could not be stored: look at the segment"
@@ -175,15 +173,9 @@ class RunDesk:
         return self._runs.remove_before(connection, before, REMOVED_AT_ONCE)
 
     async def run(self) -> None:
-        """Removes old runs from time to time until cancelled; then what is under way ends, too."""
+        """Until cancelled; then what is under way ends, too."""
         try:
-            while True:
-                try:
-                    while await self._database.write(self.remove_old):
-                        pass
-                except Exception:
-                    logger().warning("old runs were not removed, trying again", exc_info=True)
-                await asyncio.sleep(RETENTION_S)
+            await asyncio.Event().wait()
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from segments.app.age import AgeSegments
+from segments.app.exports import MemberExports
 from segments.app.keep_days import TAKEN_AT_ONCE, KeepDays
 from segments.app.recycling import Recycling
+from segments.app.runs import RunDesk
 from segments.app.settle_columns import SettleColumns
 from segments.app.snapshots import Snapshots
 from segments.app.version import Board
@@ -86,6 +88,21 @@ def upkeep(
         _every(FOLDING_S, folding),
         _every(RETENTION_S, retention),
     )
+
+
+def forgetting(
+    database: Database, runs: RunDesk, exports: MemberExports
+) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+    """The workers that forget long work when it has ended."""
+
+    async def removing_runs() -> None:
+        while await database.write(runs.remove_old):
+            pass
+
+    async def forgetting_exported() -> None:
+        await database.write(exports.forget_members)
+
+    return _every(RETENTION_S, removing_runs), _every(RETENTION_S, forgetting_exported)
 
 
 def settling(settle: SettleColumns) -> Callable[[], Coroutine[Any, Any, None]]:
