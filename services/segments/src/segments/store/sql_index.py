@@ -33,6 +33,7 @@ from segments.domain.packing import (
 )
 from segments.domain.touched import Touched
 from segments.store.ports import ColumnFiles, EmptyIndex, TenantIndex
+from segments.store.sql_journal import settled_position
 from segments.store.sql_manifests import SqlColumnManifests
 from segments.store.sql_rows import put_many
 from servicekit.driver_sql import execute
@@ -90,22 +91,18 @@ class SqlIndexStore:
         return found
 
     def fold(self, connection: Connection, *, beyond: int) -> bool:
-        settled = execute(
-            connection,
-            "SELECT min(position) FROM upstream WHERE consumer = 'tagging' AND service = 'tagging' "
-            "HAVING count(*) = 2",  # lanes
-        ).scalar_one_or_none()
+        settled = settled_position(connection)
         fullest = execute(
             connection,
             "SELECT tenant, values_column, person_id >> 16 AS block, count(*) AS deltas FROM value_delta "
             "WHERE position <= ? AND NOT EXISTS (SELECT 1 FROM column_file WHERE "
             "column_file.tenant = value_delta.tenant AND column_file.values_column = value_delta.values_column) "
             "GROUP BY tenant, values_column, block ORDER BY deltas DESC LIMIT 1",
-            (settled or 0,),
+            (settled,),
         ).one_or_none()
         if fullest is None or fullest[3] <= beyond:
             return False
-        _fold_block(connection, fullest[0], fullest[1], fullest[2], settled or 0)
+        _fold_block(connection, fullest[0], fullest[1], fullest[2], settled)
         return True
 
 

@@ -67,6 +67,12 @@ class SqlJournal:
         forget(connection, CONSUMER)
 
 
+def settled_position(connection: Connection) -> int:
+    """Up to where both lanes of tagging are told, so that none overtakes the other; 0 as long as that is not known."""
+    told = cursor(connection, CONSUMER, CONSUMER)
+    return 0 if told is None else min(told.live, told.bulk)
+
+
 def _parts(movement: Movement) -> list[Movement]:
     """The same in entries of bounded size."""
     parts = []

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from segments.domain.changes import BLOCK_BITS
 from segments.domain.manifests import Manifest, NamedFile
+from segments.store.sql_journal import settled_position
 from servicekit.driver_sql import execute
-from servicekit.revision import LANES
 from sqlalchemy import Connection
 
 
@@ -42,12 +42,6 @@ class SqlColumnManifests:
 
 def _remove_rows(connection: Connection, tenant: str, column: str, moved: Collection[int]) -> None:
     """Those that the file holds, but for values that a lane may yet overtake: their positions are needed then."""
-    settled = execute(
-        connection,
-        "SELECT min(position) FROM upstream WHERE consumer = 'tagging' AND service = 'tagging' "
-        "HAVING count(*) = ?",
-        (len(LANES),),
-    ).scalar_one_or_none()
     blocks = ", ".join(map(str, sorted(moved)))  # numbers
     stays = f"AND block NOT IN ({blocks})" if moved else ""
     execute(
@@ -59,5 +53,5 @@ def _remove_rows(connection: Connection, tenant: str, column: str, moved: Collec
     execute(
         connection,
         f"DELETE FROM value_delta WHERE tenant = ? AND values_column = ? AND position <= ? {stays}",
-        (tenant, column, settled or 0),
+        (tenant, column, settled_position(connection)),
     )
