@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from huaxiang.tagging.v1 import change_pb2
@@ -29,6 +29,7 @@ from tagging.app.publish import ComputeEverybody
 from tagging.app.put_reference_rows import PutReferenceRows
 from tagging.app.recompute import RecomputePersons
 from tagging.app.run_tags import ExecuteRuns, RunRequests
+from tagging.app.unseen_queries import QueriesUnseen
 from tagging.catalogue.files import parse_definitions
 from tagging.domain.definition import TagDefinition
 from tagging.domain.events import Event
@@ -67,6 +68,7 @@ from tagging.store.sql_values import SqlTagValues
 from tagging.store.tag_entries import ContractTagEntries
 from tagging.store.tag_ports import Run, TagStores
 
+T = TypeVar("T")
 FILES = Actor.of("files", [Power.DIRECT])
 """Who applies definitions that live in files."""
 
@@ -173,7 +175,16 @@ class World:
 
     def apply(self, definitions: Iterable[TagDefinition], **options: Any) -> Applied:
         options = {"actor": FILES, "delete_missing": False, "validate_only": False, "etag": "", **options}
-        return self.database.write_now(self.apply_tags, self.tenant, list(definitions), **options)
+        return self.looked_at(self.apply_tags, self.tenant, list(definitions), **options)
+
+    def looked_at(self, write: Callable[..., T], *given: Any, **options: Any) -> T:
+        """What a transaction answers, once the queries that it meets were looked at."""
+        while True:
+            try:
+                return self.database.write_now(write, *given, **options)
+            except QueriesUnseen as unseen:
+                for each in unseen.asked:
+                    unseen.look(*each)
 
     def define(self, *documents: str) -> Applied:
         """Definitions as lines of YAML."""

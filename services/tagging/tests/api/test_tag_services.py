@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import itertools
-import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer, serving
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts, values_after
-from tagging.app.apply_tags import Applied, ApplyTags
 from tagging.app.export_index import ExportIndex
 from tagging.catalogue.files import parse_definitions
 from tagging.catalogue.messages import to_message
@@ -40,15 +38,12 @@ from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.events import Event
 from tagging.domain.persons import Person, PersonState
 from tagging.main import Store, open_store, wire_tags
-from tagging.store import query_child, query_process
 from tagging.store.column_export import ColumnExport
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
 ORDERS = "{tag_id: orders, name: 订单数, type: number, statistic: COUNT(order_paid)}"
 GENDER = """{tag_id: gender, name: 性别, grade: personal,
     type: {base: text, closed: true, options: [male, female]}, attribute: gender}"""
-ASKED = """{tag_id: asked, name: x, type: number, update: run,
-    sql: {query: "SELECT person_id, value + 1 AS value FROM tags.orders"}}"""
 BUYER = """{tag_id: buyer, name: x, type: bool,
     layered_rule: {layers: [{when: orders >= 2 AND gender = 'female', then: true}], otherwise: false}}"""
 STAGE = "{tag_id: stage, name: x, type: text, lifecycle: {}}"
@@ -171,24 +166,6 @@ async def test_a_plan_tells_and_changes_nothing_and_applying_does(tagging: Taggi
     ]
     tag = (await tagging.tags.GetTag(tag_service_pb2.GetTagRequest(tag_id="orders"))).tag
     assert tag.version == 2
-
-
-async def test_queries_over_what_changes_are_looked_at_before_the_store_is_held(
-    tagging: Tagging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only_looks: list[bool] = []
-    apply = ApplyTags.__call__
-
-    def noted(self: ApplyTags, *given: Any, **said: Any) -> Applied:
-        only_looks.append(said["validate_only"])
-        return apply(self, *given, **said)
-
-    monkeypatch.setattr(ApplyTags, "__call__", noted)
-    monkeypatch.setattr(query_process, "_talked", lambda job, *_: query_child.answered(json.loads(job)))
-    await tagging.apply(ORDERS)
-    await tagging.apply(ASKED)
-    await tagging.apply(ORDERS.replace("COUNT", "DAYS"))
-    assert only_looks == [False, True, False, True, False]
 
 
 async def test_tags_of_a_tenant_without_facts_are_exported(tagging: Tagging) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tagging.domain.moment import Moment
 from tagging.domain.run_failures import ColumnFailed, FailureReason
 from tagging.errors import DefinitionRefused
 from tagging.store import query_child, query_process
-from tagging.store.query_ports import LakeQuery
+from tagging.store.query_ports import LakeQuery, Verdict
 from tagging.store.query_process import CHILD
 from tagging.store.tag_ports import RunState
 
@@ -291,9 +292,7 @@ def test_a_draft_with_such_a_query_is_refused_too(small_shop: Any) -> None:
     (definition,) = parse_definitions(f"- {tag(UNSOUND[2][0])}", "test")
     writer = Request(Actor.of("ann"), "asked")
     with pytest.raises(DefinitionRefused, match="chance"):
-        small_shop.database.write_now(
-            small_shop.governance.drafts.write, small_shop.tenant, writer, definition
-        )
+        small_shop.looked_at(small_shop.governance.drafts.write, small_shop.tenant, writer, definition)
 
 
 def test_a_change_that_breaks_a_query_is_refused_once_and_by_name(small_shop: Any) -> None:
@@ -332,10 +331,12 @@ def test_verdicts_that_are_asked_for_again_are_remembered(tmp_path: Path, monkey
     monkeypatch.setattr(
         queries,
         "_verdict",
-        lambda duck, asked, schema: looked.append(asked.query) or verdict(duck, asked, schema),
+        lambda asked, *given: looked.append(asked.query) or verdict(asked, *given),
     )
     one, two, three = (f"SELECT person_id, {number} AS value FROM persons" for number in range(3))
     for query in (one, two, one, three, one):
         asked = LakeQuery(query, SqlKind(query).inputs(), 60, 512, Shape(Kind.NUMBER))
-        queries.check(asked, Catalogue())
+        queries.look(asked, Catalogue())
+        assert queries.known(asked, Catalogue()) == Verdict(None)
     assert looked == [one, two, three]
+    assert queries.known(replace(asked, query=two), Catalogue()) is None

@@ -9,6 +9,7 @@ from huaxiang.tagging.v1 import draft_service_pb2_grpc
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from sqlalchemy import Connection
+from tagging.api.looks import looked_at
 from tagging.api.parse_governance import actor_of, step_of
 from tagging.api.parse_tags import definitions_of
 from tagging.api.render_governance import life_message
@@ -16,7 +17,6 @@ from tagging.api.writes import written
 from tagging.app.governance.drafts import Drafts
 from tagging.app.governance.lives import Request, Stepped
 from tagging.app.governance.refusals import reason_of
-from tagging.domain.definition import TagDefinition
 
 Context = grpc.aio.ServicerContext[object, object]
 
@@ -46,8 +46,7 @@ class DraftServicer(draft_service_pb2_grpc.DraftServiceServicer):
 
         if request.validate_only:
             tenant = current_principal().require_tenant()
-            return await self._database.read(work, tenant)
-        await self._look(definition.tag_id, definition)
+            return await looked_at(lambda: self._database.read(work, tenant))
         return await written(self._database, "PutDraft", request, pb.PutDraftResponse, work)
 
     async def SubmitDraft(self, request: pb.SubmitDraftRequest, context: Context) -> pb.SubmitDraftResponse:
@@ -56,7 +55,6 @@ class DraftServicer(draft_service_pb2_grpc.DraftServiceServicer):
         def work(connection: Connection, tenant: str) -> pb.SubmitDraftResponse:
             return _told(self._drafts.submit(connection, tenant, step), pb.SubmitDraftResponse())
 
-        await self._look(step.tag_id)
         return await written(self._database, "SubmitDraft", request, pb.SubmitDraftResponse, work)
 
     async def ApproveDraft(
@@ -95,7 +93,6 @@ class DraftServicer(draft_service_pb2_grpc.DraftServiceServicer):
         def work(connection: Connection, tenant: str) -> pb.ActivateDraftResponse:
             return _told(self._drafts.activate(connection, tenant, step), pb.ActivateDraftResponse())
 
-        await self._look(step.tag_id)
         return await written(self._database, "ActivateDraft", request, pb.ActivateDraftResponse, work)
 
     async def DiscardDraft(
@@ -107,10 +104,6 @@ class DraftServicer(draft_service_pb2_grpc.DraftServiceServicer):
             return _told(self._drafts.discard(connection, tenant, step), pb.DiscardDraftResponse())
 
         return await written(self._database, "DiscardDraft", request, pb.DiscardDraftResponse, work)
-
-    async def _look(self, tag_id: str, definition: TagDefinition | None = None) -> None:
-        tenant = current_principal().require_tenant()
-        await self._database.read(self._drafts.look, tenant, tag_id, definition)
 
 
 Told = TypeVar("Told", bound=Message)

@@ -1,8 +1,6 @@
 """TagService: the catalogue of tags."""
 
-from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 
 import grpc
 from huaxiang.tagging.v1 import tag_service_pb2 as pb
@@ -13,14 +11,13 @@ from servicekit.errors import ResourceNotFound
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.revision import Revision
 from sqlalchemy import Connection
+from tagging.api.looks import looked_at
 from tagging.api.parse_governance import actor_of
 from tagging.api.parse_tags import definitions_of
 from tagging.api.render_tags import difference_message, tag_message
 from tagging.app.apply_tags import ApplyTags
 from tagging.app.governance.refusals import reason_of
 from tagging.app.read_values import ReadValues
-from tagging.domain.definition import TagDefinition
-from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import Tag, catalogue_etag
 from tagging.errors import nearest
 from tagging.store.tag_ports import TagCatalogue
@@ -77,22 +74,16 @@ class TagServicer(tag_service_pb2_grpc.TagServiceServicer):
             reason=reason_of(request.reason, needed=request.force),
             force=request.force,
         )
-        if request.validate_only or await self._database.read(self._has_queries, tenant, definitions):
-            # A look at a query takes half a second, and is remembered: nobody waits for the store meanwhile.
-            applied = await self._database.read(apply, tenant, definitions, validate_only=True)
-        if not request.validate_only:
-            applied = await self._database.write(apply, tenant, definitions, validate_only=False)
+        take = self._database.read if request.validate_only else self._database.write
+        applied = await looked_at(
+            lambda: take(apply, tenant, definitions, validate_only=request.validate_only)
+        )
         return pb.ApplyTagsResponse(
             differences=[difference_message(each) for each in applied.differences],
             catalogue_etag=applied.etag,
             revision=applied.revision.to_proto(),
             warnings=applied.warnings,
         )
-
-    def _has_queries(self, connection: Connection, tenant: str, definitions: Sequence[TagDefinition]) -> bool:
-        """Whether a query may be looked at: one that is given, or one in force over a tag that changes."""
-        stored = (each.definition for each in self._catalogue.all(connection, tenant).values())
-        return any(isinstance(each.kind, SqlKind) for each in chain(definitions, stored))
 
     def _read(self, connection: Connection, tenant: str) -> tuple[dict[str, Tag], Revision]:
         return self._catalogue.all(connection, tenant), self._values.revision(connection)

@@ -8,6 +8,7 @@ from servicekit.database import Database
 from servicekit.errors import InvalidField
 from servicekit.paging import make_token, page_size, read_token, request_hash
 from sqlalchemy import Connection
+from tagging.api.looks import looked_at
 from tagging.api.parse_governance import depth_of, direction_of, periods_of, uses_of
 from tagging.api.parse_tags import MAX_CONSUMER_CHARACTERS, definitions_of, named
 from tagging.api.render_governance import edge_message, field_message, node_message
@@ -61,7 +62,7 @@ class TagUseServicer(tag_use_service_pb2_grpc.TagUseServiceServicer):
                 case _:
                     raise InvalidField("change", "is not said")
 
-        found = await self._database.read(work)
+        found = await looked_at(lambda: self._database.read(work))
         return pb.CheckImpactResponse(
             tag_ids=found.users.tag_ids,
             segments=found.users.segments,

@@ -8,6 +8,7 @@ from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.request_ids import digest_source, once
 from sqlalchemy import Connection
+from tagging.api.looks import looked_at
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -20,7 +21,7 @@ async def written(
     work: Callable[[Connection, str], Answer],
 ) -> Answer:
     """Runs `work` with the caller's tenant in one transaction. An id belongs to the subject that used it: another's
-    is refused as used with another request. Raises ResourceExists, InvalidField."""
+    is refused as used with another request. Raises ResourceExists, InvalidField, and what `looked_at` does."""
     principal = current_principal()
     tenant = principal.require_tenant()
     digest = digest_source(request) + principal.subject.encode()
@@ -35,4 +36,4 @@ async def written(
             work=lambda: work(connection, tenant).SerializeToString(deterministic=True),
         )
 
-    return answer.FromString(await database.write(run))
+    return answer.FromString(await looked_at(lambda: database.write(run)))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce, tag_schema
 from tagging.app.keep_events import KeepEvents
 from tagging.app.leaving_values import leaving_values
+from tagging.app.unseen_queries import QueriesUnseen
 from tagging.domain import kept_windows
 from tagging.domain.columns import Shape
 from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
@@ -26,7 +27,6 @@ from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import ChangeOfTag, Difference, Tag
 from tagging.domain.quality.agreement import contradiction, judging
 from tagging.domain.recipe import Recipe
-from tagging.domain.run_failures import ColumnFailed
 from tagging.errors import DefinitionRefused, TagCircle, TagInUse
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.governance_ports import GovernanceStores, TagVersion
@@ -98,7 +98,7 @@ class PutInForce:
         forced: bool = False,
     ) -> Checked:
         """Raises RuleInvalid, DefinitionRefused, TagCircle; of tags not in `given` only for what holds now, and not
-        when forced. Only those that a change concerns are compiled again."""
+        when forced. Only those that a change concerns are compiled again. QueriesUnseen names all at once."""
         after = _after(stored, differences)
         changed = {each.tag_id for each in differences if each.change in _CHANGING}
         gone = [each.tag.definition for each in differences if each.change is ChangeOfTag.DELETED]
@@ -119,6 +119,7 @@ class PutInForce:
         )
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
+        unknown: list[tuple[LakeQuery, Schema]] = []
         for tag_id, tag in after.items():
             ready = known.recipes.get(tag_id)
             if (
@@ -132,12 +133,14 @@ class PutInForce:
             try:
                 recipes[tag_id] = compiled(tag.definition, schema, limited=tag_id in given)
                 if tag_id in changed or recipes[tag_id].tags & changed:
-                    self.require_sound(recipes[tag_id], schema)
+                    self._require_sound(recipes[tag_id], schema, unknown)
             except (RuleRefused, DefinitionRefused) as error:
                 recipes.pop(tag_id, None)
-                if tag_id in given or not (forced or self._is_broken(known, tag)):
+                if tag_id in given or not (forced or self._is_broken(known, tag, unknown)):
                     raise
                 broken[tag_id] = str(error)
+        if unknown:
+            raise QueriesUnseen(self._queries, unknown)
         try:
             levels({tag_id: recipe.tags for tag_id, recipe in recipes.items()})
         except TagCycle as error:
@@ -153,26 +156,36 @@ class PutInForce:
         return Checked(after, recipes, known.dictionary.grades, broken, gone_values, unseen)
 
     def require_sound(self, recipe: Recipe, schema: Schema) -> None:
-        """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer."""
-        kind = recipe.kind
-        if isinstance(kind, SqlKind):
-            asked = LakeQuery(
-                kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
-            )
-            try:
-                self._queries.check(asked, schema)
-            except ColumnFailed as error:
-                raise DefinitionRefused(recipe.column, "sql.query", error.failure.detail) from error
+        """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer, QueriesUnseen."""
+        unknown: list[tuple[LakeQuery, Schema]] = []
+        self._require_sound(recipe, schema, unknown)
+        if unknown:
+            raise QueriesUnseen(self._queries, unknown)
 
-    def _is_broken(self, plan: ColumnPlan, tag: Tag) -> bool:
-        """Whether a definition that is in force does not hold now."""
+    def _require_sound(self, recipe: Recipe, schema: Schema, unknown: list[tuple[LakeQuery, Schema]]) -> None:
+        """Adds to `unknown` what is not known."""
+        kind = recipe.kind
+        if not isinstance(kind, SqlKind):
+            return
+        asked = LakeQuery(
+            kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
+        )
+        verdict = self._queries.known(asked, schema)
+        if verdict is None:
+            unknown.append((asked, schema))
+        elif verdict.failure is not None:
+            raise DefinitionRefused(recipe.column, "sql.query", verdict.failure.detail)
+
+    def _is_broken(self, plan: ColumnPlan, tag: Tag, unknown: list[tuple[LakeQuery, Schema]]) -> bool:
+        """Whether a definition that is in force does not hold now; also while that is not known."""
         if tag.tag_id in plan.broken:
             return True
+        before = len(unknown)
         try:
-            self.require_sound(compiled(tag.definition, plan.schema, limited=False), plan.schema)
+            self._require_sound(compiled(tag.definition, plan.schema, limited=False), plan.schema, unknown)
         except (RuleRefused, DefinitionRefused):
             return True
-        return False
+        return len(unknown) > before
 
     def leaving(
         self, connection: Connection, tenant: str, stored: Tag | None, after: TagDefinition

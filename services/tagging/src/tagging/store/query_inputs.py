@@ -18,24 +18,22 @@ Table = tuple[str, str]
 """(schema, name) in the file."""
 
 
-def relate_nothing(duck: Any, inputs: Iterable[tuple[str, str]], schema: Schema) -> list[str]:
-    """Makes relations without rows, as `copy_inputs` reads them, of inputs that there are; returns their columns."""
-    empty = {"persons": pa.schema([_PERSON, ("state", pa.int8())])}
+def relations_of(inputs: Iterable[tuple[str, str]], schema: Schema) -> dict[str, pa.Schema]:
+    """The relations that `copy_inputs` reads, with their columns; without inputs that there are not."""
+    found = {"persons": pa.schema([_PERSON, ("state", pa.int8())])}
     moments = [(each, MOMENT) for each in VALIDITY]
     for kind, name in inputs:
         match kind:
             case "events" if event := schema.event(name):
                 own = {each.name: each for each in (*CARRIED_PROPERTIES, *event.properties)}
                 columns = [_PERSON, ("time", MOMENT), *_typed(own.values())]
-                empty[f"events.{name}"] = pa.schema(columns)
+                found[f"events.{name}"] = pa.schema(columns)
             case "tags" if tag := schema.tag(name):
-                empty[f"tag.{name}"] = pa.schema([_PERSON, *_typed([PropertyType("value", tag.type)])])
+                found[f"tag.{name}"] = pa.schema([_PERSON, *_typed([PropertyType("value", tag.type)])])
             case "reference" if table := schema.table(name):
                 columns = [("key", pa.string()), *moments, *_typed(table.columns)]
-                empty[f"reference.{name}"] = pa.schema(columns)
-    for relation, columns_of in empty.items():
-        duck.register(relation, columns_of.empty_table())
-    return [f"{relation} {columns_of}" for relation, columns_of in empty.items()]
+                found[f"reference.{name}"] = pa.schema(columns)
+    return found
 
 
 def _typed(properties: Iterable[PropertyType]) -> list[tuple[str, Any]]:

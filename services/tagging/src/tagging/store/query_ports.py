@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from rules.schema import Schema
 from tagging.domain.columns import Ints, Shape, Vector
 from tagging.domain.moment import Moment
+from tagging.domain.run_failures import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,23 @@ class LakeQueries(Protocol):
         ...
 
 
-class QueryChecks(Protocol):
-    """Looks at queries before anything runs them."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a look at a query: why it could not be run, if it could not."""
 
-    def check(self, asked: LakeQuery, schema: Schema) -> None:
-        """Raises ColumnFailed for a query that does not parse, writes, reads files, uses what it may not, names what
-        the schema has not, or does not give person_id and value of the asked shape. Blocks for half a second, once for
-        equal questions."""
+    failure: Failure | None
+
+
+class QueryChecks(Protocol):
+    """Looks at queries before anything runs them. Safe for threads."""
+
+    def known(self, asked: LakeQuery, schema: Schema) -> Verdict | None:
+        """What came of a look at an equal query, over inputs that look equal; None when nobody has looked. What the
+        machine brought about (time, memory) is told once. Does not block."""
+        ...
+
+    def look(self, asked: LakeQuery, schema: Schema) -> None:
+        """Makes it known whether a query parses, writes, reads files, uses what it may not, names what the schema has
+        not, or does not give person_id and value of the asked shape. Blocks for half a second where that is not known
+        yet, for ten at most."""
         ...

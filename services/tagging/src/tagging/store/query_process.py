@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -19,10 +19,10 @@ from rules.schema import Schema
 from rules.values import Kind, normal_text
 from tagging.domain.columns import EPOCH, Ints, Shape, Vector
 from tagging.domain.moment import Moment
-from tagging.domain.run_failures import ColumnFailed, Failure, FailureReason
+from tagging.domain.run_failures import ColumnFailed, FailureReason
 from tagging.domain.tenants import TenantSettings
-from tagging.store.query_inputs import copy_inputs, relate_nothing
-from tagging.store.query_ports import LakeQuery
+from tagging.store.query_inputs import copy_inputs, relations_of
+from tagging.store.query_ports import LakeQuery, Verdict
 
 CHECK_SECONDS = 10
 CHECK_MEGABYTES = 256
@@ -41,7 +41,7 @@ class QueryProcesses:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._verdicts: OrderedDict[tuple[object, ...], Failure | None] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[object, ...], Verdict] = OrderedDict()
         self._lock = Lock()
 
     def sweep(self) -> None:
@@ -60,39 +60,43 @@ class QueryProcesses:
         answer = self._asked(duck, asked, schema, moment, len(persons), stops)
         return _read(answer, asked.shape, persons)
 
-    def check(self, asked: LakeQuery, schema: Schema) -> None:
+    def known(self, asked: LakeQuery, schema: Schema) -> Verdict | None:
         """As QueryChecks says."""
-        import duckdb
-
-        with duckdb.connect(":memory:") as duck:
-            key = (asked.query, asked.shape, *relate_nothing(duck, asked.inputs, schema))
-            with self._lock:
-                is_known, failure = key in self._verdicts, self._verdicts.get(key)
-                if is_known:
-                    self._verdicts.move_to_end(key)
-            if not is_known:
-                failure = self._verdict(duck, asked, schema)
-                self._remember(key, failure)
-        if failure is not None:
-            raise ColumnFailed(failure.reason, failure.detail)
-
-    def _remember(self, key: tuple[object, ...], failure: Failure | None) -> None:
-        """But for what the machine may have brought about."""
-        if failure is not None and failure.reason in _OF_THE_MACHINE:
-            return
+        key = _key(asked, relations_of(asked.inputs, schema))
         with self._lock:
-            self._verdicts[key] = failure
+            verdict = self._verdicts.get(key)
+            if verdict is not None and verdict.failure and verdict.failure.reason in _OF_THE_MACHINE:
+                del self._verdicts[key]
+            elif verdict is not None:
+                self._verdicts.move_to_end(key)
+        return verdict
+
+    def look(self, asked: LakeQuery, schema: Schema) -> None:
+        """As QueryChecks says."""
+        relations = relations_of(asked.inputs, schema)
+        key = _key(asked, relations)
+        with self._lock:
+            if key in self._verdicts:
+                return
+        verdict = self._verdict(asked, schema, relations)
+        with self._lock:
+            self._verdicts[key] = verdict
             if len(self._verdicts) > VERDICTS:
                 self._verdicts.popitem(last=False)
 
-    def _verdict(self, duck: Any, asked: LakeQuery, schema: Schema) -> Failure | None:
+    def _verdict(self, asked: LakeQuery, schema: Schema, relations: Mapping[str, Any]) -> Verdict:
+        import duckdb
+
         moment = Moment(EPOCH, TenantSettings().calendar)
         limits = replace(asked, timeout_seconds=CHECK_SECONDS, memory_megabytes=CHECK_MEGABYTES)
-        try:
-            self._asked(duck, limits, schema, moment, None, lambda: False)
-        except ColumnFailed as error:
-            return error.failure
-        return None
+        with duckdb.connect(":memory:") as duck:
+            for relation, columns in relations.items():
+                duck.register(relation, columns.empty_table())
+            try:
+                self._asked(duck, limits, schema, moment, None, lambda: False)
+            except ColumnFailed as error:
+                return Verdict(error.failure)
+        return Verdict(None)
 
     def _asked(
         self,
@@ -121,6 +125,11 @@ class QueryProcesses:
             answer = _talked(json.dumps(job).encode(), place, asked.timeout_seconds, stops)
             _require_no_reason(answer)
             return answer
+
+
+def _key(asked: LakeQuery, relations: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a verdict rests on."""
+    return asked.query, asked.shape, *(f"{relation} {columns}" for relation, columns in relations.items())
 
 
 def _talked(job: bytes, folder: str, timeout_s: float, stops: Callable[[], bool]) -> bytes:

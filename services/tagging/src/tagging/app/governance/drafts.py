@@ -1,7 +1,5 @@
 """The way of a definition into force: written, handed over, reviewed, activated."""
 
-from contextlib import suppress
-
 from servicekit.errors import InvalidField, ResourceNotFound
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnsInForce, tag_schema
@@ -16,10 +14,9 @@ from tagging.domain.governance.documentation import undocumented
 from tagging.domain.governance.grades import lowered, lowered_events
 from tagging.domain.governance.life import TagLife
 from tagging.domain.governance.requests import RequestState, fulfil
-from tagging.domain.kinds.sql import SqlKind
 from tagging.domain.plan import plan
 from tagging.domain.recipe import Recipe
-from tagging.errors import DefinitionRefused, DraftOutdated, RequestClosed, RuleInvalid, TagCircle
+from tagging.errors import DefinitionRefused, DraftOutdated, RequestClosed, TagCircle
 from tagging.store.governance_ports import GovernanceStores
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
@@ -165,18 +162,6 @@ class Drafts:
         with told():
             steps.require_no_draft(life)
         return self.write(connection, tenant, request, found.definition)
-
-    def look(
-        self, connection: Connection, tenant: str, tag_id: str, definition: TagDefinition | None = None
-    ) -> None:
-        """Has the query of a draft looked at before a step that holds the store: a look takes half a second, and is
-        remembered. What is wrong is told by the step. `definition` None: the draft's."""
-        if definition is None:
-            life = self._governance.lives.get(connection, tenant, tag_id)
-            definition = life.draft.definition if life and life.draft else None
-        if definition is not None and isinstance(definition.kind, SqlKind):
-            with suppress(RuleInvalid, DefinitionRefused):
-                self._sound(connection, tenant, definition)
 
     def _checked(
         self, connection: Connection, tenant: str, life: TagLife, definition: TagDefinition
