@@ -195,6 +195,17 @@ async def test_those_who_are_erased_soon_after_leave_together(names: Settling) -
     assert (b"karl" in names.written(), b"ida" in names.written()) == (False, False)
 
 
+async def test_what_was_replaced_leaves_the_files_some_looks_later(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "BEHIND_MOST", 2)
+    assert [await names.settle() for _ in range(4)] == [0, 0, 0, 0], "there is nothing to write"
+    await names.tell(person_values(1, 1, nickname="w."), person_values(1, 3, nickname="i."))
+    assert [await names.settle() for _ in range(4)] == [0, 0, 1, 0]
+    held = [name in names.written() for name in (b"wanda", b"ida", b"karl", b"w.")]
+    assert held == [False, False, True, True]
+
+
 async def test_who_is_erased_while_a_file_is_written_is_in_the_one_after_it_no_more(
     names: Settling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,11 +118,11 @@ class ContainedColumn:
         """Is the room for new versions nearly used up?"""
         return isinstance(self._version, TagColumn) and is_crowded(self._version.column)
 
-    def settled(self) -> TagColumn:
+    def settled(self, *, thoroughly: bool = False) -> TagColumn:
         """The same values in their smallest form; with another dictionary without the values of whom they were taken,
-        and when most of the old one is of nobody. Raises ColumnDamaged."""
-        tag = self.tag
-        if (found := recoded(tag, threads(), thoroughly=self.lost + self.owed > 0)) is not None:
+        and when most of the old one is of nobody, or with `thoroughly` anything of it. Raises ColumnDamaged."""
+        tag, thoroughly = self.tag, thoroughly or self.lost + self.owed > 0
+        if (found := recoded(tag, threads(), thoroughly=thoroughly)) is not None:
             return found
         return TagColumn(tag.kind, compacted(tag.column, threads()), tag.dictionary)
 

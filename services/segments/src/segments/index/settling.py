@@ -29,6 +29,9 @@ SINCE_SHARE = 1_000
 OWED_EACH = 60
 """Looks, about a second apart, between two merges of a column for the sake of the erased: the first is at once, and all
 who are erased until the next one leave with it."""
+BEHIND_MOST = 6 * 3_600
+"""Looks, about six hours, after which a file that says anything else than its column is written anew, however little
+that is, and without the texts that nobody has any more: those that were replaced leave it then."""
 PAUSE_MOST = 1_024
 """A column with too many values for containers, and ever others, is tried again at the second time that is due, the
 fourth and so on, and at last each so many times."""
@@ -87,14 +90,15 @@ class ColumnFolder:
         self._refused: dict[tuple[str, str], _Refusal] = {}
         self._looks: dict[str, int] = {}
         self._paid: dict[tuple[str, str], int] = {}
+        self._behind: dict[tuple[str, str], int] = {}
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
         return ContainedColumn(type_, self._column(owner, named), named)
 
     def due(self, index: TenantIndex) -> list[str]:
-        """Columns in containers that have changed much since they were written, or whose files may hold values of the
-        erased."""
+        """Columns in containers that have changed much since they were written, or long ago, or whose files may hold
+        values of the erased."""
         look = self._looks[index.tenant] = self._looks.get(index.tenant, 0) + 1
         changes = SINCE_LEAST + len(index.population(Population.ALL)) // SINCE_SHARE
         found = []
@@ -102,16 +106,18 @@ class ColumnFolder:
             held = index.held(name)
             if not isinstance(held, ContainedColumn) or held.damage:
                 continue
-            if (
-                held.is_crowded
-                or held.since > changes
-                or (held.owes and self._pays(index.tenant, name, look))
-            ):
+            is_late = self._is_late((index.tenant, name), held, look)
+            if is_late or held.is_crowded or held.since > changes:
                 found.append(name)
         return found
 
-    def _pays(self, owner: str, name: str, look: int) -> bool:
-        return look - self._paid.get((owner, name), -OWED_EACH) >= OWED_EACH
+    def _is_late(self, column: tuple[str, str], held: ContainedColumn, look: int) -> bool:
+        """Whether what its file holds beside the column has been there for too long."""
+        if held.owes and look - self._paid.get(column, -OWED_EACH) >= OWED_EACH:
+            return True
+        if held.since > 0:
+            self._behind.setdefault(column, look)
+        return look - self._behind.get(column, look) >= BEHIND_MOST
 
     def refuses(self, index: TenantIndex, name: str) -> bool:
         """Whether the plain column had more values than containers are made for, and is not to be tried again."""
@@ -121,11 +127,13 @@ class ColumnFolder:
     def settle(self, index: TenantIndex, name: str) -> Settled | None:
         pinned, type_ = index.held(name), index.type_of(name)
         assert type_ is not None
+        look = self._looks.get(index.tenant, 0)
+        is_thorough = look - self._behind.get((index.tenant, name), look) >= BEHIND_MOST
         if pinned.owes:
-            self._paid[index.tenant, name] = self._looks.get(index.tenant, 0)
+            self._paid[index.tenant, name] = look
         try:
             if isinstance(pinned, ContainedColumn):
-                tag = pinned.settled()
+                tag = pinned.settled(thoroughly=is_thorough)
             else:
                 assert isinstance(pinned, ScalarColumn | ListColumn)
                 tag = contained(type_, pinned)
@@ -133,9 +141,13 @@ class ColumnFolder:
             before = self._refused.get((index.tenant, name))
             pause = 2 if before is None else min(2 * before.pause, PAUSE_MOST)
             self._refused[index.tenant, name] = _Refusal(pinned.stamp, pause, pause)
+            self._behind.pop((index.tenant, name), None)
             return None
         self._refused.pop((index.tenant, name), None)
-        return self._written(index.tenant, name, pinned, tag)
+        settled = self._written(index.tenant, name, pinned, tag)
+        if is_thorough:
+            del self._behind[index.tenant, name]
+        return settled
 
     def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
