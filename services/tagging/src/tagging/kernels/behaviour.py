@@ -30,15 +30,15 @@ class KernelBehaviour:
     def reached(self, tracks: Sequence[Track], asked: Funnel, persons: int) -> Reached:
         """As the port says."""
         found = np.zeros(persons, np.int8)
-        limits, homes = funnels.limits_of(asked), _homes(tracks, asked.steps)
-        if homes is not None and not asked.strict:
+        limits, homes = funnels.limits_of(asked), None if asked.strict else _homes(tracks, asked.steps)
+        if homes is not None and len(homes):
             self._each(
                 tracks_of(tracks, persons),
                 lambda table, bounds, first, last: funnels.steps_in_turn(
                     table, bounds, first, last, homes, limits, found
                 ),
             )
-        else:
+        elif homes is None:
             self._each(
                 tracks_of(tracks, persons),
                 lambda table, bounds, first, last: funnels.steps_of_all(
@@ -110,12 +110,15 @@ class KernelBehaviour:
 
 
 def _homes(tracks: Sequence[Track], steps: int) -> Table | None:
-    """Of each step, the one track whose events can be it; None when there are several, or none."""
+    """Of each step before the first that no event can be, the one track whose events can be it; None when a step has
+    several."""
     passed = [any_flags(each) for each in tracks]
-    homes = []
+    homes: list[int] = []
     for step in range(steps):
         of_step = [place for place, flags in enumerate(passed) if flags >> step & 1]
-        if len(of_step) != 1:
+        if not of_step:
+            break
+        if len(of_step) > 1:
             return None
         homes += of_step
     return np.array(homes, np.int64)
