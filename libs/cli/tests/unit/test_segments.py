@@ -1,5 +1,7 @@
 """Segments asked for by hand: one name that nobody knows spoils no answer, and is told."""
 
+import json
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 from cli.calls import segments
 from cli.calls.segment_folders import listed
 from cli.calls.segment_history import members_at
-from cli.calls.segments import Checked, check_each
+from cli.calls.segments import Checked, Exported, check_each
+from cli.commands import segments as commands
 from cli.exits import Exit, Refusal, explanation
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import RunningSuite
@@ -22,7 +25,10 @@ from huaxiang.segments.v1 import (
     membership_service_pb2_grpc,
     segment_service_pb2,
     segment_service_pb2_grpc,
+    snapshot_service_pb2,
+    snapshot_service_pb2_grpc,
 )
+from typer.testing import CliRunner
 
 MEMBER, OTHER = 7, 8
 
@@ -66,6 +72,14 @@ class Segments(segment_service_pb2_grpc.SegmentServiceServicer):
         return segment_service_pb2.DeleteSegmentResponse()
 
 
+class Lists(snapshot_service_pb2_grpc.SnapshotServiceServicer):
+    async def ExportMembers(self, request, context):  # noqa: N802  # the rpc's name
+        yield snapshot_service_pb2.ExportMembersResponse(
+            person_ids=struct.pack("<2I", 1, 2), warnings=["of yesterday"]
+        )
+        yield snapshot_service_pb2.ExportMembersResponse(person_ids=struct.pack("<I", 3))
+
+
 @pytest.fixture
 async def suite(tmp_path: Path) -> AsyncIterator[RunningSuite]:
     server = grpc.aio.server()
@@ -73,6 +87,7 @@ async def suite(tmp_path: Path) -> AsyncIterator[RunningSuite]:
     membership_service_pb2_grpc.add_MembershipServiceServicer_to_server(Members(), server)
     segment_service_pb2_grpc.add_SegmentServiceServicer_to_server(Segments(), server)
     folder_service_pb2_grpc.add_FolderServiceServicer_to_server(Folders(), server)
+    snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server(Lists(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     folder = SuiteFolder(tmp_path)
@@ -110,6 +125,19 @@ async def test_a_folder_that_is_not_there_is_told_and_an_empty_one_is_empty(suit
         assert await listed(channel, "empty", owner="", brand=None) == []
         with pytest.raises(Refusal, match="there is no folder nosuch"):
             await listed(channel, "nosuch", owner="", brand=None)
+
+
+async def test_what_is_said_of_members_goes_along_with_them(suite: RunningSuite) -> None:
+    async with suite.channel("segments") as channel:
+        assert await segments.export(channel, "s") == Exported([1, 2, 3], ["of yesterday"])
+
+
+def test_what_is_said_of_members_is_told_beside_their_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "ask", lambda *given: Exported([1, 2], ["of yesterday"]))
+    told = CliRunner().invoke(commands.app, ["export", "s"])
+    assert (told.stdout.split(), told.stderr) == (["person_id", "1", "2"], "note: of yesterday\n")
+    answer = json.loads(CliRunner().invoke(commands.app, ["export", "s", "--json"]).stdout)
+    assert (answer["warnings"], answer["person_ids"]) == (["of yesterday"], [1, 2])
 
 
 def test_members_are_those_of_a_day_or_of_a_snapshot() -> None:

@@ -183,8 +183,16 @@ async def snapshot(
     return (await patiently(lambda: stub.CreateSnapshot(request, timeout=WAIT_S))).snapshot
 
 
-async def export(channel: grpc.aio.Channel, segment_id: str, snapshot_id: str = "") -> list[int]:
-    """The person ids, ascending, of a segment as it is now, or of a snapshot of it. Raises Refusal."""
+@dataclass(frozen=True)
+class Exported:
+    """Person ids, ascending, and what there is to know of them."""
+
+    person_ids: list[int]
+    warnings: list[str]
+
+
+async def export(channel: grpc.aio.Channel, segment_id: str, snapshot_id: str = "") -> Exported:
+    """The members of a segment as it is now, or of a snapshot of it. Raises Refusal."""
     stub = SnapshotServiceStub(channel)
     request = snapshot_service_pb2.ExportMembersRequest(segment_id=segment_id)
     if snapshot_id:
@@ -195,9 +203,10 @@ async def export(channel: grpc.aio.Channel, segment_id: str, snapshot_id: str = 
                 f"snapshot {snapshot_id} is one of segment {of}, not of {segment_id}", Exit.BAD_DATA
             )
         request = snapshot_service_pb2.ExportMembersRequest(snapshot_id=snapshot_id)
-    found: list[int] = []
+    found = Exported([], [])
     async for part in stub.ExportMembers(request):
-        found += struct.unpack(f"<{len(part.person_ids) // 4}I", part.person_ids)
+        found.person_ids.extend(struct.unpack(f"<{len(part.person_ids) // 4}I", part.person_ids))
+        found.warnings.extend(part.warnings)
     return found
 
 

@@ -262,18 +262,22 @@ def export(
     from cli.calls import segments as calls
     from cli.member_files import csv_of, write_members
 
-    found = ask(
+    exported = ask(
         SuiteFolder.chosen(folder),
         SERVICE,
         lambda channel: calls.export(channel, segment_id, snapshot_id),
         key,
     )
+    found = exported.person_ids
     if to is not None:
         write_members(to, found)
     if as_json:
         listed = {"file": str(to)} if to is not None else {"person_ids": found}
-        print_json({"segment_id": segment_id, "count": len(found), **listed})
-    elif to is not None:
+        print_json({"segment_id": segment_id, "count": len(found), "warnings": exported.warnings, **listed})
+        return
+    for warning in exported.warnings:
+        notes.print(f"note: {warning}", markup=False, soft_wrap=True)
+    if to is not None:
         console.print(f"{to}: {len(found):,} people", markup=False, soft_wrap=True)
     else:
         sys.stdout.write(csv_of(found))
