@@ -100,6 +100,11 @@ def test_quality_comes_with_its_warnings(capsys):
     assert "note: hardly better than guessing" in shown
 
 
+def test_a_quality_without_numbers_says_that_they_are_withheld(capsys):
+    _quality(lookalike_service_pb2.EvaluateLookalikeResponse())
+    assert "seed withheld, among withheld: AUC 0.000 over persons held out" in capsys.readouterr().out
+
+
 def test_what_an_answer_rests_on_is_told(capsys):
     show_basis(insight_pb2.InsightBasis(withheld_below=10, sensitive_purposes=["health"]))
     shown = capsys.readouterr().out

@@ -328,9 +328,16 @@ def _figures(tag: "insight_service_pb2.TagDescription") -> Iterable[str]:
 
 def _quality(found: "lookalike_service_pb2.EvaluateLookalikeResponse") -> None:
     quality = found.evaluation
+    among, held_out = (
+        (
+            f"{found.candidate_count:,}",
+            f"{quality.seed_persons:,} of the seed and {quality.other_persons:,} others",
+        )
+        if found.candidate_count
+        else (WITHHELD, "persons")
+    )
     console.print(
-        f"seed {found.seed.count:,}, among {found.candidate_count:,}: AUC {quality.auc:.3f} over "
-        f"{quality.seed_persons:,} of the seed and {quality.other_persons:,} others held out"
+        f"seed {counted(found.seed)}, among {among}: AUC {quality.auc:.3f} over {held_out} held out"
     )
     lifts = [[place + 1, f"{lift:.2f}", bar(lift / 10)] for place, lift in enumerate(quality.lift_by_decile)]
     table("lift by tenths of the others, best first", ["tenth", "times as many", ""], lifts)
