@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from rules.values import Kind
 
-from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.insight.counts import ValueCounts
 from segments.domain.packing import Codes
 from segments.engine.algebra import Any, InSet
 from segments.engine.answers import counts
 from segments.engine.columns import TagColumn
-from segments.engine.decoding import codes_in
 from segments.engine.distributions import distributions
 from segments.engine.live.holdings import codes_held
 from segments.engine.members import Members
@@ -26,9 +24,6 @@ from segments.store.insight_ports import Label, Ones, Tabulated
 
 LABELS_AT_ONCE = 64
 """Answers of one program."""
-LOOKS_MOST = BLOCK_SIZE
-"""Looking up what somebody has takes a look for each value that there is, or one where persons have their codes. For
-more looks in a block it takes less to read the block back whole."""
 
 
 def tabulated(tag: TagColumn, groups: Sequence[Members], label: Label | None) -> Tabulated:
@@ -47,27 +42,9 @@ def tabulated(tag: TagColumn, groups: Sequence[Members], label: Label | None) ->
 
 def ones(tag: TagColumn, person_ids: npt.NDArray[np.uint32]) -> Ones:
     """What single persons have; see TagColumns."""
-    ids = person_ids.astype(np.int64)
-    places, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for block in np.unique(ids >> BLOCK_BITS).tolist():
-        start, end = np.searchsorted(ids, [block << BLOCK_BITS, (block + 1) << BLOCK_BITS]).tolist()
-        counted, held = _held(tag.column, block, ids[start:end])
-        places.append(np.repeat(np.arange(start, end), counted))
-        codes.append(held)
-    found = np.concatenate(codes)
-    return Ones(np.concatenate(places), tag.packed(found), tag.texts(found))
-
-
-def _held(column: SetColumn | NumberColumn, block: int, ids: Codes) -> tuple[Codes, Codes]:
-    """(how many codes each person of the block has, the codes of all)"""
-    looks = column.values if isinstance(column, SetColumn) and column.codes is None else 1
-    if len(ids) * looks <= LOOKS_MOST:
-        held = codes_held(column, ids)
-        return held.counts, held.codes
-    coded, offsets = codes_in(column, block), ids & (BLOCK_SIZE - 1)
-    counted, asked = np.zeros(BLOCK_SIZE, np.int64), np.zeros(BLOCK_SIZE, np.bool_)
-    counted[coded.offsets], asked[offsets] = coded.counts, True
-    return counted[offsets], coded.codes[np.repeat(asked[coded.offsets], coded.counts)]
+    held = codes_held(tag.column, person_ids.astype(np.int64))
+    places = np.repeat(np.arange(len(person_ids), dtype=np.int64), held.counts)
+    return Ones(places, tag.packed(held.codes), tag.texts(held.codes))
 
 
 def _of_numbers(tag: TagColumn, column: NumberColumn, groups: Sequence[Members]) -> Tabulated:

@@ -37,8 +37,16 @@ def has_any(value, wanted):
 
 
 @pytest.mark.parametrize("name", TYPES)
-@given(data=st.data())
-def test_whoever_has_a_value_is_who_was_given_it_last(threads, tmp_path_factory, name, data):
+@given(data=st.data(), looks_most=st.sampled_from([0, 1 << 16]))
+def test_whoever_has_a_value_is_who_was_given_it_last(threads, tmp_path_factory, name, data, looks_most):
+    from segments.engine.live import holdings
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(holdings, "LOOKS_MOST", looks_most)
+        check_last_values(threads, tmp_path_factory, name, data)
+
+
+def check_last_values(threads, tmp_path_factory, name, data):
     from segments.engine.columns import TagColumn
     from segments.engine.encoding import tag_column
     from segments.engine.live.files import opened, write

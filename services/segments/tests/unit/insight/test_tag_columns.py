@@ -132,7 +132,7 @@ def test_several_values_for_each_and_labels_once(
 def test_ones_are_the_values_of_the_persons_asked_for(
     numbers: dict[int, frozenset[int]], words: dict[int, str], asked: frozenset[int], way: str
 ) -> None:
-    from segments.index import contained_counts
+    from segments.engine.live import holdings
 
     ids = np.asarray(sorted(asked), np.uint32)
     lists = {person: tuple(sorted(each)) for person, each in numbers.items()}
@@ -143,7 +143,7 @@ def test_ones_are_the_values_of_the_persons_asked_for(
     for tag, values in cases:
         index = index_of(tag, values)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(contained_counts, "LOOKS_MOST", 0 if way == "read back" else 1 << 16)
+            patched.setattr(holdings, "LOOKS_MOST", 0 if way == "read back" else 1 << 16)
             if way != "plain":
                 contain(index, tag)
             ones = BlockColumns().ones(index, tag.name, ids)

@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from segments.domain.packing import whole
 from segments.engine.compiled import kernel, signed
+from segments.engine.containers import BLOCK_BITS, BLOCK_SIZE
+from segments.engine.decoding import codes_in
 from segments.engine.live.changes import Changes, Codes
 from segments.engine.live.lookups import (
     CODES,
@@ -19,10 +22,39 @@ from segments.engine.numbers import NumberColumn
 from segments.engine.sets import SetColumn
 
 LANES = 64
+LOOKS_MOST = 2 * BLOCK_SIZE
+"""What somebody has is looked up in the container of every value that there is, unless persons have codes. For more
+looks into one block it costs less to read that back whole."""
 
 
 def codes_held(column: SetColumn | NumberColumn, persons: Table) -> Codes:
     """The codes that each person has, ascending; none for whoever is beyond the last block."""
+    looks = column.values if isinstance(column, SetColumn) and column.codes is None else 1
+    if looks == 1 or len(persons) * looks <= LOOKS_MOST:
+        return _looked_up(column, persons)
+    found = [
+        _read_back(column, each) if len(each) * looks > LOOKS_MOST else _looked_up(column, each)
+        for each in np.split(persons, np.flatnonzero(np.diff(persons >> BLOCK_BITS)) + 1)
+    ]
+    return Codes(
+        np.concatenate([each.counts for each in found]), np.concatenate([each.codes for each in found])
+    )
+
+
+def _read_back(column: SetColumn | NumberColumn, persons: Table) -> Codes:
+    """Of persons of one block."""
+    block = whole(codes_in(column, int(persons[0]) >> BLOCK_BITS), BLOCK_SIZE)
+    return _taken(Codes(block.counts.astype(np.int64), block.codes), persons & (BLOCK_SIZE - 1))
+
+
+def _taken(codes: Codes, places: Table) -> Codes:
+    """Those at the places, in their order."""
+    counts, starts = codes.counts[places], np.cumsum(codes.counts) - codes.counts
+    ranks = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Codes(counts, codes.codes[np.repeat(starts[places], counts) + ranks])
+
+
+def _looked_up(column: SetColumn | NumberColumn, persons: Table) -> Codes:
     values = 1 if isinstance(column, NumberColumn) else max(column.values, 1)
     counts = np.zeros(len(persons), np.int64)
     codes = np.empty(len(persons) * 2, np.int64)
@@ -41,11 +73,8 @@ def changes_to(column: SetColumn | NumberColumn, persons: Table, codes: Codes) -
     order = np.argsort(persons, kind="stable")
     ordered = persons[order]
     lasts = order[np.append(ordered[1:] != ordered[:-1], True)] if len(order) else order
-    starts = np.cumsum(codes.counts) - codes.counts
-    counts = codes.counts[lasts]
-    places = np.repeat(starts[lasts] - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
     whose = persons[lasts]
-    return Changes(whose, codes_held(column, whose), Codes(counts, codes.codes[places]))
+    return Changes(whose, codes_held(column, whose), _taken(codes, lasts))
 
 
 @kernel
