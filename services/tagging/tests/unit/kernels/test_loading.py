@@ -42,6 +42,9 @@ class Chunk:
     times: np.ndarray
     sequences: np.ndarray
 
+    def release(self) -> None:
+        """As EventChunk says: there is nothing."""
+
 
 @pytest.mark.parametrize("seed", range(5))
 def test_tables_of_several_chunks_and_keys_are_those_of_arrays(kernels, seed):
