@@ -209,7 +209,7 @@ def shelf(world: Any) -> Shelf:
 
 def standing(shelf: Shelf) -> set[int]:
     """Who is read by columns."""
-    return set(shelf.database.read_now(shelf.reads._standing, TENANT, [1, 2]))
+    return set(shelf.database.read_now(shelf.reads._event_places, TENANT, [1, 2]))
 
 
 def test_columns_are_read_of_who_has_many_events(shelf: Shelf) -> None:

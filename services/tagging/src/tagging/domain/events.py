@@ -1,7 +1,7 @@
 """Events as tagging keeps them: immutable facts whose properties obey the event dictionary."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,9 +41,19 @@ class Event:
 
     def said(self, dictionary: Dictionary) -> Mapping[str, PropertyValue]:
         """What is declared of it, by the suite or by its tenant."""
-        if self.type not in dictionary.declared:
-            return self.properties
-        return {**self.properties, **dictionary.as_read(self.type, self.extra)}
+        return declared_of(self.type, self.properties, lambda: self.extra, dictionary)
+
+
+def declared_of(
+    type_: str,
+    properties: Mapping[str, PropertyValue],
+    extra: Callable[[], Mapping[str, PropertyValue]],
+    dictionary: Dictionary,
+) -> Mapping[str, PropertyValue]:
+    """What the suite and the tenant declare of an event. `extra`: read of types alone of which the tenant does."""
+    if type_ not in dictionary.declared:
+        return properties
+    return {**properties, **dictionary.as_read(type_, extra())}
 
 
 class _SaidWithSource(Mapping[str, PropertyValue]):

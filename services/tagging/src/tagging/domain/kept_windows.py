@@ -7,6 +7,7 @@ from rules import tree as t
 from rules.errors import UnsupportedNode
 from rules.walk import walk
 from rules.windows import CalendarSettings, interval
+from tagging.domain.looked_back import looked_at
 from tagging.domain.retention import Retention
 
 
@@ -20,7 +21,7 @@ def beyond(
         for each in walk(node):
             if not isinstance(each, t.Aggregate | t.Sequence):
                 continue
-            for event in _read_in_a_window(each):
+            for event in looked_at(each):
                 days = retention.days_of(event)
                 if days and _reaches(each.window, first_day - dt.timedelta(days - 1), as_of, calendar):
                     found.add(event)
@@ -29,13 +30,6 @@ def beyond(
         "what is older does not count"
         for event in sorted(found)
     ]
-
-
-def _read_in_a_window(node: t.Aggregate | t.Sequence) -> frozenset[str]:
-    """The event types that it looks at in its window."""
-    if isinstance(node, t.Aggregate):
-        return frozenset({node.event})
-    return frozenset(each.event for each in walk(node) if isinstance(each, t.EventFilter))
 
 
 def _reaches(window: t.Window, first_day: dt.date, as_of: dt.datetime, calendar: CalendarSettings) -> bool:

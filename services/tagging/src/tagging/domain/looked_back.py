@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from rules import tree as t
 from rules.errors import UnsupportedNode
 from rules.evaluate.setting import Setting
+from rules.schema import Schema
 from rules.walk import walk
 from rules.windows import interval
 
@@ -20,7 +21,7 @@ def earliest(questions: Iterable[t.Node], setting: Setting) -> dict[str, dt.date
             if not isinstance(node, t.Aggregate | t.Sequence):
                 continue
             start = _start(node.window, setting)
-            for event in _events(node, setting):
+            for event in looked_at(node, setting.schema):
                 if start is None:
                     unbounded.add(event)
                 else:
@@ -35,9 +36,9 @@ def _start(window: t.Window, setting: Setting) -> dt.datetime | None:
         return None
 
 
-def _events(node: t.Aggregate | t.Sequence, setting: Setting) -> set[str]:
-    """Those in the window, with what NET takes back."""
+def looked_at(node: t.Aggregate | t.Sequence, net_by: Schema | None = None) -> frozenset[str]:
+    """The event types that it looks at in its window; with what NET takes back, when a schema says by which that is."""
     if isinstance(node, t.Sequence):
-        return {each.event for each in walk(node) if isinstance(each, t.EventFilter)}
-    type_ = setting.schema.event(node.event)
-    return {node.event, *(type_.reversed_by if node.net and type_ is not None else ())}
+        return frozenset(each.event for each in walk(node) if isinstance(each, t.EventFilter))
+    type_ = net_by.event(node.event) if net_by is not None and node.net else None
+    return frozenset((node.event, *(type_.reversed_by if type_ is not None else ())))

@@ -12,7 +12,7 @@ from rules.evaluate.person import Event as RuleEvent
 from rules.evaluate.person import PropertyValue
 from tagging.domain.columns import Ints, moment_of
 from tagging.domain.dictionary import Dictionary
-from tagging.domain.events import SOURCE
+from tagging.domain.events import SOURCE, declared_of
 
 Said = Sequence[dict[str, PropertyValue]]
 """What each event says, a new mapping each time."""
@@ -83,11 +83,9 @@ class EventsForRules(Sequence[RuleEvent]):
 
     def _make(self, place: int) -> RuleEvent:
         events = self._events
-        said, type_ = events.said[place], events.types[place]
-        if type_ in self._dictionary.declared:
-            said |= self._dictionary.as_read(type_, events.extra[place])
-        said[SOURCE] = events.sources[place]
-        made = RuleEvent(type_, moment_of(int(events.times[place])), events.sequences[place], said)
+        type_, time = events.types[place], moment_of(int(events.times[place]))
+        said = declared_of(type_, events.said[place], lambda: events.extra[place], self._dictionary)
+        made = RuleEvent(type_, time, events.sequences[place], {**said, SOURCE: events.sources[place]})
         self._made[place] = made
         return made
 

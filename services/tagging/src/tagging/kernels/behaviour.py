@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from rules.evaluate.events.columns import Ints
 from servicekit.kernels.threads import Cancellation, Threads
 
 from tagging.domain.behaviour.funnel import Funnel, Reached
 from tagging.domain.behaviour.paths import Walking, Walks
 from tagging.domain.behaviour.retention import NO_COHORT, Cohorts, Matrix, Retention, Returns
-from tagging.domain.behaviour.tracks import Ints, Track
+from tagging.domain.behaviour.tracks import Track
 
 from . import funnels, paths, retention
 from .compiled import Table

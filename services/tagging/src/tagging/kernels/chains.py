@@ -4,10 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .compiled import Table, kernel
-from .tracks import NOBODY, events_between, merge, next_of_all
-
-NEVER = -(2**62)
-"""The beginning of no chain, in microseconds."""
+from .tracks import NEVER, NOBODY, events_between, merge, next_of_all
 
 
 @kernel

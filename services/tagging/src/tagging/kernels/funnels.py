@@ -8,6 +8,7 @@ from tagging.domain.behaviour.funnel import Funnel
 from .compiled import Table, half_at, int_at, kernel, long_at, part
 from .tracks import (
     FLAGS,
+    NEVER,
     NOBODY,
     OWNERS,
     SEQUENCES,
@@ -18,9 +19,6 @@ from .tracks import (
     next_person,
     skip_to,
 )
-
-NEVER = -(2**62)
-"""The beginning of no chain, in microseconds."""
 
 
 @kernel

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from servicekit.kernels.threads import Threads
 
 from .compiled import Table, address_of, kernel, long_at, part
+from .tracks import BLOCK_PERSONS
 
-BLOCK_PERSONS = 4_096
 Owners: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 

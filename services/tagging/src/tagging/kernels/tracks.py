@@ -14,6 +14,8 @@ BLOCK_PERSONS = 4_096
 OWNERS, TIMES, SEQUENCES, FLAGS = range(4)
 """Addresses of a track: int32, int64, int64, uint16."""
 NOBODY = 2**62
+NEVER = -(2**62)
+"""The beginning of no chain, in microseconds."""
 
 
 @dataclass(frozen=True)

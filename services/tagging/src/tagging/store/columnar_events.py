@@ -14,8 +14,8 @@ from rules.evaluate.events.columns import Ints
 from sqlalchemy import Connection
 from tagging.domain.dictionary import Dictionary
 from tagging.domain.events import Event
+from tagging.store.event_places import EventPlaces
 from tagging.store.event_read_ports import HeldPersonEvents
-from tagging.store.event_standing import Standing
 from tagging.store.mapped_columns import MappedColumns
 from tagging.store.mapped_person_events import MappedPersonEvents, ReadPersonEvents
 from tagging.store.ports import EventStore, Place
@@ -50,10 +50,10 @@ class ColumnarEvents:
         before: Place | None = None,
     ) -> list[Event]:
         """As EventStore says. Of all types rows stand in order and are read as far as the page goes."""
-        standing = self._standing(connection, tenant, [person_id]).get(person_id) if types else None
-        if standing is None or types is None:
+        places = self._event_places(connection, tenant, [person_id]).get(person_id) if types else None
+        if places is None or types is None:
             return self._events.latest(connection, tenant, person_id, limit, types=types, before=before)
-        times, sequences = standing.places(types, limit, before)
+        times, sequences = places.of(types, limit, before)
         if before is not None:
             earlier = (times < before.time_us) | (
                 (times == before.time_us) & (sequences < before.ingest_sequence)
@@ -70,13 +70,13 @@ class ColumnarEvents:
         self, connection: Connection, tenant: str, person_ids: Collection[int]
     ) -> list[tuple[int, str, int]]:
         """As EventStore says."""
-        standing = self._standing(connection, tenant, person_ids)
+        places = self._event_places(connection, tenant, person_ids)
         found: list[tuple[int, str, int]] = []
-        for person_id, each in standing.items():
+        for person_id, each in places.items():
             for event_type in each.types():
-                times, _ = each.places([event_type])
+                times, _ = each.of([event_type])
                 found += [(person_id, event_type, time_us) for time_us in times.tolist()]
-        rest = [each for each in person_ids if each not in standing]
+        rest = [each for each in person_ids if each not in places]
         return found + (self._events.times(connection, tenant, rest) if rest else [])
 
     def of_person(
@@ -89,17 +89,17 @@ class ColumnarEvents:
         since: Mapping[str, dt.datetime] = MappingProxyType({}),
     ) -> HeldPersonEvents:
         """As EventReads says."""
-        standing = self._standing(connection, tenant, [person_id]).get(person_id) if types else None
-        if standing is None:
+        places = self._event_places(connection, tenant, [person_id]).get(person_id) if types else None
+        if places is None:
             rows = self._events.of_persons(connection, tenant, [person_id], types)[person_id]
             return ReadPersonEvents(tuple(each.for_rules(dictionary) for each in rows))
         return MappedPersonEvents(
-            connection, tenant, standing, {each: since.get(each) for each in types}, dictionary
+            connection, tenant, places, {each: since.get(each) for each in types}, dictionary
         )
 
-    def _standing(
+    def _event_places(
         self, connection: Connection, tenant: str, person_ids: Collection[int]
-    ) -> dict[int, Standing]:
+    ) -> dict[int, EventPlaces]:
         """Of those persons who have many events, when columns cover what they should."""
         build = self._mapped.current(tenant)
         if build is None or not build.mark.ingest_sequence:
@@ -120,7 +120,9 @@ class ColumnarEvents:
         replaced = np.array(replaced_sequences(connection, tenant), np.int64)
         horizon, names = horizon_of(connection, tenant), self._recent.types()
         return {
-            person_id: Standing(build, own, recent.where(np.isin(recent.keys, own)), names, replaced, horizon)
+            person_id: EventPlaces(
+                build, own, recent.where(np.isin(recent.keys, own)), names, replaced, horizon
+            )
             for person_id, own in many.items()
         }
 

@@ -9,7 +9,7 @@ from rules.evaluate.person import PropertyValue
 from sqlalchemy import Connection
 from tagging.domain.columns import microseconds, moment_of
 from tagging.domain.dictionary import Dictionary
-from tagging.store.event_standing import Standing
+from tagging.store.event_places import EventPlaces
 from tagging.store.mapped_rows import MappedRows
 from tagging.store.sql_event_rows import events_by_sequence
 
@@ -31,7 +31,7 @@ class MappedPersonEvents:
         self,
         connection: Connection,
         tenant: str,
-        standing: Standing,
+        places: EventPlaces,
         types: Mapping[str, dt.datetime | None],
         dictionary: Dictionary,
     ) -> None:
@@ -42,7 +42,7 @@ class MappedPersonEvents:
         self._rows: dict[int, Mapping[str, PropertyValue]] = {}
         found: list[RuleEvent] = []
         for event_type, since in sorted(types.items()):
-            mapped = standing.mapped(event_type)
+            mapped = places.mapped(event_type)
             if mapped is not None:
                 if since is not None:
                     mapped = mapped.among(mapped.times >= microseconds(since))
@@ -53,7 +53,7 @@ class MappedPersonEvents:
                         zip(mapped.times.tolist(), mapped.sequences.tolist(), strict=True)
                     )
                 ]
-            _, recent = standing.came_since(event_type)
+            _, recent = places.came_since(event_type)
             rows = events_by_sequence(connection, tenant, recent.tolist())
             found += [each.for_rules(dictionary) for each in rows.values()]
         found.sort(key=lambda event: (event.time, event.ingest_seq))

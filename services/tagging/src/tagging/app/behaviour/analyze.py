@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 from pyroaring import BitMap
+from rules.evaluate.events.columns import Ints
 from rules.tree import Unit
 from servicekit.revision import Revision
 from tagging.app.behaviour.histories import Filter, GivenUp, Histories, ReadHistories, Wish
@@ -22,7 +23,7 @@ from tagging.domain.behaviour.retention import (
     came_back,
     period_days,
 )
-from tagging.domain.behaviour.tracks import Ints, Track, portions
+from tagging.domain.behaviour.tracks import Track, portions
 from tagging.domain.columns import microseconds
 from tagging.domain.definition import Grade
 from tagging.store.ports import PersonIds

@@ -10,6 +10,7 @@ import numpy as np
 from pyroaring import BitMap
 from rules.errors import Problem, UnsupportedNode
 from rules.evaluate.events import OrderedEvents, tells_order
+from rules.evaluate.events.columns import Bools, Ints, Numbers
 from rules.evaluate.events.rows import RowReader
 from rules.evaluate.setting import Setting
 from rules.schema import Schema
@@ -24,7 +25,7 @@ from tagging.app.behaviour.joined_filters import JoinedFilters
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.explain import require_events
 from tagging.app.snapshot import open_duck
-from tagging.domain.behaviour.tracks import Bools, Ints, Numbers, Track
+from tagging.domain.behaviour.tracks import Track
 from tagging.domain.columns import within
 from tagging.domain.compilation import RuleInvalid, checked_form
 from tagging.domain.definition import Grade

@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
+from rules.evaluate.events.columns import Ints
 from rules.evaluate.setting import Setting
 from rules.schema import EventType
 from rules.tree import AllTime, Condition
 from rules.windows import interval
 from tagging.app.columns_in_force import ColumnPlan
 from tagging.app.named_relations import name_relations
-from tagging.domain.behaviour.tracks import Ints
 from tagging.store.ports import HeldEvents
 
 

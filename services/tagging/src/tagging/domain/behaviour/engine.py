@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from rules.evaluate.events.columns import Ints
+
 from . import funnel, paths, retention
-from .tracks import Ints, Track
+from .tracks import Track
 
 MOST_EVENTS = 2_000_000
 """Worked out at once over arrays: bounds what sorting takes beside the events themselves."""

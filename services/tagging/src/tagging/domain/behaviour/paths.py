@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from rules.evaluate.events.columns import Bools, Ints
 
-from .tracks import Bools, Ints, Track, first_of_runs, history_of, passing
+from .tracks import Track, first_of_runs, history_of, passing
 
 MAX_DEPTH = 10
 MAX_TOP = 20

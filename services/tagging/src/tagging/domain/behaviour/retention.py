@@ -14,10 +14,11 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from rules.evaluate.events.columns import Ints
 from rules.tree import Unit
 from rules.windows import CalendarSettings, back, first_day
 
-from .tracks import Ints, Track, first_of_runs, history_of, passing
+from .tracks import Track, first_of_runs, history_of, passing
 
 MAX_COHORTS = 60
 MAX_PERIODS = 60

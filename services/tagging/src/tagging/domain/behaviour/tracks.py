@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from rules.evaluate.events.columns import Bools, Ints, Numbers
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Numbers: TypeAlias = npt.NDArray[Any]
-"""Integers of any width."""
 Flags: TypeAlias = npt.NDArray[np.uint16]
 """Bit i: the event passes the i-th of the asked filters."""
 

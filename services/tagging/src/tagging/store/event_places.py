@@ -12,7 +12,7 @@ from tagging.store.recent_places import Places
 
 
 @dataclass(frozen=True)
-class Standing:
+class EventPlaces:
     """Where the events of some keys stand in one snapshot, all of one person."""
 
     build: MappedBuild
@@ -50,7 +50,7 @@ class Standing:
             counts &= ~np.isin(sequences, self.replaced)
         return counts
 
-    def places(
+    def of(
         self, types: Collection[str], limit: int = 0, before: tuple[int, int] | None = None
     ) -> tuple[Ints, Ints]:
         """Times and ingest sequences of all events of these types, in any order. With a limit, of the latest before a
