@@ -220,7 +220,7 @@ class Snapshot:
         if recipe.asks_for_latest:
             own = {**own, SEEN: self._latest(recipe, moment)}
         frozen = recipe.freeze(own, self.known) if freeze and recipe.has_cuts else cuts.get(recipe.column)
-        stored = self._stored.get(recipe.column)
+        stored = self._stored.pop(recipe.column, None)
         kept = self._placed(*stored) if stored is not None else None
         values = recipe.decide(own, self.known, moment, frozen, kept)
         if self.plan.profiles(recipe):
@@ -255,7 +255,9 @@ class Snapshot:
         return sum(map(self._event_rows, recipe.events)) + len(self.persons)
 
     def _placed(self, persons: Ints, values: Vector) -> Vector:
-        """Values of some persons, ascending, with a slot for each."""
+        """Values of some persons, ascending, with a slot for each of the snapshot."""
+        if persons is self.persons:
+            return values
         places = np.searchsorted(self.persons, persons)
         here = places < len(self.persons)
         here[here] = self.persons[places[here]] == persons[here]
