@@ -219,11 +219,11 @@ def changed(old: Coded, new: Coded) -> Bools:
     many = ~different & (old.counts > 1)
     old_starts, new_starts = old.starts()[:-1], new.starts()[:-1]
     different[single] = old.codes[old_starts[single]] != new.codes[new_starts[single]]
-    for index in np.flatnonzero(many).tolist():
-        count = int(old.counts[index])
-        before = old.codes[old_starts[index] : old_starts[index] + count]
-        after = new.codes[new_starts[index] : new_starts[index] + count]
-        different[index] = not np.array_equal(before, after)
+    if many.any():
+        lengths = old.counts[many].astype(np.int64)
+        before = _gather(old.codes, old_starts[many], old.counts[many])
+        after = _gather(new.codes, new_starts[many], new.counts[many])
+        different[many] = np.logical_or.reduceat(before != after, np.cumsum(lengths) - lengths)
     return different
 
 
