@@ -63,7 +63,8 @@ def test_stream_values_are_run_values(small_world, before, after):
 @pytest.fixture
 def some_are_computed(monkeypatch):
     """However many they are."""
-    monkeypatch.setattr("tagging.app.division.MOST", 1.0)
+    for module in ("division", "turned_persons", "roll_day"):
+        monkeypatch.setattr(f"tagging.app.{module}.MOST", 1.0)
 
 
 READ = {
