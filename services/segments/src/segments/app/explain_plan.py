@@ -1,5 +1,6 @@
 """How a rule is answered: its parts in order, with sizes and times."""
 
+import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from segments.domain.segment import Draft, Kind
 from segments.errors import RuleInvalid
 from segments.store.ports import WithColumns
 from servicekit.errors import WrongState
+from servicekit.kernels.threads import Cancellation
 from servicekit.revision import Revision
 
 
@@ -69,10 +71,21 @@ class ExplainPlan:
         read = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         version, now = self._board.current, self._now()
         computed = await self._preview.features(version, tenant, read, now)
-        return await self._desk.compute(lambda: self._explain(version, tenant, read, computed, now))
+        stop = Cancellation()
+        try:
+            return await self._desk.compute(lambda: self._explain(version, tenant, read, computed, now, stop))
+        except asyncio.CancelledError:
+            stop.cancel()
+            raise
 
     def _explain(
-        self, version: Version, tenant: str, read: ReadRule, computed: dict[str, Column], now: dt.datetime
+        self,
+        version: Version,
+        tenant: str,
+        read: ReadRule,
+        computed: dict[str, Column],
+        now: dt.datetime,
+        stop: Cancellation,
     ) -> Explained:
         started = time.perf_counter_ns()
         segments = version.tenant(tenant)
@@ -80,7 +93,7 @@ class ExplainPlan:
         view = self._with_columns(index.bitmaps(segments.members_by_segment()), computed)
         setting = Setting(index.schema, index.as_of(now), index.calendar)
         try:
-            plan = index.plan(read.body, view, setting, read.population)
+            plan = index.plan(read.body, view, setting, read.population, stop)
             count = len(index.select(read.body, view, setting, read.population))
         except NumberOverflow as error:
             hint = "bring the numbers nearer to each other"
