@@ -29,6 +29,7 @@ def wire_behaviour(
     read = ReadHistories(database, facts, lake, columns, changelog, clock)
     servicer = BehaviourServicer(
         freshness,
+        read,
         AnalyzeFunnel(read, engines),
         AnalyzeRetention(read, engines),
         AnalyzePaths(read, engines),

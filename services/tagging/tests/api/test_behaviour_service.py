@@ -224,8 +224,11 @@ async def test_who_finds_no_place_is_told_before_the_sets_are_read(
     assert (await told_early(server, funnel()))[0] == "QUEUE_FULL"
 
 
-async def test_a_question_that_cannot_be_read_is_refused_before_its_sets_come(server: LocalServer) -> None:
+async def test_a_question_that_cannot_be_answered_is_refused_before_its_sets_come(
+    server: LocalServer,
+) -> None:
     assert await told_early(server, funnel(steps=[])) == ("INVALID_FIELD", "steps")
+    assert await told_early(server, funnel(steps=["vew_item"])) == ("RULE_INVALID", "view_item")
 
 
 async def test_who_says_nothing_leaves_the_place_to_others(

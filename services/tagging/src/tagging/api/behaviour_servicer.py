@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
@@ -28,6 +29,7 @@ from tagging.app.behaviour.analyze import (
     PathAnswer,
     RetentionAnswer,
 )
+from tagging.app.behaviour.histories import Filter, ReadHistories
 from tagging.domain.behaviour.paths import Turn
 from tagging.domain.columns import days
 from tagging.store.ports import PersonIds
@@ -48,18 +50,28 @@ Answer = TypeVar("Answer", FunnelAnswer, RetentionAnswer, PathAnswer)
 Work = TypeVar("Work")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Answer]):
+    """A question that was read: the events it is about, and what to work out."""
+
+    filters: Sequence[Filter]
+    work: Callable[[Asking], Answer]
+
+
 class BehaviourServicer(BehaviourServiceServicer):
     """Acts on the caller's tenant."""
 
     def __init__(
         self,
         facts: Freshness,
+        histories: ReadHistories,
         funnel: AnalyzeFunnel,
         retention: AnalyzeRetention,
         paths: AnalyzePaths,
         clock: Clock,
     ) -> None:
         self._facts = facts
+        self._histories = histories
         self._funnel = funnel
         self._retention = retention
         self._paths = paths
@@ -70,10 +82,10 @@ class BehaviourServicer(BehaviourServiceServicer):
     async def AnalyzeFunnel(
         self, request_iterator: AsyncIterator[pb.AnalyzeFunnelRequest], context: object
     ) -> AsyncIterator[pb.AnalyzeFunnelResponse]:
-        def read(request: pb.AnalyzeFunnelRequest) -> Callable[[Asking], FunnelAnswer]:
+        def read(request: pb.AnalyzeFunnelRequest) -> Asked[FunnelAnswer]:
             question = parse_behaviour.funnel_question(request)
             members = parse_behaviour.last_step(request)
-            return lambda asking: self._funnel(asking, question, members)
+            return Asked(question.filters(), lambda asking: self._funnel(asking, question, members))
 
         found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzeFunnelResponse(
@@ -85,10 +97,10 @@ class BehaviourServicer(BehaviourServiceServicer):
     async def AnalyzeRetention(
         self, request_iterator: AsyncIterator[pb.AnalyzeRetentionRequest], context: object
     ) -> AsyncIterator[pb.AnalyzeRetentionResponse]:
-        def read(request: pb.AnalyzeRetentionRequest) -> Callable[[Asking], RetentionAnswer]:
+        def read(request: pb.AnalyzeRetentionRequest) -> Asked[RetentionAnswer]:
             question = parse_behaviour.retention_question(request)
             members = parse_behaviour.cohort_part(request)
-            return lambda asking: self._retention(asking, question, members)
+            return Asked(question.filters(), lambda asking: self._retention(asking, question, members))
 
         found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzeRetentionResponse(
@@ -110,10 +122,10 @@ class BehaviourServicer(BehaviourServiceServicer):
     async def AnalyzePaths(
         self, request_iterator: AsyncIterator[pb.AnalyzePathsRequest], context: object
     ) -> AsyncIterator[pb.AnalyzePathsResponse]:
-        def read(request: pb.AnalyzePathsRequest) -> Callable[[Asking], PathAnswer]:
+        def read(request: pb.AnalyzePathsRequest) -> Asked[PathAnswer]:
             question = parse_behaviour.path_question(request)
             members = parse_behaviour.walk_part(request)
-            return lambda asking: self._paths(asking, question, members)
+            return Asked(question.filters(), lambda asking: self._paths(asking, question, members))
 
         found, parts = await self._answered(request_iterator, read)
         yield pb.AnalyzePathsResponse(
@@ -132,16 +144,23 @@ class BehaviourServicer(BehaviourServiceServicer):
             yield pb.AnalyzePathsResponse(members=part)
 
     async def _answered(
-        self, messages: AsyncIterator[Request], read: Callable[[Request], Callable[[Asking], Answer]]
+        self, messages: AsyncIterator[Request], read: Callable[[Request], Asked[Answer]]
     ) -> tuple[Answer, list[bytes]]:
-        """The answer and its members in parts, from a thread that gives up when the caller has gone. `read`: of a
-        request, what to work out. Raises QueueFull, and TimeoutError for messages that do not come."""
+        """The answer and its members in parts, from a thread that gives up when the caller has gone. `read`: what a
+        request asks. Raises QueueFull, and TimeoutError for messages that do not come."""
+        principal = current_principal()
+        tenant = principal.require_tenant()
+
+        async def begun(request: Request) -> Callable[[Asking], Answer]:
+            asked = read(request)
+            grades = readable_grades(principal, request.only_grades)
+            await asyncio.to_thread(self._histories.require, tenant, asked.filters, grades)
+            return asked.work
+
         place = self._room.enter()
         try:
             async with asyncio.timeout(RECEIVED_WITHIN_S):
-                request, work, sets = await _received(messages, read, place)
-            principal = current_principal()
-            tenant = principal.require_tenant()
+                request, work, sets = await _received(messages, begun, place)
             grades = readable_grades(principal, request.only_grades)
             moment = request.as_of if request.HasField("as_of") else None
             as_of = parse_behaviour.as_of(moment, self._clock.now())
@@ -173,14 +192,14 @@ class BehaviourServicer(BehaviourServiceServicer):
 
 
 async def _received(
-    messages: AsyncIterator[Request], read: Callable[[Request], Work], place: Place
+    messages: AsyncIterator[Request], begun: Callable[[Request], Awaitable[Work]], place: Place
 ) -> tuple[Request, Work, parse_behaviour.Sets]:
-    """The first message, what it asks for, and the sets of all. A question that cannot be read is refused before its
-    sets come."""
+    """The first message, what it asks for, and the sets of all. A question that cannot be answered is refused before
+    its sets come."""
     sets = parse_behaviour.Sets()
     asked: tuple[Request, Work] | None = None
     async for message in messages:
-        asked = (message, read(message)) if asked is None else asked
+        asked = (message, await begun(message)) if asked is None else asked
         place.take(sum(len(each.persons) for each in message.sets))
         sets.add(message.sets)
     if asked is None:

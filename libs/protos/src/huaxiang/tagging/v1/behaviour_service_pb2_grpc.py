@@ -35,10 +35,11 @@ class BehaviourServiceStub:
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD (also before any set has come),
-    BATCH_TOO_LARGE (sets above 256 MiB together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED,
-    QUEUE_FULL (16 wait for the two that are worked out at once, or the sets of all of them reach 1 GiB),
-    DEADLINE_EXCEEDED also where a call's messages take more than a minute. What nobody waits for any more is given up.
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
+    together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that
+    are worked out at once, or the sets of all of them reach 1 GiB), DEADLINE_EXCEEDED also where a call's messages take
+    more than a minute. What is wrong with a question is told before its sets have come. What nobody waits for any more is
+    given up.
     """
 
     def __init__(self, channel):
@@ -74,10 +75,11 @@ class BehaviourServiceServicer:
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD (also before any set has come),
-    BATCH_TOO_LARGE (sets above 256 MiB together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED,
-    QUEUE_FULL (16 wait for the two that are worked out at once, or the sets of all of them reach 1 GiB),
-    DEADLINE_EXCEEDED also where a call's messages take more than a minute. What nobody waits for any more is given up.
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
+    together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that
+    are worked out at once, or the sets of all of them reach 1 GiB), DEADLINE_EXCEEDED also where a call's messages take
+    more than a minute. What is wrong with a question is told before its sets have come. What nobody waits for any more is
+    given up.
     """
 
     def AnalyzeFunnel(self, request_iterator, context):
@@ -137,10 +139,11 @@ class BehaviourService:
     and persons who object to profiling, are not counted.
 
     Every rpc may answer: RULE_INVALID (an event type or property that there is not, with a suggestion), RIGHT_MISSING (an
-    event or property of a grade that the caller may not read), INVALID_FIELD (also before any set has come),
-    BATCH_TOO_LARGE (sets above 256 MiB together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED,
-    QUEUE_FULL (16 wait for the two that are worked out at once, or the sets of all of them reach 1 GiB),
-    DEADLINE_EXCEEDED also where a call's messages take more than a minute. What nobody waits for any more is given up.
+    event or property of a grade that the caller may not read), INVALID_FIELD, BATCH_TOO_LARGE (sets above 256 MiB
+    together, a set above 100,000,000 ids), REVISION_FOREIGN, REVISION_NOT_REACHED, QUEUE_FULL (16 wait for the two that
+    are worked out at once, or the sets of all of them reach 1 GiB), DEADLINE_EXCEEDED also where a call's messages take
+    more than a minute. What is wrong with a question is told before its sets have come. What nobody waits for any more is
+    given up.
     """
 
     @staticmethod

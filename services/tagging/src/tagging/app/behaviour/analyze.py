@@ -84,6 +84,9 @@ class FunnelQuestion:
     strict: bool
     first: Stretch
 
+    def filters(self) -> list[Filter]:
+        return [Filter(f"steps[{step}]", text, step) for step, text in enumerate(self.steps)]
+
 
 @dataclass(frozen=True, slots=True)
 class LastStep:
@@ -111,8 +114,7 @@ class AnalyzeFunnel:
 
     def __call__(self, asking: Asking, question: FunnelQuestion, members: LastStep | None) -> FunnelAnswer:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
-        filters = [Filter(f"steps[{step}]", text, step) for step, text in enumerate(question.steps)]
-        histories = self._read(asking.wish(filters, whole=question.strict))
+        histories = self._read(asking.wish(question.filters(), whole=question.strict))
         engine = self._engines.of(histories.event_count, asking.stops)
         asked = Funnel(
             len(question.steps),
@@ -148,6 +150,9 @@ class RetentionQuestion:
     cohorts: int
     periods: int
 
+    def filters(self) -> list[Filter]:
+        return [Filter("first", self.first, FIRST), Filter("returning", self.returning, RETURN)]
+
 
 @dataclass(frozen=True, slots=True)
 class CohortPart:
@@ -182,8 +187,7 @@ class AnalyzeRetention:
         self, asking: Asking, question: RetentionQuestion, members: CohortPart | None
     ) -> RetentionAnswer:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
-        filters = [Filter("first", question.first, FIRST), Filter("returning", question.returning, RETURN)]
-        histories = self._read(asking.wish(filters, whole=False))
+        histories = self._read(asking.wish(question.filters(), whole=False))
         engine = self._engines.of(histories.event_count, asking.stops)
         calendar = histories.calendar
         starts = period_days(question.start, question.unit, question.cohorts + question.periods - 1, calendar)
@@ -229,6 +233,10 @@ class PathQuestion:
     collapse: bool
     starts: Stretch
 
+    def filters(self) -> list[Filter]:
+        steps = [Filter(f"steps[{place}]", text, STEP) for place, text in enumerate(self.steps)]
+        return [Filter("start", self.start, START), *steps]
+
 
 @dataclass(frozen=True, slots=True)
 class PathPart:
@@ -258,11 +266,7 @@ class AnalyzePaths:
 
     def __call__(self, asking: Asking, question: PathQuestion, members: PathPart | None) -> PathAnswer:
         """Blocks. Raises RuleInvalid, RightMissing, GivenUp."""
-        filters = [
-            Filter("start", question.start, START),
-            *(Filter(f"steps[{place}]", text, STEP) for place, text in enumerate(question.steps)),
-        ]
-        histories = self._read(asking.wish(filters, whole=False))
+        histories = self._read(asking.wish(question.filters(), whole=False))
         engine = self._engines.of(histories.event_count, asking.stops)
         asked = Walking(
             question.depth,

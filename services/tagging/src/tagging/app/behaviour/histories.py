@@ -29,6 +29,7 @@ from tagging.domain.behaviour.tracks import Track
 from tagging.domain.columns import within
 from tagging.domain.compilation import RuleInvalid, checked_form
 from tagging.domain.definition import Grade
+from tagging.domain.event_grades import EventRelease
 from tagging.domain.tenants import Tenant
 from tagging.errors import RuleInvalid as RuleRefused
 from tagging.store.ports import FactStores, HeldEvents, LakeRelations
@@ -142,15 +143,25 @@ class ReadHistories:
         finally:
             duck.close()
 
-    def _take(self, connection: Connection, duck: Any, wish: Wish) -> _Taken:
-        plan = self._columns.of(connection, wish.tenant)
-        schema = self._columns.schema(connection, wish.tenant)
-        filters, warnings = [], []
-        for each in wish.filters:
-            found, told = read_filter(each.field, each.text, schema)
-            filters.append(found)
+    def require(self, tenant: str, filters: Sequence[Filter], grades: Collection[Grade]) -> None:
+        """Before it is known of whom: raises RuleInvalid and RightMissing as reading would. Blocks."""
+        self._database.read_now(self._named, tenant, filters, grades)
+
+    def _named(
+        self, connection: Connection, tenant: str, filters: Sequence[Filter], grades: Collection[Grade]
+    ) -> tuple[ColumnPlan, list[EventFilter], list[str], EventRelease]:
+        """What the filters say, what is to be said of them, and what may be read."""
+        plan = self._columns.of(connection, tenant)
+        schema = self._columns.schema(connection, tenant)
+        found, warnings = [], []
+        for each in filters:
+            read, told = read_filter(each.field, each.text, schema)
+            found.append(read)
             warnings += told
-        release = require_events(plan, filters, wish.grades)
+        return plan, found, warnings, require_events(plan, found, grades)
+
+    def _take(self, connection: Connection, duck: Any, wish: Wish) -> _Taken:
+        plan, filters, warnings, release = self._named(connection, wish.tenant, wish.filters, wish.grades)
         state = self._facts.tenants.get(connection, wish.tenant) or Tenant(wish.tenant, dt.date(1970, 1, 1))
         head = self._changelog.head(connection)
         return _Taken(
