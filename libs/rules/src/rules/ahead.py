@@ -39,7 +39,7 @@ def ahead(
     begun = [(each, _start(each, calendar, starts)) for each in windows]
     return [
         f"{print_window(each)} lies ahead: it begins at "
-        f"{start.astimezone(calendar.zone).isoformat(timespec='minutes')}, and nothing has happened in it yet"
+        f"{calendar.local(start).isoformat(timespec='minutes')}, and nothing has happened in it yet"
         for each, start in begun
         if start is not None and start > as_of
     ]

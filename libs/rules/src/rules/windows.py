@@ -55,6 +55,13 @@ class CalendarSettings:
         """The tenant's day of an aware moment."""
         return moment.astimezone(self.zone).date()
 
+    def local(self, moment: dt.datetime) -> dt.datetime:
+        """An aware moment in the tenant's time zone; in UTC where the zone has no year for it."""
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:
+            return moment.astimezone(dt.UTC)
+
     def is_workday(self, moment: dt.datetime) -> bool | None:
         """Of the tenant's day of an aware moment; None when the calendar does not know."""
         return self.workdays.is_workday(self.day_of(moment))

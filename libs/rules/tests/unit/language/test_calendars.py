@@ -96,6 +96,26 @@ def test_a_year_of_the_tenant_stands_in_the_place_of_the_shipped_one() -> None:
     )
 
 
+def test_a_year_may_merge_another_and_say_something_else_of_it() -> None:
+    read = read_calendar(
+        "years:\n"
+        "  2026: &usual {holidays: {}, worked: [2026-02-14]}\n"
+        "  2027: &other {<<: *usual, worked: []}\n"
+        "  2028: {<<: *other}\n"
+    )
+    workdays = mainland_china().with_own(read).workdays
+    assert [workdays.is_workday(day(each)) for each in ("2026-02-14", "2027-02-13", "2028-02-12")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+LAUGHS = "a: &a0 {x: 1}\n" + "".join(
+    f"a{each}: &a{each} {{<<: [{', '.join([f'*a{each - 1}'] * 20)}]}}\n" for each in range(1, 20)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -126,6 +146,12 @@ def test_a_year_of_the_tenant_stands_in_the_place_of_the_shipped_one() -> None:
         ("years: {2026: {worked: [], worked: []}}", "'worked' stands twice"),
         ("{", "no YAML"),
         ("[" * 9_000, "no YAML"),
+        ("!!map [1]", "no YAML"),
+        ("years: !!map [1]", "no YAML"),
+        ("? !!set a", "no YAML"),
+        ("? !!seq a", "no YAML"),
+        ("{? !!timestamp x : []}", "no YAML"),
+        (LAUGHS, "merge less"),
         ("# nothing yet", "the calendar is empty; write {}"),
         ("x" * 200_001, "200001 characters"),
     ],

@@ -169,3 +169,9 @@ def test_windows_that_have_not_begun_are_told_in_the_zone() -> None:
         "IN BETWEEN 2026-03-31T02:31Z AND 2026-03-31T16:00Z",
     ]
     assert "at 2026-03-30T22:31-04:00," in told[0]
+
+
+def test_a_window_that_begins_after_the_last_local_year_is_told_in_utc() -> None:
+    form = parse_form("COUNT(e) IN BETWEEN 9999-12-31T23:00Z AND 9999-12-31T23:30Z")
+    (told,) = ahead(fixed_windows([form]), NOW, SHANGHAI, {})
+    assert "it begins at 9999-12-31T23:00+00:00," in told

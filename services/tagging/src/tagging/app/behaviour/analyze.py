@@ -327,5 +327,5 @@ def _of_sets(
 def _ahead(begin: dt.datetime | None, histories: Histories) -> tuple[str, ...]:
     if begin is None or begin <= histories.as_of:
         return ()
-    moment = begin.astimezone(histories.calendar.zone).isoformat(timespec="minutes")
+    moment = histories.calendar.local(begin).isoformat(timespec="minutes")
     return (f"what is asked about lies ahead: it begins at {moment}, and nothing has happened in it yet",)
