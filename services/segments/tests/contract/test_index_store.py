@@ -342,12 +342,34 @@ def test_a_text_that_nobody_has_any_more_is_in_no_new_file(
     assert stored.index.held("nickname").any_of(["kept"]) == BitMap([2, 3])
 
 
-def test_who_is_erased_is_in_no_stored_block(database: Database) -> None:
+REDIRECTED, ERASED = PersonState.REDIRECTED, PersonState.ERASED
+LOSS = "loss"
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [person_change(1, 2, ERASED), LOSS],
+        [LOSS, person_change(1, 2, ERASED)],
+        [LOSS, "restart", person_change(1, 2, ERASED)],
+        [person_change(1, 2, REDIRECTED, 3), LOSS, person_change(3, 2, ERASED)],
+        [person_change(3, 2, ERASED), LOSS, person_change(1, 2, REDIRECTED, 3)],
+        [person_change(1, 2, REDIRECTED, 3), person_change(3, 2, ERASED), LOSS],
+    ],
+    ids=["before", "after", "after a restart", "as another", "merged later", "as another before"],
+)
+def test_who_is_erased_is_in_no_stored_block(database: Database, then: list[Any]) -> None:
+    """Whether the loss of the value is told before or after, also of somebody who was merged into the erased."""
     stored = Stored(database)
-    told = [person_change(1), person_change(2), block_change(1, "nickname", {1: "female", 2: "male"})]
+    people = [person_change(each) for each in (1, 2, 3)]
+    told = [*people, block_change(1, "nickname", {1: "female", 2: "male"})]
     stored.tell(Lane.BULK, [*told, block_change(1, "interests", {1: ("female",), 2: ("male",)})], 1)
-    stored.tell(Lane.LIVE, [person_change(1, 2, PersonState.ERASED)], 2)
-    stored.tell(Lane.LIVE, [person_values(3, 1, nickname=None, interests=None)], 3)
+    for position, each in enumerate(then, 2):
+        if each == "restart":
+            stored.index = stored.loaded()
+        else:
+            lost = person_values(position, 1, nickname=None, interests=None)
+            stored.tell(Lane.LIVE, [lost if each is LOSS else each], position)
 
     def texts(connection: Any) -> list[set[str]]:
         packs = execute(connection, "SELECT pack FROM column_block")
@@ -355,6 +377,7 @@ def test_who_is_erased_is_in_no_stored_block(database: Database) -> None:
 
     assert database.read_now(texts) == [{"male"}, {"male"}]
     assert contents(stored.loaded()) == contents(stored.index)
+    assert not any(stored.index.held(each).bereft for each in ("nickname", "interests"))
 
 
 def test_a_column_with_too_many_values_for_its_file_is_stored_without_it(

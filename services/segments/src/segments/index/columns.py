@@ -31,19 +31,23 @@ class _Part:
 
 class ScalarColumn:
     """Implements rules' Column. A copy shares its blocks with the original until one of them is written, so whoever
-    holds the original goes on reading what it was."""
+    holds the original goes on reading what it was.
+
+    `bereft`  blocks in which somebody's value was taken away since they were stored
+    """
 
     def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, _Part] | None = None) -> None:
         self.kind = kind
         self._texts = Texts() if texts is None else texts
         self._parts = {} if parts is None else parts
         self._own: set[int] = set()
+        self.bereft: set[int] = set()
         self.stamp = new_stamp()
 
     def copy(self) -> "ScalarColumn":
         """One to change, at a cost that follows the number of blocks."""
         other = ScalarColumn(self.kind, self._texts, dict(self._parts))
-        other.stamp = self.stamp
+        other.stamp, other.bereft = self.stamp, set(self.bereft)
         return other
 
     @property
@@ -72,9 +76,11 @@ class ScalarColumn:
         for person_id, value in changes.items():
             part = self._writable(person_id >> BLOCK_BITS)
             offset = person_id & _OFFSET
-            part.known[offset] = value is not None
             if value is not None:
                 part.codes[offset] = self._code(cast(Scalar, value))
+            elif part.known[offset]:
+                self.bereft.add(person_id >> BLOCK_BITS)
+            part.known[offset] = value is not None
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
         """Sets values of persons of one block; `text_of` resolves the codes of texts and raises KeyError."""

@@ -1,6 +1,6 @@
 """Values of the erased: out of the stored block at once, out of a file by its next merge, which is then due."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -9,27 +9,43 @@ from segments.domain.touched import Touched
 from segments.index.columns import ScalarColumn
 from segments.index.lists import ListColumn
 from segments.index.memory import MemoryColumn
+from segments.index.universe import Universe
 
 
 def forget_erased(
     columns: Mapping[str, MemoryColumn],
-    erased: BitMap,
+    people: Universe,
     touched: Touched,
     writable: Callable[[str], MemoryColumn],
 ) -> None:
-    """After a batch has been taken: whoever of the erased it spoke of may still be in what is stored of a column.
-    Blocks of plain columns are stored anew with the batch, a column in a file owes a merge. `writable`: one to
-    change."""
-    if not erased:
-        return
-    entered = not touched.universe.isdisjoint(erased)
+    """After a batch has been taken: what is stored of a column may still hold values of the erased it spoke of, and of
+    those who were merged into them. Blocks of plain columns are stored anew with the batch, a column in a file owes a
+    merge. A value that was taken away before its person was erased, for whichever reason, was perhaps of one of them.
+    `writable`: one to change."""
+    entered = bool(people.erased_among(touched.universe))
     for name, held in columns.items():
-        gone = touched.columns[name] & erased if name in touched.columns else BitMap()
-        if isinstance(held, ScalarColumn | ListColumn):
-            for block in {person_id >> BLOCK_BITS for person_id in gone}:
-                touched.block(name, block, 0)
-        elif gone or (entered and held.lost):
-            writable(name).owe()
+        gone = people.erased_among(touched.columns[name]) if name in touched.columns else BitMap()
+        if not isinstance(held, ScalarColumn | ListColumn):
+            if gone or (entered and held.lost):
+                writable(name).owe()
+            continue
+        for block in {person_id >> BLOCK_BITS for person_id in gone} | (held.bereft if entered else set()):
+            touched.block(name, block, 0)
+    _stored(touched.blocks, columns, writable)
+
+
+def _stored(
+    blocks: Iterable[tuple[str, int]],
+    columns: Mapping[str, MemoryColumn],
+    writable: Callable[[str], MemoryColumn],
+) -> None:
+    """Whatever was taken away of these blocks is not in the store any more."""
+    for name, block in blocks:
+        held = columns.get(name)
+        if isinstance(held, ScalarColumn | ListColumn) and block in held.bereft:
+            plain = writable(name)
+            assert isinstance(plain, ScalarColumn | ListColumn)
+            plain.bereft.discard(block)
 
 
 def is_in_block(persons: BitMap, block: int) -> bool:

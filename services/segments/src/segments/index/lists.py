@@ -68,17 +68,18 @@ _NOBODY = _Rows(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.in
 
 class ListColumn:
     """Implements rules' Column; `kind` is that of the elements. Somebody without elements is unknown. Blocks are
-    replaced and never changed, so a copy is independent."""
+    replaced and never changed, so a copy is independent. `bereft`: as ScalarColumn's."""
 
     def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, _Rows] | None = None) -> None:
         self.kind = kind
         self._texts = Texts() if texts is None else texts
         self._parts = {} if parts is None else parts
+        self.bereft: set[int] = set()
         self.stamp = new_stamp()
 
     def copy(self) -> "ListColumn":
         other = ListColumn(self.kind, self._texts, dict(self._parts))
-        other.stamp = self.stamp
+        other.stamp, other.bereft = self.stamp, set(self.bereft)
         return other
 
     @property
@@ -111,7 +112,10 @@ class ListColumn:
         for block, rows in by_block.items():
             offsets = sorted(rows)
             codes = [self._code(element) for offset in offsets for element in rows[offset]]
-            self._parts[block] = self._parts.get(block, _NOBODY).with_rows(
+            before = self._parts.get(block, _NOBODY)
+            if any(not rows[offset] and len(before.codes_of(offset)) for offset in offsets):
+                self.bereft.add(block)
+            self._parts[block] = before.with_rows(
                 np.asarray(offsets, np.uint16),
                 np.asarray([len(rows[offset]) for offset in offsets], np.uint16),
                 np.asarray(codes, np.int64),

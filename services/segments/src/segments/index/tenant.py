@@ -308,8 +308,8 @@ class TenantIndex:
                         self.day = change
                         touched.day = change
         self._flush()
-        forget_erased(self._columns, self._people.erased, touched, self._writable)
         self._unfile(touched)
+        forget_erased(self._columns, self._people, touched, self._writable)
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
         if is_in_block(self._people.erased, block):

@@ -42,6 +42,7 @@ class Universe:
         self._own: set[int] = set()
         self.populations: dict[Population, BitMap] = {population: BitMap() for population in Population}
         self.erased = BitMap()
+        self._redirected = BitMap()
         self._own_sets = True
         self.stamp = new_stamp()
 
@@ -50,7 +51,7 @@ class Universe:
         other = Universe()
         other._people = dict(self._people)
         other.populations = dict(self.populations)
-        other.erased = self.erased
+        other.erased, other._redirected = self.erased, self._redirected
         other._own_sets = False
         other.stamp = self.stamp
         return other
@@ -68,11 +69,12 @@ class Universe:
         people.birth_hashes[offset] = change.birth_hash
         if not self._own_sets:
             self.populations = {name: persons.copy() for name, persons in self.populations.items()}
-            self.erased = self.erased.copy()
+            self.erased, self._redirected = self.erased.copy(), self._redirected.copy()
             self._own_sets = True
         for population, states in _POPULATIONS.items():
             _place(self.populations[population], change.person_id, inside=change.state in states)
         _place(self.erased, change.person_id, inside=change.state is PersonState.ERASED)
+        _place(self._redirected, change.person_id, inside=change.state is PersonState.REDIRECTED)
         return True
 
     def living(self, person_id: int) -> int:
@@ -89,6 +91,11 @@ class Universe:
                 return person_id
             person_id = int(people.redirects[person_id & _OFFSET])
         return 0
+
+    def erased_among(self, persons: BitMap) -> BitMap:
+        """Those who were erased, and who were merged into somebody who was."""
+        merged = (each for each in persons & self._redirected if not self.living(each)) if self.erased else ()
+        return (persons & self.erased) | BitMap(merged)
 
     def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
         """The keyed hash of each one's birth identifier, 0 for an unknown id. Ascending ids cost least."""
