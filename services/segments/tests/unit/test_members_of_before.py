@@ -178,3 +178,19 @@ def test_columns_that_are_told_anew_by_a_bootstrap_let_members_stand() -> None:
     standing = empty.get("a")
     assert standing is not None
     assert (standing.segment.state, standing.members) == (State.PREPARING, BitMap([1, 2]))
+
+
+def test_members_of_before_a_midnight_are_not_said_to_be_of_the_day_that_it_begins() -> None:
+    by_birthday = "COUNT(order_paid) >= 2 OR birthday ANNIVERSARY WITHIN NEXT 1 DAYS"
+    story = Story(("a", by_birthday), ("b", "IN SEGMENT 'a'"), ("c", BUYERS))
+    story.tell(
+        day_change(story.position + 1, dt.date(2026, 4, 1)),
+        story.feature(FeatureState.BACKFILLING),
+    )
+    now = NOON + dt.timedelta(days=1)
+    frozen = {each.segment.segment_id: each.frozen for each in story.segments.all()}
+    assert {name: each and each.time for name, each in frozen.items()} == {
+        "a": NOON,
+        "b": NOON,
+        "c": midnight,
+    }

@@ -1,7 +1,6 @@
 """Standing segments: their members follow every change by looking only at the persons it touched."""
 
 import datetime as dt
-import graphlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +8,7 @@ from pyroaring import BitMap
 from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import members
 from rules.evaluate.setting import Setting
+from segments.app.order import ordered
 from segments.app.rule_reading import ReadRule
 from segments.app.today import today
 from segments.app.waiting import until_then, waits
@@ -17,7 +17,6 @@ from segments.domain.members import NOBODY, Members
 from segments.domain.movement import Flips, Followed, Movement
 from segments.domain.segment import STATIC_RULE, Kind, Segment, State
 from segments.domain.touched import Touched
-from segments.errors import SegmentCycle
 from segments.store.ports import TenantIndex, Watched
 from servicekit.errors import ServiceError
 from servicekit.revision import Lane
@@ -95,7 +94,7 @@ class TenantSegments:
 
     def __init__(self, index: TenantIndex, moment: dt.datetime) -> None:
         self.index = index
-        self.moment = moment
+        self.moment = self._held_at = moment
         self._standing: dict[str, Standing] = {}
         self._own: set[str] = set()
         self._order: tuple[str, ...] = ()
@@ -104,7 +103,7 @@ class TenantSegments:
     def copy(self) -> "TenantSegments":
         """One to change; the index too is a copy."""
         other = TenantSegments(self.index.copy(), self.moment)
-        other._standing, other._order = dict(self._standing), self._order
+        other._standing, other._order, other._held_at = dict(self._standing), self._order, self._held_at
         other._watched = self._watched
         return other
 
@@ -185,7 +184,7 @@ class TenantSegments:
                 placed.frozen = before.frozen
         self._watched = None
         standing = {**self._standing, segment.segment_id: placed}
-        self._order = _ordered(standing)
+        self._order = ordered({name: each.rule for name, each in standing.items()})
         self._standing = standing
         self._own.add(segment.segment_id)
 
@@ -218,7 +217,7 @@ class TenantSegments:
     def resting_on(self, index: TenantIndex) -> "TenantSegments":
         """A copy over another index; `begin` with it."""
         other = TenantSegments(index, self.moment)
-        other._standing, other._order = dict(self._standing), self._order
+        other._standing, other._order, other._held_at = dict(self._standing), self._order, self._held_at
         return other
 
     def reread(self, read: Callable[[Segment], ReadRule], tags: Iterable[str] | None) -> None:
@@ -239,7 +238,7 @@ class TenantSegments:
                     standing.rule = None
                 elif standing.rule is None:
                     standing.rule = read(_without_rule(standing.segment))
-        self._order = _ordered(self._standing)
+        self._order = ordered({name: each.rule for name, each in self._standing.items()})
 
     def begin(self, moment: dt.datetime | None = None) -> Followed:
         """Computes all members without telling of them: who needs them was told before, or bootstraps."""
@@ -272,6 +271,7 @@ class TenantSegments:
             _note(movement, followed, moved)
         if followed.frozen:
             self._watched = None
+        self._held_at = self.index.as_of(self.moment)
         return followed
 
     def _flips(self, touched: Touched) -> Flips:
@@ -338,6 +338,13 @@ class TenantSegments:
         day = self.index.day
         return self.moment if day is None else max(self.moment, self.index.calendar.midnight(day.day))
 
+    def _ages(self, rule: ReadRule | None) -> bool:
+        """Whether members by a rule, or those of a segment it refers to at any depth, are other ones as time goes."""
+        if rule is None:
+            return False
+        inner = (each.rule for name in rule.segments if (each := self._standing.get(name)) is not None)
+        return rule.of_the_day or rule.of_the_hour or rule.of_all or any(map(self._ages, inner))
+
     def _has_turned(self, standing: Standing) -> bool:
         """Whether another day has begun than the one that the members are of."""
         day, frozen = self.index.day, standing.frozen
@@ -351,7 +358,8 @@ class TenantSegments:
         if frozen is None:
             if waiting is not State.PREPARING or not standing.live:
                 return
-            frozen = Frozen(standing.members, self._today(), stale=True)
+            time = self._held_at if self._ages(standing.rule) else self._today()
+            frozen = Frozen(standing.members, time, stale=True)
         elif standing.rule is None or (frozen.stale and waiting is not State.PREPARING):
             frozen = None
         elif standing.turns_daily and not frozen.stale and waiting is State.PREPARING:
@@ -479,15 +487,3 @@ def _means_the_same(before: Segment, after: Segment) -> bool:
 def _without_rule(segment: Segment) -> Segment:
     """For a frozen segment whose rule cannot be read any more: nothing is asked of it."""
     return replace(segment, draft=replace(segment.draft, rule=STATIC_RULE))
-
-
-def _ordered(standing: Mapping[str, Standing]) -> tuple[str, ...]:
-    """Segments after those they refer to."""
-    graph = {
-        name: sorted(each.rule.segments & standing.keys()) if each.rule is not None else []
-        for name, each in sorted(standing.items())
-    }
-    try:
-        return tuple(graphlib.TopologicalSorter(graph).static_order())
-    except graphlib.CycleError as error:
-        raise SegmentCycle(list(error.args[1])) from error
