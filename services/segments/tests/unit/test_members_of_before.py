@@ -192,5 +192,5 @@ def test_members_of_before_a_midnight_are_not_said_to_be_of_the_day_that_it_begi
     assert {name: each and each.time for name, each in frozen.items()} == {
         "a": NOON,
         "b": NOON,
-        "c": midnight,
+        "c": now,
     }
