@@ -1,12 +1,14 @@
 """Members that stand while what their rule needs is being computed."""
 
 import datetime as dt
+from collections.abc import Callable
 
 from pyroaring import BitMap
 from rules.values import Kind
 from segments.app.freshness_notes import freshness_of_members
 from segments.app.standing import TenantSegments
 from segments.domain.changes import FeatureChange, FeatureState, PersonState
+from segments.domain.movement import Followed
 from segments.domain.segment import State
 from segments.domain.touched import Touched
 from segments.index.tenant import TenantIndex
@@ -194,3 +196,37 @@ def test_members_of_before_a_midnight_are_not_said_to_be_of_the_day_that_it_begi
         "b": NOON,
         "c": now,
     }
+
+
+def test_who_moved_in_the_other_lane_is_told_again_while_members_stand() -> None:
+    story = Story(("a", BUYERS))
+    column = f"feature:{story.form}"
+    told: dict[Lane, list[tuple[list[int], list[int]]]] = {lane: [] for lane in Lane}
+    hear = story.follower.hear
+
+    def listening(lane: Lane) -> Callable[[Followed], None]:
+        def listen(followed: Followed) -> None:
+            for each in followed.movements:
+                told[lane].append((each.entered.to_array().tolist(), each.left.to_array().tolist()))
+            hear(followed)
+
+        return listen
+
+    def tell(lane: Lane, *changes: object) -> None:
+        story.follower.hear = listening(lane)  # type: ignore[method-assign]
+        story.tell(*changes, lane=lane)
+
+    tell(Lane.LIVE, person_values(story.position + 1, 3, **{column: 20_000}))
+    tell(Lane.BULK, story.feature(FeatureState.BACKFILLING))
+    assert told == {Lane.LIVE: [([3], [])], Lane.BULK: []}
+    tell(Lane.BULK, block_change(story.position + 1, column, {3: 20_000}))
+    assert told[Lane.BULK] == [([3], [])], "as if it did not wait"
+    tell(Lane.BULK, block_change(story.position + 1, column, {3: 0}))
+    tell(Lane.LIVE, story.feature(FeatureState.LIVE))
+    assert told == {Lane.LIVE: [([3], []), ([], [3])], Lane.BULK: [([3], [])]}
+    tell(Lane.BULK, person_values(story.position + 1, 3, **{column: 0}))
+    assert told[Lane.BULK] == [([3], []), ([], [3])]
+    tell(Lane.LIVE, person_values(story.position + 1, 1, **{column: 0}), story.feature(FeatureState.FAILED))
+    assert told[Lane.LIVE][2:] == [([], [1, 2])]
+    tell(Lane.BULK, block_change(story.position + 1, column, {1: 0}))
+    assert told[Lane.BULK][2:] == [([], [1])], "who is out by a failure, too"

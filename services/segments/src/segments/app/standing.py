@@ -381,17 +381,14 @@ class TenantSegments:
         followed: Followed,
         waiting: State,
     ) -> Movement:
+        rule, persons = standing.rule, self._concerned(standing, touched, moved)
         if standing.frozen is not None:
             self._forget(standing, standing.frozen, touched, followed)
             movement = self._resolved(standing, standing.frozen.members, touched)
-            return self._told(standing, movement, touched.universe, lane)
-        rule = standing.rule
+            return self._told(standing, movement, persons, lane)
         if rule is None or waiting is not State.LIVE:
-            return self._told(standing, self._emptied(standing), NOBODY, lane)
+            return self._told(standing, self._emptied(standing), persons, lane)
         columns = self._columns(rule)
-        persons = touched.persons_of(columns)
-        for name in rule.segments:
-            persons |= moved.get(name, NOBODY)
         anew = touched.everyone or rule.of_all or not touched.anew.isdisjoint(columns) or aged(rule)
         anew = anew or (touched.day is not None and rule.of_the_day)
         if not standing.live and (persons or anew or not standing.overflow):
@@ -399,6 +396,16 @@ class TenantSegments:
         if not persons and not anew:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
         return self._told(standing, self._compare(standing, rule, None if anew else persons), persons, lane)
+
+    def _concerned(self, standing: Standing, touched: Touched, moved: Mapping[str, BitMap]) -> BitMap:
+        """Whose membership the batch spoke of. No value speaks of members that stay whatever the rule would select."""
+        rule = standing.rule
+        if rule is None or standing.settled is not None:
+            return touched.universe
+        persons = touched.persons_of(self._columns(rule))
+        for name in rule.segments:
+            persons |= moved.get(name, NOBODY)
+        return persons
 
     def _forget(self, standing: Standing, frozen: Frozen, touched: Touched, followed: Followed) -> None:
         """Takes the erased out of what is stored."""
