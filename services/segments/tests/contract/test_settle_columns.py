@@ -206,6 +206,37 @@ async def test_what_was_replaced_leaves_the_files_some_looks_later(
     assert held == [False, False, True, True]
 
 
+async def test_what_was_not_named_is_due_at_the_next_look(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
+    with names.without_manifest():
+        assert await names.settle() == 0
+    assert (await names.settle(), names.index.owes()) == (1, False), "for the sake of the erased"
+    monkeypatch.setattr(settling, "BEHIND_MOST", 1)
+    await names.tell(person_values(4, 2, nickname="k."))
+    assert await names.settle() == 0
+    with names.without_manifest():
+        assert await names.settle() == 0
+    assert (await names.settle(), b"karl" in names.written()) == (1, False), (
+        "for the sake of what was replaced"
+    )
+
+
+async def test_a_text_that_was_left_in_a_file_leaves_it_some_looks_after_a_restart(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "SINCE_LEAST", 0)
+    await names.tell(person_values(1, 1, nickname="w."))
+    await names.settle()
+    assert b"wanda" in names.written(), "the dictionary is not waste for the most part"
+    monkeypatch.setattr(settling, "SINCE_LEAST", 1 << 40)
+    monkeypatch.setattr(settling, "BEHIND_MOST", 2)
+    again = names.restarted()
+    assert [await again.settle() for _ in range(3)] == [0, 1, 0]
+    assert (b"wanda" in again.written(), b"w." in again.written()) == (False, True)
+
+
 async def test_who_is_erased_while_a_file_is_written_is_in_the_one_after_it_no_more(
     names: Settling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,9 +67,12 @@ class SettleColumns:
         except Exception:
             self._calls = 0  # a file is left: the next call asks the manifest whether it counts
             raise
+        is_named = unneeded != settled.named.file
+        if is_named:
+            self._files.note_named(tenant, settled)
         if unneeded:
             await self._remove(unneeded)
-        return unneeded != settled.named.file
+        return is_named
 
     async def _remove(self, file: str) -> None:
         """A file that counts no more; when it is left it is looked for again by the next call."""

@@ -54,6 +54,9 @@ class LazyColumnFiles:
     def settle(self, index: TenantIndex, name: str) -> "Settled | None":
         return self._folder.settle(index, name)
 
+    def note_named(self, owner: str, settled: "Settled") -> None:
+        self._folder.note_named(owner, settled)
+
     def remove(self, files: Collection[str]) -> None:
         self._folder.remove(files)
 

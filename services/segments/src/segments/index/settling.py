@@ -8,12 +8,11 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from rules.check import Population
-from rules.values import ValueType
+from rules.values import Kind, ValueType
 
 from segments.domain.changes import BLOCK_SIZE
 from segments.domain.manifests import NamedFile
 from segments.domain.packing import whole
-from segments.engine.columns import TagColumn
 from segments.engine.live.files import remove, unnamed, write
 from segments.index.columns import ScalarColumn
 from segments.index.contained import ContainedColumn, contained, threads
@@ -32,6 +31,8 @@ who are erased until the next one leave with it."""
 BEHIND_MOST = 6 * 3_600
 """Looks, about six hours, after which a file that says anything else than its column is written anew, however little
 that is, and without the texts that nobody has any more: those that were replaced leave it then."""
+_WITH_DICTIONARIES = frozenset({Kind.TEXT, Kind.LIST})
+"""Such a file may hold values that nobody has, however it was left."""
 PAUSE_MOST = 1_024
 """A column with too many values for containers, and ever others, is tried again at the second time that is due, the
 fourth and so on, and at last each so many times."""
@@ -40,12 +41,13 @@ fourth and so on, and at last each so many times."""
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What was made of `pinned`, a version of a column that may have moved on. `is_recoded`: its codes stand for other
-    values than those of the version, or it had none."""
+    values than those of the version, or it had none. `is_thorough`: it holds nothing that nobody has any more."""
 
     named: NamedFile
     pinned: MemoryColumn
     mapped: MappedColumn
     is_recoded: bool = False
+    is_thorough: bool = False
 
     def resting(self, held: MemoryColumn, type_: ValueType) -> tuple[MemoryColumn, list[int]] | None:
         """The latest version over the file, and the blocks that moved since; None when it is of another column."""
@@ -94,6 +96,8 @@ class ColumnFolder:
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
+        if type_.kind in _WITH_DICTIONARIES:
+            self._behind[owner, named.column] = self._looks.get(owner, 0)
         return ContainedColumn(type_, self._column(owner, named), named)
 
     def due(self, index: TenantIndex) -> list[str]:
@@ -129,8 +133,6 @@ class ColumnFolder:
         assert type_ is not None
         look = self._looks.get(index.tenant, 0)
         is_thorough = look - self._behind.get((index.tenant, name), look) >= BEHIND_MOST
-        if pinned.owes:
-            self._paid[index.tenant, name] = look
         try:
             if isinstance(pinned, ContainedColumn):
                 tag = pinned.settled(thoroughly=is_thorough)
@@ -141,19 +143,23 @@ class ColumnFolder:
             before = self._refused.get((index.tenant, name))
             pause = 2 if before is None else min(2 * before.pause, PAUSE_MOST)
             self._refused[index.tenant, name] = _Refusal(pinned.stamp, pause, pause)
-            self._behind.pop((index.tenant, name), None)
+            self._done(index.tenant, name, pinned, is_thorough=True)
             return None
         self._refused.pop((index.tenant, name), None)
-        settled = self._written(index.tenant, name, pinned, tag)
-        if is_thorough:
-            del self._behind[index.tenant, name]
-        return settled
-
-    def _written(self, owner: str, name: str, pinned: MemoryColumn, tag: TagColumn) -> Settled:
         self._folder.mkdir(parents=True, exist_ok=True)
         named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
         is_recoded = not isinstance(pinned, ContainedColumn) or tag.dictionary is not pinned.tag.dictionary
-        return Settled(named, pinned, self._column(owner, named), is_recoded)
+        return Settled(named, pinned, self._column(index.tenant, named), is_recoded, is_thorough)
+
+    def note_named(self, owner: str, settled: Settled) -> None:
+        self._done(owner, settled.named.column, settled.pinned, is_thorough=settled.is_thorough)
+
+    def _done(self, owner: str, name: str, pinned: MemoryColumn, *, is_thorough: bool) -> None:
+        """Until when what was put off is put off again."""
+        if pinned.owes:
+            self._paid[owner, name] = self._looks.get(owner, 0)
+        if is_thorough:
+            self._behind.pop((owner, name), None)
 
     def _column(self, owner: str, named: NamedFile) -> MappedColumn:
         column = MappedColumn(self._folder, owner, named, self._open_files, self._damages)

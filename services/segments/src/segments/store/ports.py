@@ -320,6 +320,10 @@ class ColumnFiles(Protocol):
         file, and ColumnDamaged."""
         ...
 
+    def note_named(self, owner: str, settled: Any) -> None:
+        """Notes that the file of a column of a tenant counts: what made it due is done. Until then it stays due."""
+        ...
+
     def remove(self, files: Collection[str]) -> None:
         """Removes files; whoever reads them goes on."""
         ...
