@@ -290,6 +290,27 @@ def test_at_midnight_only_those_are_computed_whose_days_turned(world):
     assert world.values() == values
 
 
+LATELY = """{tag_id: lately, name: x, type: datetime,
+    statistic: LAST(order_paid) IN PREVIOUS 3 DAYS BEFORE LAST}"""
+SINCE = "{tag_id: since, name: x, type: number, statistic: ELAPSED DAYS(lately)}"
+
+
+def test_after_midnight_persons_are_due_by_what_midnight_gave(world):
+    """The second's order enters the window at midnight, and is three days old at noon."""
+    town(world, LATELY, SINCE)
+    days, current = keepers(world)
+    world.clock.advance(dt.timedelta(hours=12, minutes=5))
+    assert days.roll()
+    assert world.values()["since"] == {2: 20_000, 3: 30_000, 4: 40_000}
+    world.clock.advance(dt.timedelta(hours=14))
+    while current.age():
+        pass
+    streamed = world.values()
+    assert streamed["since"] == {2: 30_000, 3: 40_000, 4: 50_000}
+    world.run(everybody=True)
+    assert world.values() == streamed
+
+
 def test_many_stale_persons_are_computed_without_all_others(world, monkeypatch):
     monkeypatch.setattr("tagging.app.keep_current.MANY", 1)
     town(world, ORDERS, TWICE)

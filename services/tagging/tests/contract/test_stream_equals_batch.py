@@ -82,6 +82,8 @@ AGEING = parse_definitions(
     """
 - {tag_id: a_hours, name: x, type: number, statistic: COUNT(view_item) IN LAST 36 HOURS}
 - {tag_id: a_elapsed, name: x, type: number, statistic: ELAPSED DAYS(LAST(order_paid))}
+- {tag_id: a_lately, name: x, type: datetime, statistic: LAST(order_paid) IN PREVIOUS 3 DAYS BEFORE LAST}
+- {tag_id: a_since, name: x, type: number, statistic: ELAPSED DAYS(a_lately)}
 - {tag_id: a_quiet, name: x, type: bool, statistic: a_hours = 0 OR a_elapsed > 3}
 - {tag_id: a_after, name: x, type: bool, statistic: SEQUENCE(view_item THEN order_paid) IN LAST 36 HOURS}
 - tag_id: a_less

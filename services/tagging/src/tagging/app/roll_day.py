@@ -1,6 +1,6 @@
 """The tenant's midnight."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from servicekit.changelog import Changelog, Entry
@@ -77,7 +77,7 @@ class RollDay:
                 recipes = [each for step in chosen for each in step]
                 stood = standing if snapshot.plan is plan else frozenset[str]()
                 whom = turned_persons(snapshot, recipes, stood, concerned, task.as_of)
-                computed = self._compute_columns(task, snapshot, chosen, whom)
+                computed = self._compute_columns(task, snapshot, chosen, whom, due_by)
                 # The new day's events have their hours too.
                 self._compute.store_due(task, snapshot, due_by, settled=False)
                 published = self._database.write_now(self._publish, task, snapshot, computed, whom)
@@ -90,10 +90,13 @@ class RollDay:
         snapshot: Snapshot,
         steps: Sequence[Sequence[Recipe]],
         whom: Mapping[str, Ints | None],
+        due_by: Set[str],
     ) -> list[Computed]:
+        """`due_by`: columns that are asked afterwards when persons are due, of the new day's values, too."""
         of_some, some = together(whom, MOST * len(snapshot.persons))
         rest = [each for step in steps for each in step if each.column not in of_some]
-        read_later = {tag for each in rest for tag in each.tags}
+        asked = [snapshot.plan.recipes[each] for each in due_by & snapshot.plan.recipes.keys()]
+        read_later = {tag for each in (*rest, *asked) for tag in each.tags}
         computed: list[Computed] = []
         with snapshot.among(some) as part:
             for step in steps:
