@@ -38,10 +38,10 @@ _MAX_DAY = 2_000_000
 
 
 class Sets:
-    """Sets of persons, part by part."""
+    """Sets of persons, part by part. A part costs what it weighs, however many came before it."""
 
     def __init__(self) -> None:
-        self._sets: list[BitMap] = [BitMap()]
+        self._sets: list[_Set] = [_Set()]
         self._bytes = 0
 
     def add(self, parts: Sequence[pb.PersonSetPart]) -> None:
@@ -55,26 +55,33 @@ class Sets:
             if self._bytes > MAX_SET_BYTES:
                 raise BatchTooLarge("sets together", self._bytes, MAX_SET_BYTES)
             while len(self._sets) <= each.set:
-                self._sets.append(BitMap())
-            self._sets[each.set] = _joined(self._sets[each.set], each.persons)
+                self._sets.append(_Set())
+            self._sets[each.set].join(each.persons)
 
     def persons(self) -> list[BitMap]:
         """The ids of each set, the audience first."""
-        return self._sets
+        return [each.persons for each in self._sets]
 
 
-def _joined(known: BitMap, part: bytes) -> BitMap:
-    """Packed as what came: lists and masks of what comes as runs take many times its bytes."""
-    try:
-        persons = BitMap.deserialize(part)
-    except ValueError as error:
-        raise InvalidField("sets.persons", "is no portable roaring bitmap") from error
-    if len(persons) <= MAX_SET_PERSONS:
-        persons |= known
+class _Set:
+    """Its size is counted on: a look at all of it would take longer the more of it has come."""
+
+    def __init__(self) -> None:
+        self.persons = BitMap()
+        self._count = 0
+
+    def join(self, part: bytes) -> None:
+        """Packed as what came: lists and masks of what comes as runs take many times its bytes."""
+        try:
+            persons = BitMap.deserialize(part)
+        except ValueError as error:
+            raise InvalidField("sets.persons", "is no portable roaring bitmap") from error
+        count = self._count + len(persons) - self.persons.intersection_cardinality(persons)
+        if count > MAX_SET_PERSONS:
+            raise BatchTooLarge("a set", count, MAX_SET_PERSONS)
         persons.run_optimize()
-    if len(persons) > MAX_SET_PERSONS:
-        raise BatchTooLarge("a set", len(persons), MAX_SET_PERSONS)
-    return persons
+        self.persons |= persons
+        self._count = count
 
 
 def as_of(message: timestamp_pb2.Timestamp | None, now: dt.datetime) -> dt.datetime | None:
