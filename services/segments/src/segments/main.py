@@ -67,6 +67,7 @@ from segments.api.snapshot_servicer import SnapshotServicer
 from segments.app.age import AgeSegments
 from segments.app.apply_changes import ApplyChanges
 from segments.app.awaited_forms import AwaitedForms
+from segments.app.debts import FileDebts
 from segments.app.explain_plan import ExplainPlan
 from segments.app.export_person_data import ExportPersonData
 from segments.app.exports import MemberExports
@@ -217,11 +218,10 @@ async def wire(
     exports = MemberExports(
         SqlExports(), BlockColumns(), desk, lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
     )
-
-    def owes(tenant: str) -> bool:
-        return board.current.tenant(tenant).index.owes()
-
-    confirming = [] if identity is None else [ErasureConfirming(identity, freshness, owes).run]
+    settle = None if files is None else SettleColumns(board, database, stores, files)
+    confirming = (
+        [] if identity is None else [ErasureConfirming(identity, freshness, FileDebts(board, settle)).run]
+    )
 
     async def trim() -> None:
         await keep_trimmed(database, changelog, keep_s=changelog_keep_s, max_bytes=changelog_max_bytes)
@@ -260,7 +260,7 @@ async def wire(
             runs.run,
             *forgetting(database, runs, exports),
             *confirming,
-            *([] if files is None else [settling(SettleColumns(board, database, stores, files))]),
+            *([] if settle is None else [settling(settle)]),
             *upkeep(
                 database,
                 stores.index,

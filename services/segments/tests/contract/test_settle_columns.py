@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from pyroaring import BitMap
 from segments.api import render
+from segments.app.debts import FileDebts
 from segments.app.load import load
 from segments.app.settle_columns import SettleColumns
 from segments.app.version import Version
 from segments.domain.changes import PersonState
+from segments.domain.packing import unpack
 from segments.domain.touched import Touched
 from segments.index import readiness, settling, tenant
 from segments.index.column_files import LazyColumnFiles
@@ -32,7 +34,7 @@ from segments.store.sql_segments import SqlSegmentStore
 from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
 from segments.workers.board import VersionBoard
-from segments_changes import CATALOGUE, TENANT, person_change, person_values, tag_change
+from segments_changes import CATALOGUE, TENANT, block_change, person_change, person_values, tag_change
 from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.driver_sql import execute
@@ -66,6 +68,7 @@ class Settling:
         version = database.read_now(load, self.stores, TenantIndex, files)
         self.board = VersionBoard(database, self.stores, version)
         self.settle = SettleColumns(self.board, database, self.stores, files)
+        self.debts = FileDebts(self.board, self.settle)
 
     async def tell(self, *changes: Any) -> None:
         def prepare(draft: Version) -> Touched:
@@ -85,9 +88,16 @@ class Settling:
     def index(self) -> Any:
         return self.board.current.tenant(TENANT).index
 
+    @property
+    def owes(self) -> bool:
+        return bool(self.index.debts())
+
     def written(self) -> bytes:
         """All that the files hold."""
         return b"".join(each.read_bytes() for each in self._folder.iterdir())
+
+    def rows(self, query: str) -> Any:
+        return self._database.read_now(lambda each: execute(each, query).all())
 
     def named(self) -> set[str]:
         return {
@@ -158,11 +168,11 @@ async def names(columns: Settling, monkeypatch: pytest.MonkeyPatch) -> Settling:
 
 async def test_who_is_erased_is_in_no_file_after_the_next_look(names: Settling) -> None:
     await names.tell(person_values(1, 2, nickname=None))
-    assert (names.index.owes(), await names.settle()) == (False, 0), "who has lost a value waits for others"
+    assert (names.owes, await names.settle()) == (False, 0), "who has lost a value waits for others"
     await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
-    assert names.index.owes()
+    assert names.owes
     assert await names.settle() == 1, "of the one column that had a value"
-    assert not names.index.owes()
+    assert not names.owes
     assert names.files() == names.named()
     assert (b"wanda" in names.written(), b"ida" in names.written()) == (False, True)
     assert dict(names.index.held("nickname").values(BitMap([1, 2, 3]))) == {3: "ida"}
@@ -171,7 +181,7 @@ async def test_who_is_erased_is_in_no_file_after_the_next_look(names: Settling) 
 async def test_a_restart_in_between_forgets_no_erasure(names: Settling) -> None:
     await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
     again = names.restarted()
-    assert again.index.owes()
+    assert again.owes
     assert await again.settle() == 1
     assert (b"wanda" in again.written(), b"ida" in again.written()) == (False, True)
     assert dict(again.index.held("nickname").values(BitMap([1, 2, 3]))) == {2: "karl", 3: "ida"}
@@ -180,7 +190,7 @@ async def test_a_restart_in_between_forgets_no_erasure(names: Settling) -> None:
 async def test_an_erasure_that_is_told_after_the_loss_of_the_value_makes_a_merge_due(names: Settling) -> None:
     await names.tell(person_values(2, 1, nickname=None))
     await names.tell(person_change(1, 3, ERASED))
-    assert (names.index.owes(), names.restarted().index.owes()) == (True, True)
+    assert (names.owes, names.restarted().owes) == (True, True)
     assert await names.settle() == 1
     assert b"wanda" not in names.written()
 
@@ -191,7 +201,7 @@ async def test_those_who_are_erased_soon_after_leave_together(names: Settling) -
         assert await names.settle() == (person == 1)
     await names.tell(person_change(3, 3, ERASED), person_values(3, 3, nickname=None))
     assert [await names.settle(), await names.settle()] == [0, 1]
-    assert not names.index.owes()
+    assert not names.owes
     assert (b"karl" in names.written(), b"ida" in names.written()) == (False, False)
 
 
@@ -212,7 +222,7 @@ async def test_what_was_not_named_is_due_at_the_next_look(
     await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
     with names.without_manifest():
         assert await names.settle() == 0
-    assert (await names.settle(), names.index.owes()) == (1, False), "for the sake of the erased"
+    assert (await names.settle(), names.owes) == (1, False), "for the sake of the erased"
     monkeypatch.setattr(settling, "BEHIND_MOST", 1)
     await names.tell(person_values(4, 2, nickname="k."))
     assert await names.settle() == 0
@@ -237,22 +247,53 @@ async def test_a_text_that_was_left_in_a_file_leaves_it_some_looks_after_a_resta
     assert (b"wanda" in again.written(), b"w." in again.written()) == (False, True)
 
 
-async def test_who_is_erased_while_a_file_is_written_is_in_the_one_after_it_no_more(
-    names: Settling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await names.tell(person_change(2, 1, ERASED), person_values(1, 2, nickname=None))
-    written = settling.write
+def tell_while_written(columns: Settling, monkeypatch: pytest.MonkeyPatch, *changes: Any) -> None:
+    """When the next file has been written, and is not named yet."""
+    written, loop = settling.write, asyncio.get_running_loop()
 
     def overtaken(*given: Any) -> Any:
         monkeypatch.setattr(settling, "write", written)
         named = written(*given)
-        told = names.tell(person_change(1, 2, ERASED), person_values(2, 1, nickname=None))
-        asyncio.run_coroutine_threadsafe(told, loop).result(10)
+        asyncio.run_coroutine_threadsafe(columns.tell(*changes), loop).result(10)
         return named
 
-    loop = asyncio.get_running_loop()
     monkeypatch.setattr(settling, "write", overtaken)
+
+
+async def test_who_is_erased_while_a_file_is_written_is_in_the_one_after_it_no_more(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await names.tell(person_change(2, 1, ERASED), person_values(1, 2, nickname=None))
+    earlier = names.debts.of(TENANT)
+    assert earlier is not None
+    assert not names.debts.are_paid(TENANT, earlier)
+    tell_while_written(names, monkeypatch, person_change(1, 2, ERASED), person_values(2, 1, nickname=None))
     assert await names.settle() == 1
-    assert (b"wanda" in names.written(), names.index.owes()) == (True, True)
+    assert (b"wanda" in names.written(), b"karl" in names.written(), names.owes) == (True, False, True)
+    assert names.debts.are_paid(TENANT, earlier), "who comes later delays nobody"
     assert [await names.settle() for _ in range(3)] == [0, 0, 1]
-    assert (b"wanda" in names.written(), names.index.owes()) == (False, False)
+    assert (b"wanda" in names.written(), names.owes) == (False, False)
+
+
+async def test_who_is_erased_is_in_no_block_beside_the_file(
+    names: Settling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await names.tell(block_change(1, "nickname", {1: "female", 2: "male"}))
+    await names.tell(person_change(1, 2, ERASED), person_values(2, 1, nickname=None))
+    tell_while_written(names, monkeypatch, person_values(3, 3, nickname="i."))
+    assert (await names.settle(), names.owes) == (1, False)
+    ((packed,),) = names.rows("SELECT pack FROM column_block")
+    assert set(unpack(bytes(packed)).texts.values()) == {"male", "i."}, "the block moved meanwhile"
+    assert dict(names.restarted().index.held("nickname").values(BitMap([1, 2, 3]))) == {2: "male", 3: "i."}
+
+
+async def test_a_file_that_a_column_has_left_is_owed_until_it_is_removed(names: Settling) -> None:
+    assert names.debts.of(TENANT) == {}
+    await names.tell(tag_change(CATALOGUE.tags["nickname"], 5, deleted=True))
+    assert (names.debts.of(TENANT), b"wanda" in names.written()) == (None, True)
+    assert await names.settle() == 0
+    assert (names.debts.of(TENANT), b"wanda" in names.written()) == ({}, False)
+    again = names.restarted()
+    assert again.debts.of(TENANT) is None, "a process that was killed may have left one"
+    await again.settle()
+    assert again.debts.of(TENANT) == {}

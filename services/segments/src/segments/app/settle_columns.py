@@ -3,14 +3,15 @@
 from functools import partial
 
 from segments.app.version import Board, Version
+from segments.domain.touched import Touched
 from segments.store.ports import ColumnFiles, Stores
 from servicekit.database import Database
 from servicekit.logging import logger
 from sqlalchemy import Connection
 
 TIDIED_EACH = 600
-"""Calls after which files that nobody names are looked for: those of a process that was killed, at first, and later
-those of columns that a bootstrap told anew."""
+"""Calls after which files that nobody names are looked for, besides at first, when there may be those of a process that
+was killed, and as soon as a column has left its file."""
 
 
 class SettleColumns:
@@ -23,17 +24,22 @@ class SettleColumns:
         self._stores = stores
         self._files = files
         self._calls = 0
+        self._is_tidy = False
+
+    def leaves(self, tenant: str) -> bool:
+        """Whether there may be files with values of a tenant that no column of it is in."""
+        index = self._board.current.tenant(tenant).index
+        return not self._is_tidy or bool(self._files.unneeded(index))
 
     async def __call__(self) -> int:
         """Settles every column that is due once; answers how many. One whose file cannot be written or named, as on a
         full disk, goes on as it is until the next call, and others are settled."""
-        if self._calls % TIDIED_EACH == 0:
-            named = await self._database.read(self._stores.manifests.all)
-            names = frozenset[str]().union(*(each.names for each in named.values()))
-            await self._board.compute(lambda: self._files.remove_unnamed(names))
+        tenants = list(self._board.current.tenants)
+        if self._calls % TIDIED_EACH == 0 or any(map(self.leaves, tenants)):
+            await self._tidy()
         self._calls += 1
         done = 0
-        for tenant in list(self._board.current.tenants):
+        for tenant in tenants:
             for column in await self._board.compute(partial(self._due, tenant)):
                 try:
                     done += await self._settle(tenant, column)
@@ -42,6 +48,18 @@ class SettleColumns:
                         "a column was not written to its file, trying again", tenant=tenant, tag=column
                     )
         return done
+
+    async def _tidy(self) -> None:
+        """Removes the files that no manifest names; what is left of them is tried again by the next call."""
+        self._is_tidy = False
+        try:
+            named = await self._database.read(self._stores.manifests.all)
+            names = frozenset[str]().union(*(each.names for each in named.values()))
+            await self._board.compute(lambda: self._files.remove_unnamed(names))
+        except Exception:
+            logger().exception("files that nobody names were not removed, trying again")
+            return
+        self._is_tidy = True
 
     def _due(self, tenant: str) -> list[str]:
         return self._files.due(self._board.current.tenant(tenant).index)
@@ -57,15 +75,19 @@ class SettleColumns:
         def prepare(draft: Version) -> list[int] | None:
             return draft.writable(tenant).index.rest(settled) if tenant in draft.tenants else None
 
-        def store(connection: Connection, _: Version, moved: list[int] | None) -> str | None:
+        def store(connection: Connection, draft: Version, moved: list[int] | None) -> str | None:
             if moved is None:
                 return settled.named.file
-            return self._stores.manifests.name(connection, tenant, settled.named, moved)
+            before = self._stores.manifests.name(connection, tenant, settled.named, moved)
+            if settled.pays:
+                touched = Touched(blocks={(column, block): 0 for block in moved})
+                self._stores.index.save(connection, tenant, touched, draft.tenant(tenant).index)
+            return before
 
         try:
             unneeded = await self._board.change(prepare, store)
         except Exception:
-            self._calls = 0  # a file is left: the next call asks the manifest whether it counts
+            self._is_tidy = False  # a file is left: the next call asks the manifest whether it counts
             raise
         is_named = unneeded != settled.named.file
         if is_named:
@@ -79,5 +101,5 @@ class SettleColumns:
         try:
             await self._board.compute(lambda: self._files.remove([file]))
         except OSError:
-            self._calls = 0
+            self._is_tidy = False
             logger().exception("a file that nobody names was not removed, trying again", file=file)

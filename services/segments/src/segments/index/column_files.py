@@ -57,9 +57,16 @@ class LazyColumnFiles:
     def note_named(self, owner: str, settled: "Settled") -> None:
         self._folder.note_named(owner, settled)
 
+    def unneeded(self, index: TenantIndex) -> set[str]:
+        return self._folder.unneeded(index) if self._is_used else set()
+
+    @property
+    def _is_used(self) -> bool:
+        return "_folder" in vars(self)
+
     def remove(self, files: Collection[str]) -> None:
         self._folder.remove(files)
 
     def remove_unnamed(self, named: Collection[str]) -> int:
         is_empty = not self._path.is_dir() or not any(self._path.iterdir())
-        return 0 if is_empty else self._folder.remove_unnamed(named)
+        return 0 if is_empty and not self._is_used else self._folder.remove_unnamed(named)

@@ -61,12 +61,16 @@ class ScalarColumn:
         return 0
 
     @property
-    def owes(self) -> bool:
+    def debt(self) -> int:
         """See MemoryColumn."""
-        return False
+        return 0
 
     def owe(self) -> None:
         """See MemoryColumn."""
+
+    def has_paid(self, debt: int) -> bool:
+        """See MemoryColumn."""
+        return True
 
     # ----------------------------------------------------------------------------------------- changing
 

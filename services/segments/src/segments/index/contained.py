@@ -45,15 +45,16 @@ class ContainedColumn:
     `file`   where the content was when it was merged last, None: nowhere
     `since`  how many values were put since then
     `lost`   how many persons were left with none since then
-    `owed`   how often somebody was erased since then who may have had one
+    `owed`   its latest debt to somebody who was erased and may have had one; `paid`: the latest that its file was made
+             after
     """
 
     def __init__(self, type_: ValueType, version: TagColumn | MappedColumn, file: NamedFile | None) -> None:
         self.type = type_
         self.kind = type_.element or type_.kind
         self.file = file
-        self.since = self.lost = self.owed = 0
-        self.stamp = new_stamp()
+        self.since = self.lost = 0
+        self.stamp = self.owed = self.paid = new_stamp()
         self._version = version
 
     @property
@@ -68,18 +69,22 @@ class ContainedColumn:
         return self._version.damage if isinstance(self._version, MappedColumn) else ""
 
     @property
-    def owes(self) -> bool:
+    def debt(self) -> int:
         """See MemoryColumn."""
-        return self.owed > 0 and self.file is not None
+        return 0 if self.has_paid(self.owed) else self.owed
 
     def owe(self) -> None:
         """See MemoryColumn."""
-        self.owed += 1
+        self.owed = new_stamp()
+
+    def has_paid(self, debt: int) -> bool:
+        """See MemoryColumn."""
+        return self.file is None or self.paid >= debt
 
     def copy(self) -> "ContainedColumn":
         other = ContainedColumn(self.type, self._version, self.file)
-        other.since, other.lost, other.owed = self.since, self.lost, self.owed
-        other.stamp = self.stamp
+        other.since, other.lost = self.since, self.lost
+        other.stamp, other.owed, other.paid = self.stamp, self.owed, self.paid
         return other
 
     # ----------------------------------------------------------------------------------------- changing
@@ -121,7 +126,7 @@ class ContainedColumn:
     def settled(self, *, thoroughly: bool = False) -> TagColumn:
         """The same values in their smallest form; with another dictionary without the values of whom they were taken,
         and when most of the old one is of nobody, or with `thoroughly` anything of it. Raises ColumnDamaged."""
-        tag, thoroughly = self.tag, thoroughly or self.lost + self.owed > 0
+        tag, thoroughly = self.tag, thoroughly or self.lost > 0 or self.owed > self.paid
         if (found := recoded(tag, threads(), thoroughly=thoroughly)) is not None:
             return found
         return TagColumn(tag.kind, compacted(tag.column, threads()), tag.dictionary)
@@ -152,8 +157,7 @@ class ContainedColumn:
             tag = TagColumn(now.kind, column, now.dictionary)
         found = ContainedColumn(self.type, tag, file)
         found.since, found.lost = self.since - pinned.since, self.lost - pinned.lost
-        found.owed = self.owed - pinned.owed
-        found.stamp = self.stamp
+        found.stamp, found.owed, found.paid = self.stamp, self.owed, pinned.owed
         return found, moved.tolist()
 
     # ------------------------------------------------------------------------------------------ reading

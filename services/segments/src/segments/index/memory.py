@@ -33,12 +33,17 @@ class MemoryColumn(Column, Protocol):
         ...
 
     @property
-    def owes(self) -> bool:
-        """Whether its file may hold values of somebody who was erased."""
+    def debt(self) -> int:
+        """Its latest, while its file may hold values of somebody who was erased, else 0. Later debts are higher, of all
+        columns."""
         ...
 
     def owe(self) -> None:
-        """Notes that it may, from now on; nothing in no file."""
+        """Notes a debt; nothing in no file."""
+        ...
+
+    def has_paid(self, debt: int) -> bool:
+        """Whether its file, if it is in one, was made after a debt."""
         ...
 
     def copy(self) -> "MemoryColumn":

@@ -49,6 +49,11 @@ class Settled:
     is_recoded: bool = False
     is_thorough: bool = False
 
+    @property
+    def pays(self) -> bool:
+        """Whether the version owed something to somebody who was erased."""
+        return self.pinned.debt > 0
+
     def resting(self, held: MemoryColumn, type_: ValueType) -> tuple[MemoryColumn, list[int]] | None:
         """The latest version over the file, and the blocks that moved since; None when it is of another column."""
         if isinstance(held, ContainedColumn):
@@ -93,11 +98,13 @@ class ColumnFolder:
         self._looks: dict[str, int] = {}
         self._paid: dict[tuple[str, str], int] = {}
         self._behind: dict[tuple[str, str], int] = {}
+        self._seen: dict[str, set[str]] = {}
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
         if type_.kind in _WITH_DICTIONARIES:
             self._behind[owner, named.column] = self._looks.get(owner, 0)
+        self._seen.setdefault(owner, set()).add(named.file)
         return ContainedColumn(type_, self._column(owner, named), named)
 
     def due(self, index: TenantIndex) -> list[str]:
@@ -117,7 +124,7 @@ class ColumnFolder:
 
     def _is_late(self, column: tuple[str, str], held: ContainedColumn, look: int) -> bool:
         """Whether what its file holds beside the column has been there for too long."""
-        if held.owes and look - self._paid.get(column, -OWED_EACH) >= OWED_EACH:
+        if held.debt and look - self._paid.get(column, -OWED_EACH) >= OWED_EACH:
             return True
         if held.since > 0:
             self._behind.setdefault(column, look)
@@ -147,7 +154,11 @@ class ColumnFolder:
             return None
         self._refused.pop((index.tenant, name), None)
         self._folder.mkdir(parents=True, exist_ok=True)
-        named = write(self._folder, f"{uuid.uuid4().hex}.column", name, tag, threads())
+        file, seen = f"{uuid.uuid4().hex}.column", self._seen.setdefault(index.tenant, set())
+        if not isinstance(pinned, ContainedColumn):
+            seen.add(file)  # the column owes nothing yet for what is written here
+        named = write(self._folder, file, name, tag, threads())
+        seen.add(file)
         is_recoded = not isinstance(pinned, ContainedColumn) or tag.dictionary is not pinned.tag.dictionary
         return Settled(named, pinned, self._column(index.tenant, named), is_recoded, is_thorough)
 
@@ -156,7 +167,7 @@ class ColumnFolder:
 
     def _done(self, owner: str, name: str, pinned: MemoryColumn, *, is_thorough: bool) -> None:
         """Until when what was put off is put off again."""
-        if pinned.owes:
+        if pinned.debt:
             self._paid[owner, name] = self._looks.get(owner, 0)
         if is_thorough:
             self._behind.pop((owner, name), None)
@@ -166,14 +177,23 @@ class ColumnFolder:
         self._mapped[named.file] = column
         return column
 
+    def unneeded(self, index: TenantIndex) -> set[str]:
+        held = (index.held(name) for name in index.column_names())
+        needed = {each.file.file for each in held if isinstance(each, ContainedColumn) and each.file}
+        return self._seen.get(index.tenant, set()) - needed
+
     def remove(self, files: Collection[str]) -> None:
         for each in files:
             if (read := self._mapped.get(each)) is not None:
                 read.keep()
         remove(self._folder, files)
+        for seen in self._seen.values():
+            seen.difference_update(files)
 
     def remove_unnamed(self, named: Collection[str]) -> int:
         found = unnamed(self._folder, named)
         if found:
             self.remove(found)
+        for seen in self._seen.values():
+            seen.intersection_update(named)
         return len(found)

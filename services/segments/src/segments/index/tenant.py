@@ -269,8 +269,12 @@ class TenantIndex:
     def type_of(self, column: str) -> ValueType | None:
         return self._types.get(column)
 
-    def owes(self) -> bool:
-        return any(each.owes for each in self._columns.values())
+    def debts(self) -> dict[str, int]:
+        return {column: each.debt for column, each in self._columns.items() if each.debt}
+
+    def has_paid(self, debts: Mapping[str, int]) -> bool:
+        held = self._columns
+        return all(held[column].has_paid(debt) for column, debt in debts.items() if column in held)
 
     def held(self, column: str) -> MemoryColumn:
         """One column as it is held. Raises KeyError for no such column."""

@@ -30,3 +30,8 @@ class SettledColumn(Protocol):
     def named(self) -> NamedFile:
         """Its file, written and synced."""
         ...
+
+    @property
+    def pays(self) -> bool:
+        """Whether the file is to be free of somebody who was erased: then what is stored beside it is to be, too."""
+        ...

@@ -277,8 +277,12 @@ class TenantIndex(Protocol):
         """Ends the restoring."""
         ...
 
-    def owes(self) -> bool:
-        """Whether a file of some column may hold values of somebody who was erased."""
+    def debts(self) -> dict[str, int]:
+        """By column whose file may hold values of somebody who was erased, the latest of its debts."""
+        ...
+
+    def has_paid(self, debts: Mapping[str, int]) -> bool:
+        """Whether each of these columns is in a file that was made after its debt, in none, or gone."""
         ...
 
     def held(self, column: str) -> Any:
@@ -322,6 +326,11 @@ class ColumnFiles(Protocol):
 
     def note_named(self, owner: str, settled: Any) -> None:
         """Notes that the file of a column of a tenant counts: what made it due is done. Until then it stays due."""
+        ...
+
+    def unneeded(self, index: TenantIndex) -> set[str]:
+        """The files of a tenant, of those that were opened or written here, that no column of it is in and that have
+        not been removed. One that is being written of a column that was in none is among them."""
         ...
 
     def remove(self, files: Collection[str]) -> None:

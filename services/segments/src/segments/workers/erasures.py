@@ -1,10 +1,11 @@
 """Confirms identity's erasures: an erased person leaves every segment by tagging's stream, as everybody else does who
 is not living; when that has come here, nothing of the person is counted, told or exported any more. It is confirmed
-when no file of a column holds values of the person, either.
+when no file of a column holds values of the person, either: others who are erased meanwhile do not delay it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 import grpc
 from huaxiang.identity.v1 import privacy_service_pb2 as pb
@@ -21,21 +22,33 @@ LOOK_S = 1.0
 WAIT_S = 1.0
 
 
+class Debts(Protocol):
+    """What the files of a tenant's columns owe to the erased."""
+
+    def of(self, tenant: str) -> Mapping[str, int] | None:
+        """By column, up to which number now; None while that is not known."""
+        ...
+
+    def are_paid(self, tenant: str, debts: Mapping[str, int]) -> bool:
+        """Whether none of these is left."""
+        ...
+
+
 class ErasureConfirming:
-    """Runs until cancelled; what fails is tried again at the next look. `owes`: whether files of a tenant may hold
-    values of the erased."""
+    """Runs until cancelled; what fails is tried again at the next look."""
 
     def __init__(
         self,
         identity: grpc.aio.Channel,
         freshness: Freshness,
-        owes: Callable[[str], bool],
+        debts: Debts,
         *,
         look_s: float = LOOK_S,
     ) -> None:
         self._privacy = PrivacyServiceStub(identity)
         self._freshness = freshness
-        self._owes = owes
+        self._debts = debts
+        self._noted: dict[tuple[str, int], Mapping[str, int]] = {}
         self._look_s = look_s
 
     async def run(self) -> None:
@@ -54,7 +67,8 @@ class ErasureConfirming:
         asked = pb.ListUnconfirmedErasuresRequest(service=NAME)
         answers = [answer async for answer in all_pages(self._privacy.ListUnconfirmedErasures, asked)]
         erasures = [each for answer in answers for each in answer.erasures]
-        confirmed = 0
+        confirmed, waiting = 0, {(each.tenant, each.erasure_id) for each in erasures}
+        self._noted = {each: debts for each, debts in self._noted.items() if each in waiting}
         for erasure in erasures:
             told_at = from_proto(erasure.revision)
             if told_at is None:
@@ -63,10 +77,17 @@ class ErasureConfirming:
                 await self._freshness.reach(told_at, asyncio.get_running_loop().time() + WAIT_S)
             except NotReached:
                 break
-            if self._owes(erasure.tenant):
+            if not self._is_in_no_file(erasure.tenant, erasure.erasure_id):
                 continue
             await self._privacy.ConfirmErasure(
                 pb.ConfirmErasureRequest(tenant=erasure.tenant, erasure_id=erasure.erasure_id, service=NAME)
             )
             confirmed += 1
         return confirmed
+
+    def _is_in_no_file(self, tenant: str, erasure_id: int) -> bool:
+        """Of an erasure that has come here: what is owed when that is seen first is owed to it as well."""
+        owed = self._debts.of(tenant)
+        if owed is None:
+            return False
+        return self._debts.are_paid(tenant, self._noted.setdefault((tenant, erasure_id), owed))
