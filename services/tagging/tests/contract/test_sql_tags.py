@@ -322,6 +322,34 @@ def test_what_the_machine_brings_about_is_no_verdict(small_shop: Any, monkeypatc
 
 
 @pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize(
+    ("statistic", "looks"),
+    [
+        pytest.param("COUNT(order_paid) + 1", 1, id="over inputs that look as before"),
+        pytest.param("LAST(order_paid.channel)", 2, id="over others"),
+    ],
+)
+def test_what_holds_up_a_query_holds_up_no_tag_that_it_rests_on(
+    small_shop: Any, monkeypatch: Any, statistic: str, looks: int
+) -> None:
+    """It would hold as little without the change."""
+    small_shop.define(tag("SELECT person_id, 1 AS value FROM tags.orders"))
+    looked: list[int] = []
+
+    def too_slow(*_: Any) -> bytes:
+        looked.append(1)
+        assert len(looked) <= looks, "it is looked at over and over"
+        raise ColumnFailed(FailureReason.SQL_TIMED_OUT, "it ran longer than 10 s and was stopped")
+
+    monkeypatch.setattr(query_process, "_talked", too_slow)
+    queries = small_shop.everybody._queries
+    queries._verdicts.clear()
+    type_ = "text" if looks > 1 else "number"
+    small_shop.define(f"{{tag_id: orders, name: x, type: {type_}, statistic: {statistic}}}")
+    assert (len(looked), len(queries._verdicts)) == (looks, 0)
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_verdicts_that_are_asked_for_again_are_remembered(tmp_path: Path, monkeypatch: Any) -> None:
     assert query_process.VERDICTS > MAX_DEFINITIONS
     monkeypatch.setattr(query_process, "VERDICTS", 2)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce, tag_schema
 from tagging.app.keep_events import KeepEvents
 from tagging.app.leaving_values import leaving_values
-from tagging.app.unseen_queries import QueriesUnseen
+from tagging.app.unseen_queries import Verdicts
 from tagging.domain import kept_windows
 from tagging.domain.columns import Shape
 from tagging.domain.compilation import FEATURE_PREFIX, RuleInvalid, tag_recipe
@@ -119,28 +119,26 @@ class PutInForce:
         )
         recipes: dict[str, Recipe] = {}
         broken: dict[str, str] = {}
-        unknown: list[tuple[LakeQuery, Schema]] = []
-        for tag_id, tag in after.items():
-            ready = known.recipes.get(tag_id)
-            if (
-                ready is not None
-                and tag_id not in changed
-                and tag_id not in given
-                and not (ready.tags | judging(tag.definition)) & changed
-            ):
-                recipes[tag_id] = ready
-                continue
-            try:
-                recipes[tag_id] = compiled(tag.definition, schema, limited=tag_id in given)
-                if tag_id in changed or recipes[tag_id].tags & changed:
-                    self._require_sound(recipes[tag_id], schema, unknown)
-            except (RuleRefused, DefinitionRefused) as error:
-                recipes.pop(tag_id, None)
-                if tag_id in given or not (forced or self._is_broken(known, tag, unknown)):
-                    raise
-                broken[tag_id] = str(error)
-        if unknown:
-            raise QueriesUnseen(self._queries, unknown)
+        with Verdicts(self._queries) as verdicts:
+            for tag_id, tag in after.items():
+                ready = known.recipes.get(tag_id)
+                if (
+                    ready is not None
+                    and tag_id not in changed
+                    and tag_id not in given
+                    and not (ready.tags | judging(tag.definition)) & changed
+                ):
+                    recipes[tag_id] = ready
+                    continue
+                try:
+                    recipe = compiled(tag.definition, schema, limited=tag_id in given)
+                    if tag_id in changed or recipe.tags & changed:
+                        _require_sound(recipe, schema, verdicts)
+                    recipes[tag_id] = recipe
+                except (RuleRefused, DefinitionRefused) as error:
+                    if tag_id in given or not (forced or _is_broken(known, tag, verdicts)):
+                        raise
+                    broken[tag_id] = str(error)
         try:
             levels({tag_id: recipe.tags for tag_id, recipe in recipes.items()})
         except TagCycle as error:
@@ -157,35 +155,8 @@ class PutInForce:
 
     def require_sound(self, recipe: Recipe, schema: Schema) -> None:
         """Of a tag by SQL. Raises DefinitionRefused for a query that no run could answer, QueriesUnseen."""
-        unknown: list[tuple[LakeQuery, Schema]] = []
-        self._require_sound(recipe, schema, unknown)
-        if unknown:
-            raise QueriesUnseen(self._queries, unknown)
-
-    def _require_sound(self, recipe: Recipe, schema: Schema, unknown: list[tuple[LakeQuery, Schema]]) -> None:
-        """Adds to `unknown` what is not known."""
-        kind = recipe.kind
-        if not isinstance(kind, SqlKind):
-            return
-        asked = LakeQuery(
-            kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape
-        )
-        verdict = self._queries.known(asked, schema)
-        if verdict is None:
-            unknown.append((asked, schema))
-        elif verdict.failure is not None:
-            raise DefinitionRefused(recipe.column, "sql.query", verdict.failure.detail)
-
-    def _is_broken(self, plan: ColumnPlan, tag: Tag, unknown: list[tuple[LakeQuery, Schema]]) -> bool:
-        """Whether a definition that is in force does not hold now; also while that is not known."""
-        if tag.tag_id in plan.broken:
-            return True
-        before = len(unknown)
-        try:
-            self._require_sound(compiled(tag.definition, plan.schema, limited=False), plan.schema, unknown)
-        except (RuleRefused, DefinitionRefused):
-            return True
-        return len(unknown) > before
+        with Verdicts(self._queries) as verdicts:
+            _require_sound(recipe, schema, verdicts)
 
     def leaving(
         self, connection: Connection, tenant: str, stored: Tag | None, after: TagDefinition
@@ -308,6 +279,29 @@ def compiled(definition: TagDefinition, schema: Schema, *, limited: bool) -> Rec
         raise DefinitionRefused(error.tag_id, error.field, error.problem) from error
     except RuleInvalid as error:
         raise RuleRefused(error.problems, error.tag_id, error.field) from error
+
+
+def _require_sound(recipe: Recipe, schema: Schema, verdicts: Verdicts) -> None:
+    """Also while that is not known. Raises DefinitionRefused."""
+    kind = recipe.kind
+    if not isinstance(kind, SqlKind):
+        return
+    asked = LakeQuery(kind.query, kind.inputs(), kind.timeout_seconds, kind.memory_megabytes, recipe.shape)
+    verdict = verdicts.of(asked, schema)
+    if verdict is not None and verdict.failure is not None:
+        raise DefinitionRefused(recipe.column, "sql.query", verdict.failure.detail)
+
+
+def _is_broken(plan: ColumnPlan, tag: Tag, verdicts: Verdicts) -> bool:
+    """Whether a definition that is in force does not hold now; also while that is not known."""
+    if tag.tag_id in plan.broken:
+        return True
+    before = len(verdicts.unseen)
+    try:
+        _require_sound(compiled(tag.definition, plan.schema, limited=False), plan.schema, verdicts)
+    except (RuleRefused, DefinitionRefused):
+        return True
+    return len(verdicts.unseen) > before
 
 
 def _version(tag: Tag, subject: str, reviewer: str) -> TagVersion:

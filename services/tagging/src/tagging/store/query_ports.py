@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from rules.schema import Schema
 from tagging.domain.columns import Ints, Shape, Vector
 from tagging.domain.moment import Moment
-from tagging.domain.run_failures import Failure
+from tagging.domain.run_failures import Failure, FailureReason
+
+_OF_THE_MACHINE = {FailureReason.SQL_TIMED_OUT, FailureReason.SQL_MEMORY_EXCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,27 @@ class Verdict:
 
     failure: Failure | None
 
+    @property
+    def is_of_the_machine(self) -> bool:
+        """Whether time or memory brought it about: another look may find otherwise."""
+        return self.failure is not None and self.failure.reason in _OF_THE_MACHINE
+
 
 class QueryChecks(Protocol):
     """Looks at queries before anything runs them. Safe for threads."""
 
     def known(self, asked: LakeQuery, schema: Schema) -> Verdict | None:
-        """What came of a look at an equal query, over inputs that look equal; None when nobody has looked. What the
-        machine brought about (time, memory) is told once. Does not block."""
+        """What came of a look at an equal query, over inputs that look equal; None when nobody has looked. Does not
+        block."""
         ...
 
     def look(self, asked: LakeQuery, schema: Schema) -> None:
         """Makes it known whether a query parses, writes, reads files, uses what it may not, names what the schema has
         not, or does not give person_id and value of the asked shape. Blocks for half a second where that is not known
         yet, for ten at most."""
+        ...
+
+    def forget(self, asked: LakeQuery, schema: Schema) -> None:
+        """What `known` answers, if the machine brought it about: who asks next has it looked at again. Does not
+        block."""
         ...

@@ -29,7 +29,6 @@ CHECK_MEGABYTES = 256
 VERDICTS = 4_096
 """Verdicts on queries that are remembered: `plan` and `apply` ask for the same, of twice as many as one call defines.
 """
-_OF_THE_MACHINE = {FailureReason.SQL_TIMED_OUT, FailureReason.SQL_MEMORY_EXCEEDED}
 LOOK_S = 0.25
 """Between two looks whether to stop."""
 CHILD = (sys.executable, "-I", "-B", "-m", "tagging.store.query_child")
@@ -65,9 +64,7 @@ class QueryProcesses:
         key = _key(asked, relations_of(asked.inputs, schema))
         with self._lock:
             verdict = self._verdicts.get(key)
-            if verdict is not None and verdict.failure and verdict.failure.reason in _OF_THE_MACHINE:
-                del self._verdicts[key]
-            elif verdict is not None:
+            if verdict is not None:
                 self._verdicts.move_to_end(key)
         return verdict
 
@@ -83,6 +80,14 @@ class QueryProcesses:
             self._verdicts[key] = verdict
             if len(self._verdicts) > VERDICTS:
                 self._verdicts.popitem(last=False)
+
+    def forget(self, asked: LakeQuery, schema: Schema) -> None:
+        """As QueryChecks says."""
+        key = _key(asked, relations_of(asked.inputs, schema))
+        with self._lock:
+            verdict = self._verdicts.get(key)
+            if verdict is not None and verdict.is_of_the_machine:
+                del self._verdicts[key]
 
     def _verdict(self, asked: LakeQuery, schema: Schema, relations: Mapping[str, Any]) -> Verdict:
         import duckdb
