@@ -178,8 +178,16 @@ async def test_who_is_erased_is_in_no_file_after_the_next_look(names: Settling) 
     assert dict(names.index.held("nickname").values(BitMap([1, 2, 3]))) == {3: "ida"}
 
 
-async def test_a_restart_in_between_forgets_no_erasure(names: Settling) -> None:
-    await names.tell(person_change(1, 2, ERASED), person_values(3, 1, nickname=None))
+@pytest.mark.parametrize(
+    "told",
+    [
+        [person_change(1, 2, ERASED)],
+        [person_change(1, 2, PersonState.REDIRECTED, 3), person_change(3, 2, ERASED)],
+    ],
+    ids=["oneself", "whom one was merged into"],
+)
+async def test_a_restart_in_between_forgets_no_erasure(names: Settling, told: list[Any]) -> None:
+    await names.tell(*told, person_values(3, 1, nickname=None))
     again = names.restarted()
     assert again.owes
     assert await again.settle() == 1

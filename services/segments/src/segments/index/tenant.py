@@ -316,7 +316,7 @@ class TenantIndex:
         forget_erased(self._columns, self._people, touched, self._writable)
 
     def restore(self, column: str, block: int, coded: Coded) -> None:
-        if is_in_block(self._people.erased, block):
+        if is_in_block(self._people.gone, block):
             self._behind.add(column)
         stored = whole(coded, BLOCK_SIZE)  # over what a file says of the block
         self._put(column, lambda held: held.put_block(block, stored, coded.texts.__getitem__))
@@ -325,7 +325,7 @@ class TenantIndex:
         cursors = {Lane.LIVE: 0, Lane.BULK: 0}
         self._arrivals.admit_one(Lane.LIVE, cursors, OneValue(position, column, person_id, value))
         self._late.setdefault(column, {})[person_id] = value
-        if person_id in self._people.erased:
+        if person_id in self._people.gone:
             self._behind.add(column)
 
     def restored(self) -> None:
@@ -352,7 +352,7 @@ class TenantIndex:
         self._columns[column], moved = resting
         self._own.add(column)
         if isinstance(held, ScalarColumn | ListColumn) and any(
-            is_in_block(self._people.erased, block) for block in moved
+            is_in_block(self._people.gone, block) for block in moved
         ):
             self._columns[column].owe()
         if settled.is_recoded:

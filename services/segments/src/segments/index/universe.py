@@ -43,6 +43,7 @@ class Universe:
         self.populations: dict[Population, BitMap] = {population: BitMap() for population in Population}
         self.erased = BitMap()
         self._redirected = BitMap()
+        self._gone: tuple[int, BitMap] | None = None
         self._own_sets = True
         self.stamp = new_stamp()
 
@@ -96,6 +97,13 @@ class Universe:
         """Those who were erased, and who were merged into somebody who was."""
         merged = (each for each in persons & self._redirected if not self.living(each)) if self.erased else ()
         return (persons & self.erased) | BitMap(merged)
+
+    @property
+    def gone(self) -> BitMap:
+        """All of those; not to be changed."""
+        if self._gone is None or self._gone[0] != self.stamp:
+            self._gone = self.stamp, self.erased_among(self.erased | self._redirected)
+        return self._gone[1]
 
     def birth_hashes(self, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
         """The keyed hash of each one's birth identifier, 0 for an unknown id. Ascending ids cost least."""
