@@ -265,7 +265,7 @@ AWAY = "{tag_id: away, name: x, type: number, statistic: DAYS SINCE(LAST(order_p
 BOTH = "{tag_id: both, name: x, type: number, arithmetic: {expression: fresh + away}}"
 
 
-def test_at_midnight_only_those_are_computed_whose_days_turned(world):
+def test_at_midnight_only_those_are_computed_whose_days_turned(world, monkeypatch):
     """The second has an order on the day that leaves the window, the fourth on the day that ends, told ahead of it.
     What is computed of everybody reads of them what is computed, and of others what is stored."""
     town(world, FRESH, AGAIN, AWAY, BOTH)
@@ -276,7 +276,10 @@ def test_at_midnight_only_those_are_computed_whose_days_turned(world):
     before, position = world.values(), world.position
     days, _ = keepers(world)
     world.clock.advance(dt.timedelta(days=1))
+    read, asked = world.compute.latest_cuts, []
+    monkeypatch.setattr(world.compute, "latest_cuts", lambda *of: asked.append({*of[-1]}) or read(*of))
     assert days.roll()
+    assert asked == [{"fresh", "again", "away", "both"}], "cuts are read once, not at each step"
     values = world.values()
     assert {each: values["fresh"][each] for each in (1, 2, 4, 5)} == {1: 10_000, 2: 0, 4: 10_000, 5: 990_000}
     assert {each: values["again"][each] for each in (1, 2, 4, 5)} == {1: 20_000, 2: 0, 4: 20_000, 5: 990_000}

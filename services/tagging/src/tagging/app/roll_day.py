@@ -1,6 +1,6 @@
 """The tenant's midnight."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from servicekit.changelog import Changelog, Entry
@@ -17,6 +17,7 @@ from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.task import Task
 from tagging.app.turned_persons import together, turned_persons
 from tagging.domain.columns import Ints
+from tagging.domain.cuts import Cuts
 from tagging.domain.moment import Moment
 from tagging.domain.recipe import Recipe
 from tagging.domain.tenants import Tenant
@@ -97,21 +98,24 @@ class RollDay:
         rest = [each for step in steps for each in step if each.column not in of_some]
         asked = [snapshot.plan.recipes[each] for each in due_by & snapshot.plan.recipes.keys()]
         read_later = {tag for each in (*rest, *asked) for tag in each.tags}
+        cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, whom.keys())
         computed: list[Computed] = []
         with snapshot.among(some) as part:
             for step in steps:
                 of_part = [each for each in step if each.column in of_some]
-                for each in self._computed(task, part, of_part):
+                for each in self._computed(task, part, of_part, cuts):
                     if each.recipe.column in read_later:
                         snapshot.lay_over(each)
                     computed.append(each)
-                computed += self._computed(task, snapshot, [each for each in step if each in rest])
+                of_all = [each for each in step if each.column not in of_some]
+                computed += self._computed(task, snapshot, of_all, cuts)
         return computed
 
-    def _computed(self, task: Task, snapshot: Snapshot, recipes: Collection[Recipe]) -> Iterator[Computed]:
+    def _computed(
+        self, task: Task, snapshot: Snapshot, recipes: Sequence[Recipe], cuts: Mapping[str, Cuts | None]
+    ) -> Iterator[Computed]:
         """Of the persons of a snapshot; without columns that fail."""
         moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
-        cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, {each.column for each in recipes})
         for part in parts_of(recipes, len(snapshot.persons)):
             found, failures = snapshot.compute(part, moment, cuts, freeze=False)
             yield from (replace(each, values=each.values.narrowed()) for each in found)
