@@ -160,6 +160,15 @@ async def test_retention_and_paths_answer(server: LocalServer) -> None:
     assert [list(BitMap.deserialize(each.members)) for each in tail] == [[1], [FAR]]
 
 
+async def test_what_lies_ahead_is_told_also_where_the_tenant_has_no_year_for_it(server: LocalServer) -> None:
+    """In Shanghai it is the year 10000 by then."""
+    latest = timestamp_of(dt.datetime(9999, 12, 31, 20, tzinfo=dt.UTC))
+    (head,) = await asked(server, "AnalyzeFunnel", funnel(start_time=latest, sets=[part(0, DID)]))
+    assert [list(each.reached) for each in head.counts] == [[0, 0, 0]]
+    (warning,) = head.basis.warnings
+    assert "lies ahead: it begins at 9999-12-31T20:00+00:00" in warning
+
+
 async def test_it_is_for_services_and_of_one_tenant(server: LocalServer) -> None:
     for role in ("analyst", "app", "viewer"):
         assert (await refused(asked(server, "AnalyzeFunnel", funnel(), role=role)))[0] == "RIGHT_MISSING"
