@@ -5,7 +5,7 @@ import datetime as dt
 from pyroaring import BitMap
 from rules.check import Population
 from segments.app.rule_reading import Mentioned, ReadRule, read_rule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.domain.changes import Change, DayRolled
 from segments.domain.movement import Followed
 from segments.domain.segment import Draft, Segment

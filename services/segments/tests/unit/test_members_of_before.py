@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pyroaring import BitMap
 from rules.values import Kind
 from segments.app.freshness_notes import freshness_of_members
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.domain.changes import FeatureChange, FeatureState, PersonState
 from segments.domain.movement import Followed
 from segments.domain.segment import State

@@ -17,7 +17,7 @@ from rules.printer import print_rule
 from rules.testing import rules
 from rules.values import Kind
 from segments.app.rule_reading import Mentioned, read_rule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import BEGINNING
 from segments.domain.changes import Change, FeatureState, PersonState
 from segments.domain.movement import Followed

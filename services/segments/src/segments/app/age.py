@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from segments.app.record import record
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import Board, Version
 from segments.domain.movement import Followed
 from segments.domain.touched import Touched

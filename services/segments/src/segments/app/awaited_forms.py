@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 
 
 class AwaitedForms:

@@ -19,7 +19,7 @@ from segments.app.member_history import MemberHistory, Side, living_members
 from segments.app.readable import MayRead, require_explainable
 from segments.app.rule_reading import ReadRule
 from segments.app.segments import existing
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import Version
 from segments.domain.kept_members import KeptMembers, MembersAt
 from segments.domain.segment import Draft

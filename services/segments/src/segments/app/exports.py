@@ -15,7 +15,7 @@ from segments.app.insight.readable_tags import require_readable
 from segments.app.membership import live_segment
 from segments.app.ownership import require_reason
 from segments.app.readable import SENSITIVE, MayRead, purposes_of
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.today import today
 from segments.app.version import Board, Version
 from segments.domain.exports import (

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 from segments.app.windows_ahead import windows_ahead
 
 

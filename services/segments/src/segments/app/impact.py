@@ -9,7 +9,7 @@ from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.preview import Preview
 from segments.app.readable import MayRead
 from segments.app.segments import existing
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import Board, Version
 from segments.domain.uses import CAMPAIGN, SegmentUse, dependents
 from segments.store.life_ports import SegmentUses

@@ -1,6 +1,6 @@
 """Memory as the store has it: what a process begins with."""
 
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import BEGINNING, Version
 from segments.store.ports import ColumnFiles, EmptyIndex, Stores
 from servicekit.revision import LANES

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 from segments.app.freshness_notes import freshness_of_members
 from segments.app.membership import segment_with_members
 from segments.app.segments import existing
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.today import today
 from segments.app.version import Version
 from segments.domain.kept_members import KeptMembers, MembersAt, SegmentDay

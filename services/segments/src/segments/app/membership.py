@@ -10,7 +10,8 @@ from segments.app.freshness_notes import Freshness, freshness_of_members
 from segments.app.names import nearest
 from segments.app.readable import MayRead, require_explainable
 from segments.app.rule_expansion import expanded, steps_told
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import BEGINNING, Version
 from segments.errors import PersonUnknown, SegmentNotLive
 from segments.store.ports import TenantIndex

@@ -6,7 +6,8 @@ from rules.ahead import FixedWindow, fixed_windows
 from rules.errors import RuleSyntaxError
 from rules.parser import parse
 from rules.tree import During
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 
 
 def period_uses(segments: TenantSegments, periods: Sequence[str]) -> list[list[str]]:

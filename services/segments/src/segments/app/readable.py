@@ -8,7 +8,7 @@ portrait.
 from collections.abc import Callable, Iterator
 
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from servicekit.errors import RightMissing
 
 MayRead = Callable[[str], bool]

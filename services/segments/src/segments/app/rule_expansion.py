@@ -7,7 +7,8 @@ from rules.parser import parse
 from rules.printer import print_rule, print_step
 from rules.walk import rebuild
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 from segments.domain.segment import Kind, Segment
 
 

@@ -9,7 +9,7 @@ from segments.app.insight.basis import Caller
 from segments.app.insight.lookalike import Lookalike, LookalikeQuestion
 from segments.app.progress import Progress, Work
 from segments.app.segments import Segments
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import Board, Version
 from segments.domain.changes import FeatureState
 from segments.domain.people import Actor

@@ -15,7 +15,7 @@ from segments.app.ownership import require_owner, require_reason
 from segments.app.readable import MayRead
 from segments.app.record import record
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
 from segments.domain.folders import is_below

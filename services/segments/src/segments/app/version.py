@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from rules.calendars import mainland_china
 from segments.app.rule_reading import Mentioned, ReadRule, read_rule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.domain.dictionary import Dictionary
 from segments.domain.segment import Draft
 from segments.store.ports import EmptyIndex

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rules.ahead import ahead
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 
 
 def windows_ahead(segments: TenantSegments, rules: Sequence[ReadRule], as_of: dt.datetime) -> list[str]:

@@ -10,7 +10,8 @@ from rules import tree
 from rules.errors import RuleSyntaxError
 from rules.parser import parse
 from rules.walk import walk
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 from segments.app.version import Board
 from segments.workers.tagging_calls import CONSUMER
 from servicekit.logging import logger

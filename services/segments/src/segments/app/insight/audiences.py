@@ -16,7 +16,8 @@ from segments.app.membership import segment_with_members
 from segments.app.preview import Preview
 from segments.app.readable import SENSITIVE, MayRead, purposes_of, selectable_grades
 from segments.app.rule_reading import ReadRule
-from segments.app.standing import Standing, TenantSegments
+from segments.app.standing import Standing
+from segments.app.tenant_segments import TenantSegments
 from segments.app.unknown_names import UpToDate, read_up_to_date
 from segments.app.version import Board, Version
 from segments.domain.insight.behaviour.questions import BehaviourCell

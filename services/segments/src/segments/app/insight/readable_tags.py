@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from segments.app.names import nearest
 from segments.app.readable import MayRead
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.errors import TagNotReadable
 from servicekit.errors import ResourceNotFound
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pyroaring import BitMap
 from rules.values import Kind
-from segments.app.standing import TenantSegments
+from segments.app.tenant_segments import TenantSegments
 from segments.domain.insight.tables import Group, Question, TagTable, labels, table_of
 from segments.domain.packing import days
 from segments.store.insight_ports import TagColumns
