@@ -4,11 +4,11 @@ import sys
 
 from segments import main
 from segments.app import settle_columns
-from segments.index import settling, tenant
+from segments.index import answering, settling
 from segments.workers import upkeep
 
 if __name__ == "__main__":
-    tenant.BY_BLOCKS_FROM = 1
+    answering.BY_BLOCKS_FROM = 1
     settling.SINCE_LEAST = 10
     settle_columns.TIDIED_EACH = 10
     upkeep.SETTLING_S = 0.05

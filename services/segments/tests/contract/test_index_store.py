@@ -18,7 +18,7 @@ from segments.domain.touched import Touched
 from segments.engine import sets
 from segments.engine.live import tags
 from segments.errors import ColumnDamaged
-from segments.index import readiness, tenant
+from segments.index import answering, readiness
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
 from segments.index.mapped import OpenFiles
@@ -404,7 +404,7 @@ def test_a_column_that_was_refused_is_tried_again_ever_more_seldom(
     database: Database, threads: object, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = Stored(database, folder)
-    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", 0)
+    monkeypatch.setattr(answering, "BY_BLOCKS_FROM", 0)
     monkeypatch.setattr(readiness, "engine_is_ready", lambda: True)
     monkeypatch.setattr(sets, "VALUES_MOST", 2)
 

@@ -16,7 +16,7 @@ from segments.app.version import Version
 from segments.domain.changes import PersonState
 from segments.domain.packing import unpack
 from segments.domain.touched import Touched
-from segments.index import readiness, settling, tenant
+from segments.index import answering, readiness, settling
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
 from segments.index.tenant import TenantIndex
@@ -123,7 +123,7 @@ class Settling:
 async def columns(
     database: Database, threads: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settling:
-    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", 1)
+    monkeypatch.setattr(answering, "BY_BLOCKS_FROM", 1)
     monkeypatch.setattr(settling, "SINCE_LEAST", 0)
     monkeypatch.setattr(readiness, "engine_is_ready", lambda: True)
     found = Settling(database, tmp_path / "columns")

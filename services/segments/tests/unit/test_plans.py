@@ -14,7 +14,7 @@ from rules.tree import Rule
 from segments.domain.changes import Change
 from segments.domain.plan import Evaluator, Origin, Plan, Step
 from segments.domain.touched import Touched
-from segments.index import readiness, tenant
+from segments.index import answering, readiness
 from segments.index.tenant import TenantIndex
 from segments_changes import CATALOGUE, TENANT, day_change, person_change, person_values, tag_change
 from servicekit.kernels.threads import Cancellation, Cancelled
@@ -26,7 +26,7 @@ WOMEN = "gender = 'female' AND points >= 2"
 
 @pytest.fixture(autouse=True)
 def by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", 1)
+    monkeypatch.setattr(answering, "BY_BLOCKS_FROM", 1)
     monkeypatch.setattr(readiness, "engine_is_ready", lambda: True)
 
 
@@ -161,7 +161,7 @@ def test_a_plan_of_bitmaps_tells_the_same_sizes(monkeypatch: pytest.MonkeyPatch)
     asked = Asked(people())
     text = "(gender = 'female' OR points > 5) AND NOT age = 2"
     by_engine = asked.plan(text)
-    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", 1 << 32)
+    monkeypatch.setattr(answering, "BY_BLOCKS_FROM", 1 << 32)
     by_bitmaps = asked.plan(text)
     assert by_engine.evaluator is Evaluator.BLOCK_ENGINE
     assert by_bitmaps.evaluator is Evaluator.BITMAPS
@@ -188,7 +188,7 @@ def nested(levels: int) -> str:
 def test_a_plan_costs_what_a_rule_is_long_however_deep_it_is(
     monkeypatch: pytest.MonkeyPatch, evaluator: Evaluator, by_blocks_from: int
 ) -> None:
-    monkeypatch.setattr(tenant, "BY_BLOCKS_FROM", by_blocks_from)
+    monkeypatch.setattr(answering, "BY_BLOCKS_FROM", by_blocks_from)
     asked, looks = Asked(people()), count()
     plan = asked.plan(nested(30), Cancellation(lambda: next(looks) > 1_000))
     assert plan.evaluator is evaluator

@@ -24,7 +24,7 @@ from segments.domain.movement import Followed
 from segments.domain.segment import State
 from segments.domain.touched import Touched
 from segments.errors import SegmentCycle
-from segments.index import readiness, tenant
+from segments.index import answering, readiness
 from segments.index.column_files import LazyColumnFiles
 from segments.index.damages import Damages
 from segments.index.tenant import TenantIndex
@@ -65,7 +65,7 @@ def cases(draw: Any) -> tuple[str, Population, Mapping[str, Kind], list[Any], li
 def evaluated(*, by_blocks: bool) -> Iterator[None]:
     """Whole rules by the block engine, or over bitmaps."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tenant, "BY_BLOCKS_FROM", 1 if by_blocks else 1 << 32)
+        patched.setattr(answering, "BY_BLOCKS_FROM", 1 if by_blocks else 1 << 32)
         patched.setattr(readiness, "engine_is_ready", lambda: True)
         yield
 

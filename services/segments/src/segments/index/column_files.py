@@ -9,7 +9,7 @@ from rules.check import Population
 from rules.values import ValueType
 
 from segments.domain.manifests import NamedFile
-from segments.index import readiness, tenant
+from segments.index import answering, readiness
 from segments.index.columns import ScalarColumn
 from segments.index.damages import Damages
 from segments.index.descriptors import most_mapped
@@ -47,7 +47,7 @@ class LazyColumnFiles:
         if len(plain) < len(held):
             found += self._folder.due(index)
         people = len(index.population(Population.ALL))
-        if plain and people >= tenant.BY_BLOCKS_FROM and readiness.engine_is_ready():
+        if plain and people >= answering.BY_BLOCKS_FROM and readiness.engine_is_ready():
             found += [name for name in plain if not self._folder.refuses(index, name)]
         return found
 

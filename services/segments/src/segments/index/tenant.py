@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 from rules.check import Population
-from rules.errors import UnsupportedNode
-from rules.evaluate.bitmaps import RuleBitmaps, TagBitmaps, members, narrowed
+from rules.evaluate.bitmaps import RuleBitmaps, narrowed
 from rules.evaluate.meaning import Value
 from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
@@ -39,10 +38,10 @@ from segments.domain.changes import (
 )
 from segments.domain.movement import Flips
 from segments.domain.packing import Coded, TooManyValues, whole
-from segments.domain.plan import Evaluator, Plan
+from segments.domain.plan import Plan
 from segments.domain.touched import Touched, ValueArrival
 from segments.errors import ColumnDamaged
-from segments.index import readiness
+from segments.index.answering import Answering, Asking
 from segments.index.arrivals import Arrivals, Cursors, OneValue
 from segments.index.columns import ScalarColumn
 from segments.index.erasures import forget_erased, is_in_block
@@ -50,20 +49,14 @@ from segments.index.lists import ListColumn
 from segments.index.memory import MemoryColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.plain import column_of, in_blocks
-from segments.index.plans import BitmapSteps
-from segments.index.results import Content, Results, content_of
 from segments.index.universe import Universe
 from segments.store.ports import Watched
 
 if TYPE_CHECKING:
-    from segments.index.selection import EngineColumns, EngineView, Kept
     from segments.index.settling import Settled
     from segments.index.watching import Watching
 
 _DAY_END = dt.timedelta(microseconds=1)
-BY_BLOCKS_FROM = BLOCK_SIZE // 2
-"""Persons from which on the block engine answers, over columns in files. For fewer, bitmaps take less than a
-millisecond and no compiler."""
 
 
 class TenantIndex:
@@ -86,9 +79,8 @@ class TenantIndex:
         self._unfiled: set[str] = set()
         self._behind: set[str] = set()
         self._late: dict[str, dict[int, Value | None]] = {}
-        self._made: list[EngineColumns] = []
         self._watching: Watching | None = None
-        self._results = Results()
+        self._answering = Answering()
 
     def copy(self) -> "TenantIndex":
         other = TenantIndex(self.tenant)
@@ -98,8 +90,7 @@ class TenantIndex:
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
         other._unfiled = set(self._unfiled)
-        other._made, other._results = self._made, self._results
-        other._watching = self._watching
+        other._answering, other._watching = self._answering, self._watching
         return other
 
     # ------------------------------------------------------------------------------------------ reading
@@ -144,7 +135,8 @@ class TenantIndex:
     def select(
         self, rule: Rule | Condition, view: RuleBitmaps, setting: Setting, population: Population
     ) -> BitMap:
-        found = self._holding(condition_within(rule), view, setting, population)
+        asking = Asking(view, setting, population, self._people, self.tags)
+        found = self._answering.select(condition_within(rule), asking)
         return narrowed(found, rule.steps, view) if isinstance(rule, Rule) else found
 
     def plan(
@@ -157,69 +149,9 @@ class TenantIndex:
     ) -> Plan:
         condition = condition_within(rule)
         live = {form for form, each in self.features.items() if each.state is FeatureState.LIVE}
-        asked = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
-        kept = False
-        seen, because = self._by_blocks(view, population)
-        if seen is not None:
-            from segments.index import selection
-
-            kept = self._results.has(self._content(condition, view, setting, population))
-            try:
-                shared = self._kept(view, setting, population)
-                blocks, step = selection.explain(
-                    condition, seen, setting, population, shared, asked, cancellation
-                )
-            except UnsupportedNode as error:
-                because = str(error)
-            else:
-                return Plan(Evaluator.BLOCK_ENGINE, "", blocks, kept, step)
-        steps = BitmapSteps(view, setting, population, asked, cancellation)
-        return Plan(Evaluator.BITMAPS, because, steps.blocks, kept, steps.of(condition))
-
-    def _holding(
-        self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
-    ) -> BitMap:
-        seen, _ = self._by_blocks(view, population)
-        if seen is None:
-            return members(condition, view, setting, population)
-        kept = self._kept(view, setting, population)
-
-        def compute() -> BitMap:
-            from segments.index import selection
-
-            try:
-                return selection.select(condition, seen, setting, population, kept)
-            except UnsupportedNode:
-                return members(condition, view, setting, population)
-
-        return kept(condition, compute)
-
-    def _kept(self, view: RuleBitmaps, setting: Setting, population: Population) -> "Kept":
-        def kept(condition: Condition, compute: Callable[[], BitMap]) -> BitMap:
-            content = self._content(condition, view, setting, population)
-            found = self._results.get(content)
-            if found is None:
-                found = compute()
-                self._results.put(content, found)
-            return found
-
-        return kept
-
-    def _by_blocks(self, view: RuleBitmaps, population: Population) -> "tuple[EngineView | None, str]":
-        """The index as the block engine reads it; None, and why, while bitmaps answer."""
-        if len(self._people.populations[population]) < BY_BLOCKS_FROM:
-            return None, f"for fewer than {BY_BLOCKS_FROM:,} persons bitmaps are as fast"
-        if not readiness.engine_is_ready():
-            return None, "the kernels of the block engine are being compiled"
-        return self._view(view), ""
-
-    def _view(self, view: TagBitmaps) -> "EngineView":
-        from segments.index import selection
-
-        if not self._made:
-            self._made.append(selection.EngineColumns())
-        blocks = selection.blocks_of(self._people.populations[Population.ALL])
-        return selection.EngineView(self._made[0], view, self._people.stamp, blocks)
+        computed = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
+        asking = Asking(view, setting, population, self._people, self.tags)
+        return self._answering.plan(condition, asking, computed, cancellation)
 
     def flips(
         self,
@@ -244,11 +176,6 @@ class TenantIndex:
             return watching.compared(self._watching, persons, members)
         self._watching = before.at(self._columns, people)
         return watching.flips(before, self._watching, persons)
-
-    def _content(
-        self, condition: Condition, view: RuleBitmaps, setting: Setting, population: Population
-    ) -> Content:
-        return content_of(condition, view, setting, (population, self._people.stamp), self.tags)
 
     def population(self, population: Population) -> BitMap:
         return self._people.populations[population]
