@@ -26,6 +26,11 @@ def tenant_with(wiring: Wiring, secret: bytes, clock: ManualClock, document: dic
     return tenant
 
 
+def grades(document: dict[str, Any]) -> dict[str, str]:
+    """Of each namespace: which keys make a group a known person."""
+    return {each["name"]: each["grade"] for each in document["namespaces"]}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(RECORDS, POLICIES, POLICIES, st.randoms(use_true_random=False))
 def test_a_replay_equals_having_had_the_policy_all_along_and_leads_back(
@@ -47,7 +52,8 @@ def test_a_replay_equals_having_had_the_policy_all_along_and_leads_back(
     assert moved.state() == constant.state()
     moved.replay(first)
     assert moved.state() == before
-    assert moved.published() == published
+    if grades(first) == grades(second):  # an id born with a key while that was strong stays one of its group's
+        assert moved.published() == published
     moved.replay(second)
     for tenant in (moved, constant):
         tenant.send(numbered[cut:])
