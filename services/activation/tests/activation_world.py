@@ -350,9 +350,12 @@ class World:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that no connection takes meanwhile: below those that the system gives to connections of its own."""
+    while True:
+        port = secrets.randbelow(15_000) + 15_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def make_accounts(

@@ -147,6 +147,19 @@ async def test_an_upload_is_a_run_that_can_be_cancelled(suite: Any) -> None:
     assert suite.members("list") == []
 
 
+async def test_an_upload_that_is_broken_off_is_never_taken_for_a_whole_one(suite: Any) -> None:
+    await suite.create("list", "", kind=STATIC)
+    begun = []
+    for number in range(10):
+        call = suite.uploads().UploadMembers()
+        await call.write(uploads.UploadMembersRequest(segment_id="list", person_ids=[number + 1]))
+        begun.append((await call.read()).run_id)
+        call.cancel()
+    for run_id in begun:
+        await until(suite, run_id, FAILED)
+    assert suite.members("list") == []
+
+
 async def test_what_a_dead_process_left_has_failed(suite: Any) -> None:
     await suite.create("list", "", kind=STATIC)
     call = suite.uploads().UploadMembers()

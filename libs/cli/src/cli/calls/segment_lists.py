@@ -47,6 +47,8 @@ async def upload(
     await call.read()
     await call.done_writing()
     last = await call.read()
+    while isinstance(last, upload_pb.UploadMembersResponse) and not last.done:
+        last = await call.read()
     if not isinstance(last, upload_pb.UploadMembersResponse):
         raise Refusal(
             f"the upload to {segment_id} ended without an answer; see: huaxiang segments runs", Exit.FAILED

@@ -51,6 +51,8 @@ class MemberUploadServicer(MemberUploadServiceServicer):
                 yield pb.UploadMembersResponse(report=_report(upload), run_id=run.run_id)
                 message = await run.progress.heeding(_next(request_iterator))
             run.progress.at(upload.total, upload.total)
+            # A call that its caller cancelled may look as if it had been said to its end. Only the other can be told.
+            yield pb.UploadMembersResponse(report=_report(upload), run_id=run.run_id)
             finish = self._uploads.finish(tenant, first.segment_id, _MODES[first.mode], upload, actor)
             count, revision = await self._runs.complete(run, finish)
         yield pb.UploadMembersResponse(

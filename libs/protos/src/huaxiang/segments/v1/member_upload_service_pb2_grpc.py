@@ -48,8 +48,8 @@ class MemberUploadServiceServicer:
 
     def UploadMembers(self, request_iterator, context):
         """Takes the members of a static segment: person ids, and identifiers that identity matches to persons; identifiers are looked up and not
-        kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
-        transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
+        kept. After each message the counts so far are answered, and once more when the caller has ended its stream; then the members are exchanged
+        in one transaction, and the last answer says so (done). Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
         segments.segments.administer. At most 5,000,000 entries.
         Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
         UPSTREAM_UNAVAILABLE.

@@ -35,8 +35,8 @@ class MemberUploadServiceStub:
     def __new__(cls, channel: _aio.Channel) -> MemberUploadServiceAsyncStub: ...
     UploadMembers: _grpc.StreamStreamMultiCallable[_member_upload_service_pb2.UploadMembersRequest, _member_upload_service_pb2.UploadMembersResponse]
     """Takes the members of a static segment: person ids, and identifiers that identity matches to persons; identifiers are looked up and not
-    kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
-    transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
+    kept. After each message the counts so far are answered, and once more when the caller has ended its stream; then the members are exchanged
+    in one transaction, and the last answer says so (done). Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
     segments.segments.administer. At most 5,000,000 entries.
     Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
     UPSTREAM_UNAVAILABLE.
@@ -49,8 +49,8 @@ class MemberUploadServiceAsyncStub(MemberUploadServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadMembers: _aio.StreamStreamMultiCallable[_member_upload_service_pb2.UploadMembersRequest, _member_upload_service_pb2.UploadMembersResponse]  # type: ignore[assignment]
     """Takes the members of a static segment: person ids, and identifiers that identity matches to persons; identifiers are looked up and not
-    kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
-    transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
+    kept. After each message the counts so far are answered, and once more when the caller has ended its stream; then the members are exchanged
+    in one transaction, and the last answer says so (done). Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
     segments.segments.administer. At most 5,000,000 entries.
     Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
     UPSTREAM_UNAVAILABLE.
@@ -66,8 +66,8 @@ class MemberUploadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_member_upload_service_pb2.UploadMembersResponse], _abc.AsyncIterator[_member_upload_service_pb2.UploadMembersResponse]]:
         """Takes the members of a static segment: person ids, and identifiers that identity matches to persons; identifiers are looked up and not
-        kept. After each message the counts so far are answered; when the caller has ended its stream the members are exchanged in one
-        transaction, and the last answer says so. Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
+        kept. After each message the counts so far are answered, and once more when the caller has ended its stream; then the members are exchanged
+        in one transaction, and the last answer says so (done). Whatever ends the stream before, nothing has changed. For the segment's owner, and for who holds
         segments.segments.administer. At most 5,000,000 entries.
         Errors: NOT_FOUND, INVALID_FIELD, BATCH_TOO_LARGE, STEP_FORBIDDEN, STATE_CONFLICT (the segment is not static; somebody cancelled the run), QUEUE_FULL,
         UPSTREAM_UNAVAILABLE.
