@@ -52,7 +52,7 @@ def test_a_replay_equals_having_had_the_policy_all_along_and_leads_back(
     assert moved.state() == constant.state()
     moved.replay(first)
     assert moved.state() == before
-    if grades(first) == grades(second):  # an id born with a key while that was strong stays one of its group's
+    if grades(first) == grades(second):  # else an id born with a key while that was strong stays its group's
         assert moved.published() == published
     moved.replay(second)
     for tenant in (moved, constant):
