@@ -14,6 +14,7 @@ from rules.values import Kind
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.packing import Coded, code_of, recoded, scalar_of
 from segments.index.bitmap_blocks import Mask, bitmap_of
+from segments.index.plain_column import PlainColumn
 from segments.index.stamps import new_stamp
 from segments.index.texts import Texts
 
@@ -29,48 +30,13 @@ class _Part:
     codes: npt.NDArray[Any]
 
 
-class ScalarColumn:
+class ScalarColumn(PlainColumn[_Part]):
     """Implements rules' Column. A copy shares its blocks with the original until one of them is written, so whoever
-    holds the original goes on reading what it was.
-
-    `bereft`  blocks in which somebody's value was taken away since they were stored
-    """
+    holds the original goes on reading what it was."""
 
     def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, _Part] | None = None) -> None:
-        self.kind = kind
-        self._texts = Texts() if texts is None else texts
-        self._parts = {} if parts is None else parts
+        super().__init__(kind, texts, parts)
         self._own: set[int] = set()
-        self.bereft: set[int] = set()
-        self.stamp = new_stamp()
-
-    def copy(self) -> "ScalarColumn":
-        """One to change, at a cost that follows the number of blocks."""
-        other = ScalarColumn(self.kind, self._texts, dict(self._parts))
-        other.stamp, other.bereft = self.stamp, set(self.bereft)
-        return other
-
-    @property
-    def damage(self) -> str:
-        """It is in no file."""
-        return ""
-
-    @property
-    def lost(self) -> int:
-        """See MemoryColumn."""
-        return 0
-
-    @property
-    def debt(self) -> int:
-        """See MemoryColumn."""
-        return 0
-
-    def owe(self) -> None:
-        """See MemoryColumn."""
-
-    def has_paid(self, debt: int) -> bool:
-        """See MemoryColumn."""
-        return True
 
     # ----------------------------------------------------------------------------------------- changing
 
@@ -110,20 +76,7 @@ class ScalarColumn:
         self._own.add(block)
         return part
 
-    def _code(self, value: Scalar) -> int:
-        return self._texts.code(value) if isinstance(value, str) else code_of(value)
-
     # ------------------------------------------------------------------------------------------ reading
-
-    def moved_since(self, before: "ScalarColumn") -> list[int] | None:
-        """The blocks that were written since an earlier version; None when it is no version of this column."""
-        if before._texts is not self._texts:
-            return None
-        return [block for block, part in self._parts.items() if before._parts.get(block) is not part]
-
-    def blocks(self) -> list[int]:
-        """The blocks that have been written, ascending."""
-        return sorted(self._parts)
 
     def block(self, block: int) -> Coded:
         """The known values of one block, self-contained."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pyroaring import BitMap
 
 from segments.domain.changes import BLOCK_BITS
+from segments.domain.members import NOBODY
 from segments.domain.touched import Touched
 from segments.index.columns import ScalarColumn
 from segments.index.lists import ListColumn
@@ -23,13 +24,14 @@ def forget_erased(
     merge. A value that was taken away before its person was erased, for whichever reason, was perhaps of one of them.
     `writable`: one to change."""
     entered = bool(people.erased_among(touched.universe))
-    for name, held in columns.items():
-        gone = people.erased_among(touched.columns[name]) if name in touched.columns else BitMap()
+    gone = people.erased_among(BitMap().union(*touched.columns.values()))
+    for name, held in columns.items() if entered or gone else ():
+        mine = touched.columns.get(name, NOBODY) & gone
         if not isinstance(held, ScalarColumn | ListColumn):
-            if gone or (entered and held.lost):
+            if mine or (entered and held.lost):
                 writable(name).owe()
             continue
-        for block in {person_id >> BLOCK_BITS for person_id in gone} | (held.bereft if entered else set()):
+        for block in {person_id >> BLOCK_BITS for person_id in mine} | (held.bereft if entered else set()):
             touched.block(name, block, 0)
     _stored(touched.blocks, columns, writable)
 

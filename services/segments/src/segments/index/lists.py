@@ -14,8 +14,8 @@ from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
 from segments.domain.packing import Coded, Codes, Offsets, code_of, recoded, scalar_of
 from segments.index.bitmap_blocks import Mask, bitmap_of
 from segments.index.columns import TextOf
+from segments.index.plain_column import PlainColumn
 from segments.index.stamps import new_stamp
-from segments.index.texts import Texts
 
 _OFFSET = BLOCK_SIZE - 1
 
@@ -66,43 +66,9 @@ class _Rows:
 _NOBODY = _Rows(np.zeros(0, np.uint16), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-class ListColumn:
+class ListColumn(PlainColumn[_Rows]):
     """Implements rules' Column; `kind` is that of the elements. Somebody without elements is unknown. Blocks are
-    replaced and never changed, so a copy is independent. `bereft`: as ScalarColumn's."""
-
-    def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, _Rows] | None = None) -> None:
-        self.kind = kind
-        self._texts = Texts() if texts is None else texts
-        self._parts = {} if parts is None else parts
-        self.bereft: set[int] = set()
-        self.stamp = new_stamp()
-
-    def copy(self) -> "ListColumn":
-        other = ListColumn(self.kind, self._texts, dict(self._parts))
-        other.stamp, other.bereft = self.stamp, set(self.bereft)
-        return other
-
-    @property
-    def damage(self) -> str:
-        """It is in no file."""
-        return ""
-
-    @property
-    def lost(self) -> int:
-        """See MemoryColumn."""
-        return 0
-
-    @property
-    def debt(self) -> int:
-        """See MemoryColumn."""
-        return 0
-
-    def owe(self) -> None:
-        """See MemoryColumn."""
-
-    def has_paid(self, debt: int) -> bool:
-        """See MemoryColumn."""
-        return True
+    replaced and never changed, so a copy is independent."""
 
     # ----------------------------------------------------------------------------------------- changing
 
@@ -134,22 +100,10 @@ class ListColumn:
         rows = self._parts.get(block, _NOBODY)
         self._parts[block] = rows.with_rows(coded.offsets, coded.counts, codes)
 
-    def _code(self, value: Scalar) -> int:
-        return self._texts.code(value) if isinstance(value, str) else code_of(value)
-
     def _value(self, code: int) -> Scalar:
         return self._texts[code] if self.kind is Kind.TEXT else scalar_of(code, self.kind)
 
     # ------------------------------------------------------------------------------------------ reading
-
-    def moved_since(self, before: "ListColumn") -> list[int] | None:
-        """The blocks that were written since an earlier version; None when it is no version of this column."""
-        if before._texts is not self._texts:
-            return None
-        return [block for block, part in self._parts.items() if before._parts.get(block) is not part]
-
-    def blocks(self) -> list[int]:
-        return sorted(self._parts)
 
     def block(self, block: int) -> Coded:
         """The known values of one block, self-contained."""

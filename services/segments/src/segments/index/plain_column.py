@@ -1,0 +1,67 @@
+"""What columns in blocks of codes have in common, whatever a block is made of."""
+
+from typing import Generic, Self, TypeVar
+
+from rules.evaluate.meaning import Scalar
+from rules.values import Kind
+
+from segments.domain.packing import code_of
+from segments.index.stamps import new_stamp
+from segments.index.texts import Texts
+
+Part = TypeVar("Part")
+
+
+class PlainColumn(Generic[Part]):
+    """In no file: nothing of it is damaged, and nothing is lost or owed there. Versions share their blocks.
+
+    `bereft`  blocks in which somebody's value was taken away since they were stored
+    """
+
+    def __init__(self, kind: Kind, texts: Texts | None = None, parts: dict[int, Part] | None = None) -> None:
+        self.kind = kind
+        self._texts = Texts() if texts is None else texts
+        self._parts: dict[int, Part] = {} if parts is None else parts
+        self.bereft: set[int] = set()
+        self.stamp = new_stamp()
+
+    def copy(self) -> Self:
+        """One to change, at a cost that follows the number of blocks."""
+        other = type(self)(self.kind, self._texts, dict(self._parts))
+        other.stamp, other.bereft = self.stamp, set(self.bereft)
+        return other
+
+    @property
+    def damage(self) -> str:
+        """See MemoryColumn."""
+        return ""
+
+    @property
+    def lost(self) -> int:
+        """See MemoryColumn."""
+        return 0
+
+    @property
+    def debt(self) -> int:
+        """See MemoryColumn."""
+        return 0
+
+    def owe(self) -> None:
+        """See MemoryColumn."""
+
+    def has_paid(self, debt: int) -> bool:
+        """See MemoryColumn."""
+        return True
+
+    def moved_since(self, before: Self) -> list[int] | None:
+        """The blocks that were written since an earlier version; None when it is no version of this column."""
+        if before._texts is not self._texts:
+            return None
+        return [block for block, part in self._parts.items() if before._parts.get(block) is not part]
+
+    def blocks(self) -> list[int]:
+        """The blocks that have been written, ascending."""
+        return sorted(self._parts)
+
+    def _code(self, value: Scalar) -> int:
+        return self._texts.code(value) if isinstance(value, str) else code_of(value)
