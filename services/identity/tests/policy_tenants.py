@@ -4,7 +4,7 @@ import copy
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -142,6 +142,12 @@ class Tenant:
         """The entry of every living person."""
         rows = self._read(lambda stores: stores.persons.page(self.name, 0, 10_000))
         return {row.person_id: row.entry for row in rows if not row.redirect_person_id}
+
+    def leads(self, person_ids: Collection[int]) -> dict[int, int]:
+        """Whom each of these persons stands for by now; those of whom nobody is left are not there."""
+        rows = self._read(lambda stores: stores.persons.page(self.name, 0, 10_000))
+        lead = {row.person_id: row.redirect_person_id or row.person_id for row in rows}
+        return {each: lead[each] for each in person_ids if each in lead}
 
     def policy_version(self) -> int:
         return self._read(lambda stores: stores.policies.in_force(self.name))

@@ -52,6 +52,9 @@ def test_a_replay_equals_having_had_the_policy_all_along_and_leads_back(
     assert moved.state() == constant.state()
     moved.replay(first)
     assert moved.state() == before
+    lead = moved.leads(published)
+    assert lead.keys() == published.keys()
+    assert {*lead.values()} == moved.published().keys()
     if grades(first) == grades(second):  # else an id born with a key while that was strong stays its group's
         assert moved.published() == published
     moved.replay(second)

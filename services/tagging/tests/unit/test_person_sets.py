@@ -1,5 +1,7 @@
 """Sets of persons that come part by part."""
 
+from typing import ClassVar
+
 import pytest
 from huaxiang.tagging.v1 import behaviour_service_pb2 as pb
 from pyroaring import BitMap
@@ -17,7 +19,7 @@ def part(first: int, length: int = LENGTH) -> pb.PersonSetPart:
 class Noted(BitMap):
     """Notes how large what is gone through is."""
 
-    sizes: list[int] = []  # noqa: RUF012  # of the class: the parser makes them
+    sizes: ClassVar[list[int]] = []
 
     def run_optimize(self) -> bool:
         self.sizes.append(super().__len__())
