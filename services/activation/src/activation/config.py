@@ -92,13 +92,28 @@ class AccountConfig:
     credentials: Mapping[str, str] = field(repr=False)
 
 
-_CREDENTIALS = {
-    "aliyun_sms": ("access_key_id", "access_key_secret"),
-    "wechat_template": ("appid", "secret", "callback_token"),
-    "jpush": ("app_key", "master_secret"),
+@dataclass(frozen=True)
+class ChannelFields:
+    """What an account of a channel states; all of it is text. `secret` fields may be named by a file instead."""
+
+    calls_per_s: int
+    """For accounts that state no max_calls_per_s."""
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    secret: frozenset[str] = frozenset()
+
+
+CHANNELS = {
+    "aliyun_sms": ChannelFields(
+        1_000, ("access_key_id", "access_key_secret"), secret=frozenset({"access_key_secret"})
+    ),
+    "wechat_template": ChannelFields(
+        50, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
+    ),
+    "jpush": ChannelFields(10, ("app_key", "master_secret"), secret=frozenset({"master_secret"})),
 }
-_CALLS_PER_S = {"aliyun_sms": 1_000, "wechat_template": 50, "jpush": 10}
-_SECRETS = {"access_key_secret", "secret", "callback_token", "master_secret", "receipts_secret"}
+"""Every channel that an account can name."""
+_NO_CHANNEL = ChannelFields(1, ())
 _WAITS = ("settle_s", "poll_s", "no_receipt_s")
 _OTHERS = {"channel", "base_url", "scope", "max_calls_per_s", "polls", *_WAITS}
 
@@ -136,12 +151,17 @@ class _AccountReader:
 
     def read(self, defaults: Timings) -> AccountConfig:
         channel = str(self.content.get("channel") or "")
-        if channel not in _CREDENTIALS:
-            self._complain("channel", f"is none of {', '.join(_CREDENTIALS)}")
-        credentials = {each: self._text(each) for each in _CREDENTIALS.get(channel, ())}
-        known = _OTHERS | {"receipts_secret", *credentials}
-        known |= {f"{each}_file" for each in known & _SECRETS}
-        for unknown in sorted(set(map(str, self.content)) - known) if channel in _CREDENTIALS else ():
+        if channel not in CHANNELS:
+            self._complain("channel", f"is none of {', '.join(CHANNELS)}")
+        fields = CHANNELS.get(channel, _NO_CHANNEL)
+        secret = fields.secret | {"receipts_secret"}
+        credentials = {each: self._text(each, each in secret) for each in fields.required}
+        for each in fields.optional:
+            if each in self.content or f"{each}_file" in self.content:
+                credentials[each] = self._text(each, each in secret)
+        known = _OTHERS | secret | {*fields.required, *fields.optional}
+        known |= {f"{each}_file" for each in secret}
+        for unknown in sorted(set(map(str, self.content)) - known) if channel in CHANNELS else ():
             self._complain(unknown, "is no setting of this channel")
         waits = {each: self._number(each, 0, MAX_WAIT_S) for each in _WAITS}
         polls = self._number("polls", 1, MAX_POLLS)
@@ -153,15 +173,15 @@ class _AccountReader:
             channel=channel,
             base_url=str(self.content.get("base_url") or ""),
             scope=str(self.content.get("scope") or ""),
-            calls_per_s=_CALLS_PER_S.get(channel, 1) if calls is None else int(calls),
+            calls_per_s=fields.calls_per_s if calls is None else int(calls),
             timings=timings if polls is None else replace(timings, polls=int(polls)),
-            receipts_secret=self._text("receipts_secret"),
+            receipts_secret=self._text("receipts_secret", True),
             credentials=credentials,
         )
 
-    def _text(self, field: str) -> str:
+    def _text(self, field: str, secret: bool) -> str:
         value = self.content.get(field)
-        named = self.content.get(f"{field}_file") if field in _SECRETS else None
+        named = self.content.get(f"{field}_file") if secret else None
         if value is None and named is not None:
             try:
                 value = _read_text(self.folder / str(named))

@@ -309,23 +309,34 @@ def _neighbours(config: Config, key: str) -> Neighbours:
 
 def make_account(configured: AccountConfig, transport: Transport, clock: Clock) -> Account:
     """An account with its channel."""
-    channel = _channel(configured, transport, clock)
+    given = {"base_url": configured.base_url} if configured.base_url else {}
+    channel = _MAKERS[configured.channel](configured.credentials, given, transport, clock)
     return Account(configured.name, channel, configured.scope, configured.calls_per_s, configured.timings)
 
 
-def _channel(configured: AccountConfig, transport: Transport, clock: Clock) -> Channel:
-    """Every channel there is."""
-    given = {"base_url": configured.base_url} if configured.base_url else {}
-    match configured.channel:
-        case "aliyun_sms":
-            sms = AliyunSmsAccount(**configured.credentials)
-            return AliyunSmsChannel(sms, transport, clock.now, _new_id, **given)
-        case "wechat_template":
-            wechat = WechatAccount(**configured.credentials)
-            return WechatTemplateChannel(wechat, transport, clock.now, **given)
-        case _:
-            push = JpushAccount(configured.credentials["app_key"], configured.credentials["master_secret"])
-            return JpushChannel(push, transport, **given)
+Stated = Mapping[str, str]
+
+
+def _aliyun_sms(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return AliyunSmsChannel(AliyunSmsAccount(**credentials), transport, clock.now, _new_id, **given)
+
+
+def _wechat_template(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return WechatTemplateChannel(WechatAccount(**credentials), transport, clock.now, **given)
+
+
+def _jpush(credentials: Stated, given: Stated, transport: Transport, _: Clock) -> Channel:
+    return JpushChannel(
+        JpushAccount(credentials["app_key"], credentials["master_secret"]), transport, **given
+    )
+
+
+_MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
+    "aliyun_sms": _aliyun_sms,
+    "wechat_template": _wechat_template,
+    "jpush": _jpush,
+}
+"""Every channel there is, by its name in the accounts file: what an account states, the base URL if it states one."""
 
 
 def _new_id() -> str:
