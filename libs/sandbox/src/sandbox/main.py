@@ -7,8 +7,9 @@ import importlib
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.aliyun_sms.provider import AliyunSms
 from sandbox.carrier import Carrier
@@ -27,6 +28,12 @@ from sandbox.store import Store
 from sandbox.wechat.provider import Wechat
 
 EXIT_SETTINGS, EXIT_PORT = 2, 3
+_MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
+    "aliyun_sms": AliyunSms,
+    "wechat": Wechat,
+    "jpush": Jpush,
+}
+"""Every provider there is, by its section of the settings."""
 
 
 def build(
@@ -43,13 +50,7 @@ def build(
     reports = Reports(store, clock, settings.seed, settings.receipts)
     parts = Parts(store, clock, log, memory, carrier, reports, FaultPlan(settings.seed, settings.faults))
     desk = Desk(clock, memory, carrier, log, reports)
-    providers: list[Provider] = []
-    if settings.aliyun_sms is not None:
-        providers.append(AliyunSms(settings.aliyun_sms, desk))
-    if settings.wechat is not None:
-        providers.append(Wechat(settings.wechat, desk))
-    if settings.jpush is not None:
-        providers.append(Jpush(settings.jpush, desk))
+    providers = [_MAKERS[name](given, desk) for name, given in settings.providers.items()]
     return Sandbox(settings, parts, providers)
 
 

@@ -1,23 +1,27 @@
 """The settings of a sandbox: one document, YAML or JSON. Nothing secret has a default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sandbox.aliyun_sms import settings as aliyun_sms
-from sandbox.aliyun_sms.settings import AliyunSmsSettings
 from sandbox.document import Reader, SettingsError
 from sandbox.faults import Rule, read_rules
 from sandbox.jpush import settings as jpush
-from sandbox.jpush.settings import JpushSettings
 from sandbox.reports import Fates
 from sandbox.wechat import settings as wechat
-from sandbox.wechat.settings import WechatSettings
 
 ADMIN = "admin"
-PORTS = (ADMIN, "aliyun_sms", "wechat", "jpush")
+SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
+    "aliyun_sms": aliyun_sms.read,
+    "wechat": wechat.read,
+    "jpush": jpush.read,
+}
+"""Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
+PORTS = (ADMIN, *SECTIONS)
 """Every server of the sandbox, in the order in which ports are given out."""
 DEFAULT_RESPONSES = "sandbox.responses:seeded"
 
@@ -35,9 +39,8 @@ class Settings:
     responses: str
     """package.module:factory, called with responses_settings."""
     responses_settings: Mapping[str, object]
-    aliyun_sms: AliyunSmsSettings | None
-    wechat: WechatSettings | None
-    jpush: JpushSettings | None
+    providers: Mapping[str, Any]
+    """What each section of the document says, by provider."""
 
 
 def load(path: Path, *, seed: int | None = None, port: int | None = None) -> Settings:
@@ -67,9 +70,11 @@ def read(content: Mapping[str, object], *, seed: int | None = None, port: int | 
         faults=read_rules(reader.mappings("faults")),
         responses=responses.text("factory", DEFAULT_RESPONSES),
         responses_settings={name: value for name, value in responses.content.items() if name != "factory"},
-        aliyun_sms=aliyun_sms.read(reader.mapping("aliyun_sms")) if reader.has("aliyun_sms") else None,
-        wechat=wechat.read(reader.mapping("wechat")) if reader.has("wechat") else None,
-        jpush=jpush.read(reader.mapping("jpush")) if reader.has("jpush") else None,
+        providers={
+            name: read_section(reader.mapping(name))
+            for name, read_section in SECTIONS.items()
+            if reader.has(name)
+        },
     )
     reader.close()
     reader.check()
