@@ -13,9 +13,12 @@ BUSY_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S = 30.0
 SQLITE_READERS = 4
+IN_THREAD_READERS = 8
+"""Reading connections beyond those of the reading threads: who reads in a thread of its own (`read_now`) never waits
+behind a queue of reads, least of all the event loop."""
 MAX_STREAMS = 4
 POSTGRES_CONNECTIONS = 8
-"""Connections for writing, and as many for reading, at most."""
+"""Connections for writing, and as many for the reading threads, at most."""
 SQLITE_WRITER_CACHE_KIB = 64 * 1024
 """Pages that the writing connection keeps in memory, at most; SQLite's own default of 2 MB is less than one batch of
 a busy front door touches."""
@@ -67,7 +70,7 @@ def sqlite_engines(url: URL, synchronous: str) -> Engines:
     log = f"wal_autocheckpoint={LOG_PAGES}"
     journal = ("journal_mode=WAL", f"synchronous={synchronous}", log)
     writer = engine("BEGIN IMMEDIATE", 1, (*journal, cache, *shared))
-    reader = engine("BEGIN", SQLITE_READERS, (*shared, "query_only=ON"))
+    reader = engine("BEGIN", SQLITE_READERS + IN_THREAD_READERS, (*shared, "query_only=ON"))
     snapshots = engine("BEGIN", MAX_STREAMS, (*shared, "query_only=ON"))
     return Engines(writer, reader, snapshots)
 
@@ -90,4 +93,5 @@ def postgres_engines(url: URL, statement_timeout_ms: int) -> Engines:
 
     snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     writer = engine(POSTGRES_CONNECTIONS, isolation_level="READ COMMITTED")
-    return Engines(writer, engine(POSTGRES_CONNECTIONS, **snapshot), engine(MAX_STREAMS, **snapshot))
+    reader = engine(POSTGRES_CONNECTIONS + IN_THREAD_READERS, **snapshot)
+    return Engines(writer, reader, engine(MAX_STREAMS, **snapshot))

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from servicekit.database import MAX_STREAMS, Database, DatabaseBusy
 from servicekit.driver_sql import execute, execute_many
+from servicekit.engines import POSTGRES_CONNECTIONS, SQLITE_READERS
 from servicekit.errors import QueueFull
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from toy import ToyStore
@@ -57,6 +58,26 @@ async def test_a_read_is_one_snapshot_and_cannot_write(database):
     assert await reading == ([1], [1])
     with pytest.raises(sa.exc.DBAPIError):
         await database.read(insert, 9)
+
+
+async def test_who_reads_in_a_thread_of_its_own_does_not_wait_for_the_reading_threads(database):
+    await database.write(insert, 1)
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+    reading_threads = SQLITE_READERS if database.dialect == "sqlite" else POSTGRES_CONNECTIONS
+
+    def read_slowly(connection):
+        waiting.release()
+        go_on.wait(20)
+        return numbers(connection)
+
+    slow = [asyncio.ensure_future(database.read(read_slowly)) for _ in range(reading_threads)]
+    for _ in slow:
+        await asyncio.to_thread(waiting.acquire, timeout=10)
+    try:
+        assert await asyncio.wait_for(asyncio.to_thread(database.read_now, numbers), 10) == [1]
+    finally:
+        go_on.set()
+    assert await asyncio.gather(*slow) == [[1]] * reading_threads
 
 
 async def test_a_full_queue_of_writes_is_refused_and_empties_again(database):
