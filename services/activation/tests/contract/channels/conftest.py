@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
-from activation.channels.jpush.channel import JpushAccount, JpushChannel
-from activation.channels.port import Batch, Channel, KeyScope, KeySource, Message, MessageClass, Target
+from activation.channels.port import Batch, Channel, KeyScope, KeySource, Message, Target
 from activation.channels.transport import Transport
-from activation.channels.wechat_template.channel import WechatTemplateChannel
-from activation.channels.wechat_template.tokens import WechatAccount
 from activation.channels.wire import Callback, WireRequest
 from aiohttp import web
+from channel_rigs import KINDS, PROVIDERS
+from channel_rigs.kind import SECRET, Means
 from sandbox.clock import Clock
 from sandbox.effects import Effect, address_hash
 from sandbox.faults import Fault, Rule
@@ -26,9 +24,6 @@ from sandbox.settings import read
 
 NOON_EPOCH_S = 1_781_150_400.0  # 2026-06-11 12:00 in China
 TIMEOUT_S = 5.0
-SECRET = "provider-secret-for-tests"
-CALLBACK_TOKEN = "callback-token-for-tests"
-SERVICE = MessageClass.TRANSACTIONAL
 
 
 class SetClock(Clock):
@@ -146,52 +141,6 @@ class Rig:
         self.sandbox.faults.replace(())
 
 
-def settings(receipts_url: str, folder: Path) -> dict[str, object]:
-    (folder / "openids.txt").write_text("\n".join(openids(1_000)))
-    (folder / "devices.txt").write_text("\n".join(devices(1_000)))
-    aliyun_account = {
-        "access_key_id": "ak",
-        "access_key_secret": SECRET,
-        "receipts_url": receipts_url,
-        "replies_url": receipts_url,
-    }
-    wechat_account = {
-        "appid": "wx",
-        "secret": SECRET,
-        "callback_token": CALLBACK_TOKEN,
-        "receipts_url": receipts_url,
-    }
-    return {
-        "aliyun_sms": {
-            "accounts": [aliyun_account],
-            "signs": [{"name": "华象"}],
-            "templates": [{"code": "SMS_1", "kind": "notice", "content": "您的${thing}已到店"}],
-        },
-        "wechat": {
-            "accounts": [wechat_account],
-            "templates": [{"template_id": "T1", "content": "{{thing.DATA}}已到店"}],
-            "followers": {"listed_file": str(folder / "openids.txt")},
-        },
-        "jpush": {
-            "apps": [{"app_key": "jp", "master_secret": SECRET, "receipts_url": receipts_url}],
-            "devices": {"listed_file": str(folder / "devices.txt")},
-            "calls_per_minute": 10_000,
-        },
-    }
-
-
-def phones(count: int) -> list[str]:
-    return [f"+86138{at:08}" for at in range(count)]
-
-
-def openids(count: int) -> list[str]:
-    return [f"openid-{at}" for at in range(count)]
-
-
-def devices(count: int) -> list[str]:
-    return [f"device-{at}" for at in range(count)]
-
-
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
@@ -216,9 +165,18 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def document(tmp_path: Path, receiver: Receiver) -> dict[str, object]:
+def served(request: pytest.FixtureRequest) -> Sequence[str]:
+    """The providers that the test needs: that of its rig, all when it asks for rigs by name."""
+    call = getattr(request.node, "callspec", None)
+    name = call.params.get("rig") if call is not None else None
+    return PROVIDERS if name is None else (KINDS[name].provider,)
+
+
+@pytest.fixture
+def document(tmp_path: Path, receiver: Receiver, served: Sequence[str]) -> dict[str, object]:
     """The settings of the sandbox."""
-    return settings(receiver.url, tmp_path)
+    sections = {kind.provider: kind.section for kind in KINDS.values()}
+    return {provider: sections[provider](receiver.url, tmp_path) for provider in served}
 
 
 @pytest.fixture
@@ -236,76 +194,44 @@ async def transport() -> AsyncIterator[Transport]:
 
 
 @pytest.fixture
-def make_rig(
+async def make_rig(
     sandbox: Sandbox, transport: Transport, clock: SetClock, people: People, receiver: Receiver
-) -> Callable[[str], Rig]:
-    """make_rig("aliyun_sms" | "wechat_template" | "jpush" | "jpush_personal")"""
+) -> AsyncIterator[Callable[[str], Rig]]:
+    """make_rig(a name of KINDS); closes every channel that its rigs have made."""
     numbers = itertools.count()
-
-    def aliyun(secret: str, url: str) -> Channel:
-        account = AliyunSmsAccount("ak", secret)
-        return AliyunSmsChannel(account, transport, clock.moment, lambda: f"n{next(numbers)}", url)
-
-    def wechat(secret: str, url: str) -> Channel:
-        return WechatTemplateChannel(
-            WechatAccount("wx", secret, CALLBACK_TOKEN), transport, clock.moment, url
-        )
-
-    def jpush(secret: str, url: str) -> Channel:
-        return JpushChannel(JpushAccount("jp", secret), transport, url)
-
-    def jpush_personal(secret: str, url: str) -> Channel:
-        return JpushChannel(JpushAccount("jp", secret, personal=True), transport, url)
-
-    text = {"alert": "您的包裹已到店", "title": "到店"}
-    push = Message(SERVICE, parameters=text)
-    sms = Message(SERVICE, "SMS_1", "华象", {"thing": "包裹"})
-    notice = Message(SERVICE, "T1", parameters={"thing": "包裹"})
-
-    def say_push(words: str) -> tuple[Message, str]:
-        return replace(push, parameters={"alert": words}), words
-
-    def say_sms(words: str) -> tuple[Message, str]:
-        return replace(sms, parameters={"thing": words}), f"【华象】您的{words}已到店"
-
-    def say_notice(words: str) -> tuple[Message, str]:
-        return replace(notice, parameters={"thing": words}), f"{words}已到店"
-
-    kinds = {
-        "aliyun_sms": (aliyun, "aliyun_sms", "SendBatchSms", say_sms, phones),
-        "wechat_template": (wechat, "wechat", "template_send", say_notice, openids),
-        "jpush": (jpush, "jpush", "push", say_push, devices),
-        "jpush_personal": (jpush_personal, "jpush", "batch_regid_single", say_push, devices),
-    }
-    bad_messages = {
-        "aliyun_sms": replace(sms, template_id="SMS_9"),
-        "wechat": replace(notice, template_id="T9"),
-        "jpush": replace(push, parameters={"alert": "长" * 2_000}),
-    }
+    means = Means(transport, clock.moment, lambda: f"n{next(numbers)}")
+    made: list[Channel] = []
 
     def rig(name: str) -> Rig:
-        make, provider, action, says, addresses = kinds[name]
-        receiver.channel = make(SECRET, sandbox.url(provider))
+        kind = KINDS[name]
+
+        def make(secret: str, url: str) -> Channel:
+            made.append(kind.make(means, secret, url))
+            return made[-1]
+
+        receiver.channel = make(SECRET, sandbox.url(kind.provider))
         return Rig(
             channel=receiver.channel,
             make=make,
             sandbox=sandbox,
-            provider=provider,
-            action=action,
-            message=says("包裹")[0],
-            bad_message=bad_messages[provider],
-            says=says,
-            addresses=addresses,
-            stranger="" if provider == "aliyun_sms" else "x",
-            local=lambda address: address.removeprefix("+86"),
+            provider=kind.provider,
+            action=kind.action,
+            message=kind.says("包裹")[0],
+            bad_message=kind.bad_message,
+            says=kind.says,
+            addresses=kind.addresses,
+            stranger=kind.stranger,
+            local=kind.local,
             clock=clock,
             people=people,
             receiver=receiver,
         )
 
-    return rig
+    yield rig
+    for channel in made:
+        await channel.close()
 
 
-@pytest.fixture(params=["aliyun_sms", "wechat_template", "jpush", "jpush_personal"])
+@pytest.fixture(params=list(KINDS))
 def rig(request: pytest.FixtureRequest, make_rig: Callable[[str], Rig]) -> Rig:
     return make_rig(request.param)
