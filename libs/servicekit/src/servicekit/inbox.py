@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,11 +10,13 @@ from servicekit.progress import Progress
 from servicekit.revision import LANES, Lane
 from servicekit.turns import Turns
 
-QUEUED_BATCHES = 4
-"""Batches of one lane that wait, at most, of 500 changes or 1 MiB each; then the stream's flow control
-holds."""
 MERGED_CHANGES = 2_000
 """Waiting batches of a lane are taken as one up to this many changes: one commit for all of them."""
+QUEUED_CHANGES = 2_000
+"""A lane that waits with so many takes no further batch, of 500 changes or 1 MiB at most; then the stream's flow
+control holds."""
+QUEUED_BATCHES = 64
+"""Likewise with so many batches: a stream of small ones shares commits as one of large ones does."""
 LINKED_TRACES = 32
 """Traces that a merged batch remembers, at most."""
 
@@ -51,7 +53,7 @@ class Inbox(Generic[ChangeT]):
         """Adds a batch; waits while its lane is full."""
         waiting = self._waiting[batch.lane]
         async with self._changed:
-            await self._changed.wait_for(lambda: len(waiting) < QUEUED_BATCHES)
+            await self._changed.wait_for(lambda: _has_room(waiting))
             waiting.append(batch)
             self._changed.notify_all()
 
@@ -67,3 +69,7 @@ class Inbox(Generic[ChangeT]):
                 taken = taken.then(waiting.popleft())
             self._changed.notify_all()
             return taken
+
+
+def _has_room(waiting: Collection[Batch[ChangeT]]) -> bool:
+    return len(waiting) < QUEUED_BATCHES and sum(len(each.changes) for each in waiting) < QUEUED_CHANGES

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 from servicekit.consumer import Consumer
 from servicekit.driver_sql import execute
-from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, Batch
+from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, QUEUED_CHANGES, Batch
 from servicekit.progress import Progress
 from servicekit.retention import trim
 from servicekit.revision import Lane, Revision
@@ -239,7 +239,7 @@ async def test_a_slow_sink_holds_a_bounded_number_of_batches():
     sink.hold = asyncio.Event()
     async with consuming(Consumer("toy", source, sink)):
         await asyncio.sleep(0.1)
-        limit = QUEUED_BATCHES + MERGED_CHANGES // 500 + 1
+        limit = QUEUED_CHANGES // 500 + MERGED_CHANGES // 500 + 1
         assert all(count <= limit for count in source.read.values()), source.read
         sink.hold.set()
         await until(lambda: source.read[Lane.LIVE] == source.read[Lane.BULK] == 100)
@@ -270,6 +270,20 @@ async def test_waiting_batches_are_applied_as_one():
         await until(lambda: sum(len(batch.changes) for batch in sink.applied) == 400)
     assert len(sink.applied) <= 2
     assert sink.applied[-1].progress.through.live == 4
+
+
+async def test_many_small_batches_wait_and_are_applied_as_one():
+    source = ScriptedSource({Lane.LIVE: [10] * 200})
+    sink = RecordingSink(ORIGIN)
+    sink.hold = asyncio.Event()
+    async with consuming(Consumer("toy", source, sink)):
+        await until(lambda: source.read[Lane.LIVE] > QUEUED_BATCHES)
+        await asyncio.sleep(0.05)
+        limit = 2 * QUEUED_BATCHES + 1
+        assert source.read[Lane.LIVE] <= limit, "some are applied, as many wait, and one waits for room"
+        sink.hold.set()
+        await until(lambda: sum(len(batch.changes) for batch in sink.applied) == 2_000)
+    assert max(len(batch.changes) for batch in sink.applied) == 10 * QUEUED_BATCHES
 
 
 async def test_a_failing_sink_is_tried_again_from_the_stored_cursor():
