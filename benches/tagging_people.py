@@ -15,13 +15,16 @@ from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
 from sqlalchemy import Connection
 from tagging.app.apply_changes import StoreFacts
+from tagging.app.compact_lake import CompactLake
 from tagging.app.flush_lake import FlushLake
+from tagging.app.retire_files import RetireFiles
 from tagging.app.run_tags import ExecuteRuns, RunRequests
 from tagging.catalogue.packs import RETAIL, pack_definitions
 from tagging.domain.events import Event
 from tagging.domain.governance.people import Actor, Power
 from tagging.domain.persons import Person, PersonState
 from tagging.main import Store, open_computing, open_store
+from tagging.store.lake_rewriting import LakeMerging
 from tagging.store.tag_ports import RunState
 
 from benches.tagging_log import EPOCH, encoded
@@ -120,7 +123,7 @@ def fill(folder: Path, persons: int, seed: int) -> None:
     behaviour, now = Behaviour(persons, seed), dt.datetime.now(dt.UTC)
     for start in range(1, persons + 1, CHUNK):
         database.write_now(_past, store, behaviour, range(start, min(start + CHUNK, persons + 1)), now)
-    asyncio.run(FlushLake(database, store.manifest, store.facts.tenants, store.lake).flush(TENANT))
+    asyncio.run(_settle_lake(database, store))
     requests = RunRequests(store.tags, store.columns, lambda: "run1")
     run = database.write_now(requests.create, TENANT, "request1", [])
     done = ExecuteRuns(database, store.tags, open_computing(store).compute, store.clock).execute(TENANT, run)
@@ -128,6 +131,17 @@ def fill(folder: Path, persons: int, seed: int) -> None:
         raise RuntimeError(f"the run ended {done.state}: {done.failures}")
     database.write_now(lambda connection: store.facts.progress.finish(connection, _start()))
     database.close_now()
+
+
+async def _settle_lake(database: Database, store: Store) -> None:
+    """The past lies in files of whole days, as it does where time has passed."""
+    await FlushLake(database, store.manifest, store.facts.tenants, store.lake).flush(TENANT)
+    merging = LakeMerging(store.lake)
+    retire = RetireFiles(merging, readers_s=0.0)
+    compact = CompactLake(database, store.manifest, store.facts.tenants, merging, retire, asyncio.Lock())
+    while (await compact.compact(TENANT)).more:
+        pass
+    await retire.remove_due()
 
 
 def _start() -> Progress:
