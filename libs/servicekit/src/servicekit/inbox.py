@@ -11,7 +11,8 @@ from servicekit.revision import LANES, Lane
 from servicekit.turns import Turns
 
 MERGED_CHANGES = 2_000
-"""Waiting batches of a lane are taken as one up to this many changes: one commit for all of them."""
+"""Waiting batches of a lane are taken as one up to this many changes: one commit for all of them. Those of the bulk
+lane are not while the live lane flows, which would wait for that commit."""
 QUEUED_CHANGES = 2_000
 """A lane that waits with so many takes no further batch, of 500 changes or 1 MiB at most; then the stream's flow
 control holds."""
@@ -62,10 +63,11 @@ class Inbox(Generic[ChangeT]):
         async with self._changed:
             await self._changed.wait_for(lambda: any(self._waiting.values()))
             lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+            limit = 0 if lane is Lane.BULK and self._turns.live_flows else MERGED_CHANGES
             self._turns.served(lane)
             waiting = self._waiting[lane]
             taken = waiting.popleft()
-            while waiting and len(taken.changes) + len(waiting[0].changes) <= MERGED_CHANGES:
+            while waiting and len(taken.changes) + len(waiting[0].changes) <= limit:
                 taken = taken.then(waiting.popleft())
             self._changed.notify_all()
             return taken

@@ -18,6 +18,11 @@ class Turns:
             return Lane.BULK, Lane.LIVE
         return Lane.LIVE, Lane.BULK
 
+    @property
+    def live_flows(self) -> bool:
+        """Whether live had work since bulk was served last."""
+        return self._live_in_a_row > 0
+
     def served(self, lane: Lane) -> None:
         """One turn was taken. A bulk lane that was asked first and had no work starts the count anew as
         well."""

@@ -260,6 +260,22 @@ async def test_live_is_applied_first_and_bulk_gets_a_tenth():
         assert marks == list(range(1, 101)), "in order within a lane"
 
 
+async def test_bulk_is_not_merged_while_live_flows():
+    """As live would wait for the commit of all of it."""
+    source = ScriptedSource({Lane.LIVE: [MERGED_CHANGES] * 20, Lane.BULK: [100] * 30})
+    sink = RecordingSink(ORIGIN)
+    sink.takes_s = 0.001
+    async with consuming(Consumer("toy", source, sink)):
+        await until(lambda: sum(len(batch.changes) for batch in sink.applied) == 20 * MERGED_CHANGES + 3_000)
+    order = [batch.lane for batch in sink.applied]
+    live = [place for place, lane in enumerate(order) if lane is Lane.LIVE]
+    between = sink.applied[live[0] : live[-1]]
+    beside = [len(batch.changes) for batch in between if batch.lane is Lane.BULK]
+    assert beside
+    assert set(beside) == {100}
+    assert len(order) < 50, "what is left when live rests is merged"
+
+
 async def test_waiting_batches_are_applied_as_one():
     source = ScriptedSource({Lane.LIVE: [100] * 4})
     sink = RecordingSink(ORIGIN)
