@@ -9,15 +9,11 @@ from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.publish import SILENT, ColumnChoice, ComputeEverybody, Outcome, ageing
-from tagging.app.recompute import RecomputePersons
+from tagging.app.recompute import CHUNK, RecomputePersons
 from tagging.domain.columns import microseconds
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 
-CHUNK = 500
-"""Persons recomputed in one transaction."""
-AGED = 100
-"""Persons who age in one transaction: live events wait for it."""
 MANY = 2_000
 """More persons than this are cheaper to compute with everybody."""
 
@@ -83,7 +79,7 @@ class KeepCurrent:
 
     def due(self, connection: Connection) -> dict[str, list[int]]:
         """Some of those of whom something has passed, by tenant."""
-        return self._tags.due.due(connection, microseconds(self._clock.now()), AGED)
+        return self._tags.due.due(connection, microseconds(self._clock.now()), CHUNK)
 
     def age_persons(self, connection: Connection, tenant: str, due: Collection[int]) -> None:
         """Some persons in one transaction. What computes everybody meanwhile leaves them these values."""

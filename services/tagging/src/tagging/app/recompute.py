@@ -20,6 +20,8 @@ from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 
 NOTHING: frozenset[int] = frozenset()
+CHUNK = 100
+"""Persons whom no live event brought, recomputed in one transaction: live events wait for it."""
 
 
 class RecomputePersons:
