@@ -22,6 +22,7 @@ from sandbox.settings import read
 
 NOON_EPOCH_S = 1_781_150_400.0  # 2026-06-11 12:00 in China
 KEY_ID, SECRET = "ak-test", "aliyun-test-only"
+TENCENT_ID, TENCENT_SECRET = "tc-test", "tencent-test-only"
 APPID, APP_SECRET, CALLBACK_TOKEN = "wx-test", "wechat-test-only", "token-test-only"
 APP_KEY, MASTER_SECRET = "jpush-test", "jpush-test-only"
 
@@ -111,6 +112,24 @@ def document(receiver: Receiver) -> dict[str, object]:
                 {"code": "SMS_4", "kind": "marketing", "content": "新品上市"},
             ],
             "query_lag_s": 5,
+        },
+        "tencent_sms": {
+            "apps": [
+                {
+                    "secret_id": TENCENT_ID,
+                    "secret_key": TENCENT_SECRET,
+                    "sdk_app_id": "1400000001",
+                    "receipts_url": f"{receiver.url}/tencent/report",
+                    "replies_url": f"{receiver.url}/tencent/reply",
+                }
+            ],
+            "signs": [{"name": "华象"}, {"name": "停用", "approved": False}],
+            "templates": [
+                {"template_id": "1001", "kind": "marketing", "content": "{1}新品上市，拒收请回复R"},
+                {"template_id": "1002", "kind": "notice", "content": "您的订单{1}已发货"},
+                {"template_id": "1003", "kind": "otp", "content": "验证码{1}，{2}分钟内有效"},
+                {"template_id": "1004", "kind": "marketing", "content": "新品上市"},
+            ],
         },
         "wechat": {
             "accounts": [

@@ -25,6 +25,7 @@ from sandbox.responses import Responses
 from sandbox.server import Parts, PortInUseError, Sandbox
 from sandbox.settings import Settings, load
 from sandbox.store import Store
+from sandbox.tencent_sms.provider import TencentSms
 from sandbox.wechat.provider import Wechat
 
 EXIT_SETTINGS, EXIT_PORT = 2, 3
@@ -32,6 +33,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "aliyun_sms": AliyunSms,
     "wechat": Wechat,
     "jpush": Jpush,
+    "tencent_sms": TencentSms,
 }
 """Every provider there is, by its section of the settings."""
 

@@ -12,6 +12,7 @@ from sandbox.document import Reader, SettingsError
 from sandbox.faults import Rule, read_rules
 from sandbox.jpush import settings as jpush
 from sandbox.reports import Fates
+from sandbox.tencent_sms import settings as tencent_sms
 from sandbox.wechat import settings as wechat
 
 ADMIN = "admin"
@@ -19,6 +20,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "aliyun_sms": aliyun_sms.read,
     "wechat": wechat.read,
     "jpush": jpush.read,
+    "tencent_sms": tencent_sms.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

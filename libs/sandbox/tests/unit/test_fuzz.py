@@ -19,6 +19,11 @@ SETTINGS = {
         "signs": [{"name": "华象"}],
         "templates": [{"code": "SMS_1", "kind": "notice", "content": "${thing}"}],
     },
+    "tencent_sms": {
+        "apps": [{"secret_id": "id", "secret_key": "s", "sdk_app_id": "14"}],
+        "signs": [{"name": "华象"}],
+        "templates": [{"template_id": "1", "kind": "notice", "content": "{1}"}],
+    },
     "wechat": {
         "accounts": [{"appid": "wx", "secret": "s"}],
         "templates": [{"template_id": "T1", "content": "{{thing.DATA}}"}],
@@ -49,6 +54,15 @@ PUSH = {
     "options": {"time_to_live": 1, "sendno": 2},
     "cid": "",
 }
+TENCENT = {
+    "PhoneNumberSet": ["+8613800000001"],
+    "SmsSdkAppId": "14",
+    "SignName": "华象",
+    "TemplateId": "1",
+    "TemplateParamSet": ["x"],
+    "SessionContext": "b",
+}
+PULL = {"PhoneNumber": "+8613800000001", "SmsSdkAppId": "14", "BeginTime": 2**31, "Offset": 0, "Limit": 9}
 SEND = {
     "PhoneNumbers": "13800000001",
     "TemplateParam": '{"thing": "x"}',
@@ -131,6 +145,33 @@ def test_jpush(providers, body, path, query, proof):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"authorization": f"Basic {base64.b64encode(proof.encode()).decode()}"}
     handle(providers("jpush"), Call("POST", path, f"count={query}", headers, raw))
+
+
+@given(
+    asked=spoilt(TENCENT, values) | spoilt(PULL, values | st.just("²")) | st.binary(max_size=20),
+    pulls=st.booleans(),
+)
+def test_tencent_behind_the_gate(providers, asked, pulls):
+    """Past the signature, which other tests check."""
+    provider = providers("tencent_sms")
+    (app,) = provider._settings.apps.values()
+    body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
+    call = Call("POST", "/", "", {}, body)
+    provider.recipients(call)
+    try:
+        reply = provider._pull(call, app) if pulls else provider._send(call, app)
+    except Refusal as refusal:
+        reply = refusal.reply
+    assert reply.status == 200
+
+
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(["authorization", "x-tc-timestamp", "host", "x-tc-version"]), st.text()
+    )
+)
+def test_tencent_at_the_gate(providers, headers):
+    handle(providers("tencent_sms"), Call("POST", "/", "a=%zz&&=", headers, b"\xff"))
 
 
 @given(asked=aliyun_forms, action=st.sampled_from(["SendSms", "SendBatchSms", "QuerySendDetails", "x"]))

@@ -111,6 +111,9 @@ CHANNELS = {
         50, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
     ),
     "jpush": ChannelFields(10, ("app_key", "master_secret"), secret=frozenset({"master_secret"})),
+    "tencent_sms": ChannelFields(
+        1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})
+    ),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

@@ -55,6 +55,7 @@ from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
 from activation.channels.port import Channel
+from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
 from activation.channels.transport import Transport
 from activation.channels.wechat_template.channel import WechatTemplateChannel
 from activation.channels.wechat_template.tokens import WechatAccount
@@ -331,10 +332,15 @@ def _jpush(credentials: Stated, given: Stated, transport: Transport, _: Clock) -
     )
 
 
+def _tencent_sms(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return TencentSmsChannel(TencentSmsAccount(**credentials), transport, clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
     "jpush": _jpush,
+    "tencent_sms": _tencent_sms,
 }
 """Every channel there is, by its name in the accounts file: what an account states, the base URL if it states one."""
 

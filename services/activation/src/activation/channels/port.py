@@ -98,7 +98,10 @@ class Caps:
     idempotency_window_s: float | None = None
     """KEYED: how long the provider remembers a key from its first use."""
     settle_s: float = 0.0
-    """QUERYABLE: how long after a submission the provider's answer to a query may still be incomplete."""
+    """QUERYABLE: how long after a submission it makes sense to ask for the first time."""
+    absence_s: float = 0.0
+    """QUERYABLE: how long after a submission a message that the provider does not show may still have been sent, where
+    that is longer than settle_s; until then the channel calls it UNANSWERED, never ABSENT."""
     marketing_hours: tuple[int, int] | None = None
     """Hours [first, last) of the recipient's day in which the provider takes marketing; None = always."""
     needs_grant: bool = False
@@ -205,6 +208,8 @@ class Finding:
     """With SENT: what became of it; None when not known yet."""
     code: str = ""
     """The provider's status code, or why the query went unanswered."""
+    message_id: str = ""
+    """With SENT: the provider's id, where the answer tells it; receipts may carry it and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

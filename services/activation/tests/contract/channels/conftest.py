@@ -137,6 +137,11 @@ class Rig:
         rule = replace(Rule(fault, self.provider, self.action, delay_s=0.05), **how)
         self.sandbox.faults.replace((rule,))
 
+    def settle(self) -> None:
+        """Wait until the provider's answer to a query proves something."""
+        caps = self.channel.caps
+        self.clock.at += max(caps.settle_s, caps.absence_s)
+
     def recover(self) -> None:
         self.sandbox.faults.replace(())
 

@@ -108,7 +108,7 @@ async def test_sent_but_unanswered_resolves_to_exactly_one_effect(rig, fault):
     stored = WireRequest.load(wire.dump())
     if isinstance(rig.channel, Reconcilable):
         submitted_at = rig.clock.moment()
-        rig.clock.at += rig.channel.caps.settle_s
+        rig.settle()
         findings = await rig.channel.query(stored, submitted_at, TIMEOUT_S)
         assert [(each.delivery_id, each.found) for each in findings] == [
             (id_, Found.SENT) for id_ in wire.deliveries
@@ -129,7 +129,7 @@ async def test_neither_sent_nor_answered_resolves_without_a_loss(rig, fault):
     rig.recover()
     if isinstance(rig.channel, Reconcilable):
         submitted_at = rig.clock.moment()
-        rig.clock.at += rig.channel.caps.settle_s
+        rig.settle()
         findings = await rig.channel.query(wire, submitted_at, TIMEOUT_S)
         assert {each.found for each in findings} == {Found.ABSENT}
         wire = await rig.wire(count)
@@ -166,7 +166,7 @@ async def deliver_queryable(rig, addresses: list[str]) -> None:
         if verdicts(await rig.channel.submit(wire, TIMEOUT_S)) == {Verdict.ACCEPTED}:
             return
         submitted_at = rig.clock.moment()
-        rig.clock.at += rig.channel.caps.settle_s
+        rig.settle()
         findings = await rig.channel.query(wire, submitted_at, TIMEOUT_S)
         addresses = [a for a, each in zip(addresses, findings, strict=True) if each.found is Found.ABSENT]
         if not addresses:
@@ -182,7 +182,7 @@ async def test_a_provider_that_breaks_in_the_middle_is_found_out(rig):
     rig.recover()
     if isinstance(rig.channel, Reconcilable):
         submitted_at = rig.clock.moment()
-        rig.clock.at += rig.channel.caps.settle_s
+        rig.settle()
         findings = await rig.channel.query(wire, submitted_at, TIMEOUT_S)
         assert [each.found for each in findings] == [Found.SENT, Found.SENT, Found.ABSENT, Found.ABSENT]
         assert len(rig.effects()) == 2

@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from activation.channels import aliyun_sms, jpush, wechat_template
+from activation.channels import aliyun_sms, jpush, tencent_sms, wechat_template
 from activation.channels.error_table import UNKNOWN, ErrorTable, Meaning, load
 from activation.channels.port import Scope, Verdict
 
@@ -20,6 +20,21 @@ EXPECTED = {
         Verdict.DEFER: "isv.BUSINESS_LIMIT_CONTROL isv.SEND_TIME_CONTROL",
         Verdict.RETRY: "Throttling Throttling.User Throttling.Api",
         Verdict.UNKNOWN: "isp.SYSTEM_ERROR isp.NEVER_SEEN_BEFORE InternalError",
+    },
+    tencent_sms.__name__: {
+        RECIPIENT: "FailedOperation.PhoneNumberInBlacklist InvalidParameterValue.IncorrectPhoneNumber",
+        CAMPAIGN: "FailedOperation.TemplateIncorrectOrUnapproved FailedOperation.SignatureIncorrectOrUnapproved "
+        "FailedOperation.TemplateParamSetNotMatchApprovedTemplate FailedOperation.ContainSensitiveWord "
+        "InvalidParameterValue.MarketingTemplateWithoutUnsubscribe InvalidParameterValue.NeverSeenBefore",
+        ACCOUNT: "AuthFailure.SignatureExpire AuthFailure.SecretIdNotFound InternalError.RequestTimeException "
+        "UnauthorizedOperation.ServiceSuspendDueToArrears LimitExceeded.AppDailyLimit",
+        Verdict.DEFER: "FailedOperation.MarketingSendTimeConstraint LimitExceeded.PhoneNumberThirtySecondLimit "
+        "LimitExceeded.PhoneNumberOneHourLimit LimitExceeded.PhoneNumberDailyLimit "
+        "LimitExceeded.PhoneNumberSameContentDailyLimit",
+        Verdict.RETRY: "RequestLimitExceeded RequestLimitExceeded.UinLimitExceeded "
+        "LimitExceeded.DeliveryFrequencyLimit",
+        Verdict.UNKNOWN: "InternalError.Timeout InternalError.SendAndRecvFail InternalError FailedOperation "
+        "NeverSeenBefore",
     },
     wechat_template.__name__: {
         RECIPIENT: "40003 43004 43019 48002 50005",

@@ -6,6 +6,7 @@ import pytest
 from activation.channels.aliyun_sms import callbacks as aliyun
 from activation.channels.jpush import callbacks as jpush
 from activation.channels.port import CallbackMalformedError
+from activation.channels.tencent_sms import callbacks as tencent
 from activation.channels.wechat_template import callbacks as wechat
 from activation.channels.wire import Callback
 from hypothesis import given
@@ -22,6 +23,16 @@ SMS = {
     "biz_id": "1^0",
     "out_id": "b1",
     "content": "R",
+}
+TENCENT = {
+    "user_receive_time": "2026-01-31 08:00:00",
+    "nationcode": "86",
+    "mobile": "13800000001",
+    "report_status": "SUCCESS",
+    "errmsg": "DELIVRD",
+    "sid": "1:2",
+    "text": "R",
+    "time": 1_700_000_000,
 }
 PUSH = {"type": 4, "msgid": "1", "registration_id": "r", "time": 1_700_000_000_000}
 EVENT = {
@@ -58,6 +69,11 @@ def test_sms(entries):
     read(aliyun, Callback("POST", "", {}, json.dumps(entries).encode()))
 
 
+@given(entries=st.lists(spoilt(TENCENT, values) | leaves, max_size=3) | spoilt(TENCENT, values) | leaves)
+def test_tencent_sms(entries):
+    read(tencent, Callback("POST", "", {}, json.dumps(entries).encode()))
+
+
 @given(entries=st.lists(spoilt(PUSH, values) | leaves, max_size=3) | leaves)
 def test_push(entries):
     read(jpush, Callback("POST", "", {}, json.dumps(entries).encode()))
@@ -69,7 +85,7 @@ def test_event(fields):
     read(wechat, Callback("POST", "", {}, f"<xml>{body}</xml>".encode("utf-8", "replace")))
 
 
-@pytest.mark.parametrize("module", [aliyun, jpush, wechat], ids=["aliyun_sms", "jpush", "wechat_template"])
+@pytest.mark.parametrize("module", [aliyun, jpush, tencent, wechat], ids=lambda module: module.__name__)
 @given(body=st.binary(max_size=100))
 def test_bytes(module, body):
     read(module, Callback("POST", "", {}, body))

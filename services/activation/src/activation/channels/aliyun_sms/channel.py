@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
-from activation.channels import answers
+from activation.channels import answers, sms
 from activation.channels.aliyun_sms import callbacks, signing
 from activation.channels.aliyun_sms.details import SendDetails
 from activation.channels.error_table import ErrorTable, Meaning, load
@@ -51,7 +51,6 @@ CAPS = Caps(
     calls_per_minute=300_000,
 )
 _TEMPLATE = re.compile(r"SMS_\d+")
-_MAINLAND = re.compile(r"\+86(1[3-9]\d{9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +87,10 @@ class AliyunSmsChannel:
             problems.append(
                 Problem("template_id", "TEMPLATE_MISSING", "name an approved template, such as SMS_123")
             )
-        if not message.sign_name or "【" in message.sign_name or "】" in message.sign_name:
-            problems.append(Problem("sign_name", "SIGN_MISSING", "name a registered sign, without 【】"))
+        problems += sms.sign_problems(message)
         problems += _parameter_problems(message.parameters, "")
         for target in targets:
-            if not _MAINLAND.fullmatch(target.address):
-                hint = "this channel reaches mainland mobile numbers, +86 and eleven digits"
-                problems.append(Problem("address", "ADDRESS_MALFORMED", hint, target.delivery_id))
+            problems += sms.address_problems(target)
             problems += _parameter_problems(target.parameters, target.delivery_id)
         return tuple(problems)
 
@@ -196,7 +192,7 @@ def _parameter_problems(parameters: Mapping[str, str], delivery_id: str) -> list
 
 
 def _local(target: Target) -> str:
-    match = _MAINLAND.fullmatch(target.address)
+    match = sms.MAINLAND.fullmatch(target.address)
     if match is None:
         raise BatchRefusedError(f"delivery {target.delivery_id}: not a mainland mobile number in E.164")
     return match[1]

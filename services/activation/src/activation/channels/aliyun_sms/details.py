@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
-from activation.channels.aliyun_sms.callbacks import CHINA
 from activation.channels.port import Finding, Found, ReceiptStatus
+from activation.channels.sms import CHINA
 from activation.channels.transport import Deadline, HttpReply, NotSentError, UnansweredError
 from activation.channels.wire import WireRequest
 
