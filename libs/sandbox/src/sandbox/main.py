@@ -17,6 +17,7 @@ from sandbox.clock import Clock, ClockFileError
 from sandbox.document import SettingsError
 from sandbox.effects import EffectLog
 from sandbox.faults import FaultPlan
+from sandbox.getui.provider import Getui
 from sandbox.jpush.provider import Jpush
 from sandbox.memory import Memory
 from sandbox.provider import Desk, Provider
@@ -34,6 +35,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "wechat": Wechat,
     "jpush": Jpush,
     "tencent_sms": TencentSms,
+    "getui": Getui,
 }
 """Every provider there is, by its section of the settings."""
 

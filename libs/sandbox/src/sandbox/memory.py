@@ -39,6 +39,9 @@ class Memory:
     def forget(self, scope: str, name: str) -> None:
         self._connection.execute("DELETE FROM remembered WHERE scope = ? AND name = ?", (scope, name))
 
+    def forget_all(self, scope: str) -> None:
+        self._connection.execute("DELETE FROM remembered WHERE scope = ?", (scope,))
+
     def next_number(self, scope: str, first: int) -> int:
         """Ascending numbers from `first`, never repeated, also after a restart."""
         number = int(self.get(scope, "number") or first)

@@ -10,6 +10,7 @@ import yaml
 from sandbox.aliyun_sms import settings as aliyun_sms
 from sandbox.document import Reader, SettingsError
 from sandbox.faults import Rule, read_rules
+from sandbox.getui import settings as getui
 from sandbox.jpush import settings as jpush
 from sandbox.reports import Fates
 from sandbox.tencent_sms import settings as tencent_sms
@@ -21,6 +22,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "wechat": wechat.read,
     "jpush": jpush.read,
     "tencent_sms": tencent_sms.read,
+    "getui": getui.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

@@ -114,6 +114,7 @@ CHANNELS = {
     "tencent_sms": ChannelFields(
         1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})
     ),
+    "getui": ChannelFields(50, ("app_id", "app_key", "master_secret"), secret=frozenset({"master_secret"})),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

@@ -53,6 +53,8 @@ from activation.app.silence import Silence
 from activation.app.submitting import Submitting
 from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
+from activation.channels.getui.channel import GetuiChannel
+from activation.channels.getui.tokens import GetuiAccount
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
 from activation.channels.port import Channel
 from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
@@ -336,11 +338,16 @@ def _tencent_sms(credentials: Stated, given: Stated, transport: Transport, clock
     return TencentSmsChannel(TencentSmsAccount(**credentials), transport, clock.now, **given)
 
 
+def _getui(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return GetuiChannel(GetuiAccount(**credentials), transport, clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
     "jpush": _jpush,
     "tencent_sms": _tencent_sms,
+    "getui": _getui,
 }
 """Every channel there is, by its name in the accounts file: what an account states, the base URL if it states one."""
 

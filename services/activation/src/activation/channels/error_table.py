@@ -46,8 +46,9 @@ class ErrorTable:
         self._codes = codes
         self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0]))
 
-    def meaning(self, code: str) -> Meaning:
-        listed = self._codes.get(code)
+    def meaning(self, code: str, detail: str = "") -> Meaning:
+        """`detail` is what a provider says beside a code of many meanings: it is listed as "code detail" then."""
+        listed = self._codes.get(f"{code} {detail}") or self._codes.get(code)
         if listed is not None:
             return listed
         return next((meaning for prefix, meaning in self._prefixes if code.startswith(prefix)), UNKNOWN)
@@ -56,11 +57,17 @@ class ErrorTable:
         return tuple(self._codes)
 
 
-def load(package: str) -> ErrorTable:
-    """Read errors.yaml of a channel's package; raises ValueError that names the code at fault."""
-    text = files(package).joinpath("errors.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
-    return ErrorTable(_meanings(content.get("codes", {})), _meanings(content.get("prefixes", {})))
+def load(*packages: str) -> ErrorTable:
+    """Read errors.yaml of a channel's package; of several the last wins, code by code. Raises ValueError that names the
+    code at fault."""
+    codes: dict[str, Meaning] = {}
+    prefixes: dict[str, Meaning] = {}
+    for package in packages:
+        text = files(package).joinpath("errors.yaml").read_text(encoding="utf-8")
+        content = yaml.safe_load(text) or {}
+        codes |= _meanings(content.get("codes", {}))
+        prefixes |= _meanings(content.get("prefixes", {}))
+    return ErrorTable(codes, prefixes)
 
 
 def _meanings(content: Mapping[object, Mapping[str, object]]) -> dict[str, Meaning]:

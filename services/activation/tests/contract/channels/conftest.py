@@ -98,6 +98,8 @@ class Rig:
     """An address that the provider refuses; empty when there is none."""
     local: Callable[[str], str]
     """The address as the provider writes it."""
+    tells_acts: bool
+    """The provider tells what people do with a message."""
     clock: SetClock
     people: People
     receiver: Receiver
@@ -227,6 +229,7 @@ async def make_rig(
             addresses=kind.addresses,
             stranger=kind.stranger,
             local=kind.local,
+            tells_acts=kind.tells_acts,
             clock=clock,
             people=people,
             receiver=receiver,
