@@ -38,6 +38,10 @@ class Identity(
     """(person, channel) -> address"""
     statuses: dict[int, int] = field(default_factory=dict)
     """Persons who may not be reached."""
+    merged: dict[int, int] = field(default_factory=dict)
+    """Persons who are another now."""
+    zones: dict[int, str] = field(default_factory=dict)
+    """Who is elsewhere than the tenant."""
     sensitive: dict[str, dict[int, int]] = field(default_factory=dict)
     """Purpose -> person -> status, of those who have not consented to a sensitive purpose."""
     records: dict[tuple[str, str], record_pb2.Record] = field(default_factory=dict)
@@ -57,7 +61,8 @@ class Identity(
         results = [self._point(person, request.channel, further.get(person)) for person in request.person_ids]
         return contact_point_service_pb2.GetContactPointsResponse(results=results)
 
-    def _point(self, person: int, channel: int, otherwise: int | None = None):
+    def _point(self, asked: int, channel: int, otherwise: int | None = None):
+        person = self.merged.get(asked, asked)
         status = otherwise or self.statuses.get(person, PERMITTED)
         address = self.addresses.get((person, channel), "")
         if status == PERMITTED and not address:
@@ -68,6 +73,10 @@ class Identity(
             address=address if status == PERMITTED else "",
             address_hash=person if status == PERMITTED else 0,
             birth_key_id=0 if status == NO_PERSON else BIRTH_KEY + person,
+            merged_birth_key_ids=sorted(
+                BIRTH_KEY + each for each, whom in self.merged.items() if whom == person
+            ),
+            time_zone=self.zones.get(person, "Asia/Shanghai"),
         )
 
     async def IngestEvents(self, request, context):

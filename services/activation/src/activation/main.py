@@ -14,6 +14,8 @@ from huaxiang.activation.v1 import (
     campaign_service_pb2_grpc,
     delivery_service_pb2,
     delivery_service_pb2_grpc,
+    policy_service_pb2,
+    policy_service_pb2_grpc,
 )
 from huaxiang.activation.v1 import privacy_service_pb2 as own_privacy_service_pb2
 from huaxiang.activation.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
@@ -38,15 +40,18 @@ from sqlalchemy import Connection
 from activation.api import render
 from activation.api.campaign_servicer import CampaignServicer
 from activation.api.delivery_servicer import DeliveryServicer
+from activation.api.policy_servicer import PolicyServicer
 from activation.api.privacy_servicer import PrivacyServicer
 from activation.app.accounts import Account, Limits
 from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Claiming
 from activation.app.completion import Completion
+from activation.app.deciding import Deciding
 from activation.app.deliveries import Deliveries
 from activation.app.export_person_data import ExportPersonData
 from activation.app.planning import Planning
+from activation.app.policies import Policies
 from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving
 from activation.app.silence import Silence
@@ -66,6 +71,7 @@ from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_forgetting import SqlForgetting, SqlPersonDeliveries
 from activation.store.sql_ledger import SqlDeliveryLedger
+from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
 from activation.workers.contact_points import ContactPoints
@@ -142,9 +148,10 @@ def wire(
     changelog = open_store(database)
     store, ledger, batches = SqlCampaignStore(), SqlDeliveryLedger(), SqlBatchStore()
     inbox, outbox, snapshots = SqlReceiptInbox(), SqlOutbox(), SegmentsSnapshots(neighbours.segments)
-    changes = CampaignChanges(store, changelog)
-    campaigns = Campaigns(store, changes, ledger, accounts, vault, clock)
-    claiming = Claiming(store, ledger, vault, clock, limits)
+    changes, policies = CampaignChanges(store, changelog), SqlPolicyStore()
+    campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
+    claiming = Claiming(store, ledger, clock, limits)
+    deciding = Deciding(store, ledger, policies, accounts, vault, clock)
     submitting = Submitting(campaigns, store, ledger, batches, inbox, accounts, vault, clock, limits, _new_id)
     telling = Telling(outbox, vault, clock, render.record)
     receipts = Receipts(inbox, store, ledger, telling, accounts, vault, clock, _new_id)
@@ -167,6 +174,7 @@ def wire(
         Sender(
             database,
             claiming,
+            deciding,
             submitting,
             campaigns,
             account,
@@ -198,7 +206,14 @@ def wire(
     return Wiring(
         database,
         changelog,
-        _services(database, campaigns, Deliveries(store, ledger), snapshots, changelog),
+        _services(
+            database,
+            campaigns,
+            Deliveries(store, ledger, policies, accounts),
+            Policies(policies, changelog, clock),
+            snapshots,
+            changelog,
+        ),
         tuple(workers),
         ReceiptServer(database, receipts, accounts, receipts_secrets, receipts_host, receipts_port, reach),
     )
@@ -208,6 +223,7 @@ def _services(
     database: Database,
     campaigns: Campaigns,
     deliveries: Deliveries,
+    policies: Policies,
     snapshots: SegmentsSnapshots,
     changelog: Changelog,
 ) -> tuple[Service, ...]:
@@ -225,6 +241,11 @@ def _services(
             delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"],
             delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server,
             DeliveryServicer(database, deliveries),
+        ),
+        Service(
+            policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
+            policy_service_pb2_grpc.add_PolicyServiceServicer_to_server,
+            PolicyServicer(database, policies, read_at),
         ),
         Service(
             own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],

@@ -16,6 +16,7 @@ from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Claiming, Permission, Reached
 from activation.app.completion import Completion
+from activation.app.deciding import Deciding
 from activation.app.planning import Planning
 from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving, Way
@@ -41,6 +42,7 @@ from activation.main import MIGRATIONS, open_store
 from activation.store.sql_batches import SqlBatchStore
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_ledger import SqlDeliveryLedger
+from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
 from hypothesis import given
@@ -174,8 +176,10 @@ class Story:
         changes = CampaignChanges(self.store, changelog)
         clock, store, ledger = self.clock, self.store, self.ledger
         telling = Telling(self.outbox, vault, clock, lambda feedback: feedback.record_id.encode())
-        self.campaigns = Campaigns(store, changes, ledger, accounts, vault, clock)
-        self.claiming = Claiming(store, ledger, vault, clock, limits)
+        policies = SqlPolicyStore()
+        self.campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
+        self.claiming = Claiming(store, ledger, clock, limits)
+        self.deciding = Deciding(store, ledger, policies, accounts, vault, clock)
         self.submitting = Submitting(
             self.campaigns,
             store,
@@ -214,7 +218,7 @@ class Story:
                     claim.person_id: Reached(Permission.PERMITTED, f"a{claim.person_id}", claim.person_id)
                     for claim in self.claimed.claims
                 }
-                self.rows = self.do(self.claiming.decide, self.account, self.claimed, reached)
+                self.rows = self.do(self.deciding.decide, self.account, self.claimed, reached)
             case "write" if self.rows and self.written is None:
                 self._write()
             case "send" if self.written is not None and self.outcomes is None:

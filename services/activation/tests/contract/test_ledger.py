@@ -3,16 +3,17 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from activation.domain.campaign import Campaign
 from activation.domain.delivery import UNSENT, DeliveryState
-from activation.domain.ledger import Batch, BatchState, Claim, Move, Planned
+from activation.domain.ledger import Batch, BatchState, Claim, Counted, Decided, Move, Planned
 from activation.store.sql_batches import SqlBatchStore
 from activation.store.sql_ledger import SqlDeliveryLedger
 from servicekit.database import Database
+from sqlalchemy.exc import IntegrityError
 
 S = DeliveryState
 Do = Callable[..., Any]
@@ -41,6 +42,10 @@ def now(campaign: Campaign) -> Any:
 
 def states(do: Do) -> list[DeliveryState]:
     return [row.state for row in do("page", "t1", "c1", None, 0, 100)]
+
+
+def counted(do: Do, since: date) -> list[Counted]:
+    return do("counted", "t1", [5, 6], since)
 
 
 def submitted(do: Do, database: Database, ids: list[str], key: str, now: Any) -> None:
@@ -105,24 +110,64 @@ def test_an_ended_lease_gives_back_and_makes_the_holder_too_late(
 
 def test_one_address_belongs_to_one_row_of_a_campaign(do: Do, campaign, other, planned, now) -> None:
     a, b, c = planned[:3]
-    assert do("assign", campaign, {a: ("h1", 5), b: ("h1", 6)}) == {b}
-    assert do("assign", campaign, {c: ("h1", 7)}) == {c}
-    assert do("assign", campaign, {a: ("h1", 5), c: ("h2", 7)}) == frozenset()
+    assert do("holders", campaign, ["h1"]) == {}
+    do("decide", "t1", [Decided(a, 5, "h1"), Decided(b, 6)])
+    assert do("holders", campaign, ["h1", "h2"]) == {"h1": a}
+    do("decide", "t1", [Decided(a, 5, "h1"), Decided(c, 7, "h2")])
+    assert do("holders", campaign, ["h1", "h2"]) == {"h1": a, "h2": c}
     held = do("held", "t1", [a, b, c])
     assert [(held[each].dest_hash, held[each].birth_key_id) for each in (a, b, c)] == [
         ("h1", 5),
-        (None, 0),
+        (None, 6),
         ("h2", 7),
     ]
     do("plan", other, [Planned(1, False)], now)
     (elsewhere,) = do("page", "t1", "c2", None, 0, 10)
-    assert do("assign", other, {elsewhere.delivery_id: ("h1", 5)}) == frozenset()
-    assert do("assign", campaign, {}) == frozenset()
+    do("decide", "t1", [Decided(elsewhere.delivery_id, 5, "h1")])
+    assert do("holders", other, ["h1"]) == {"h1": elsewhere.delivery_id}
+    assert do("holders", campaign, []) == {}
+    do("decide", "t1", [])
+    with pytest.raises(IntegrityError):
+        do("decide", "t1", [Decided(b, 6, "h1")])
+
+
+def test_rows_count_for_their_day_while_they_may_have_been_sent(
+    do: Do, campaign, other, planned, now
+) -> None:
+    today, before = date(2026, 6, 11), date(2026, 6, 1)
+    do("plan", other, [Planned(1, False)], now)
+    (elsewhere,) = do("page", "t1", "c2", None, 0, 10)
+    claims = {claim.delivery_id for each in (campaign, other) for claim in do("claim", each, 99, now, 0)}
+    assert {*planned[:4], elsewhere.delivery_id} < claims
+    decisions = [
+        Decided(planned[0], 5, "h1", today, "[0]"),
+        Decided(planned[1], 5, "h2", today),
+        Decided(planned[2], 5, "h3", before),
+        Decided(planned[3], 5, "h4"),
+        Decided(elsewhere.delivery_id, 6, "h1", today),
+    ]
+    do("decide", "t1", decisions)
+    assert {(each.birth_key_id, each.campaign_id, each.day, each.count) for each in counted(do, before)} == {
+        (5, "c1", today, 2),
+        (5, "c1", before, 1),
+        (6, "c2", today, 1),
+    }
+    assert {each.day for each in counted(do, today)} == {today}
+    assert do("counted", "t1", [7], before) == do("counted", "t2", [5, 6], before) == []
+    do("move", "t1", [Move(planned[0], S.UNKNOWN), Move(planned[1], S.REJECTED)], now)
+    assert sum(each.count for each in counted(do, before)) == 3
+    do("move", "t1", [Move(planned[2], S.READY, due=now)], now)
+    assert sum(each.count for each in counted(do, before)) == 2
+    do("claim", campaign, 1, now, 0)
+    assert sum(each.count for each in counted(do, before)) == 2
+    do("decide", "t1", [Decided(planned[0], 5)])
+    assert do("history", "t1", "c1", 1)[0].grounds == "[0]"
+    assert sum(each.count for each in counted(do, before)) == 1
 
 
 def test_rows_are_found_by_key_message_and_address(do: Do, database, campaign, planned, now) -> None:
     a, b, c = planned[:3]
-    do("assign", campaign, {a: ("h1", 1), b: ("h2", 2), c: ("h3", 3)})
+    do("decide", "t1", [Decided(a, 1, "h1"), Decided(b, 2, "h2"), Decided(c, 3, "h3")])
     assert do("latest_to", "t1", "push", "h1") is None
     submitted(do, database, [a, b], "b1", now)
     do("move", "t1", [Move(a, S.ACCEPTED, message_id="m1", accepted=True)], now)

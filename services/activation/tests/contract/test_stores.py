@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from activation.domain.campaign import Campaign, State
+from activation.domain.caps import Cap, Period
+from activation.domain.hours import Hours
 from activation.domain.ledger import Batch, BatchState
+from activation.domain.policy import Policy, StoredPolicy
 from activation.store.ports import StoredCallback, Unreadable
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
+from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
 from activation.store.vault import Vault
 from servicekit.database import Database
@@ -162,3 +166,27 @@ def test_the_vault_opens_only_what_it_sealed_for_the_place() -> None:
     assert len({hashed, another.address_hash("t1", "sms", "1"), *others}) == 4
     with pytest.raises(ValueError, match="at least 32"):
         Vault(b"short")
+
+
+def test_a_policy_is_kept_by_version_and_the_newest_is_in_force(do: Do) -> None:
+    store = SqlPolicyStore()
+    assert do(store.current, "t1") == do(store.version, "t1", 0) == StoredPolicy()
+    cap = Cap("marketing", "sms", "", Period.WEEK, 3)
+    first = StoredPolicy(Policy(), 1, NOW, "ann")
+    second = StoredPolicy(Policy((cap,), Hours(1, 2), Hours(3, 4), 5, "s"), 2, NOW + timedelta(days=1), "bob")
+    for stored in (first, second):
+        do(store.gate, "t1")
+        do(store.add, "t1", stored)
+    assert do(store.current, "t1") == do(store.version, "t1", 2) == second
+    assert do(store.version, "t1", 1) == first
+    assert do(store.version, "t1", 3) is None
+    do(store.gate, "t2")
+    assert do(store.current, "t2") == StoredPolicy()
+
+
+def test_drafts_are_found_by_campaign(do: Do, campaign: Campaign, other: Campaign) -> None:
+    store = SqlCampaignStore()
+    do(store.add, campaign, b"1")
+    do(store.add, other, b"2")
+    assert do(store.drafts, "t1", ["c1", "c2", "c3"]) == {"c1": campaign.draft, "c2": other.draft}
+    assert do(store.drafts, "t2", ["c1"]) == do(store.drafts, "t1", []) == {}

@@ -151,7 +151,7 @@ def wire(
         ResolveIdentifiers(vault, SERVICE),
         GetPerson(policies, dictionary, vault, clock, SERVICE),
     )
-    contact_points = ContactPointServicer(transactions, freshness, GetContactPoints(vault, clock, SERVICE))
+    contact_points = ContactPointServicer(transactions, freshness, GetContactPoints(vault, clock, encoding, SERVICE))
     settings = TenantSettingsServicer(
         transactions, GetTenantSettings(SERVICE), UpdateTenantSettings(encoding)
     )

@@ -17,6 +17,7 @@ from huaxiang.identity.v1 import (
     record_pb2,
 )
 from identity.api.contact_point_servicer import ContactPointServicer
+from identity.api.encoding import ProtoEncoding
 from identity.api.transactions import Transactions
 from identity.app.get_contact_points import GetContactPoints
 from identity.store.ports import Stores
@@ -154,7 +155,7 @@ async def test_a_merge_while_contact_points_are_read_does_not_tear_the_answer(
     servicer = ContactPointServicer(
         Transactions(wiring.database, opened),
         Freshness.of_store(wiring.database, wiring.changelog),
-        GetContactPoints(KeyVault(secret), clock, "identity"),
+        GetContactPoints(KeyVault(secret), clock, ProtoEncoding(), "identity"),
     )
     service = Service(
         contact_point_service_pb2.DESCRIPTOR.services_by_name["ContactPointService"],

@@ -1,6 +1,6 @@
 """GetContactPoints over a real channel: consent is checked per address, at the suite's time of the call."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import grpc
 import pytest
@@ -11,11 +11,13 @@ from huaxiang.identity.v1 import (
     ingest_service_pb2_grpc,
     record_pb2,
 )
-from identity_records import NOW, identifiers, record, stamp
+from huaxiang.type.v1 import value_pb2
+from identity_records import NOW, identifiers, record, stamp, text
 from kept_service import KeptService, TenantsServer
 from servicekit.clock import ManualClock
 from servicekit.status import reason_of
 from servicekit.testing.servers import LocalServer
+from servicekit.values import days_of
 from sqlalchemy import text as sql
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -225,3 +227,42 @@ async def test_a_bad_question_is_refused(server: LocalServer, change: dict[str, 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await ask(server, 1, **change)
     assert reason_of(refused.value).reason == reason
+
+
+async def test_an_answer_says_where_a_person_is_and_what_shields_it(server: LocalServer) -> None:
+    day = {"date_value": days_of(date(2012, 5, 2))}
+    child = {"birth_date": value_pb2.Value(**day), "time_zone": text("America/New_York")}
+    adult = {"birth_date": value_pb2.Value(date_value=days_of(date(2012, 5, 1))), "time_zone": text("Mars")}
+    objects = {"no_profiling": value_pb2.Value(bool_value=True)}
+    await send(
+        server,
+        record("r1", identifiers(member_id="M1"), attributes=child),
+        record("r2", identifiers(member_id="M2"), attributes=adult),
+        record("r3", identifiers(member_id="M3"), attributes=objects),
+    )
+    results = await ask(server, 1, 2, 3, 99)
+    said = [(result.time_zone, result.minor, result.no_profiling) for result in results]
+    assert said == [
+        ("America/New_York", True, False),
+        ("Asia/Shanghai", False, False),
+        ("Asia/Shanghai", False, True),
+        ("", False, False),
+    ]
+
+
+async def test_a_merged_person_brings_the_birth_keys_of_those_it_was(server: LocalServer) -> None:
+    phone, other = {"phone": PHONE}, {"phone": "13912345671"}
+    await send(
+        server,
+        record("r1", identifiers(**phone)),
+        record("r2", identifiers(**other)),
+        record("r3", identifiers(crm_id="C3")),
+    )
+    before = await ask(server, 1, 2, 3)
+    assert [list(each.merged_birth_key_ids) for each in before] == [[], [], []]
+    await send(server, record("r4", identifiers(crm_id="C3", **phone)))
+    after = await ask(server, 1, 2, 3)
+    keys = [each.birth_key_id for each in before]
+    assert [each.person_id for each in after] == [1, 2, 1]
+    assert [each.birth_key_id for each in after] == [keys[0], keys[1], keys[0]]
+    assert [list(each.merged_birth_key_ids) for each in after] == [[keys[2]], [], [keys[2]]]

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from identity.api.encoding import ProtoEncoding
 from identity.app.get_contact_points import ContactPointStatus, ContactQuestion, GetContactPoints
 from identity.app.hot_keys import HotKeys
 from identity.domain.consents import Channel
@@ -78,7 +79,7 @@ def test_a_merge_never_widens_permission(
     world = OnlineWorld(wiring, secret, HotKeys())
     people = [Said((key(member),), LinkKind.CO_OCCURRENCE, 0, False) for member in range(MEMBERS)]
     world.send([*people, *(said(each, today_us) for each in statements)], range(MEMBERS + len(statements)))
-    ask = GetContactPoints(KeyVault(secret), clock, "identity")
+    ask = GetContactPoints(KeyVault(secret), clock, ProtoEncoding(), "identity")
     before = {member: reached(world, ask, member) for member in range(MEMBERS)}
     held = {m: {each.address for each in statements if each.member == m} for m in range(MEMBERS)}
     allowed = {address(number).address for number in range(ADDRESSES) if permits(statements, number)}

@@ -1,6 +1,6 @@
 """DeliveryService: the ledger, row by row."""
 
-from activation.api import parse, render
+from activation.api import parse, render, render_policy
 from activation.app.deliveries import Deliveries
 from huaxiang.activation.v1 import delivery_service_pb2 as pb
 from huaxiang.activation.v1.delivery_service_pb2_grpc import DeliveryServiceServicer
@@ -38,9 +38,12 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.ExplainDeliveryRequest, context: object
     ) -> pb.ExplainDeliveryResponse:
         tenant = current_principal().require_tenant()
-        stored, history = await self._database.read(
+        told = await self._database.read(
             self._deliveries.explain, tenant, request.campaign_id, request.person_id
         )
         return pb.ExplainDeliveryResponse(
-            delivery=render.delivery(stored), history=[render.step(each) for each in history]
+            delivery=render.delivery(told.delivery),
+            history=[render.step(each) for each in told.steps],
+            decision=None if told.grounds is None else render_policy.decision(told.grounds, told.caps),
+            explanation=told.words,
         )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from activation.domain.campaign import Draft
+from activation.domain.campaign import MARKETING, OTP, TRANSACTIONAL, Draft
 from activation.domain.delivery import DeliveryState
 from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
@@ -11,8 +11,9 @@ from servicekit.values import NotAValue, moment
 
 _CLASSES = {
     campaign_pb2.MESSAGE_CLASS_UNSPECIFIED: "",
-    campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL: "transactional",
-    campaign_pb2.MESSAGE_CLASS_MARKETING: "marketing",
+    campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL: TRANSACTIONAL,
+    campaign_pb2.MESSAGE_CLASS_MARKETING: MARKETING,
+    campaign_pb2.MESSAGE_CLASS_OTP: OTP,
 }
 
 
@@ -33,6 +34,8 @@ def draft(message: campaign_pb2.Campaign) -> Draft:
         holdout_salt=message.holdout_salt,
         expire_time=_expire_time(message.expire_time) if message.HasField("expire_time") else None,
         brand=message.brand,
+        priority=message.priority,
+        topic=message.topic,
     )
 
 

@@ -1,5 +1,6 @@
 """Domain values as answers, and feedback as records of the front door."""
 
+from activation.api.render_policy import CLASSES
 from activation.domain.campaign import Campaign, State
 from activation.domain.delivery import TERMINAL, Delivery
 from activation.domain.delivery import DeliveryState as S
@@ -20,10 +21,6 @@ _STATES = {
     State.CANCELLED: campaign_pb2.CAMPAIGN_STATE_CANCELLED,
     State.FAILED: campaign_pb2.CAMPAIGN_STATE_FAILED,
 }
-_CLASSES = {
-    "transactional": campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL,
-    "marketing": campaign_pb2.MESSAGE_CLASS_MARKETING,
-}
 _CHANNELS = {
     "sms": record_pb2.CHANNEL_SMS,
     "wechat": record_pb2.CHANNEL_WECHAT,
@@ -41,7 +38,7 @@ def campaign(stored: Campaign) -> campaign_pb2.Campaign:
         snapshot_id=draft.snapshot_id,
         channel=draft.channel,
         provider_account=draft.provider_account,
-        message_class=_CLASSES[draft.message_class],
+        message_class=CLASSES[draft.message_class],
         template=campaign_pb2.MessageTemplate(
             template_id=draft.template_id,
             sign_name=draft.sign_name,
@@ -51,6 +48,8 @@ def campaign(stored: Campaign) -> campaign_pb2.Campaign:
         holdout_basis_points=draft.holdout_basis_points,
         holdout_salt=draft.holdout_salt,
         brand=draft.brand,
+        priority=draft.priority,
+        topic=draft.topic,
         state=_STATES[stored.state],
         state_note=stored.note,
         etag=stored.etag,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from activation.channels.port import Caps, Channel, Message, MessageClass
-from activation.domain.campaign import Draft
+from activation.domain.campaign import MARKETING, Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,10 @@ class Account:
 
 
 def message_of(draft: Draft) -> Message:
-    """The message as channels know it."""
+    """The message as channels know it: to them a one-time password is transactional."""
+    marketing = draft.message_class == MARKETING
     return Message(
-        message_class=MessageClass(draft.message_class),
+        message_class=MessageClass.MARKETING if marketing else MessageClass.TRANSACTIONAL,
         template_id=draft.template_id,
         sign_name=draft.sign_name,
         parameters=draft.parameters,

@@ -5,10 +5,21 @@ from dataclasses import replace
 
 from activation.app.accounts import Account, key_about, message_of
 from activation.app.campaign_changes import CampaignChanges
-from activation.domain.campaign import ENDED, MAX_NOTE_CHARS, Campaign, Draft, State, problem_of
+from activation.domain.campaign import (
+    ENDED,
+    MARKETING,
+    MAX_NOTE_CHARS,
+    Campaign,
+    Draft,
+    State,
+    problem_of,
+)
 from activation.domain.delivery import DeliveryState
+from activation.domain.hours import local_day, zone_of
 from activation.domain.ledger import Report
+from activation.domain.policy import control_salt
 from activation.errors import AccountUnknown, MessageRefused
+from activation.store.policy_ports import PolicyStore
 from activation.store.ports import CampaignStore, DeliveryLedger, KeyMaker
 from servicekit.clock import Clock
 from servicekit.errors import InvalidField, ResourceExists, ResourceNotFound, WrongState
@@ -29,10 +40,12 @@ class Campaigns:
         changes: CampaignChanges,
         ledger: DeliveryLedger,
         accounts: Mapping[str, Account],
+        policies: PolicyStore,
         keys: KeyMaker,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._policies = policies
         self._changes = changes
         self._ledger = ledger
         self._accounts = accounts
@@ -65,7 +78,7 @@ class Campaigns:
         campaign = self._locked(connection, tenant, campaign_id)
         if campaign.state is State.DRAFT:
             campaign = replace(
-                campaign.at(State.PLANNING),
+                self._with_control(connection, campaign.at(State.PLANNING)),
                 start_time=self._clock.now(),
                 traceparent=traceparent,
                 purposes=purposes,
@@ -139,6 +152,14 @@ class Campaigns:
             raise MessageRefused("channel", f"account {account.name!r} sends {account.caps.name}")
         for found in account.channel.validate(message_of(draft)):
             raise MessageRefused(found.field, f"{found.hint} ({found.reason})")
+
+    def _with_control(self, connection: Connection, campaign: Campaign) -> Campaign:
+        """With the tenant's control group of now, which is held back from marketing alone."""
+        policy = self._policies.current(connection, campaign.tenant).policy
+        if campaign.draft.message_class != MARKETING or not policy.control_basis_points:
+            return campaign
+        salt = control_salt(policy, campaign.tenant, local_day(zone_of(""), self._clock.now()))
+        return replace(campaign, control_salt=salt, control_basis_points=policy.control_basis_points)
 
     def _locked(self, connection: Connection, tenant: str, campaign_id: str) -> Campaign:
         campaign = self._store.get(connection, tenant, campaign_id, lock=True)

@@ -1,16 +1,14 @@
 """The first transaction of a submission: rows that are due are taken, with a fence and a lease. Nothing was sent."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from activation.app.accounts import Account, Limits, message_of
-from activation.channels import port
-from activation.domain.campaign import Campaign
+from activation.app.accounts import Account, Limits
+from activation.domain.campaign import CLASSES, Campaign
 from activation.domain.delivery import DeliveryState
-from activation.domain.ledger import Claim, Move
-from activation.store.ports import CampaignStore, DeliveryLedger, KeyMaker
+from activation.domain.ledger import Claim
+from activation.store.ports import CampaignStore, DeliveryLedger
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 
@@ -32,11 +30,14 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A person's address for one send; empty unless permitted. `birth_key_id` anchors what comes back."""
+    """A person's address for one send; empty unless permitted. `birth_key_id` anchors what comes back; what was sent to
+    the persons of `merged_birth_key_ids` was sent to this one. An empty `time_zone` is not known."""
 
     permission: Permission
     address: str
     birth_key_id: int
+    merged_birth_key_ids: tuple[int, ...] = ()
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,19 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """A claimed row that may be sent, with its address."""
+    """A claimed row that may be sent before `until`, with its address."""
 
     claim: Claim
     address: str
+    until: dt.datetime
 
 
 class Claiming:
     """Machine time governs leases, the suite's time everything else."""
 
-    def __init__(
-        self, store: CampaignStore, ledger: DeliveryLedger, keys: KeyMaker, clock: Clock, limits: Limits
-    ) -> None:
+    def __init__(self, store: CampaignStore, ledger: DeliveryLedger, clock: Clock, limits: Limits) -> None:
         self._store = store
         self._ledger = ledger
-        self._keys = keys
         self._clock = clock
         self._limits = limits
 
@@ -79,16 +78,16 @@ class Claiming:
     def claim(
         self, connection: Connection, account: Account, served: tuple[str, str] = ("", "")
     ) -> Claimed | None:
-        """Takes rows of one campaign, None when nothing is due. Transactional campaigns come first; among equals the
-        one after `served`, the (tenant, campaign_id) that had its turn last."""
+        """Takes rows of one campaign, None when nothing is due: by message class, then by priority; among equals of the
+        one after `served`, the (tenant, campaign_id) that had its turn last. Of a campaign those due first."""
         now = self._clock.now()
         lease_until_ms = self._machine_ms() + int(self._limits.lease_s * 1_000)
         span_s = min(CLAIM_S, self._limits.lease_s / 4)
         rows = min(MAX_CLAIM_ROWS, max(1, int(account.calls_per_s * span_s)) * account.caps.max_batch)
 
-        def turn(campaign: Campaign) -> tuple[bool, bool, tuple[str, str]]:
-            key = (campaign.tenant, campaign.campaign_id)
-            return campaign.draft.purpose == "marketing", key <= served, key
+        def turn(campaign: Campaign) -> tuple[int, int, bool, tuple[str, str]]:
+            key, draft = (campaign.tenant, campaign.campaign_id), campaign.draft
+            return CLASSES.index(draft.message_class), -draft.priority, key <= served, key
 
         for campaign in sorted(self._store.sending(connection, account.name), key=turn):
             sealed_key = self._store.key(connection, campaign.tenant, campaign.campaign_id)
@@ -99,46 +98,10 @@ class Claiming:
                 return Claimed(campaign, sealed_key, tuple(claims))
         return None
 
-    def decide(
-        self, connection: Connection, account: Account, claimed: Claimed, reached: Mapping[int, Reached]
-    ) -> list[Addressed]:
-        """Suppresses who may not be reached, addresses that the channel does not reach, and second rows of one address;
-        returns the rest, still claimed."""
-        campaign = claimed.campaign
-        self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
-        ours = still_ours(connection, self._ledger, claimed)
-        suppressed: dict[str, str] = {}
-        addressed: dict[str, tuple[str, int]] = {}
-        for claim in ours:
-            person = reached.get(claim.person_id, Reached(Permission.NO_PERSON, "", 0))
-            problem = self._problem(account, campaign, claim, person)
-            if problem:
-                suppressed[claim.delivery_id] = problem
-                continue
-            hashed = self._keys.address_hash(campaign.tenant, account.caps.contact_channel, person.address)
-            addressed[claim.delivery_id] = (hashed, person.birth_key_id)
-        doubled = self._ledger.assign(connection, campaign, addressed)
-        suppressed |= dict.fromkeys(sorted(doubled), "duplicate_address")
-        moves = [Move(row, DeliveryState.SUPPRESSED, reason) for row, reason in suppressed.items()]
-        self._ledger.move(connection, campaign.tenant, moves, self._clock.now())
-        return [
-            Addressed(claim, reached[claim.person_id].address)
-            for claim in ours
-            if claim.delivery_id not in suppressed
-        ]
-
     def give_back(self, connection: Connection, claimed: Claimed, after_s: float = 0.0) -> None:
         """Returns the claimed rows that are still in our hands: nothing of them was sent."""
         due = self._clock.now() + dt.timedelta(seconds=after_s)
         self._ledger.release(connection, claimed.campaign.tenant, claimed.claims, due)
-
-    @staticmethod
-    def _problem(account: Account, campaign: Campaign, claim: Claim, person: Reached) -> str:
-        if person.permission is not Permission.PERMITTED:
-            return person.permission.value
-        target = port.Target(claim.delivery_id, "", person.address)
-        found = account.channel.validate(message_of(campaign.draft), [target])
-        return next((each.reason.lower() for each in found if each.delivery_id), "")
 
     def _machine_ms(self) -> int:
         return int(self._clock.machine_now().timestamp() * 1_000)

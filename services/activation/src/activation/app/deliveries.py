@@ -1,18 +1,46 @@
 """Reads the ledger."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from activation.app.accounts import Account
+from activation.domain.campaign import Campaign
+from activation.domain.caps import Cap, Kind
 from activation.domain.delivery import Delivery, DeliveryState
-from activation.domain.ledger import Step
+from activation.domain.explanation import in_words
+from activation.domain.ledger import Grounds, Step, grounds_of
+from activation.store.policy_ports import PolicyStore
 from activation.store.ports import CampaignStore, DeliveryLedger
 from servicekit.errors import ResourceNotFound
 from sqlalchemy import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A row, what happened to it, oldest first, and what policy looked at when it decided last: the caps that covered
+    the message, in the order of `grounds.counts`."""
+
+    delivery: Delivery
+    steps: tuple[Step, ...]
+    grounds: Grounds | None
+    caps: tuple[Cap, ...]
+    words: str
+
+
 class Deliveries:
     """The use cases of DeliveryService."""
 
-    def __init__(self, store: CampaignStore, ledger: DeliveryLedger) -> None:
+    def __init__(
+        self,
+        store: CampaignStore,
+        ledger: DeliveryLedger,
+        policies: PolicyStore,
+        accounts: Mapping[str, Account],
+    ) -> None:
         self._store = store
         self._ledger = ledger
+        self._policies = policies
+        self._accounts = accounts
 
     def page(
         self,
@@ -28,11 +56,23 @@ class Deliveries:
             raise ResourceNotFound(f"campaign {campaign_id!r}")
         return self._ledger.page(connection, tenant, campaign_id, state, after_person_id, limit)
 
-    def explain(
-        self, connection: Connection, tenant: str, campaign_id: str, person_id: int
-    ) -> tuple[Delivery, list[Step]]:
-        """A person's row with everything that happened to it. Raises ResourceNotFound."""
+    def explain(self, connection: Connection, tenant: str, campaign_id: str, person_id: int) -> Explained:
+        """A person's row, everything that happened to it, and what policy decided by. Raises ResourceNotFound."""
         found = self._ledger.history(connection, tenant, campaign_id, person_id)
-        if found is None:
+        campaign = self._store.get(connection, tenant, campaign_id)
+        if found is None or campaign is None:
             raise ResourceNotFound(f"delivery of campaign {campaign_id!r} to person {person_id}")
-        return found
+        delivery, steps = found
+        grounds = grounds_of(delivery.grounds)
+        caps = () if grounds is None else self._caps(connection, campaign, grounds)
+        return Explained(delivery, tuple(steps), grounds, caps, in_words(delivery, steps, grounds, caps))
+
+    def _caps(self, connection: Connection, campaign: Campaign, grounds: Grounds) -> tuple[Cap, ...]:
+        """The caps that were counted, of the version that decided."""
+        stored = self._policies.version(connection, campaign.tenant, grounds.policy_version)
+        if stored is None:
+            return ()
+        draft = campaign.draft
+        account = self._accounts.get(draft.provider_account)
+        channel = "" if account is None else account.caps.contact_channel
+        return stored.policy.caps_on(Kind(draft.message_class, channel, draft.brand))[: len(grounds.counts)]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 Member = tuple[int, int]
 """(person_id, birth_hash)"""
+CONTROL_GROUP = "control_group"
 
 
 class Snapshots(Protocol):
@@ -52,12 +53,7 @@ class Planning:
         stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
         if stored is None or stored.state is not State.PLANNING:
             return False
-        draft = stored.draft
-        planned = [
-            Planned(person_id, held_out(draft.salt, birth_hash, draft.holdout_basis_points))
-            for person_id, birth_hash in members
-            if person_id > stored.planned_through
-        ]
+        planned = [_planned(stored, *member) for member in members if member[0] > stored.planned_through]
         self._ledger.plan(connection, stored, planned, self._clock.now())
         through = planned[-1].person_id if planned else stored.planned_through
         stored = replace(stored, planned_through=through, plan_done=last)
@@ -72,3 +68,11 @@ class Planning:
         stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
         if stored is not None and stored.state is State.PLANNING:
             self._changes.put(connection, stored.at(State.FAILED, reason, fence=True))
+
+
+def _planned(campaign: Campaign, person_id: int, birth_hash: int) -> Planned:
+    """The tenant's control group comes first: who is in it is told apart from the campaign's own."""
+    draft = campaign.draft
+    if held_out(campaign.control_salt, birth_hash, campaign.control_basis_points):
+        return Planned(person_id, held_out=True, reason=CONTROL_GROUP)
+    return Planned(person_id, held_out(draft.salt, birth_hash, draft.holdout_basis_points))

@@ -15,10 +15,16 @@ MAX_HOLDOUT_BASIS_POINTS = 9_999
 MAX_PARAMETERS = 32
 MAX_PARAMETER_CHARS = 256
 MAX_URL_CHARS = 1_024
+OTP, TRANSACTIONAL, MARKETING = "otp", "transactional", "marketing"
+CLASSES = (OTP, TRANSACTIONAL, MARKETING)
+"""What a message is; in the order in which they are sent."""
+MAX_PRIORITY = 1_000
 MAX_REFERENCE_CHARS = 128
 """Of a snapshot, template, sign, salt and brand, and of a parameter's name."""
 DEFAULT_LIFE = dt.timedelta(hours=24)
 """A delivery that was not sent this long after the start is given up, unless the campaign says otherwise."""
+OTP_LIFE = dt.timedelta(minutes=10)
+"""The same for one-time passwords: nobody waits for one any longer."""
 
 
 class State(StrEnum):
@@ -57,6 +63,8 @@ class Draft:
     holdout_salt: str
     expire_time: dt.datetime | None
     brand: str
+    priority: int = 0
+    topic: str = ""
 
     @property
     def salt(self) -> str:
@@ -66,7 +74,12 @@ class Draft:
     @property
     def purpose(self) -> str:
         """What consent is needed for."""
-        return "marketing" if self.message_class == "marketing" else "service"
+        return MARKETING if self.message_class == MARKETING else "service"
+
+    @property
+    def life(self) -> dt.timedelta:
+        """From the start to giving up what was not sent, unless `expire_time` says when."""
+        return OTP_LIFE if self.message_class == OTP else DEFAULT_LIFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ class Campaign:
 
     `planned_through` is the last person id whose row is written, `plan_done` that all are; `traceparent` is the trace
     of the call that started it. `purposes` are those of the sensitive tags behind the snapshot: marketing needs the
-    consent to each, too.
+    consent to each, too. `control_salt` and `control_basis_points` are those of the tenant's control group at the
+    start; with 0 nobody is held back for it.
     """
 
     tenant: str
@@ -89,6 +103,8 @@ class Campaign:
     plan_done: bool = False
     traceparent: str = ""
     purposes: tuple[str, ...] = ()
+    control_salt: str = ""
+    control_basis_points: int = 0
 
     @property
     def campaign_id(self) -> str:
@@ -105,7 +121,7 @@ class Campaign:
         """When unsent deliveries are given up; None before the start."""
         if self.draft.expire_time is not None or self.start_time is None:
             return self.draft.expire_time
-        return self.start_time + DEFAULT_LIFE
+        return self.start_time + self.draft.life
 
     def at(self, state: State, note: str = "", *, fence: bool = False) -> "Campaign":
         """The campaign in another state; `fence` also makes every running submission attempt too late."""
@@ -130,12 +146,18 @@ def problem_of(draft: Draft) -> tuple[str, str] | None:
             f"is longer than {MAX_NAME_CHARS} characters",
         ),
         (bool(draft.snapshot_id), "snapshot_id", "is missing: freeze a segment's members first"),
-        (bool(draft.message_class), "message_class", "is missing: marketing or transactional"),
+        (bool(draft.message_class), "message_class", "is missing: marketing, transactional or otp"),
         (
             0 <= draft.holdout_basis_points <= MAX_HOLDOUT_BASIS_POINTS,
             "holdout_basis_points",
             f"is not between 0 and {MAX_HOLDOUT_BASIS_POINTS}",
         ),
+        (
+            draft.message_class != OTP or draft.holdout_basis_points == 0,
+            "holdout_basis_points",
+            "is not 0: one-time passwords are held back from nobody",
+        ),
+        (0 <= draft.priority <= MAX_PRIORITY, "priority", f"is not between 0 and {MAX_PRIORITY}"),
         *(
             (len(value) <= MAX_REFERENCE_CHARS, name, f"is longer than {MAX_REFERENCE_CHARS} characters")
             for name, value in (
@@ -144,6 +166,7 @@ def problem_of(draft: Draft) -> tuple[str, str] | None:
                 ("template.sign_name", draft.sign_name),
                 ("holdout_salt", draft.holdout_salt),
                 ("brand", draft.brand),
+                ("topic", draft.topic),
             )
         ),
         (len(draft.parameters) <= MAX_PARAMETERS, "template.parameters", f"are more than {MAX_PARAMETERS}"),

@@ -48,6 +48,9 @@ UNSENT = frozenset({S.READY, S.RETRY_WAIT})
 """Certainly not sent and not in any worker's hands."""
 IN_HANDS = frozenset({S.CLAIMED, S.SUBMITTING})
 """In a worker's hands."""
+UNCOUNTED = frozenset({S.HOLDOUT, S.SUPPRESSED, S.READY, S.RETRY_WAIT, S.REJECTED, S.EXPIRED, S.CANCELLED})
+"""Certainly not sent: they count for no cap. A row counts from the decision that it may be sent, and goes on counting
+while nobody knows what became of it."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 86_400.0
 """A provider may put a row off for a day at most; the campaign's expire_time ends the waiting."""
@@ -70,6 +73,7 @@ class Delivery:
     fence: int
     birth_key_id: int
     update_time: dt.datetime
+    grounds: str = ""
 
 
 def delivery_id(tenant: str, campaign_id: str, person_id: int, channel: str, step: str = STEP) -> str:

@@ -1,6 +1,7 @@
 """What goes into the ledger and comes out of it."""
 
 import datetime as dt
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,10 +10,12 @@ from activation.domain.delivery import DeliveryState
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A member of the audience on its way into the ledger."""
+    """A member of the audience on its way into the ledger; `reason` says for whom it is held out, empty for the
+    campaign's own control group."""
 
     person_id: int
     held_out: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,51 @@ class Claim:
     person_id: int
     fence: int
     alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What policy looked at when it decided about a row: the recipient's zone and day, and for each cap of that version
+    that covers the message, in its order, how many messages counted before this one."""
+
+    policy_version: int
+    zone: str
+    day: dt.date
+    counts: tuple[int, ...]
+
+    def dumped(self) -> str:
+        """As JSON."""
+        return json.dumps([self.policy_version, self.zone, self.day.isoformat(), *self.counts])
+
+
+def grounds_of(text: str) -> Grounds | None:
+    """The way back of `Grounds.dumped`; None of an empty text."""
+    if not text:
+        return None
+    version, zone, day, *counts = json.loads(text)
+    return Grounds(version, zone, dt.date.fromisoformat(day), tuple(counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision about a claimed row. With `day` it may be sent and counts for that day; `dest_hash` None and an empty
+    `grounds` leave what the row has."""
+
+    delivery_id: str
+    birth_key_id: int
+    dest_hash: str | None = None
+    day: dt.date | None = None
+    grounds: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """`count` rows of a campaign, to the person with a birth key, that count for a day."""
+
+    birth_key_id: int
+    campaign_id: str
+    day: dt.date
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

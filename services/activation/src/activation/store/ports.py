@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from activation.domain.campaign import Campaign, State
+from activation.domain.campaign import Campaign, Draft, State
 from activation.domain.delivery import Delivery, DeliveryState
-from activation.domain.ledger import Batch, Claim, Held, Move, Planned, Report, Step
+from activation.domain.ledger import Batch, Claim, Counted, Decided, Held, Move, Planned, Report, Step
 from sqlalchemy import Connection
 
 
@@ -45,6 +45,10 @@ class CampaignStore(Protocol):
         """Replaces a stored campaign; the key stays."""
         ...
 
+    def drafts(self, connection: Connection, tenant: str, campaign_ids: Collection[str]) -> dict[str, Draft]:
+        """What was stated of these campaigns; who is none of the tenant's is left out."""
+        ...
+
     def key(self, connection: Connection, tenant: str, campaign_id: str) -> bytes | None:
         """The sealed key; None once it is destroyed."""
         ...
@@ -78,8 +82,9 @@ class DeliveryLedger(Protocol):
     def claim(
         self, connection: Connection, campaign: Campaign, limit: int, now: dt.datetime, lease_until_ms: int
     ) -> list[Claim]:
-        """Takes rows that are due, those that wait for another try first, and raises their fences. Rows that another
-        transaction holds are passed over. `lease_until_ms` is machine time."""
+        """Takes rows that are due, those that wait for another try first, and raises their fences; they count for
+        nobody until they are decided. Rows that another transaction holds are passed over. `lease_until_ms` is machine
+        time."""
         ...
 
     def release(self, connection: Connection, tenant: str, claims: Sequence[Claim], due: dt.datetime) -> None:
@@ -92,11 +97,22 @@ class DeliveryLedger(Protocol):
         """Gives back claims whose lease has ended. Returns how many."""
         ...
 
-    def assign(
-        self, connection: Connection, campaign: Campaign, claims: Mapping[str, tuple[str, int]]
-    ) -> frozenset[str]:
-        """Sets (dest_hash, birth_key_id) by delivery_id of claimed rows; returns those whose address another row of the
-        campaign has, which stay without. Call it for one campaign at a time: hold the campaign's lock."""
+    def holders(
+        self, connection: Connection, campaign: Campaign, dest_hashes: Collection[str]
+    ) -> dict[str, str]:
+        """The campaign's rows, by address, that have one of these addresses. Hold the campaign's lock."""
+        ...
+
+    def counted(
+        self, connection: Connection, tenant: str, birth_key_ids: Collection[int], since: dt.date
+    ) -> list[Counted]:
+        """Rows of all campaigns that count for the persons with these birth keys and a day from `since` on: those that
+        may be or may have been sent. Hold the tenant's gate, so that none is added meanwhile."""
+        ...
+
+    def decide(self, connection: Connection, tenant: str, decisions: Sequence[Decided]) -> None:
+        """Stores decisions about claimed rows, each once. An address must not be another row's of the campaign; a row
+        counts from now on when its decision has a day."""
         ...
 
     def held(self, connection: Connection, tenant: str, delivery_ids: Collection[str]) -> dict[str, Held]:

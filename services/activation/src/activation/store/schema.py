@@ -1,10 +1,24 @@
-"""The tables of activation's store: campaigns, the delivery ledger, batches, receipts, the outbox, and the kit's."""
+"""The tables of activation's store: campaigns, the delivery ledger, policies, batches, receipts, the outbox, and the
+kit's."""
 
 from servicekit.kit_tables import kit_tables
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData()
 kit_tables(metadata)
+_COUNTED = text("counted_day IS NOT NULL")
+"""Rows that may be sent, or were: the others count for nobody."""
 
 Table(
     "campaign",
@@ -23,6 +37,8 @@ Table(
     Column("plan_done", SmallInteger, nullable=False),
     Column("traceparent", Text, nullable=False),
     Column("purposes", Text, nullable=False),
+    Column("control_salt", Text, nullable=False, server_default=""),
+    Column("control_basis_points", Integer, nullable=False, server_default="0"),
     Column("sealed_key", LargeBinary),
     Index("campaign_by_state", "state"),
 )
@@ -50,12 +66,39 @@ Table(
     Column("accepted_us", BigInteger),
     Column("clicked_us", BigInteger),
     Column("update_us", BigInteger, nullable=False),
+    Column("counted_day", Integer),
+    Column("grounds", Text, nullable=False, server_default=""),
     Index("delivery_once_per_person", "tenant", "campaign_id", "step", "person_id", "channel", unique=True),
     Index("delivery_once_per_address", "tenant", "dest_hash", "campaign_id", "step", "channel", unique=True),
     Index("delivery_by_state", "tenant", "campaign_id", "state", "due_us"),
     Index("delivery_by_batch", "batch_id"),
     Index("delivery_by_message", "account", "message_id"),
     Index("delivery_by_person", "tenant", "person_id"),
+    Index(
+        "delivery_by_count",
+        "tenant",
+        "birth_key_id",
+        "counted_day",
+        sqlite_where=_COUNTED,
+        postgresql_where=_COUNTED,
+    ),
+)
+Table(
+    "policy_head",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
+    "policy_version",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("update_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 Table(
     "delivery_history",

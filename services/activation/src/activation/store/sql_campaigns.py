@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 _COLUMNS = (
     "tenant, draft, state, note, epoch, create_time_us, start_time_us, planned_through, plan_done, "
-    "traceparent, purposes"
+    "traceparent, purposes, control_salt, control_basis_points"
 )
+_IDS_PER_QUERY = 500
 
 
 class SqlCampaignStore:
@@ -55,8 +56,8 @@ class SqlCampaignStore:
         added = execute(
             connection,
             "INSERT INTO campaign (tenant, campaign_id, draft, state, note, epoch, account, create_time_us, "
-            "start_time_us, expire_time_us, planned_through, plan_done, traceparent, purposes, sealed_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "start_time_us, expire_time_us, planned_through, plan_done, traceparent, purposes, control_salt, "
+            "control_basis_points, sealed_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (tenant, campaign_id) DO NOTHING",
             (
                 campaign.tenant,
@@ -73,6 +74,8 @@ class SqlCampaignStore:
                 int(campaign.plan_done),
                 campaign.traceparent,
                 json.dumps(campaign.purposes),
+                campaign.control_salt,
+                campaign.control_basis_points,
                 sealed_key,
             ),
         )
@@ -82,7 +85,8 @@ class SqlCampaignStore:
         execute(
             connection,
             "UPDATE campaign SET state = ?, note = ?, epoch = ?, start_time_us = ?, expire_time_us = ?, "
-            "planned_through = ?, plan_done = ?, traceparent = ?, purposes = ? WHERE tenant = ? AND campaign_id = ?",
+            "planned_through = ?, plan_done = ?, traceparent = ?, purposes = ?, control_salt = ?, "
+            "control_basis_points = ? WHERE tenant = ? AND campaign_id = ?",
             (
                 campaign.state.value,
                 campaign.note,
@@ -93,10 +97,25 @@ class SqlCampaignStore:
                 int(campaign.plan_done),
                 campaign.traceparent,
                 json.dumps(campaign.purposes),
+                campaign.control_salt,
+                campaign.control_basis_points,
                 campaign.tenant,
                 campaign.campaign_id,
             ),
         )
+
+    def drafts(self, connection: Connection, tenant: str, campaign_ids: Collection[str]) -> dict[str, Draft]:
+        ids = sorted(campaign_ids)
+        found: dict[str, Draft] = {}
+        for start in range(0, len(ids), _IDS_PER_QUERY):
+            some = ids[start : start + _IDS_PER_QUERY]
+            rows = execute(
+                connection,
+                f"SELECT campaign_id, draft FROM campaign WHERE tenant = ? AND campaign_id IN ({marks(len(some))})",
+                (tenant, *some),
+            )
+            found |= {row[0]: _draft(row[1]) for row in rows}
+        return found
 
     def key(self, connection: Connection, tenant: str, campaign_id: str) -> bytes | None:
         found = execute(
@@ -142,13 +161,17 @@ def _dumped(draft: Draft) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def _campaign(row: tuple[Any, ...]) -> Campaign:
-    fields = json.loads(row[1])
+def _draft(text: str) -> Draft:
+    fields = json.loads(text)
     if fields["expire_time"]:
         fields["expire_time"] = dt.datetime.fromisoformat(fields["expire_time"])
+    return Draft(**fields)
+
+
+def _campaign(row: tuple[Any, ...]) -> Campaign:
     return Campaign(
         tenant=row[0],
-        draft=Draft(**fields),
+        draft=_draft(row[1]),
         state=State(row[2]),
         note=row[3],
         epoch=row[4],
@@ -158,4 +181,6 @@ def _campaign(row: tuple[Any, ...]) -> Campaign:
         plan_done=bool(row[8]),
         traceparent=row[9],
         purposes=tuple(json.loads(row[10])),
+        control_salt=row[11],
+        control_basis_points=row[12],
     )

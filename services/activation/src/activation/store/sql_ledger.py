@@ -1,4 +1,5 @@
-"""DeliveryLedger on SQLite and PostgreSQL: taking and moving rows. The rest is in sql_reading.py and sql_finding.py."""
+"""DeliveryLedger on SQLite and PostgreSQL: taking and moving rows. The rest is in sql_reading.py, sql_finding.py and
+sql_deciding.py."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
@@ -7,6 +8,7 @@ from activation.domain.campaign import Campaign
 from activation.domain.delivery import STEP, DeliveryState, delivery_id
 from activation.domain.ledger import Claim, Held, Move, Planned
 from activation.store.locking import for_update, marks
+from activation.store.sql_deciding import SqlLedgerDeciding
 from activation.store.sql_finding import HELD, SqlLedgerFinding, held
 from activation.store.sql_reading import SqlLedgerReading
 from activation.store.times import microseconds
@@ -18,7 +20,7 @@ _UNSENT = (DeliveryState.RETRY_WAIT, DeliveryState.READY)
 """In the order in which they are taken."""
 
 
-class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
+class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding, SqlLedgerDeciding):
     """Implements DeliveryLedger."""
 
     def plan(
@@ -30,6 +32,7 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
                 delivery_id(tenant, draft.campaign_id, member.person_id, draft.channel),
                 member.person_id,
                 int(DeliveryState.HOLDOUT if member.held_out else DeliveryState.READY),
+                member.reason,
             )
             for member in members
         ]
@@ -39,7 +42,7 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
             connection,
             "INSERT INTO delivery (tenant, delivery_id, campaign_id, step, person_id, channel, account, birth_key_id, "
             "state, reason, attempts, fence, lease_until_ms, due_us, alone, message_id, update_us) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '', 0, 0, 0, ?, 0, '', ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, 0, ?, 0, '', ?)",
             [
                 (
                     tenant,
@@ -50,17 +53,18 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
                     draft.channel,
                     draft.provider_account,
                     state,
+                    reason,
                     now_us,
                     now_us,
                 )
-                for row_id, person_id, state in new
+                for row_id, person_id, state, reason in new
             ],
         )
         execute_many(
             connection,
             "INSERT INTO delivery_history (tenant, delivery_id, number, time_us, state, reason) "
-            "VALUES (?, ?, 1, ?, ?, '')",
-            [(tenant, row_id, now_us, state) for row_id, _, state in new],
+            "VALUES (?, ?, 1, ?, ?, ?)",
+            [(tenant, row_id, now_us, state, reason) for row_id, _, state, reason in new],
         )
         return len(new)
 
@@ -90,7 +94,8 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
             claims += [Claim(row[0], row[1], row[2] + 1, bool(row[3])) for row in rows]
         execute_many(
             connection,
-            "UPDATE delivery SET state = ?, fence = ?, lease_until_ms = ? WHERE tenant = ? AND delivery_id = ?",
+            "UPDATE delivery SET state = ?, fence = ?, lease_until_ms = ?, counted_day = NULL "
+            "WHERE tenant = ? AND delivery_id = ?",
             [
                 (int(DeliveryState.CLAIMED), claim.fence, lease_until_ms, tenant, claim.delivery_id)
                 for claim in claims
@@ -124,37 +129,6 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding):
             ),
         )
         return found.rowcount
-
-    def assign(
-        self, connection: Connection, campaign: Campaign, claims: Mapping[str, tuple[str, int]]
-    ) -> frozenset[str]:
-        hashes = sorted({dest_hash for dest_hash, _ in claims.values()})
-        if not hashes:
-            return frozenset()
-        taken = {
-            row[0]: row[1]
-            for row in execute(
-                connection,
-                f"SELECT dest_hash, delivery_id FROM delivery WHERE tenant = ? AND dest_hash IN ({marks(len(hashes))}) "
-                "AND campaign_id = ? AND step = ?",
-                (campaign.tenant, *hashes, campaign.campaign_id, STEP),
-            )
-        }
-        doubled = {
-            row_id
-            for row_id, (dest_hash, _) in claims.items()
-            if taken.setdefault(dest_hash, row_id) != row_id
-        }
-        execute_many(
-            connection,
-            "UPDATE delivery SET dest_hash = ?, birth_key_id = ? WHERE tenant = ? AND delivery_id = ?",
-            [
-                (dest_hash, birth_key_id, campaign.tenant, row_id)
-                for row_id, (dest_hash, birth_key_id) in claims.items()
-                if row_id not in doubled
-            ],
-        )
-        return frozenset(doubled)
 
     def submit(
         self,

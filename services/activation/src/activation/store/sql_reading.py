@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 _DELIVERY = (
     "tenant, delivery_id, campaign_id, person_id, channel, state, reason, attempts, fence, birth_key_id, "
-    "update_us"
+    "update_us, grounds"
 )
 
 
@@ -97,4 +97,5 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
         fence=row[8],
         birth_key_id=row[9],
         update_time=moment(row[10]),
+        grounds=row[11],
     )

@@ -50,7 +50,11 @@ class ContactPoints:
             found = {person_id: _narrowed(answer, allowed[person_id]) for person_id, answer in found.items()}
         return {
             person_id: Reached(
-                _PERMISSIONS.get(answer.status, Permission.NO_PERSON), answer.address, answer.birth_key_id
+                _PERMISSIONS.get(answer.status, Permission.NO_PERSON),
+                answer.address,
+                answer.birth_key_id,
+                tuple(answer.merged_birth_key_ids),
+                answer.time_zone,
             )
             for person_id, answer in found.items()
         }

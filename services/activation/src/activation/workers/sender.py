@@ -8,6 +8,7 @@ from dataclasses import replace
 from activation.app.accounts import Account, Limits
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Addressed, Claimed, Claiming
+from activation.app.deciding import Deciding
 from activation.app.submitting import Submitting, Written
 from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
 from activation.workers.breaker import Breaker
@@ -37,6 +38,7 @@ class Sender:
         self,
         database: Database,
         claiming: Claiming,
+        deciding: Deciding,
         submitting: Submitting,
         campaigns: Campaigns,
         account: Account,
@@ -47,6 +49,7 @@ class Sender:
     ) -> None:
         self._database = database
         self._claiming = claiming
+        self._deciding = deciding
         self._submitting = submitting
         self._campaigns = campaigns
         self._account = account
@@ -90,7 +93,7 @@ class Sender:
             note = f"identity hands out no addresses: {error}"
             await self._database.write(self._campaigns.stop_sending, *key, note)
             return
-        rows = await self._database.write(self._claiming.decide, self._account, claimed, reached)
+        rows = await self._database.write(self._deciding.decide, self._account, claimed, reached)
         gate = asyncio.Semaphore(MAX_IN_FLIGHT)
 
         async def one(batch: Sequence[Addressed]) -> None:

@@ -8,7 +8,7 @@ from servicekit.changelog import StoredEntry
 from servicekit.values import date_of, moment, timestamp
 
 from identity.api import person_wire, wire
-from identity.app.encoding import ChangeKind
+from identity.app.encoding import ChangeKind, Traits
 from identity.domain.bulk_rows import NewPersons
 from identity.domain.person import Person
 from identity.domain.record import ResolvedEvent
@@ -51,6 +51,15 @@ class ProtoEncoding:
 
     def new_persons(self, persons: NewPersons) -> list[bytes]:
         return person_wire.new_persons(persons)
+
+    def traits(self, person: bytes) -> Traits:
+        attributes = person_pb2.Person.FromString(person).attributes
+        born = attributes.get("birth_date")
+        return Traits(
+            attributes["time_zone"].text_value if "time_zone" in attributes else "",
+            None if born is None else date_of(born.date_value),
+            "no_profiling" in attributes and attributes["no_profiling"].bool_value,
+        )
 
     def versioned(self, person: bytes, version: int) -> bytes:
         return person + wire.number(person_pb2.Person.VERSION_FIELD_NUMBER, version)

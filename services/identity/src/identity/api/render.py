@@ -125,6 +125,10 @@ def contact_points(answer: ContactAnswer) -> contact_point_service_pb2.GetContac
                 address=result.address,
                 address_hash=result.address_hash,
                 birth_key_id=result.birth_key_id,
+                merged_birth_key_ids=result.merged_birth_key_ids,
+                time_zone=result.time_zone,
+                minor=result.minor,
+                no_profiling=result.no_profiling,
             )
             for result in answer.results
         ],

@@ -1,5 +1,7 @@
 """How changes are written into the changelog: a port, so that use cases know no wire format."""
 
+import datetime as dt
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,6 +19,15 @@ class ChangeKind(StrEnum):
     SETTINGS = "settings"
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a published person says that decides over messages to it; `time_zone` as stated, empty when nobody does."""
+
+    time_zone: str = ""
+    birth_date: dt.date | None = None
+    no_profiling: bool = False
+
+
 class Encoding(Protocol):
     """Deterministic: equal arguments give equal bytes."""
 
@@ -30,6 +41,10 @@ class Encoding(Protocol):
 
     def new_persons(self, persons: NewPersons) -> list[bytes]:
         """`person` of each of many persons of one shape."""
+        ...
+
+    def traits(self, person: bytes) -> Traits:
+        """What the payload of a person says of these; nothing of an empty one."""
         ...
 
     def versioned(self, person: bytes, version: int) -> bytes:

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from servicekit.clock import Clock
 from servicekit.revision import Revision
 
+from identity.app.encoding import Encoding
 from identity.app.resolve_identifiers import read_revision
 from identity.app.tenant_settings import settings_of
 from identity.domain.audit_chain import AuditRow
 from identity.domain.consents import Address, Channel, Consent, Permission, permission
+from identity.domain.recipients import is_minor, zone_named
 from identity.store.ports import Stores, Vault
-from identity.store.rows import ContactPointRow
+from identity.store.rows import ContactPointRow, PersonRow
 
 
 class ContactPointStatus(IntEnum):
@@ -42,13 +44,21 @@ class ContactQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PersonContactPoint:
-    """`address` is empty unless permitted; `birth_key_id` anchors the events about a send."""
+    """`address` is empty unless permitted; `birth_key_id` anchors the events about a send; all else as in the
+    contract."""
 
     person_id: int
     status: ContactPointStatus
     address: str = ""
     address_hash: int = 0
     birth_key_id: int = 0
+    merged_birth_key_ids: tuple[int, ...] = ()
+    time_zone: str = ""
+    minor: bool = False
+    no_profiling: bool = False
+
+
+_NOBODY = PersonContactPoint(0, ContactPointStatus.NO_PERSON)
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,10 @@ class GetContactPoints:
     """Reads one snapshot, so that a link made meanwhile cannot tear the answer; `audit` follows in a transaction of
     its own, before the answer leaves: what is not audited is not handed out."""
 
-    def __init__(self, vault: Vault, clock: Clock, service: str) -> None:
+    def __init__(self, vault: Vault, clock: Clock, encoding: Encoding, service: str) -> None:
         self._vault = vault
         self._clock = clock
+        self._encoding = encoding
         self._service = service
 
     def __call__(self, stores: Stores, question: ContactQuestion) -> ContactAnswer:
@@ -90,17 +101,19 @@ class GetContactPoints:
         consents = stores.consents.at(
             tenant, {point.address for found in of_person.values() for point in found}
         )
-        sensitive = settings_of(stores, tenant).sensitive
+        settings = settings_of(stores, tenant)
+        merged = stores.persons.merged_birth_keys(tenant, of_person.keys())
+        at = (now_us, settings.sensitive)
         answers = {
-            person_id: self._choose(question, person_id, found, consents, (now_us, sensitive))
+            person_id: self._about(
+                rows[person_id],
+                merged.get(person_id, ()),
+                settings.time_zone,
+                self._choose(question, person_id, found, consents, at),
+            )
             for person_id, found in of_person.items()
         }
-        results = tuple(
-            replace(answers[living[person_id]], birth_key_id=rows[living[person_id]].birth_key_id)
-            if living.get(person_id) in answers
-            else PersonContactPoint(0, ContactPointStatus.NO_PERSON)
-            for person_id in question.person_ids
-        )
+        results = tuple(answers.get(living.get(person_id, 0), _NOBODY) for person_id in question.person_ids)
         return ContactAnswer(results, read_revision(stores, self._service))
 
     def audit(self, stores: Stores, question: ContactQuestion, answer: ContactAnswer) -> None:
@@ -129,6 +142,24 @@ class GetContactPoints:
                 now_us,
                 machine_time_us,
             ),
+        )
+
+    def _about(
+        self, row: PersonRow, merged: Sequence[int], tenant_zone: str, chosen: PersonContactPoint
+    ) -> PersonContactPoint:
+        """The answer with what is the person's whatever the address."""
+        traits = self._encoding.traits(row.entry)
+        zone = zone_named(traits.time_zone, tenant_zone)
+        return PersonContactPoint(
+            chosen.person_id,
+            chosen.status,
+            chosen.address,
+            chosen.address_hash,
+            row.birth_key_id,
+            tuple(merged),
+            zone,
+            is_minor(traits.birth_date, self._clock.now(), zone),
+            traits.no_profiling,
         )
 
     def _choose(

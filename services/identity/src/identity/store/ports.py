@@ -140,6 +140,10 @@ class Persons(Protocol):
         """The ids that stand for this one, ascending."""
         ...
 
+    def merged_birth_keys(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[int]]:
+        """The birth keys of the ids that stand for each of these, ascending; who has none is left out."""
+        ...
+
     def latest_version(self, tenant: str, person_ids: Collection[int], lane: Lane) -> int:
         """The highest version among those of the persons that were published in this lane last; 0 for
         none.

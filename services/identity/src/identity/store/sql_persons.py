@@ -55,6 +55,20 @@ class SqlPersons:
         )
         return [row[0] for row in rows]
 
+    def merged_birth_keys(self, tenant: str, person_ids: Collection[int]) -> Mapping[int, Sequence[int]]:
+        rows = select_among(
+            self._connection,
+            "SELECT redirect_person_id, birth_key_id FROM persons WHERE tenant = ?",
+            (tenant,),
+            "redirect_person_id",
+            person_ids,
+            index="persons_by_redirect",
+        )
+        found: dict[int, list[int]] = defaultdict(list)
+        for person_id, key_id in sorted(rows):
+            found[person_id].append(key_id)
+        return found
+
     def latest_version(self, tenant: str, person_ids: Collection[int], lane: Lane) -> int:
         rows = select_among(
             self._connection,

@@ -32,6 +32,10 @@ class _MessageClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageC
     """Belongs to something the person does or bought; needs consent for service."""
     MESSAGE_CLASS_MARKETING: _MessageClass.ValueType  # 2
     """Advertises; needs consent for marketing."""
+    MESSAGE_CLASS_OTP: _MessageClass.ValueType  # 3
+    """A one-time password that the person waits for: needs consent for service, goes before all else at any hour, is never
+    capped or held back.
+    """
 
 class MessageClass(_MessageClass, metaclass=_MessageClassEnumTypeWrapper):
     """What a message is."""
@@ -42,6 +46,10 @@ MESSAGE_CLASS_TRANSACTIONAL: MessageClass.ValueType  # 1
 """Belongs to something the person does or bought; needs consent for service."""
 MESSAGE_CLASS_MARKETING: MessageClass.ValueType  # 2
 """Advertises; needs consent for marketing."""
+MESSAGE_CLASS_OTP: MessageClass.ValueType  # 3
+"""A one-time password that the person waits for: needs consent for service, goes before all else at any hour, is never
+capped or held back.
+"""
 Global___MessageClass: _TypeAlias = MessageClass  # noqa: Y015
 
 class _CampaignState:
@@ -112,6 +120,8 @@ class Campaign(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     STATE_NOTE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits, _ and -; at most 64 characters."""
     display_name: _builtins.str
@@ -123,7 +133,7 @@ class Campaign(_message.Message):
     provider_account: _builtins.str
     """The provider account of the configuration to send with."""
     message_class: Global___MessageClass.ValueType
-    """What it is: marketing needs consent for marketing."""
+    """What it is: marketing needs consent for marketing, and the tenant's policy decides whom, how often and when."""
     holdout_basis_points: _builtins.int
     """Held back as a control group, in hundredths of a per cent, 0 to 9,999: by a salted hash of the birth identifier."""
     holdout_salt: _builtins.str
@@ -136,13 +146,19 @@ class Campaign(_message.Message):
     """Why it is paused or failed, in words. Set by the service."""
     etag: _builtins.str
     """Changes with every change. Set by the service."""
+    priority: _builtins.int
+    """0 to 1,000. Of campaigns of one class that are due at once on an account the higher goes first, equals take turns. While
+    a higher one has a delivery to a person that is due within 24 hours, a lower one leaves it what caps leave.
+    """
+    topic: _builtins.str
+    """What it is about, as new_arrivals; at most 128 characters."""
     @_builtins.property
     def template(self) -> Global___MessageTemplate:
         """The message."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When a delivery that was not sent is given up; 24 hours after the start when absent."""
+        """When a delivery that was not sent is given up; when absent 24 hours after the start, of one-time passwords 10 minutes."""
 
     def __init__(
         self,
@@ -161,10 +177,12 @@ class Campaign(_message.Message):
         state: Global___CampaignState.ValueType = ...,
         state_note: _builtins.str = ...,
         etag: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        topic: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "campaign_id", b"campaign_id", "channel", b"channel", "display_name", b"display_name", "etag", b"etag", "expire_time", b"expire_time", "holdout_basis_points", b"holdout_basis_points", "holdout_salt", b"holdout_salt", "message_class", b"message_class", "provider_account", b"provider_account", "snapshot_id", b"snapshot_id", "state", b"state", "state_note", b"state_note", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "campaign_id", b"campaign_id", "channel", b"channel", "display_name", b"display_name", "etag", b"etag", "expire_time", b"expire_time", "holdout_basis_points", b"holdout_basis_points", "holdout_salt", b"holdout_salt", "message_class", b"message_class", "priority", b"priority", "provider_account", b"provider_account", "snapshot_id", b"snapshot_id", "state", b"state", "state_note", b"state_note", "template", b"template", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,7 +324,7 @@ class CampaignReport(_message.Message):
     """Persons who clicked."""
     @_builtins.property
     def suppressed(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Left out, by reason: no_consent, withdrawn, no_address, no_person, duplicate_address, ..."""
+        """Left out, by reason: no_consent, withdrawn, no_address, no_person, duplicate_address, capped_day, capped_week, ..."""
 
     @_builtins.property
     def rejected(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from huaxiang.activation.v1 import policy_pb2 as huaxiang_dot_activation_dot_v1_dot_policy__pb2
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-huaxiang/activation/v1/delivery_service.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x89\x01\n\x15ListDeliveriesRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"g\n\x16ListDeliveriesResponse\x12\x34\n\ndeliveries\x18\x01 \x03(\x0b\x32 .huaxiang.activation.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x16\x45xplainDeliveryRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\x03\"\x84\x01\n\x17\x45xplainDeliveryResponse\x12\x32\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32 .huaxiang.activation.v1.Delivery\x12\x35\n\x07history\x18\x02 \x03(\x0b\x32$.huaxiang.activation.v1.DeliveryStep\"\xe6\x01\n\x08\x44\x65livery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x11\n\tperson_id\x18\x03 \x01(\x03\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x15\n\rattempt_count\x18\x07 \x01(\x05\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x0c\x44\x65liveryStep\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x0e\n\x06reason\x18\x03 \x01(\t*\xe9\x03\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_HOLDOUT\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPPRESSED\x10\x02\x12\x18\n\x14\x44\x45LIVERY_STATE_READY\x10\x03\x12\x1a\n\x16\x44\x45LIVERY_STATE_CLAIMED\x10\x04\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUBMITTING\x10\x05\x12\x1d\n\x19\x44\x45LIVERY_STATE_RETRY_WAIT\x10\x06\x12\x1a\n\x16\x44\x45LIVERY_STATE_UNKNOWN\x10\x07\x12\x1b\n\x17\x44\x45LIVERY_STATE_ACCEPTED\x10\x08\x12\x1b\n\x17\x44\x45LIVERY_STATE_REJECTED\x10\t\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\n\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNDELIVERED\x10\x0b\x12\x1d\n\x19\x44\x45LIVERY_STATE_NO_RECEIPT\x10\x0c\x12\x1c\n\x18\x44\x45LIVERY_STATE_ABANDONED\x10\r\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\x0e\x12\x1c\n\x18\x44\x45LIVERY_STATE_CANCELLED\x10\x0f\x32\xbe\x02\n\x0f\x44\x65liveryService\x12\x92\x01\n\x0eListDeliveries\x12-.huaxiang.activation.v1.ListDeliveriesRequest\x1a..huaxiang.activation.v1.ListDeliveriesResponse\"!\x90\x02\x01\x8a\xb5\x18\x1a\x61\x63tivation.deliveries.read\x12\x95\x01\n\x0f\x45xplainDelivery\x12..huaxiang.activation.v1.ExplainDeliveryRequest\x1a/.huaxiang.activation.v1.ExplainDeliveryResponse\"!\x90\x02\x01\x8a\xb5\x18\x1a\x61\x63tivation.deliveries.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-huaxiang/activation/v1/delivery_service.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#huaxiang/activation/v1/policy.proto\x1a\x1chuaxiang/type/v1/right.proto\"\x89\x01\n\x15ListDeliveriesRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"g\n\x16ListDeliveriesResponse\x12\x34\n\ndeliveries\x18\x01 \x03(\x0b\x32 .huaxiang.activation.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x16\x45xplainDeliveryRequest\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\x03\"\xcd\x01\n\x17\x45xplainDeliveryResponse\x12\x32\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32 .huaxiang.activation.v1.Delivery\x12\x35\n\x07history\x18\x02 \x03(\x0b\x32$.huaxiang.activation.v1.DeliveryStep\x12\x32\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32 .huaxiang.activation.v1.Decision\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\t\"z\n\x08\x44\x65\x63ision\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x03\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x11\n\tlocal_day\x18\x03 \x01(\t\x12\x30\n\x04\x63\x61ps\x18\x04 \x03(\x0b\x32\".huaxiang.activation.v1.CountedCap\"E\n\nCountedCap\x12(\n\x03\x63\x61p\x18\x01 \x01(\x0b\x32\x1b.huaxiang.activation.v1.Cap\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xe6\x01\n\x08\x44\x65livery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x11\n\tperson_id\x18\x03 \x01(\x03\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x15\n\rattempt_count\x18\x07 \x01(\x05\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x0c\x44\x65liveryStep\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x02 \x01(\x0e\x32%.huaxiang.activation.v1.DeliveryState\x12\x0e\n\x06reason\x18\x03 \x01(\t*\xe9\x03\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_HOLDOUT\x10\x01\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPPRESSED\x10\x02\x12\x18\n\x14\x44\x45LIVERY_STATE_READY\x10\x03\x12\x1a\n\x16\x44\x45LIVERY_STATE_CLAIMED\x10\x04\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUBMITTING\x10\x05\x12\x1d\n\x19\x44\x45LIVERY_STATE_RETRY_WAIT\x10\x06\x12\x1a\n\x16\x44\x45LIVERY_STATE_UNKNOWN\x10\x07\x12\x1b\n\x17\x44\x45LIVERY_STATE_ACCEPTED\x10\x08\x12\x1b\n\x17\x44\x45LIVERY_STATE_REJECTED\x10\t\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\n\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNDELIVERED\x10\x0b\x12\x1d\n\x19\x44\x45LIVERY_STATE_NO_RECEIPT\x10\x0c\x12\x1c\n\x18\x44\x45LIVERY_STATE_ABANDONED\x10\r\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\x0e\x12\x1c\n\x18\x44\x45LIVERY_STATE_CANCELLED\x10\x0f\x32\xbe\x02\n\x0f\x44\x65liveryService\x12\x92\x01\n\x0eListDeliveries\x12-.huaxiang.activation.v1.ListDeliveriesRequest\x1a..huaxiang.activation.v1.ListDeliveriesResponse\"!\x90\x02\x01\x8a\xb5\x18\x1a\x61\x63tivation.deliveries.read\x12\x95\x01\n\x0f\x45xplainDelivery\x12..huaxiang.activation.v1.ExplainDeliveryRequest\x1a/.huaxiang.activation.v1.ExplainDeliveryResponse\"!\x90\x02\x01\x8a\xb5\x18\x1a\x61\x63tivation.deliveries.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,20 +38,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELIVERYSERVICE'].methods_by_name['ListDeliveries']._serialized_options = b'\220\002\001\212\265\030\032activation.deliveries.read'
   _globals['_DELIVERYSERVICE'].methods_by_name['ExplainDelivery']._loaded_options = None
   _globals['_DELIVERYSERVICE'].methods_by_name['ExplainDelivery']._serialized_options = b'\220\002\001\212\265\030\032activation.deliveries.read'
-  _globals['_DELIVERYSTATE']._serialized_start=944
-  _globals['_DELIVERYSTATE']._serialized_end=1433
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=137
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=274
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=276
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=379
-  _globals['_EXPLAINDELIVERYREQUEST']._serialized_start=381
-  _globals['_EXPLAINDELIVERYREQUEST']._serialized_end=445
-  _globals['_EXPLAINDELIVERYRESPONSE']._serialized_start=448
-  _globals['_EXPLAINDELIVERYRESPONSE']._serialized_end=580
-  _globals['_DELIVERY']._serialized_start=583
-  _globals['_DELIVERY']._serialized_end=813
-  _globals['_DELIVERYSTEP']._serialized_start=815
-  _globals['_DELIVERYSTEP']._serialized_end=941
-  _globals['_DELIVERYSERVICE']._serialized_start=1436
-  _globals['_DELIVERYSERVICE']._serialized_end=1754
+  _globals['_DELIVERYSTATE']._serialized_start=1249
+  _globals['_DELIVERYSTATE']._serialized_end=1738
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=174
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=311
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=313
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=416
+  _globals['_EXPLAINDELIVERYREQUEST']._serialized_start=418
+  _globals['_EXPLAINDELIVERYREQUEST']._serialized_end=482
+  _globals['_EXPLAINDELIVERYRESPONSE']._serialized_start=485
+  _globals['_EXPLAINDELIVERYRESPONSE']._serialized_end=690
+  _globals['_DECISION']._serialized_start=692
+  _globals['_DECISION']._serialized_end=814
+  _globals['_COUNTEDCAP']._serialized_start=816
+  _globals['_COUNTEDCAP']._serialized_end=885
+  _globals['_DELIVERY']._serialized_start=888
+  _globals['_DELIVERY']._serialized_end=1118
+  _globals['_DELIVERYSTEP']._serialized_start=1120
+  _globals['_DELIVERYSTEP']._serialized_end=1246
+  _globals['_DELIVERYSERVICE']._serialized_start=1741
+  _globals['_DELIVERYSERVICE']._serialized_end=2059
 # @@protoc_insertion_point(module_scope)

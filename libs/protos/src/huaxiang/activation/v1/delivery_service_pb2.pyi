@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from huaxiang.activation.v1 import policy_pb2 as _policy_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -39,7 +40,7 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     DELIVERY_STATE_SUBMITTING: _DeliveryState.ValueType  # 5
     """Written down as being sent, before the first byte leaves."""
     DELIVERY_STATE_RETRY_WAIT: _DeliveryState.ValueType  # 6
-    """Waits to be sent again; certainly not sent."""
+    """Waits to be sent again, or for the hours in which it may be; certainly not sent."""
     DELIVERY_STATE_UNKNOWN: _DeliveryState.ValueType  # 7
     """Whether it was sent is not known; the resolver asks."""
     DELIVERY_STATE_ACCEPTED: _DeliveryState.ValueType  # 8
@@ -77,7 +78,7 @@ DELIVERY_STATE_CLAIMED: DeliveryState.ValueType  # 4
 DELIVERY_STATE_SUBMITTING: DeliveryState.ValueType  # 5
 """Written down as being sent, before the first byte leaves."""
 DELIVERY_STATE_RETRY_WAIT: DeliveryState.ValueType  # 6
-"""Waits to be sent again; certainly not sent."""
+"""Waits to be sent again, or for the hours in which it may be; certainly not sent."""
 DELIVERY_STATE_UNKNOWN: DeliveryState.ValueType  # 7
 """Whether it was sent is not known; the resolver asks."""
 DELIVERY_STATE_ACCEPTED: DeliveryState.ValueType  # 8
@@ -194,6 +195,10 @@ class ExplainDeliveryResponse(_message.Message):
 
     DELIVERY_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    explanation: _builtins.str
+    """Why she got it or not, in a sentence."""
     @_builtins.property
     def delivery(self) -> Global___Delivery:
         """The row."""
@@ -202,19 +207,89 @@ class ExplainDeliveryResponse(_message.Message):
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveryStep]:
         """Oldest first."""
 
+    @_builtins.property
+    def decision(self) -> Global___Decision:
+        """What policy decided of the row last; absent while nobody has decided."""
+
     def __init__(
         self,
         *,
         delivery: Global___Delivery | None = ...,
         history: _abc.Iterable[Global___DeliveryStep] | None = ...,
+        decision: Global___Decision | None = ...,
+        explanation: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "delivery", b"delivery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "history", b"history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "delivery", b"delivery", "explanation", b"explanation", "history", b"history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainDeliveryResponse: _TypeAlias = ExplainDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class Decision(_message.Message):
+    """What policy looked at when it decided whether a delivery may be sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    LOCAL_DAY_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    policy_version: _builtins.int
+    """The version of the tenant's policy; 0 is the default."""
+    time_zone: _builtins.str
+    """The recipient's time zone."""
+    local_day: _builtins.str
+    """The recipient's day, as 2026-06-11; the day that the message counts for."""
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[Global___CountedCap]:
+        """The caps that cover the message, and how many messages counted for each at that time, this one not included."""
+
+    def __init__(
+        self,
+        *,
+        policy_version: _builtins.int = ...,
+        time_zone: _builtins.str = ...,
+        local_day: _builtins.str = ...,
+        caps: _abc.Iterable[Global___CountedCap] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps", "local_day", b"local_day", "policy_version", b"policy_version", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class CountedCap(_message.Message):
+    """A cap and its count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAP_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Messages that had been or may have been sent in the period."""
+    @_builtins.property
+    def cap(self) -> _policy_pb2.Cap:
+        """As the policy states it."""
+
+    def __init__(
+        self,
+        *,
+        cap: _policy_pb2.Cap | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountedCap: _TypeAlias = CountedCap  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):

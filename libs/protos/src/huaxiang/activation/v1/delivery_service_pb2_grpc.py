@@ -59,7 +59,7 @@ class DeliveryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExplainDelivery(self, request, context):
-        """Tells why a person got a campaign's message or not: the row and everything that happened to it, oldest first.
+        """Tells why a person got a campaign's message or not: the row, everything that happened to it, and what policy decided by.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

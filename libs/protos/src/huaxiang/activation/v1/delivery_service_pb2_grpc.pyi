@@ -36,7 +36,7 @@ class DeliveryServiceStub:
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ListDeliveriesRequest, _delivery_service_pb2.ListDeliveriesResponse]
     """Lists a campaign's deliveries, ordered by person_id. Carries no address. Errors: NOT_FOUND, PAGE_TOKEN_MALFORMED."""
     ExplainDelivery: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ExplainDeliveryRequest, _delivery_service_pb2.ExplainDeliveryResponse]
-    """Tells why a person got a campaign's message or not: the row and everything that happened to it, oldest first.
+    """Tells why a person got a campaign's message or not: the row, everything that happened to it, and what policy decided by.
     Errors: NOT_FOUND.
     """
 
@@ -48,7 +48,7 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ListDeliveriesRequest, _delivery_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists a campaign's deliveries, ordered by person_id. Carries no address. Errors: NOT_FOUND, PAGE_TOKEN_MALFORMED."""
     ExplainDelivery: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ExplainDeliveryRequest, _delivery_service_pb2.ExplainDeliveryResponse]  # type: ignore[assignment]
-    """Tells why a person got a campaign's message or not: the row and everything that happened to it, oldest first.
+    """Tells why a person got a campaign's message or not: the row, everything that happened to it, and what policy decided by.
     Errors: NOT_FOUND.
     """
 
@@ -69,7 +69,7 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _delivery_service_pb2.ExplainDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_delivery_service_pb2.ExplainDeliveryResponse, _abc.Awaitable[_delivery_service_pb2.ExplainDeliveryResponse]]:
-        """Tells why a person got a campaign's message or not: the row and everything that happened to it, oldest first.
+        """Tells why a person got a campaign's message or not: the row, everything that happened to it, and what policy decided by.
         Errors: NOT_FOUND.
         """
 

@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0huaxiang/identity/v1/contact_point_service.proto\x12\x14huaxiang.identity.v1\x1a!huaxiang/identity/v1/record.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\xd0\x01\n\x17GetContactPointsRequest\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12.\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\r\n\x05scope\x18\x04 \x01(\t\x12\r\n\x05\x62rand\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x83\x01\n\x18GetContactPointsResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.PersonContactPoint\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\x9e\x01\n\x12PersonContactPoint\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x38\n\x06status\x18\x02 \x01(\x0e\x32(.huaxiang.identity.v1.ContactPointStatus\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x64\x64ress_hash\x18\x04 \x01(\x06\x12\x14\n\x0c\x62irth_key_id\x18\x05 \x01(\x04*\xf0\x01\n\x12\x43ontactPointStatus\x12$\n CONTACT_POINT_STATUS_UNSPECIFIED\x10\x00\x12\"\n\x1e\x43ONTACT_POINT_STATUS_PERMITTED\x10\x01\x12#\n\x1f\x43ONTACT_POINT_STATUS_NO_CONSENT\x10\x02\x12\"\n\x1e\x43ONTACT_POINT_STATUS_WITHDRAWN\x10\x03\x12#\n\x1f\x43ONTACT_POINT_STATUS_NO_ADDRESS\x10\x04\x12\"\n\x1e\x43ONTACT_POINT_STATUS_NO_PERSON\x10\x05\x32\xae\x01\n\x13\x43ontactPointService\x12\x96\x01\n\x10GetContactPoints\x12-.huaxiang.identity.v1.GetContactPointsRequest\x1a..huaxiang.identity.v1.GetContactPointsResponse\"#\x90\x02\x02\x8a\xb5\x18\x1cidentity.contact_points.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0huaxiang/identity/v1/contact_point_service.proto\x12\x14huaxiang.identity.v1\x1a!huaxiang/identity/v1/record.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\xd0\x01\n\x17GetContactPointsRequest\x12\x12\n\nperson_ids\x18\x01 \x03(\x03\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12.\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1d.huaxiang.identity.v1.Channel\x12\r\n\x05scope\x18\x04 \x01(\t\x12\r\n\x05\x62rand\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x32\n\x0b\x63onsistency\x18\x07 \x01(\x0b\x32\x1d.huaxiang.type.v1.Consistency\"\x83\x01\n\x18GetContactPointsResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32(.huaxiang.identity.v1.PersonContactPoint\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\xf4\x01\n\x12PersonContactPoint\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x38\n\x06status\x18\x02 \x01(\x0e\x32(.huaxiang.identity.v1.ContactPointStatus\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x14\n\x0c\x61\x64\x64ress_hash\x18\x04 \x01(\x06\x12\x14\n\x0c\x62irth_key_id\x18\x05 \x01(\x04\x12\x1c\n\x14merged_birth_key_ids\x18\x06 \x03(\x04\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\r\n\x05minor\x18\x08 \x01(\x08\x12\x14\n\x0cno_profiling\x18\t \x01(\x08*\xf0\x01\n\x12\x43ontactPointStatus\x12$\n CONTACT_POINT_STATUS_UNSPECIFIED\x10\x00\x12\"\n\x1e\x43ONTACT_POINT_STATUS_PERMITTED\x10\x01\x12#\n\x1f\x43ONTACT_POINT_STATUS_NO_CONSENT\x10\x02\x12\"\n\x1e\x43ONTACT_POINT_STATUS_WITHDRAWN\x10\x03\x12#\n\x1f\x43ONTACT_POINT_STATUS_NO_ADDRESS\x10\x04\x12\"\n\x1e\x43ONTACT_POINT_STATUS_NO_PERSON\x10\x05\x32\xae\x01\n\x13\x43ontactPointService\x12\x96\x01\n\x10GetContactPoints\x12-.huaxiang.identity.v1.GetContactPointsRequest\x1a..huaxiang.identity.v1.GetContactPointsResponse\"#\x90\x02\x02\x8a\xb5\x18\x1cidentity.contact_points.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,14 +36,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONTACTPOINTSERVICE'].methods_by_name['GetContactPoints']._loaded_options = None
   _globals['_CONTACTPOINTSERVICE'].methods_by_name['GetContactPoints']._serialized_options = b'\220\002\002\212\265\030\034identity.contact_points.read'
-  _globals['_CONTACTPOINTSTATUS']._serialized_start=679
-  _globals['_CONTACTPOINTSTATUS']._serialized_end=919
+  _globals['_CONTACTPOINTSTATUS']._serialized_start=765
+  _globals['_CONTACTPOINTSTATUS']._serialized_end=1005
   _globals['_GETCONTACTPOINTSREQUEST']._serialized_start=173
   _globals['_GETCONTACTPOINTSREQUEST']._serialized_end=381
   _globals['_GETCONTACTPOINTSRESPONSE']._serialized_start=384
   _globals['_GETCONTACTPOINTSRESPONSE']._serialized_end=515
   _globals['_PERSONCONTACTPOINT']._serialized_start=518
-  _globals['_PERSONCONTACTPOINT']._serialized_end=676
-  _globals['_CONTACTPOINTSERVICE']._serialized_start=922
-  _globals['_CONTACTPOINTSERVICE']._serialized_end=1096
+  _globals['_PERSONCONTACTPOINT']._serialized_end=762
+  _globals['_CONTACTPOINTSERVICE']._serialized_start=1008
+  _globals['_CONTACTPOINTSERVICE']._serialized_end=1182
 # @@protoc_insertion_point(module_scope)

@@ -148,6 +148,10 @@ class PersonContactPoint(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     ADDRESS_HASH_FIELD_NUMBER: _builtins.int
     BIRTH_KEY_ID_FIELD_NUMBER: _builtins.int
+    MERGED_BIRTH_KEY_IDS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    MINOR_FIELD_NUMBER: _builtins.int
+    NO_PROFILING_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """The living person that the requested id stands for; 0 when there is none."""
     status: Global___ContactPointStatus.ValueType
@@ -160,6 +164,20 @@ class PersonContactPoint(_message.Message):
     """Keyed hash of the address: equal for equal addresses of a tenant, of no use elsewhere."""
     birth_key_id: _builtins.int
     """The person's birth key: the anchor of events about this send (Record.anchor_key_id). 0 when there is no person."""
+    time_zone: _builtins.str
+    """The person's IANA time zone: the attribute time_zone when it names one, otherwise the tenant's. Empty when there is
+    no person.
+    """
+    minor: _builtins.bool
+    """Under 14 years of age at the moment of the call, in that zone."""
+    no_profiling: _builtins.bool
+    """Objects to profiling."""
+    @_builtins.property
+    def merged_birth_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Birth keys of the ids that stand for this person now, beside its own; ascending. What was sent to one of them was sent
+        to this person.
+        """
+
     def __init__(
         self,
         *,
@@ -168,10 +186,14 @@ class PersonContactPoint(_message.Message):
         address: _builtins.str = ...,
         address_hash: _builtins.int = ...,
         birth_key_id: _builtins.int = ...,
+        merged_birth_key_ids: _abc.Iterable[_builtins.int] | None = ...,
+        time_zone: _builtins.str = ...,
+        minor: _builtins.bool = ...,
+        no_profiling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_hash", b"address_hash", "birth_key_id", b"birth_key_id", "person_id", b"person_id", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_hash", b"address_hash", "birth_key_id", b"birth_key_id", "merged_birth_key_ids", b"merged_birth_key_ids", "minor", b"minor", "no_profiling", b"no_profiling", "person_id", b"person_id", "status", b"status", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

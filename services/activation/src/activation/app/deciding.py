@@ -1,0 +1,232 @@
+"""Whether claimed rows may be sent: consent, hours, one row per address, caps across all campaigns.
+
+One transaction. What may be sent counts from here on, and stops counting when it turns out not to have been sent.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from activation.app.accounts import Account, message_of
+from activation.app.claiming import Addressed, Claimed, Permission, Reached, still_ours
+from activation.channels import port
+from activation.domain.campaign import MARKETING, Campaign
+from activation.domain.caps import LONGEST_DAYS, Cap, Kind, Sent, counts, reached
+from activation.domain.delivery import DeliveryState
+from activation.domain.hours import (
+    Hours,
+    Opening,
+    Window,
+    end_of_day,
+    jittered,
+    local_day,
+    opening,
+    zone_of,
+)
+from activation.domain.ledger import Claim, Decided, Grounds, Move
+from activation.domain.policy import MAINLAND_PREFIX, MAINLAND_SMS_HOURS, MAINLAND_ZONE, StoredPolicy
+from activation.store.policy_ports import PolicyStore
+from activation.store.ports import CampaignStore, DeliveryLedger, KeyMaker
+from servicekit.clock import Clock
+from sqlalchemy import Connection
+
+QUIET_HOURS, NO_HOURS = "quiet_hours", "no_hours"
+DUPLICATE_ADDRESS = "duplicate_address"
+_NOBODY = Reached(Permission.NO_PERSON, "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """What is the same for all recipients of a zone: their day, when it ends, and when they may be written to."""
+
+    zone: str
+    day: dt.date
+    day_ends: dt.datetime
+    opens: Opening | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row whose person may be written to now, as far as consent and hours go."""
+
+    claim: Claim
+    person: Reached
+    dest_hash: str
+    times: _Times
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """The birth keys whose messages count for the person."""
+        return (self.person.birth_key_id, *self.person.merged_birth_key_ids)
+
+
+class Deciding:
+    """Times are the suite's."""
+
+    def __init__(
+        self,
+        store: CampaignStore,
+        ledger: DeliveryLedger,
+        policies: PolicyStore,
+        accounts: Mapping[str, Account],
+        keys: KeyMaker,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._policies = policies
+        self._accounts = accounts
+        self._keys = keys
+        self._clock = clock
+
+    def decide(
+        self, connection: Connection, account: Account, claimed: Claimed, persons: Mapping[int, Reached]
+    ) -> list[Addressed]:
+        """Suppresses who may not be reached, addresses that the channel does not reach, second rows of one address, and
+        whoever has had enough; puts off who is not to be written to at this hour; returns the rest, still claimed."""
+        campaign, now = claimed.campaign, self._clock.now()
+        tenant, draft = campaign.tenant, campaign.draft
+        self._store.get(connection, tenant, campaign.campaign_id, lock=True)
+        policy = self._policies.current(connection, tenant)
+        kind = Kind(draft.message_class, account.caps.contact_channel, draft.brand)
+        clocks = _Clocks(account, kind, policy, now)
+        candidates: list[_Candidate] = []
+        moves: list[Move] = []
+        for claim in still_ours(connection, self._ledger, claimed):
+            person = persons.get(claim.person_id, _NOBODY)
+            problem = self._problem(account, campaign, claim, person)
+            times = None if problem else clocks.of(person)
+            if times is None:
+                moves.append(Move(claim.delivery_id, DeliveryState.SUPPRESSED, problem))
+            elif times.opens is None:
+                moves.append(Move(claim.delivery_id, DeliveryState.SUPPRESSED, NO_HOURS))
+            elif times.opens.start > now:
+                moves.append(_put_off(claim, times.opens))
+            else:
+                hashed = self._keys.address_hash(tenant, kind.channel, person.address)
+                candidates.append(_Candidate(claim, person, hashed, times))
+        chosen, left_out, decisions = self._choose(connection, campaign, kind, policy, candidates)
+        self._ledger.decide(connection, tenant, decisions)
+        self._ledger.move(connection, tenant, [*moves, *left_out], now)
+        return chosen
+
+    # -------------------------------------------------------------------------------------------- parts
+
+    def _choose(
+        self,
+        connection: Connection,
+        campaign: Campaign,
+        kind: Kind,
+        policy: StoredPolicy,
+        candidates: Sequence[_Candidate],
+    ) -> tuple[list[Addressed], list[Move], list[Decided]]:
+        """Who is written to, who is not, and what was decided of either: one row per address, and no more than caps
+        leave."""
+        holders = self._ledger.holders(connection, campaign, {each.dest_hash for each in candidates})
+        caps = policy.policy.caps_on(kind)
+        sent = self._sent(connection, campaign.tenant, caps, candidates)
+        chosen: list[Addressed] = []
+        left_out: list[Move] = []
+        decisions: list[Decided] = []
+        for each in candidates:
+            row, person, day = each.claim.delivery_id, each.person, each.times.day
+            if holders.get(each.dest_hash, row) != row:
+                left_out.append(Move(row, DeliveryState.SUPPRESSED, DUPLICATE_ADDRESS))
+                continue
+            counted = counts(caps, day, chain.from_iterable(sent[key] for key in each.keys))
+            grounds = Grounds(policy.version, each.times.zone, day, counted).dumped()
+            full = reached(caps, counted)
+            if full is not None:
+                left_out.append(Move(row, DeliveryState.SUPPRESSED, f"capped_{full.period.value}"))
+                decisions.append(Decided(row, person.birth_key_id, grounds=grounds))
+                continue
+            holders[each.dest_hash] = row
+            sent[person.birth_key_id].append(Sent(kind, day, 1))
+            decisions.append(Decided(row, person.birth_key_id, each.dest_hash, day, grounds))
+            assert each.times.opens is not None, "a candidate's hours are open"
+            until = min(each.times.opens.end, each.times.day_ends)
+            chosen.append(Addressed(each.claim, person.address, until))
+        return chosen, left_out, decisions
+
+    def _sent(
+        self,
+        connection: Connection,
+        tenant: str,
+        caps: Sequence[Cap],
+        candidates: Sequence[_Candidate],
+    ) -> defaultdict[int, list[Sent]]:
+        """By birth key what counts for the caps, of all campaigns; no other decision of the tenant counts meanwhile.
+        Nothing when no cap covers the message."""
+        found: defaultdict[int, list[Sent]] = defaultdict(list)
+        if not caps or not candidates:
+            return found
+        self._policies.gate(connection, tenant)
+        since = min(each.times.day for each in candidates) - dt.timedelta(days=LONGEST_DAYS)
+        keys = {key for each in candidates for key in each.keys if key}
+        counted = self._ledger.counted(connection, tenant, keys, since)
+        kinds = {
+            campaign_id: Kind(draft.message_class, self._channel(draft.provider_account), draft.brand)
+            for campaign_id, draft in self._store.drafts(
+                connection, tenant, {each.campaign_id for each in counted}
+            ).items()
+        }
+        for each in counted:
+            found[each.birth_key_id].append(Sent(kinds[each.campaign_id], each.day, each.count))
+        return found
+
+    def _channel(self, account: str) -> str:
+        """The kind of address that an account reaches; of one that is configured no more nothing is known."""
+        known = self._accounts.get(account)
+        return "" if known is None else known.caps.contact_channel
+
+    @staticmethod
+    def _problem(account: Account, campaign: Campaign, claim: Claim, person: Reached) -> str:
+        if person.permission is not Permission.PERMITTED:
+            return person.permission.value
+        target = port.Target(claim.delivery_id, "", person.address)
+        found = account.channel.validate(message_of(campaign.draft), [target])
+        return next((each.reason.lower() for each in found if each.delivery_id), "")
+
+
+class _Clocks:
+    """The times of recipients at one moment; worked out once for each zone."""
+
+    def __init__(self, account: Account, kind: Kind, policy: StoredPolicy, now: dt.datetime) -> None:
+        self._kind = kind
+        self._hours = policy.policy.hours_of(kind.message_class)
+        provider = account.caps.marketing_hours if kind.message_class == MARKETING else None
+        self._provider = None if provider is None else Hours(provider[0] * 60, provider[1] * 60)
+        self._now = now
+        self._known: dict[tuple[str, bool], _Times] = {}
+
+    def of(self, person: Reached) -> _Times:
+        """A recipient's."""
+        mainland = self._kind.channel == "sms" and person.address.startswith(MAINLAND_PREFIX)
+        key = (person.time_zone, mainland)
+        if key not in self._known:
+            zone = zone_of(person.time_zone)
+            self._known[key] = _Times(
+                zone.key,
+                local_day(zone, self._now),
+                end_of_day(zone, self._now),
+                opening(self._windows(zone, mainland=mainland), self._now),
+            )
+        return self._known[key]
+
+    def _windows(self, zone: ZoneInfo, *, mainland: bool) -> list[Window]:
+        """The tenant's hours where the recipient is; the provider's, and the law's, where the number is."""
+        at_number = zone_of(MAINLAND_ZONE) if mainland else zone
+        windows = [] if self._hours is None else [Window(self._hours, zone)]
+        if self._provider is not None:
+            windows.append(Window(self._provider, at_number))
+        if mainland and self._kind.message_class == MARKETING:
+            windows.append(Window(MAINLAND_SMS_HOURS, at_number))
+        return windows
+
+
+def _put_off(claim: Claim, opens: Opening) -> Move:
+    due = jittered(opens, claim.delivery_id)
+    return Move(claim.delivery_id, DeliveryState.RETRY_WAIT, QUIET_HOURS, due=due, alone=claim.alone)

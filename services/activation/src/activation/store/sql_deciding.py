@@ -1,0 +1,83 @@
+"""Deciding about claimed rows: who has an address already, what counts for a person, and what was decided."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from activation.domain.campaign import Campaign
+from activation.domain.delivery import STEP, UNCOUNTED
+from activation.domain.ledger import Counted, Decided
+from activation.store.locking import marks
+from activation.store.set_update import SetUpdate
+from activation.store.times import EPOCH
+from servicekit.driver_sql import execute
+from sqlalchemy import Connection
+
+_KEYS_PER_QUERY = 5_000
+_UNCOUNTED = ", ".join(str(int(state)) for state in sorted(UNCOUNTED))
+_DECIDE = SetUpdate(
+    "delivery",
+    {"tenant": "text", "delivery_id": "text"},
+    {"birth_key_id": "bigint", "dest_hash": "text", "day": "integer", "grounds": "text"},
+    "birth_key_id = {birth_key_id}, dest_hash = COALESCE({dest_hash}, dest_hash), counted_day = {day}, "
+    "grounds = COALESCE(NULLIF({grounds}, ''), grounds)",
+)
+
+
+class SqlLedgerDeciding:
+    """The deciding part of DeliveryLedger."""
+
+    def holders(
+        self, connection: Connection, campaign: Campaign, dest_hashes: Collection[str]
+    ) -> dict[str, str]:
+        hashes = sorted(set(dest_hashes))
+        if not hashes:
+            return {}
+        rows = execute(
+            connection,
+            f"SELECT dest_hash, delivery_id FROM delivery WHERE tenant = ? AND dest_hash IN ({marks(len(hashes))}) "
+            "AND campaign_id = ? AND step = ?",
+            (campaign.tenant, *hashes, campaign.campaign_id, STEP),
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def counted(
+        self, connection: Connection, tenant: str, birth_key_ids: Collection[int], since: dt.date
+    ) -> list[Counted]:
+        keys = sorted(birth_key_ids)
+        found: list[Counted] = []
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            some = keys[start : start + _KEYS_PER_QUERY]
+            rows = execute(
+                connection,
+                "SELECT birth_key_id, campaign_id, counted_day, count(*) FROM delivery "
+                f"WHERE tenant = ? AND birth_key_id IN ({marks(len(some))}) AND counted_day >= ? "
+                f"AND state NOT IN ({_UNCOUNTED}) GROUP BY birth_key_id, campaign_id, counted_day",
+                (tenant, *some, _days(since)),
+            )
+            found += [Counted(row[0], row[1], _date(row[2]), row[3]) for row in rows]
+        return found
+
+    def decide(self, connection: Connection, tenant: str, decisions: Sequence[Decided]) -> None:
+        _DECIDE(
+            connection,
+            [
+                (
+                    tenant,
+                    each.delivery_id,
+                    each.birth_key_id,
+                    each.dest_hash,
+                    None if each.day is None else _days(each.day),
+                    each.grounds,
+                )
+                for each in decisions
+            ],
+        )
+
+
+def _days(day: dt.date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH.date()).days
+
+
+def _date(days: int) -> dt.date:
+    return EPOCH.date() + dt.timedelta(days=days)
