@@ -61,6 +61,7 @@ from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_retention import horizon_of
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_staged_values import SqlStagedValues
 from tagging.store.sql_standing import SqlStandingColumns
 from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
@@ -126,6 +127,7 @@ class World:
             SqlValueHistory(values),
             SqlSeenSchedules(),
             SqlStandingColumns(),
+            SqlStagedValues(self.files, lambda: 0),
             ContractTagEntries(),
         )
         self.dictionaries = SqlEventDictionaries(self.dictionary)

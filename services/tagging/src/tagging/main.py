@@ -103,6 +103,7 @@ from tagging.store.sql_references import SqlReferenceTables
 from tagging.store.sql_retention import horizon_of
 from tagging.store.sql_runs import SqlComputations, SqlRuns
 from tagging.store.sql_schedules import SqlSeenSchedules
+from tagging.store.sql_staged_values import SqlStagedValues
 from tagging.store.sql_standing import SqlStandingColumns
 from tagging.store.sql_stated import SqlStatedValues
 from tagging.store.sql_tenants import SqlTenants
@@ -174,10 +175,12 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     facts = FactStores(
         SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(changelog), ContractFactEntries()
     )
-    values = SqlTagValues(
-        BlockFiles(folder / "values", lambda: uuid.uuid4().hex),
-        lambda: int(clock.machine_now().timestamp() * 1000),
-    )
+    value_files = BlockFiles(folder / "values", lambda: uuid.uuid4().hex)
+
+    def machine_ms() -> int:
+        return int(clock.machine_now().timestamp() * 1000)
+
+    values = SqlTagValues(value_files, machine_ms)
     use = UseCounter()
     tags = TagStores(
         SqlTagCatalogue(),
@@ -191,6 +194,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         SqlValueHistory(values),
         SqlSeenSchedules(),
         SqlStandingColumns(),
+        SqlStagedValues(value_files, machine_ms),
         CountedEntries(ContractTagEntries(), use),
     )
     references, manifest = SqlReferenceTables(), SqlManifest()

@@ -33,7 +33,7 @@ from tagging.governance_wiring import governance_stores
 from tagging.quality_wiring import open_measuring, quality_stores
 from tagging.store.quality_ports import Scored
 from tagging.store.sql_portraits import SqlPortraitTemplates
-from tagging.store.tag_ports import BlockChange
+from tagging.store.value_ports import BlockChange
 
 USES = governance_stores().uses
 QUALITY = quality_stores()

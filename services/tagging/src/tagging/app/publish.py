@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
-from servicekit.changelog import Changelog, Entry
+from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.revision import Lane, Revision
@@ -23,8 +23,8 @@ from tagging.app.division import Concerned, Division, Share, StandingNow
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
 from tagging.app.publish_blocks import PublishBlocks, PublishedBlock, blocks_of
-from tagging.app.recompute import RecomputePersons
-from tagging.app.snapshot import Computed, Snapshot
+from tagging.app.recompute import CHUNK, RecomputePersons
+from tagging.app.snapshot import Computed
 from tagging.app.store_due import StoreDue
 from tagging.app.task import Task
 from tagging.domain.columns import Ints, microseconds
@@ -38,8 +38,6 @@ from tagging.store.mapping_ports import MappingChanges
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import Cost, TagStores
 
-CHUNK = 500
-"""Touched persons of one transaction."""
 HELD_S = 0.01
 """After which a transaction takes no further block: live facts wait for it."""
 PART_BYTES = 1_024 * 1024**2
@@ -328,21 +326,6 @@ class ComputeEverybody:
         self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
         entries = self._blocks.stand(connection, task, computed, blocks)
         return self._changelog.append(connection, Lane.BULK, entries)
-
-    def column_entries(
-        self, connection: Connection, task: Task, snapshot: Snapshot, computed: Computed, among: Ints | None
-    ) -> list[Entry]:
-        """Publishes a column of the snapshot's persons, of all or `among` some, in the caller's transaction, which
-        holds the tenant's lock."""
-        present = self._tags.values.blocks(connection, task.tenant, computed.recipe.column)
-        everywhere = blocks_of(snapshot.persons, present)
-        blocks = everywhere if among is None else sorted({*everywhere} & {*blocks_of(among)})
-        entries: list[Entry] = []
-        for block in blocks:
-            entries += self._blocks.block(connection, task, snapshot, computed, block, among).entries
-        if rest := sorted({*everywhere} - {*blocks}):
-            entries += self._blocks.stand(connection, task, computed, rest)
-        return entries
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe

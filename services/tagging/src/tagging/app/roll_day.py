@@ -1,19 +1,18 @@
 """The tenant's midnight."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 
-from servicekit.changelog import Changelog, Entry
+from servicekit.changelog import Changelog
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.logging import logger
-from servicekit.revision import Lane
 from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.division import MOST
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.publish import ComputeEverybody, Outcome, ageing, parts_of
 from tagging.app.snapshot import Computed, Snapshot
+from tagging.app.staged_columns import StagedColumns
 from tagging.app.task import Task
 from tagging.app.turned_persons import together, turned_persons
 from tagging.domain.columns import Ints
@@ -35,7 +34,8 @@ class RollDay:
     """Rolls a tenant's day: everybody's day windows change in one transaction, with the entry that says so.
 
     It computes and publishes columns of those alone of whom they may have changed, as far as those are few, and tells
-    what did; whoever is touched meanwhile is computed afterwards.
+    what did; whoever is touched meanwhile is computed afterwards. Columns are in files as soon as they are computed,
+    and the transaction names these.
     """
 
     def __init__(
@@ -78,10 +78,13 @@ class RollDay:
                 recipes = [each for step in chosen for each in step]
                 stood = standing if snapshot.plan is plan else frozenset[str]()
                 whom = turned_persons(snapshot, recipes, stood, concerned, task.as_of)
-                computed = self._compute_columns(task, snapshot, chosen, whom, due_by)
-                # The new day's events have their hours too.
-                self._compute.store_due(task, snapshot, due_by, settled=False)
-                published = self._database.write_now(self._publish, task, snapshot, computed, whom)
+                staged = StagedColumns(self._database, self._changelog, self._tags, task)
+                with staged.held():
+                    for each in self._compute_columns(task, snapshot, chosen, whom, due_by):
+                        staged.add(each, whom[each.recipe.column])
+                    # The new day's events have their hours too.
+                    self._compute.store_due(task, snapshot, due_by, settled=False)
+                    published = self._database.write_now(self._publish, task, snapshot, staged)
             self._compute.settle_touched(task, Outcome())
             self._compute.release(task, published)
 
@@ -92,24 +95,22 @@ class RollDay:
         steps: Sequence[Sequence[Recipe]],
         whom: Mapping[str, Ints | None],
         due_by: Set[str],
-    ) -> list[Computed]:
+    ) -> Iterator[Computed]:
         """`due_by`: columns that are asked afterwards when persons are due, of the new day's values, too."""
         of_some, some = together(whom, MOST * len(snapshot.persons))
         rest = [each for step in steps for each in step if each.column not in of_some]
         asked = [snapshot.plan.recipes[each] for each in due_by & snapshot.plan.recipes.keys()]
         read_later = {tag for each in (*rest, *asked) for tag in each.tags}
         cuts = self._compute.latest_cuts(task.tenant, snapshot.plan, whom.keys())
-        computed: list[Computed] = []
         with snapshot.among(some) as part:
             for step in steps:
                 of_part = [each for each in step if each.column in of_some]
                 for each in self._computed(task, part, of_part, cuts):
                     if each.recipe.column in read_later:
                         snapshot.lay_over(each)
-                    computed.append(each)
+                    yield each
                 of_all = [each for each in step if each.column not in of_some]
-                computed += self._computed(task, snapshot, of_all, cuts)
-        return computed
+                yield from self._computed(task, snapshot, of_all, cuts)
 
     def _computed(
         self, task: Task, snapshot: Snapshot, recipes: Sequence[Recipe], cuts: Mapping[str, Cuts | None]
@@ -118,33 +119,18 @@ class RollDay:
         moment = Moment(task.as_of, snapshot.tenant.settings.calendar)
         for part in parts_of(recipes, len(snapshot.persons)):
             found, failures = snapshot.compute(part, moment, cuts, freeze=False)
-            yield from (replace(each, values=each.values.narrowed()) for each in found)
+            yield from found
             for column in failures:
                 logger().warning("a column keeps yesterday's values", column=column)
 
     def _publish(
-        self,
-        connection: Connection,
-        task: Task,
-        snapshot: Snapshot,
-        computed: list[Computed],
-        whom: Mapping[str, Ints | None],
+        self, connection: Connection, task: Task, snapshot: Snapshot, staged: StagedColumns
     ) -> list[str]:
         """All or nothing; a column that was redefined meanwhile is left to the stream and the next run. The columns."""
         tenant = task.tenant
         self._facts.tenants.lock(connection, tenant)
-        in_force = self._columns.of(connection, tenant)
-        entries: list[Entry] = []
-        published: list[str] = []
-        with self._tags.values.together():
-            for each in computed:
-                if in_force.recipes.get(each.recipe.column) == each.recipe:
-                    published.append(each.recipe.column)
-                    among = whom[each.recipe.column]
-                    entries += self._compute.column_entries(connection, task, snapshot, each, among)
         self._facts.tenants.set_day(connection, tenant, snapshot.tenant.settings.calendar.day_of(task.as_of))
         rolled = self._facts.tenants.get(connection, tenant)
         assert rolled is not None
-        entries.append(self._facts.entries.day(rolled))
-        self._changelog.append(connection, Lane.BULK, entries)
-        return published
+        in_force = self._columns.of(connection, tenant)
+        return staged.put_in_force(connection, in_force, self._facts.entries.day(rolled))

@@ -1,7 +1,7 @@
 """Of whom columns are computed at midnight: of everybody, or of those alone of whom they may have changed."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 import numpy as np
 from tagging.app.division import MOST, Concerned
@@ -22,14 +22,19 @@ def turned_persons(
     not); None is everybody, also when they are many. `standing`: columns that were right of all but the concerned."""
     listed = list(recipes)
     moved = _moved(snapshot, [each for each in listed if each.column in standing and each.daily], as_of)
+    nobody = np.empty(0, np.int64)
     found: dict[str, Ints | None] = {}
+    alike: dict[Hashable, Ints] = {}
     for recipe in listed:
         inputs = [found[tag] for tag in recipe.tags & found.keys()]
-        own = moved.get(recipe.column) if recipe.daily else np.empty(0, np.int64)
+        own = moved.get(recipe.column) if recipe.daily else nobody
         if recipe.column not in standing or own is None or any(each is None for each in inputs):
             found[recipe.column] = None
             continue
-        persons = union(concerned.in_columns([recipe]), own)
+        like = concerned.kinds(recipe), id(own)
+        if like not in alike:
+            alike[like] = union(concerned.in_columns([recipe]), own)
+        persons = alike[like]
         for each in inputs:
             persons = persons if each is None else union(persons, each)
         found[recipe.column] = persons if len(persons) <= MOST * len(snapshot.persons) else None
@@ -42,14 +47,16 @@ def together(whom: Mapping[str, Ints | None], most: float) -> tuple[frozenset[st
     few = [(column, persons) for column, persons in whom.items() if persons is not None]
     few.sort(key=lambda each: len(each[1]))  # what a column rests on has no more of them, and stands before
     columns: list[str] = []
-    found = np.empty(0, np.int64)
+    among = np.zeros(max((int(each[-1]) for _, each in few if len(each)), default=0) + 1, np.bool_)
+    count = 0
     for column, persons in few:
-        wider = union(found, persons)
-        if len(wider) > most:
+        new = persons[~among[persons]]
+        count += len(new)
+        if count > most:
             break
+        among[new] = True
         columns.append(column)
-        found = wider
-    return frozenset(columns), found
+    return frozenset(columns), np.flatnonzero(among)
 
 
 def _moved(snapshot: Snapshot, recipes: Iterable[Recipe], as_of: dt.datetime) -> dict[str, Ints]:

@@ -3,6 +3,9 @@
 Five arrays one after the other in NumPy's own format: offsets (uint16, person_id & 0xFFFF, ascending), counts and
 codes (integers as wide as theirs need); then the offsets and as_of (int64 microseconds) of the persons whose value
 came from the stream and not from the run that wrote the block.
+
+What was found of few persons of a block lies over its file as an overlay (overlay_files.py): the store names all files
+of a block, bottom up, apart by blanks.
 """
 
 import os
@@ -11,89 +14,27 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tagging.domain.columns import BLOCK_BITS, Coded, Ints, narrowed
+from tagging.domain.columns import BLOCK_BITS, BLOCK_PERSONS, Coded, Ints, narrowed, within
+from tagging.store.blocks import Block
+from tagging.store.overlay_files import Overlay, OverlayWriter, is_overlay, read_overlay
 
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..{'descr': '(?P<dtype>[^']+)', 'fortran_order': False, 'shape': \((?P<size>\d+),\), } *\n",
     re.DOTALL,
 )
+BLOCK, OVERLAYS = ".npy", ".overlays"
+"""How names of files end."""
 CACHE_BYTES = 512 * 1024**2
 """Blocks kept in memory, least recently used first out."""
 SYNCING_THREADS, FEW = 16, 4
 """Few files are synced one after the other; many at the same time, which is what a disk's journal is made for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A file's content. Persons with an unknown value are left out.
-
-    streamed, streamed_as_of  persons (ascending) whose value is the stream's, and its moment in microseconds
-    """
-
-    coded: Coded
-    streamed: Ints
-    streamed_as_of: Ints
-    _starts: list[Ints] = field(init=False, default_factory=list, compare=False)
-
-    @staticmethod
-    def empty() -> "Block":
-        return Block(Coded.empty(), np.empty(0, np.int64), np.empty(0, np.int64))
-
-    @property
-    def starts(self) -> Ints:
-        """Where each person's codes begin; found when they are asked for first."""
-        if not self._starts:
-            self._starts.append(self.coded.starts())
-        return self._starts[0]
-
-    @property
-    def size_bytes(self) -> int:
-        coded = self.coded
-        arrays = (coded.persons, coded.counts, coded.codes, self.streamed, self.streamed_as_of)
-        return sum(each.nbytes for each in arrays) + 8 * len(coded.persons)
-
-    def values_of(self, person_ids: Ints) -> list[tuple[tuple[int, ...], int | None]]:
-        """For each person the codes, none of which is unknown, and the moment of a value that came from the stream:
-        None when it is the run's."""
-        places = _places(self.coded.persons, person_ids)
-        starts, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
-        moments = _places(self.streamed, person_ids).tolist()
-        codes, streamed_as_of = self.coded.codes, self.streamed_as_of
-        return [
-            (
-                () if place < 0 else tuple(codes[start:end].tolist()),
-                None if moment < 0 else int(streamed_as_of[moment]),
-            )
-            for place, start, end, moment in zip(places.tolist(), starts, ends, moments, strict=True)
-        ]
-
-    def codes_of(self, person_ids: Ints) -> list[tuple[int, ...]]:
-        """As `values_of`, the codes alone."""
-        places = _places(self.coded.persons, person_ids)
-        codes = self.coded.codes
-        if len(codes) and len(codes) == len(self.coded.persons):  # nobody has several
-            found = codes[places].tolist()
-            return [() if place < 0 else (code,) for place, code in zip(places.tolist(), found, strict=True)]
-        starts, ends = self.starts[places].tolist(), self.starts[places + 1].tolist()
-        return [
-            () if place < 0 else tuple(codes[start:end].tolist())
-            for place, start, end in zip(places.tolist(), starts, ends, strict=True)
-        ]
-
-
-def _places(persons: Ints, wanted: Ints) -> Ints:
-    """Where each of the wanted is among ascending persons; -1 for one that is not."""
-    if not len(persons):
-        return np.full(len(wanted), -1, np.int64)
-    places = np.minimum(np.searchsorted(persons, wanted), len(persons) - 1)
-    return np.where(persons[places] == wanted, places, -1)
 
 
 class BlockFiles:
@@ -119,9 +60,10 @@ class BlockFiles:
         self._lock = Lock()
         self._of_thread = local()
 
-    def write(self, tenant: str, column: str, block: int, content: Block) -> str:
-        """Writes and syncs a file under a new name and returns the name; nothing refers to it yet. See `together`."""
-        name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}.npy"
+    def write(self, tenant: str, column: str, block: int, content: Block, *, keep: bool = True) -> str:
+        """Writes and syncs a file under a new name and returns the name; nothing refers to it yet. See `together`.
+        `keep`: in memory, too."""
+        name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}{BLOCK}"
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         base = block << BLOCK_BITS
@@ -131,13 +73,9 @@ class BlockFiles:
             np.save(file, narrowed(content.coded.codes))
             np.save(file, (content.streamed - base).astype(np.uint16))
             np.save(file, content.streamed_as_of)
-        if self._synced:
-            waiting: list[Path] | None = getattr(self._of_thread, "waiting", None)
-            if waiting is None:
-                _sync([path])
-            else:
-                waiting.append(path)
-        self._keep(name, content)
+        self._durable(path)
+        if keep:
+            self._keep(name, content)
         return name
 
     @contextmanager
@@ -151,31 +89,58 @@ class BlockFiles:
         finally:
             self._of_thread.waiting = None
 
-    def read(self, name: str, *, keep: bool = True) -> Block:
-        """The content of a file that the store names; "" is a block without values. `keep`: in memory, which lets the
-        least recently used go."""
-        if not name:
+    def overlays(self, tenant: str, column: str) -> OverlayWriter:
+        """Overlays under a new name; see `finish`."""
+        return OverlayWriter(self._folder, f"{tenant}/{column.replace(':', '/')}/{self._new_id()}{OVERLAYS}")
+
+    def finish(self, writer: OverlayWriter) -> None:
+        """Nothing more is added: what was is synced. See `together`."""
+        writer.close()
+        if writer.path is not None:
+            self._durable(writer.path)
+
+    def read(self, named: str, *, keep: bool = True) -> Block:
+        """The content of a block's files as the store names them; "" is a block without values. `keep`: in memory,
+        which lets the least recently used go."""
+        if not named:
             return Block.empty()
         with self._lock:
-            found = self._cached.get(name)
+            found = self._cached.get(named)
             if found is not None:
-                self._cached.move_to_end(name)
+                self._cached.move_to_end(named)
                 return found
-        found = self._load(name)
+        below, _, top = named.rpartition(" ")
+        over = self.overlay(top).content if is_overlay(top) else None
+        found = self._load(top) if over is None else self.read(below, keep=False).below(over)
         if keep:
-            self._keep(name, found)
+            self._forget(below)
+            self._keep(named, found)
         return found
+
+    def overlay(self, part: str) -> Overlay:
+        """The overlay of a name."""
+        return read_overlay(self._folder, part)
+
+    def peek(self, named: str, persons: Ints) -> Block:
+        """As `read`, of these persons (ascending, of the block) alone: for who asks once, and not of many."""
+        with self._lock:
+            found = self._cached.get(named)
+        if found is not None:
+            return found.of_persons(persons)
+        below, _, top = named.rpartition(" ")
+        if is_overlay(top):
+            return self.peek(below, persons).below(self.overlay(top).content.of_persons(persons))
+        return self._peek(top, persons) if top else Block.empty()
 
     def remove(self, name: str) -> None:
         """Removes a file that nothing refers to any more; one that is gone already is fine."""
-        with self._lock:
-            gone = self._cached.pop(name, None)
-            self._size_bytes -= gone.size_bytes if gone else 0
+        self._forget(name)
         (self._folder / name).unlink(missing_ok=True)
 
     def names(self) -> set[str]:
         """Every file there is."""
-        return {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*.npy")}
+        found = (each for ending in (BLOCK, OVERLAYS) for each in self._folder.rglob(f"*{ending}"))
+        return {each.relative_to(self._folder).as_posix() for each in found}
 
     def _load(self, name: str) -> Block:
         block = int(name.rpartition("/")[2].partition("-")[0])
@@ -184,6 +149,37 @@ class BlockFiles:
         persons = offsets.astype(np.int64) + base
         coded = Coded(persons, counts.astype(np.uint16), codes.astype(np.int64))
         return Block(coded, streamed.astype(np.int64) + base, streamed_as_of.astype(np.int64))
+
+    def _peek(self, name: str, persons: Ints) -> Block:
+        """Of one file, whose pages alone are read that these persons stand on."""
+        base = int(name.rpartition("/")[2].partition("-")[0]) << BLOCK_BITS
+        with (self._folder / name).open("rb") as file:
+            mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+        offsets, _, codes, streamed, streamed_as_of = _arrays(mapped, 5)
+        if len(codes) != len(offsets):  # somebody has several
+            return self._load(name).of_persons(persons)
+        wanted = persons - base
+        if len(offsets) < BLOCK_PERSONS:
+            places = np.minimum(np.searchsorted(offsets, wanted.astype(np.uint16)), max(len(offsets) - 1, 0))
+            here = offsets[places] == wanted if len(offsets) else np.zeros(len(wanted), np.bool_)
+            persons, wanted = persons[here], places[here]
+        coded = Coded(persons, np.ones(len(persons), np.uint16), codes[wanted].astype(np.int64))
+        moved = streamed.astype(np.int64) + base
+        chosen = within(moved, persons)
+        return Block(coded, moved[chosen], streamed_as_of[chosen].astype(np.int64))
+
+    def _durable(self, path: Path) -> None:
+        if self._synced:
+            waiting: list[Path] | None = getattr(self._of_thread, "waiting", None)
+            if waiting is None:
+                _sync([path])
+            else:
+                waiting.append(path)
+
+    def _forget(self, named: str) -> None:
+        with self._lock:
+            gone = self._cached.pop(named, None)
+            self._size_bytes -= gone.size_bytes if gone else 0
 
     def _keep(self, name: str, content: Block) -> None:
         with self._lock:
@@ -195,7 +191,7 @@ class BlockFiles:
                 self._size_bytes -= oldest.size_bytes
 
 
-def _arrays(content: bytes, count: int) -> list[npt.NDArray[Any]]:
+def _arrays(content: bytes | mmap, count: int) -> list[npt.NDArray[Any]]:
     """Arrays of one dimension that np.save wrote one after the other; NumPy's reader takes ten times as long for short
     ones. Raises ValueError for anything else."""
     found: list[npt.NDArray[Any]] = []

@@ -59,8 +59,9 @@ def tag_tables(metadata: MetaData) -> None:
 
 
 def _values(metadata: MetaData) -> None:
-    """`value_block.file` is "" for a block without a known value. A row of `value_delta` stands above its
-    block; `codes` are little-endian int64, none is unknown. `value_text.sent`: a packed entry told it."""
+    """`value_block.file` names the block's files, bottom up, apart by blanks: one of all its values, then overlays by
+    their places; "" is a block without a known value. A row of `value_delta` stands above its block;
+    `codes` are little-endian int64, none is unknown. `value_text.sent`: a packed entry told it."""
     Table(
         "value_column",
         metadata,

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import struct
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -26,29 +26,24 @@ from tagging.domain.columns import (
     union,
     within,
 )
-from tagging.store import sql_texts, sql_value_columns
-from tagging.store.block_files import Block, BlockFiles
+from tagging.store import sql_texts, sql_value_blocks, sql_value_columns
+from tagging.store.block_files import BlockFiles
+from tagging.store.blocks import Block, files_of
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_lists import pieces
 from tagging.store.sql_standing import fall_with
+from tagging.store.sql_value_blocks import NamedBlock
 from tagging.store.sql_value_codes import decoded, encoded, vector_of
-from tagging.store.tag_ports import BlockChange, StoredValue
+from tagging.store.tag_ports import StoredValue
+from tagging.store.value_ports import BlockChange
 
 _PUT = (
     "INSERT INTO value_delta (tenant, person_id, column_name, block, codes, as_of_us) "
     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id, column_name) "
     "DO UPDATE SET codes = excluded.codes, as_of_us = excluded.as_of_us"
 )
-_PUT_BLOCK = (
-    "INSERT INTO value_block (tenant, column_name, block, file, known_count, as_of_us) "
-    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, column_name, block) "
-    "DO UPDATE SET file = excluded.file, known_count = excluded.known_count, as_of_us = excluded.as_of_us"
-)
-_STAND = (
-    "INSERT INTO value_block (tenant, column_name, block, file, known_count, as_of_us) "
-    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, column_name, block) "
-    "DO UPDATE SET as_of_us = excluded.as_of_us"
-)
+FOLDED_OVERLAYS, FOLDED_BLOCKS = 7, 32
+"""So many overlays of a block are folded into one file, of so many blocks at a time."""
 
 
 class SqlTagValues:
@@ -77,8 +72,8 @@ class SqlTagValues:
         )
 
     def drop(self, connection: Connection, tenant: str, column: str) -> None:
-        self._retire(connection, (file for file, _ in self._manifest(connection, tenant, column).values()))
-        for table in ("value_delta", "value_block", "value_text", "value_column"):
+        sql_value_blocks.delete(connection, tenant, column, self._machine_ms())
+        for table in ("value_delta", "value_text", "value_column"):
             execute(
                 connection,
                 f"DELETE FROM {table} WHERE tenant = ? AND column_name = ?",
@@ -116,7 +111,7 @@ class SqlTagValues:
             (block, persons[persons >> BLOCK_BITS == block])
             for block in np.unique(persons >> BLOCK_BITS).tolist()
         ]
-        below = self._blocks_of(connection, tenant, columns, [block for block, _ in by_block])
+        below = sql_value_blocks.of_columns(connection, tenant, columns, [block for block, _ in by_block])
         found: dict[str, dict[int, Value | None]] = {}
         for column in columns:
             if column not in shapes:
@@ -124,7 +119,7 @@ class SqlTagValues:
             coded: dict[int, tuple[int, ...]] = {}
             for block, ids in by_block:
                 if (named := below.get((column, block))) is not None:
-                    codes_of = self._files.read(named[0]).codes_of(ids)
+                    codes_of = self._files.read(named.files).codes_of(ids)
                     coded.update(zip(ids.tolist(), codes_of, strict=True))
             coded |= above.get(column, {})
             values = decoded(connection, tenant, column, shapes[column], set(coded.values()))
@@ -181,13 +176,15 @@ class SqlTagValues:
         different = changed(old, new)
         stays = ~_looked_at(streamed.persons, keep, among)
         folds = len(streamed.persons) > 0 if among is None else not stays.all()
-        if different.any() or folds or not self._stands(connection, tenant, column, block, as_of):
+        as_of_us = microseconds(as_of)
+        stands = not (different.any() or folds)
+        if not (stands and sql_value_blocks.stands(connection, tenant, column, block, as_of_us)):
             gone = before.persons[~within(before.persons, after.persons)]
             staying = current.of_persons(keep) if looked_at is None else current.without(gone)
-            content = _block(staying.overlaid(after), streamed.take(stays))
-            self._name_block(connection, tenant, column, block, content, microseconds(as_of))
+            content = Block.of(staying.overlaid(after), streamed.take(stays))
+            self._name_block(connection, tenant, column, block, content, as_of_us)
         if column in self._recorder.columns(connection, tenant):
-            self._recorder.record(connection, tenant, column, block, old.take(different), microseconds(as_of))
+            self._recorder.record(connection, tenant, column, block, old.take(different), as_of_us)
         # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
         old, new = old.take(different).plain(shape), new.take(different).plain(shape)
         texts: dict[int, str] = {}
@@ -199,11 +196,7 @@ class SqlTagValues:
     def stand(
         self, connection: Connection, tenant: str, column: str, blocks: Collection[int], as_of: dt.datetime
     ) -> None:
-        execute_many(
-            connection,
-            _STAND,
-            [(tenant, column, block, "", 0, microseconds(as_of)) for block in sorted(blocks)],
-        )
+        sql_value_blocks.stand(connection, tenant, column, sorted(blocks), microseconds(as_of))
 
     def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
         rows = execute(
@@ -225,8 +218,8 @@ class SqlTagValues:
     ) -> tuple[Coded, dt.datetime | None]:
         """As `read_block`, with the weights of weighted lists."""
         present, delta, _ = self._present(connection, tenant, column, block)
-        named = self._named(connection, tenant, column, block)
-        return present.coded.overlaid(delta).known(), moment_of(named[1]) if named else None
+        named = sql_value_blocks.named(connection, tenant, column, block)
+        return present.coded.overlaid(delta).known(), moment_of(named.as_of_us) if named else None
 
     def scan_block(self, connection: Connection, tenant: str, column: str, block: int) -> Coded:
         present, delta, _ = self._present(connection, tenant, column, block, keep=False)
@@ -289,29 +282,29 @@ class SqlTagValues:
             "GROUP BY column_name, block HAVING count(*) >= ? ORDER BY column_name, block",
             (tenant, at_least),
         ).all()
-        for column, block in heavy:
-            present, delta, delta_as_of = self._present(connection, tenant, column, block)
-            content = _block(present.coded.overlaid(delta).known(), _streamed(present, delta_as_of))
-            named = self._named(connection, tenant, column, block)
-            as_of = named[1] if named else max(delta_as_of.values())
-            self._name_block(connection, tenant, column, block, content, as_of)
-        return len(heavy)
+        due = {(row[0], row[1]) for row in heavy}
+        due.update(sql_value_blocks.overlaid(connection, tenant, FOLDED_OVERLAYS, FOLDED_BLOCKS))
+        with self._files.together():
+            for column, block in sorted(due):
+                self._fold_block(connection, tenant, column, block)
+        return len(due)
+
+    def _fold_block(self, connection: Connection, tenant: str, column: str, block: int) -> None:
+        present, delta, delta_as_of = self._present(connection, tenant, column, block)
+        content = Block.of(present.coded.overlaid(delta).known(), _streamed(present, delta_as_of))
+        named = sql_value_blocks.named(connection, tenant, column, block)
+        as_of_us = named.as_of_us if named else max(delta_as_of.values())
+        self._name_block(connection, tenant, column, block, content, as_of_us)
 
     def retire(self, connection: Connection, before_machine_time_ms: int) -> list[str]:
-        rows = execute(
-            connection,
-            "DELETE FROM retired_file WHERE machine_time_ms < ? RETURNING file",
-            (before_machine_time_ms,),
-        ).all()
-        return [row[0] for row in rows]
+        return sql_value_blocks.take_retired(connection, before_machine_time_ms)
 
     def remove(self, files: Collection[str]) -> None:
         for each in files:
             self._files.remove(each)
 
     def sweep(self, connection: Connection) -> int:
-        rows = execute(connection, "SELECT file FROM value_block UNION SELECT file FROM retired_file")
-        orphans = self._files.names() - {row[0] for row in rows}
+        orphans = self._files.names() - sql_value_blocks.known_files(connection)
         self.remove(orphans)
         return len(orphans)
 
@@ -321,15 +314,16 @@ class SqlTagValues:
         self, connection: Connection, tenant: str, column: str, block: int, *, keep: bool = True
     ) -> tuple[Block, Coded, dict[int, int]]:
         """The block's file, the delta above it, and the moments of the delta."""
-        named = self._named(connection, tenant, column, block)
+        named = sql_value_blocks.named(connection, tenant, column, block)
         rows = execute(
             connection,
             "SELECT person_id, codes, as_of_us FROM value_delta "
             "WHERE tenant = ? AND column_name = ? AND block = ?",
             (tenant, column, block),
         ).all()
-        delta = Coded.of({row[0]: _unpacked(row[1]) for row in rows})
-        return self._files.read(named[0] if named else "", keep=keep), delta, {row[0]: row[2] for row in rows}
+        delta = Coded.of({row[0]: unpacked(row[1]) for row in rows})
+        block_ = self._files.read(named.files if named else "", keep=keep)
+        return block_, delta, {row[0]: row[2] for row in rows}
 
     def _name_block(
         self, connection: Connection, tenant: str, column: str, block: int, content: Block, as_of_us: int
@@ -337,67 +331,19 @@ class SqlTagValues:
         """Writes the file, then names it in the transaction; the file it replaces is removed later."""
         known = content.coded.known_count
         file = self._files.write(tenant, column, block, content) if known else ""
-        before = self._named(connection, tenant, column, block)
-        if before is not None:
-            self._retire(connection, [before[0]])
-        execute(connection, _PUT_BLOCK, (tenant, column, block, file, known, as_of_us))
+        before = sql_value_blocks.named(connection, tenant, column, block)
+        after = NamedBlock(file, known, as_of_us)
+        sql_value_blocks.put(connection, tenant, column, [(block, after)])
+        replaced = before.files if before is not None else ""
+        if "@" in replaced:
+            sql_value_blocks.retire_unnamed(connection, tenant, column, [replaced], self._machine_ms())
+        else:
+            sql_value_blocks.retire(connection, files_of(replaced), self._machine_ms())
         execute(
             connection,
             "DELETE FROM value_delta WHERE tenant = ? AND column_name = ? AND block = ?",
             (tenant, column, block),
         )
-
-    def _retire(self, connection: Connection, files: Iterable[str]) -> None:
-        now = self._machine_ms()
-        execute_many(
-            connection,
-            "INSERT INTO retired_file (file, machine_time_ms) VALUES (?, ?) ON CONFLICT (file) DO NOTHING",
-            [(file, now) for file in files if file],
-        )
-
-    def _stands(
-        self, connection: Connection, tenant: str, column: str, block: int, as_of: dt.datetime
-    ) -> bool:
-        """Lets the block's file stand at a new moment; false when the block has none yet."""
-        moved = execute(
-            connection,
-            "UPDATE value_block SET as_of_us = ? WHERE tenant = ? AND column_name = ? AND block = ?",
-            (microseconds(as_of), tenant, column, block),
-        )
-        return moved.rowcount > 0
-
-    def _named(self, connection: Connection, tenant: str, column: str, block: int) -> tuple[str, int] | None:
-        """The block's file and its moment."""
-        row = execute(
-            connection,
-            "SELECT file, as_of_us FROM value_block WHERE tenant = ? AND column_name = ? AND block = ?",
-            (tenant, column, block),
-        ).one_or_none()
-        return None if row is None else (row[0], row[1])
-
-    def _manifest(self, connection: Connection, tenant: str, column: str) -> dict[int, tuple[str, int]]:
-        rows = execute(
-            connection,
-            "SELECT block, file, as_of_us FROM value_block WHERE tenant = ? AND column_name = ?",
-            (tenant, column),
-        )
-        return {row[0]: (row[1], row[2]) for row in rows}
-
-    def _blocks_of(
-        self, connection: Connection, tenant: str, columns: Collection[str], blocks: Collection[int]
-    ) -> dict[tuple[str, int], tuple[str, int]]:
-        """Both are named: without the columns the engine would go over every block of the tenant."""
-        found: dict[tuple[str, int], tuple[str, int]] = {}
-        for names, name_marks in pieces(columns):
-            for piece, marks in pieces(blocks):
-                rows = execute(
-                    connection,
-                    f"SELECT column_name, block, file, as_of_us FROM value_block "
-                    f"WHERE tenant = ? AND column_name IN ({name_marks}) AND block IN ({marks})",
-                    (tenant, *names, *piece),
-                )
-                found |= {(row[0], row[1]): (row[2], row[3]) for row in rows}
-        return found
 
     def _coded_of(
         self, connection: Connection, tenant: str, columns: Collection[str], person_ids: Collection[int]
@@ -407,16 +353,16 @@ class SqlTagValues:
         by_block: dict[int, list[int]] = {}
         for person in person_ids:
             by_block.setdefault(block_of(person), []).append(person)
-        below = self._blocks_of(connection, tenant, columns, sorted(by_block))
+        below = sql_value_blocks.of_columns(connection, tenant, columns, sorted(by_block))
         found: dict[str, dict[int, tuple[tuple[int, ...], int, bool]]] = {each: {} for each in columns}
         for block, persons in by_block.items():
             wanted = np.array(persons, np.int64)
             for column in columns:
                 named = below.get((column, block))
                 if named is not None:
-                    values = self._files.read(named[0]).values_of(wanted)
+                    values = self._files.read(named.files).values_of(wanted)
                     found[column] |= {
-                        person: (codes, named[1] if moment is None else moment, moment is None)
+                        person: (codes, named.as_of_us if moment is None else moment, moment is None)
                         for person, (codes, moment) in zip(persons, values, strict=True)
                     }
         for (column, person), entry in above.items():
@@ -443,14 +389,13 @@ class SqlTagValues:
                 f"WHERE tenant = ? AND person_id IN ({marks})",
                 (tenant, *piece),
             )
-            found |= {(row[0], row[1]): (_unpacked(row[2]), row[3]) for row in rows}
+            found |= {(row[0], row[1]): (unpacked(row[2]), row[3]) for row in rows}
         return found
 
 
 def _streamed(present: Block, delta_as_of: Mapping[int, int]) -> Coded:
     """The moments, in place of codes, of the persons whose value is the stream's."""
-    below = Coded(present.streamed, np.ones(len(present.streamed), np.uint16), present.streamed_as_of)
-    return below.overlaid(Coded.of({person: [moment] for person, moment in delta_as_of.items()}))
+    return present.moments.overlaid(Coded.of({person: [moment] for person, moment in delta_as_of.items()}))
 
 
 def _looked_at(persons: Ints, keep: Ints, among: Ints | None) -> Bools:
@@ -459,14 +404,10 @@ def _looked_at(persons: Ints, keep: Ints, among: Ints | None) -> Bools:
     return free if among is None else free & within(persons, among)
 
 
-def _block(coded: Coded, streamed: Coded) -> Block:
-    kept = streamed.take(within(streamed.persons, coded.persons))
-    return Block(coded, kept.persons, kept.codes)
-
-
 def _packed(codes: Collection[int]) -> bytes:
     return struct.pack(f"<{len(codes)}q", *codes)
 
 
-def _unpacked(codes: bytes) -> tuple[int, ...]:
+def unpacked(codes: bytes) -> tuple[int, ...]:
+    """The codes of a row of `value_delta`."""
     return struct.unpack(f"<{len(codes) // 8}q", codes)

@@ -14,7 +14,8 @@ from tagging.domain.columns import BLOCK_PERSONS, Coded
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.domain.plan import Tag
 from tagging.store.change_entries import touched_entry
-from tagging.store.tag_ports import BlockChange, Feature, TagValues
+from tagging.store.tag_ports import Feature, TagValues
+from tagging.store.value_ports import BlockChange
 
 ENTRY_PERSONS = 16_384
 ENTRY_CODES = 32_768

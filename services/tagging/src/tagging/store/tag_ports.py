@@ -20,7 +20,14 @@ from tagging.domain.cuts import Cuts
 from tagging.domain.plan import Tag
 from tagging.domain.run_failures import Failure
 from tagging.domain.schedule import Cause
-from tagging.store.value_ports import SeenSchedules, StandingColumns, StatedValues, ValueHistory
+from tagging.store.value_ports import (
+    BlockChange,
+    SeenSchedules,
+    StagedValues,
+    StandingColumns,
+    StatedValues,
+    ValueHistory,
+)
 
 # ----------------------------------------------------------------------------------------------- catalogue
 
@@ -91,21 +98,6 @@ class StoredValue:
     value: Value | None
     as_of: dt.datetime
     from_run: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BlockChange:
-    """What a published block changed, persons that did not change left out: old and new are of the same.
-
-    texts  of the codes that no packed entry has told before
-    """
-
-    column: str
-    block: int
-    old: Coded
-    new: Coded
-    as_of: dt.datetime
-    texts: Mapping[int, str] = field(default_factory=dict)
 
 
 class TagValues(Protocol):
@@ -470,4 +462,5 @@ class TagStores:
     history: ValueHistory
     schedules: SeenSchedules
     standing: StandingColumns
+    staged: StagedValues
     entries: TagEntries

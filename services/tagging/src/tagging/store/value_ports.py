@@ -5,11 +5,13 @@ The conventions are those of ports.py; writers hold the tenant's lock.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rules.evaluate.meaning import Value
 from sqlalchemy import Connection
+from tagging.domain.columns import Coded, Ints, Vector
 from tagging.domain.history import Difference, Keeping
 from tagging.domain.standing import Standing
 from tagging.domain.stated import Statement
@@ -63,6 +65,96 @@ class StatedValues(Protocol):
 
     def forget(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> int:
         """Removes what names these ids; how many statements."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlockChange:
+    """What a published block changed, persons that did not change left out: old and new are of the same.
+
+    texts  of the codes that no packed entry has told before
+    """
+
+    column: str
+    block: int
+    old: Coded
+    new: Coded
+    as_of: dt.datetime
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBlock:
+    """What becomes of one block: a file replaces what it has, or an overlay lies over it.
+
+    below    the files that it had when it was looked at
+    file     of all its values, "" for none; None when it keeps what it has
+    change   the overlay that says what changes, "" for nothing; it lies over the block when there is no file
+    known    how many known values more its files hold; with a file, how many there are
+    """
+
+    block: int
+    below: str
+    file: str | None
+    change: str
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagedColumn:
+    """A column's new values, in files that nothing refers to.
+
+    blocks      of whose persons anything was computed, ascending; `standing`: the others
+    streamed    persons (ascending) whose value the stream gave lately, and who were computed
+    written     the file that holds what changes, "" for none
+    """
+
+    column: str
+    as_of: dt.datetime
+    blocks: Sequence[StagedBlock]
+    standing: Sequence[int]
+    streamed: Ints
+    written: str
+
+
+class StagedValues(Protocol):
+    """Values that are computed beside the stream and put in force together: they are written to files column by column,
+    and one transaction names these. Whoever holds back what was staged leaves files alone, which the next start sweeps.
+    """
+
+    def codes(
+        self, connection: Connection, tenant: str, column: str, texts: Collection[str]
+    ) -> Mapping[str, int]:
+        """The code of each text, new ones included."""
+        ...
+
+    def stage(
+        self,
+        connection: Connection,
+        tenant: str,
+        column: str,
+        persons: Ints,
+        values: Vector,
+        codes: Mapping[str, int],
+        as_of: dt.datetime,
+        among: Ints | None = None,
+    ) -> StagedColumn:
+        """Writes and syncs the values of `persons` (ascending). Whoever is not among them has none; with `among`
+        (ascending) only of these anything was computed, and all others keep theirs. Reads only. `codes`: of all texts
+        in the values."""
+        ...
+
+    def put_in_force(
+        self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
+    ) -> Iterator[BlockChange] | None:
+        """Names the files at once; what it answers then tells, block by block, what changed, and has to be gone over.
+        Whoever is in `keep` (ascending: all whom the stream touched since anything was computed) keeps the present
+        value; what a block has become in between stays below. None, and nothing is done, when the column was dropped
+        since."""
+        ...
+
+    def discard(self, staged: StagedColumn) -> None:
+        """Removes what was written; nothing may have been named."""
         ...
 
 

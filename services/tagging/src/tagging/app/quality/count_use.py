@@ -19,7 +19,8 @@ from tagging.domain.quality.usage import Activity
 from tagging.store.portrait_ports import PortraitTemplates
 from tagging.store.ports import Tenants
 from tagging.store.quality_ports import TagActivities
-from tagging.store.tag_ports import BlockChange, Feature, TagEntries
+from tagging.store.tag_ports import Feature, TagEntries
+from tagging.store.value_ports import BlockChange
 
 MAX_LOOKS = 10_000
 """Different sets of columns that are counted as sets; beyond, one by one."""
