@@ -27,6 +27,7 @@ from sandbox.server import Parts, PortInUseError, Sandbox
 from sandbox.settings import Settings, load
 from sandbox.store import Store
 from sandbox.tencent_sms.provider import TencentSms
+from sandbox.webhook.provider import Webhook
 from sandbox.wechat.provider import Wechat
 
 EXIT_SETTINGS, EXIT_PORT = 2, 3
@@ -36,6 +37,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "jpush": Jpush,
     "tencent_sms": TencentSms,
     "getui": Getui,
+    "webhook": Webhook,
 }
 """Every provider there is, by its section of the settings."""
 

@@ -14,6 +14,7 @@ from sandbox.getui import settings as getui
 from sandbox.jpush import settings as jpush
 from sandbox.reports import Fates
 from sandbox.tencent_sms import settings as tencent_sms
+from sandbox.webhook import settings as webhook
 from sandbox.wechat import settings as wechat
 
 ADMIN = "admin"
@@ -23,6 +24,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "jpush": jpush.read,
     "tencent_sms": tencent_sms.read,
     "getui": getui.read,
+    "webhook": webhook.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

@@ -115,6 +115,9 @@ CHANNELS = {
         1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})
     ),
     "getui": ChannelFields(50, ("app_id", "app_key", "master_secret"), secret=frozenset({"master_secret"})),
+    "webhook": ChannelFields(
+        100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"})
+    ),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

@@ -64,6 +64,7 @@ from activation.channels.jpush.channel import JpushAccount, JpushChannel
 from activation.channels.port import Channel
 from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
 from activation.channels.transport import Transport
+from activation.channels.webhook.channel import WebhookAccount, WebhookChannel
 from activation.channels.wechat_template.channel import WechatTemplateChannel
 from activation.channels.wechat_template.tokens import WechatAccount
 from activation.config import AccountConfig, Config, read_accounts
@@ -268,11 +269,12 @@ async def build() -> ServiceApp:
     except ValueError as error:
         raise ConfigError([str(error)]) from error
     transport, neighbours = Transport(), _neighbours(config, key)
+    accounts = {name: make_account(each, transport, clock) for name, each in configured.items()}
     wiring = wire(
         database,
         Vault(secret),
         clock,
-        {name: make_account(each, transport, clock) for name, each in configured.items()},
+        accounts,
         {name: each.receipts_secret for name, each in configured.items()},
         neighbours,
         limits=Limits(config.lease_s, config.submit_timeout_s),
@@ -291,7 +293,13 @@ async def build() -> ServiceApp:
         port=config.port,
         host=config.host,
         workers=wiring.workers,
-        on_stop=(wiring.receipt_server.stop, transport.close, neighbours.close, database.close),
+        on_stop=(
+            wiring.receipt_server.stop,
+            *(each.channel.close for each in accounts.values()),
+            transport.close,
+            neighbours.close,
+            database.close,
+        ),
     )
 
 
@@ -332,9 +340,12 @@ def _neighbours(config: Config, key: str) -> Neighbours:
 
 
 def make_account(configured: AccountConfig, transport: Transport, clock: Clock) -> Account:
-    """An account with its channel."""
+    """An account with its channel. Raises ConfigError when the channel cannot use what the account states."""
     given = {"base_url": configured.base_url} if configured.base_url else {}
-    channel = _MAKERS[configured.channel](configured.credentials, given, transport, clock)
+    try:
+        channel = _MAKERS[configured.channel](configured.credentials, given, transport, clock)
+    except ValueError as error:
+        raise ConfigError([f"accounts.{configured.name}.{error}"]) from error
     return Account(configured.name, channel, configured.scope, configured.calls_per_s, configured.timings)
 
 
@@ -363,10 +374,16 @@ def _getui(credentials: Stated, given: Stated, transport: Transport, clock: Cloc
     return GetuiChannel(GetuiAccount(**credentials), transport, clock.now, **given)
 
 
+def _webhook(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Channel:
+    own = {name: value for name, value in credentials.items() if name not in given}
+    return WebhookChannel(WebhookAccount(**own), clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
     "jpush": _jpush,
+    "webhook": _webhook,
     "tencent_sms": _tencent_sms,
     "getui": _getui,
 }

@@ -5,6 +5,7 @@ from channel_rigs import (
     getui,
     jpush,
     tencent_sms,
+    webhook,
     wechat,
 )
 from channel_rigs.kind import Kind
@@ -15,6 +16,7 @@ _MODULES = (
     jpush,
     tencent_sms,
     getui,
+    webhook,
 )
 KINDS: dict[str, Kind] = {name: kind for module in _MODULES for name, kind in module.KINDS.items()}
 """By the name that a rig is asked for by."""

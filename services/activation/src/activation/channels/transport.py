@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -55,8 +56,9 @@ class Deadline:
 class Transport:
     """A pool of connections for one or more channels. Create and close it inside the running event loop."""
 
-    def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS)
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        """`resolver` looks up every name; by default the system does."""
+        connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, resolver=resolver)
         self._session = aiohttp.ClientSession(
             connector=connector, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
         )

@@ -11,6 +11,7 @@ from activation.channels.port import (
     Idempotency,
     InboundKind,
     KeySource,
+    ReceiptKind,
     ReceiptStatus,
     Reconcilable,
     Scope,
@@ -32,6 +33,12 @@ def verdicts(outcomes) -> set[Verdict]:
 
 def small(rig) -> int:
     return min(4, rig.channel.caps.max_batch)
+
+
+def reports(rig) -> None:
+    """Leave the test unless the provider tells later what became of messages."""
+    if rig.channel.caps.receipt is ReceiptKind.NONE:
+        pytest.skip("the provider reports nothing")
 
 
 def assert_one_effect_each(rig, wire: WireRequest, addresses: list[str]) -> None:
@@ -100,6 +107,8 @@ async def test_throttled_is_not_sent_and_waits_as_told(rig):
 
 @pytest.mark.parametrize("fault", AFTER)
 async def test_sent_but_unanswered_resolves_to_exactly_one_effect(rig, fault):
+    if fault is Fault.GARBAGE and rig.provider == "webhook":
+        pytest.skip("any 2xx is a success, whatever the receiver writes below it")
     count = small(rig)
     wire = await rig.wire(count)
     rig.suffer(fault)
@@ -114,7 +123,7 @@ async def test_sent_but_unanswered_resolves_to_exactly_one_effect(rig, fault):
             (id_, Found.SENT) for id_ in wire.deliveries
         ]
         assert {each.status for each in findings} == {ReceiptStatus.DELIVERED}
-    else:
+    elif rig.channel.caps.idempotency is not Idempotency.NONE:
         rig.clock.at += rig.channel.caps.idempotency_window_s * 0.8
         assert verdicts(await rig.channel.submit(stored, TIMEOUT_S)) == {Verdict.ACCEPTED}
     assert_one_effect_each(rig, wire, rig.addresses(count))
@@ -133,6 +142,9 @@ async def test_neither_sent_nor_answered_resolves_without_a_loss(rig, fault):
         findings = await rig.channel.query(wire, submitted_at, TIMEOUT_S)
         assert {each.found for each in findings} == {Found.ABSENT}
         wire = await rig.wire(count)
+    if rig.channel.caps.idempotency is Idempotency.NONE:
+        assert rig.effects() == []
+        return  # nobody can know, so nobody may send again
     assert verdicts(await rig.channel.submit(wire, TIMEOUT_S)) == {Verdict.ACCEPTED}
     assert_one_effect_each(rig, wire, rig.addresses(count))
 
@@ -145,11 +157,16 @@ async def test_everybody_gets_one_message_whatever_happens_in_between(rig, seed)
     then = [Rule(fault, rig.provider, rig.action, rate=0.1, delay_s=0.02) for fault in faults[:seed]]
     rig.sandbox.faults.replace((*first, *then))
     addresses = rig.addresses(small(rig))
-    if rig.channel.caps.idempotency is Idempotency.KEYED:
-        await deliver_keyed(rig, addresses)
-    else:
-        await deliver_queryable(rig, addresses)
-    assert Counter(effect.address_hash for effect in rig.effects()) == Counter(rig.hashes(addresses))
+    lost_sight: list[str] = []
+    match rig.channel.caps.idempotency:
+        case Idempotency.KEYED:
+            await deliver_keyed(rig, addresses)
+        case Idempotency.QUERYABLE:
+            await deliver_queryable(rig, addresses)
+        case Idempotency.NONE:
+            lost_sight = await deliver_unprotected(rig, addresses)
+    got, unsure = Counter(effect.address_hash for effect in rig.effects()), Counter(rig.hashes(lost_sight))
+    assert got <= Counter(rig.hashes(addresses)) <= got + unsure
 
 
 async def deliver_keyed(rig, addresses: list[str]) -> None:
@@ -174,6 +191,19 @@ async def deliver_queryable(rig, addresses: list[str]) -> None:
     pytest.fail("never accepted")
 
 
+async def deliver_unprotected(rig, addresses: list[str]) -> list[str]:
+    """Who was never said to have or not to have a message: at most one was sent, and nobody sends another."""
+    lost_sight = []
+    for _ in range(50):
+        outcomes = await rig.channel.submit(await rig.wire(addresses=addresses), TIMEOUT_S)
+        said = [(a, each.verdict) for a, each in zip(addresses, outcomes, strict=True)]
+        lost_sight += [address for address, verdict in said if verdict is Verdict.UNKNOWN]
+        addresses = [address for address, verdict in said if verdict is Verdict.RETRY]
+        if not addresses:
+            return lost_sight
+    pytest.fail("never accepted")
+
+
 async def test_a_provider_that_breaks_in_the_middle_is_found_out(rig):
     count = small(rig)
     wire = await rig.wire(count)
@@ -186,7 +216,7 @@ async def test_a_provider_that_breaks_in_the_middle_is_found_out(rig):
         findings = await rig.channel.query(wire, submitted_at, TIMEOUT_S)
         assert [each.found for each in findings] == [Found.SENT, Found.SENT, Found.ABSENT, Found.ABSENT]
         assert len(rig.effects()) == 2
-    else:
+    elif rig.channel.caps.idempotency is not Idempotency.NONE:
         assert verdicts(await rig.channel.submit(wire, TIMEOUT_S)) == {Verdict.ACCEPTED}
         assert_one_effect_each(rig, wire, rig.addresses(count))
 
@@ -233,6 +263,7 @@ async def test_a_stranger_is_said_of_the_recipient(rig):
 
 
 async def test_receipts_come_back_to_their_targets(rig):
+    reports(rig)
     count = small(rig)
     addresses = rig.addresses(count)
     wire = await rig.wire(count)
@@ -255,6 +286,7 @@ async def test_receipts_come_back_to_their_targets(rig):
 
 
 async def test_a_failure_and_what_people_do_come_back(rig):
+    reports(rig)
     if not rig.tells_acts:
         pytest.skip("the provider does not tell what people do")
     wire = await rig.wire(1)
@@ -275,6 +307,7 @@ async def test_a_failure_and_what_people_do_come_back(rig):
 
 @pytest.mark.parametrize("body", [b"", b"\x00", b"{", b"<xml>", b'{"a": 1}', b"[1]", b"<xml><a/></xml>"])
 async def test_an_unreadable_callback_is_said_to_be_so(rig, body):
+    reports(rig)
     await rig.channel.submit(await rig.wire(1), TIMEOUT_S)
     await rig.receiver.wait(lambda: bool(rig.receiver.got))
     real = rig.receiver.got[0]

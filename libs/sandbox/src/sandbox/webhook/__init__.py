@@ -1,0 +1,1 @@
+"""A receiver of Standard Webhooks, as docs/webhooks.md asks one to be."""
