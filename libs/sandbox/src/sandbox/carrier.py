@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from sandbox.clock import Clock
-from sandbox.effects import Effect, EffectLog, address_hash
+from sandbox.effects import REPLACED, Effect, EffectLog, address_hash
 from sandbox.responses import Response, Responses, Sent
 
 
@@ -31,6 +31,8 @@ class Message:
     """The provider's code for a message that does not arrive, when the response names none."""
     failed: bool = False
     """The provider knows already that it cannot arrive: an address that left."""
+    replaces: bool = False
+    """It takes the place of one that the device shows; nobody is asked again what they do."""
 
 
 class Carrier:
@@ -53,21 +55,7 @@ class Carrier:
                 raise CutShortError
             self._left -= 1
         now = self._clock.now()
-        response = self._responses.respond(
-            Sent(
-                channel=message.channel,
-                provider=message.provider,
-                address=message.address,
-                key=message.key,
-                text=message.text,
-                marketing=message.marketing,
-                at_epoch_s=now,
-            )
-        )
-        if message.failed:
-            response = Response(
-                delivered=False, delivered_after_s=response.delivered_after_s, failure=message.failure
-            )
+        response = Response(delivered_after_s=0.0) if message.replaces else self._respond(message, now)
         outcome = "DELIVERED" if response.delivered else response.failure or message.failure
         effect = Effect(
             id=0,
@@ -83,8 +71,26 @@ class Carrier:
             machine_epoch_s=time.time(),
             request_digest=message.request_digest,
             delivered=response.delivered,
-            outcome=outcome,
+            outcome=REPLACED if message.replaces else outcome,
             settled_epoch_s=now + response.delivered_after_s,
             text=message.text,
         )
         return self._log.append(effect), response
+
+    def _respond(self, message: Message, now: float) -> Response:
+        response = self._responses.respond(
+            Sent(
+                channel=message.channel,
+                provider=message.provider,
+                address=message.address,
+                key=message.key,
+                text=message.text,
+                marketing=message.marketing,
+                at_epoch_s=now,
+            )
+        )
+        if not message.failed:
+            return response
+        return Response(
+            delivered=False, delivered_after_s=response.delivered_after_s, failure=message.failure
+        )

@@ -11,6 +11,8 @@ from pathlib import Path
 from sandbox.store import FILE_NAME, Store
 
 PAGE_ROWS = 10_000
+REPLACED = "REPLACED"
+"""The outcome of a message that took the place of one on the screen: nobody saw two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Effect:
     """SHA-256 of query and body, hex."""
     delivered: bool
     outcome: str
-    """The provider's status code, DELIVERED or a failure."""
+    """The provider's status code, DELIVERED, REPLACED or a failure."""
     settled_epoch_s: float
     """Suite's time from which the provider knows the outcome."""
     text: str

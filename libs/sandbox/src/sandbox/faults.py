@@ -27,6 +27,8 @@ class Fault(StrEnum):
     """The first part of the addresses is sent, then the provider breaks and answers 5xx."""
     THROTTLE = "throttle"
     SLOW = "slow"
+    GO_AWAY = "go_away"
+    """HTTP/2: the connection is told to go away before this request is looked at. Elsewhere as RESET_BEFORE."""
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a fault
     """Tokens handed out so far stop being valid before this request; without any, nothing happens."""
 

@@ -17,6 +17,7 @@ from sandbox.clock import Clock, ClockFileError
 from sandbox.document import SettingsError
 from sandbox.effects import EffectLog
 from sandbox.faults import FaultPlan
+from sandbox.fcm.provider import Fcm
 from sandbox.getui.provider import Getui
 from sandbox.jpush.provider import Jpush
 from sandbox.memory import Memory
@@ -38,6 +39,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "tencent_sms": TencentSms,
     "getui": Getui,
     "webhook": Webhook,
+    "fcm": Fcm,
 }
 """Every provider there is, by its section of the settings."""
 

@@ -89,6 +89,19 @@ class Courier(Protocol):
         ...
 
 
+class Unreported:
+    """Of a provider that tells nothing afterwards."""
+
+    batch = 1
+    retry_after_s: Sequence[float] = ()
+
+    def push(self, account: str, kind: str, payloads: Sequence[Mapping[str, object]]) -> Push | None:
+        return None
+
+    def accepted(self, status: int, body: bytes) -> bool:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     id: int

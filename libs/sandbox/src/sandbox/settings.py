@@ -10,6 +10,7 @@ import yaml
 from sandbox.aliyun_sms import settings as aliyun_sms
 from sandbox.document import Reader, SettingsError
 from sandbox.faults import Rule, read_rules
+from sandbox.fcm import settings as fcm
 from sandbox.getui import settings as getui
 from sandbox.jpush import settings as jpush
 from sandbox.reports import Fates
@@ -25,6 +26,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "tencent_sms": tencent_sms.read,
     "getui": getui.read,
     "webhook": webhook.read,
+    "fcm": fcm.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

@@ -127,9 +127,11 @@ async def test_receipts_come_line_by_line_and_an_error_counts_as_received(
     pushes = [single(f"{cid}-request-id", cid) for cid in ("c1", "c2")]
     await ask(sandbox, "/push/single/batch/cid", {"msg_list": pushes}, given)
     await receiver.wait(lambda: b"c2" in b"".join(body for _, _, body in receiver.got))
+    clock.at += 60
+    await ask(sandbox, "/push/single/cid", single("a third one", "c1"), given)
+    await receiver.wait(lambda: sum(len(body.splitlines()) for _, _, body in receiver.got) >= 3)
     lines = [json.loads(line) for _, _, body in receiver.got for line in body.splitlines()]
-    assert sorted((line["cid"], line["code"]) for line in lines) == [("c1", "200"), ("c2", "500")]
+    assert [(line["cid"], line["code"]) for line in lines] == [("c1", "200"), ("c2", "500"), ("c1", "200")]
     for line in lines:
         signed = line["appid"] + line["cid"] + line["taskid"] + line["msgid"] + SECRET
         assert line["sign"] == hashlib.md5(signed.encode()).hexdigest()
-    assert sandbox.reports.waiting() == 0

@@ -118,6 +118,7 @@ CHANNELS = {
     "webhook": ChannelFields(
         100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"})
     ),
+    "fcm": ChannelFields(1_000, ("service_account",), secret=frozenset({"service_account"})),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

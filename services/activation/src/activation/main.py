@@ -58,6 +58,8 @@ from activation.app.silence import Silence
 from activation.app.submitting import Submitting
 from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
+from activation.channels.fcm.channel import FcmChannel
+from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.getui.channel import GetuiChannel
 from activation.channels.getui.tokens import GetuiAccount
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
@@ -379,6 +381,10 @@ def _webhook(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> 
     return WebhookChannel(WebhookAccount(**own), clock.now, **given)
 
 
+def _fcm(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return FcmChannel(FcmAccount.read(**credentials), transport, clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
@@ -386,6 +392,7 @@ _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "webhook": _webhook,
     "tencent_sms": _tencent_sms,
     "getui": _getui,
+    "fcm": _fcm,
 }
 """Every channel there is, by its name in the accounts file: what an account states, the base URL if it states one."""
 

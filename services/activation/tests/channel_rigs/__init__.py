@@ -2,6 +2,7 @@
 
 from channel_rigs import (
     aliyun_sms,
+    fcm,
     getui,
     jpush,
     tencent_sms,
@@ -17,6 +18,7 @@ _MODULES = (
     tencent_sms,
     getui,
     webhook,
+    fcm,
 )
 KINDS: dict[str, Kind] = {name: kind for module in _MODULES for name, kind in module.KINDS.items()}
 """By the name that a rig is asked for by."""

@@ -15,7 +15,7 @@ from aiohttp import web
 from channel_rigs import KINDS, PROVIDERS
 from channel_rigs.kind import SECRET, Means
 from sandbox.clock import Clock
-from sandbox.effects import Effect, address_hash
+from sandbox.effects import REPLACED, Effect, address_hash
 from sandbox.faults import Fault, Rule
 from sandbox.main import build
 from sandbox.responses import Response, Sent
@@ -129,7 +129,8 @@ class Rig:
         return Batch(keys[0], message or self.message, targets)
 
     def effects(self) -> list[Effect]:
-        return self.sandbox.log.page()
+        """What people have seen: a message that took the place of another is no second one."""
+        return [effect for effect in self.sandbox.log.page() if effect.outcome != REPLACED]
 
     def hashes(self, addresses: Sequence[str]) -> list[str]:
         return [address_hash(self.provider, self.local(address)) for address in addresses]

@@ -124,7 +124,7 @@ async def test_sent_but_unanswered_resolves_to_exactly_one_effect(rig, fault):
         ]
         assert {each.status for each in findings} == {ReceiptStatus.DELIVERED}
     elif rig.channel.caps.idempotency is not Idempotency.NONE:
-        rig.clock.at += rig.channel.caps.idempotency_window_s * 0.8
+        rig.clock.at += (rig.channel.caps.idempotency_window_s or 0.0) * 0.8
         assert verdicts(await rig.channel.submit(stored, TIMEOUT_S)) == {Verdict.ACCEPTED}
     assert_one_effect_each(rig, wire, rig.addresses(count))
 
@@ -159,7 +159,7 @@ async def test_everybody_gets_one_message_whatever_happens_in_between(rig, seed)
     addresses = rig.addresses(small(rig))
     lost_sight: list[str] = []
     match rig.channel.caps.idempotency:
-        case Idempotency.KEYED:
+        case Idempotency.KEYED | Idempotency.REPLACING:
             await deliver_keyed(rig, addresses)
         case Idempotency.QUERYABLE:
             await deliver_queryable(rig, addresses)

@@ -98,7 +98,7 @@ async def still_open(rig, wires, all_outcomes):
         assert verdict in (Verdict.ACCEPTED, Verdict.UNKNOWN, Verdict.RETRY), outcomes
         if verdict is Verdict.ACCEPTED:
             continue
-        if rig.channel.caps.idempotency is Idempotency.KEYED:
+        if rig.channel.caps.idempotency in (Idempotency.KEYED, Idempotency.REPLACING):
             following[wire] = addresses
             continue
         missing = addresses
