@@ -91,8 +91,8 @@ class ContainedColumn:
 
     def put(self, changes: Mapping[int, Value | None]) -> None:
         """Sets persons' values; None makes one unknown. Raises TooManyValues, ColumnDamaged."""
-        persons = np.fromiter(changes, np.int64, len(changes))
-        self._become(with_values(self.tag, persons, list(changes.values()), threads()), len(changes))
+        persons, tag = np.fromiter(changes, np.int64, len(changes)), self.tag
+        self._become(tag, with_values(tag, persons, list(changes.values()), threads()), len(changes))
         self.lost += sum(not each for each in changes.values() if each is None or isinstance(each, tuple))
 
     def put_block(self, block: int, coded: Coded, text_of: TextOf) -> None:
@@ -106,14 +106,15 @@ class ContainedColumn:
             named: Callable[[int], Scalar] = text_of if self.kind is Kind.TEXT else self._scalar
             values = [named(each) for each in distinct.tolist()]
         found = with_codes(tag, persons, Codes(counts, codes.astype(np.int64)), values, threads())
-        self._become(found, len(persons))
+        self._become(tag, found, len(persons))
         self.lost += int(np.count_nonzero(counts == 0))
 
     def _scalar(self, code: int) -> Scalar:
         return scalar_of(code, self.kind)
 
-    def _become(self, version: TagColumn, count: int) -> None:
-        self._version, self.stamp = version, new_stamp()
+    def _become(self, before: TagColumn, version: TagColumn, count: int) -> None:
+        if version is not before:
+            self._version, self.stamp = version, new_stamp()
         self.since += count
 
     # ------------------------------------------------------------------------------------------ merging

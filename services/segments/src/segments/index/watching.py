@@ -163,11 +163,13 @@ class Watching:
     def at(self, held: Held, people: People) -> "Watching":
         """The same over another version of the index that it serves."""
         versions: dict[Column, Column] = {}
-        columns = {}
+        columns = dict(self.columns)
         for name, noted in self.columns.items():
             column = held[name]
             assert isinstance(column, ContainedColumn)
             tag = column.tag
+            if tag.column is noted.column and tag.dictionary is noted.dictionary:
+                continue
             columns[name] = replace(noted, column=tag.column, dictionary=tag.dictionary)
             versions[noted.column] = tag.column
             if isinstance(noted.column, NumberColumn) and isinstance(tag.column, NumberColumn):
@@ -243,9 +245,11 @@ def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
         for old, new in zip(before.parts, now.parts, strict=True):
             inside = membership_words(new.program, some, threads())
             differs = inside ^ membership_words(old.program, some, threads())
-            for row in np.flatnonzero(differs.any(axis=1)).tolist():
-                who = np.flatnonzero(_bits(differs[row]))
-                moved.setdefault(new.names[row], []).append((some[who], _bits(inside[row])[who]))
+            rows = np.flatnonzero(differs.any(axis=1))
+            flipped, entered = _bits(differs[rows]), _bits(inside[rows])
+            for place, row in enumerate(rows.tolist()):
+                who = np.flatnonzero(flipped[place])
+                moved.setdefault(new.names[row], []).append((some[who], entered[place, who]))
     movements = {}
     for name, stretches in moved.items():
         entered = np.concatenate([who[inside] for who, inside in stretches])
@@ -262,7 +266,7 @@ def _stretches(persons: BitMap) -> Iterator[npt.NDArray[np.int64]]:
 
 
 def _bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    return np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)
+    return np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little").view(np.bool_)
 
 
 def _count(members: SetColumn) -> int:

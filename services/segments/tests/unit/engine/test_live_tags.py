@@ -116,6 +116,8 @@ def test_versions_without_a_new_value_share_what_codes_stand_for(threads):
     assert again.by_code is first.by_code
     more = with_values(again, someone, [(30, 10)], threads)
     assert (more.by_code, first.by_code) == ((70, 30, 10), (70, 30))
+    assert with_values(more, someone, [(10, 30)], threads) is more
+    assert with_values(more, someone + SIZE, [None], threads) is more
 
 
 @pytest.mark.parametrize("values_most", [2, 4_096])

@@ -69,12 +69,20 @@ def _looked_up(column: SetColumn | NumberColumn, persons: Table) -> Codes:
 
 
 def changes_to(column: SetColumn | NumberColumn, persons: Table, codes: Codes) -> Changes:
-    """What it takes for persons to have these codes; of one who is told of several times, the last ones."""
+    """What it takes for persons to have these codes: nothing for whoever has them already. Of one who is told of
+    several times, the last ones."""
     order = np.argsort(persons, kind="stable")
-    ordered = persons[order]
-    lasts = order[np.append(ordered[1:] != ordered[:-1], True)] if len(order) else order
-    whose = persons[lasts]
-    return Changes(whose, codes_held(column, whose), _taken(codes, lasts))
+    ascending = persons[order]
+    held = codes_held(column, ascending)
+    told = codes.counts, np.cumsum(codes.counts) - codes.counts, codes.codes
+    whose, counts = np.empty(len(order), np.int64), np.empty((2, len(order)), np.int64)
+    before, after = np.empty(len(held.codes), np.int64), np.empty(len(codes.codes), np.int64)
+    people, had, have = _differing(
+        order, ascending, (held.counts, held.codes), told, whose, counts, (before, after)
+    )
+    return Changes(
+        whose[:people], Codes(counts[0, :people], before[:had]), Codes(counts[1, :people], after[:have])
+    )
 
 
 @kernel
@@ -111,3 +119,35 @@ def _add(total: int, person: int, code: int, counts: Table, codes: Table) -> int
     if total < len(codes):
         codes[total] = code
     return total + 1
+
+
+@kernel
+def _differing(
+    order: Table,
+    persons: Table,
+    held: tuple[Table, Table],
+    told: tuple[Table, Table, Table],
+    whose: Table,
+    counts: Table,
+    codes: tuple[Table, Table],
+) -> tuple[int, int, int]:
+    """Writes whoever is told other codes at last than are held, with the counts and codes of both; how many people, and
+    codes of each.
+
+    `held`  counts and codes of the ascending `persons`; `told` counts, starts and codes, in the order that they came in
+    """
+    people = had = have = start = 0
+    for place in range(len(persons)):
+        before = held[1][start : start + held[0][place]]
+        start += len(before)
+        if place + 1 < len(persons) and persons[place + 1] == persons[place]:
+            continue
+        first = told[1][order[place]]
+        after = told[2][first : first + told[0][order[place]]]
+        if np.array_equal(before, after):
+            continue
+        whose[people], counts[0, people], counts[1, people] = persons[place], len(before), len(after)
+        codes[0][had : had + len(before)] = before
+        codes[1][have : have + len(after)] = after
+        people, had, have = people + 1, had + len(before), have + len(after)
+    return people, had, have

@@ -19,7 +19,8 @@ from segments.engine.threads import Threads
 def with_values(
     version: TagColumn, persons: Numbers, values: Sequence[Value | None], threads: Threads
 ) -> TagColumn:
-    """The version after persons (int64 ids) have these values, whatever they had; None: they have none.
+    """The version after persons (int64 ids) have these values, whatever they had; None: they have none. It is the one
+    before when everybody has what they had.
 
     One who is told of twice has the last. A value that nobody had so far gets the next code; the dictionary may know of
     values that nobody has. Raises TooManyValues; the version before stays what it is.
@@ -68,8 +69,10 @@ def _put(
         column = numbered(column, threads)
     if isinstance(column, SetColumn) and not column.single:
         codes = _each_once(codes, count)
-    changes = changes_to(column, persons, codes)
-    return TagColumn(version.kind, changed(column, changes, threads, count), dictionary)
+    column = changed(column, changes_to(column, persons, codes), threads, count)
+    if column is version.column and dictionary is version.dictionary:
+        return version
+    return TagColumn(version.kind, column, dictionary)
 
 
 def _each_once(codes: Codes, values: int) -> Codes:
