@@ -1,6 +1,6 @@
 """What a batch of changes moved: what to store, and whose memberships to look at again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class ValueArrival(NamedTuple):
 class Touched:
     """One tenant's.
 
-    values     by (column, person): single values to store
+    values     by column and person: single values to store
     blocks     by (column, block): the position of the last packed entry; the block is stored as it is in memory
     columns    by column: whoever the batch spoke of, those included whose value the other lane had overtaken
     persons    entries of the universe to store; `universe` whoever the batch spoke of there
@@ -29,7 +29,7 @@ class Touched:
     everyone   all is new
     """
 
-    values: dict[tuple[str, int], ValueArrival] = field(default_factory=dict)
+    values: dict[str, dict[int, ValueArrival]] = field(default_factory=dict)
     blocks: dict[tuple[str, int], int] = field(default_factory=dict)
     columns: dict[str, BitMap] = field(default_factory=dict)
     texts: dict[str, dict[int, str]] = field(default_factory=dict)
@@ -46,10 +46,10 @@ class Touched:
         """Notes persons whose membership has to be looked at, or told again."""
         self.columns.setdefault(column, BitMap()).update(persons)
 
-    def value(self, column: str, person_id: int, arrival: ValueArrival) -> None:
-        """Notes one person's new value."""
-        self.values[column, person_id] = arrival
-        self.spoke_of(column, (person_id,))
+    def came(self, column: str, arrivals: Mapping[int, ValueArrival]) -> None:
+        """Notes persons' new values."""
+        self.values.setdefault(column, {}).update(arrivals)
+        self.spoke_of(column, list(arrivals))
 
     def person(self, change: PersonChange, *, applied: bool) -> None:
         """Notes an entry of the universe; one that was not applied was overtaken."""
@@ -63,9 +63,10 @@ class Touched:
 
     def single_values(self) -> Iterable[tuple[str, int, ValueArrival]]:
         """(column, person_id, arrival) of what no stored block contains already."""
-        for (column, person_id), arrival in self.values.items():
-            if arrival.position > self.blocks.get((column, person_id >> BLOCK_BITS), -1):
-                yield column, person_id, arrival
+        for column, arrivals in self.values.items():
+            for person_id, arrival in arrivals.items():
+                if arrival.position > self.blocks.get((column, person_id >> BLOCK_BITS), -1):
+                    yield column, person_id, arrival
 
     def persons_of(self, columns: Iterable[str]) -> BitMap:
         """Whoever was spoken of in these columns or in the universe."""

@@ -42,7 +42,7 @@ from segments.domain.plan import Plan
 from segments.domain.touched import Touched, ValueArrival
 from segments.errors import ColumnDamaged
 from segments.index.answering import Answering, Asking
-from segments.index.arrivals import Arrivals, Cursors, OneValue
+from segments.index.arrivals import Arrivals, Cursors
 from segments.index.columns import ScalarColumn
 from segments.index.erasures import forget_erased, is_in_block
 from segments.index.lists import ListColumn
@@ -78,7 +78,7 @@ class TenantIndex:
         self._own: set[str] = set()
         self._unfiled: set[str] = set()
         self._behind: set[str] = set()
-        self._late: dict[str, dict[int, Value | None]] = {}
+        self._late: dict[str, dict[int, ValueArrival]] = {}
         self._watching: Watching | None = None
         self._answering = Answering()
 
@@ -222,10 +222,9 @@ class TenantIndex:
         for change in changes:
             match change:
                 case PersonValues():
-                    for column, value in change.values.items():
-                        self._value(
-                            OneValue(change.position, column, change.person_id, value), lane, cursors, touched
-                        )
+                    self._arrivals.keep(lane, cursors, change)
+                    for column in change.values:
+                        self._take_value(change, column, lane, cursors, touched)
                 case PackedBlock():
                     self._block(change, lane, cursors, touched)
                 case PersonChange():
@@ -238,7 +237,7 @@ class TenantIndex:
                     if self.day is None or change.position >= self.day.position:
                         self.day = change
                         touched.day = change
-        self._flush()
+        self._flush(touched)
         self._unfile(touched)
         forget_erased(self._columns, self._people, touched, self._writable)
 
@@ -250,13 +249,13 @@ class TenantIndex:
 
     def restore_value(self, column: str, person_id: int, position: int, value: Value | None) -> None:
         cursors = {Lane.LIVE: 0, Lane.BULK: 0}
-        self._arrivals.admit_one(Lane.LIVE, cursors, OneValue(position, column, person_id, value))
-        self._late.setdefault(column, {})[person_id] = value
+        self._arrivals.admit_one(Lane.LIVE, cursors, position, column, person_id)
+        self._late.setdefault(column, {})[person_id] = ValueArrival(position, value)
         if person_id in self._people.gone:
             self._behind.add(column)
 
     def restored(self) -> None:
-        self._flush()
+        self._flush(Touched())
         for column in self._behind & self._columns.keys():
             self._writable(column).owe()
         self._behind.clear()
@@ -286,17 +285,14 @@ class TenantIndex:
             self._watching = None
         return moved
 
-    def _value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:
-        self._arrivals.keep(lane, cursors, arrival)
-        self._take_value(arrival, lane, cursors, touched)
-
-    def _take_value(self, arrival: OneValue, lane: Lane, cursors: Cursors, touched: Touched) -> None:
-        column, person_id = arrival.column, arrival.person_id
-        if column not in self._columns or arrival.position < self.born[column]:
+    def _take_value(
+        self, change: PersonValues, column: str, lane: Lane, cursors: Cursors, touched: Touched
+    ) -> None:
+        person_id, position = change.person_id, change.position
+        if column not in self._columns or position < self.born[column]:
             return
-        if self._arrivals.admit_one(lane, cursors, arrival):
-            self._late.setdefault(column, {})[person_id] = arrival.value
-            touched.value(column, person_id, ValueArrival(arrival.position, arrival.value))
+        if self._arrivals.admit_one(lane, cursors, position, column, person_id):
+            self._late.setdefault(column, {})[person_id] = ValueArrival(position, change.values[column])
         else:
             touched.spoke_of(column, (person_id,))
 
@@ -326,7 +322,7 @@ class TenantIndex:
         if self._columns[column].kind is Kind.TEXT:
             for code in np.unique(coded.codes).tolist():
                 texts[code]
-        self._flush(column)
+        self._flush(touched, column)
         admitted = self._arrivals.admit_block(lane, cursors, arrival)
         touched.spoke_of(column, ((arrival.block << BLOCK_BITS) + coded.offsets.astype(np.int64)).tolist())
         touched.block(column, arrival.block, arrival.position)
@@ -347,7 +343,7 @@ class TenantIndex:
         touched.anew.add(tag_id)
         if change.deleted:
             self.tags.pop(tag_id, None)
-            self._drop(tag_id, change.position)
+            self._drop(tag_id, change.position, touched)
         else:
             self.tags[tag_id] = change
             self._hold(tag_id, change.tag.type, change.position, cursors, touched)
@@ -361,7 +357,7 @@ class TenantIndex:
         touched.features[change.form] = change
         if change.state is FeatureState.DROPPED:
             self.features.pop(change.form, None)
-            self._drop(change.column, change.position)
+            self._drop(change.column, change.position, touched)
         else:
             self.features[change.form] = change
             self._hold(change.column, ValueType(change.kind), change.position, cursors, touched)
@@ -370,7 +366,7 @@ class TenantIndex:
         """A column of another type than before starts anew, with what came too early for it."""
         if self._types.get(column) == type_:
             return
-        self._late.pop(column, None)
+        touched.spoke_of(column, list(self._late.pop(column, ())))
         self._types[column] = type_
         self._columns[column] = column_of(type_)
         self.born[column] = position
@@ -381,11 +377,12 @@ class TenantIndex:
                 self._learn(early, touched)  # an earlier end of the column, told later, has dropped them
                 self._take_block(early, lane, cursors, touched)
             else:
-                self._take_value(early, lane, cursors, touched)
+                self._take_value(early, column, lane, cursors, touched)
 
-    def _drop(self, column: str, position: int) -> None:
+    def _drop(self, column: str, position: int, touched: Touched) -> None:
         self._gone[column] = position
-        for held in (self._columns, self._types, self.texts, self.born, self._late):
+        touched.spoke_of(column, list(self._late.pop(column, ())))
+        for held in (self._columns, self._types, self.texts, self.born):
             held.pop(column, None)
 
     def _writable(self, column: str) -> MemoryColumn:
@@ -394,10 +391,12 @@ class TenantIndex:
             self._own.add(column)
         return self._columns[column]
 
-    def _flush(self, *columns: str) -> None:
+    def _flush(self, touched: Touched, *columns: str) -> None:
         """Puts single values into their columns: all of a column at once is cheaper than one by one."""
         for column in columns or tuple(self._late):
-            if values := self._late.pop(column, None):
+            if arrivals := self._late.pop(column, None):
+                touched.came(column, arrivals)
+                values = {person_id: arrival.value for person_id, arrival in arrivals.items()}
                 self._put(column, methodcaller("put", values))
 
     def _put(self, column: str, put: Callable[[MemoryColumn], None]) -> None:
