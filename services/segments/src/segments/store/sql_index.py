@@ -51,6 +51,7 @@ _TABLES = (
     "value_delta",
 )
 _NEVER = 2**63
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _BLOCK_PERSONS = 1 << BLOCK_BITS
 
 
@@ -175,9 +176,7 @@ def _delta(value: Value | None) -> str | None:
     if value is None:
         return None
     elements = value if isinstance(value, tuple) else (value,)
-    return json.dumps(
-        [each if isinstance(each, str) else code_of(each) for each in elements], ensure_ascii=False
-    )
+    return _JSON.encode([each if isinstance(each, str) else code_of(each) for each in elements])
 
 
 def _value(delta: str | None, type_: ValueType) -> Value | None:

@@ -75,6 +75,8 @@ def settled_position(connection: Connection) -> int:
 
 def _parts(movement: Movement) -> list[Movement]:
     """The same in entries of bounded size."""
+    if len(movement.entered) + len(movement.left) <= PERSONS_PER_ENTRY:
+        return [movement]
     parts = []
     for moved, entered in ((movement.entered, True), (movement.left, False)):
         persons = moved.to_array()
