@@ -4,6 +4,7 @@ What runs is what a served run takes: a run is requested, executed and published
 of its own, so that `peak_mb` is that of one part, the interpreter included.
 """
 
+import asyncio
 import json
 import multiprocessing
 import os
@@ -99,7 +100,8 @@ def run(store: Any, name: str) -> dict[str, float]:
 
 
 def _build(folder: Path, crowd: Crowd) -> dict[str, Any]:
-    """The columns that the lake's upkeep builds."""
+    """The columns and the files of persons that the lake's upkeep makes."""
+    from tagging.app.keep_person_files import KeepPersonFiles
     from tagging.store.column_building import ColumnBuilding
 
     del crowd
@@ -109,6 +111,9 @@ def _build(folder: Path, crowd: Crowd) -> dict[str, Any]:
     started = time.perf_counter()
     building.build(TENANT, files)
     found = {"columns_built_s": round(time.perf_counter() - started, 2), "columns_built_peak_mb": peak_mb()}
+    started = time.perf_counter()
+    asyncio.run(KeepPersonFiles(store.database, store.persons, asyncio.Lock()).keep_due(TENANT))
+    found["persons_kept_s"] = round(time.perf_counter() - started, 2)
     store.database.close_now()
     return found
 

@@ -1,7 +1,7 @@
 """Joins the lake: flushes, compaction, erasure, and the service that tells of them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from tagging.app.expire_events import ExpireEvents
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ForgetPersons
 from tagging.app.keep_events import KeepEvents
+from tagging.app.keep_person_files import KeepPersonFiles
 from tagging.app.retire_files import RetireFiles
 from tagging.config import Config
 from tagging.store.column_building import ColumnBuilding
@@ -33,6 +34,7 @@ from tagging.store.s3_lake_objects import S3LakeObjects, S3Place
 from tagging.store.sql_erasure_proofs import SqlErasureProofs
 from tagging.store.sql_event_marks import SqlEventMarks
 from tagging.store.sql_manifest import SqlManifest
+from tagging.store.sql_person_files import SqlPersonFiles
 from tagging.store.sql_retention import SqlEventRetention
 from tagging.workers.forgetting import ForgettingWorker
 from tagging.workers.lake_flush import LakeFlushing
@@ -50,6 +52,7 @@ class LakeParts:
     manifest: SqlManifest
     folder: LakeFolder
     columns: ColumnBuilding
+    persons: SqlPersonFiles
     clock: Clock
     changelog: Changelog
 
@@ -78,11 +81,16 @@ def wire_lake(
     retention, proofs = SqlEventRetention(), SqlErasureProofs()
     retire = RetireFiles(rewriting, readers_s=config.lake_readers_s)
     compact = CompactLake(database, manifest, facts.tenants, rewriting, retire, rewriting_lock)
+
+    def forget_copies(tenant: str, paths: Collection[str]) -> None:
+        parts.columns.keep(tenant, paths)
+        parts.persons.sweep(tenant)
+
     forget = ForgetPersons(
         database,
         facts,
         manifest,
-        LakeForgetting(folder.objects, parts.columns.keep),
+        LakeForgetting(folder.objects, forget_copies),
         flush_lake,
         retire,
         rewriting_lock,
@@ -93,7 +101,8 @@ def wire_lake(
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
     expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)
     build = BuildColumns(database, manifest, SqlEventMarks(), parts.columns, rewriting_lock)
-    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build)
+    persons = KeepPersonFiles(database, parts.persons, rewriting_lock)
+    upkeep = LakeUpkeep(database, facts.tenants, compact, expire, retire, build, persons)
     service = Service(
         lake_service_pb2.DESCRIPTOR.services_by_name["LakeService"],
         lake_service_pb2_grpc.add_LakeServiceServicer_to_server,

@@ -87,6 +87,7 @@ from tagging.store.lake_files import LakeFolder
 from tagging.store.lake_ports import LakeObjects
 from tagging.store.lake_relations import DuckLakeRelations
 from tagging.store.mapped_columns import MappedColumns
+from tagging.store.person_files import PersonFiles
 from tagging.store.ports import FactStores
 from tagging.store.query_process import QueryProcesses
 from tagging.store.sql_catalogue import SqlCutStore, SqlTagCatalogue
@@ -97,6 +98,7 @@ from tagging.store.sql_history import SqlValueHistory
 from tagging.store.sql_key_map import SqlKeyMap
 from tagging.store.sql_manifest import SqlManifest
 from tagging.store.sql_mapping_changes import SqlMappingChanges
+from tagging.store.sql_person_files import SqlPersonFiles
 from tagging.store.sql_portraits import SqlPortraitTemplates
 from tagging.store.sql_progress import FACT_SOURCES, VALUE_SOURCES, SqlProgress
 from tagging.store.sql_references import SqlReferenceTables
@@ -145,6 +147,7 @@ class Store:
     governance: Governance
     use: UseCounter
     events: ColumnarEvents
+    persons: SqlPersonFiles
     kernels: Kernels
 
     def machine_ms(self) -> int:
@@ -172,9 +175,9 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
     changelog = Changelog(SERVICE, sources=VALUE_SOURCES)
     database.write_now(changelog.create)
     dictionary = standard_dictionary()
-    facts = FactStores(
-        SqlEventStore(), SqlKeyMap(), SqlTenants(), SqlProgress(changelog), ContractFactEntries()
-    )
+    person_files = PersonFiles(folder / "persons", lambda: uuid.uuid4().hex)
+    key_map = SqlKeyMap(person_files)
+    facts = FactStores(SqlEventStore(), key_map, SqlTenants(), SqlProgress(changelog), ContractFactEntries())
     value_files = BlockFiles(folder / "values", lambda: uuid.uuid4().hex)
 
     def machine_ms() -> int:
@@ -227,6 +230,7 @@ def open_store(database: Database, folder: Path, clock: Clock, objects: LakeObje
         governance=open_governance(facts, tags, columns, changelog, clock, queries),
         use=use,
         events=ColumnarEvents(facts.events, mapped),
+        persons=SqlPersonFiles(person_files, key_map),
         kernels=kernels,
     )
 
@@ -258,6 +262,7 @@ def wire_facts(store: Store, identity: grpc.aio.Channel, config: Config) -> Part
             store.manifest,
             store.lake,
             ColumnBuilding(store.lake, store.mapped, store.dictionary),
+            store.persons,
             store.clock,
             store.changelog,
         ),

@@ -1,6 +1,9 @@
 """The contract of KeyMap, on each store."""
 
+import asyncio
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +13,12 @@ from rules.check import Population
 from servicekit.database import Database
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
+from tagging.app.keep_person_files import KeepPersonFiles
 from tagging.domain.key_ownership import owners
-from tagging.domain.persons import Person, PersonState
+from tagging.domain.persons import NO_PROFILING, Person, PersonState
+from tagging.store.person_files import PersonFiles
 from tagging.store.sql_key_map import SqlKeyMap
+from tagging.store.sql_person_files import SqlPersonFiles
 
 KEYS = range(1, 9)
 
@@ -128,14 +134,16 @@ def test_the_array_of_an_older_snapshot_is_as_old(database: Database, key_map: S
 
 statements = st.lists(
     st.builds(
-        lambda person_id, keys, living: Person(
+        lambda person_id, keys, state, objects: Person(
             person_id,
             0,
-            PersonState.KNOWN if living else PersonState.ERASED,
-            key_ids=tuple(sorted(keys)) if living else (),
+            state,
+            key_ids=tuple(sorted(keys)) if state.is_living else (),
+            attributes={NO_PROFILING: objects} if state.is_living else {},
         ),
         st.integers(1, 4),
         st.sets(st.sampled_from(KEYS), max_size=4),
+        st.sampled_from([PersonState.KNOWN, PersonState.MEMBER, PersonState.ERASED]),
         st.booleans(),
     ),
     max_size=10,
@@ -145,15 +153,16 @@ statements = st.lists(
 @given(data=st.data(), unversioned=statements)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_of_statements_ends_in_the_same_map(
-    database: Database, data: st.DataObject, unversioned: list[Person]
+    database: Database, tmp_path: Path, data: st.DataObject, unversioned: list[Person]
 ) -> None:
-    """However statements are ordered, repeated and cut into batches, the map is the function of their set."""
-    key_map = SqlKeyMap()
+    """However statements are ordered, repeated and cut into batches, and whenever files are kept, the map is the
+    function of their set, and so is what a start reads."""
+    numbers = itertools.count()
+    files = PersonFiles(tmp_path, lambda: str(next(numbers)))
+    key_map = SqlKeyMap(files)
+    copies = SqlPersonFiles(files, key_map)
     database.write_now(_clear)
-    history = [
-        Person(each.person_id, version, each.state, key_ids=each.key_ids)
-        for version, each in enumerate(unversioned, 1)
-    ]
+    history = [replace(each, version=version) for version, each in enumerate(unversioned, 1)]
     order = data.draw(st.permutations(history + history[:3]))
     cuts = data.draw(st.sets(st.integers(0, len(order))))
     bounds = sorted({0, len(order), *cuts})
@@ -161,12 +170,67 @@ def test_any_order_of_statements_ends_in_the_same_map(
         database.write_now(key_map.apply, "t1", order[start:end])
         if data.draw(st.booleans()):
             database.read_now(key_map.array, "t1")
+        if data.draw(st.booleans()):
+            _keep(database, copies)
     expected = owners(history)
     assert database.read_now(key_map.owners, "t1", KEYS) == expected
     array = database.read_now(key_map.array, "t1")
     assert {int(key): int(array[key]) for key in np.flatnonzero(array)} == expected
+    told = _told(database, SqlKeyMap())
+    assert told["keys"] == array.tolist()
+    assert [_told(database, each) for each in (key_map, SqlKeyMap(files))] == [told, told]
+
+
+def test_files_that_are_gone_or_damaged_cost_time_alone(database: Database, tmp_path: Path) -> None:
+    files = PersonFiles(tmp_path, lambda: "a")
+    copies = SqlPersonFiles(files, SqlKeyMap(files))
+    database.write_now(SqlKeyMap().apply, "t1", [known(1, 1, 1), known(2, 2, 2, birth_hash=2**64 - 3)])
+    _keep(database, copies)
+    told = _told(database, SqlKeyMap())
+    for each in (tmp_path / "t1").iterdir():
+        each.write_bytes(each.read_bytes()[:-1])
+    assert _told(database, SqlKeyMap(files)) == told
+    copies.sweep("t1")
+    assert list((tmp_path / "t1").iterdir()) == []
+    assert _told(database, SqlKeyMap(files)) == told
+
+
+async def test_files_are_kept_while_an_eighth_was_stated_anew(database: Database, tmp_path: Path) -> None:
+    numbers = itertools.count()
+    files = PersonFiles(tmp_path, lambda: str(next(numbers)))
+    key_map = SqlKeyMap(files)
+    copies = SqlPersonFiles(files, key_map)
+    keep = KeepPersonFiles(database, copies, asyncio.Lock())
+    database.write_now(key_map.apply, "t1", [known(each, each) for each in range(1, 17)])
+    assert [await keep.keep_due("t1", least) for least in (17, 16, 16)] == [0, 16, 0]
+    database.write_now(key_map.apply, "t1", [known(1, 20, 1)])
+    assert await keep.keep_due("t1", 16) == 0
+    database.write_now(key_map.apply, "t1", [redirected(2, 21, 1)])
+    assert await keep.keep_due("t1", 16) == 15
+    assert {each.name.partition(".")[0] for each in (tmp_path / "t1").iterdir()} == {"1"}
+    copies.sweep("t1")
+    assert await keep.keep_due("t1", 16) == 15
+
+
+def _keep(database: Database, copies: SqlPersonFiles) -> None:
+    held = database.read_now(copies.held, "t1")
+    name = copies.write("t1", held)
+    database.write_now(copies.name, "t1", name, held.change)
+    copies.sweep("t1", name)
+
+
+def _told(database: Database, key_map: SqlKeyMap) -> dict[str, list[int]]:
+    """Everybody and every key."""
+    persons = database.read_now(key_map.everybody, "t1")
+    return {
+        "ids": persons.ids.tolist(),
+        "states": persons.states.tolist(),
+        "birth_hashes": persons.birth_hashes.tolist(),
+        "objecting": database.read_now(key_map.objecting, "t1").tolist(),
+        "keys": database.read_now(key_map.array, "t1").tolist(),
+    }
 
 
 def _clear(connection: Connection) -> None:
-    for table in ("person", "key_owner", "contested_key", "fact_counter"):
+    for table in ("person", "key_owner", "contested_key", "fact_counter", "person_file"):
         execute(connection, f"DELETE FROM {table}")

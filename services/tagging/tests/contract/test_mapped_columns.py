@@ -28,6 +28,7 @@ from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
 from tagging.store.ports import LivingPersons
+from tagging.store.recent_events import RecentEvents
 from tagging.store.stored_events import StoredEvents
 
 NOW = dt.datetime(2026, 3, 10, 4, tzinfo=dt.UTC)
@@ -84,7 +85,7 @@ class Shop:
                 [],
                 {},
                 files,
-                LakeColumns(DICTIONARY).table(StoredEvents.of(self.recent)),
+                RecentEvents(LakeColumns(DICTIONARY).table(StoredEvents.of(self.recent))),
                 {},
                 np.array(self.replaced, np.int64),
                 self.horizon,

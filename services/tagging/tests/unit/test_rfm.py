@@ -37,6 +37,9 @@ def test_high_begins_beyond_the_mean_which_is_fixed_point():
     recency, frequency, monetary = numbers(1, 2, 6), numbers(1, 1, 2), numbers(10, 20, 30)
     cuts = freeze(measures(None, None, None), recency, frequency, monetary)
     assert cuts == RfmCuts(Threshold(3 * SCALE), Threshold(13_333), Threshold(20 * SCALE))
+    wide = freeze(measures(None, None, None), recency, frequency, np.array([2**62, 2**62, 2**62 + 2]))
+    assert wide is not None
+    assert wide.monetary == Threshold(2**62 + 1)
     # 20 is the mean itself, so it is not above it
     assert classify(cuts, recency, frequency, monetary).tolist() == [
         "general_develop",

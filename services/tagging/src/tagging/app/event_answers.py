@@ -19,8 +19,8 @@ def vector_of(column: Column) -> Vector:
 
 
 def truth_vector(holding: Bools) -> Vector:
-    """Answers to a condition."""
-    return Vector(np.ones(len(holding), np.bool_), holding.astype(np.int64))
+    """Answers to a condition, a byte each."""
+    return Vector(np.ones(len(holding), np.bool_), holding.astype(np.int8))
 
 
 def column_of(vector: Vector, shape: Shape) -> Column | None:
@@ -46,6 +46,9 @@ def groups_of(rows: GroupRows, persons: int) -> Groups:
     rank = {name: place for place, name in enumerate(names)}
     ranks = np.array([rank[each] for each in scalars], np.int64)
     keys = ranks[places] if len(ranks) else np.zeros(0, np.int64)
-    order = np.argsort(rows.owners.astype(np.int64) * max(len(names), 1) + keys, kind="stable")
     counts = np.bincount(rows.owners, minlength=persons).astype(np.int64)
+    both = rows.owners.astype(np.int64) * max(len(names), 1) + keys
+    if not bool(np.any(both[1:] < both[:-1])):  # codes of mapped columns are in the order of their texts
+        return Groups(counts, names, keys, rows.numbers, rows.events)
+    order = np.argsort(both, kind="stable")
     return Groups(counts, names, keys[order], rows.numbers[order], rows.events[order])

@@ -80,6 +80,18 @@ def text_of(key: Scalar) -> str:
     return decimal_text(key) if isinstance(key, int) else str(key)
 
 
+def ordered(persons: Ints, *keys: Numbers) -> Ints:
+    """The stable order by person, then by each of the keys."""
+    both, bound = persons, int(persons.max()) + 1 if len(persons) else 0
+    for each in keys:
+        low, high = (int(each.min()), int(each.max())) if len(each) else (0, 0)
+        bound *= high - low + 1
+        if bound >= _SAFE or each.dtype == object:
+            return np.lexsort((*reversed(keys), persons))
+        both = both * (high - low + 1) + (each - low)
+    return np.argsort(both, kind="stable")
+
+
 def added(numbers: Ints, slots: Ints, count: int) -> Numbers:
     """The sum of each slot's numbers, exact."""
     wide = exact(numbers, max(len(numbers), 1))

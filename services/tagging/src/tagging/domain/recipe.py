@@ -143,7 +143,7 @@ class Recipe:
         """The cuts of a whole population; None when it is empty. Of a recipe that has any."""
         match self.kind:
             case RfmKind() as kind:
-                has = _rfm_population(answers) & known
+                has = np.flatnonzero(_rfm_population(answers) & known)
                 return rfm.freeze(kind, *_measures(answers, has))
             case AttributeKind() | StatisticKind() | LayeredRuleKind() | LifecycleKind():
                 raise AssertionError("a kind without cuts freezes nothing")
@@ -179,8 +179,10 @@ def _listed(texts: tuple[str, ...], listed: frozenset[str]) -> tuple[str, ...]:
     )
 
 
-def _measures(answers: Mapping[str, Answer], has: Bools) -> tuple[Ints, Ints, Ints]:
-    recency, frequency, monetary = (vector(answers, name).data[has].astype(np.int64) for name in rfm.MEASURES)
+def _measures(answers: Mapping[str, Answer], places: Ints) -> tuple[Ints, Ints, Ints]:
+    recency, frequency, monetary = (
+        vector(answers, name).data[places].astype(np.int64, copy=False) for name in rfm.MEASURES
+    )
     return recency, frequency, monetary
 
 
@@ -207,8 +209,9 @@ def _rfm_result(kind: RfmKind, answers: Mapping[str, Answer], cuts: Cuts | None,
     has = _rfm_population(answers)
     if not isinstance(cuts, RfmCuts):
         return Vector.unknown(len(has), shape)
+    places = np.flatnonzero(has)
     found = Vector.unknown(len(has), shape).data
-    found[has] = rfm.results(kind, cuts, *_measures(answers, has))
+    found[places] = rfm.results(kind, cuts, *_measures(answers, places))
     return Vector(has, found)
 
 

@@ -10,7 +10,7 @@ numbers these are the population's fifths: the k-th worst of n, k = n / 5, 2 n /
 
 import numpy as np
 import numpy.typing as npt
-from rules.values import SCALE, average, decimal_text
+from rules.values import INT64_MAX, SCALE, decimal_text, divide_half_even, in_range
 
 from .columns import Bools, Ints
 from .cuts import RfmCuts, Threshold
@@ -115,15 +115,20 @@ def _threshold(cut: Cut, numbers: Ints, scale: tuple[int, ...], *, low_is_best: 
         case FixedCut(number):
             return Threshold(number)
         case MeanCut():
-            mean = average(numbers.tolist())
-            assert mean is not None
-            return Threshold(mean)
+            return Threshold(_mean(numbers))
         case TopCut(percent):
             best = np.sort(numbers) if low_is_best else np.sort(numbers)[::-1]
             count = -(-percent * len(numbers) // (100 * SCALE))  # rounded up: somebody is always best
             return Threshold(int(best[min(max(count, 1), len(best)) - 1]), inclusive=True)
         case HighScore(score=least):
             return Threshold(scale[least - 2])
+
+
+def _mean(numbers: Ints) -> int:
+    """Exact, half to even."""
+    largest = max(int(numbers.max()), -int(numbers.min()))
+    total = int(numbers.sum()) if largest * len(numbers) <= INT64_MAX else sum(numbers.tolist())
+    return in_range(divide_half_even(total, len(numbers)))
 
 
 def _high(threshold: Threshold, numbers: Ints, *, low_is_best: bool) -> Bools:

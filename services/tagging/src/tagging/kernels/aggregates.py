@@ -8,10 +8,12 @@ count.
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import Table, byte_at, int_at, kernel, long_at
+from .compiled import Table, byte_at, int_at, kernel, long_at, part
 
 DAY_US = 86_400 * 10**6
 _SAFE = 2**62
+_RUN = 16
+"""Rows that are sorted one by one; runs of them are merged."""
 OWNERS, TIMES, PASSING, VALUES, COUNT, SINCE, BEFORE = range(7)
 
 
@@ -107,3 +109,53 @@ def on_days(rows: Table, first: int, last: int, offset: int, found: Table) -> No
                 behind = (time + offset) // DAY_US * DAY_US + DAY_US - offset
             place += 1
         found[person] = count
+
+
+@kernel
+def by_code(rows: Table, first: int, last: int, order: Table) -> None:
+    """Sorts each person's rows by their values, equal ones as they stand. `order`: the rows as they stand."""
+    owners, end = rows[OWNERS], rows[COUNT]
+    start = _first_own(owners, first, end)
+    while start < last:
+        person, stop = int_at(owners, start), start + 1
+        while stop < end and int_at(owners, stop) == person:
+            stop += 1
+        _sort(rows[VALUES], order, start, stop)
+        start = stop
+
+
+@part
+def _sort(values: int, order: Table, start: int, stop: int) -> None:
+    for run in range(start, stop, _RUN):
+        for place in range(run + 1, min(run + _RUN, stop)):
+            row = order[place]
+            value, into = long_at(values, row), place
+            while into > run and long_at(values, order[into - 1]) > value:
+                order[into] = order[into - 1]
+                into -= 1
+            order[into] = row
+    width = _RUN
+    while width < stop - start:
+        room = np.empty(2 * width, np.int64)
+        for left in range(start, stop - width, 2 * width):
+            _merge(values, order, left, left + width, min(left + 2 * width, stop), room)
+        width *= 2
+
+
+@part
+def _merge(values: int, order: Table, left: int, middle: int, stop: int, room: Table) -> None:
+    """Two runs in order that follow each other."""
+    one, other, into = left, middle, 0
+    while one < middle and other < stop:
+        if long_at(values, order[one]) <= long_at(values, order[other]):
+            room[into] = order[one]
+            one += 1
+        else:
+            room[into] = order[other]
+            other += 1
+        into += 1
+    while one < middle:
+        room[into] = order[one]
+        one += 1
+        into += 1
+    order[left : left + into] = room[:into]

@@ -32,6 +32,7 @@ def compile_ahead(threads: Threads) -> None:
     passes.places(rows, 1, 1)
     passes.extremes(rows, one, 1, greatest=True)
     passes.days(rows, 0, 1)
+    passes.by_code(track.owners, one)
     passes.chained([Flagged(track.owners, one, one, track.flags)], [1], [0], None, 1)
     turned = np.zeros(2, np.int32), np.array([2, 1], np.int64), np.array([1, 2], np.int64)
     order_of(*turned, np.ones(2, np.bool_), 1, threads)

@@ -55,6 +55,14 @@ class KernelPasses:
         self._each(rows, None, aggregates.on_days, offset_us, found)
         return found
 
+    def by_code(self, owners: Numbers, codes: Numbers) -> Ints:
+        """As the port says."""
+        order = np.arange(len(owners))
+        owners, codes = np.ascontiguousarray(owners, np.int32), np.ascontiguousarray(codes, np.int64)
+        described = np.array([address_of(owners), 0, 0, address_of(codes), len(owners), 0, 0], np.int64)
+        self._over(described, aggregates.by_code, order)
+        return order
+
     def chained(
         self,
         parts: Sequence[Flagged],
@@ -92,10 +100,15 @@ class KernelPasses:
         values = None if values is None else np.ascontiguousarray(values, np.int64)
         addresses = [0 if each is None else address_of(each) for each in (owners, times, passing, values)]
         described = np.array([*addresses, len(owners), rows.since_us, rows.before_us], np.int64)
+        return self._over(described, kernel, *more)
+
+    def _over(self, described: Ints, kernel: Callable[..., Any], *more: Any) -> list[Any]:
+        """The arrays that are described are kept by the caller."""
         answers: list[Any] = []
+        count = int(described[aggregates.COUNT])
 
         def work(first: int, last: int) -> None:
-            answers.append(kernel(described, first * BLOCK_ROWS, min(last * BLOCK_ROWS, len(owners)), *more))
+            answers.append(kernel(described, first * BLOCK_ROWS, min(last * BLOCK_ROWS, count), *more))
 
-        self._threads.each(-(-len(owners) // BLOCK_ROWS), work)
+        self._threads.each(-(-count // BLOCK_ROWS), work)
         return answers

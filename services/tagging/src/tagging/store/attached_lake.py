@@ -21,6 +21,8 @@ from tagging.store.extra_columns import expression
 from tagging.store.kernel_ports import EventKernels
 from tagging.store.mapped_columns import MappedBuild
 from tagging.store.ports import LivingPersons, PersonIds
+from tagging.store.recent_events import RecentEvents
+from tagging.store.span_rows import SpanRows
 
 LOADED_EVENTS = 2_000_000
 """Up to so many events are read into DuckDB once; beyond, every scan reads the files."""
@@ -61,7 +63,7 @@ class HeldFacts:
     types: Sequence[EventType]
     declared: Mapping[str, Mapping[str, PropertyType]]
     files: HeldFiles
-    recent: pa.Table
+    recent: RecentEvents
     references: Mapping[str, pa.Table]
     replaced: Ints
     horizon: EventHorizon
@@ -73,9 +75,9 @@ class AttachedLake:
     """The events of persons, as relations or as columns; either is made when first asked for."""
 
     def __init__(
-        self, duck: Any, facts: HeldFacts, persons: LivingPersons, *, everybody: bool = True
+        self, duck: Any, facts: HeldFacts, persons: LivingPersons, slots: Slots | None = None
     ) -> None:
-        """`everybody`: whether the persons are all there are; else rows of others are not looked at."""
+        """`slots`: of the persons when they are not all there are: rows of others are not looked at."""
         self._duck = duck
         self._facts = facts
         self.persons = persons
@@ -86,8 +88,8 @@ class AttachedLake:
         self._recent = facts.recent
         self._replaced = facts.replaced
         self._horizon = facts.horizon
-        self._slots = Slots.between(facts.owners, persons.ids)
-        self._keys = None if everybody else np.flatnonzero(self._slots.of_keys != NOBODY)
+        self._slots = Slots.between(facts.owners, persons.ids) if slots is None else slots
+        self._keys = None if slots is None else np.flatnonzero(slots.of_keys != NOBODY)
         self._is_related = False
         self._named = frozenset(files.paths)
         self._build = files.build
@@ -107,7 +109,7 @@ class AttachedLake:
             keys = np.flatnonzero(owners) if self._keys is None else self._keys
             table = pa.table({"key_id": keys.astype(np.int64), "person_id": owners[keys]})
             self._duck.register("lake_key_map", table)
-            self._duck.register("lake_recent", self._recent)
+            self._duck.register("lake_recent", self._recent.table)
             self._relate()
         self._is_related = True
 
@@ -130,7 +132,7 @@ class AttachedLake:
         persons = LivingPersons(
             self.persons.ids[chosen], self.persons.states[chosen], self.persons.birth_hashes[chosen]
         )
-        return AttachedLake(duck, self._facts, persons, everybody=False)
+        return AttachedLake(duck, self._facts, persons, self._slots.among(chosen))
 
     def latest(self, event_types: Collection[str], as_of: dt.datetime) -> Column:
         """As the port says. Types that expire alike share a scan."""
@@ -153,19 +155,21 @@ class AttachedLake:
     ) -> list[PersonIds]:
         """As the port says."""
         found = [np.zeros(self._slots.persons, np.bool_) for _ in spans]
+        asked = SpanRows(spans)
         for chunk in self._read(sorted(event_types)) if event_types else ():
-            for active, parts in zip(found, spans, strict=True):
-                for start, end in parts:
-                    owners = self._slots.of(chunk.keys[(chunk.times >= start) & (chunk.times < end)])
-                    active[owners[owners != NOBODY]] = True
+            for numbers, rows in asked.of(chunk.times):
+                owners = self._slots.of(chunk.keys[rows])
+                owners = owners[owners != NOBODY]
+                for number in numbers:
+                    found[number][owners] = True
+            chunk.release()
         return [self.persons.ids[active] for active in found]
 
     def counts(self) -> dict[str, int]:
         """As the port says."""
         if self._keys is not None and not self._is_related:
             return self._sizes
-        types = pc.value_counts(self._recent["type"]).to_pylist()
-        found = Counter({each["values"]: each["counts"] for each in types})
+        found = Counter(self._recent.counts())
         if self._files and self._look.counts is None:
             rows = self._duck.sql(f"SELECT type, count(*) FROM {self._files} GROUP BY type").fetchall()  # noqa: S608  # names of our own
             self._look.counts = dict(rows)
@@ -178,8 +182,8 @@ class AttachedLake:
     def _read(self, names: Sequence[str], declared: Collection[str] = ()) -> list[EventChunk]:
         """The events of these types: what is mapped, what is in other files, what is in none. `declared` are no columns
         of theirs."""
-        recent = self._recent.filter(pc.is_in(self._recent["type"], pa.array(names, pa.string())))
-        names_of_columns = frozenset(recent.schema.names).difference(declared)
+        recent = self._recent.of(names)
+        names_of_columns = frozenset(self._recent.table.schema.names).difference(declared)
         chunks: list[EventChunk] = []
         if self._build is not None:
             mapped = [self._build.chunk(each, self._named, self._keys) for each in names]
@@ -187,7 +191,7 @@ class AttachedLake:
         if self._uncovered:
             chunks.append(ArrowChunk(partial(self._read_files, names), names_of_columns))
         if len(recent) or not chunks:
-            chunks.append(ArrowChunk(recent.select, names_of_columns))
+            chunks.append(ArrowChunk(partial(self._recent.rows, recent), names_of_columns))
         return chunks
 
     def _read_files(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -217,7 +221,7 @@ class AttachedLake:
         found = self._duck.sql(
             f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen}) ORDER BY ingest_sequence"  # noqa: S608  # names of our own
         ).to_arrow_table()
-        return found.cast(pa.schema([self._recent.schema.field(each) for each in columns]))
+        return found.cast(pa.schema([self._recent.table.schema.field(each) for each in columns]))
 
     def _relate(self) -> None:
         duck, types = self._duck, self._types

@@ -40,6 +40,12 @@ class Slots:
             of_persons[0] = NOBODY
         return Slots(of_persons[owners], len(persons))
 
+    def among(self, chosen: Ints) -> "Slots":
+        """Of the persons in these slots alone, ascending, who stand in their order."""
+        places = np.full(self.persons + 1, NOBODY, np.int32)
+        places[chosen] = np.arange(len(chosen), dtype=np.int32)
+        return Slots(places[self.of_keys], len(chosen))  # NOBODY is the last place
+
     def of(self, keys: Ints) -> Numbers:
         """The slot of each key's person; NOBODY for keys that the map does not know."""
         if not len(keys) or not len(self.of_keys):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
+from tagging.store.person_files import PersonFiles, named
 from tagging.store.ports import PersonIds
 
 
@@ -18,7 +19,9 @@ class _Kept(NamedTuple):
 class KeyArrays:
     """One array per tenant, 8 bytes a key. Arrays handed out are never written again."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: PersonFiles | None = None) -> None:
+        """`files`: what the store names of them is where a first read begins."""
+        self._files = files
         self._kept: dict[str, _Kept] = {}
         self._lock = Lock()
 
@@ -29,8 +32,8 @@ class KeyArrays:
             kept = self._kept.get(tenant)
         if kept is not None and kept.change == now and len(kept.array) > highest:
             return kept.array
-        if kept is None or kept.change > now:  # a snapshot older than what is kept starts from nothing
-            kept = _Kept(0, np.zeros(0, dtype=np.int64))
+        if kept is None or kept.change > now:  # a snapshot older than what is kept starts anew
+            kept = self._first(connection, tenant)
         # From nothing the table is read in order of keys: in order of changes it takes twice as long.
         since = "change > ? AND change" if kept.change else "+change"
         rows = execute(
@@ -50,6 +53,15 @@ class KeyArrays:
             if known is None or known.change <= now:
                 self._kept[tenant] = _Kept(now, array)
         return array
+
+    def _first(self, connection: Connection, tenant: str) -> _Kept:
+        """What files hold, or nothing."""
+        files = named(connection, tenant) if self._files is not None else None
+        if files is not None and self._files is not None:
+            owners = self._files.owners(tenant, files.name)
+            if owners is not None:
+                return _Kept(files.change, owners)
+        return _Kept(0, np.zeros(0, dtype=np.int64))
 
 
 def _state(connection: Connection, tenant: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from tagging.store.lake_files import LakeFolder
 from tagging.store.mapped_columns import MappedColumns
 from tagging.store.mapping_ports import EventDictionaries, ReferenceTables
 from tagging.store.ports import KeyMap, Manifest
+from tagging.store.recent_events import RecentEvents
 from tagging.store.said_columns import MOMENT, arrow_type
 from tagging.store.sql_replaced_events import replaced_sequences
 from tagging.store.sql_retention import horizon_of
@@ -70,7 +71,7 @@ class DuckLakeRelations:
                 self._mapped.current(tenant) if self._mapped is not None and files else None,
                 self._look(tenant, files),
             ),
-            self._recent(connection, tenant),
+            RecentEvents(self._recent(connection, tenant)),
             {
                 name: self._reference(connection, tenant, name, changes.get(name, 0))
                 for name in self._dictionary.tables

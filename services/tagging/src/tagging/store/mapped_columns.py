@@ -28,6 +28,7 @@ from rules.evaluate.events.columns import Ints, Numbers
 from rules.schema import PropertyType
 from rules.values import Kind
 from tagging.store.event_chunks import ListColumn
+from tagging.store.event_columns import lines_in_order
 from tagging.store.event_read_ports import NO_MARK, Mark
 from tagging.store.mapped_rows import MappedRows, counts_of, last_rows_of, rows_of
 
@@ -38,6 +39,8 @@ OPEN_BUILDS = 64
 """Builds kept open, one a tenant, those read last: each is a mapping of memory per array."""
 COUNTED_TYPES = 8
 """So many of the most frequent types tell who has many events: of all, looking would take longer than reading rows."""
+ORDERED_TEXTS = 100_000
+"""Sorting more texts takes longer than grouping by them saves."""
 _KINDS = {each.value: each for each in Kind}
 
 
@@ -89,8 +92,7 @@ class MappedChunk:
         """As EventChunk says."""
         if property_.name not in self._kinds:
             raise UnsupportedNode(f"the property {property_.name}", "events")
-        found = self._column(property_.name, len(self._arrays["key"]))
-        return found if self._counts is None else found.take(self._counts)
+        return self._column(property_.name, len(self._arrays["key"]), self._counts)
 
     def lines(self, property_: PropertyType) -> ListColumn:
         """As EventChunk says."""
@@ -100,11 +102,9 @@ class MappedChunk:
         counts = np.asarray(self._arrays[f"{name}$counts"], np.int64)
         total = int(counts.sum())
         if self._counts is None:
-            return ListColumn(counts, lambda field: self._column(f"{name}${field}", total))
-        kept = np.zeros(len(counts), np.bool_)
-        kept[self._counts] = True
-        lines = np.flatnonzero(np.repeat(kept, counts))
-        return ListColumn(counts[kept], lambda field: self._column(f"{name}${field}", total).take(lines))
+            return ListColumn(counts, lambda field: self._column(f"{name}${field}", total, None))
+        _, lines = lines_in_order(counts, self._counts)
+        return ListColumn(counts[self._counts], lambda field: self._column(f"{name}${field}", total, lines))
 
     def release(self) -> None:
         """As EventChunk says. Pages that were read count as memory of the process until the files are closed."""
@@ -117,12 +117,15 @@ class MappedChunk:
         found = self._arrays[name]
         return found if self._counts is None else found[self._counts]
 
-    def _column(self, name: str, size: int) -> Column:
+    def _column(self, name: str, size: int, places: Ints | None) -> Column:
+        """`places`: of so many slots these alone; None is all."""
         kind = _KINDS[self._kinds[name]]
-        data = self._arrays.get(name)
+        data, known = self._arrays.get(name), self._arrays.get(f"{name}$known")
+        if places is not None:
+            size = len(places)
+            data, known = (None if each is None else each[places] for each in (data, known))
         if data is None:  # nobody ever said it
             return Column(kind, np.zeros(size, np.bool_), np.zeros(size, np.int64))
-        known = self._arrays.get(f"{name}$known")
         texts: Sequence[str] = ()
         if kind is Kind.TEXT:
             texts = _MappedTexts(self._arrays[f"{name}$texts"], self._arrays[f"{name}$ends"])
@@ -292,6 +295,8 @@ class BuildWriter:
         self._kinds.setdefault(event_type, {})[name] = column.kind.value
         if not column.known.any():
             return
+        if column.kind is Kind.TEXT and len(column.texts) <= ORDERED_TEXTS:
+            column = _in_order_of_texts(column)
         self.array(event_type, name, column.data)
         if not column.known.all():
             self.array(event_type, f"{name}$known", column.known)
@@ -323,6 +328,14 @@ class BuildWriter:
         for event_type in self._arrays:
             _sync(self.folder / event_type)
         _sync(self.folder)
+
+
+def _in_order_of_texts(column: Column) -> Column:
+    """Codes that compare as their texts do: groups of one key after the other stand in the order of their names."""
+    order = sorted(range(len(column.texts)), key=column.texts.__getitem__)
+    places = np.zeros(len(order), column.data.dtype)
+    places[order] = np.arange(len(order))
+    return Column(column.kind, column.known, places[column.data], [column.texts[each] for each in order])
 
 
 def _sync(folder: Path) -> None:

@@ -214,7 +214,7 @@ class KeyMap(Protocol):
         ...
 
     def everybody(self, connection: Connection, tenant: str) -> LivingPersons:
-        """All living persons. Kept in memory while no statement about persons comes."""
+        """All living persons; kept and brought up to date as `array`. Not in a transaction that applies statements."""
         ...
 
     def array(self, connection: Connection, tenant: str) -> PersonIds:

@@ -95,8 +95,9 @@ def _events(metadata: MetaData) -> None:
 
 
 def _persons(metadata: MetaData) -> None:
-    """`key_ids` of a person is what its statement lists (little-endian int64); `key_owner` who has each key.
-    `contested_key` holds listings by persons that do not have the key: another lists it too."""
+    """`key_ids` of a person is what its statement lists (little-endian int64); `key_owner` who has each key. `change`
+    is the counter's `key_change` of what made a row as it is. `contested_key` holds listings by persons that do not
+    have the key: another lists it too. `person_file` names files that hold everybody up to a change."""
     Table(
         "person",
         metadata,
@@ -108,6 +109,8 @@ def _persons(metadata: MetaData) -> None:
         Column("birth_hash", BigInteger, nullable=False),
         Column("key_ids", LargeBinary, nullable=False),
         Column("attributes", Text, nullable=False),
+        Column("change", BigInteger, nullable=False, server_default="0"),
+        Index("person_by_change", "tenant", "change"),
         Index("person_by_state", "tenant", "state", "person_id"),
         Index(
             "person_by_redirect",
@@ -134,6 +137,14 @@ def _persons(metadata: MetaData) -> None:
         Column("tenant", Text, primary_key=True),
         Column("key_id", BigInteger, primary_key=True, autoincrement=False),
         Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+    Table(
+        "person_file",
+        metadata,
+        Column("tenant", Text, primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("change", BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
 

@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 from tagging.domain.key_ownership import latest_statements, owner_of
 from tagging.domain.persons import Person, PersonDelta, PersonState
 from tagging.store.key_arrays import KeyArrays
-from tagging.store.person_arrays import PersonArrays
+from tagging.store.person_arrays import PersonArrays, last_change
+from tagging.store.person_files import PersonFiles
+from tagging.store.person_ports import HeldPersons
 from tagging.store.ports import LivingPersons, PersonIds
 from tagging.store.property_json import decode, encode
 from tagging.store.sql_counters import ensure_counters
@@ -23,11 +25,11 @@ MAX_REDIRECTS = 16
 _COLUMNS = "person_id, version, state, redirect_person_id, key_ids, birth_hash, attributes"
 _PUT_PERSON = (
     "INSERT INTO person "
-    "(tenant, person_id, version, state, redirect_person_id, key_ids, birth_hash, attributes) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id) DO UPDATE SET "
+    "(tenant, person_id, version, state, redirect_person_id, key_ids, birth_hash, attributes, change) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, person_id) DO UPDATE SET "
     "version = excluded.version, state = excluded.state, "
     "redirect_person_id = excluded.redirect_person_id, key_ids = excluded.key_ids, "
-    "birth_hash = excluded.birth_hash, attributes = excluded.attributes"
+    "birth_hash = excluded.birth_hash, attributes = excluded.attributes, change = excluded.change"
 )
 _PUT_OWNER = (
     "INSERT INTO key_owner (tenant, key_id, person_id, change) VALUES (?, ?, ?, ?) "
@@ -43,9 +45,10 @@ _POPULATIONS = {
 class SqlKeyMap:
     """KeyMap over the tables `person`, `key_owner` and `contested_key`."""
 
-    def __init__(self) -> None:
-        self._arrays = KeyArrays()
-        self._persons = PersonArrays()
+    def __init__(self, files: PersonFiles | None = None) -> None:
+        """`files`: of who lives and whose each key is, kept near the store."""
+        self._arrays = KeyArrays(files)
+        self._persons = PersonArrays(files)
 
     def apply(self, connection: Connection, tenant: str, statements: Sequence[Person]) -> PersonDelta:
         said = latest_statements(statements)
@@ -63,8 +66,9 @@ class SqlKeyMap:
         if not news:
             return PersonDelta(overtaken=overtaken)
         ensure_counters(connection, tenant)
-        execute_many(connection, _PUT_PERSON, [_row(tenant, person) for person in news.values()])
-        touched = self._settle(connection, tenant, news, stored)
+        change = _count(connection, tenant, news.values())
+        execute_many(connection, _PUT_PERSON, [(*_row(tenant, each), change) for each in news.values()])
+        touched = self._settle(connection, tenant, news, stored, change)
         changed = []
         for person_id, person in news.items():
             before = stored.get(person_id)
@@ -74,7 +78,6 @@ class SqlKeyMap:
                 touched |= {person_id} | redirects - {0}
             elif before.attributes != person.attributes:
                 touched.add(person_id)
-        _count(connection, tenant, news.values())
         return PersonDelta(tuple(changed), overtaken, frozenset(touched))
 
     def persons(self, connection: Connection, tenant: str, person_ids: Collection[int]) -> dict[int, Person]:
@@ -129,7 +132,7 @@ class SqlKeyMap:
 
     def objecting(self, connection: Connection, tenant: str) -> PersonIds:
         _, may_object = self._persons.read(connection, tenant)
-        known = self.persons(connection, tenant, may_object)
+        known = self.persons(connection, tenant, may_object.tolist())
         found = (person.person_id for person in known.values() if person.objects)
         return np.sort(np.fromiter(found, dtype=np.int64))
 
@@ -191,9 +194,19 @@ class SqlKeyMap:
     def array(self, connection: Connection, tenant: str) -> PersonIds:
         return self._arrays.read(connection, tenant)
 
+    def held(self, connection: Connection, tenant: str) -> HeldPersons:
+        """Everybody and every key, as of the connection's snapshot; not in a transaction that applies statements."""
+        persons, may_object = self._persons.read(connection, tenant)
+        owners = self._arrays.read(connection, tenant)
+        return HeldPersons(last_change(connection, tenant), persons, may_object, owners)
+
     @staticmethod
     def _settle(
-        connection: Connection, tenant: str, news: Mapping[int, Person], stored: Mapping[int, Person]
+        connection: Connection,
+        tenant: str,
+        news: Mapping[int, Person],
+        stored: Mapping[int, Person],
+        change: int,
     ) -> set[int]:
         """Gives every key that the news list, or no longer list, to whom it belongs now.
 
@@ -221,7 +234,7 @@ class SqlKeyMap:
             for key, persons in listed.items()
         }
         moved = {key: person_id for key, person_id in owner.items() if owned.get(key, 0) != person_id}
-        _write_owners(connection, tenant, moved)
+        _write_owners(connection, tenant, moved, change)
         _write_contested(connection, tenant, contested, listed, owner)
         return ({owned.get(key, 0) for key in moved} | set(moved.values())) - {0}
 
@@ -255,14 +268,7 @@ def _versions(connection: Connection, tenant: str, person_ids: Collection[int]) 
     return found
 
 
-def _write_owners(connection: Connection, tenant: str, moved: Mapping[int, int]) -> None:
-    if not moved:
-        return
-    change = execute(
-        connection,
-        "UPDATE fact_counter SET key_change = key_change + 1 WHERE tenant = ? RETURNING key_change",
-        (tenant,),
-    ).scalar_one()
+def _write_owners(connection: Connection, tenant: str, moved: Mapping[int, int], change: int) -> None:
     execute_many(
         connection, _PUT_OWNER, [(tenant, key, person_id, change) for key, person_id in sorted(moved.items())]
     )
@@ -289,17 +295,20 @@ def _write_contested(
     )
 
 
-def _count(connection: Connection, tenant: str, persons: Iterable[Person]) -> None:
-    """Every statement changes the counter that arrays in memory go by, whether keys move or not."""
+def _count(connection: Connection, tenant: str, persons: Iterable[Person]) -> int:
+    """The number of this change, by which arrays in memory, and files, tell what they do not have yet."""
     listed = list(persons)
     highest_person = max(person.person_id for person in listed)
     highest_key = max((key for person in listed for key in person.key_ids), default=0)
-    execute(
-        connection,
-        "UPDATE fact_counter SET key_change = key_change + 1, "
-        "highest_person_id = CASE WHEN highest_person_id < ? THEN ? ELSE highest_person_id END, "
-        "highest_key_id = CASE WHEN highest_key_id < ? THEN ? ELSE highest_key_id END WHERE tenant = ?",
-        (highest_person, highest_person, highest_key, highest_key, tenant),
+    return int(
+        execute(
+            connection,
+            "UPDATE fact_counter SET key_change = key_change + 1, "
+            "highest_person_id = CASE WHEN highest_person_id < ? THEN ? ELSE highest_person_id END, "
+            "highest_key_id = CASE WHEN highest_key_id < ? THEN ? ELSE highest_key_id END WHERE tenant = ? "
+            "RETURNING key_change",
+            (highest_person, highest_person, highest_key, highest_key, tenant),
+        ).scalar_one()
     )
 
 

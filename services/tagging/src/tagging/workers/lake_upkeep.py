@@ -1,13 +1,16 @@
-"""Compacts the lake at its own pace, builds its columns, lets events expire, and removes files that were replaced."""
+"""Compacts the lake at its own pace, builds its columns, lets events expire, removes files that were replaced, and
+keeps files of persons."""
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from servicekit.database import Database
 from servicekit.logging import logger
 from tagging.app.build_columns import BuildColumns
 from tagging.app.compact_lake import CompactLake
 from tagging.app.expire_events import ExpireEvents
+from tagging.app.keep_person_files import KeepPersonFiles
 from tagging.app.retire_files import RetireFiles
 from tagging.store.ports import Tenants
 
@@ -27,6 +30,7 @@ class LakeUpkeep:
         expire: ExpireEvents,
         retire: RetireFiles,
         build: BuildColumns | None = None,
+        persons: KeepPersonFiles | None = None,
         *,
         look_s: float = LOOK_S,
         rest: float = REST,
@@ -36,7 +40,11 @@ class LakeUpkeep:
         self._compact = compact
         self._expire = expire
         self._retire = retire
-        self._build = build
+        self._builds: list[tuple[str, Callable[[str], Awaitable[int]]]] = []
+        if build is not None:
+            self._builds.append(("columns of events built", build.build_due))
+        if persons is not None:
+            self._builds.append(("persons written to files", persons.keep_due))
         self._look_s = look_s
         self._rest = rest
 
@@ -63,17 +71,16 @@ class LakeUpkeep:
 
     async def _built(self, tenant: str) -> None:
         """A build that fails has cost as much as one that stands, and is rested from as long."""
-        if self._build is None:
-            return
-        began = time.monotonic()
-        try:
-            count = await self._build.build_due(tenant)
-        except Exception:
-            await asyncio.sleep((time.monotonic() - began) * self._rest)
-            raise
-        if count:
-            logger().info("columns of events built", tenant=tenant, count=count)
-            await asyncio.sleep((time.monotonic() - began) * self._rest)
+        for what, build in self._builds:
+            began = time.monotonic()
+            try:
+                count = await build(tenant)
+            except Exception:
+                await asyncio.sleep((time.monotonic() - began) * self._rest)
+                raise
+            if count:
+                logger().info(what, tenant=tenant, count=count)
+                await asyncio.sleep((time.monotonic() - began) * self._rest)
 
     async def _compacted(self, tenant: str) -> None:
         more = True

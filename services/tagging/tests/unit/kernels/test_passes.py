@@ -103,6 +103,8 @@ def test_many_rows_are_cut_between_persons(passes, seed):
     known, least = passes.extremes(rows, values, persons, greatest=False)
     assert known.tolist() == [len(each) > 0 for each in mine]
     assert least[known].tolist() == [values[each].min() for each in mine if len(each)]
+    codes = draw.integers(0, 1 + seed % 40, len(owners)).astype(np.int32)
+    assert passes.by_code(owners, codes).tolist() == np.lexsort((codes, owners)).tolist()
     days = local_days(times, Setting(CATALOGUE, AS_OF))
     assert passes.days(rows, 8 * 3_600 * 10**6, persons).tolist() == [
         len(np.unique(days[each])) for each in mine

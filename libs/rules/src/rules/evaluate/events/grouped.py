@@ -13,6 +13,7 @@ from rules.values import SCALE
 from .columns import EPOCH, Bools, Column, EventTable, Ints, Numbers
 from .exact import fitting, half_even, run_flags
 from .local_days import local_days
+from .passes import passes_of
 from .rows import RowReader, Rows
 
 _SAFE = 2**62
@@ -45,8 +46,9 @@ def grouped(
     if not len(rows.owners):
         nothing = np.zeros(0, np.int64)
         return GroupRows(rows.owners, keys, nothing, nothing)
-    order = _by_key(rows.owners, keys.data)
-    owners, codes, places = rows.owners[order], keys.data[order], rows.places[order]
+    passes = passes_of(table)
+    order = _by_key(rows.owners, keys.data) if passes is None else passes.by_code(rows.owners, keys.data)
+    owners, codes, places = rows.owners, keys.data[order], rows.places[order]  # persons stay together
     begins = run_flags(owners) | run_flags(codes)
     starts = np.flatnonzero(begins)
     # Lines of one event stand together within a group: the order is stable.
@@ -99,7 +101,11 @@ def _numbers(
 def _first_of_days(days: Ints, starts: Ints) -> Bools:
     """Of rows by group: which is the first of its day in its group. Events of a group are in order of time, but a
     tenant's clock may go back over midnight."""
-    groups = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(days))))
+    begins = np.zeros(len(days), np.bool_)
+    begins[starts] = True
+    if not bool(np.any((days[1:] < days[:-1]) & ~begins[1:])):
+        return begins | run_flags(days)
+    groups = np.cumsum(begins)
     order = np.lexsort((days, groups))
     first = run_flags(groups[order]) | run_flags(days[order])
     found = np.zeros(len(days), np.bool_)

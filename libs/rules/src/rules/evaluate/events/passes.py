@@ -71,6 +71,10 @@ class Passes(Protocol):
         """On how many days, of a clock that is so far ahead of UTC, rows count."""
         ...
 
+    def by_code(self, owners: Numbers, codes: Numbers) -> Ints:
+        """The stable order of rows by person and code; owners ascending."""
+        ...
+
     def chained(
         self,
         parts: Sequence[Flagged],

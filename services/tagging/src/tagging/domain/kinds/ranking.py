@@ -14,7 +14,7 @@ from rules.values import SCALE, decimal_text
 from tagging.domain.columns import Bools, Ints, Shape, Vector
 from tagging.domain.cuts import Baseline
 from tagging.domain.definition_limits import MAX_BASELINE_KEYS
-from tagging.domain.groups import PERCENT, Groups, added, exact, half_even
+from tagging.domain.groups import PERCENT, Groups, added, exact, half_even, ordered
 from tagging.domain.weighted import CERTAIN, WeightedTexts
 
 from .naming import NamedKeys, named
@@ -79,8 +79,8 @@ def frozen(groups: Groups, names: tuple[NamedKeys, ...], known: Bools) -> Baseli
 def best(found: Ranked, ranks: Ints, count: int) -> Ranked:
     """The first `count` of each person by falling `ranks`; in the order of the ranking within a person."""
     falling = -(np.unique(ranks, return_inverse=True)[1] if ranks.dtype == object else ranks)
-    order = np.lexsort((found.groups.keys, falling, found.groups.persons))
     persons = found.groups.persons
+    order = ordered(persons, falling, found.groups.keys)
     starts = np.cumsum(found.groups.counts) - found.groups.counts
     chosen = order[(np.arange(len(order)) - starts[persons]) < count]
     counts = np.minimum(found.groups.counts, count)
@@ -111,7 +111,7 @@ def values(found: Ranked, shape: Shape, sure_events: int) -> Vector:
     ranks = np.empty(len(names), np.int64)
     ranks[np.argsort(names)] = np.arange(len(names))
     falling = -found.shares if shape.weighted else np.zeros(len(found.shares), np.int64)
-    order = np.lexsort((ranks[groups.keys], falling, groups.persons))
+    order = ordered(groups.persons, falling, ranks[groups.keys])
     texts, weights = names[groups.keys[order]].tolist(), found.shares[order].tolist()
     confidences = confidence(groups, sure_events)[places].tolist()
     shared: dict[Hashable, tuple[str, ...]] = {}
