@@ -47,8 +47,12 @@ class Leavers:
 
     def holds(self, address: str) -> bool:
         """Whether the person has left by now."""
+        return self.since(address) is not None
+
+    def since(self, address: str) -> float | None:
+        """Since when the person is gone, None while there."""
         since = self._memory.get(self._scope, address)
-        return since is not None and float(since) <= self._clock.now()
+        return float(since) if since is not None and float(since) <= self._clock.now() else None
 
 
 def _lines(reader: Reader) -> frozenset[str]:

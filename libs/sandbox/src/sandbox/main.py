@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.aliyun_sms.provider import AliyunSms
+from sandbox.apns.provider import Apns
 from sandbox.carrier import Carrier
 from sandbox.clock import Clock, ClockFileError
 from sandbox.document import SettingsError
@@ -40,6 +41,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "getui": Getui,
     "webhook": Webhook,
     "fcm": Fcm,
+    "apns": Apns,
 }
 """Every provider there is, by its section of the settings."""
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from aiohttp import web
-
 from sandbox.admin import Admin
 from sandbox.carrier import Carrier
 from sandbox.clock import Clock
+from sandbox.doors import Door, HttpDoor, OwnDoor
 from sandbox.effects import EffectLog
 from sandbox.exchange import Exchange
 from sandbox.faults import FaultPlan
@@ -23,9 +22,6 @@ from sandbox.store import Store
 
 PORTS_FILE = "ports.json"
 SWEEP_S = 60.0
-SHUTDOWN_S = 0.5
-MAX_LINE_BYTES = 64 * 1024
-"""A request line: SendSms carries a thousand numbers in its query."""
 
 
 class PortInUseError(OSError):
@@ -52,7 +48,7 @@ class Sandbox:
         self._settings = settings
         self._parts = parts
         self._providers = providers
-        self._runners: list[web.AppRunner] = []
+        self._doors: list[Door] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.ports: dict[str, int] = {}
         """By server: admin and the providers that have settings; filled by `start`."""
@@ -79,14 +75,18 @@ class Sandbox:
         Raises PortInUseError when a given port is taken; nothing is left running then.
         """
         parts = self._parts
-        apps = {ADMIN: Admin(parts.log, parts.faults, parts.reports, parts.clock).app()}
+        admin = Admin(parts.log, parts.faults, parts.reports, parts.clock)
+        doors: dict[str, Door] = {ADMIN: HttpDoor(admin.app())}
         for provider in self._providers:
             parts.reports.serve(provider.name, provider.courier)
             exchange = Exchange(provider, parts.store, parts.carrier, parts.reports, parts.faults)
-            apps[provider.name] = exchange.app()
+            if isinstance(provider, OwnDoor):
+                doors[provider.name] = provider.door(exchange)
+            else:
+                doors[provider.name] = HttpDoor(exchange.app())
         try:
-            for name, app in apps.items():
-                self.ports[name] = await self._listen(name, app)
+            for name, door in doors.items():
+                self.ports[name] = await self._listen(name, door)
         except PortInUseError:
             await self.close()
             raise
@@ -108,8 +108,8 @@ class Sandbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for runner in self._runners:
-            await runner.cleanup()
+        for door in self._doors:
+            await door.close()
         await self._parts.reports.close()
         self._parts.store.close()
 
@@ -120,22 +120,13 @@ class Sandbox:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _listen(self, name: str, app: web.Application) -> int:
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            shutdown_timeout=SHUTDOWN_S,
-            max_line_size=MAX_LINE_BYTES,
-            handle_signals=False,
-        )
-        await runner.setup()
-        self._runners.append(runner)
-        host, port = self._settings.host, self._settings.ports[name]
+    async def _listen(self, name: str, door: Door) -> int:
+        self._doors.append(door)
+        port = self._settings.ports[name]
         try:
-            await web.TCPSite(runner, host, port, reuse_address=True).start()
+            return await door.listen(self._settings.host, port)
         except OSError as error:
             raise PortInUseError(f"port {port} for {name} cannot be used: {error.strerror}") from error
-        return int(runner.addresses[0][1])
 
     async def _sweep(self) -> None:
         while True:

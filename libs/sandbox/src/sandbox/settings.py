@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from sandbox.aliyun_sms import settings as aliyun_sms
+from sandbox.apns import settings as apns
 from sandbox.document import Reader, SettingsError
 from sandbox.faults import Rule, read_rules
 from sandbox.fcm import settings as fcm
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "getui": getui.read,
     "webhook": webhook.read,
     "fcm": fcm.read,
+    "apns": apns.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

@@ -119,6 +119,9 @@ CHANNELS = {
         100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"})
     ),
     "fcm": ChannelFields(1_000, ("service_account",), secret=frozenset({"service_account"})),
+    "apns": ChannelFields(
+        1_000, ("team_id", "key_id", "topic", "private_key"), secret=frozenset({"private_key"})
+    ),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

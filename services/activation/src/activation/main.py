@@ -58,6 +58,8 @@ from activation.app.silence import Silence
 from activation.app.submitting import Submitting
 from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
+from activation.channels.apns.channel import ApnsChannel
+from activation.channels.apns.tokens import ApnsAccount
 from activation.channels.fcm.channel import FcmChannel
 from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.getui.channel import GetuiChannel
@@ -385,6 +387,10 @@ def _fcm(credentials: Stated, given: Stated, transport: Transport, clock: Clock)
     return FcmChannel(FcmAccount.read(**credentials), transport, clock.now, **given)
 
 
+def _apns(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Channel:
+    return ApnsChannel(ApnsAccount.read(**credentials), clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
@@ -393,6 +399,7 @@ _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "tencent_sms": _tencent_sms,
     "getui": _getui,
     "fcm": _fcm,
+    "apns": _apns,
 }
 """Every channel there is, by its name in the accounts file: what an account states, the base URL if it states one."""
 

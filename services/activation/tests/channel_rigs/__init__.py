@@ -2,6 +2,7 @@
 
 from channel_rigs import (
     aliyun_sms,
+    apns,
     fcm,
     getui,
     jpush,
@@ -19,6 +20,7 @@ _MODULES = (
     getui,
     webhook,
     fcm,
+    apns,
 )
 KINDS: dict[str, Kind] = {name: kind for module in _MODULES for name, kind in module.KINDS.items()}
 """By the name that a rig is asked for by."""
