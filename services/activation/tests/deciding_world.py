@@ -12,15 +12,18 @@ from activation.app.claiming import Addressed, Claimed, Claiming, Permission, Re
 from activation.app.deciding import Deciding
 from activation.app.planning import Planning
 from activation.app.policies import Policies
+from activation.app.suppressions import StatedAddress, StatedSuppression, Suppressions
 from activation.channels.port import Caps, Idempotency, KeyScope, ReceiptKind
 from activation.domain.campaign import Draft
 from activation.domain.delivery import DeliveryState
 from activation.domain.ledger import Move
 from activation.domain.policy import Policy
+from activation.domain.suppression import Scope
 from activation.main import open_store
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_policies import SqlPolicyStore
+from activation.store.sql_suppressions import SqlSuppressionList
 from activation.store.vault import Vault
 from servicekit.clock import ManualClock
 from servicekit.database import Database
@@ -76,12 +79,20 @@ class Decisions:
         self.accounts, self.store, self.do = accounts, store, self.database.write_now
         self.campaigns = Campaigns(store, changes, self.ledger, accounts, policies, vault, clock)
         self.claiming = Claiming(store, self.ledger, clock, Limits())
-        self.deciding = Deciding(store, self.ledger, policies, accounts, vault, clock)
+        self.suppressions = Suppressions(SqlSuppressionList(), changelog, vault, clock)
+        self.deciding = Deciding(store, self.ledger, policies, SqlSuppressionList(), accounts, vault, clock)
         self.policies = Policies(policies, changelog, clock)
         self.planning = Planning(store, changes, self.ledger, clock)
 
     def allow(self, policy: Policy) -> None:
         self.do(self.policies.update, "t1", "tester", policy, "")
+
+    def leave_in_peace(
+        self, person: int, scope: Scope, name: str = "", *, every_class: bool = False, channel: str = "sms"
+    ) -> None:
+        stated = StatedSuppression(scope, name, every_class, "asked for it")
+        addresses = [StatedAddress(channel, self.reached(person).address)]
+        self.do(self.suppressions.add, "t1", "tester", addresses, stated)
 
     def run(self, campaign_id: str, persons: Sequence[int], account: str = "sms", **fields: Any) -> None:
         """A marketing campaign to these persons, its rows READY."""
@@ -107,6 +118,9 @@ class Decisions:
     def decide(self, claimed: Claimed, account: str = "sms") -> list[Addressed]:
         persons = {claim.person_id: self.reached(claim.person_id) for claim in claimed.claims}
         return self.do(self.deciding.decide, self.accounts[account], claimed, persons)
+
+    def still_allows(self, claimed: Claimed, rows: Sequence[Addressed], account: str = "sms") -> bool:
+        return self.do(self.deciding.still_allows, self.accounts[account], claimed.campaign, rows)
 
     def send(self, account: str = "sms") -> set[tuple[str, int]]:
         """(campaign, person) of all that is let through at this moment; the provider takes it."""

@@ -16,6 +16,8 @@ from huaxiang.activation.v1 import (
     delivery_service_pb2_grpc,
     policy_service_pb2,
     policy_service_pb2_grpc,
+    suppression_service_pb2,
+    suppression_service_pb2_grpc,
 )
 from huaxiang.activation.v1 import privacy_service_pb2 as own_privacy_service_pb2
 from huaxiang.activation.v1 import privacy_service_pb2_grpc as own_privacy_service_pb2_grpc
@@ -42,6 +44,7 @@ from activation.api.campaign_servicer import CampaignServicer
 from activation.api.delivery_servicer import DeliveryServicer
 from activation.api.policy_servicer import PolicyServicer
 from activation.api.privacy_servicer import PrivacyServicer
+from activation.api.suppression_servicer import SuppressionServicer
 from activation.app.accounts import Account, Limits
 from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
@@ -56,6 +59,7 @@ from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving
 from activation.app.silence import Silence
 from activation.app.submitting import Submitting
+from activation.app.suppressions import Suppressions
 from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.apns.channel import ApnsChannel
@@ -78,6 +82,7 @@ from activation.store.sql_forgetting import SqlForgetting, SqlPersonDeliveries
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
+from activation.store.sql_suppressions import SqlSuppressionList
 from activation.store.vault import Vault
 from activation.workers.contact_points import ContactPoints
 from activation.workers.erasures import Erasures
@@ -156,10 +161,11 @@ def wire(
     changes, policies = CampaignChanges(store, changelog), SqlPolicyStore()
     campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
     claiming = Claiming(store, ledger, clock, limits)
-    deciding = Deciding(store, ledger, policies, accounts, vault, clock)
+    suppressions = SqlSuppressionList()
+    deciding = Deciding(store, ledger, policies, suppressions, accounts, vault, clock)
     submitting = Submitting(campaigns, store, ledger, batches, inbox, accounts, vault, clock, limits, _new_id)
     telling = Telling(outbox, vault, clock, render.record)
-    receipts = Receipts(inbox, store, ledger, telling, accounts, vault, clock, _new_id)
+    receipts = Receipts(inbox, store, ledger, suppressions, telling, accounts, vault, clock, _new_id)
     turns = {name: Turns(database, SqlTokenBucket(), each, clock) for name, each in accounts.items()}
     resolver = Resolver(
         database,
@@ -216,6 +222,7 @@ def wire(
             campaigns,
             Deliveries(store, ledger, policies, accounts),
             Policies(policies, changelog, clock),
+            Suppressions(suppressions, changelog, vault, clock),
             snapshots,
             changelog,
         ),
@@ -229,6 +236,7 @@ def _services(
     campaigns: Campaigns,
     deliveries: Deliveries,
     policies: Policies,
+    suppressions: Suppressions,
     snapshots: SegmentsSnapshots,
     changelog: Changelog,
 ) -> tuple[Service, ...]:
@@ -251,6 +259,11 @@ def _services(
             policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
             policy_service_pb2_grpc.add_PolicyServiceServicer_to_server,
             PolicyServicer(database, policies, read_at),
+        ),
+        Service(
+            suppression_service_pb2.DESCRIPTOR.services_by_name["SuppressionService"],
+            suppression_service_pb2_grpc.add_SuppressionServiceServicer_to_server,
+            SuppressionServicer(database, suppressions),
         ),
         Service(
             own_privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],

@@ -12,6 +12,7 @@ import pytest
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
 from activation.domain.policy import Policy
+from activation.domain.suppression import Scope
 from activation.main import MIGRATIONS
 from deciding_world import Decisions, S
 from hypothesis import given
@@ -286,3 +287,37 @@ def _check(world: Decisions, effects: list, account: str, persons: list[int]) ->
         assert account != "sms" or not any(on == day and how == "sms" for _, on, how in before)
         assert sum(on >= monday for _, on, _ in before) < 2
         effects.append((whom, day, account))
+
+
+def test_an_address_on_the_list_gets_nothing_of_the_entrys_scope(world: Decisions) -> None:
+    world.leave_in_peace(1, Scope.GLOBAL)
+    world.leave_in_peace(2, Scope.BRAND, "north")
+    world.leave_in_peace(3, Scope.TOPIC, "new_arrivals")
+    world.leave_in_peace(4, Scope.CHANNEL, "push")
+    world.leave_in_peace(5, Scope.CHANNEL, "sms", every_class=True)
+    people = range(1, 7)
+    world.run("c1", people)
+    world.run("c2", people, brand="north", topic="new_arrivals")
+    world.run("c3", people, message_class="otp")
+    world.run("c4", people, account="push")
+    sent = world.send() | world.send("push")
+    assert {person for name, person in sent if name == "c1"} == {2, 3, 4, 6}
+    assert {person for name, person in sent if name == "c2"} == {4, 6}
+    assert {person for name, person in sent if name == "c3"} == {1, 2, 3, 4, 6}
+    assert {person for name, person in sent if name == "c4"} == set(people)
+    assert {world.rows("c1")[each].reason for each in (1, 5)} == {"suppressed"}
+
+
+def test_what_was_let_through_is_looked_at_again_when_it_is_written_down(world: Decisions) -> None:
+    world.run("c1", [1, 2])
+    claimed = world.claim()
+    assert claimed is not None
+    one, two = world.decide(claimed)
+    assert world.still_allows(claimed, [one, two])
+    world.leave_in_peace(two.claim.person_id, Scope.TOPIC, "other")
+    assert world.still_allows(claimed, [one, two])
+    world.leave_in_peace(two.claim.person_id, Scope.GLOBAL)
+    assert not world.still_allows(claimed, [one, two])
+    assert world.still_allows(claimed, [one])
+    world.clock.advance(timedelta(hours=9))
+    assert not world.still_allows(claimed, [one])

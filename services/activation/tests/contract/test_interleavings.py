@@ -44,6 +44,7 @@ from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_ledger import SqlDeliveryLedger
 from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
+from activation.store.sql_suppressions import SqlSuppressionList
 from activation.store.vault import Vault
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,7 +180,7 @@ class Story:
         policies = SqlPolicyStore()
         self.campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
         self.claiming = Claiming(store, ledger, clock, limits)
-        self.deciding = Deciding(store, ledger, policies, accounts, vault, clock)
+        self.deciding = Deciding(store, ledger, policies, SqlSuppressionList(), accounts, vault, clock)
         self.submitting = Submitting(
             self.campaigns,
             store,
@@ -195,7 +196,9 @@ class Story:
         self.resolving = Resolving(store, ledger, batches, self.submitting, accounts, vault, clock)
         inbox = SqlReceiptInbox()
         new_id = lambda: secrets.token_hex(8)  # noqa: E731
-        self.receipts = Receipts(inbox, store, ledger, telling, accounts, vault, clock, new_id)
+        self.receipts = Receipts(
+            inbox, store, ledger, SqlSuppressionList(), telling, accounts, vault, clock, new_id
+        )
         self.silence = Silence(store, ledger, batches, telling, accounts, vault, clock)
         self.completion = Completion(store, changes, ledger, clock)
         self.do = self.database.write_now
@@ -254,7 +257,13 @@ class Story:
         batch, self.rows = self.rows[:3], self.rows[3:]
         claimed = replace(self.claimed, claims=tuple(row.claim for row in batch))
         built = self.submitting.build(self.account, claimed, batch, ())
-        self.written = self.do(self.submitting.write, self.account, claimed, built)
+        self.written = self.do(
+            self.submitting.write,
+            self.account,
+            claimed,
+            built,
+            lambda connection: self.deciding.still_allows(connection, self.account, claimed.campaign, batch),
+        )
         if self.written is None:
             self.do(self.claiming.give_back, claimed)
         if not self.rows:

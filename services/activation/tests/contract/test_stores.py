@@ -11,11 +11,13 @@ from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
 from activation.domain.ledger import Batch, BatchState
 from activation.domain.policy import Policy, StoredPolicy
+from activation.domain.suppression import Scope, Suppression
 from activation.store.ports import StoredCallback, Unreadable
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
 from activation.store.sql_policies import SqlPolicyStore
 from activation.store.sql_receipts import SqlOutbox, SqlReceiptInbox
+from activation.store.sql_suppressions import SqlSuppressionList
 from activation.store.vault import Vault
 from servicekit.database import Database
 
@@ -190,3 +192,26 @@ def test_drafts_are_found_by_campaign(do: Do, campaign: Campaign, other: Campaig
     do(store.add, other, b"2")
     assert do(store.drafts, "t1", ["c1", "c2", "c3"]) == {"c1": campaign.draft, "c2": other.draft}
     assert do(store.drafts, "t2", ["c1"]) == do(store.drafts, "t1", []) == {}
+
+
+def test_suppressions_are_added_once_found_by_address_and_taken_away(do: Do) -> None:
+    listed = SqlSuppressionList()
+    first = Suppression("h1", Scope.CHANNEL, "sms", False, "opt_out", NOW)
+    second = Suppression("h1", Scope.GLOBAL, "", False, "asked", NOW, "ann")
+    third = Suppression("h2", Scope.BRAND, "north", True, "", NOW)
+    do(listed.add, "t1", [third, first, second])
+    do(listed.add, "t1", [replace(first, reason="again", since=NOW + timedelta(days=1))])
+    assert sorted(do(listed.of, "t1", ["h1", "h3"]), key=lambda each: each.scope) == [first, second]
+    assert do(listed.page, "t1", ("", "", ""), 2) == [first, second]
+    assert do(listed.page, "t1", ("h1", "global", ""), 2) == [third]
+    do(listed.add, "t1", [replace(first, every_class=True, reason="unreachable")])
+    do(listed.add, "t1", [first])
+    assert replace(first, every_class=True) in do(listed.of, "t1", ["h1"])
+    assert do(listed.remove, "t1", ["h1", "h2"], Scope.GLOBAL, "") == 1
+    assert (
+        do(listed.remove, "t1", ["h1"], Scope.GLOBAL, "")
+        == do(listed.remove, "t1", [], Scope.GLOBAL, "")
+        == 0
+    )
+    assert do(listed.of, "t2", ["h1", "h2"]) == do(listed.of, "t1", []) == []
+    do(listed.add, "t1", [])

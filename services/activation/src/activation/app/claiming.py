@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from activation.app.accounts import Account, Limits
-from activation.domain.campaign import CLASSES, Campaign
+from activation.domain.campaign import CLASSES, MARKETING, Campaign
 from activation.domain.delivery import DeliveryState
 from activation.domain.ledger import Claim
 from activation.store.ports import CampaignStore, DeliveryLedger
@@ -16,6 +16,8 @@ MAX_CLAIM_ROWS = 1_000
 """What identity serves in one call."""
 CLAIM_S = 2.0
 """No more is claimed than can be sent in this time, or in a quarter of the lease: permission is asked at the claim."""
+MARKETING_CLAIM_S = 0.5
+"""The same for marketing: consent may be a second old."""
 
 
 class Permission(StrEnum):
@@ -55,6 +57,7 @@ class Addressed:
 
     claim: Claim
     address: str
+    dest_hash: str
     until: dt.datetime
 
 
@@ -82,8 +85,6 @@ class Claiming:
         one after `served`, the (tenant, campaign_id) that had its turn last. Of a campaign those due first."""
         now = self._clock.now()
         lease_until_ms = self._machine_ms() + int(self._limits.lease_s * 1_000)
-        span_s = min(CLAIM_S, self._limits.lease_s / 4)
-        rows = min(MAX_CLAIM_ROWS, max(1, int(account.calls_per_s * span_s)) * account.caps.max_batch)
 
         def turn(campaign: Campaign) -> tuple[int, int, bool, tuple[str, str]]:
             key, draft = (campaign.tenant, campaign.campaign_id), campaign.draft
@@ -93,6 +94,7 @@ class Claiming:
             sealed_key = self._store.key(connection, campaign.tenant, campaign.campaign_id)
             if sealed_key is None:
                 continue
+            rows = self._rows(account, campaign)
             claims = self._ledger.claim(connection, campaign, rows, now, lease_until_ms)
             if claims:
                 return Claimed(campaign, sealed_key, tuple(claims))
@@ -102,6 +104,12 @@ class Claiming:
         """Returns the claimed rows that are still in our hands: nothing of them was sent."""
         due = self._clock.now() + dt.timedelta(seconds=after_s)
         self._ledger.release(connection, claimed.campaign.tenant, claimed.claims, due)
+
+    def _rows(self, account: Account, campaign: Campaign) -> int:
+        """How many can be sent while what identity said of them is good."""
+        claim_s = MARKETING_CLAIM_S if campaign.draft.message_class == MARKETING else CLAIM_S
+        calls = int(account.calls_per_s * min(claim_s, self._limits.lease_s / 4))
+        return min(MAX_CLAIM_ROWS, max(1, calls) * account.caps.max_batch)
 
     def _machine_ms(self) -> int:
         return int(self._clock.machine_now().timestamp() * 1_000)

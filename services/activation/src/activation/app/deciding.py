@@ -1,4 +1,4 @@
-"""Whether claimed rows may be sent: consent, hours, one row per address, caps across all campaigns.
+"""Whether claimed rows may be sent: consent, hours, who is left in peace, one row per address, caps of all campaigns.
 
 One transaction. What may be sent counts from here on, and stops counting when it turns out not to have been sent.
 """
@@ -28,13 +28,14 @@ from activation.domain.hours import (
 )
 from activation.domain.ledger import Claim, Decided, Grounds, Move
 from activation.domain.policy import MAINLAND_PREFIX, MAINLAND_SMS_HOURS, MAINLAND_ZONE, StoredPolicy
-from activation.store.policy_ports import PolicyStore
+from activation.domain.suppression import held_back
+from activation.store.policy_ports import PolicyStore, SuppressionList
 from activation.store.ports import CampaignStore, DeliveryLedger, KeyMaker
 from servicekit.clock import Clock
 from sqlalchemy import Connection
 
 QUIET_HOURS, NO_HOURS = "quiet_hours", "no_hours"
-DUPLICATE_ADDRESS = "duplicate_address"
+DUPLICATE_ADDRESS, SUPPRESSED = "duplicate_address", "suppressed"
 _NOBODY = Reached(Permission.NO_PERSON, "", 0)
 
 
@@ -71,6 +72,7 @@ class Deciding:
         store: CampaignStore,
         ledger: DeliveryLedger,
         policies: PolicyStore,
+        suppressions: SuppressionList,
         accounts: Mapping[str, Account],
         keys: KeyMaker,
         clock: Clock,
@@ -78,6 +80,7 @@ class Deciding:
         self._store = store
         self._ledger = ledger
         self._policies = policies
+        self._suppressions = suppressions
         self._accounts = accounts
         self._keys = keys
         self._clock = clock
@@ -113,6 +116,16 @@ class Deciding:
         self._ledger.move(connection, tenant, [*moves, *left_out], now)
         return chosen
 
+    def still_allows(
+        self, connection: Connection, account: Account, campaign: Campaign, rows: Sequence[Addressed]
+    ) -> bool:
+        """Whether what was let through may be written down as being sent: the hours and days of all recipients last,
+        and nobody is to be left in peace since. Ask in that transaction."""
+        if self._clock.now() >= min(row.until for row in rows):
+            return False
+        listed = self._suppressions.of(connection, campaign.tenant, {row.dest_hash for row in rows})
+        return not held_back(listed, campaign.draft, account.caps.contact_channel)
+
     # -------------------------------------------------------------------------------------------- parts
 
     def _choose(
@@ -123,9 +136,12 @@ class Deciding:
         policy: StoredPolicy,
         candidates: Sequence[_Candidate],
     ) -> tuple[list[Addressed], list[Move], list[Decided]]:
-        """Who is written to, who is not, and what was decided of either: one row per address, and no more than caps
-        leave."""
-        holders = self._ledger.holders(connection, campaign, {each.dest_hash for each in candidates})
+        """Who is written to, who is not, and what was decided of either: nobody who is to be left in peace, one row per
+        address, and no more than caps leave."""
+        hashes = {each.dest_hash for each in candidates}
+        holders = self._ledger.holders(connection, campaign, hashes)
+        listed = self._suppressions.of(connection, campaign.tenant, hashes)
+        in_peace = held_back(listed, campaign.draft, kind.channel)
         caps = policy.policy.caps_on(kind)
         sent = self._sent(connection, campaign.tenant, caps, candidates)
         chosen: list[Addressed] = []
@@ -133,6 +149,9 @@ class Deciding:
         decisions: list[Decided] = []
         for each in candidates:
             row, person, day = each.claim.delivery_id, each.person, each.times.day
+            if each.dest_hash in in_peace:
+                left_out.append(Move(row, DeliveryState.SUPPRESSED, SUPPRESSED))
+                continue
             if holders.get(each.dest_hash, row) != row:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, DUPLICATE_ADDRESS))
                 continue
@@ -148,7 +167,7 @@ class Deciding:
             decisions.append(Decided(row, person.birth_key_id, each.dest_hash, day, grounds))
             assert each.times.opens is not None, "a candidate's hours are open"
             until = min(each.times.opens.end, each.times.day_ends)
-            chosen.append(Addressed(each.claim, person.address, until))
+            chosen.append(Addressed(each.claim, person.address, each.dest_hash, until))
         return chosen, left_out, decisions
 
     def _sent(

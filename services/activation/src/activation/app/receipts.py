@@ -12,6 +12,8 @@ from activation.channels import port
 from activation.channels.wire import Callback
 from activation.domain.delivery import after_receipt
 from activation.domain.ledger import Held, Move
+from activation.domain.suppression import OPT_OUT, UNREACHABLE, Scope, Suppression
+from activation.store.policy_ports import SuppressionList
 from activation.store.ports import (
     CampaignStore,
     DeliveryLedger,
@@ -58,6 +60,7 @@ class Receipts:
         inbox: ReceiptInbox,
         store: CampaignStore,
         ledger: DeliveryLedger,
+        suppressions: SuppressionList,
         telling: Telling,
         accounts: Mapping[str, Account],
         keys: KeyMaker,
@@ -67,6 +70,7 @@ class Receipts:
         self._inbox = inbox
         self._store = store
         self._ledger = ledger
+        self._suppressions = suppressions
         self._telling = telling
         self._accounts = accounts
         self._keys = keys
@@ -171,6 +175,7 @@ class Receipts:
         clicked: list[str] = []
         told: list[Told] = []
         rows: dict[str, Held] = {}
+        self._suppressions.add(connection, tenant, self._to_suppress(account, tenant, matches))
         for match in matches:
             row, said = rows.get(match.row.delivery_id, match.row), match.said
             if isinstance(said, port.Inbound):
@@ -194,8 +199,25 @@ class Receipts:
         self._ledger.clicked(connection, tenant, clicked, self._clock.now())
         self._telling.tell(connection, account, tenant, told)
 
+    def _to_suppress(self, account: Account, tenant: str, matches: Sequence[_Match]) -> list[Suppression]:
+        """Who refuses, and what is dead, gets no more marketing on the channel. A number may come to life again: what
+        its owner waits for is still tried."""
+        channel, now = account.caps.contact_channel, self._clock.now()
+        reasons = [(each.said, _reason_to_suppress(each.said)) for each in matches]
+        return [
+            Suppression(self._hash(account, tenant, said.address), Scope.CHANNEL, channel, False, reason, now)
+            for said, reason in reasons
+            if reason
+        ]
+
     def _hash(self, account: Account, tenant: str, address: str) -> str:
         return self._keys.address_hash(tenant, account.caps.contact_channel, address)
+
+
+def _reason_to_suppress(said: Said) -> str:
+    if isinstance(said, port.Receipt):
+        return UNREACHABLE if said.unreachable else ""
+    return OPT_OUT if said.kind is port.InboundKind.OPT_OUT else ""
 
 
 def _said(channel: port.Channel, callback: Callback) -> list[Said]:

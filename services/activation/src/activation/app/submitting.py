@@ -26,14 +26,13 @@ OPEN = frozenset({DeliveryState.SUBMITTING, DeliveryState.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A request that is ready to be written down, and may be until `until`."""
+    """A request that is ready to be written down."""
 
     batch_id: str
     key: str
     wire: WireRequest
     digest: str
     sealed: bytes
-    until: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +85,19 @@ class Submitting:
         wire = account.channel.build(port.Batch(batch_key, message_of(campaign.draft), tuple(targets)))
         about = key_about(campaign.tenant, campaign.campaign_id)
         sealed = self._keys.seal_under(claimed.sealed_key, wire.dump(), about)
-        until = min(row.until for row in rows)
-        return Built(batch_id, batch_key, wire, self._keys.fingerprint(wire.digest), sealed, until)
+        return Built(batch_id, batch_key, wire, self._keys.fingerprint(wire.digest), sealed)
 
     def write(
-        self, connection: Connection, account: Account, claimed: Claimed, built: Built
+        self,
+        connection: Connection,
+        account: Account,
+        claimed: Claimed,
+        built: Built,
+        allowed: Callable[[Connection], bool],
     ) -> Written | None:
         """Writes the batch down as being sent. None when the campaign was paused, changed or has expired since the
-        claim, the hours or the day of a recipient have ended, or a row is in other hands: then nothing may be sent.
-        `claimed` holds the batch's rows alone."""
+        claim, a row is in other hands, or it is not `allowed` any more: then nothing may be sent. `claimed` holds the
+        batch's rows alone."""
         tenant, campaign_id, epoch = (
             claimed.campaign.tenant,
             claimed.campaign.campaign_id,
@@ -103,9 +106,9 @@ class Submitting:
         stored = self._store.get(connection, tenant, campaign_id, lock=True)
         if stored is None or stored.epoch != epoch or not self._may_send(stored):
             return None
-        if self._clock.now() >= built.until:
-            return None
         if len(still_ours(connection, self._ledger, claimed)) != len(claimed.claims):
+            return None
+        if not allowed(connection):
             return None
         now = self._clock.now()
         batch = Batch(

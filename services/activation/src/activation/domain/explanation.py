@@ -30,6 +30,7 @@ REASONS = {
     "no_address": "no address of the person on this channel is known",
     "no_person": "nobody has this id any more",
     "duplicate_address": "another person of the campaign has the same address and was written to there",
+    "suppressed": "the address is on the list of those to be left in peace",
     "quiet_hours": "it is not an hour at which the person may be written to; it waits for the next one",
     "no_hours": "there is no hour at which both the policy and the provider allow it",
     "ERASED": "the person was erased",

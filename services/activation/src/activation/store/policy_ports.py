@@ -1,8 +1,11 @@
-"""What the use cases need of stored policies. Every method takes the connection of the caller's transaction."""
+"""What the use cases need of policies and of the suppression list. Every method takes the connection of the caller's
+transaction."""
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from activation.domain.policy import StoredPolicy
+from activation.domain.suppression import Scope, Suppression
 from sqlalchemy import Connection
 
 
@@ -24,4 +27,28 @@ class PolicyStore(Protocol):
     def gate(self, connection: Connection, tenant: str) -> None:
         """Waits for and holds what only one transaction of a tenant may do at a time: replace the policy, or count what
         was sent to persons and add to it. Take it after all other locks, and count after it is taken."""
+        ...
+
+
+class SuppressionList(Protocol):
+    """Addresses that are left in peace, by (tenant, dest_hash, scope, name)."""
+
+    def add(self, connection: Connection, tenant: str, entries: Sequence[Suppression]) -> None:
+        """Adds entries; one that is there stays, and is about every class from now on if the new one is."""
+        ...
+
+    def remove(
+        self, connection: Connection, tenant: str, dest_hashes: Collection[str], scope: Scope, name: str
+    ) -> int:
+        """Takes entries away; returns how many there were."""
+        ...
+
+    def of(self, connection: Connection, tenant: str, dest_hashes: Collection[str]) -> list[Suppression]:
+        """Every entry of these addresses."""
+        ...
+
+    def page(
+        self, connection: Connection, tenant: str, after: tuple[str, str, str], limit: int
+    ) -> list[Suppression]:
+        """In order of (dest_hash, scope, name), after one."""
         ...

@@ -101,6 +101,19 @@ Table(
     sqlite_with_rowid=False,
 )
 Table(
+    "suppression",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("dest_hash", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("every_class", SmallInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
     "delivery_history",
     metadata,
     Column("tenant", Text, primary_key=True),

@@ -11,6 +11,7 @@ from activation.app.claiming import Addressed, Claimed, Claiming
 from activation.app.deciding import Deciding
 from activation.app.submitting import Submitting, Written
 from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
+from activation.domain.campaign import MARKETING
 from activation.workers.breaker import Breaker
 from activation.workers.contact_points import AddressesRefused, ContactPoints
 from activation.workers.failpoints import Reach
@@ -22,11 +23,14 @@ from servicekit.logging import logger
 from servicekit.telemetry.context import parse_traceparent
 from servicekit.telemetry.names import Attribute
 from servicekit.telemetry.spans import tracer
+from sqlalchemy import Connection
 
 MAX_IN_FLIGHT = 16
 """Requests of one account at once."""
 PERMISSION_S = 5.0
 """Machine time for which identity's answer is good: behind a slow provider rows are given back and asked about anew."""
+CONSENT_S = 1.0
+"""The same for marketing, up to the moment at which it is written down as being sent."""
 IDENTITY_PAUSE_S = 1.0
 """Suite's time that rows rest when identity does not answer."""
 
@@ -81,7 +85,8 @@ class Sender:
         return True
 
     async def _send(self, claimed: Claimed) -> None:
-        good_until_s = time.monotonic() + PERMISSION_S
+        marketing = claimed.campaign.draft.message_class == MARKETING
+        good_until_s = time.monotonic() + (CONSENT_S if marketing else PERMISSION_S)
         try:
             reached = await self._contact_points.of(self._account, claimed)
         except UpstreamUnavailable:
@@ -126,7 +131,12 @@ class Sender:
             logger().error("request cannot be built", channel=self._account.name, exc_info=error)
             await self._database.write(self._submitting.unbuildable, claimed)
             return
-        written = await self._database.write(self._submitting.write, self._account, claimed, built)
+
+        def allowed(connection: Connection) -> bool:
+            still = self._deciding.still_allows(connection, self._account, claimed.campaign, rows)
+            return still and time.monotonic() <= good_until_s
+
+        written = await self._database.write(self._submitting.write, self._account, claimed, built, allowed)
         if written is None:
             await self._database.write(self._claiming.give_back, claimed)
             return
