@@ -21,6 +21,7 @@ PERSON_DATA_NOUN = "person_data"
 NAMED_RIGHTS = frozenset(
     {
         "segments.exports.approve",
+        "segments.index.read",
         "segments.segment_uses.write",
         "segments.segments.administer",
         "segments.small_cells.read",

@@ -101,6 +101,7 @@ from segments.index.narrowed import WithFeatures
 from segments.index.plain import column_of
 from segments.index.tag_columns import BlockColumns
 from segments.index.tenant import TenantIndex
+from segments.index_wiring import wire_index
 from segments.life_wiring import life_services
 from segments.run_wiring import run_services
 from segments.store.ports import Stores
@@ -239,6 +240,7 @@ async def wire(
                 PrivacyServicer(ExportPersonData(board)),
             ),
             wire_behaviour(desk, audiences, behaviour, freshness, clock.now),
+            wire_index(board, database, stores, files, freshness, clock.now),
             *life_services(
                 board,
                 database,

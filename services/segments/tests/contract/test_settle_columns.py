@@ -10,10 +10,12 @@ import pytest
 from pyroaring import BitMap
 from segments.api import render
 from segments.app.debts import FileDebts
+from segments.app.index_status import IndexStatus
 from segments.app.load import load
 from segments.app.settle_columns import SettleColumns
 from segments.app.version import Version
 from segments.domain.changes import PersonState
+from segments.domain.extent import ColumnState, ColumnStatus, Containers
 from segments.domain.packing import unpack
 from segments.domain.touched import Touched
 from segments.index import answering, readiness, settling
@@ -34,7 +36,7 @@ from segments.store.sql_segments import SqlSegmentStore
 from segments.store.sql_uses import SqlSegmentUses
 from segments.store.sql_versions import SqlSegmentVersions
 from segments.workers.board import VersionBoard
-from segments_changes import CATALOGUE, TENANT, block_change, person_change, person_values, tag_change
+from segments_changes import CATALOGUE, NOON, TENANT, block_change, person_change, person_values, tag_change
 from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.driver_sql import execute
@@ -69,6 +71,7 @@ class Settling:
         self.board = VersionBoard(database, self.stores, version)
         self.settle = SettleColumns(self.board, database, self.stores, files)
         self.debts = FileDebts(self.board, self.settle)
+        self._status = IndexStatus(self.board, database, self.stores.index, files, lambda: NOON)
 
     async def tell(self, *changes: Any) -> None:
         def prepare(draft: Version) -> Touched:
@@ -83,6 +86,10 @@ class Settling:
 
     def restarted(self) -> "Settling":
         return Settling(self._database, self._folder)
+
+    async def status(self) -> dict[str, ColumnStatus]:
+        found = await self._status.page(TENANT, "", 9, troubled_only=False)
+        return {each.column: each for each in found.columns}
 
     @property
     def index(self) -> Any:
@@ -148,6 +155,33 @@ async def test_a_column_is_settled_though_its_old_file_stays(columns: Settling, 
         (tmp_path / "columns" / each).unlink()
         (tmp_path / "columns" / each).mkdir()
     assert await columns.settle() == len(COLUMNS)
+
+
+async def test_what_columns_take_is_told_without_reading_their_files(
+    columns: Settling, tmp_path: Path
+) -> None:
+    await columns.settle()
+    await columns.tell(person_values(1, 1, points=8))
+    told = await columns.status()
+    resting, changed = told["is_vip"].extent, told["points"].extent
+    assert resting.file is not None
+    assert changed.file is not None
+    assert {resting.file.file, changed.file.file} == columns.files()
+    assert (resting.bytes, resting.persons, resting.containers) == (0, None, None), "nobody has asked for it"
+    assert (changed.persons, changed.blocks, changed.changes, told["points"].beside) == (1, 1, 1, 1)
+    assert changed.containers == Containers(run=1, slices=1)
+    assert changed.bytes > 0
+    assert all(each.written is not None and each.state is ColumnState.READY for each in told.values())
+
+    path = tmp_path / "columns" / resting.file.file
+    flipped = bytearray(path.read_bytes())
+    flipped[20] ^= 1
+    path.write_bytes(flipped)
+    again = columns.restarted()
+    assert (await again.status())["is_vip"].state is ColumnState.READY, "nobody has read it"
+    assert again.index.damage_of(["is_vip"])
+    found = (await again.status())["is_vip"]
+    assert (found.state, found.note) == (ColumnState.REBUILDING, path.name)
 
 
 ERASED = PersonState.ERASED

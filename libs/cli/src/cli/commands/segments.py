@@ -12,6 +12,7 @@ from cli.commands import (
     segment_exports,
     segment_folders,
     segment_history,
+    segment_index,
     segment_life,
     segment_lists,
     segment_moves,
@@ -46,8 +47,10 @@ app.command("cancel")(segment_runs.cancel)
 app.command("snapshots")(segment_moves.snapshots)
 app.command("trend")(segment_moves.trend)
 app.command("diff")(segment_moves.diff)
+app.command("when")(segment_moves.when)
 app.command("why")(segment_moves.why)
 app.command("plan")(segment_plans.plan)
+app.command("index")(segment_index.index)
 app.command("restore-version")(segment_history.restore_version)
 Population = Annotated[str, typer.Option(help="known, member, or all (anonymous devices too).")]
 Place = Annotated[str, typer.Option(help="The folder it stands in: parts separated by /.")]

@@ -1,5 +1,6 @@
 """Files of columns, without the block engine until a tenant is large enough for it."""
 
+import datetime as dt
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from rules.check import Population
 from rules.values import ValueType
 
+from segments.domain.extent import Mapped
 from segments.domain.manifests import NamedFile
 from segments.index import answering, readiness
 from segments.index.columns import ScalarColumn
@@ -18,6 +20,7 @@ from segments.index.memory import MemoryColumn
 from segments.store.ports import TenantIndex
 
 if TYPE_CHECKING:
+    from segments.index.mapped import OpenFiles
     from segments.index.settling import ColumnFolder, Settled
 
 
@@ -31,11 +34,25 @@ class LazyColumnFiles:
         self._damages = damages
 
     @cached_property
-    def _folder(self) -> "ColumnFolder":
+    def _open_files(self) -> "OpenFiles":
         from segments.index.mapped import OpenFiles
+
+        return OpenFiles(self._most_bytes, most_mapped())
+
+    @cached_property
+    def _folder(self) -> "ColumnFolder":
         from segments.index.settling import ColumnFolder
 
-        return ColumnFolder(self._path, OpenFiles(self._most_bytes, most_mapped()), self._damages)
+        return ColumnFolder(self._path, self._open_files, self._damages)
+
+    def mapped(self) -> Mapped:
+        return Mapped(self._open_files.bytes if self._is_used else 0, self._most_bytes)
+
+    def written(self, file: str) -> dt.datetime | None:
+        try:
+            return dt.datetime.fromtimestamp((self._path / file).stat().st_mtime, dt.UTC)
+        except OSError:
+            return None
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
         return self._folder.open(owner, type_, named)

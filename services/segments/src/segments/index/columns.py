@@ -29,6 +29,14 @@ class _Part:
     known: Mask
     codes: npt.NDArray[Any]
 
+    @property
+    def persons(self) -> int:
+        return int(np.count_nonzero(self.known))
+
+    @property
+    def bytes(self) -> int:
+        return self.known.nbytes + self.codes.nbytes
+
 
 class ScalarColumn(PlainColumn[_Part]):
     """Implements rules' Column. A copy shares its blocks with the original until one of them is written, so whoever

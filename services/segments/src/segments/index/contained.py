@@ -1,6 +1,7 @@
 """Columns in the containers of the block engine: versions share what did not change, files are mapped."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from rules.evaluate.meaning import Scalar, Value
 from rules.values import Kind, ValueType
 
 from segments.domain.changes import BLOCK_BITS, BLOCK_SIZE
+from segments.domain.extent import Extent
 from segments.domain.manifests import NamedFile
 from segments.domain.packing import Coded, scalar_of
 from segments.engine.bitmaps import EngineColumn
@@ -21,11 +23,12 @@ from segments.engine.live.changes import Codes
 from segments.engine.live.merging import caught_up, moved_blocks, related
 from segments.engine.live.recoding import caught_up_by_value, recoded
 from segments.engine.live.tags import with_codes, with_values
-from segments.engine.live.versions import compacted, is_crowded
+from segments.engine.live.versions import compacted, footprint, is_crowded
 from segments.engine.numbers import NumberColumn
 from segments.engine.sets import CodedBlock, SetColumn, set_column
 from segments.engine.threads import Threads
 from segments.index.columns import ScalarColumn, TextOf
+from segments.index.extents import containers_of, persons_by_block
 from segments.index.lists import ListColumn
 from segments.index.mapped import MappedColumn
 from segments.index.stamps import new_stamp
@@ -67,6 +70,23 @@ class ContainedColumn:
     def damage(self) -> str:
         """The file, when it is damaged; reads all of it when nobody has so far."""
         return self._version.damage if isinstance(self._version, MappedColumn) else ""
+
+    def extent(self) -> Extent:
+        """See MemoryColumn."""
+        version = self._version
+        tag = version.mapped if isinstance(version, MappedColumn) else version
+        damage = version.known_damage if isinstance(version, MappedColumn) else ""
+        found = Extent(changes=self.since, file=self.file, damage=damage, owes=self.debt > 0)
+        if tag is None:
+            return found
+        persons = persons_by_block(tag)
+        return replace(
+            found,
+            blocks=sum(each > 0 for each in persons),
+            persons=sum(persons),
+            bytes=footprint(tag.column),
+            containers=containers_of(tag),
+        )
 
     @property
     def debt(self) -> int:

@@ -35,6 +35,14 @@ class _Rows:
         return cls(offsets[known], np.cumsum(counts[known], dtype=np.int64), codes)
 
     @property
+    def persons(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def bytes(self) -> int:
+        return self.offsets.nbytes + self.ends.nbytes + self.codes.nbytes
+
+    @property
     def counts(self) -> Offsets:
         return np.diff(self.ends, prepend=0).astype(np.uint16)
 

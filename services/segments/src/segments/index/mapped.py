@@ -89,12 +89,22 @@ class MappedColumn:
         return tag
 
     @property
+    def mapped(self) -> TagColumn | None:
+        """What is mapped of it now, which does not count as asking for it."""
+        return self._tag
+
+    @property
+    def known_damage(self) -> str:
+        """As `damage`, of what has been read so far."""
+        return self._damages.of(self._tenant, self.named.column)
+
+    @property
     def damage(self) -> str:
         """The name of the file when it is damaged, else empty."""
         if not self._is_checked:
             with suppress(ColumnDamaged):
                 _ = self.tag
-        return self._damages.of(self._tenant, self.named.column)
+        return self.known_damage
 
     def close(self) -> None:
         """Lets go of it until it is asked for again."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.meaning import Value
 
+from segments.domain.extent import Extent
 from segments.domain.packing import Coded
 from segments.index.columns import TextOf
 
@@ -36,6 +37,10 @@ class MemoryColumn(Column, Protocol):
     def debt(self) -> int:
         """Its latest, while its file may hold values of somebody who was erased, else 0. Later debts are higher, of all
         columns."""
+        ...
+
+    def extent(self) -> Extent:
+        """What it takes, and what is due on it, without reading a file that is not mapped."""
         ...
 
     def owe(self) -> None:

@@ -1,15 +1,31 @@
 """What columns in blocks of codes have in common, whatever a block is made of."""
 
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from rules.evaluate.meaning import Scalar
 from rules.values import Kind
 
+from segments.domain.extent import Extent
 from segments.domain.packing import code_of
 from segments.index.stamps import new_stamp
 from segments.index.texts import Texts
 
-Part = TypeVar("Part")
+
+class BlockPart(Protocol):
+    """What is held of one block."""
+
+    @property
+    def persons(self) -> int:
+        """How many have a value."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """What it takes."""
+        ...
+
+
+Part = TypeVar("Part", bound=BlockPart)
 
 
 class PlainColumn(Generic[Part]):
@@ -45,6 +61,15 @@ class PlainColumn(Generic[Part]):
     def debt(self) -> int:
         """See MemoryColumn."""
         return 0
+
+    def extent(self) -> Extent:
+        """See MemoryColumn."""
+        persons = [part.persons for part in self._parts.values()]
+        return Extent(
+            blocks=sum(each > 0 for each in persons),
+            persons=sum(persons),
+            bytes=sum(part.bytes for part in self._parts.values()),
+        )
 
     def owe(self) -> None:
         """See MemoryColumn."""

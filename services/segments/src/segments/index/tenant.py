@@ -36,6 +36,7 @@ from segments.domain.changes import (
     PersonValues,
     TagChange,
 )
+from segments.domain.extent import Extent
 from segments.domain.movement import Flips
 from segments.domain.packing import Coded, TooManyValues, whole
 from segments.domain.plan import Plan
@@ -202,6 +203,9 @@ class TenantIndex:
     def has_paid(self, debts: Mapping[str, int]) -> bool:
         held = self._columns
         return all(held[column].has_paid(debt) for column, debt in debts.items() if column in held)
+
+    def extent(self, column: str) -> Extent:
+        return self._columns[column].extent()
 
     def held(self, column: str) -> MemoryColumn:
         """One column as it is held. Raises KeyError for no such column."""

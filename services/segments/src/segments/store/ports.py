@@ -19,6 +19,7 @@ from rules.values import ValueType
 from rules.windows import CalendarSettings
 from segments.domain.changes import Change, DayRolled, FeatureChange, PersonChange, TagChange
 from segments.domain.dictionary import Dictionary
+from segments.domain.extent import Extent, Mapped
 from segments.domain.folders import Folder
 from segments.domain.manifests import NamedFile
 from segments.domain.movement import Flips, Followed
@@ -135,6 +136,10 @@ class IndexStore(Protocol):
         self, connection: Connection, empty_index: "EmptyIndex", files: "ColumnFiles | None" = None
     ) -> dict[str, "TenantIndex"]:
         """By tenant, what is stored; equal to what was saved. Without `files` columns have what their rows hold."""
+        ...
+
+    def beside(self, connection: Connection, tenant: str, columns: Sequence[str]) -> dict[str, int]:
+        """By column, how many single values are stored beside its blocks or its file; only of those that have any."""
         ...
 
     def fold(self, connection: Connection, *, beyond: int) -> bool:
@@ -285,6 +290,10 @@ class TenantIndex(Protocol):
         """Whether each of these columns is in a file that was made after its debt, in none, or gone."""
         ...
 
+    def extent(self, column: str) -> Extent:
+        """What a column takes. Raises KeyError for no such column."""
+        ...
+
     def held(self, column: str) -> Any:
         """One version of a column as it is held. Raises KeyError for no such column."""
         ...
@@ -331,6 +340,14 @@ class ColumnFiles(Protocol):
     def unneeded(self, index: TenantIndex) -> set[str]:
         """The files of a tenant, of those that were opened or written here, that no column of it is in and that have
         not been removed. One that is being written of a column that was in none is among them."""
+        ...
+
+    def mapped(self) -> Mapped:
+        """Of the files of all tenants."""
+        ...
+
+    def written(self, file: str) -> dt.datetime | None:
+        """When a file was, on the machine's clock; None when it is not there."""
         ...
 
     def remove(self, files: Collection[str]) -> None:

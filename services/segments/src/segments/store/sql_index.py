@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,6 +90,17 @@ class SqlIndexStore:
             _open_files(connection, found, files)
         _load_values(connection, found)
         return found
+
+    def beside(self, connection: Connection, tenant: str, columns: Sequence[str]) -> dict[str, int]:
+        if not columns:
+            return {}
+        rows = execute(
+            connection,
+            "SELECT values_column, count(*) FROM value_delta WHERE tenant = ? AND values_column IN "
+            f"({', '.join('?' * len(columns))}) GROUP BY values_column",
+            (tenant, *columns),
+        )
+        return {column: int(count) for column, count in rows}
 
     def fold(self, connection: Connection, *, beyond: int) -> bool:
         settled = settled_position(connection)
