@@ -14,7 +14,8 @@ EXPORT := $(UV) export --quiet --frozen --all-packages --no-emit-workspace --no-
 DATA ?=
 NAME ?=
 BASE_PORT ?=
-export NUMBA_CACHE_DIR ?= $(CURDIR)/var/numba
+# Where a suite in the default folder keeps them, so that `huaxiang up` finds what make has compiled.
+export NUMBA_CACHE_DIR ?= $(CURDIR)/var/huaxiang/data/numba
 # Kept, whatever the shell says: each process of a suite would compile its source anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -39,15 +40,16 @@ $(VENV)/.bench: requirements-bench.lock $(VENV)/.runtime
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements-bench.lock
 	@touch $@
 
-setup: $(VENV)/.runtime ## Install what the suite needs to run
+setup: $(VENV)/.runtime ## Install what the suite needs to run, and compile its kernels
+	$(BIN)/huaxiang compile
 
-demo: setup ## Run the main job end to end (DATA=<online_retail.parquet> for real invoices)
+demo: $(VENV)/.runtime ## Run the main job end to end (DATA=<online_retail.parquet> for real invoices)
 	$(BIN)/huaxiang demo $(if $(DATA),--data $(DATA))
 
-up: setup ## Start the suite in the background (BASE_PORT=8100 for other ports than 7101 to 7403)
+up: $(VENV)/.runtime ## Start the suite in the background (BASE_PORT=8100 for other ports than 7101 to 7403)
 	$(BIN)/huaxiang up --detach $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
-down: setup ## Stop the suite
+down: $(VENV)/.runtime ## Stop the suite
 	$(BIN)/huaxiang down
 
 test: $(VENV)/.test ## Run the tests (about twelve minutes on two cores)

@@ -20,6 +20,11 @@ settings.register_profile("proof", max_examples=500, deadline=None, suppress_hea
 settings.load_profile("proof" if os.environ.get("HUAXIANG_PROOF") == "1" else "default")
 
 
+def pytest_configure() -> None:
+    """Suites of tests need no kernels at once: whoever tests kernels compiles them."""
+    os.environ["HUAXIANG_COMPILE_AHEAD"] = "0"
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Modules and items stay to the end: the collector would go through them again and again."""

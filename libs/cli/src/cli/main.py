@@ -40,6 +40,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("init")(suite.init)
 app.command("key")(keys.key)
+app.command("compile")(suite.compile_kernels)
 app.command("up")(suite.up)
 app.command("down")(suite.down)
 app.command("status")(suite.status)

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,12 +57,21 @@ def up(
         typer.Option(help="Start the suite's own clock here, for example 2026-06-30T12:00:00+08:00."),
     ] = None,
     speed: Annotated[float, typer.Option(help="Seconds of the suite's clock per second.", min=0.0)] = 1.0,
+    compile_ahead: Annotated[
+        bool,
+        typer.Option(
+            "--compile-ahead/--no-compile-ahead",
+            envvar="HUAXIANG_COMPILE_AHEAD",
+            help="Compile kernels before the first start; without, services do so when they first need them.",
+        ),
+    ] = True,
     base_port: BasePort = DEFAULT_BASE_PORT,
 ) -> None:
     """Start the four services and the sandbox, and restart what dies. Stop with Ctrl-C or huaxiang down."""
     from servicekit.clock import write_clock_file
 
     from cli.suite.health import not_following
+    from cli.suite.kernels import compile_missing
     from cli.suite.providers import write_provider_files
     from cli.suite.secrets import create_secrets
     from cli.suite.starting import addresses, start_detached
@@ -72,6 +82,9 @@ def up(
         options = [f"--base-port={base_port}", "--sandbox" if sandbox else "--no-sandbox", f"--speed={speed}"]
         options += [f"--sandbox-settings={sandbox_settings.absolute()}"] if sandbox_settings else []
         options += [f"--now={now}"] if now is not None else []
+        options += ["--no-compile-ahead"]
+        if compile_ahead:
+            compile_missing(suite.numba, notes.print)
         console.print(start_detached(suite, [*options, *(["--trace"] if trace else [])], say=notes.print))
         return
     ports = Ports(base_port)
@@ -83,8 +96,25 @@ def up(
         write_provider_files(suite, ports, settings)
         if now is not None or speed != 1.0:
             write_clock_file(suite.clock, moment, speed)
+        if compile_ahead:
+            compile_missing(suite.numba, notes.print)
         supervisor = Supervisor(started, suite.logs, suite.state, notes.print, lambda: not_following(ports))
         supervisor.run(lambda: notes.print(addresses(ports, sandbox=sandbox)))
+
+
+@reporting
+def compile_kernels(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Compile the kernels of tagging and segments, once, so that no first question waits for it."""
+    from cli.suite.kernels import compile_missing
+
+    suite = SuiteFolder.chosen(folder)
+    found = compile_missing(suite.numba, notes.print)
+    if as_json:
+        print_json({"folder": str(suite.numba), "kernels": [asdict(each) for each in found]})
+    else:
+        console.print(f"kernels are kept in {suite.numba}", markup=False, soft_wrap=True)
+    if any(each.problem for each in found):
+        raise SystemExit(int(Exit.FAILED))
 
 
 @reporting

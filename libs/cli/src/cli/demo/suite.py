@@ -57,7 +57,7 @@ async def start(demo: Demo) -> None:
     settings = demo.root / "receivers.yaml"
     settings.write_text(yaml.safe_dump({"seed": seed, "responses": receivers}))
     timings = {f"HUAXIANG_ACTIVATION_{name}": value for name, value in TIMINGS.items()}
-    options = [f"--base-port={demo.base_port}", f"--sandbox-settings={settings}"]
+    options = [f"--base-port={demo.base_port}", f"--sandbox-settings={settings}", "--no-compile-ahead"]
     demo.say.line(start_detached(demo.folder, options, timings))
     await _set_time_zone(demo)
 

@@ -60,6 +60,11 @@ class SuiteFolder:
         return self.data / "tagging" / "lake"
 
     @property
+    def numba(self) -> Path:
+        """Compiled kernels: where NUMBA_CACHE_DIR says, else here."""
+        return Path(os.environ.get("NUMBA_CACHE_DIR") or self.data / "numba")
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -1,6 +1,5 @@
 """The processes of a suite: what to start, with which environment, on which ports."""
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def programs(
         "HUAXIANG_ACTIVATION_SECRET_FILE": str(folder.activation_secret),
         "HUAXIANG_ACTIVATION_ACCOUNTS": str(folder.accounts),
         "HUAXIANG_ACTIVATION_RECEIPTS_PORT": str(ports.receipts),
-        "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(folder.data / "numba")),
+        "NUMBA_CACHE_DIR": str(folder.numba),
         "PYTHONUNBUFFERED": "1",
     }
     for service in SERVICES:
