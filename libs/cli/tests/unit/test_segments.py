@@ -16,6 +16,7 @@ from cli.exits import Exit, Refusal, explanation
 from cli.suite.folder import SuiteFolder
 from cli.suite.running import RunningSuite
 from cli.suite.secrets import create_secrets
+from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.identity.v1 import person_service_pb2 as person_pb
 from huaxiang.identity.v1 import person_service_pb2_grpc
 from huaxiang.segments.v1 import (
@@ -23,6 +24,7 @@ from huaxiang.segments.v1 import (
     folder_service_pb2_grpc,
     membership_service_pb2,
     membership_service_pb2_grpc,
+    segment_pb2,
     segment_service_pb2,
     segment_service_pb2_grpc,
     snapshot_service_pb2,
@@ -31,6 +33,7 @@ from huaxiang.segments.v1 import (
 from typer.testing import CliRunner
 
 MEMBER, OTHER = 7, 8
+NOON = 1_774_929_600
 
 
 class People(person_service_pb2_grpc.PersonServiceServicer):
@@ -51,7 +54,8 @@ class Members(membership_service_pb2_grpc.MembershipServiceServicer):
             persons=[
                 membership_service_pb2.PersonMembership(person_id=each, members=[each == MEMBER])
                 for each in request.person_ids
-            ]
+            ],
+            freshness=segment_pb2.Freshness(warnings=["of yesterday"], as_of=Timestamp(seconds=NOON)),
         )
 
 
@@ -98,17 +102,20 @@ async def suite(tmp_path: Path) -> AsyncIterator[RunningSuite]:
 
 async def test_who_is_nobody_is_told_beside_the_others_in_the_order_asked(suite: RunningSuite) -> None:
     who = ["nobody=1", str(MEMBER), "phone=1", "phone=13800000001", "gibberish"]
-    unknown, member, stranger, other, gibberish = await check_each(suite, "s", who)
+    found = await check_each(suite, "s", who)
+    unknown, member, stranger, other, gibberish = found.persons
     assert member == Checked(str(MEMBER), MEMBER, True)
     assert other == Checked("phone=13800000001", OTHER, False)
     assert unknown.problem == "nobody: is not a declared namespace"
     assert "nobody is known" in stranger.problem
     assert "neither a person id" in gibberish.problem
+    assert (found.warnings, found.as_of) == (["of yesterday"], "2026-03-31T04:00:00Z")
 
 
 async def test_nobody_at_all_asks_no_service(suite: RunningSuite) -> None:
-    (unknown,) = await check_each(suite, "s", ["nobody=1"])
-    assert unknown.member is None
+    found = await check_each(suite, "s", ["nobody=1"])
+    assert [each.member for each in found.persons] == [None]
+    assert found.as_of == ""
 
 
 async def test_deleting_what_is_not_there_is_told_as_bad_input(suite: RunningSuite) -> None:

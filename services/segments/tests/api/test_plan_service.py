@@ -37,6 +37,15 @@ async def test_a_plan_of_a_segment_is_that_of_its_rule(suite: Any) -> None:
     await suite.create("women", "gender = 'female'")
     answer = await explain(suite, segment_id="women")
     assert (answer.canonical_rule, answer.count) == ("gender = 'female'", 2)
+    assert not answer.plan.narrowings
+
+
+async def test_a_plan_tells_whom_limit_and_sample_leave(suite: Any) -> None:
+    rule = "gender IN ('female', 'male') SAMPLE 99.9999% SEED 's' LIMIT 1 BY points DESC"
+    answer = await explain(suite, rule=rule)
+    assert (answer.plan.step.left_count, answer.count) == (3, 1)
+    told = [(each.text, each.from_count, each.left_count) for each in answer.plan.narrowings]
+    assert told == [("SAMPLE 99.9999% SEED 's'", 3, 3), ("LIMIT 1 BY points DESC", 3, 1)]
 
 
 @pytest.mark.parametrize(

@@ -147,18 +147,29 @@ class Checked:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class CheckedAll:
+    """Persons in the order asked, some of whom may be nobody; what there is to know of the answer, and its moment, ""
+    when nobody was asked for."""
+
+    persons: list[Checked]
+    warnings: Sequence[str] = ()
+    as_of: str = ""
+
+
 async def check_each(
     suite: RunningSuite, segment_id: str, who: Sequence[str], key: Path | None = None
-) -> list[Checked]:
-    """Who of some persons, by id or identifier, is in; in the order asked. Some may be nobody."""
+) -> CheckedAll:
+    """Who of some persons, by id or identifier, is in."""
     found = [await _meant(suite, each, key) for each in who]
     ids = [each.person_id for each in found if each.person_id is not None]
     if not ids:
-        return found
+        return CheckedAll(found)
     async with suite.channel("segments", key_file=key) as channel:
         answer = await check(channel, ids, [segment_id])
     answers = iter(answer.persons)
-    return [each if each.person_id is None else _answered(each, next(answers)) for each in found]
+    persons = [each if each.person_id is None else _answered(each, next(answers)) for each in found]
+    return CheckedAll(persons, list(answer.freshness.warnings), answer.freshness.as_of.ToJsonString())
 
 
 def _answered(asked: Checked, answer: membership_pb.PersonMembership) -> Checked:

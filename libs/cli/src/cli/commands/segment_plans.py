@@ -58,15 +58,23 @@ def _show(found: "pb.ExplainPlanResponse") -> None:
     kept = ", from an answer that was kept" if how.kept else ""
     console.print(f"  by {by}{because}{kept}; {how.block_count:,} blocks", markup=False)
     columns = ["part", "from", "by", "expected", "people", "left", "KiB", "ms", "blocks skipped"]
-    table(
-        "", columns, [[f"{_INDENT * depth}{step.text}", *_cells(step)] for depth, step in _steps(how.step, 0)]
-    )
+    rows = [[f"{_INDENT * depth}{step.text}", *_cells(step)] for depth, step in _steps(how.step, 0)]
+    table("", columns, [*rows, *map(_narrowed, how.narrowings)])
+    for warning in found.freshness.warnings:
+        console.print(f"  note: {warning}", markup=False)
 
 
 def _steps(step: "pb.PlanStep", depth: int) -> "Iterator[tuple[int, pb.PlanStep]]":
     yield depth, step
     for each in step.steps:
         yield from _steps(each, depth + 1)
+
+
+def _narrowed(narrowing: "pb.PlanNarrowing") -> list[str]:
+    """LIMIT or SAMPLE, as a row."""
+    of = f"the {narrowing.from_count:,} before"
+    took = f"{narrowing.elapsed_us / 1000:.2f}"
+    return [f"then {narrowing.text}", of, "-", "-", "-", f"{narrowing.left_count:,}", "-", took, "-"]
 
 
 def _cells(step: "pb.PlanStep") -> list[str]:

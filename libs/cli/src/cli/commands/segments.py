@@ -218,7 +218,8 @@ def check(
     """Tell who of some persons (ids, or identifiers such as phone=13800000001) is in."""
     from cli.calls.segments import check_each
 
-    rows = asyncio.run(check_each(require(SuiteFolder.chosen(folder)), segment_id, who, key))
+    found = asyncio.run(check_each(require(SuiteFolder.chosen(folder)), segment_id, who, key))
+    rows = found.persons
     if as_json:
         print_json([asdict(each) for each in rows])
     else:
@@ -226,9 +227,13 @@ def check(
             [each.who, each.person_id or "-", "-" if each.member is None else each.member] for each in rows
         ]
         table("", ["who", "person", "in"], [[who, str(person), member] for who, person, member in shown])
+        if found.as_of:
+            notes.print(f"as of {found.as_of}")
         for each in rows:
             if each.problem:
                 notes.print(f"{each.who}: {each.problem}", markup=False, soft_wrap=True)
+    for warning in found.warnings:
+        notes.print(f"note: {warning}", markup=False, soft_wrap=True)
     if any(each.problem for each in rows):
         raise SystemExit(int(Exit.BAD_DATA))
 

@@ -61,6 +61,12 @@ def _plan(plan: Plan) -> pb.Plan:
         block_count=plan.blocks,
         kept=plan.kept,
         step=_step(plan.step),
+        narrowings=[
+            pb.PlanNarrowing(
+                text=each.text, from_count=each.persons, left_count=each.left, elapsed_us=each.elapsed_us
+            )
+            for each in plan.narrowings
+        ],
     )
 
 

@@ -54,16 +54,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """LIMIT or SAMPLE: whom it keeps of `persons`, those whom the condition and the steps before have left."""
+
+    text: str
+    persons: int
+    left: int
+    elapsed_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """`because` tells why it is not the block engine that answers; `blocks` of 65,536 ids that hold persons of the
     population; `kept`: an equal rule was answered over the same content before, so that it is answered from what was
-    kept. `step` is the condition; LIMIT and SAMPLE narrow after it."""
+    kept. `step` is the condition; LIMIT and SAMPLE narrow after it, in order."""
 
     evaluator: Evaluator
     because: str
     blocks: int
     kept: bool
     step: Step
+    narrowings: tuple[Narrowing, ...] = ()
 
 
 def origin_of(condition: Condition, asked: Collection[str] = ()) -> Origin:

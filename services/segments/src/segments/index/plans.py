@@ -1,19 +1,29 @@
 """How rules are answered over one version of the index, by blocks or by bitmaps."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pyroaring import BitMap
 from rules.check import Population
-from rules.evaluate.bitmaps import TagBitmaps, members
+from rules.evaluate.bitmaps import RuleBitmaps, TagBitmaps, members, narrowed
 from rules.evaluate.bitmaps.leaves import Leaves
 from rules.evaluate.setting import Setting
-from rules.printer import print_condition
-from rules.tree import And, Condition, Constant, Not, Or
+from rules.printer import print_condition, print_step
+from rules.tree import And, Condition, Constant, Limit, Not, Or, Sample
 from servicekit.kernels.threads import Cancellation
 
 from segments.domain.changes import BLOCK_BITS
-from segments.domain.plan import Evaluator, Step, origin_of
+from segments.domain.plan import Evaluator, Narrowing, Step, origin_of
+
+
+def narrowings(found: BitMap, steps: Sequence[Limit | Sample], view: RuleBitmaps) -> Iterator[Narrowing]:
+    """What each step leaves of those before it. Raises what rules.evaluate.bitmaps.narrowed raises."""
+    for step in steps:
+        started = time.perf_counter_ns()
+        left = narrowed(found, (step,), view)
+        elapsed_us = (time.perf_counter_ns() - started) // 1_000
+        yield Narrowing(print_step(step), len(found), len(left), elapsed_us)
+        found = left
 
 
 class BitmapSteps:

@@ -50,6 +50,7 @@ from segments.index.lists import ListColumn
 from segments.index.memory import MemoryColumn
 from segments.index.narrowed import IndexBitmaps, Narrowed
 from segments.index.plain import column_of, in_blocks
+from segments.index.plans import narrowings
 from segments.index.universe import Universe
 from segments.store.ports import Watched
 
@@ -152,7 +153,11 @@ class TenantIndex:
         live = {form for form, each in self.features.items() if each.state is FeatureState.LIVE}
         computed = {each.form for each in walk(condition) if isinstance(each, Feature)} - live
         asking = Asking(view, setting, population, self._people, self.tags)
-        return self._answering.plan(condition, asking, computed, cancellation)
+        found = self._answering.plan(condition, asking, computed, cancellation)
+        if not rule.steps:
+            return found
+        persons = self._answering.select(condition, asking)
+        return replace(found, narrowings=tuple(narrowings(persons, rule.steps, view)))
 
     def flips(
         self,

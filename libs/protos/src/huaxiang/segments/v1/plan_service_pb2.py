@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/segments/v1/plan_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\xad\x01\n\x12\x45xplainPlanRequest\x12\x14\n\nsegment_id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04rule\x18\x02 \x01(\tH\x00\x12\x34\n\npopulation\x18\x03 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.ConsistencyB\x07\n\x05\x61sked\"\xc8\x01\n\x13\x45xplainPlanResponse\x12\x16\n\x0e\x63\x61nonical_rule\x18\x01 \x01(\t\x12(\n\x04plan\x18\x02 \x01(\x0b\x32\x1a.huaxiang.segments.v1.Plan\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\xa0\x01\n\x04Plan\x12\x36\n\tevaluator\x18\x01 \x01(\x0e\x32#.huaxiang.segments.v1.PlanEvaluator\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x02 \x01(\t\x12\x13\n\x0b\x62lock_count\x18\x03 \x01(\x05\x12\x0c\n\x04kept\x18\x04 \x01(\x08\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x1e.huaxiang.segments.v1.PlanStep\"\xd5\x02\n\x08PlanStep\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x30\n\x06origin\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.PlanOrigin\x12\x36\n\tevaluator\x18\x03 \x01(\x0e\x32#.huaxiang.segments.v1.PlanEvaluator\x12\x1c\n\x0f\x65stimated_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x63ount\x18\x05 \x01(\x03\x12\x12\n\nleft_count\x18\x06 \x01(\x03\x12\x12\n\x05\x62ytes\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nelapsed_us\x18\x08 \x01(\x03\x12\x1b\n\x13skipped_block_count\x18\t \x01(\x05\x12-\n\x05steps\x18\n \x03(\x0b\x32\x1e.huaxiang.segments.v1.PlanStepB\x12\n\x10_estimated_countB\x08\n\x06_bytes*\x91\x01\n\rPlanEvaluator\x12\x1e\n\x1aPLAN_EVALUATOR_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPLAN_EVALUATOR_BLOCK_ENGINE\x10\x01\x12#\n\x1fPLAN_EVALUATOR_PERSON_BY_PERSON\x10\x02\x12\x1a\n\x16PLAN_EVALUATOR_BITMAPS\x10\x03*\xc2\x01\n\nPlanOrigin\x12\x1b\n\x17PLAN_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11PLAN_ORIGIN_PARTS\x10\x01\x12\x17\n\x13PLAN_ORIGIN_NOTHING\x10\x02\x12\x14\n\x10PLAN_ORIGIN_TAGS\x10\x03\x12\x18\n\x14PLAN_ORIGIN_FEATURES\x10\x04\x12\x1e\n\x1aPLAN_ORIGIN_ASKED_FEATURES\x10\x05\x12\x17\n\x13PLAN_ORIGIN_SEGMENT\x10\x06\x32\x91\x01\n\x0bPlanService\x12\x81\x01\n\x0b\x45xplainPlan\x12(.huaxiang.segments.v1.ExplainPlanRequest\x1a).huaxiang.segments.v1.ExplainPlanResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'huaxiang/segments/v1/plan_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"\xad\x01\n\x12\x45xplainPlanRequest\x12\x14\n\nsegment_id\x18\x01 \x01(\tH\x00\x12\x0e\n\x04rule\x18\x02 \x01(\tH\x00\x12\x34\n\npopulation\x18\x03 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\x32\n\x0b\x63onsistency\x18\x04 \x01(\x0b\x32\x1d.huaxiang.type.v1.ConsistencyB\x07\n\x05\x61sked\"\xc8\x01\n\x13\x45xplainPlanResponse\x12\x16\n\x0e\x63\x61nonical_rule\x18\x01 \x01(\t\x12(\n\x04plan\x18\x02 \x01(\x0b\x32\x1a.huaxiang.segments.v1.Plan\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x32\n\tfreshness\x18\x04 \x01(\x0b\x32\x1f.huaxiang.segments.v1.Freshness\x12,\n\x08revision\x18\x05 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"\xd9\x01\n\x04Plan\x12\x36\n\tevaluator\x18\x01 \x01(\x0e\x32#.huaxiang.segments.v1.PlanEvaluator\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x02 \x01(\t\x12\x13\n\x0b\x62lock_count\x18\x03 \x01(\x05\x12\x0c\n\x04kept\x18\x04 \x01(\x08\x12,\n\x04step\x18\x05 \x01(\x0b\x32\x1e.huaxiang.segments.v1.PlanStep\x12\x37\n\nnarrowings\x18\x06 \x03(\x0b\x32#.huaxiang.segments.v1.PlanNarrowing\"Y\n\rPlanNarrowing\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nfrom_count\x18\x02 \x01(\x03\x12\x12\n\nleft_count\x18\x03 \x01(\x03\x12\x12\n\nelapsed_us\x18\x04 \x01(\x03\"\xd5\x02\n\x08PlanStep\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x30\n\x06origin\x18\x02 \x01(\x0e\x32 .huaxiang.segments.v1.PlanOrigin\x12\x36\n\tevaluator\x18\x03 \x01(\x0e\x32#.huaxiang.segments.v1.PlanEvaluator\x12\x1c\n\x0f\x65stimated_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x63ount\x18\x05 \x01(\x03\x12\x12\n\nleft_count\x18\x06 \x01(\x03\x12\x12\n\x05\x62ytes\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nelapsed_us\x18\x08 \x01(\x03\x12\x1b\n\x13skipped_block_count\x18\t \x01(\x05\x12-\n\x05steps\x18\n \x03(\x0b\x32\x1e.huaxiang.segments.v1.PlanStepB\x12\n\x10_estimated_countB\x08\n\x06_bytes*\x91\x01\n\rPlanEvaluator\x12\x1e\n\x1aPLAN_EVALUATOR_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPLAN_EVALUATOR_BLOCK_ENGINE\x10\x01\x12#\n\x1fPLAN_EVALUATOR_PERSON_BY_PERSON\x10\x02\x12\x1a\n\x16PLAN_EVALUATOR_BITMAPS\x10\x03*\xc2\x01\n\nPlanOrigin\x12\x1b\n\x17PLAN_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11PLAN_ORIGIN_PARTS\x10\x01\x12\x17\n\x13PLAN_ORIGIN_NOTHING\x10\x02\x12\x14\n\x10PLAN_ORIGIN_TAGS\x10\x03\x12\x18\n\x14PLAN_ORIGIN_FEATURES\x10\x04\x12\x1e\n\x1aPLAN_ORIGIN_ASKED_FEATURES\x10\x05\x12\x17\n\x13PLAN_ORIGIN_SEGMENT\x10\x06\x32\x91\x01\n\x0bPlanService\x12\x81\x01\n\x0b\x45xplainPlan\x12(.huaxiang.segments.v1.ExplainPlanRequest\x1a).huaxiang.segments.v1.ExplainPlanResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.segments.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,18 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANSERVICE'].methods_by_name['ExplainPlan']._loaded_options = None
   _globals['_PLANSERVICE'].methods_by_name['ExplainPlan']._serialized_options = b'\220\002\001\212\265\030\026segments.segments.read'
-  _globals['_PLANEVALUATOR']._serialized_start=1051
-  _globals['_PLANEVALUATOR']._serialized_end=1196
-  _globals['_PLANORIGIN']._serialized_start=1199
-  _globals['_PLANORIGIN']._serialized_end=1393
+  _globals['_PLANEVALUATOR']._serialized_start=1199
+  _globals['_PLANEVALUATOR']._serialized_end=1344
+  _globals['_PLANORIGIN']._serialized_start=1347
+  _globals['_PLANORIGIN']._serialized_end=1541
   _globals['_EXPLAINPLANREQUEST']._serialized_start=165
   _globals['_EXPLAINPLANREQUEST']._serialized_end=338
   _globals['_EXPLAINPLANRESPONSE']._serialized_start=341
   _globals['_EXPLAINPLANRESPONSE']._serialized_end=541
   _globals['_PLAN']._serialized_start=544
-  _globals['_PLAN']._serialized_end=704
-  _globals['_PLANSTEP']._serialized_start=707
-  _globals['_PLANSTEP']._serialized_end=1048
-  _globals['_PLANSERVICE']._serialized_start=1396
-  _globals['_PLANSERVICE']._serialized_end=1541
+  _globals['_PLAN']._serialized_end=761
+  _globals['_PLANNARROWING']._serialized_start=763
+  _globals['_PLANNARROWING']._serialized_end=852
+  _globals['_PLANSTEP']._serialized_start=855
+  _globals['_PLANSTEP']._serialized_end=1196
+  _globals['_PLANSERVICE']._serialized_start=1544
+  _globals['_PLANSERVICE']._serialized_end=1689
 # @@protoc_insertion_point(module_scope)

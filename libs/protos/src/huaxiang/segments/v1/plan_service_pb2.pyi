@@ -182,6 +182,7 @@ class Plan(_message.Message):
     BLOCK_COUNT_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
+    NARROWINGS_FIELD_NUMBER: _builtins.int
     evaluator: Global___PlanEvaluator.ValueType
     """Who answers it."""
     because: _builtins.str
@@ -194,6 +195,10 @@ class Plan(_message.Message):
     def step(self) -> Global___PlanStep:
         """The condition of the rule, with behaviour as features; LIMIT and SAMPLE narrow after it."""
 
+    @_builtins.property
+    def narrowings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanNarrowing]:
+        """LIMIT and SAMPLE, in the order of the rule."""
+
     def __init__(
         self,
         *,
@@ -202,14 +207,49 @@ class Plan(_message.Message):
         block_count: _builtins.int = ...,
         kept: _builtins.bool = ...,
         step: Global___PlanStep | None = ...,
+        narrowings: _abc.Iterable[Global___PlanNarrowing] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "block_count", b"block_count", "evaluator", b"evaluator", "kept", b"kept", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "block_count", b"block_count", "evaluator", b"evaluator", "kept", b"kept", "narrowings", b"narrowings", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class PlanNarrowing(_message.Message):
+    """LIMIT or SAMPLE."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    FROM_COUNT_FIELD_NUMBER: _builtins.int
+    LEFT_COUNT_FIELD_NUMBER: _builtins.int
+    ELAPSED_US_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """As in the rule."""
+    from_count: _builtins.int
+    """Persons whom the condition and the narrowings before have left."""
+    left_count: _builtins.int
+    """Those of them whom it keeps."""
+    elapsed_us: _builtins.int
+    """Machine time of choosing them."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        from_count: _builtins.int = ...,
+        left_count: _builtins.int = ...,
+        elapsed_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed_us", b"elapsed_us", "from_count", b"from_count", "left_count", b"left_count", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanNarrowing: _TypeAlias = PlanNarrowing  # noqa: Y015
 
 @_typing.final
 class PlanStep(_message.Message):
