@@ -11,6 +11,7 @@ from huaxiang.segments.v1 import change_service_pb2 as changes
 from huaxiang.segments.v1 import segment_pb2, segment_service_pb2, snapshot_service_pb2
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
 from huaxiang.type.v1 import revision_pb2
+from segments.app import move_causes
 from segments_tagging import day_told, feature_told, person_told, tag_told, values_told
 from servicekit.revision import Lane
 from servicekit.status import reason_of
@@ -158,6 +159,29 @@ async def test_who_listens_ends_with_the_members(suite: Any) -> None:
         suite.tagging.tell(tag_told("gender", tag_pb2.BASE_TYPE_TEXT, "female", "male", deleted=True))
         await suite.until(lambda: listener.members == set())
         await suite.until(lambda: listener.seen[-1].segment.segment_id == "women" or len(listener.seen) > 3)
+
+
+async def test_who_listens_hears_the_conditions_that_flipped_where_few_move(
+    suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await suite.create("rich", "points >= 10")
+    await suite.create("some", "gender = 'female' AND (NOT points > 5 OR IN SEGMENT 'rich')")
+    async with Listener(suite, "some") as listener:
+        suite.tagging.tell(values_told(3, gender="female"))
+        await suite.until(lambda: listener.members == {1, 2, 3})
+        suite.tagging.tell_block("points", {1: 60_000, 2: 110_000})
+        await suite.until(lambda: listener.members == {2, 3})
+        suite.tagging.tell(person_told(2, 2, change_pb2.UNIVERSE_STATE_ERASED))
+        await suite.until(lambda: listener.members == {3})
+        told = {each.person_id: each for change in listener.seen for each in change.members.causes}
+        flips = {person: [(each.text, each.holds) for each in told[person].flips] for person in told}
+        assert flips == {3: [("gender = 'female'", True)], 1: [("points > 5", True)], 2: []}
+        assert [person for person, cause in told.items() if cause.population] == [2]
+
+        monkeypatch.setattr(move_causes, "MOVES_EXPLAINED", 0)
+        suite.tagging.tell(values_told(3, gender="male"))
+        await suite.until(lambda: listener.members == set())
+        assert not listener.seen[-1].members.causes, "too many at once"
 
 
 async def test_who_listens_hears_the_difference_when_behaviour_is_computed_anew(suite: Any) -> None:

@@ -6,7 +6,7 @@ from huaxiang.type.v1 import revision_pb2
 from pyroaring import BitMap
 from rules.check import Population
 from segments.app import freshness_notes
-from segments.domain.movement import Movement
+from segments.domain.movement import Cause, Movement
 from segments.domain.segment import Kind, Segment, Snapshot, State
 from servicekit.changelog import StoredEntry
 from servicekit.values import timestamp_of
@@ -88,8 +88,17 @@ def movement_payload(movement: Movement) -> bytes:
         segment_id=movement.segment_id,
         entered_person_ids=person_ids(movement.entered),
         left_person_ids=person_ids(movement.left),
+        causes=map(_cause, movement.causes),
     )
     return change_service_pb2.Change(members=members).SerializeToString()
+
+
+def _cause(cause: Cause) -> change_service_pb2.MoveCause:
+    return change_service_pb2.MoveCause(
+        person_id=cause.person_id,
+        flips=[change_service_pb2.FlippedLeaf(text=each.text, holds=each.holds) for each in cause.flips],
+        population=cause.of_population,
+    )
 
 
 def segment_payload(stored: Segment) -> bytes:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable
 
+from segments.app.move_causes import explain_moves
 from segments.app.record import record
 from segments.app.tenant_segments import TenantSegments
 from segments.app.version import BEGINNING, Board, Version
@@ -56,13 +57,15 @@ class ApplyChanges:
     def _follow(
         self, draft: Version, tenant: str, changes: list[Change], lane: Lane
     ) -> tuple[Touched, Followed]:
-        touched = Touched()
+        touched, earlier = Touched(), draft.tenant(tenant)
         segments = draft.writable(tenant)
         before = segments.index.day
         segments.index.apply(changes, lane, draft.cursors, touched)
         draft.reread(tenant, None if _names_others(before, touched.day) else touched.tags)
         moment = self._now() if _moves_on(touched) else None
-        return touched, segments.follow(touched, lane, moment)
+        followed = segments.follow(touched, lane, moment)
+        explain_moves(earlier, segments, followed)
+        return touched, followed
 
     # ---------------------------------------------------------------------------------------- bootstrap
 

@@ -8,15 +8,14 @@ from typing import Protocol
 
 from pyroaring import BitMap
 from rules import tree
-from rules.errors import NumberOverflow, UnsupportedNode
 from rules.evaluate.meaning import Value
-from rules.evaluate.person import Person, is_true
-from rules.evaluate.selection import condition_within
+from rules.evaluate.person import Person
 from rules.evaluate.setting import Setting
-from rules.printer import print_condition, print_step
-from rules.walk import children, walk
+from rules.printer import print_step
+from rules.walk import walk
 from segments.app.member_history import MemberHistory, Side, living_members
 from segments.app.readable import MayRead, require_explainable
+from segments.app.rule_leaves import leaves_of, truth_of
 from segments.app.rule_reading import ReadRule
 from segments.app.segments import existing
 from segments.app.tenant_segments import TenantSegments
@@ -199,21 +198,9 @@ def _known_now(segments: TenantSegments, living: int, read: ReadRule, point: Sta
     )
 
 
-def _leaves(node: tree.Node) -> Iterator[tree.Node]:
-    """The conditions that a rule combines."""
-    if isinstance(node, tree.And | tree.Or | tree.Not):
-        for child in children(node):
-            yield from _leaves(child)
-    else:
-        yield node
-
-
 def _conditions(point: Standpoint) -> dict[str, tree.Condition]:
     """By text, in the rule's order."""
-    if point.read is None:
-        return {}
-    leaves = [each for each in _leaves(condition_within(point.read.body)) if isinstance(each, tree.Condition)]
-    return {print_condition(each): each for each in leaves}
+    return {} if point.read is None else leaves_of(point.read.body)
 
 
 def _tags_of(point: Standpoint) -> dict[str, tuple[str, ...]]:
@@ -235,10 +222,7 @@ def _truths(point: Standpoint, index: TenantIndex) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for text, leaf in _conditions(point).items():
         known = all(_is_known(each, point) for each in walk(leaf))
-        try:
-            found[text] = is_true(leaf, person, setting) if known else None
-        except (UnsupportedNode, NumberOverflow):
-            found[text] = None
+        found[text] = truth_of(leaf, person, setting) if known else None
     return found
 
 

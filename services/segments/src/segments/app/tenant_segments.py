@@ -104,10 +104,11 @@ class TenantSegments:
         found = {name: each.members for name, each in inner.items() if each.has_members}
         view = self.index.bitmaps(found, only, by_person=by_person)
         if only is None:
-            return self.index.select(rule.body, view, self._setting(), rule.population)
-        return members(rule.body, view, self._setting(), rule.population)
+            return self.index.select(rule.body, view, self.setting(), rule.population)
+        return members(rule.body, view, self.setting(), rule.population)
 
-    def _setting(self) -> Setting:
+    def setting(self) -> Setting:
+        """What rules are evaluated with at `moment`."""
         return Setting(self.index.schema, self.index.as_of(self.moment), self.index.calendar)
 
     # ----------------------------------------------------------------------------------------- changing
@@ -225,7 +226,7 @@ class TenantSegments:
             ]
         persons = touched.persons_of(touched.columns)
         return self.index.flips(
-            self._watched, self._setting(), persons, lambda name: self._standing[name].members
+            self._watched, self.setting(), persons, lambda name: self._standing[name].members
         )
 
     def _only_flips(self, standing: Standing, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:

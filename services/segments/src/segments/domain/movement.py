@@ -9,12 +9,36 @@ from segments.domain.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """A condition of a rule, as text, and whether it holds by now: before, it was the other way round."""
+
+    text: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why one person entered or left; `of_population`: came to the rule's population, or left it."""
+
+    person_id: int
+    flips: tuple[Flip, ...] = ()
+    of_population: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
-    """Who entered and who left a segment, and whoever is told again in this lane because the other one told it."""
+    """Who entered and who left a segment, and whoever is told again in this lane because the other one told it.
+    `causes`: of some of them, by person."""
 
     segment_id: str
     entered: BitMap
     left: BitMap
+    causes: tuple[Cause, ...] = ()
+
+    def part(self, persons: BitMap) -> "Movement":
+        """Of some persons."""
+        causes = tuple(each for each in self.causes if each.person_id in persons)
+        return Movement(self.segment_id, self.entered & persons, self.left & persons, causes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,8 @@ def _parts(movement: Movement) -> list[Movement]:
     if len(movement.entered) + len(movement.left) <= PERSONS_PER_ENTRY:
         return [movement]
     parts = []
-    for moved, entered in ((movement.entered, True), (movement.left, False)):
+    for moved in (movement.entered, movement.left):
         persons = moved.to_array()
         for start in range(0, len(persons), PERSONS_PER_ENTRY):
-            some = BitMap(persons[start : start + PERSONS_PER_ENTRY])
-            parts.append(
-                Movement(movement.segment_id, some if entered else BitMap(), BitMap() if entered else some)
-            )
+            parts.append(movement.part(BitMap(persons[start : start + PERSONS_PER_ENTRY])))
     return parts

@@ -28,7 +28,7 @@ from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb
 from huaxiang.type.v1 import watch_pb2 as huaxiang_dot_type_dot_v1_dot_watch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/segments/v1/change_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/watch.proto\"t\n\x0cWatchRequest\x12)\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.huaxiang.type.v1.Lane\x12\x13\n\x0bsegment_ids\x18\x03 \x03(\t\"\x97\x01\n\rWatchResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.huaxiang.segments.v1.Change\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.huaxiang.type.v1.Lane\x12\x31\n\x08progress\x18\x03 \x01(\x0b\x32\x1f.huaxiang.type.v1.WatchProgress\"\xd0\x01\n\x06\x43hange\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\x12\x35\n\x07members\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.MemberChangeH\x00\x12\x30\n\x07segment\x18\x05 \x01(\x0b\x32\x1d.huaxiang.segments.v1.SegmentH\x00\x12\x1c\n\x12\x64\x65leted_segment_id\x18\x06 \x01(\tH\x00\x42\x08\n\x06\x63hange\"W\n\x0cMemberChange\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x1a\n\x12\x65ntered_person_ids\x18\x02 \x01(\x0c\x12\x17\n\x0fleft_person_ids\x18\x03 \x01(\x0c\x32\x82\x01\n\rChangeService\x12q\n\x05Watch\x12\".huaxiang.segments.v1.WatchRequest\x1a#.huaxiang.segments.v1.WatchResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.changes.watch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/segments/v1/change_service.proto\x12\x14huaxiang.segments.v1\x1a\"huaxiang/segments/v1/segment.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\x1a\x1chuaxiang/type/v1/watch.proto\"t\n\x0cWatchRequest\x12)\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.huaxiang.type.v1.Lane\x12\x13\n\x0bsegment_ids\x18\x03 \x03(\t\"\x97\x01\n\rWatchResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.huaxiang.segments.v1.Change\x12$\n\x04lane\x18\x02 \x01(\x0e\x32\x16.huaxiang.type.v1.Lane\x12\x31\n\x08progress\x18\x03 \x01(\x0b\x32\x1f.huaxiang.type.v1.WatchProgress\"\xd0\x01\n\x06\x43hange\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\x12\x35\n\x07members\x18\x04 \x01(\x0b\x32\".huaxiang.segments.v1.MemberChangeH\x00\x12\x30\n\x07segment\x18\x05 \x01(\x0b\x32\x1d.huaxiang.segments.v1.SegmentH\x00\x12\x1c\n\x12\x64\x65leted_segment_id\x18\x06 \x01(\tH\x00\x42\x08\n\x06\x63hange\"\x88\x01\n\x0cMemberChange\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x1a\n\x12\x65ntered_person_ids\x18\x02 \x01(\x0c\x12\x17\n\x0fleft_person_ids\x18\x03 \x01(\x0c\x12/\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x1f.huaxiang.segments.v1.MoveCause\"d\n\tMoveCause\x12\x11\n\tperson_id\x18\x01 \x01(\x03\x12\x30\n\x05\x66lips\x18\x02 \x03(\x0b\x32!.huaxiang.segments.v1.FlippedLeaf\x12\x12\n\npopulation\x18\x03 \x01(\x08\"*\n\x0b\x46lippedLeaf\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05holds\x18\x02 \x01(\x08\x32\x82\x01\n\rChangeService\x12q\n\x05Watch\x12\".huaxiang.segments.v1.WatchRequest\x1a#.huaxiang.segments.v1.WatchResponse\"\x1d\x90\x02\x01\x8a\xb5\x18\x16segments.changes.watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,8 +43,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHRESPONSE']._serialized_end=466
   _globals['_CHANGE']._serialized_start=469
   _globals['_CHANGE']._serialized_end=677
-  _globals['_MEMBERCHANGE']._serialized_start=679
-  _globals['_MEMBERCHANGE']._serialized_end=766
-  _globals['_CHANGESERVICE']._serialized_start=769
-  _globals['_CHANGESERVICE']._serialized_end=899
+  _globals['_MEMBERCHANGE']._serialized_start=680
+  _globals['_MEMBERCHANGE']._serialized_end=816
+  _globals['_MOVECAUSE']._serialized_start=818
+  _globals['_MOVECAUSE']._serialized_end=918
+  _globals['_FLIPPEDLEAF']._serialized_start=920
+  _globals['_FLIPPEDLEAF']._serialized_end=962
+  _globals['_CHANGESERVICE']._serialized_start=965
+  _globals['_CHANGESERVICE']._serialized_end=1095
 # @@protoc_insertion_point(module_scope)

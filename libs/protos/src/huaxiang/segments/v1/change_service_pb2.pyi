@@ -148,23 +148,91 @@ class MemberChange(_message.Message):
     SEGMENT_ID_FIELD_NUMBER: _builtins.int
     ENTERED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     LEFT_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
     """The segment."""
     entered_person_ids: _builtins.bytes
     """Who entered, ascending, little-endian uint32."""
     left_person_ids: _builtins.bytes
     """Who left."""
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___MoveCause]:
+        """Why, by person, ascending: of whoever moved by a batch of changes that moved at most 32 persons of the tenant, counted once a segment, and of
+        a segment with at most 1,000 conditions to look at, counted once a person. Of others, as of whom a run or a day has moved, ExplainMembership
+        and MemberHistoryService.ExplainMove tell it when they are asked. Never of whoever is told again, nor of segments that do not follow their
+        rule from change to change.
+        """
+
     def __init__(
         self,
         *,
         segment_id: _builtins.str = ...,
         entered_person_ids: _builtins.bytes = ...,
         left_person_ids: _builtins.bytes = ...,
+        causes: _abc.Iterable[Global___MoveCause] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entered_person_ids", b"entered_person_ids", "left_person_ids", b"left_person_ids", "segment_id", b"segment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["causes", b"causes", "entered_person_ids", b"entered_person_ids", "left_person_ids", b"left_person_ids", "segment_id", b"segment_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MemberChange: _TypeAlias = MemberChange  # noqa: Y015
+
+@_typing.final
+class MoveCause(_message.Message):
+    """Why a person entered or left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    FLIPS_FIELD_NUMBER: _builtins.int
+    POPULATION_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.int
+    """The person."""
+    population: _builtins.bool
+    """The person came to the segment's population, or left it, as by a merge; there are no flips then."""
+    @_builtins.property
+    def flips(self) -> _containers.RepeatedCompositeFieldContainer[Global___FlippedLeaf]:
+        """The conditions of the rule that hold by now and did not before, or the other way round, in the rule's order."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.int = ...,
+        flips: _abc.Iterable[Global___FlippedLeaf] | None = ...,
+        population: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flips", b"flips", "person_id", b"person_id", "population", b"population"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MoveCause: _TypeAlias = MoveCause  # noqa: Y015
+
+@_typing.final
+class FlippedLeaf(_message.Message):
+    """A condition of a rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """As rule text."""
+    holds: _builtins.bool
+    """Whether it holds by now."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        holds: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlippedLeaf: _TypeAlias = FlippedLeaf  # noqa: Y015
