@@ -136,6 +136,21 @@ async def test_why_a_person_left_is_told_as_far_as_it_was_kept(two_days: Any) ->
     assert (moved.tag_id, moved.old.number_value, moved.new.number_value) == ("points", 1, 100_000)
 
 
+async def test_when_a_person_joined_and_left_is_told_to_the_day(two_days: Any) -> None:
+    async def history(person_id: int) -> Any:
+        request = pb.GetMembershipHistoryRequest(segment_id="women", person_id=person_id)
+        return await two_days.history("viewer").GetMembershipHistory(request)
+
+    def days(found: Any) -> list[tuple[int, int, bool]]:
+        return [(each.first_day - DAY, each.last_day - DAY, each.member) for each in found.stretches]
+
+    left, joined, stayed = [await history(each) for each in (2, 3, 1)]
+    assert (days(left), left.member) == ([(1, 1, False), (0, 0, True)], False)
+    assert (days(joined), joined.member) == ([(1, 1, True), (0, 0, False)], True)
+    assert (days(stayed), stayed.member) == ([(0, 1, True)], True), "who became another person, too"
+    assert await refused(history(99)) == "PERSON_UNKNOWN"
+
+
 async def test_another_rule_and_what_may_not_be_read_are_told(two_days: Any) -> None:
     other = segment_pb2.Segment(segment_id="women", rule="gender = 'male'")
     await two_days.segments().UpdateSegment(segment_service_pb2.UpdateSegmentRequest(segment=other))

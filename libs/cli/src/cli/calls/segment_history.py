@@ -11,7 +11,7 @@ from huaxiang.segments.v1 import segment_version_service_pb2 as versions_pb
 from huaxiang.segments.v1.member_history_service_pb2_grpc import MemberHistoryServiceStub
 from huaxiang.segments.v1.segment_version_service_pb2_grpc import SegmentVersionServiceStub
 from huaxiang.segments.v1.snapshot_service_pb2_grpc import SnapshotServiceStub
-from servicekit.values import days_of
+from servicekit.values import date_of, days_of
 
 from cli.exits import Exit, Refusal
 
@@ -93,10 +93,34 @@ async def diff(
         request.page_token = page.next_page_token
 
 
+async def membership_history(
+    channel: grpc.aio.Channel, segment_id: str, person_id: int
+) -> history_pb.GetMembershipHistoryResponse:
+    """When a person was in, of the days whose members are kept."""
+    request = history_pb.GetMembershipHistoryRequest(segment_id=segment_id, person_id=person_id)
+    return await MemberHistoryServiceStub(channel).GetMembershipHistory(request)
+
+
+async def last_other_day(channel: grpc.aio.Channel, segment_id: str, person_id: int) -> str:
+    """The last kept day on which a person was in and is not now, or the other way round. Raises Refusal for none."""
+    found = await membership_history(channel, segment_id, person_id)
+    for stretch in found.stretches:
+        if stretch.member != found.member:
+            return date_of(stretch.last_day).isoformat()
+    state = "in" if found.member else "not in"
+    raise Refusal(
+        f"person {person_id} is {state} segment {segment_id}, as on every day that is kept; "
+        "name other members with --from",
+        Exit.BAD_DATA,
+    )
+
+
 async def explain_move(
     channel: grpc.aio.Channel, segment_id: str, person_id: int, old: str, new: str
 ) -> history_pb.ExplainMoveResponse:
-    """Why a person joined or left."""
+    """Why a person joined or left; since the last kept day on which that was otherwise, when `old` is "". Raises
+    Refusal."""
+    old = old or await last_other_day(channel, segment_id, person_id)
     request = history_pb.ExplainMoveRequest(segment_id=segment_id, person_id=person_id, to=members_at(new))
     getattr(request, "from").CopyFrom(members_at(old))
     return await MemberHistoryServiceStub(channel).ExplainMove(request)

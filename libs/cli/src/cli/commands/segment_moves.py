@@ -100,10 +100,43 @@ def diff(
 
 
 @reporting
+def when(
+    segment_id: str, person_id: int, key: KeyFile = None, folder: Folder = None, as_json: AsJson = False
+) -> None:
+    """Tell when a person joined and left, of the days whose members are kept."""
+    from servicekit.values import date_of
+
+    from cli.calls import segment_history as calls
+
+    found = ask(
+        SuiteFolder.chosen(folder),
+        SERVICE,
+        lambda channel: calls.membership_history(channel, segment_id, person_id),
+        key,
+    )
+    if as_json:
+        print_json(as_dict(found))
+        return
+    now = _TRUTHS[found.member] if found.HasField("member") else "not known: the segment is not live"
+    console.print(f"{person_id}: in now: {now}", markup=False)
+    rows = [
+        [date_of(each.first_day).isoformat(), date_of(each.last_day).isoformat(), each.member]
+        for each in found.stretches
+    ]
+    table("", ["from", "to", "in"], rows, empty="no day's members are kept yet")
+
+
+@reporting
 def why(
     segment_id: str,
     person_id: int,
-    old: Since,
+    old: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="A day (2026-03-31) or a snapshot's id; the last kept day on which it was otherwise by default.",
+        ),
+    ] = "",
     new: Until = "",
     key: KeyFile = None,
     folder: Folder = None,

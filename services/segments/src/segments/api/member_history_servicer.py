@@ -75,6 +75,24 @@ class MemberHistoryServicer(MemberHistoryServiceServicer):
         getattr(answer, "from").CopyFrom(_kept(found.old))
         return answer
 
+    async def GetMembershipHistory(
+        self, request: pb.GetMembershipHistoryRequest, context: object
+    ) -> pb.GetMembershipHistoryResponse:
+        tenant, version = current_principal().require_tenant(), self._board.current
+        found, member = await self._database.read(
+            self._history.of_person, version, tenant, request.segment_id, request.person_id
+        )
+        return pb.GetMembershipHistoryResponse(
+            stretches=[
+                pb.MembershipStretch(
+                    first_day=days_of(each.first), last_day=days_of(each.last), member=each.member
+                )
+                for each in found
+            ],
+            member=member,
+            revision=version.revision.to_proto(),
+        )
+
     async def ExplainMove(self, request: pb.ExplainMoveRequest, context: object) -> pb.ExplainMoveResponse:
         principal = current_principal()
         tenant, version = principal.require_tenant(), self._board.current

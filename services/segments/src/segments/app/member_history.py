@@ -11,7 +11,8 @@ from segments.app.segments import existing
 from segments.app.tenant_segments import TenantSegments
 from segments.app.today import today
 from segments.app.version import Version
-from segments.domain.kept_members import KeptMembers, MembersAt, SegmentDay
+from segments.domain.kept_members import KeptMembers, MembersAt, SegmentDay, Stretch, stretches_of
+from segments.errors import PersonUnknown
 from segments.store.life_ports import SegmentDays
 from segments.store.ports import SnapshotStore
 from servicekit.errors import InvalidField, ResourceNotFound
@@ -88,6 +89,26 @@ class MemberHistory:
             before.members - after.members,
             before.members.intersection_cardinality(after.members),
         )
+
+    def of_person(
+        self, connection: Connection, version: Version, tenant: str, segment_id: str, person_id: int
+    ) -> tuple[list[Stretch], bool | None]:
+        """When one person was in, of the days whose members are kept, and whether that is so now; None while the
+        segment has no members to speak of. Raises ResourceNotFound, PersonUnknown."""
+        standing, segments = existing(version, tenant, segment_id), version.tenant(tenant)
+        living = segments.index.living(person_id)
+        if living == 0:
+            raise PersonUnknown(person_id)
+        days = self._days.between(connection, tenant, segment_id, dt.date.min, dt.date.max)
+        kept = (self._days.get(connection, tenant, segment_id, each.day) for each in days if each.has_members)
+        seen = (
+            (day.day, living in living_members(segments, day.members))
+            for day in kept
+            if day is not None and day.members is not None
+        )
+        now = segments.get(standing.draft.segment_id)
+        member = living in now.members if now is not None and now.has_members else None
+        return stretches_of(seen), member
 
     def side(
         self, connection: Connection, version: Version, tenant: str, segment_id: str, at: MembersAt

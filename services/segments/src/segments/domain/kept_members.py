@@ -1,7 +1,8 @@
 """Members as they were: of each day, and of snapshots."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,26 @@ class SegmentDay:
     kept: KeptMembers
     members: bytes | None
     has_members: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Kept days that follow each other, on all of which a person was a member, or on none."""
+
+    first: dt.date
+    last: dt.date
+    member: bool
+
+
+def stretches_of(days: Iterable[tuple[dt.date, bool]]) -> list[Stretch]:
+    """Of (day, whether the person was a member), oldest first; the newest stretch first."""
+    found: list[Stretch] = []
+    for day, member in days:
+        if found and found[-1].member is member:
+            found[-1] = replace(found[-1], last=day)
+        else:
+            found.append(Stretch(day, day, member))
+    return found[::-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,98 @@ class DiffMembersResponse(_message.Message):
 Global___DiffMembersResponse: _TypeAlias = DiffMembersResponse  # noqa: Y015
 
 @_typing.final
+class GetMembershipHistoryRequest(_message.Message):
+    """Whose history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    segment_id: _builtins.str
+    """The segment."""
+    person_id: _builtins.int
+    """The person; redirected ids are followed."""
+    def __init__(
+        self,
+        *,
+        segment_id: _builtins.str = ...,
+        person_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person_id", b"person_id", "segment_id", b"segment_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetMembershipHistoryRequest: _TypeAlias = GetMembershipHistoryRequest  # noqa: Y015
+
+@_typing.final
+class GetMembershipHistoryResponse(_message.Message):
+    """When the person was in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    member: _builtins.bool
+    """Whether the person is in now; absent while the segment has no members to speak of."""
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[Global___MembershipStretch]:
+        """Days of the same answer that follow each other, newest first; days whose members are not kept are in none, and end none."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """What the answer was read at."""
+
+    def __init__(
+        self,
+        *,
+        stretches: _abc.Iterable[Global___MembershipStretch] | None = ...,
+        member: _builtins.bool | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_member", b"_member", "member", b"member", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_member", b"_member", "member", b"member", "revision", b"revision", "stretches", b"stretches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__member: _TypeAlias = _typing.Literal["member"]  # noqa: Y015
+    _WhichOneofArgType__member: _TypeAlias = _typing.Literal["_member", b"_member"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__member) -> _WhichOneofReturnType__member | None: ...
+
+Global___GetMembershipHistoryResponse: _TypeAlias = GetMembershipHistoryResponse  # noqa: Y015
+
+@_typing.final
+class MembershipStretch(_message.Message):
+    """Kept days on which a person was in, or was not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    first_day: _builtins.int
+    """Days since 1970-01-01: the first of them."""
+    last_day: _builtins.int
+    """The last of them."""
+    member: _builtins.bool
+    """Whether the person was in when the members of these days were taken."""
+    def __init__(
+        self,
+        *,
+        first_day: _builtins.int = ...,
+        last_day: _builtins.int = ...,
+        member: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "last_day", b"last_day", "member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MembershipStretch: _TypeAlias = MembershipStretch  # noqa: Y015
+
+@_typing.final
 class ExplainMoveRequest(_message.Message):
     """Whose move."""
 

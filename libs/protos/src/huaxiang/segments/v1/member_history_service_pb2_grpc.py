@@ -48,6 +48,11 @@ class MemberHistoryServiceStub:
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersResponse.FromString,
                 _registered_method=True)
+        self.GetMembershipHistory = channel.unary_unary(
+                '/huaxiang.segments.v1.MemberHistoryService/GetMembershipHistory',
+                request_serializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryResponse.FromString,
+                _registered_method=True)
         self.ExplainMove = channel.unary_unary(
                 '/huaxiang.segments.v1.MemberHistoryService/ExplainMove',
                 request_serializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.ExplainMoveRequest.SerializeToString,
@@ -79,6 +84,14 @@ class MemberHistoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetMembershipHistory(self, request, context):
+        """Tells on which of the days whose members are kept a person was in and on which not, and whether the person is in now: when somebody joined and
+        left, to the day. ExplainMove tells why. Errors: NOT_FOUND, PERSON_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainMove(self, request, context):
         """Tells why one person joined or left between two moments: the conditions of the rule on both sides, which of them flipped, and what is not
         known any more. Values of tags before now are those of tagging's kept versions, of tags that keep any; behaviour before now is not kept.
@@ -101,6 +114,11 @@ def add_MemberHistoryServiceServicer_to_server(servicer, server):
                     servicer.DiffMembers,
                     request_deserializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersRequest.FromString,
                     response_serializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersResponse.SerializeToString,
+            ),
+            'GetMembershipHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMembershipHistory,
+                    request_deserializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryRequest.FromString,
+                    response_serializer=huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryResponse.SerializeToString,
             ),
             'ExplainMove': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainMove,
@@ -166,6 +184,33 @@ class MemberHistoryService:
             '/huaxiang.segments.v1.MemberHistoryService/DiffMembers',
             huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersRequest.SerializeToString,
             huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.DiffMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMembershipHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.segments.v1.MemberHistoryService/GetMembershipHistory',
+            huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryRequest.SerializeToString,
+            huaxiang_dot_segments_dot_v1_dot_member__history__service__pb2.GetMembershipHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

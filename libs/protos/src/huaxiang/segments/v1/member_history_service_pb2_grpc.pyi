@@ -45,6 +45,10 @@ class MemberHistoryServiceStub:
     between pages. Errors: NOT_FOUND (the segment, or members that are not kept), SEGMENT_NOT_LIVE, INVALID_FIELD (a snapshot of another
     segment), PAGE_TOKEN_MALFORMED.
     """
+    GetMembershipHistory: _grpc.UnaryUnaryMultiCallable[_member_history_service_pb2.GetMembershipHistoryRequest, _member_history_service_pb2.GetMembershipHistoryResponse]
+    """Tells on which of the days whose members are kept a person was in and on which not, and whether the person is in now: when somebody joined and
+    left, to the day. ExplainMove tells why. Errors: NOT_FOUND, PERSON_UNKNOWN.
+    """
     ExplainMove: _grpc.UnaryUnaryMultiCallable[_member_history_service_pb2.ExplainMoveRequest, _member_history_service_pb2.ExplainMoveResponse]
     """Tells why one person joined or left between two moments: the conditions of the rule on both sides, which of them flipped, and what is not
     known any more. Values of tags before now are those of tagging's kept versions, of tags that keep any; behaviour before now is not kept.
@@ -68,6 +72,10 @@ class MemberHistoryServiceAsyncStub(MemberHistoryServiceStub):
     whoever was merged since is the person that the id leads to, whoever was erased is left out. Answers of which one side is now may differ
     between pages. Errors: NOT_FOUND (the segment, or members that are not kept), SEGMENT_NOT_LIVE, INVALID_FIELD (a snapshot of another
     segment), PAGE_TOKEN_MALFORMED.
+    """
+    GetMembershipHistory: _aio.UnaryUnaryMultiCallable[_member_history_service_pb2.GetMembershipHistoryRequest, _member_history_service_pb2.GetMembershipHistoryResponse]  # type: ignore[assignment]
+    """Tells on which of the days whose members are kept a person was in and on which not, and whether the person is in now: when somebody joined and
+    left, to the day. ExplainMove tells why. Errors: NOT_FOUND, PERSON_UNKNOWN.
     """
     ExplainMove: _aio.UnaryUnaryMultiCallable[_member_history_service_pb2.ExplainMoveRequest, _member_history_service_pb2.ExplainMoveResponse]  # type: ignore[assignment]
     """Tells why one person joined or left between two moments: the conditions of the rule on both sides, which of them flipped, and what is not
@@ -101,6 +109,16 @@ class MemberHistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         whoever was merged since is the person that the id leads to, whoever was erased is left out. Answers of which one side is now may differ
         between pages. Errors: NOT_FOUND (the segment, or members that are not kept), SEGMENT_NOT_LIVE, INVALID_FIELD (a snapshot of another
         segment), PAGE_TOKEN_MALFORMED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMembershipHistory(
+        self,
+        request: _member_history_service_pb2.GetMembershipHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_member_history_service_pb2.GetMembershipHistoryResponse, _abc.Awaitable[_member_history_service_pb2.GetMembershipHistoryResponse]]:
+        """Tells on which of the days whose members are kept a person was in and on which not, and whether the person is in now: when somebody joined and
+        left, to the day. ExplainMove tells why. Errors: NOT_FOUND, PERSON_UNKNOWN.
         """
 
     @_abc_1.abstractmethod
