@@ -1,5 +1,6 @@
 """SegmentService over a real channel, on both stores."""
 
+import datetime as dt
 from typing import Any
 
 import grpc
@@ -7,7 +8,7 @@ import pytest
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
-from segments_tagging import feature_told, tag_told, values_told
+from segments_tagging import block_message, feature_told, tag_told, values_told
 from servicekit.revision import Lane, Revision, parse_token
 from servicekit.status import reason_of
 
@@ -235,6 +236,19 @@ async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
     )
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
     assert not (await suite.segments().ListSegments(pb.ListSegmentsRequest())).segments
+
+
+async def test_a_tag_of_runs_says_when_its_values_were_told_last(suite: Any) -> None:
+    block = block_message("level", {1: "female"})
+    block.as_of.FromDatetime(dt.datetime(2026, 3, 30, 16, tzinfo=dt.UTC))
+    told = suite.tagging.tell(change_pb2.Change(block=block), lane=Lane.BULK)
+    request = pb.PreviewSegmentRequest(rule="level = 'gold'")
+    request.consistency.at_least_as_fresh.CopyFrom(told.to_proto())
+    for _ in range(2):
+        found = await suite.segments().PreviewSegment(request)
+        (warning,) = found.freshness.warnings
+        assert warning == "computed by runs only: level (told last as of 2026-03-30T16:00:00+00:00)"
+        await suite.restart()
 
 
 async def test_a_preview_computes_what_the_index_lacks_once(suite: Any) -> None:

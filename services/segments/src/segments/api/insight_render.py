@@ -167,7 +167,7 @@ def basis(found: Basis) -> insight_pb2.InsightBasis:
         tags=[
             insight_pb2.TagFreshness(
                 tag_id=each.tag_id,
-                by_runs=each.as_of is None,
+                by_runs=each.by_runs,
                 as_of=None if each.as_of is None else timestamp_of(each.as_of),
             )
             for each in found.tags

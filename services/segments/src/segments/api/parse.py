@@ -203,7 +203,8 @@ def block(tenant: str, position: int, message: change_pb2.ValueBlock) -> PackedB
     )
     if damage := damage_of(coded):
         raise ValueError(f"block {message.block} of column {message.column!r} is damaged: {damage}")
-    return PackedBlock(tenant, position, message.column, message.block, coded)
+    as_of = message.as_of.ToDatetime(dt.UTC) if message.HasField("as_of") else None
+    return PackedBlock(tenant, position, message.column, message.block, coded, as_of)
 
 
 def person(tenant: str, position: int, message: change_pb2.PersonChange) -> PersonChange:

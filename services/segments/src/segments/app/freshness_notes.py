@@ -8,6 +8,7 @@ from segments.app.rule_reading import ReadRule
 from segments.app.standing import Standing
 from segments.app.tenant_segments import TenantSegments
 from segments.app.windows_ahead import windows_ahead
+from segments.store.ports import TenantIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ def freshness_of(
     today = index.as_of(now)
     warnings = dict.fromkeys(warning for rule in rules for warning in rule.warnings)
     if by_runs := {each for rule in rules for each in rule.tags if each in tags and tags[each].run_only}:
-        warnings[f"computed by runs only: {', '.join(sorted(by_runs))}"] = None
+        told = ", ".join(_last_told(index, each) for each in sorted(by_runs))
+        warnings[f"computed by runs only: {told}"] = None
     if index.day is not None and today < now:
         warnings[f"day windows still stand at {index.day.day}"] = None
     for name in sorted({name for rule in rules for name in rule.segments}):
@@ -66,6 +68,12 @@ def freshness_of_members(
     told += [_waiting(each) for each in standing if each.stale]
     warnings = tuple(dict.fromkeys((*notes.warnings, *told)))
     return replace(notes, as_of=min(notes.as_of, times[0]), warnings=warnings)
+
+
+def _last_told(index: TenantIndex, tag_id: str) -> str:
+    """With the moment that the values hold for, where a run has told it: one that changed none tells nothing."""
+    as_of = index.as_ofs.get(tag_id)
+    return tag_id if as_of is None else f"{tag_id} (told last as of {as_of.isoformat(timespec='seconds')})"
 
 
 def _waiting(standing: Standing) -> str:

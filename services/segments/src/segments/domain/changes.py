@@ -29,13 +29,14 @@ class PersonValues:
 @dataclass(frozen=True, slots=True)
 class PackedBlock:
     """Values of one column for persons of one block of 65,536 ids. `coded.texts` are new entries of the column's
-    dictionary."""
+    dictionary; `as_of`: the moment that the values hold for, where that is told."""
 
     tenant: str
     position: int
     column: str
     block: int
     coded: Coded
+    as_of: dt.datetime | None = None
 
 
 class PersonState(Enum):

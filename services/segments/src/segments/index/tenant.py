@@ -70,6 +70,7 @@ class TenantIndex:
         self.features: dict[str, FeatureChange] = {}
         self.born: dict[str, int] = {}
         self.texts: dict[str, dict[int, str]] = {}
+        self.as_ofs: dict[str, dt.datetime] = {}
         self.day: DayRolled | None = None
         self.schema = Catalogue.of([])
         self._people = Universe()
@@ -88,6 +89,7 @@ class TenantIndex:
         other = TenantIndex(self.tenant)
         other.tags, other.features, other.born = dict(self.tags), dict(self.features), dict(self.born)
         other.texts, other.day, other.schema = dict(self.texts), self.day, self.schema
+        other.as_ofs = dict(self.as_ofs)
         other._people = self._people.copy()
         other._columns, other._types = dict(self._columns), dict(self._types)
         other._arrivals, other._gone = self._arrivals.copy(), dict(self._gone)
@@ -335,6 +337,8 @@ class TenantIndex:
         admitted = self._arrivals.admit_block(lane, cursors, arrival)
         touched.spoke_of(column, ((arrival.block << BLOCK_BITS) + coded.offsets.astype(np.int64)).tolist())
         touched.block(column, arrival.block, arrival.position)
+        if arrival.as_of is not None:
+            self.as_ofs[column] = max(arrival.as_of, self.as_ofs.get(column, arrival.as_of))
         if not admitted.all():
             codes = coded.codes[np.repeat(admitted, coded.counts)]
             coded = replace(
@@ -379,6 +383,7 @@ class TenantIndex:
         self._types[column] = type_
         self._columns[column] = column_of(type_)
         self.born[column] = position
+        self.as_ofs.pop(column, None)
         self._own.add(column)
         touched.anew.add(column)
         for lane, early in self._arrivals.kept(column, position):
@@ -393,6 +398,7 @@ class TenantIndex:
         touched.spoke_of(column, list(self._late.pop(column, ())))
         for held in (self._columns, self._types, self.texts, self.born):
             held.pop(column, None)
+        self.as_ofs.pop(column, None)
 
     def _writable(self, column: str) -> MemoryColumn:
         if column not in self._own:

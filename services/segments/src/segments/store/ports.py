@@ -166,10 +166,12 @@ class TenantIndex(Protocol):
     features: dict[str, FeatureChange]
     born: dict[str, int]
     texts: dict[str, dict[int, str]]
+    as_ofs: dict[str, dt.datetime]
     day: DayRolled | None
     schema: Catalogue
     """`born`: by column, the position of what defined it: older values are of another column. `texts`: by column, what
-    codes of packed blocks stand for. `schema`: the tags, for evaluation."""
+    codes of packed blocks stand for; `as_ofs`: the moment that the latest of them hold for, as told. `schema`: the
+    tags, for evaluation."""
 
     def copy(self) -> "TenantIndex":
         """One to change, at a cost that follows the number of columns; it shares what it does not write."""

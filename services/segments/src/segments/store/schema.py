@@ -296,6 +296,14 @@ Table(
     sqlite_with_rowid=False,
 )
 Table(
+    "column_as_of",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("values_column", Text, primary_key=True),
+    Column("as_of_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
     "value_delta",
     metadata,
     Column("tenant", Text, primary_key=True),

@@ -48,6 +48,7 @@ _TABLES = (
     "column_text",
     "column_block",
     "column_file",
+    "column_as_of",
     "value_delta",
 )
 _NEVER = 2**63
@@ -67,6 +68,8 @@ class SqlIndexStore:
             )
         for (column, block), position in touched.blocks.items():
             _save_block(connection, index, column, block, position)
+        told = {column for column, _ in touched.blocks} & index.as_ofs.keys()
+        _put_as_ofs(connection, tenant, {column: index.as_ofs[column] for column in told})
         _put_deltas(connection, index, touched)
 
     def replace(self, connection: Connection, indexes: Iterable[TenantIndex]) -> None:
@@ -248,6 +251,7 @@ def _replace_tenant(connection: Connection, index: TenantIndex) -> None:
     _put_persons(connection, index.tenant, index.persons())
     for column, texts in index.texts.items():
         _put_texts(connection, index.tenant, column, texts)
+    _put_as_ofs(connection, index.tenant, index.as_ofs)
     for column in index.column_names():
         for block in index.blocks(column):
             coded = index.block(column, block)
@@ -263,6 +267,16 @@ def _put_texts(connection: Connection, tenant: str, column: str, texts: Mapping[
         "ON CONFLICT (tenant, values_column, code) DO UPDATE SET text = excluded.text",
         [(tenant, column, code, text) for code, text in texts.items()],
     )
+
+
+def _put_as_ofs(connection: Connection, tenant: str, as_ofs: Mapping[str, dt.datetime]) -> None:
+    for column, moment in as_ofs.items():
+        execute(
+            connection,
+            "INSERT INTO column_as_of (tenant, values_column, as_of_us) VALUES (?, ?, ?) "
+            "ON CONFLICT (tenant, values_column) DO UPDATE SET as_of_us = excluded.as_of_us",
+            (tenant, column, microseconds(moment)),
+        )
 
 
 def _put_tag(connection: Connection, change: TagChange, born: int) -> None:
@@ -358,7 +372,8 @@ def _put_persons(connection: Connection, tenant: str, persons: Iterable[PersonCh
 
 
 def _drop_column(connection: Connection, tenant: str, column: str, *, texts: bool = True) -> None:
-    for table in ("column_block", "column_file", "value_delta", *(("column_text",) if texts else ())):
+    tables = ("column_block", "column_file", "column_as_of", "value_delta")
+    for table in (*tables, *(("column_text",) if texts else ())):
         execute(
             connection,
             f"DELETE FROM {table} WHERE tenant = ? AND values_column = ?",
@@ -416,6 +431,11 @@ def _load_catalogue(connection: Connection, into: Mapping[str, TenantIndex]) -> 
     ):
         if tenant in into:
             into[tenant].texts.setdefault(column, {})[code] = text
+    for tenant, column, as_of_us in execute(
+        connection, "SELECT tenant, values_column, as_of_us FROM column_as_of"
+    ):
+        if tenant in into:
+            into[tenant].as_ofs[column] = moment_of(as_of_us)
 
 
 def _open_files(connection: Connection, into: Mapping[str, TenantIndex], files: ColumnFiles) -> None:

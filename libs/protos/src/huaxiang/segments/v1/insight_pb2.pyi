@@ -650,7 +650,9 @@ class TagFreshness(_message.Message):
     """True when only runs compute it: its values stand as of the last one. Else they follow every change."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """The moment its values hold for; absent when only runs compute it, for tagging knows which run was last."""
+        """The moment its values hold for; when only runs compute it the one that was told last: a run that changed nobody's value tells none. Absent when
+        none was told.
+        """
 
     def __init__(
         self,

@@ -20,9 +20,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TagFreshness:
-    """`as_of` is None for a tag that only runs compute."""
+    """`as_of`: the moment that its values hold for; of a tag that only runs compute the one that was told last, None
+    when none was."""
 
     tag_id: str
+    by_runs: bool
     as_of: dt.datetime | None
 
 
@@ -64,7 +66,9 @@ def basis_of(
         freshness=freshness,
         read_at=resolving.version.revision,
         tags=tuple(
-            TagFreshness(each, None if index.tags[each].run_only else today) for each in sorted(asked)
+            TagFreshness(each, by_runs, index.as_ofs.get(each) if by_runs else today)
+            for each in sorted(asked)
+            for by_runs in (index.tags[each].run_only,)
         ),
         purposes=tuple(sorted(purposes.union(*(each.purposes for each in audiences)))),
         withheld_below=caller.fewest,
