@@ -1,6 +1,7 @@
 """Columns whose files cannot be named or removed, or hold the erased: others are settled, and no such file stays."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -286,6 +287,19 @@ async def test_a_text_that_was_left_in_a_file_leaves_it_some_looks_after_a_resta
     monkeypatch.setattr(settling, "BEHIND_MOST", 2)
     again = names.restarted()
     assert [await again.settle() for _ in range(3)] == [0, 1, 0]
+    assert (b"wanda" in again.written(), b"w." in again.written()) == (False, True)
+
+
+async def test_how_long_a_file_has_been_behind_outlives_a_restart(
+    names: Settling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await names.tell(person_values(1, 1, nickname="w."))
+    monkeypatch.setattr(settling, "BEHIND_MOST", 1_000)
+    monkeypatch.setattr(settling, "OPENED_LEAST", 2)
+    for each in names.files():
+        os.utime(tmp_path / "columns" / each, (0, 0))
+    again = names.restarted()
+    assert [await again.settle() for _ in range(3)] == [0, 1, 0], "as after hours of running"
     assert (b"wanda" in again.written(), b"w." in again.written()) == (False, True)
 
 

@@ -1,5 +1,6 @@
 """Columns settled in the background: merged into their smallest form, written to a file and read from there."""
 
+import time
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ who are erased until the next one leave with it."""
 BEHIND_MOST = 6 * 3_600
 """Looks, about six hours, after which a file that says anything else than its column is written anew, however little
 that is, and without the texts that nobody has any more: those that were replaced leave it then."""
+OPENED_LEAST = 600
+"""Looks after a start until a file is due for what it held beside its column before: all are read again then."""
 _WITH_DICTIONARIES = frozenset({Kind.TEXT, Kind.LIST})
 """Such a file may hold values that nobody has, however it was left."""
 PAUSE_MOST = 1_024
@@ -98,12 +101,14 @@ class ColumnFolder:
         self._looks: dict[str, int] = {}
         self._paid: dict[tuple[str, str], int] = {}
         self._behind: dict[tuple[str, str], int] = {}
+        self._opened: dict[tuple[str, str], int] = {}
         self._seen: dict[str, set[str]] = {}
         self._mapped: WeakValueDictionary[str, MappedColumn] = WeakValueDictionary()
 
     def open(self, owner: str, type_: ValueType, named: NamedFile) -> MemoryColumn:
+        self._opened[owner, named.column] = self._looks.get(owner, 0) - self._age_of(named.file)
         if type_.kind in _WITH_DICTIONARIES:
-            self._behind[owner, named.column] = self._looks.get(owner, 0)
+            self._behind[owner, named.column] = self._opened[owner, named.column]
         self._seen.setdefault(owner, set()).add(named.file)
         return ContainedColumn(type_, self._column(owner, named), named)
 
@@ -127,7 +132,7 @@ class ColumnFolder:
         if held.debt and look - self._paid.get(column, -OWED_EACH) >= OWED_EACH:
             return True
         if held.since > 0:
-            self._behind.setdefault(column, look)
+            self._behind.setdefault(column, self._opened.get(column, look))
         return look - self._behind.get(column, look) >= BEHIND_MOST
 
     def refuses(self, index: TenantIndex, name: str) -> bool:
@@ -167,10 +172,19 @@ class ColumnFolder:
 
     def _done(self, owner: str, name: str, pinned: MemoryColumn, *, is_thorough: bool) -> None:
         """Until when what was put off is put off again."""
+        self._opened.pop((owner, name), None)
         if pinned.debt:
             self._paid[owner, name] = self._looks.get(owner, 0)
         if is_thorough:
             self._behind.pop((owner, name), None)
+
+    def _age_of(self, file: str) -> int:
+        """In looks, as far as it counts: for so long at most it holds something beside its column."""
+        try:
+            age_s = int(time.time() - (self._folder / file).stat().st_mtime)
+        except OSError:
+            return 0
+        return max(0, min(age_s, BEHIND_MOST - OPENED_LEAST))
 
     def _column(self, owner: str, named: NamedFile) -> MappedColumn:
         column = MappedColumn(self._folder, owner, named, self._open_files, self._damages)
