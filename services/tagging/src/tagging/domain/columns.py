@@ -111,6 +111,14 @@ class Coded:
         of_codes = chosen if self._is_single() else np.repeat(chosen, self.counts)
         return Coded(self.persons[chosen], self.counts[chosen], self.codes[of_codes])
 
+    def part(self, places: slice) -> "Coded":
+        """The persons that stand from one place to before another."""
+        if self._is_single():
+            return Coded(self.persons[places], self.counts[places], self.codes[places])
+        starts = self.starts()
+        of_codes = slice(starts[places.start], starts[places.stop])
+        return Coded(self.persons[places], self.counts[places], self.codes[of_codes])
+
     def only(self, persons: Ints) -> "Coded":
         """Of these persons, ascending; one that has no entry here gets one that is unknown."""
         if len(self.persons) == len(persons) and np.array_equal(self.persons, persons):
@@ -214,6 +222,9 @@ def _gather(codes: Ints, starts: Ints, counts: Counts) -> Ints:
 
 def changed(old: Coded, new: Coded) -> Bools:
     """Which persons differ; both are of the same persons in the same order."""
+    if len(old.codes) == len(new.codes) == len(old.persons) and (old.counts & new.counts == 1).all():
+        found: Bools = old.codes != new.codes
+        return found
     different: Bools = np.not_equal(old.counts, new.counts)
     single = ~different & (old.counts == 1)
     many = ~different & (old.counts > 1)

@@ -1,34 +1,22 @@
-"""Block files: the values of one column for one block of 65,536 persons, immutable once written.
-
-Five arrays one after the other in NumPy's own format: offsets (uint16, person_id & 0xFFFF, ascending), counts and
-codes (integers as wide as theirs need); then the offsets and as_of (int64 microseconds) of the persons whose value
-came from the stream and not from the run that wrote the block.
+"""Block files: the values of one column for one block of 65,536 persons, immutable once written (block_format.py).
 
 What was found of few persons of a block lies over its file as an overlay (overlay_files.py): the store names all files
 of a block, bottom up, apart by blanks.
 """
 
 import os
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock, local
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from tagging.domain.columns import BLOCK_BITS, BLOCK_PERSONS, Coded, Ints, narrowed, within
+from tagging.domain.columns import Ints
+from tagging.store.block_format import StoredBlock, write_block
 from tagging.store.blocks import Block
 from tagging.store.overlay_files import Overlay, OverlayWriter, is_overlay, read_overlay
 
-_HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00..{'descr': '(?P<dtype>[^']+)', 'fortran_order': False, 'shape': \((?P<size>\d+),\), } *\n",
-    re.DOTALL,
-)
 BLOCK, OVERLAYS = ".npy", ".overlays"
 """How names of files end."""
 CACHE_BYTES = 512 * 1024**2
@@ -66,13 +54,8 @@ class BlockFiles:
         name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}{BLOCK}"
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        base = block << BLOCK_BITS
         with path.open("wb") as file:
-            np.save(file, (content.coded.persons - base).astype(np.uint16))
-            np.save(file, narrowed(content.coded.counts))
-            np.save(file, narrowed(content.coded.codes))
-            np.save(file, (content.streamed - base).astype(np.uint16))
-            np.save(file, content.streamed_as_of)
+            write_block(file, block, content)
         self._durable(path)
         if keep:
             self._keep(name, content)
@@ -111,7 +94,7 @@ class BlockFiles:
                 return found
         below, _, top = named.rpartition(" ")
         over = self.overlay(top).content if is_overlay(top) else None
-        found = self._load(top) if over is None else self.read(below, keep=False).below(over)
+        found = self._stored(top).whole() if over is None else self.read(below, keep=False).below(over)
         if keep:
             self._forget(below)
             self._keep(named, found)
@@ -130,7 +113,7 @@ class BlockFiles:
         below, _, top = named.rpartition(" ")
         if is_overlay(top):
             return self.peek(below, persons).below(self.overlay(top).content.of_persons(persons))
-        return self._peek(top, persons) if top else Block.empty()
+        return self._stored(top).of_persons(persons) if top else Block.empty()
 
     def remove(self, name: str) -> None:
         """Removes a file that nothing refers to any more; one that is gone already is fine."""
@@ -142,31 +125,10 @@ class BlockFiles:
         found = (each for ending in (BLOCK, OVERLAYS) for each in self._folder.rglob(f"*{ending}"))
         return {each.relative_to(self._folder).as_posix() for each in found}
 
-    def _load(self, name: str) -> Block:
+    def _stored(self, name: str) -> StoredBlock:
         block = int(name.rpartition("/")[2].partition("-")[0])
-        base = block << BLOCK_BITS
-        offsets, counts, codes, streamed, streamed_as_of = _arrays((self._folder / name).read_bytes(), 5)
-        persons = offsets.astype(np.int64) + base
-        coded = Coded(persons, counts.astype(np.uint16), codes.astype(np.int64))
-        return Block(coded, streamed.astype(np.int64) + base, streamed_as_of.astype(np.int64))
-
-    def _peek(self, name: str, persons: Ints) -> Block:
-        """Of one file, whose pages alone are read that these persons stand on."""
-        base = int(name.rpartition("/")[2].partition("-")[0]) << BLOCK_BITS
-        with (self._folder / name).open("rb") as file:
-            mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
-        offsets, _, codes, streamed, streamed_as_of = _arrays(mapped, 5)
-        if len(codes) != len(offsets):  # somebody has several
-            return self._load(name).of_persons(persons)
-        wanted = persons - base
-        if len(offsets) < BLOCK_PERSONS:
-            places = np.minimum(np.searchsorted(offsets, wanted.astype(np.uint16)), max(len(offsets) - 1, 0))
-            here = offsets[places] == wanted if len(offsets) else np.zeros(len(wanted), np.bool_)
-            persons, wanted = persons[here], places[here]
-        coded = Coded(persons, np.ones(len(persons), np.uint16), codes[wanted].astype(np.int64))
-        moved = streamed.astype(np.int64) + base
-        chosen = within(moved, persons)
-        return Block(coded, moved[chosen], streamed_as_of[chosen].astype(np.int64))
+        with (self._folder / name).open("rb", buffering=0) as file:
+            return StoredBlock(block, file.readall())
 
     def _durable(self, path: Path) -> None:
         if self._synced:
@@ -189,21 +151,6 @@ class BlockFiles:
             while self._size_bytes > self._cache_bytes and len(self._cached) > 1:
                 _, oldest = self._cached.popitem(last=False)
                 self._size_bytes -= oldest.size_bytes
-
-
-def _arrays(content: bytes | mmap, count: int) -> list[npt.NDArray[Any]]:
-    """Arrays of one dimension that np.save wrote one after the other; NumPy's reader takes ten times as long for short
-    ones. Raises ValueError for anything else."""
-    found: list[npt.NDArray[Any]] = []
-    start = 0
-    for _ in range(count):
-        head = _HEADER.match(content, start)
-        if head is None:
-            raise ValueError("not what np.save writes of an array of one dimension")
-        dtype, size = np.dtype(head["dtype"].decode()), int(head["size"])
-        found.append(np.frombuffer(content, dtype, size, head.end()))
-        start = head.end() + size * dtype.itemsize
-    return found
 
 
 def _sync(paths: Sequence[Path]) -> None:

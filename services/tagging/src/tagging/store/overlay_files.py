@@ -35,6 +35,11 @@ class Overlay:
         moments = self.content.moments.without(persons)
         return Overlay(Block.of(coded.take(staying), moments), self.old.take(staying))
 
+    def part(self, places: slice) -> "Overlay":
+        """Of the persons that stand there."""
+        content = self.content.coded.part(places)
+        return Overlay(Block.of(content, self.content.moments), self.old.part(places))
+
     def change(self) -> tuple[Coded, Coded]:
         """Old and new of those who differ: of others it tells only since when."""
         different = changed(self.old, self.content.coded)

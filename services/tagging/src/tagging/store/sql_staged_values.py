@@ -1,7 +1,7 @@
 """Values of whole columns, in files before the transaction that puts them in force names these."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +33,8 @@ from tagging.store.value_ports import BlockChange, StagedBlock, StagedColumn
 NOBODY = np.empty(0, np.int64)
 OVERLAID_SHARE = 4
 """A block whose overlay would tell of more than one in so many of its values is written whole."""
+BLOCKS_AT_ONCE = 16
+"""Blocks that are looked at together: a million persons in memory, whatever a column has."""
 MOST_FILES = 2 * FOLDED_OVERLAYS
 """Files lying over each other, at most: what the background has not folded by then is written whole."""
 
@@ -64,24 +66,24 @@ class SqlStagedValues:
         shape = sql_value_columns.shape_of(connection, tenant, column)
         named = sql_value_blocks.of_column(connection, tenant, column)
         above = _streamed(connection, tenant, column)
-        found = Found(persons, values, shape, codes, among)
+        found = _Found.of(persons, values, shape, codes, among)
         present = {*named, *above}
-        concerned = {*_blocks(persons)} | present if among is None else {*_blocks(among)}
+        concerned = sorted({*_blocks(persons)} | present if among is None else {*_blocks(among)})
         writer = self._files.overlays(tenant, column)
-        blocks: list[StagedBlock] = []
-        streamed: list[Ints] = [NOBODY]
+        staging = _Staging(self._files, writer, tenant, column, named, above, found)
         with self._files.together():
-            for block in sorted(concerned):
-                staging = _Staging(self._files, tenant, column, block, named.get(block, NOTHING))
-                delta = above.get(block, Block.empty())
-                looked_at, after = found.of_block(block)
-                blocks.append(staging.stage(looked_at, after, delta, writer))
-                given = delta.streamed
-                streamed.append(given if looked_at is None else given[within(given, looked_at)])
+            blocks = [
+                each
+                for first in range(0, len(concerned), BLOCKS_AT_ONCE)
+                for each in staging.stage(concerned[first : first + BLOCKS_AT_ONCE])
+            ]
             self._files.finish(writer)
-        standing = sorted(({*_blocks(persons)} | present) - concerned)
+        streamed = np.concatenate([NOBODY, *(above[each].streamed for each in concerned if each in above)])
+        if among is not None:
+            streamed = streamed[within(streamed, among)]
+        standing = sorted(({*_blocks(persons)} | present) - {*concerned})
         written = writer.name if writer.path is not None else ""
-        return StagedColumn(column, as_of, blocks, standing, np.concatenate(streamed), written)
+        return StagedColumn(column, as_of, blocks, standing, streamed, written)
 
     def put_in_force(
         self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
@@ -138,8 +140,9 @@ class SqlStagedValues:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was computed of a column. `among`: of whom, ascending, living or not; None is everybody."""
+class _Found:
+    """What was computed of a column: `persons` and their values, of `among` alone (ascending, living or not; None is
+    everybody)."""
 
     persons: Ints
     values: Vector
@@ -147,50 +150,79 @@ class Found:
     codes: Mapping[str, int]
     among: Ints | None
 
-    def of_block(self, block: int) -> tuple[Ints | None, Coded]:
-        """Of whom anything was computed in a block, and what is known of them."""
-        part = _of_block(self.persons, block)
-        persons, known, data = self.persons[part], self.values.known[part], self.values.data[part]
-        looked_at = None
-        if self.among is not None:
-            looked_at = self.among[_of_block(self.among, block)]
-            chosen = within(persons, looked_at)
-            persons, known, data = persons[chosen], known[chosen], data[chosen]
-        return looked_at, encode(persons, Vector(known, data), self.shape, self.codes).known()
+    @staticmethod
+    def of(
+        persons: Ints, values: Vector, shape: Shape, codes: Mapping[str, int], among: Ints | None
+    ) -> "_Found":
+        """Of more persons than were asked for."""
+        if among is not None and len(persons):
+            places = np.minimum(np.searchsorted(persons, among), len(persons) - 1)
+            places = places[persons[places] == among]
+            persons, values = persons[places], Vector(values.known[places], values.data[places])
+        return _Found(persons, values, shape, codes, among)
+
+    def between(self, first: int, last: int) -> tuple[Ints | None, Coded]:
+        """Of whom anything was computed in blocks, and what is known of them."""
+        part = _of_blocks(self.persons, first, last)
+        values = Vector(self.values.known[part], self.values.data[part])
+        after = encode(self.persons[part], values, self.shape, self.codes).known()
+        return None if self.among is None else self.among[_of_blocks(self.among, first, last)], after
 
 
 class _Staging(NamedTuple):
-    """Writes what becomes of a block."""
+    """Writes what becomes of blocks of a column."""
 
     files: BlockFiles
+    writer: OverlayWriter
     tenant: str
     column: str
-    block: int
-    named: NamedBlock
+    named: Mapping[int, NamedBlock]
+    above: Mapping[int, Block]
+    found: _Found
 
-    def stage(self, looked_at: Ints | None, after: Coded, delta: Block, writer: OverlayWriter) -> StagedBlock:
-        """`after`: what is known of whom was looked at (None: everybody). `delta`: what the stream gave above files."""
-        below = self.named.files
-        if looked_at is None:
-            filed = self.files.read(below, keep=False)
-            overlay = _overlay(filed, delta, after)
-        else:
-            filed = self.files.peek(below, looked_at)
-            overlay = _overlay(filed, delta.of_persons(looked_at), after)
-        told = overlay.content.coded.persons
-        if not len(told):
-            return StagedBlock(self.block, below, None, "", 0)
-        change = writer.add(self.block, overlay)
-        if len(told) * OVERLAID_SHARE <= self.named.known_count and below.count(" ") < MOST_FILES:
-            return StagedBlock(self.block, below, None, change, _gained(overlay, filed))
-        content = Block.of(after, Coded.empty())
+    def stage(self, blocks: Sequence[int]) -> Iterator[StagedBlock]:
+        """Of all, ascending, that anything was computed of from the first to the last: looked at together."""
+        looked_at, after = self.found.between(blocks[0], blocks[-1])
+        delta = _joined([self.above[each] for each in blocks if each in self.above])
         if looked_at is not None:
-            present = self.files.read(below, keep=False).below(delta)
-            staying = present.coded.without(looked_at).overlaid(after)
-            content = Block.of(staying, present.moments.without(looked_at))
+            delta = delta.of_persons(looked_at)
+        filed = _joined([self._filed(each, looked_at) for each in blocks])
+        overlay = _overlay(filed, delta, after)
+        told = overlay.content.coded
+        gained = (told.counts > 0).astype(np.int64) - within(told.persons, filed.coded.persons)
+        for block in blocks:
+            part = _of_blocks(told.persons, block, block)
+            yield self._staged(block, overlay.part(part), int(gained[part].sum()), looked_at, after)
+
+    def _filed(self, block: int, looked_at: Ints | None) -> Block:
+        below = self.named.get(block, NOTHING).files
+        if looked_at is None:
+            return self.files.read(below, keep=False)
+        return self.files.peek(below, looked_at[_of_blocks(looked_at, block, block)])
+
+    def _staged(
+        self, block: int, overlay: Overlay, gained: int, looked_at: Ints | None, after: Coded
+    ) -> StagedBlock:
+        named = self.named.get(block, NOTHING)
+        told = len(overlay.old.persons)
+        if not told:
+            return StagedBlock(block, named.files, None, "", 0)
+        change = self.writer.add(block, overlay)
+        if told * OVERLAID_SHARE <= named.known_count and named.files.count(" ") < MOST_FILES:
+            return StagedBlock(block, named.files, None, change, gained)
+        content = self._whole(block, looked_at, after.part(_of_blocks(after.persons, block, block)))
         known = content.coded.known_count
-        file = self.files.write(self.tenant, self.column, self.block, content, keep=False) if known else ""
-        return StagedBlock(self.block, below, file, change, known)
+        file = self.files.write(self.tenant, self.column, block, content, keep=False) if known else ""
+        return StagedBlock(block, named.files, file, change, known)
+
+    def _whole(self, block: int, looked_at: Ints | None, after: Coded) -> Block:
+        if looked_at is None:
+            return Block.of(after, Coded.empty())
+        looked_at = looked_at[_of_blocks(looked_at, block, block)]
+        present = self.files.read(self.named.get(block, NOTHING).files, keep=False)
+        present = present.below(self.above.get(block, Block.empty()))
+        staying = present.coded.without(looked_at).overlaid(after)
+        return Block.of(staying, present.moments.without(looked_at))
 
 
 class _Naming(NamedTuple):
@@ -278,7 +310,23 @@ def _blocks(persons: Ints) -> list[int]:
     return found
 
 
-def _of_block(persons: Ints, block: int) -> slice:
-    """Where those of a block stand among ascending persons."""
-    bounds = np.array([block, block + 1], np.int64) << BLOCK_BITS
+def _of_blocks(persons: Ints, first: int, last: int) -> slice:
+    """Where those of some blocks stand among ascending persons."""
+    bounds = np.array([first, last + 1], np.int64) << BLOCK_BITS
     return slice(*np.searchsorted(persons, bounds).tolist())
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    """Of blocks, ascending, one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    parts = [Block.empty(), *blocks]
+    return Block(
+        Coded(
+            np.concatenate([each.coded.persons for each in parts]),
+            np.concatenate([each.coded.counts for each in parts]),
+            np.concatenate([each.coded.codes for each in parts]),
+        ),
+        np.concatenate([each.streamed for each in parts]),
+        np.concatenate([each.streamed_as_of for each in parts]),
+    )
