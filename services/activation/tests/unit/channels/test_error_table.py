@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from activation.channels import aliyun_sms, jpush, tencent_sms, wechat_template
+from activation.channels import aliyun_sms, apns, fcm, getui, jpush, tencent_sms, wechat_template
 from activation.channels.error_table import UNKNOWN, ErrorTable, Meaning, load
 from activation.channels.port import Scope, Verdict
 
@@ -44,6 +44,28 @@ EXPECTED = {
         Verdict.RETRY: "45011",
         Verdict.UNKNOWN: "-1 20001 99999",
     },
+    getui.__name__: {
+        RECIPIENT: "successed_ignore",
+        CAMPAIGN: "1 20001 20999",
+        ACCOUNT: "301 404 10001 10002 10004 10999 30001",
+        Verdict.RETRY: "2 10003 10005",
+        Verdict.UNKNOWN: "50001 successed_never_seen",
+    },
+    fcm.__name__: {
+        RECIPIENT: "UNREGISTERED SENDER_ID_MISMATCH",
+        CAMPAIGN: "INVALID_ARGUMENT",
+        ACCOUNT: "THIRD_PARTY_AUTH_ERROR UNAUTHENTICATED PERMISSION_DENIED NOT_FOUND",
+        Verdict.RETRY: "QUOTA_EXCEEDED",
+        Verdict.UNKNOWN: "UNSPECIFIED_ERROR UNAVAILABLE INTERNAL NEVER_SEEN_BEFORE",
+    },
+    apns.__name__: {
+        RECIPIENT: "BadDeviceToken DeviceTokenNotForTopic Unregistered ExpiredToken",
+        CAMPAIGN: "PayloadEmpty PayloadTooLarge BadCollapseId BadPriority InvalidPushType",
+        ACCOUNT: "BadTopic TopicDisallowed MissingTopic Forbidden InvalidProviderToken MissingProviderToken "
+        "ExpiredProviderToken BadCertificate BadCertificateEnvironment",
+        Verdict.RETRY: "TooManyRequests TooManyProviderTokenUpdates IdleTimeout",
+        Verdict.UNKNOWN: "NeverSeenBefore",
+    },
     jpush.__name__: {
         RECIPIENT: "1011",
         CAMPAIGN: "1003 1005 1009",
@@ -67,6 +89,19 @@ def test_a_code_means_what_the_provider_says(package, code, kind):
         assert (meaning.verdict, meaning.scope) == (Verdict.REJECTED, kind)
     else:
         assert meaning.verdict is kind
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "detail", "scope"),
+    [
+        (getui.__name__, "20001", "target user is invalid", RECIPIENT),
+        (getui.__name__, "20001", "title size over limit", CAMPAIGN),
+        (fcm.__name__, "INVALID_ARGUMENT", "FcmError", RECIPIENT),
+        (fcm.__name__, "INVALID_ARGUMENT", "BadRequest", CAMPAIGN),
+    ],
+)
+def test_a_code_of_two_meanings_is_told_apart_by_what_stands_beside_it(package, code, detail, scope):
+    assert load(package).meaning(code, detail).scope is scope
 
 
 def test_one_recipient_at_fault_says_nothing_of_the_others():

@@ -1,11 +1,14 @@
 """Whatever is pushed at us, a callback is read, refused as forged or refused as malformed."""
 
+import contextlib
+import hashlib
 import json
 
 import pytest
 from activation.channels.aliyun_sms import callbacks as aliyun
+from activation.channels.getui import callbacks as getui
 from activation.channels.jpush import callbacks as jpush
-from activation.channels.port import CallbackMalformedError
+from activation.channels.port import CallbackForgedError, CallbackMalformedError
 from activation.channels.tencent_sms import callbacks as tencent
 from activation.channels.wechat_template import callbacks as wechat
 from activation.channels.wire import Callback
@@ -89,3 +92,21 @@ def test_event(fields):
 @given(body=st.binary(max_size=100))
 def test_bytes(module, body):
     read(module, Callback("POST", "", {}, body))
+
+
+LINE = {
+    "appid": "gt",
+    "cid": "c",
+    "taskid": "t",
+    "msgid": "m",
+    "code": "200",
+    "sign": hashlib.md5(b"gtctmsecret").hexdigest(),
+    "recvtime": 1_700_000_000_000,
+}
+
+
+@given(lines=st.lists(spoilt(LINE, values) | leaves, max_size=3), junk=st.binary(max_size=10))
+def test_lines(lines, junk):
+    body = b"\n".join([*(json.dumps(line).encode() for line in lines), junk])
+    with contextlib.suppress(CallbackForgedError, CallbackMalformedError):
+        getui.receipts(getui.authentic(Callback("POST", "", {}, body), "secret"))
