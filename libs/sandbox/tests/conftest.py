@@ -144,6 +144,10 @@ def document(receiver: Receiver) -> dict[str, object]:
                 {"template_id": "T1", "content": "{{thing.DATA}}已到店"},
                 {"template_id": "T2", "content": "{{thing.DATA}}大促", "marketing": True},
             ],
+            "subscription_templates": [
+                {"template_id": "S1", "content": "{{thing1.DATA}}已到店", "granted": 1}
+            ],
+            "articles": [{"media_id": "M1", "content": "新品上市"}],
             "followers": {"listed": ["o1", "o2", "gone"], "gone": ["gone"]},
         },
         "jpush": {

@@ -17,8 +17,8 @@ from activation.app.accounts import Account, Limits, Timings
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
 from activation.channels.transport import Transport
+from activation.channels.wechat.official_account import WechatAccount
 from activation.channels.wechat_template.channel import WechatTemplateChannel
-from activation.channels.wechat_template.tokens import WechatAccount
 from activation.main import Neighbours, Wiring, wire
 from activation.store.vault import Vault
 from activation_neighbours import Identity, Segments, services

@@ -2,6 +2,7 @@
 
 import hashlib
 from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from sandbox.responses import Response
@@ -110,3 +111,152 @@ async def test_events_are_signed_xml_and_who_left_is_no_follower(http, sandbox, 
     parts = sorted(["token-test-only", query["timestamp"], query["nonce"]])
     assert query["signature"] == hashlib.sha1("".join(parts).encode()).hexdigest()
     assert (await send(http, sandbox, access_token, client_msg_id="d2"))["errcode"] == 43004
+
+
+SUBSCRIPTION = {
+    "touser": "o1",
+    "template_id": "S1",
+    "data": {"thing1": {"value": "包裹"}},
+    "lang": "zh_CN",
+    "miniprogram_state": "formal",
+}
+ANSWER = {"touser": "o1", "msgtype": "text", "text": {"content": "您好"}}
+MASS = {"touser": ["o1", "o2"], "msgtype": "mpnews", "mpnews": {"media_id": "M1"}, "clientmsgid": "k1"}
+PATHS = {"subscribe": "subscribe/bizsend", "answer": "custom/send", "mass": "mass/send"}
+
+
+@pytest.fixture
+def ask(http, sandbox):
+    """await ask("subscribe" | "answer" | "mass", content) -> the answer"""
+
+    async def call(how: str, content: dict[str, object]) -> dict[str, object]:
+        path = f"/cgi-bin/message/{PATHS[how]}?access_token={await token(http, sandbox)}"
+        return await post(http, sandbox, path, content)
+
+    return call
+
+
+@pytest.fixture
+def act(sandbox):
+    """act(**what o1 does) as in People.act"""
+    (provider,) = (each for each in sandbox._providers if each.name == "wechat")
+
+    def do(**asked: object) -> None:
+        with sandbox._parts.store.transaction():
+            provider.act({"account": "wx-test", "address": "o1", **asked})
+
+    return do
+
+
+async def test_a_grant_serves_once_and_a_refusal_ends_all(sandbox, ask, act):
+    async def errcode() -> object:
+        return (await ask("subscribe", SUBSCRIPTION))["errcode"]
+
+    assert [await errcode(), await errcode()] == [0, 43101]
+    act(act="accept", template_id="S1")
+    act(act="accept", template_id="S1")
+    assert [await errcode(), await errcode(), await errcode()] == [0, 0, 43101]
+    act(act="accept", template_id="S1")
+    act(act="refuse", template_id="S1")
+    assert await errcode() == 43101
+    assert [row.text for row in sandbox.log.page()] == ["包裹已到店"] * 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "errcode"),
+    [
+        ({"template_id": "T1"}, 40037),
+        ({"touser": "stranger"}, 40003),
+        ({"touser": "gone"}, 43004),
+        ({"data": {"thing1": {"value": "长" * 21}}}, 47003),
+        ({"lang": "xx"}, 47003),
+    ],
+)
+async def test_a_notice_that_is_refused_spends_no_grant(ask, changed, errcode):
+    assert (await ask("subscribe", SUBSCRIPTION | changed))["errcode"] == errcode
+    assert (await ask("subscribe", SUBSCRIPTION))["errcode"] == 0
+
+
+async def test_who_writes_may_be_answered_five_times_in_two_days(ask, act, clock):
+    async def errcode() -> object:
+        return (await ask("answer", ANSWER))["errcode"]
+
+    assert await errcode() == 45015
+    act(act="write", text="在吗")
+    assert [await errcode() for _ in range(6)] == [0] * 5 + [45047]
+    act(act="write", text="在吗")
+    act(act="tap")  # allows less, and ends before
+    clock.at += 48 * 3_600 - 1
+    assert await errcode() == 0
+    clock.at += 1
+    assert await errcode() == 45015
+    act(act="follow")
+    assert [await errcode() for _ in range(4)] == [0] * 3 + [45047]
+    act(act="scan")
+    clock.at += 60
+    assert await errcode() == 45015
+
+
+@pytest.mark.parametrize(
+    ("changed", "errcode"),
+    [
+        ({"msgtype": "image"}, 40008),
+        ({"text": {}}, 44004),
+        ({"text": {"content": "长" * 683}}, 45002),
+        ({"touser": "stranger"}, 40003),
+    ],
+)
+async def test_answers_that_are_refused(ask, act, changed, errcode):
+    act(act="write", text="在吗")
+    assert (await ask("answer", ANSWER | changed))["errcode"] == errcode
+
+
+async def test_a_mass_message_goes_once_by_its_key(sandbox, ask, clock):
+    first = await ask("mass", MASS)
+    assert (first["errcode"], first["msg_id"] > 0) == (0, True)
+    assert (await ask("mass", MASS))["errcode"] == 45066
+    clock.at += 60
+    again = await ask("mass", MASS)
+    assert (again["errcode"], again["msg_id"]) == (45065, first["msg_id"])
+    assert [row.text for row in sandbox.log.page()] == ["新品上市"] * 2
+    clock.at += 24 * 3_600
+    assert (await ask("mass", MASS))["errcode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "errcode"),
+    [
+        ({"touser": ["o1"]}, 40130),
+        ({"touser": ["o1", "o1"]}, 40130),
+        ({"touser": [f"o{at}" for at in range(10_001)]}, 40032),
+        ({"touser": "o1"}, 40031),
+        ({"mpnews": {"media_id": "M9"}}, 40007),
+        ({"msgtype": "text"}, 44004),
+        ({"msgtype": "film"}, 40008),
+        ({"clientmsgid": "k" * 65}, 45067),
+    ],
+)
+async def test_mass_messages_that_are_refused(sandbox, ask, changed, errcode):
+    assert (await ask("mass", MASS | changed))["errcode"] == errcode
+    assert sandbox.log.page() == []
+
+
+async def test_what_people_do_and_what_became_of_it_is_told_in_signed_xml(ask, act, receiver):
+    receiver.answer = (200, b"success")
+    act(act="accept", template_id="S1")
+    act(act="write", text="<b>]]>&")
+    act(act="leave")
+    await receiver.wait(lambda: len(receiver.got) == 3)
+    await ask("mass", MASS | {"touser": ["o1", "o2"]})
+    await ask("subscribe", SUBSCRIPTION | {"touser": "o2"})
+    await receiver.wait(lambda: len(receiver.got) == 5)
+    events = [ElementTree.fromstring(body) for _, _, body in receiver.got]
+    by_kind = {event.findtext("Event") or event.findtext("MsgType"): event for event in events}
+    accepted = by_kind["subscribe_msg_popup_event"].find("SubscribeMsgPopupEvent/List")
+    assert [accepted.findtext(name) for name in ("TemplateId", "SubscribeStatusString")] == ["S1", "accept"]
+    assert by_kind["text"].findtext("Content") == "<b>]]>&"
+    assert by_kind["unsubscribe"].findtext("FromUserName") == "o1"
+    finished = by_kind["MASSSENDJOBFINISH"]
+    assert [finished.findtext(name) for name in ("TotalCount", "SentCount", "ErrorCount")] == ["2", "1", "1"]
+    sent = by_kind["subscribe_msg_sent_event"].find("SubscribeMsgSentEvent/List")
+    assert (sent.findtext("TemplateId"), sent.findtext("ErrorCode")) == ("S1", "0")

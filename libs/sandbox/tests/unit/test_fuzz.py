@@ -27,6 +27,9 @@ SETTINGS = {
     "wechat": {
         "accounts": [{"appid": "wx", "secret": "s"}],
         "templates": [{"template_id": "T1", "content": "{{thing.DATA}}"}],
+        "subscription_templates": [{"template_id": "T1", "content": "{{thing.DATA}}", "granted": 10000}],
+        "articles": [{"media_id": "T1", "content": "x"}],
+        "answers": 10000,
     },
     "jpush": {"apps": [{"app_key": "jp", "master_secret": "s"}], "calls_per_minute": 1_000_000},
 }
@@ -45,6 +48,12 @@ WECHAT = {
     "appid": "wx",
     "secret": "s",
     "force_refresh": False,
+    "msgtype": "text",
+    "text": {"content": "x"},
+    "mpnews": {"media_id": "T1"},
+    "clientmsgid": "k",
+    "lang": "zh_CN",
+    "miniprogram_state": "formal",
 }
 PUSH = {
     "platform": "all",
@@ -125,14 +134,17 @@ def test_wechat_tokens(providers, body, path):
     handle(providers("wechat"), Call("POST", path, "", {}, raw))
 
 
-@given(body=wechat_bodies | st.binary(max_size=20))
-def test_wechat_messages(providers, body):
+@given(
+    body=wechat_bodies | st.binary(max_size=20),
+    how=st.sampled_from(["template/send", "subscribe/bizsend", "custom/send", "mass/send"]),
+)
+def test_wechat_messages(providers, body, how):
     provider = providers("wechat")
     ask = {"grant_type": "client_credential", "appid": "wx", "secret": "s"}
     answer = provider.handle(Call("POST", "/cgi-bin/stable_token", "", {}, json.dumps(ask).encode()))
     query = f"access_token={json.loads(answer.body)['access_token']}"
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handle(provider, Call("POST", "/cgi-bin/message/template/send", query, {}, raw))
+    handle(provider, Call("POST", f"/cgi-bin/message/{how}", query, {}, raw))
 
 
 @given(

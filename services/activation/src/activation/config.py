@@ -110,6 +110,9 @@ CHANNELS = {
     "wechat_template": ChannelFields(
         50, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
     ),
+    "wechat_mass": ChannelFields(
+        1, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
+    ),
     "jpush": ChannelFields(10, ("app_key", "master_secret"), secret=frozenset({"master_secret"})),
     "tencent_sms": ChannelFields(
         1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})

@@ -73,8 +73,9 @@ from activation.channels.port import Channel
 from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
 from activation.channels.transport import Transport
 from activation.channels.webhook.channel import WebhookAccount, WebhookChannel
+from activation.channels.wechat.official_account import WechatAccount
+from activation.channels.wechat_mass.channel import WechatMassChannel
 from activation.channels.wechat_template.channel import WechatTemplateChannel
-from activation.channels.wechat_template.tokens import WechatAccount
 from activation.config import AccountConfig, Config, read_accounts
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
 from activation.store.sql_campaigns import SqlCampaignStore
@@ -377,6 +378,10 @@ def _wechat_template(credentials: Stated, given: Stated, transport: Transport, c
     return WechatTemplateChannel(WechatAccount(**credentials), transport, clock.now, **given)
 
 
+def _wechat_mass(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return WechatMassChannel(WechatAccount(**credentials), transport, clock.now, **given)
+
+
 def _jpush(credentials: Stated, given: Stated, transport: Transport, _: Clock) -> Channel:
     return JpushChannel(
         JpushAccount(credentials["app_key"], credentials["master_secret"]), transport, **given
@@ -407,6 +412,7 @@ def _apns(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Cha
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
+    "wechat_mass": _wechat_mass,
     "jpush": _jpush,
     "webhook": _webhook,
     "tencent_sms": _tencent_sms,

@@ -51,14 +51,15 @@ async def test_second_submissions_and_questions_for_keys_keep_the_rate(
     await still_world.stop()
     await still_world.start(workers=False)
     calls: list[float] = []
-    send = account.channel._transport.send
+    transport = still_world.accounts[ACCOUNTS[PUSH]].channel._transport  # every account's
+    send = transport.send
 
     async def noted(method: str, url: str, *arguments: Any) -> Any:
         if "stable_token" not in url:
             calls.append(time.monotonic())
         return await send(method, url, *arguments)
 
-    account.channel._transport.send = noted
+    transport.send = noted
     persons = still_world.audience(20, channel)
     still_world.suffer(channel, Fault.ERROR_AFTER, rate=0.5, limit=8)
     still_world.work()

@@ -1,14 +1,20 @@
-"""WeChat."""
+"""The channels of a WeChat official account."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from activation.channels.port import Channel, Message
+from activation.channels.wechat.official_account import WechatAccount
+from activation.channels.wechat_mass.channel import WechatMassChannel
 from activation.channels.wechat_template.channel import WechatTemplateChannel
-from activation.channels.wechat_template.tokens import WechatAccount
 
-from channel_rigs.kind import MANY, SECRET, SERVICE, Kind, Means, listed
+from channel_rigs.kind import SECRET, SERVICE, Kind, Means, listed
 
 CALLBACK_TOKEN = "callback-token-for-tests"
+ACCOUNT = WechatAccount("wx", SECRET, CALLBACK_TOKEN)
+FOLLOWERS = 10_000
+PLENTY = 1_000
+"""So many that no test meets the limit."""
 
 
 def openids(count: int) -> list[str]:
@@ -25,27 +31,45 @@ def section(receipts_url: str, folder: Path) -> dict[str, object]:
     return {
         "accounts": [account],
         "templates": [{"template_id": "T1", "content": "{{thing.DATA}}已到店"}],
-        "followers": {"listed_file": listed(folder, "openids.txt", openids(MANY))},
+        "articles": [{"media_id": "M1", "content": "新品上市"}],
+        "mass_calls_per_minute": PLENTY,
+        "mass_per_person_month": PLENTY,
+        "followers": {"listed_file": listed(folder, "openids.txt", openids(FOLLOWERS))},
     }
 
 
-def make(means: Means, secret: str, url: str) -> Channel:
-    return WechatTemplateChannel(WechatAccount("wx", secret, CALLBACK_TOKEN), means.transport, means.now, url)
+def make_template(means: Means, secret: str, url: str) -> Channel:
+    return WechatTemplateChannel(replace(ACCOUNT, secret=secret), means.transport, means.now, url)
 
 
-def says(words: str) -> tuple[Message, str]:
+def make_mass(means: Means, secret: str, url: str) -> Channel:
+    return WechatMassChannel(replace(ACCOUNT, secret=secret), means.transport, means.now, url)
+
+
+def says_by_template(words: str) -> tuple[Message, str]:
     return Message(SERVICE, "T1", parameters={"thing": words}), f"{words}已到店"
 
 
-KINDS = {
-    "wechat_template": Kind(
-        provider="wechat",
-        action="template_send",
-        section=section,
-        make=make,
-        says=says,
-        bad_message=Message(SERVICE, "T9", parameters={"thing": "包裹"}),
-        addresses=openids,
-        stranger="x",
-    )
-}
+def says(words: str) -> tuple[Message, str]:
+    return Message(SERVICE, parameters={"text": words}), words
+
+
+TEMPLATE = Kind(
+    provider="wechat",
+    action="template_send",
+    section=section,
+    make=make_template,
+    says=says_by_template,
+    bad_message=Message(SERVICE, "T9", parameters={"thing": "包裹"}),
+    addresses=openids,
+    stranger="x",
+)
+MASS = replace(
+    TEMPLATE,
+    action="mass_send",
+    make=make_mass,
+    says=says,
+    bad_message=Message(SERVICE, "M9"),
+    stranger="",
+)
+KINDS = {"wechat_template": TEMPLATE, "wechat_mass": MASS}

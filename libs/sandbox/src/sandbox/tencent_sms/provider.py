@@ -82,10 +82,11 @@ class TencentSms:
         if send.template.kind is Kind.MARKETING and not send.text.endswith(REFUSE_HINT):
             code = "InvalidParameterValue.MarketingTemplateWithoutUnsubscribe"
             raise answers.refuse(code, f"营销短信必须以{REFUSE_HINT}结尾")
-        statuses = [self._send_one(call, app, send, number) for number in send.numbers]
+        digest = call.digest
+        statuses = [self._send_one(digest, app, send, number) for number in send.numbers]
         return answers.response({"SendStatusSet": statuses})
 
-    def _send_one(self, call: Call, app: App, send: Send, number: str) -> Status:
+    def _send_one(self, digest: str, app: App, send: Send, number: str) -> Status:
         phone = requests.mainland(number)
         refusal = self._refusal(app, send, phone)
         if phone is None or refusal:
@@ -103,7 +104,7 @@ class TencentSms:
             topic=f"{app.sdk_app_id}|{send.template.template_id}",
             marketing=send.template.kind is Kind.MARKETING,
             text=send.text,
-            request_digest=call.digest,
+            request_digest=digest,
             failure="UNDELIV",
             failed=phone in self._settings.blocked,
         )

@@ -1,1 +1,1 @@
-"""WeChat official accounts: stable_token, template/send, TEMPLATESENDJOBFINISH and unsubscribe events."""
+"""WeChat official accounts: stable_token; template, subscription, customer-service and mass messages; events."""

@@ -5,14 +5,18 @@ import secrets
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from sandbox.carrier import Message
 from sandbox.clock import Clock
 from sandbox.reports import Push, Report
 from sandbox.responses import Response
 from sandbox.wechat.settings import WechatSettings
 
 RETRY_AFTER_S = (5.0, 5.0, 5.0)
-FINISHED, UNSUBSCRIBED = "TEMPLATESENDJOBFINISH", "unsubscribe"
+FINISHED, UNSUBSCRIBED, MASS_FINISHED = "TEMPLATESENDJOBFINISH", "unsubscribe", "MASSSENDJOBFINISH"
+ASKED, CHANGED, SENT = "subscribe_msg_popup_event", "subscribe_msg_change_event", "subscribe_msg_sent_event"
+WRITTEN = "text"
+"""Not an event: what a person writes."""
+Fields = Sequence[tuple[str, object]]
+"""Names and values of XML elements; a value is a number, a text, or Fields again."""
 
 
 def sign(token: str, timestamp: str, nonce: str) -> str:
@@ -47,37 +51,46 @@ class WechatCourier:
             }
         )
         join = "&" if "?" in known.receipts_url else "?"
-        body = _xml(known.original_id, kind, payload)
+        body = _body(known.original_id, kind, payload)
         return Push(f"{known.receipts_url}{join}{query}", body, {"Content-Type": "text/xml"})
 
     def accepted(self, status: int, body: bytes) -> bool:
         return status == 200 and body.strip() in (b"success", b"")
 
 
-def reports(message: Message, msgid: int, at_epoch_s: float, response: Response) -> list[Report]:
-    """The end of the sending, and the event of leaving if the person does."""
-    status = "success" if response.delivered else response.failure or message.failure
-    finished = {
-        "openid": message.address,
-        "created": int(at_epoch_s + response.delivered_after_s),
-        "msgid": msgid,
-        "status": status,
-    }
-    owed = [Report(message.account, FINISHED, response.delivered_after_s, finished)]
-    if response.delivered and response.reply:
-        left = {"openid": message.address, "created": int(at_epoch_s + response.replied_after_s)}
-        owed.append(Report(message.account, UNSUBSCRIBED, response.replied_after_s, left))
-    return owed
+def event(
+    account: str, kind: str, openid: str, at_epoch_s: float, fields: Fields = (), *, after_s: float = 0.0
+) -> Report:
+    """Something to tell the account `after_s` seconds after `at_epoch_s`."""
+    payload = {"openid": openid, "created": int(at_epoch_s + after_s), "fields": fields}
+    return Report(account, kind, after_s, payload)
 
 
-def _xml(original_id: str, kind: str, payload: Mapping[str, object]) -> bytes:
-    lines = [
-        f"<ToUserName><![CDATA[{original_id}]]></ToUserName>",
-        f"<FromUserName><![CDATA[{payload['openid']}]]></FromUserName>",
-        f"<CreateTime>{payload['created']}</CreateTime>",
-        "<MsgType><![CDATA[event]]></MsgType>",
-        f"<Event><![CDATA[{kind}]]></Event>",
+def leaving(account: str, openid: str, at_epoch_s: float, response: Response) -> list[Report]:
+    """The event of leaving the account, if the person does."""
+    if not (response.delivered and response.reply):
+        return []
+    return [event(account, UNSUBSCRIBED, openid, at_epoch_s, after_s=response.replied_after_s)]
+
+
+def _body(original_id: str, kind: str, payload: Mapping[str, object]) -> bytes:
+    written = kind == WRITTEN
+    fields = [
+        ("ToUserName", original_id),
+        ("FromUserName", payload["openid"]),
+        ("CreateTime", payload["created"]),
+        ("MsgType", WRITTEN if written else "event"),
+        *([] if written else [("Event", kind)]),
+        *payload["fields"],  # type: ignore[misc]
     ]
-    if kind == FINISHED:
-        lines += [f"<MsgID>{payload['msgid']}</MsgID>", f"<Status><![CDATA[{payload['status']}]]></Status>"]
-    return "\n".join(["<xml>", *lines, "</xml>"]).encode()
+    return f"<xml>\n{_xml(fields)}\n</xml>".encode()
+
+
+def _xml(fields: Fields) -> str:
+    return "\n".join(f"<{name}>{_value(value)}</{name}>" for name, value in fields)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        return "<![CDATA[" + value.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return str(value) if isinstance(value, int) else _xml(value)  # type: ignore[arg-type]

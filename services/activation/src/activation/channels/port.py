@@ -95,6 +95,8 @@ class Caps:
     max_key_bytes: int
     receipt: ReceiptKind
     marketing_allowed: bool
+    min_batch: int = 1
+    """Fewer targets the provider does not take."""
     idempotency_window_s: float | None = None
     """KEYED: how long the provider remembers a key from its first use."""
     settle_s: float = 0.0
@@ -113,6 +115,8 @@ class Caps:
     """What the provider allows an ordinary account; None = not published. An account may have more or less."""
     messages_per_day: int | None = None
     """Likewise, per calendar day of the provider."""
+    messages_per_person_month: int | None = None
+    """What the provider lets a person have in a calendar month, from all senders of the account."""
 
 
 @dataclass(frozen=True, slots=True)

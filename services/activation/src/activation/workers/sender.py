@@ -99,14 +99,14 @@ class Sender:
             await self._database.write(self._campaigns.stop_sending, *key, note)
             return
         rows = await self._database.write(self._deciding.decide, self._account, claimed, reached)
-        gate = asyncio.Semaphore(MAX_IN_FLIGHT)
+        gate, caps = asyncio.Semaphore(MAX_IN_FLIGHT), self._account.caps
 
         async def one(batch: Sequence[Addressed]) -> None:
             async with gate:
                 await self._send_batch(_narrowed(claimed, batch), batch, good_until_s)
 
         sent = await asyncio.gather(
-            *(one(batch) for batch in _batches(rows, self._account.caps.max_batch)), return_exceptions=True
+            *(one(batch) for batch in _batches(rows, caps.min_batch, caps.max_batch)), return_exceptions=True
         )
         failures = [each for each in sent if isinstance(each, BaseException)]
         if failures:
@@ -175,10 +175,15 @@ class Sender:
         return await self._turns.take(self._limits.lease_s / 4)
 
 
-def _batches(rows: Sequence[Addressed], size: int) -> list[Sequence[Addressed]]:
+def _batches(rows: Sequence[Addressed], least: int, most: int) -> list[Sequence[Addressed]]:
+    """Rows that go alone are alone; the others in as few batches as can be, the last one not below `least`."""
     together = [row for row in rows if not row.claim.alone]
+    starts = list(range(0, len(together), most))
+    if len(starts) > 1 and len(together) - starts[-1] < least:
+        starts[-1] = len(together) - least
+    ends = [*starts[1:], len(together)]
     batches: list[Sequence[Addressed]] = [
-        together[start : start + size] for start in range(0, len(together), size)
+        together[start:end] for start, end in zip(starts, ends, strict=True)
     ]
     return [*batches, *([row] for row in rows if row.claim.alone)]
 

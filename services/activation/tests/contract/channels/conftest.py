@@ -108,13 +108,13 @@ class Rig:
     async def wire(
         self, count: int = 1, message: Message | None = None, addresses: Sequence[str] = ()
     ) -> WireRequest:
-        """A built batch of fresh targets, with keys as the channel wants them."""
+        """A built batch of fresh targets, with keys as the channel wants them; no fewer than it takes."""
         return self.channel.build(await self.batch(count, message, addresses))
 
     async def batch(
         self, count: int = 1, message: Message | None = None, addresses: Sequence[str] = ()
     ) -> Batch:
-        chosen = list(addresses) or self.addresses(count)
+        chosen = list(addresses) or self.addresses(max(count, self.channel.caps.min_batch))
         number = next(self.numbers)
         per_target = self.channel.caps.key_scope is KeyScope.TARGET
         wanted = len(chosen) if per_target else 1
@@ -144,6 +144,10 @@ class Rig:
         """Wait until the provider's answer to a query proves something."""
         caps = self.channel.caps
         self.clock.at += max(caps.settle_s, caps.absence_s)
+
+    def pause(self) -> None:
+        """Let time pass before the same request is tried again, some fifty times in the provider's window."""
+        self.clock.at += min(61.0, (self.channel.caps.idempotency_window_s or 0.0) / 50)
 
     def recover(self) -> None:
         self.sandbox.faults.replace(())

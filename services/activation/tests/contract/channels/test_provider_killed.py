@@ -58,6 +58,8 @@ async def sandbox(tmp_path, document, served, unused_tcp_port_factory):
     document["ports"] = ports
     for name in {"aliyun_sms", "tencent_sms"} & document.keys():
         document[name]["query_lag_s"] = 0
+    if "wechat" in document:
+        document["wechat"]["mass_repeat_s"] = 0
     path = tmp_path / "sandbox.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     program = Program(tmp_path / "data", path, ports)

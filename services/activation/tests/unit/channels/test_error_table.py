@@ -3,7 +3,17 @@
 import uuid
 
 import pytest
-from activation.channels import aliyun_sms, apns, fcm, getui, jpush, tencent_sms, wechat_template
+from activation.channels import (
+    aliyun_sms,
+    apns,
+    fcm,
+    getui,
+    jpush,
+    tencent_sms,
+    wechat,
+    wechat_mass,
+    wechat_template,
+)
 from activation.channels.error_table import UNKNOWN, ErrorTable, Meaning, load
 from activation.channels.port import Scope, Verdict
 
@@ -36,7 +46,13 @@ EXPECTED = {
         Verdict.UNKNOWN: "InternalError.Timeout InternalError.SendAndRecvFail InternalError FailedOperation "
         "NeverSeenBefore",
     },
-    wechat_template.__name__: {
+    f"{wechat.__name__} {wechat_mass.__name__}": {
+        CAMPAIGN: "40003 40007 40130 45067 47003",
+        ACCOUNT: "42001 45028 48001",
+        Verdict.RETRY: "42010 45011",
+        Verdict.UNKNOWN: "-1 45066 99999",
+    },
+    f"{wechat.__name__} {wechat_template.__name__}": {
         RECIPIENT: "40003 43004 43019 48002 50005",
         CAMPAIGN: "40037 47003 40249 40250 43116",
         ACCOUNT: "40001 40014 42001 48001 48004 40164 40251",
@@ -84,7 +100,7 @@ CASES = [
 
 @pytest.mark.parametrize(("package", "code", "kind"), CASES)
 def test_a_code_means_what_the_provider_says(package, code, kind):
-    meaning = load(package).meaning(code)
+    meaning = load(*package.split()).meaning(code)
     if isinstance(kind, Scope):
         assert (meaning.verdict, meaning.scope) == (Verdict.REJECTED, kind)
     else:

@@ -1,0 +1,1 @@
+"""An official account of WeChat: what all its channels share."""
