@@ -189,13 +189,14 @@ async def test_what_others_use_is_not_deleted(suite: Any) -> None:
 
 async def test_a_circle_is_refused_with_its_path(suite: Any) -> None:
     await suite.create("a", "gender = 'female'")
-    await suite.create("b", "IN SEGMENT 'a'")
-    circle = segment_pb2.Segment(segment_id="a", rule="NOT IN SEGMENT 'b'")
+    for inner, outer in (("a", "b"), ("b", "c"), ("c", "d")):
+        await suite.create(outer, f"IN SEGMENT '{inner}'")
+    circle = segment_pb2.Segment(segment_id="a", rule="NOT IN SEGMENT 'd'")
     code, reason, metadata = await refused(
         suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=circle))
     )
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "SEGMENT_CYCLE")
-    assert "a -> b" in metadata["path"]
+    assert "a -> b -> c -> d -> a" in metadata["path"]
     assert suite.members("a") == [1, 2]
 
 

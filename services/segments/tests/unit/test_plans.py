@@ -137,6 +137,20 @@ def test_several_tags_at_once_are_compared_person_by_person() -> None:
     assert {each.evaluator for each in step.steps} == {Evaluator.BLOCK_ENGINE, Evaluator.PERSON_BY_PERSON}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        " OR ".join(f"(points >= {each} AND age > 0)" for each in range(250)),
+        "NOT " * 30 + "(gender = 'female' OR points > 5)",
+    ],
+    ids=["500 leaves", "32 levels"],
+)
+def test_the_largest_rules_are_answered_by_blocks(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "members", None)  # bitmaps in place of blocks
+    asked = Asked(people())
+    assert asked.select(text) == ([1, 2] if text.startswith("(") else [1, 2, 3])
+
+
 def test_rules_share_what_is_compared_person_by_person(monkeypatch: pytest.MonkeyPatch) -> None:
     from segments.engine.computed import Computed
 

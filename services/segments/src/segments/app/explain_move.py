@@ -198,7 +198,7 @@ def _known_now(segments: TenantSegments, living: int, read: ReadRule, point: Sta
     )
 
 
-def _conditions(point: Standpoint) -> dict[str, tree.Condition]:
+def _conditions(point: Standpoint) -> Mapping[str, tree.Condition]:
     """By text, in the rule's order."""
     return {} if point.read is None else leaves_of(point.read.body)
 

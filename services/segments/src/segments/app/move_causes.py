@@ -5,12 +5,14 @@ for one of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 
 from pyroaring import BitMap
-from rules.evaluate.bitmaps import RuleBitmaps
+from rules.check import Population
+from rules.evaluate.bitmaps import Column
+from rules.evaluate.meaning import Value
 from rules.evaluate.person import Person
-from rules.evaluate.setting import Setting
 from rules.tree import Condition
 from segments.app.rule_leaves import flipped, leaves_of, truth_of
 from segments.app.rule_reading import ReadRule
@@ -27,75 +29,80 @@ LEAVES_EXPLAINED = 1_000
 
 def explain_moves(before: TenantSegments, after: TenantSegments, followed: Followed) -> None:
     """Adds the causes to what a batch of changes has moved; `before`: the version that it was applied to."""
-    if sum(len(each.entered) + len(each.left) for each in followed.movements) > MOVES_EXPLAINED:
+    if not 0 < sum(len(each.entered) + len(each.left) for each in followed.movements) <= MOVES_EXPLAINED:
         return
-    followed.movements = [_explained(before, after, each) for each in followed.movements]
+    sides = _Side(before), _Side(after)
+    followed.movements = [_explained(*sides, each) for each in followed.movements]
 
 
-def _explained(before: TenantSegments, after: TenantSegments, movement: Movement) -> Movement:
-    old, new = before.get(movement.segment_id), after.get(movement.segment_id)
-    if old is None or new is None or not (_follows(old) and _follows(new)):
+def _explained(old: "_Side", new: "_Side", movement: Movement) -> Movement:
+    rules = [_followed(each.segments.get(movement.segment_id)) for each in (old, new)]
+    if rules[0] is None or rules[1] is None or rules[0].canonical != rules[1].canonical:
         return movement
-    assert old.rule is not None
-    assert new.rule is not None
-    if old.rule.canonical != new.rule.canonical:
-        return movement
-    leaves, persons = leaves_of(new.rule.body), movement.entered | movement.left
+    leaves, persons = leaves_of(rules[1].body), movement.entered | movement.left
     if len(leaves) * len(persons) > LEAVES_EXPLAINED:
         return movement
     try:
-        sides = _side(before, old.rule, leaves), _side(after, new.rule, leaves)
-        causes = [_cause(*sides, person_id) for person_id in persons]
+        causes = [_cause(old, new, rules[1], leaves, person_id) for person_id in persons]
     except (LookupError, ColumnDamaged):
         return movement
     return replace(movement, causes=tuple(each for each in causes if each is not None))
 
 
-def _follows(standing: Standing) -> bool:
-    """Whether members are those of whom the conditions are true."""
-    rule = standing.rule
-    return rule is not None and not rule.of_all and standing.live and standing.frozen is None
+def _followed(standing: Standing | None) -> ReadRule | None:
+    """The rule of a segment whose members are those of whom its conditions are true."""
+    if standing is None or not standing.live or standing.frozen is not None:
+        return None
+    return None if standing.rule is None or standing.rule.of_all else standing.rule
 
 
-@dataclass(frozen=True, slots=True)
 class _Side:
-    segments: TenantSegments
-    rule: ReadRule
-    leaves: Mapping[str, Condition]
-    view: RuleBitmaps
-    setting: Setting
+    """One version, asked for single persons; what several rules look at is read once."""
 
-    def truths(self, person_id: int) -> dict[str, bool | None]:
-        person = self.person(person_id)
-        return {text: truth_of(leaf, person, self.setting) for text, leaf in self.leaves.items()}
+    def __init__(self, segments: TenantSegments) -> None:
+        self.segments = segments
+        self.setting = segments.setting()
+        self._view = segments.index.bitmaps({})
+        self.tag, self.feature = cache(self._tag), cache(self._feature)
 
-    def person(self, person_id: int) -> Person:
-        """With all that the rule looks at. Raises LookupError, ColumnDamaged."""
-        one = BitMap([person_id])
-        tags = {name: dict(self.view.tag(name).values(one)).get(person_id) for name in self.rule.tags}
-        features = {
-            form: dict(self.view.feature(form).values(one)).get(person_id) for form in self.rule.forms
-        }
+    def person(self, rule: ReadRule, person_id: int) -> Person:
+        """With all that a rule looks at. Raises LookupError, ColumnDamaged."""
+        tags = {name: self.tag(name, person_id) for name in rule.tags}
+        features = {form: self.feature(form, person_id) for form in rule.forms}
         return Person(
             tags={name: value for name, value in tags.items() if value is not None},
             features={form: value for form, value in features.items() if value is not None},
-            segments=frozenset(name for name in self.rule.segments if person_id in self.view.segment(name)),
+            segments=frozenset(name for name in rule.segments if self._is_in(name, person_id)),
         )
 
-    def has(self, person_id: int) -> bool:
-        """Whether the person is of the rule's population."""
-        return person_id in self.segments.index.population(self.rule.population)
+    def has(self, population: Population, person_id: int) -> bool:
+        return person_id in self.segments.index.population(population)
+
+    def _tag(self, name: str, person_id: int) -> Value | None:
+        return _value(self._view.tag(name), person_id)
+
+    def _feature(self, form: str, person_id: int) -> Value | None:
+        return _value(self._view.feature(form), person_id)
+
+    def _is_in(self, segment_id: str, person_id: int) -> bool:
+        standing = self.segments.get(segment_id)
+        return standing is not None and standing.has_members and person_id in standing.held
 
 
-def _side(segments: TenantSegments, rule: ReadRule, leaves: Mapping[str, Condition]) -> _Side:
-    inner = ((name, segments.get(name)) for name in rule.segments)
-    members = {name: each.members for name, each in inner if each is not None and each.has_members}
-    return _Side(segments, rule, leaves, segments.index.bitmaps(members), segments.setting())
+def _value(column: Column, person_id: int) -> Value | None:
+    return dict(column.values(BitMap([person_id]))).get(person_id)
 
 
-def _cause(old: _Side, new: _Side, person_id: int) -> Cause | None:
+def _cause(
+    old: _Side, new: _Side, rule: ReadRule, leaves: Mapping[str, Condition], person_id: int
+) -> Cause | None:
     """None when nothing flipped: the person is told again because the other lane has told it."""
-    if old.has(person_id) != new.has(person_id):
+    if old.has(rule.population, person_id) != new.has(rule.population, person_id):
         return Cause(person_id, of_population=True)
-    flips = tuple(Flip(*each) for each in flipped(old.truths(person_id), new.truths(person_id)))
+    before, after = (
+        {text: truth_of(leaf, person, side.setting) for text, leaf in leaves.items()}
+        for side in (old, new)
+        for person in (side.person(rule, person_id),)
+    )
+    flips = tuple(Flip(*each) for each in flipped(before, after))
     return Cause(person_id, flips) if flips else None

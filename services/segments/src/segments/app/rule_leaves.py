@@ -1,6 +1,7 @@
 """The conditions that a rule combines, and whether they hold for one person."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from rules import tree
 from rules.errors import NumberOverflow, UnsupportedNode
@@ -11,7 +12,8 @@ from rules.printer import print_condition
 from rules.walk import children
 
 
-def leaves_of(rule: tree.Rule) -> dict[str, tree.Condition]:
+@lru_cache(maxsize=4_096)
+def leaves_of(rule: tree.Rule) -> Mapping[str, tree.Condition]:
     """By text, in the rule's order."""
     found = [each for each in _leaves(condition_within(rule)) if isinstance(each, tree.Condition)]
     return {print_condition(each): each for each in found}
