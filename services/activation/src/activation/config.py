@@ -103,6 +103,17 @@ class ChannelFields:
     secret: frozenset[str] = frozenset()
 
 
+_PHONE_MAKERS = (
+    "huawei_category",
+    "oppo_category",
+    "vivo_category",
+    "oppo_channel",
+    "xiaomi_channel",
+    "oppo_marketing_channel",
+    "xiaomi_marketing_channel",
+)
+"""What an app has registered with phone makers."""
+
 CHANNELS = {
     "aliyun_sms": ChannelFields(
         1_000, ("access_key_id", "access_key_secret"), secret=frozenset({"access_key_secret"})
@@ -113,11 +124,13 @@ CHANNELS = {
     "wechat_mass": ChannelFields(
         1, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
     ),
-    "jpush": ChannelFields(10, ("app_key", "master_secret"), secret=frozenset({"master_secret"})),
+    "jpush": ChannelFields(10, ("app_key", "master_secret"), _PHONE_MAKERS, frozenset({"master_secret"})),
     "tencent_sms": ChannelFields(
         1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})
     ),
-    "getui": ChannelFields(50, ("app_id", "app_key", "master_secret"), secret=frozenset({"master_secret"})),
+    "getui": ChannelFields(
+        50, ("app_id", "app_key", "master_secret"), _PHONE_MAKERS, frozenset({"master_secret"})
+    ),
     "webhook": ChannelFields(
         100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"})
     ),

@@ -69,6 +69,7 @@ from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.getui.channel import GetuiChannel
 from activation.channels.getui.tokens import GetuiAccount
 from activation.channels.jpush.channel import JpushAccount, JpushChannel
+from activation.channels.phone_makers import REGISTERED, Registered
 from activation.channels.port import Channel
 from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
 from activation.channels.transport import Transport
@@ -383,9 +384,9 @@ def _wechat_mass(credentials: Stated, given: Stated, transport: Transport, clock
 
 
 def _jpush(credentials: Stated, given: Stated, transport: Transport, _: Clock) -> Channel:
-    return JpushChannel(
-        JpushAccount(credentials["app_key"], credentials["master_secret"]), transport, **given
-    )
+    own, registered = _registered(credentials)
+    account = JpushAccount(own["app_key"], own["master_secret"], registered=registered)
+    return JpushChannel(account, transport, **given)
 
 
 def _tencent_sms(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
@@ -393,7 +394,14 @@ def _tencent_sms(credentials: Stated, given: Stated, transport: Transport, clock
 
 
 def _getui(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
-    return GetuiChannel(GetuiAccount(**credentials), transport, clock.now, **given)
+    own, registered = _registered(credentials)
+    return GetuiChannel(GetuiAccount(**own, registered=registered), transport, clock.now, **given)
+
+
+def _registered(credentials: Stated) -> tuple[dict[str, str], Registered]:
+    """What an account states parted: the provider's own, and what the app has registered with phone makers."""
+    own = {name: value for name, value in credentials.items() if name not in REGISTERED}
+    return own, Registered(**{name: value for name, value in credentials.items() if name in REGISTERED})
 
 
 def _webhook(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Channel:

@@ -8,6 +8,7 @@ from sandbox.getui.receipts import FAILED, UNKNOWN_USER, GetuiCourier, report
 from sandbox.getui.requests import Single
 from sandbox.getui.settings import App, GetuiSettings
 from sandbox.getui.verify import Tokens, read_json
+from sandbox.phone_makers import NOT_SHOWN, PhoneMakers
 from sandbox.provider import Call, Desk, Reply
 from sandbox.rates import RateWindow
 
@@ -28,6 +29,7 @@ class Getui:
         self._desk = desk
         self._tokens = Tokens(settings, desk.clock, desk.memory)
         self._leavers = Leavers("getui.left", desk.memory, desk.clock)
+        self._makers = PhoneMakers("getui.shown", desk, settings.marketing_per_day)
         self.courier = GetuiCourier(settings)
         self._rates = {
             app_id: RateWindow(desk.clock, settings.calls_per_minute, 60.0) for app_id in settings.apps
@@ -92,6 +94,7 @@ class Getui:
 
     def _carry(self, call: Call, app: App, single: Single, task_id: str) -> None:
         gone = not self._settings.devices.reachable(single.cid) or self._leavers.holds(single.cid)
+        shown = gone or not single.marketing or self._makers.show(app.app_id, single.cid)
         message = Message(
             provider=NAME,
             channel="push",
@@ -104,8 +107,8 @@ class Getui:
             marketing=single.marketing,
             text=single.text,
             request_digest=call.digest,
-            failure=UNKNOWN_USER if gone else FAILED,
-            failed=gone,
+            failure=UNKNOWN_USER if gone else FAILED if shown else NOT_SHOWN,
+            failed=gone or not shown,
         )
         effect_id, response = self._desk.carrier.send(message)
         self._desk.owe(NAME, effect_id, [report(message, self._desk.clock.now(), response)])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.carrier import Message
 from sandbox.getui.settings import GetuiSettings
+from sandbox.phone_makers import NOT_SHOWN
 from sandbox.reports import Push, Report
 from sandbox.responses import Response
 
@@ -49,14 +50,15 @@ class GetuiCourier:
 
 def report(message: Message, at_epoch_s: float, response: Response) -> Report:
     """Whether the push arrived."""
-    code = DELIVERED if response.delivered else response.failure or message.failure
+    reason = response.failure or message.failure
+    code = DELIVERED if response.delivered else FAILED if reason == NOT_SHOWN else reason
     entry = {
         "appid": message.account,
         "cid": message.address,
         "taskid": message.message_id,
         "msgid": hashlib.sha256(f"{message.message_id} {message.address}".encode()).hexdigest()[:32],
         "code": code,
-        "desc": _DESCRIPTIONS.get(code, code),
+        "desc": reason if reason == NOT_SHOWN else _DESCRIPTIONS.get(code, code),
         "recvtime": int((at_epoch_s + response.delivered_after_s) * 1000),
     }
     return Report(message.account, RECEIPT, response.delivered_after_s, entry)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sandbox.directory import Directory
 from sandbox.document import Reader
+from sandbox.phone_makers import MARKETING_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class GetuiSettings:
     inactive: frozenset[str]
     """Silent for 90 days: taken, but nothing is sent to them."""
     calls_per_minute: int
+    marketing_per_day: int
+    """What a device shows of an app's marketing in a day."""
     request_id_s: float
     """How long a request_id is remembered; Getui does not publish it."""
     token_s: float
@@ -36,6 +39,7 @@ def read(reader: Reader) -> GetuiSettings:
         devices=Directory.read(reader.mapping("devices")),
         inactive=frozenset(reader.texts("inactive")),
         calls_per_minute=reader.whole("calls_per_minute", 60_000, low=1),
+        marketing_per_day=reader.whole("marketing_per_day", MARKETING_PER_DAY),
         request_id_s=reader.number("request_id_s", 3_600.0, low=1.0),
         token_s=reader.number("token_s", 86_400.0, low=1.0, high=86_400.0),
     )

@@ -11,6 +11,7 @@ from sandbox.jpush.receipts import JpushCourier, reports, unknown_target
 from sandbox.jpush.requests import Content
 from sandbox.jpush.settings import App, JpushSettings
 from sandbox.jpush.verify import CidPool, read_json, verify
+from sandbox.phone_makers import NOT_SHOWN, PhoneMakers
 from sandbox.provider import Call, Desk, Refusal, Reply
 from sandbox.rates import RateWindow
 
@@ -43,6 +44,7 @@ class Jpush:
         self._desk = desk
         self._cids = CidPool(desk.memory)
         self._leavers = Leavers("jpush.left", desk.memory, desk.clock)
+        self._makers = PhoneMakers("jpush.shown", desk, settings.marketing_per_day)
         self.courier = JpushCourier(settings)
         self._rates = {
             app_key: RateWindow(desk.clock, settings.calls_per_minute, 60.0) for app_key in settings.apps
@@ -148,6 +150,7 @@ class Jpush:
 
     def _send(self, origin: "_Origin", content: Content, msg_id: str, registration_id: str) -> None:
         gone = not self._settings.devices.reachable(registration_id) or self._leavers.holds(registration_id)
+        shown = gone or not content.marketing or self._makers.show(origin.app_key, registration_id)
         message = Message(
             provider=NAME,
             channel="push",
@@ -160,8 +163,8 @@ class Jpush:
             marketing=content.marketing,
             text=content.text,
             request_digest=origin.digest,
-            failure="not_delivered",
-            failed=gone,
+            failure="not_delivered" if shown else NOT_SHOWN,
+            failed=gone or not shown,
         )
         effect_id, response = self._desk.carrier.send(message)
         self._desk.owe(NAME, effect_id, reports(message, self._desk.clock.now(), response))

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from sandbox.carrier import Message
 from sandbox.jpush.settings import JpushSettings
+from sandbox.phone_makers import NOT_SHOWN
 from sandbox.reports import Push, Report
 from sandbox.responses import Response
 
@@ -51,7 +52,7 @@ class JpushCourier:
 def reports(message: Message, at_epoch_s: float, response: Response) -> list[Report]:
     """Delivery or failure, and the click if there is one."""
     if not response.delivered:
-        invalid = message.failed
+        invalid = message.failed and message.failure != NOT_SHOWN
         kind = Kind.TARGET_INVALID if invalid else Kind.NOT_DELIVERED
         return [_report(message, kind, at_epoch_s, response.delivered_after_s)]
     owed = [_report(message, Kind.DELIVERED, at_epoch_s, response.delivered_after_s)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.jpush.answers import refuse
+from sandbox.phone_makers import IMPORTANCES
 
 REGISTRATION_IDS_MAX = 1_000
 BATCH_MAX = 1_000
@@ -111,6 +112,11 @@ def _check_options(options: object) -> None:
     kept = options.get("time_to_live", 0)
     if isinstance(kept, bool) or not isinstance(kept, int) or not 0 <= kept <= TIME_TO_LIVE_MAX_S:
         raise refuse(1003, f"time_to_live must be from 0 to {TIME_TO_LIVE_MAX_S}")
+    makers = options.get("third_party_channel", {})
+    if not isinstance(makers, dict) or not all(isinstance(each, dict) for each in makers.values()):
+        raise refuse(1003, "third_party_channel must map makers to objects")
+    if not {each["importance"] for each in makers.values() if "importance" in each} <= IMPORTANCES:
+        raise refuse(1003, "importance must be LOW or NORMAL")
 
 
 def _text(notification: object, message: object) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sandbox.directory import Directory
 from sandbox.document import Reader
+from sandbox.phone_makers import MARKETING_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class JpushSettings:
     apps: dict[str, App]
     devices: Directory
     calls_per_minute: int
+    marketing_per_day: int
+    """What a device shows of an app's marketing in a day."""
 
 
 def read(reader: Reader) -> JpushSettings:
@@ -30,6 +33,7 @@ def read(reader: Reader) -> JpushSettings:
         apps={each.app_key: each for each in map(_app, reader.mappings("apps"))},
         devices=Directory.read(reader.mapping("devices")),
         calls_per_minute=reader.whole("calls_per_minute", 600, low=1),
+        marketing_per_day=reader.whole("marketing_per_day", MARKETING_PER_DAY),
     )
     reader.close()
     return settings

@@ -115,6 +115,8 @@ class Caps:
     """What the provider allows an ordinary account; None = not published. An account may have more or less."""
     messages_per_day: int | None = None
     """Likewise, per calendar day of the provider."""
+    marketing_per_person_day: int | None = None
+    """What a device shows of an app's marketing in a day of the provider; more is accepted and not shown."""
     messages_per_person_month: int | None = None
     """What the provider lets a person have in a calendar month, from all senders of the account."""
 

@@ -10,6 +10,7 @@ from activation.channels import answers
 from activation.channels.error_table import ErrorTable, load
 from activation.channels.getui import callbacks
 from activation.channels.getui.tokens import GetuiAccount, Tokens, read
+from activation.channels.phone_makers import MARKETING_PER_DAY, Classes, classes, stated
 from activation.channels.port import (
     Batch,
     BatchRefusedError,
@@ -18,7 +19,6 @@ from activation.channels.port import (
     Inbound,
     KeyScope,
     Message,
-    MessageClass,
     Outcome,
     Problem,
     Receipt,
@@ -49,6 +49,7 @@ CAPS = Caps(
     receipt=ReceiptKind.PUSH,
     marketing_allowed=True,
     idempotency_window_s=600.0,  # Getui publishes no length: ten minutes are trusted
+    marketing_per_person_day=MARKETING_PER_DAY,
 )
 
 
@@ -98,8 +99,10 @@ class GetuiChannel:
         if not batch.key or len(batch.key.encode()) > CAPS.max_key_bytes:
             raise BatchRefusedError(f"the key must have 1 to {CAPS.max_key_bytes} bytes")
         ids = tuple(_request_id(batch.key, target.delivery_id) for target in targets)
+        said = _options(classes(batch.message.message_class, self._account.registered))
         pushes = [
-            _push(batch.message, target, request_id) for target, request_id in zip(targets, ids, strict=True)
+            _push(batch.message, target, request_id, said)
+            for target, request_id in zip(targets, ids, strict=True)
         ]
         content = pushes[0] if len(pushes) == 1 else {"is_async": False, "msg_list": pushes}
         return WireRequest(
@@ -177,12 +180,12 @@ def _request_id(key: str, delivery_id: str) -> str:
     return hashlib.blake2b(f"{key}\x1f{delivery_id}".encode(), digest_size=16).hexdigest()
 
 
-def _push(message: Message, target: Target, request_id: str) -> dict[str, object]:
+def _push(
+    message: Message, target: Target, request_id: str, options: Mapping[str, object]
+) -> dict[str, object]:
     parameters = {**message.parameters, **target.parameters}
     title, alert = parameters.pop("title", ""), parameters.pop("alert", "")
     shown = {"title": title, "body": alert, **_tap(message.url, parameters)}
-    marketing = message.message_class is MessageClass.MARKETING
-    options = {"VV": {"/classification": MARKETING_CLASS if marketing else SYSTEM_CLASS}}
     return {
         "request_id": request_id,
         "settings": {"ttl": KEPT_MS, "strategy": {"default": 1}},
@@ -193,6 +196,28 @@ def _push(message: Message, target: Target, request_id: str) -> dict[str, object
             "ios": {"type": "notify", "aps": {"alert": {"title": title, "body": alert}, "sound": "default"}},
         },
     }
+
+
+def _options(said: Classes) -> dict[str, dict[str, str | int]]:
+    """What each phone maker is told of the message's class, by the paths of the makers' own requests."""
+    told = {
+        "HW": stated(
+            {
+                "/message/android/notification/importance": said.importance,
+                "/message/android/category": said.huawei_category,
+            }
+        ),
+        "HO": stated({"/android/notification/importance": said.importance}),
+        "XM": stated({"/extra.channel_id": said.xiaomi_channel}),
+        "OP": stated({"/channel_id": said.oppo_channel, "/category": said.oppo_category}),
+        "VV": stated(
+            {
+                "/classification": SYSTEM_CLASS if said.system else MARKETING_CLASS,
+                "/category": said.vivo_category,
+            }
+        ),
+    }
+    return {maker: paths for maker, paths in told.items() if paths}
 
 
 def _tap(url: str, parameters: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from activation.channels import answers
 from activation.channels.error_table import ErrorTable, Meaning
+from activation.channels.phone_makers import Registered
 from activation.channels.port import Scope, Verdict
 from activation.channels.token_keeping import Granted, TokenRefusedError
 from activation.channels.transport import Deadline, HttpReply, Transport
@@ -23,6 +24,7 @@ class GetuiAccount:
     app_id: str
     app_key: str
     master_secret: str = field(repr=False)
+    registered: Registered = field(default_factory=Registered)
 
 
 def sign(account: GetuiAccount, timestamp_ms: str) -> str:

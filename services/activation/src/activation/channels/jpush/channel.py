@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from activation.channels import answers
 from activation.channels.error_table import ErrorTable, load
 from activation.channels.jpush import callbacks
+from activation.channels.phone_makers import MARKETING_PER_DAY, Classes, Registered, classes, stated
 from activation.channels.port import (
     Batch,
     BatchRefusedError,
@@ -17,7 +18,6 @@ from activation.channels.port import (
     KeyScope,
     KeysUnavailableError,
     Message,
-    MessageClass,
     Outcome,
     Problem,
     Receipt,
@@ -34,7 +34,7 @@ MAX_KEYS = 1_000
 KEPT_S = 86_400
 """How long JPush keeps a push for a device that is offline."""
 MARKETING_CLASS, SYSTEM_CLASS = 0, 1
-"""Phone makers' message classes."""
+"""For all phone makers; wins over what is said to each."""
 CAPS = Caps(
     name="jpush",
     contact_channel="push",
@@ -48,6 +48,7 @@ CAPS = Caps(
     marketing_allowed=True,
     idempotency_window_s=86_400.0,
     calls_per_minute=600,
+    marketing_per_person_day=MARKETING_PER_DAY,
 )
 PERSONAL_CAPS = replace(CAPS, groups_by=(), key_scope=KeyScope.TARGET)
 
@@ -59,6 +60,7 @@ class JpushAccount:
     personal: bool = False
     """The app is VIP and each device gets its own text: one cid per device."""
     apns_production: bool = True
+    registered: Registered = field(default_factory=Registered)
 
 
 class JpushChannel:
@@ -186,14 +188,15 @@ class JpushChannel:
         }
         if title:
             android["title"] = title
-        marketing = message.message_class is MessageClass.MARKETING
+        said = classes(message.message_class, self._account.registered)
         return {
             "platform": ["android", "ios"],
             "notification": {"alert": alert, "android": android, "ios": ios},
             "options": {
                 "time_to_live": KEPT_S,
                 "apns_production": self._account.apns_production,
-                "classification": MARKETING_CLASS if marketing else SYSTEM_CLASS,
+                "classification": SYSTEM_CLASS if said.system else MARKETING_CLASS,
+                "third_party_channel": _third_parties(said),
             },
         }
 
@@ -222,6 +225,23 @@ class JpushChannel:
     async def _send(self, method: str, path: str, body: bytes | None, timeout_s: float) -> HttpReply:
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         return await self._transport.send(method, self._base_url + path, headers, body, timeout_s)
+
+
+def _third_parties(said: Classes) -> dict[str, dict[str, str | int]]:
+    """What each phone maker is told of the message's class, in JPush's names."""
+    told = {
+        "huawei": stated({"importance": said.importance, "category": said.huawei_category}),
+        "honor": stated({"importance": said.importance}),
+        "xiaomi": stated({"channel_id": said.xiaomi_channel}),
+        "oppo": stated({"channel_id": said.oppo_channel, "category": said.oppo_category}),
+        "vivo": stated(
+            {
+                "classification": SYSTEM_CLASS if said.system else MARKETING_CLASS,
+                "category": said.vivo_category,
+            }
+        ),
+    }
+    return {maker: fields for maker, fields in told.items() if fields}
 
 
 def _check_key(key: str) -> None:
