@@ -6,6 +6,7 @@ is looked up: both versions are evaluated for the touched persons alone, and wha
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from segments.engine.conditions import ENGINE, sets_of
 from segments.engine.containers import CARDINALITY_MASK, CARDINALITY_SHIFT
 from segments.engine.live.changes import Codes
 from segments.engine.live.holdings import changes_to
+from segments.engine.live.lanes import LANES
+from segments.engine.live.lookups import Words
 from segments.engine.live.membership import PersonProgram, membership_words, person_program
 from segments.engine.live.versions import changed
 from segments.engine.members import members_of
@@ -228,8 +231,8 @@ def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -
     for some in _stretches(persons):
         for part in now.parts:
             found = membership_words(part.program, some, threads())
-            for row in np.flatnonzero(found.any(axis=1)).tolist():
-                inside[part.names[row]].update(some[np.flatnonzero(_bits(found[row]))].tolist())
+            for row, who in _by_row(found):
+                inside[part.names[row]].update(some[who].tolist())
     movements = {}
     for name, after in inside.items():
         before = members(name) & persons
@@ -240,22 +243,32 @@ def compared(now: Watching, persons: BitMap, members: Callable[[str], BitMap]) -
 
 def flips(before: Watching, now: Watching, persons: BitMap) -> Flips:
     """Who of the persons is in another answer than before, by rule."""
-    moved: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]] = {}
+    entered: dict[str, list[int]] = {}
+    left: dict[str, list[int]] = {}
     for some in _stretches(persons):
         for old, new in zip(before.parts, now.parts, strict=True):
             inside = membership_words(new.program, some, threads())
             differs = inside ^ membership_words(old.program, some, threads())
-            rows = np.flatnonzero(differs.any(axis=1))
-            flipped, entered = _bits(differs[rows]), _bits(inside[rows])
-            for place, row in enumerate(rows.tolist()):
-                who = np.flatnonzero(flipped[place])
-                moved.setdefault(new.names[row], []).append((some[who], entered[place, who]))
-    movements = {}
-    for name, stretches in moved.items():
-        entered = np.concatenate([who[inside] for who, inside in stretches])
-        left = np.concatenate([who[~inside] for who, inside in stretches])
-        movements[name] = Movement(name, BitMap(entered.tolist()), BitMap(left.tolist()))
+            for moved, words in ((entered, differs & inside), (left, differs & ~inside)):
+                for row, who in _by_row(words):
+                    moved.setdefault(new.names[row], []).extend(some[who].tolist())
+    movements = {
+        name: Movement(name, BitMap(entered.get(name)), BitMap(left.get(name)))
+        for name in entered.keys() | left.keys()
+    }
     return Flips(now.names, movements)
+
+
+def _by_row(words: Words) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """(row, places of its bits, ascending) of each row with a bit."""
+    rows, places = np.nonzero(words)
+    bits = np.unpackbits(words[rows, places, None].view(np.uint8), axis=1, bitorder="little")
+    each, bit = np.nonzero(bits)
+    found = places[each] * LANES + bit
+    starts = np.flatnonzero(np.diff(rows[each], prepend=-1))
+    edges = pairwise([*starts.tolist(), len(found)])
+    for row, (first, last) in zip(rows[each[starts]].tolist(), edges, strict=True):
+        yield row, found[first:last]
 
 
 def _stretches(persons: BitMap) -> Iterator[npt.NDArray[np.int64]]:
@@ -263,10 +276,6 @@ def _stretches(persons: BitMap) -> Iterator[npt.NDArray[np.int64]]:
     ids = np.asarray(persons.to_array(), np.int64)
     for first in range(0, len(ids), PERSONS_AT_ONCE):
         yield ids[first : first + PERSONS_AT_ONCE]
-
-
-def _bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    return np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little").view(np.bool_)
 
 
 def _count(members: SetColumn) -> int:
