@@ -25,6 +25,8 @@ STALL_S = 10.0
 """A stream that stays silent this long is taken for dead: a healthy one sends a heartbeat each second."""
 FIRST_PAUSE_S = 0.1
 MAX_PAUSE_S = 10.0
+GATHERED_MOST_S = 0.1
+"""Live changes wait so long for others to share a batch with, at most."""
 
 ChangeT = TypeVar("ChangeT")
 ChunkT = TypeVar("ChunkT")
@@ -108,7 +110,9 @@ class ConsumerState:
 
 
 class Consumer(Generic[ChangeT, ChunkT]):
-    """Runs until cancelled: a worker of ServiceApp. `name` is the consumer's in the upstream table."""
+    """Runs until cancelled: a worker of ServiceApp. `name` is the consumer's in the upstream table. `gathers`: for so
+    many times as long as a live batch took the next one gathers, for a sink where a batch costs much whatever is in
+    it."""
 
     def __init__(
         self,
@@ -118,6 +122,7 @@ class Consumer(Generic[ChangeT, ChunkT]):
         *,
         first_pause_s: float = FIRST_PAUSE_S,
         stall_s: float = STALL_S,
+        gathers: float = 0.0,
     ) -> None:
         self.name = name
         self.state = ConsumerState()
@@ -125,6 +130,7 @@ class Consumer(Generic[ChangeT, ChunkT]):
         self._sink = sink
         self._first_pause_s = first_pause_s
         self._stall_s = stall_s
+        self._gathers = gathers
         self._log = logger().bind(consumer=name)
 
     async def run(self) -> None:
@@ -206,8 +212,11 @@ class Consumer(Generic[ChangeT, ChunkT]):
                 await inbox.put(batch)
 
     async def _apply(self, inbox: Inbox[ChangeT]) -> None:
+        loop = asyncio.get_running_loop()
+        live_from = 0.0
         while True:
-            batch = await inbox.take()
+            batch = await inbox.take(live_from)
+            started = loop.time()
             traces = [trace for trace in map(parse_traceparent, batch.traceparents) if trace is not None]
             if traces:
                 attributes: dict[Attribute, AttributeValue] = {
@@ -228,7 +237,9 @@ class Consumer(Generic[ChangeT, ChunkT]):
             self.state.batches += 1
             self.state.applied += len(batch.changes)
             self.state.streams.add(batch.lane)
-            self.state.last_progress[batch.lane] = asyncio.get_running_loop().time()
+            self.state.last_progress[batch.lane] = ended = loop.time()
+            if batch.lane is Lane.LIVE:
+                live_from = ended + min(self._gathers * (ended - started), GATHERED_MOST_S)
 
 
 def _failure(task: "asyncio.Future[None]") -> BaseException:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -58,11 +59,16 @@ class Inbox(Generic[ChangeT]):
             waiting.append(batch)
             self._changed.notify_all()
 
-    async def take(self) -> Batch[ChangeT]:
-        """The next batch by turns, with those that follow it in its lane; waits while there is none."""
+    async def take(self, live_from: float = 0.0) -> Batch[ChangeT]:
+        """The next batch by turns, with those that follow it in its lane; waits while there is none. Live ones that are
+        not full yet wait for each other until `live_from`, of the loop's time."""
         async with self._changed:
-            await self._changed.wait_for(lambda: any(self._waiting.values()))
-            lane = next(lane for lane in self._turns.order() if self._waiting[lane])
+            while not (ready := self._ready(live_from)):
+                has_live = bool(self._waiting[Lane.LIVE])
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(live_from if has_live else None):
+                        await self._changed.wait()
+            lane = next(lane for lane in self._turns.order() if lane in ready)
             limit = 0 if lane is Lane.BULK and self._turns.live_flows else MERGED_CHANGES
             self._turns.served(lane)
             waiting = self._waiting[lane]
@@ -71,6 +77,11 @@ class Inbox(Generic[ChangeT]):
                 taken = taken.then(waiting.popleft())
             self._changed.notify_all()
             return taken
+
+    def _ready(self, live_from: float) -> set[Lane]:
+        ready = {lane for lane, waiting in self._waiting.items() if waiting}
+        is_early = asyncio.get_running_loop().time() < live_from and _has_room(self._waiting[Lane.LIVE])
+        return ready - {Lane.LIVE} if is_early else ready
 
 
 def _has_room(waiting: Collection[Batch[ChangeT]]) -> bool:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 from servicekit.consumer import Consumer
 from servicekit.driver_sql import execute
-from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, QUEUED_CHANGES, Batch
+from servicekit.inbox import MERGED_CHANGES, QUEUED_BATCHES, QUEUED_CHANGES, Batch, Inbox
 from servicekit.progress import Progress
 from servicekit.retention import trim
 from servicekit.revision import Lane, Revision
@@ -300,6 +300,24 @@ async def test_many_small_batches_wait_and_are_applied_as_one():
         sink.hold.set()
         await until(lambda: sum(len(batch.changes) for batch in sink.applied) == 2_000)
     assert max(len(batch.changes) for batch in sink.applied) == 10 * QUEUED_BATCHES
+
+
+async def test_live_changes_wait_for_each_other_and_bulk_for_none_of_them():
+    def batch(lane, count):
+        return Batch(lane, range(count), Progress(ORIGIN))
+
+    inbox, in_an_hour = Inbox(), asyncio.get_running_loop().time() + 3_600
+    await inbox.put(batch(Lane.LIVE, 1))
+    await inbox.put(batch(Lane.BULK, 3))
+    assert (await inbox.take(in_an_hour)).lane is Lane.BULK
+    taking = asyncio.ensure_future(inbox.take(in_an_hour))
+    await asyncio.sleep(0)
+    await inbox.put(batch(Lane.LIVE, QUEUED_CHANGES - 2))
+    assert not taking.done()
+    await inbox.put(batch(Lane.LIVE, 1))
+    assert len((await taking).changes) == QUEUED_CHANGES
+    await inbox.put(batch(Lane.LIVE, 1))
+    assert len((await inbox.take(asyncio.get_running_loop().time() + 0.01)).changes) == 1
 
 
 async def test_a_failing_sink_is_tried_again_from_the_stored_cursor():

@@ -21,6 +21,8 @@ from servicekit.progress import Progress, progress_from_proto
 from servicekit.revision import Lane, Revision
 
 SERVICE = "tagging"
+GATHERS = 3.0
+"""So most of what a batch costs by columns and segments is shared, and questions have their turn."""
 Chunk = tuple[Change, ...]
 
 
@@ -85,4 +87,4 @@ def tagging_consumer(
     source: GrpcSource[change_pb2.Change, Chunk], sink: TagSink
 ) -> Consumer[change_pb2.Change, Chunk]:
     """The consumer that keeps the index up to date."""
-    return Consumer(SERVICE, source, sink)
+    return Consumer(SERVICE, source, sink, gathers=GATHERS)
