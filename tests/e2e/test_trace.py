@@ -9,7 +9,7 @@ import pytest
 from catalogue import apply_catalogue
 from cli.calls import segments
 from cli.demo.campaigns import PLANS, WAITING
-from cli.suite.providers import SIGN_NAME, SMS_ACCOUNT, SMS_TEMPLATE
+from cli.suite.providers import SIGN_NAME, SMS_ACCOUNT, SMS_TEMPLATE, SMS_TEXT
 from huaxiang.activation.v1 import campaign_pb2
 from huaxiang.activation.v1 import campaign_service_pb2 as campaign_api
 from huaxiang.activation.v1.campaign_service_pb2_grpc import CampaignServiceStub
@@ -99,7 +99,7 @@ async def send(suite: SuiteProcess) -> None:
         provider_account=SMS_ACCOUNT,
         message_class=campaign_pb2.MESSAGE_CLASS_MARKETING,
         template=campaign_pb2.MessageTemplate(
-            template_id=SMS_TEMPLATE, sign_name=SIGN_NAME, parameters=PLANS[0].parameters
+            template_id=SMS_TEMPLATE, sign_name=SIGN_NAME, parameters=PLANS[0].parameters, text=SMS_TEXT
         ),
     )
     async with suite.channel("activation") as channel:

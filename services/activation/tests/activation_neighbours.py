@@ -40,6 +40,10 @@ class Identity(
     """Persons who may not be reached."""
     merged: dict[int, int] = field(default_factory=dict)
     """Persons who are another now."""
+    minors: set[int] = field(default_factory=set)
+    """Children."""
+    objectors: set[int] = field(default_factory=set)
+    """Who objects to profiling."""
     zones: dict[int, str] = field(default_factory=dict)
     """Who is elsewhere than the tenant."""
     sensitive: dict[str, dict[int, int]] = field(default_factory=dict)
@@ -76,6 +80,8 @@ class Identity(
             merged_birth_key_ids=sorted(
                 BIRTH_KEY + each for each, whom in self.merged.items() if whom == person
             ),
+            minor=person in self.minors,
+            no_profiling=person in self.objectors,
             time_zone=self.zones.get(person, "Asia/Shanghai"),
         )
 

@@ -51,6 +51,13 @@ ACTIONS = {SMS: "SendBatchSms", WECHAT: "template_send", PUSH: "push"}
 ACCOUNTS = {SMS: "sms_main", WECHAT: "wechat_service", PUSH: "push_main"}
 CONTACTS = {SMS: record_pb2.CHANNEL_SMS, WECHAT: record_pb2.CHANNEL_WECHAT, PUSH: record_pb2.CHANNEL_PUSH}
 S = deliveries_pb2
+OFFER = campaign_pb2.MessageTemplate(
+    template_id="SMS_2",
+    sign_name="华象",
+    parameters={"thing": "夏装"},
+    text="${thing}上新，拒收请回复R",
+)
+"""Marketing by SMS."""
 
 
 class MovableClock(SandboxClock):

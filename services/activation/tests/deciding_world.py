@@ -9,6 +9,7 @@ from activation.app.accounts import Account, Limits
 from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Addressed, Claimed, Claiming, Permission, Reached
+from activation.app.counting import Counting
 from activation.app.deciding import Deciding
 from activation.app.planning import Planning
 from activation.app.policies import Policies
@@ -79,8 +80,9 @@ class Decisions:
         self.accounts, self.store, self.do = accounts, store, self.database.write_now
         self.campaigns = Campaigns(store, changes, self.ledger, accounts, policies, vault, clock)
         self.claiming = Claiming(store, self.ledger, clock, Limits())
+        counting = Counting(store, self.ledger, policies, accounts)
         self.suppressions = Suppressions(SqlSuppressionList(), changelog, vault, clock)
-        self.deciding = Deciding(store, self.ledger, policies, SqlSuppressionList(), accounts, vault, clock)
+        self.deciding = Deciding(store, self.ledger, policies, SqlSuppressionList(), counting, vault, clock)
         self.policies = Policies(policies, changelog, clock)
         self.planning = Planning(store, changes, self.ledger, clock)
 
@@ -99,7 +101,8 @@ class Decisions:
         stated = Draft(
             campaign_id, "", "snap", "model", account, "marketing", "", "", {}, "", 0, "", None, ""
         )
-        draft = replace(stated, expire_time=self.clock.now() + timedelta(days=60), **fields)
+        expires = self.clock.now() + timedelta(days=60)
+        draft = replace(stated, text="上新，拒收请回复R", expire_time=expires, **fields)
         self.do(self.campaigns.create, "t1", draft)
         campaign, _ = self.do(self.campaigns.start, "t1", campaign_id)
         self.do(self.planning.add, campaign, [(each, each) for each in sorted(persons)], last=True)
@@ -109,7 +112,7 @@ class Decisions:
         now = self.merged.get(person, person)
         others = tuple(sorted(each for each, whom in self.merged.items() if whom == now))
         return Reached(
-            Permission.PERMITTED, f"+86138{person:08}", now, others, self.zones.get(now, "Asia/Shanghai")
+            Permission.PERMITTED, f"+86138{person:08}", now, others, self.zones.get(now, "Asia/Shanghai"), now
         )
 
     def claim(self, account: str = "sms") -> Claimed | None:
@@ -131,8 +134,8 @@ class Decisions:
             sent |= {(claimed.campaign.campaign_id, each.claim.person_id) for each in chosen}
         return sent
 
-    def move(self, state: DeliveryState, delivery_ids: Sequence[str], reason: str = "") -> None:
-        moves = [Move(each, state, reason, due=self.clock.now()) for each in delivery_ids]
+    def move(self, state: DeliveryState, delivery_ids: Sequence[str], due: timedelta = timedelta(0)) -> None:
+        moves = [Move(each, state, due=self.clock.now() + due) for each in delivery_ids]
         self.do(self.ledger.move, "t1", moves, self.clock.now())
 
     def rows(self, campaign_id: str) -> dict[int, Any]:

@@ -50,6 +50,7 @@ from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Claiming
 from activation.app.completion import Completion
+from activation.app.counting import Counting
 from activation.app.deciding import Deciding
 from activation.app.deliveries import Deliveries
 from activation.app.export_person_data import ExportPersonData
@@ -164,7 +165,8 @@ def wire(
     campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
     claiming = Claiming(store, ledger, clock, limits)
     suppressions = SqlSuppressionList()
-    deciding = Deciding(store, ledger, policies, suppressions, accounts, vault, clock)
+    counting = Counting(store, ledger, policies, accounts)
+    deciding = Deciding(store, ledger, policies, suppressions, counting, vault, clock)
     submitting = Submitting(campaigns, store, ledger, batches, inbox, accounts, vault, clock, limits, _new_id)
     telling = Telling(outbox, vault, clock, render.record)
     receipts = Receipts(inbox, store, ledger, suppressions, telling, accounts, vault, clock, _new_id)
@@ -222,7 +224,7 @@ def wire(
         _services(
             database,
             campaigns,
-            Deliveries(store, ledger, policies, accounts),
+            Deliveries(store, ledger, policies, counting),
             Policies(policies, changelog, clock),
             Suppressions(suppressions, changelog, vault, clock),
             snapshots,

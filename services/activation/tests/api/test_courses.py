@@ -3,7 +3,19 @@
 import pytest
 from activation.domain.delivery import held_out
 from activation_neighbours import BIRTH_KEY, NO_ADDRESS, NO_CONSENT, NO_PERSON, WITHDRAWN, birth_hash
-from activation_world import CHANNELS, CONTACTS, PUSH, SMS, WECHAT, S, World, address, campaign, provider_hash
+from activation_world import (
+    CHANNELS,
+    CONTACTS,
+    OFFER,
+    PUSH,
+    SMS,
+    WECHAT,
+    S,
+    World,
+    address,
+    campaign,
+    provider_hash,
+)
 from huaxiang.activation.v1 import campaign_pb2
 from huaxiang.activation.v1.campaign_service_pb2 import StartCampaignRequest
 from sandbox.responses import Response
@@ -77,10 +89,8 @@ async def test_who_may_not_be_reached_is_left_out_with_the_reason(world: World, 
 
 async def test_identity_is_asked_for_the_purpose_of_the_message(world: World) -> None:
     world.audience(1, SMS)
-    message = {"template_id": "SMS_2", "sign_name": "华象", "parameters": {"thing": "夏装"}}
-    template = campaign_pb2.MessageTemplate(**message)
     marketing = campaign(SMS, message_class=campaign_pb2.MESSAGE_CLASS_MARKETING, brand="north")
-    marketing.template.CopyFrom(template)
+    marketing.template.CopyFrom(OFFER)
     await world.create(marketing)
     await world.run(SMS, "c2")
     await world.campaigns().StartCampaign(StartCampaignRequest(campaign_id="c1"))
@@ -98,11 +108,8 @@ async def test_marketing_over_sensitive_tags_needs_each_of_their_consents(world:
         "health": {2: NO_CONSENT, 3: WITHDRAWN},
         "minors": {3: NO_CONSENT, 4: NO_CONSENT},
     }
-    template = campaign_pb2.MessageTemplate(
-        template_id="SMS_2", sign_name="华象", parameters={"thing": "夏装"}
-    )
     marketing = campaign(SMS, message_class=campaign_pb2.MESSAGE_CLASS_MARKETING)
-    marketing.template.CopyFrom(template)
+    marketing.template.CopyFrom(OFFER)
     await world.create(marketing)
     await world.campaigns().StartCampaign(StartCampaignRequest(campaign_id="c1"))
     report = await world.completed()

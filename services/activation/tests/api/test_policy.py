@@ -2,14 +2,14 @@
 
 import grpc
 import pytest
-from activation_world import PUSH, SMS, S, World
+from activation_neighbours import NO_CONSENT
+from activation_world import OFFER, PUSH, SMS, S, World
 from huaxiang.activation.v1 import campaign_pb2, policy_pb2, policy_service_pb2_grpc
 from huaxiang.activation.v1 import policy_service_pb2 as pb
 from servicekit.status import reason_of
 
 MARKETING = campaign_pb2.MESSAGE_CLASS_MARKETING
 DAY = policy_pb2.CAP_PERIOD_DAY
-OFFER = campaign_pb2.MessageTemplate(template_id="SMS_2", sign_name="华象", parameters={"thing": "夏装"})
 
 
 def stub(world: World, role: str = "marketer") -> policy_service_pb2_grpc.PolicyServiceStub:
@@ -89,3 +89,18 @@ async def test_a_cap_holds_across_channels_merges_and_is_told(any_world: World) 
     told = await world.deliveries().ExplainDelivery(S.ExplainDeliveryRequest(campaign_id="c1", person_id=1))
     assert [each.count for each in told.decision.caps] == [0]
     assert told.explanation == "Sent, and delivered."
+
+
+async def test_children_and_who_objects_to_profiling_are_shielded_from_marketing(world: World) -> None:
+    world.audience(5, SMS)
+    world.identity.minors, world.identity.objectors = {1, 2}, {3}
+    world.identity.sensitive = {"minors": {2: NO_CONSENT}}
+    await world.run(SMS, "c1", message_class=MARKETING, template=OFFER)
+    report = await world.completed("c1")
+    assert (dict(report.suppressed), report.delivered) == ({"minor": 1, "no_profiling": 1}, 3)
+    asked = {(each.purpose, tuple(each.person_ids)) for each in world.identity.asked}
+    assert asked == {("marketing", (1, 2, 3, 4, 5)), ("minors", (1, 2))}
+    await world.run(SMS, "c2", message_class=MARKETING, template=OFFER, broadcast=True)
+    assert dict((await world.completed("c2")).suppressed) == {"minor": 1}
+    await world.run(SMS, "c3")
+    assert not (await world.completed("c3")).suppressed

@@ -2,14 +2,13 @@
 
 import grpc
 import pytest
-from activation_world import SMS, S, World, address
+from activation_world import OFFER, SMS, S, World, address
 from huaxiang.activation.v1 import campaign_pb2, suppression_service_pb2_grpc
 from huaxiang.activation.v1 import suppression_service_pb2 as pb
 from sandbox.responses import Response
 from servicekit.status import reason_of
 
 MARKETING = campaign_pb2.MESSAGE_CLASS_MARKETING
-OFFER = campaign_pb2.MessageTemplate(template_id="SMS_2", sign_name="华象", parameters={"thing": "夏装"})
 GLOBAL, BRAND = pb.SUPPRESSION_SCOPE_GLOBAL, pb.SUPPRESSION_SCOPE_BRAND
 CHANNEL, TOPIC = pb.SUPPRESSION_SCOPE_CHANNEL, pb.SUPPRESSION_SCOPE_TOPIC
 

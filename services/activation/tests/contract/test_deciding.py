@@ -321,3 +321,36 @@ def test_what_was_let_through_is_looked_at_again_when_it_is_written_down(world: 
     assert world.still_allows(claimed, [one])
     world.clock.advance(timedelta(hours=9))
     assert not world.still_allows(claimed, [one])
+
+
+def test_a_higher_campaign_takes_its_place_before_it_has_sent(world: Decisions) -> None:
+    world.allow(Policy(caps=(replace(A_DAY, channel=""),)))
+    world.run("low", [1, 2, 3])
+    world.run("high", [1, 2], account="push", priority=5)
+    world.run("equal", [3], account="push")
+    world.run("notice", [1], message_class="transactional", priority=9)
+    world.merged = {2: 4}
+    assert world.send() == {("notice", 1), ("low", 3)}
+    waiting = world.rows("low")
+    assert {(waiting[each].state, waiting[each].reason) for each in (1, 2)} == {(S.RETRY_WAIT, "reserved")}
+    high = world.claim("push")
+    assert high is not None
+    world.clock.advance(timedelta(minutes=11))
+    assert world.send() == set()
+    chosen = world.decide(high, "push")
+    assert {each.claim.person_id for each in chosen} == {1, 2}
+    world.move(S.REJECTED, [each.claim.delivery_id for each in chosen if each.claim.person_id == 1])
+    world.clock.advance(timedelta(minutes=11))
+    assert world.send() == {("low", 1)}
+    assert world.rows("low")[2].reason == "capped_day"
+
+
+def test_a_place_is_kept_for_a_day_and_not_for_a_campaign_that_stands_still(world: Decisions) -> None:
+    world.allow(Policy(caps=(replace(A_DAY, channel=""),), marketing_hours=Hours(0, 1_440)))
+    world.run("far", [1], account="push", priority=5)
+    (row,) = world.rows("far").values()
+    world.move(S.RETRY_WAIT, [row.delivery_id], due=timedelta(hours=25))
+    world.run("paused", [2], account="push", priority=5)
+    world.do(world.campaigns.pause, "t1", "paused", "")
+    world.run("low", [1, 2])
+    assert world.send() == {("low", 1), ("low", 2)}

@@ -16,6 +16,7 @@ from activation.app.campaign_changes import CampaignChanges
 from activation.app.campaigns import Campaigns
 from activation.app.claiming import Claiming, Permission, Reached
 from activation.app.completion import Completion
+from activation.app.counting import Counting
 from activation.app.deciding import Deciding
 from activation.app.planning import Planning
 from activation.app.receipts import Receipts
@@ -178,9 +179,10 @@ class Story:
         clock, store, ledger = self.clock, self.store, self.ledger
         telling = Telling(self.outbox, vault, clock, lambda feedback: feedback.record_id.encode())
         policies = SqlPolicyStore()
+        counting = Counting(store, ledger, policies, accounts)
         self.campaigns = Campaigns(store, changes, ledger, accounts, policies, vault, clock)
         self.claiming = Claiming(store, ledger, clock, limits)
-        self.deciding = Deciding(store, ledger, policies, SqlSuppressionList(), accounts, vault, clock)
+        self.deciding = Deciding(store, ledger, policies, SqlSuppressionList(), counting, vault, clock)
         self.submitting = Submitting(
             self.campaigns,
             store,

@@ -20,6 +20,7 @@ from cli.suite.providers import (
     SIGN_NAME,
     SMS_ACCOUNT,
     SMS_TEMPLATE,
+    SMS_TEXT,
     WECHAT_ACCOUNT,
     WECHAT_TEMPLATE,
 )
@@ -47,6 +48,7 @@ class Plan:
     template_id: str = ""
     sign_name: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    text: str = ""
     holdout_basis_points: int = 0
 
 
@@ -60,6 +62,7 @@ PLANS = (
         SMS_TEMPLATE,
         SIGN_NAME,
         {"offer": "老客专享满200减50"},
+        SMS_TEXT,
         holdout_basis_points=1_000,
     ),
     Plan(
@@ -151,7 +154,10 @@ def _campaign(plan: Plan, snapshot_id: str) -> campaign_pb2.Campaign:
         provider_account=plan.account,
         message_class=plan.message_class,
         template=campaign_pb2.MessageTemplate(
-            template_id=plan.template_id, sign_name=plan.sign_name, parameters=plan.parameters
+            template_id=plan.template_id,
+            sign_name=plan.sign_name,
+            parameters=plan.parameters,
+            text=plan.text,
         ),
         holdout_basis_points=plan.holdout_basis_points,
     )

@@ -15,7 +15,7 @@ SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT = "sms_main", "wechat_service", "push_
 OFFICIAL_APP = "wx_oa"
 PUSH_APP = ""
 SIGN_NAME = "画像商城"
-SMS_TEMPLATE = "SMS_90001"
+SMS_TEMPLATE, SMS_TEXT = "SMS_90001", "${offer}，到店即享。拒收请回复R"
 WECHAT_TEMPLATE = "tpl_member_notice"
 
 
@@ -88,9 +88,7 @@ def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
                 }
             ],
             "signs": [{"name": SIGN_NAME}],
-            "templates": [
-                {"code": SMS_TEMPLATE, "kind": "marketing", "content": "${offer}，到店即享。拒收请回复R"}
-            ],
+            "templates": [{"code": SMS_TEMPLATE, "kind": "marketing", "content": SMS_TEXT}],
         },
         "wechat": {
             "accounts": [

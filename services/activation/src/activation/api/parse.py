@@ -36,6 +36,8 @@ def draft(message: campaign_pb2.Campaign) -> Draft:
         brand=message.brand,
         priority=message.priority,
         topic=message.topic,
+        text=message.template.text,
+        broadcast=message.broadcast,
     )
 
 

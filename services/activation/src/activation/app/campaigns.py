@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from activation.app.accounts import Account, key_about, message_of
 from activation.app.campaign_changes import CampaignChanges
+from activation.domain import sms_text
 from activation.domain.campaign import (
     ENDED,
     MARKETING,
@@ -152,6 +153,9 @@ class Campaigns:
             raise MessageRefused("channel", f"account {account.name!r} sends {account.caps.name}")
         for found in account.channel.validate(message_of(draft)):
             raise MessageRefused(found.field, f"{found.hint} ({found.reason})")
+        by_sms = account.caps.contact_channel == "sms" and draft.message_class == MARKETING
+        if by_sms and (wrong := sms_text.problem_of(draft.text)):
+            raise MessageRefused("template.text", wrong)
 
     def _with_control(self, connection: Connection, campaign: Campaign) -> Campaign:
         """With the tenant's control group of now, which is held back from marketing alone."""

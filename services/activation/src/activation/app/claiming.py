@@ -28,18 +28,21 @@ class Permission(StrEnum):
     WITHDRAWN = "withdrawn"
     NO_ADDRESS = "no_address"
     NO_PERSON = "no_person"
+    MINOR = "minor"
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A person's address for one send; empty unless permitted. `birth_key_id` anchors what comes back; what was sent to
-    the persons of `merged_birth_key_ids` was sent to this one. An empty `time_zone` is not known."""
+    the persons of `merged_birth_key_ids` was sent to this one, `person_id`. An empty `time_zone` is not known."""
 
     permission: Permission
     address: str
     birth_key_id: int
     merged_birth_key_ids: tuple[int, ...] = ()
     time_zone: str = ""
+    person_id: int = 0
+    no_profiling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

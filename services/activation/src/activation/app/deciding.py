@@ -4,7 +4,6 @@ One transaction. What may be sent counts from here on, and stops counting when i
 """
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from activation.app.accounts import Account, message_of
 from activation.app.claiming import Addressed, Claimed, Permission, Reached, still_ours
+from activation.app.counting import Counting, Recipient
 from activation.channels import port
 from activation.domain.campaign import MARKETING, Campaign
-from activation.domain.caps import LONGEST_DAYS, Cap, Kind, Sent, counts, reached
+from activation.domain.caps import Kind, Sent, counts, reached
 from activation.domain.delivery import DeliveryState
 from activation.domain.hours import (
     Hours,
@@ -35,7 +35,12 @@ from servicekit.clock import Clock
 from sqlalchemy import Connection
 
 QUIET_HOURS, NO_HOURS = "quiet_hours", "no_hours"
+NO_PROFILING, RESERVED = "no_profiling", "reserved"
 DUPLICATE_ADDRESS, SUPPRESSED = "duplicate_address", "suppressed"
+RESERVED_AHEAD = dt.timedelta(hours=24)
+"""What a campaign of higher priority is to send so soon takes its place under the caps already."""
+RESERVED_WAIT = dt.timedelta(minutes=10)
+"""After this a row that left its place to a higher campaign is decided again: it may have sent nothing."""
 _NOBODY = Reached(Permission.NO_PERSON, "", 0)
 
 
@@ -59,9 +64,11 @@ class _Candidate:
     times: _Times
 
     @property
-    def keys(self) -> tuple[int, ...]:
-        """The birth keys whose messages count for the person."""
-        return (self.person.birth_key_id, *self.person.merged_birth_key_ids)
+    def recipient(self) -> Recipient:
+        """As messages to it are counted."""
+        person, asked = self.person, self.claim.person_id
+        keys = (person.birth_key_id, *person.merged_birth_key_ids)
+        return Recipient(asked, frozenset({asked, person.person_id or asked}), keys, self.times.day)
 
 
 class Deciding:
@@ -73,7 +80,7 @@ class Deciding:
         ledger: DeliveryLedger,
         policies: PolicyStore,
         suppressions: SuppressionList,
-        accounts: Mapping[str, Account],
+        counting: Counting,
         keys: KeyMaker,
         clock: Clock,
     ) -> None:
@@ -81,7 +88,7 @@ class Deciding:
         self._ledger = ledger
         self._policies = policies
         self._suppressions = suppressions
-        self._accounts = accounts
+        self._counting = counting
         self._keys = keys
         self._clock = clock
 
@@ -143,7 +150,11 @@ class Deciding:
         listed = self._suppressions.of(connection, campaign.tenant, hashes)
         in_peace = held_back(listed, campaign.draft, kind.channel)
         caps = policy.policy.caps_on(kind)
-        sent = self._sent(connection, campaign.tenant, caps, candidates)
+        recipients = [each.recipient for each in candidates]
+        sent = self._counting.sent(connection, campaign.tenant, caps, recipients)
+        reserved = self._counting.reserved(
+            connection, campaign, caps, recipients, self._clock.now() + RESERVED_AHEAD
+        )
         chosen: list[Addressed] = []
         left_out: list[Move] = []
         decisions: list[Decided] = []
@@ -155,11 +166,19 @@ class Deciding:
             if holders.get(each.dest_hash, row) != row:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, DUPLICATE_ADDRESS))
                 continue
-            counted = counts(caps, day, chain.from_iterable(sent[key] for key in each.keys))
+            counted = counts(caps, day, chain.from_iterable(sent[key] for key in each.recipient.keys))
             grounds = Grounds(policy.version, each.times.zone, day, counted).dumped()
             full = reached(caps, counted)
             if full is not None:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, f"capped_{full.period.value}"))
+                decisions.append(Decided(row, person.birth_key_id, grounds=grounds))
+                continue
+            promised = counts(caps, day, reserved[each.claim.person_id])
+            if reached(caps, [sum(both) for both in zip(counted, promised, strict=True)]):
+                due = self._clock.now() + RESERVED_WAIT
+                left_out.append(
+                    Move(row, DeliveryState.RETRY_WAIT, RESERVED, due=due, alone=each.claim.alone)
+                )
                 decisions.append(Decided(row, person.birth_key_id, grounds=grounds))
                 continue
             holders[each.dest_hash] = row
@@ -170,41 +189,13 @@ class Deciding:
             chosen.append(Addressed(each.claim, person.address, each.dest_hash, until))
         return chosen, left_out, decisions
 
-    def _sent(
-        self,
-        connection: Connection,
-        tenant: str,
-        caps: Sequence[Cap],
-        candidates: Sequence[_Candidate],
-    ) -> defaultdict[int, list[Sent]]:
-        """By birth key what counts for the caps, of all campaigns; no other decision of the tenant counts meanwhile.
-        Nothing when no cap covers the message."""
-        found: defaultdict[int, list[Sent]] = defaultdict(list)
-        if not caps or not candidates:
-            return found
-        self._policies.gate(connection, tenant)
-        since = min(each.times.day for each in candidates) - dt.timedelta(days=LONGEST_DAYS)
-        keys = {key for each in candidates for key in each.keys if key}
-        counted = self._ledger.counted(connection, tenant, keys, since)
-        kinds = {
-            campaign_id: Kind(draft.message_class, self._channel(draft.provider_account), draft.brand)
-            for campaign_id, draft in self._store.drafts(
-                connection, tenant, {each.campaign_id for each in counted}
-            ).items()
-        }
-        for each in counted:
-            found[each.birth_key_id].append(Sent(kinds[each.campaign_id], each.day, each.count))
-        return found
-
-    def _channel(self, account: str) -> str:
-        """The kind of address that an account reaches; of one that is configured no more nothing is known."""
-        known = self._accounts.get(account)
-        return "" if known is None else known.caps.contact_channel
-
     @staticmethod
     def _problem(account: Account, campaign: Campaign, claim: Claim, person: Reached) -> str:
         if person.permission is not Permission.PERMITTED:
             return person.permission.value
+        draft = campaign.draft
+        if person.no_profiling and draft.message_class == MARKETING and not draft.broadcast:
+            return NO_PROFILING
         target = port.Target(claim.delivery_id, "", person.address)
         found = account.channel.validate(message_of(campaign.draft), [target])
         return next((each.reason.lower() for each in found if each.delivery_id), "")

@@ -1,11 +1,10 @@
 """Reads the ledger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from activation.app.accounts import Account
+from activation.app.counting import Counting
 from activation.domain.campaign import Campaign
-from activation.domain.caps import Cap, Kind
+from activation.domain.caps import Cap
 from activation.domain.delivery import Delivery, DeliveryState
 from activation.domain.explanation import in_words
 from activation.domain.ledger import Grounds, Step, grounds_of
@@ -35,12 +34,12 @@ class Deliveries:
         store: CampaignStore,
         ledger: DeliveryLedger,
         policies: PolicyStore,
-        accounts: Mapping[str, Account],
+        counting: Counting,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._policies = policies
-        self._accounts = accounts
+        self._counting = counting
 
     def page(
         self,
@@ -72,7 +71,4 @@ class Deliveries:
         stored = self._policies.version(connection, campaign.tenant, grounds.policy_version)
         if stored is None:
             return ()
-        draft = campaign.draft
-        account = self._accounts.get(draft.provider_account)
-        channel = "" if account is None else account.caps.contact_channel
-        return stored.policy.caps_on(Kind(draft.message_class, channel, draft.brand))[: len(grounds.counts)]
+        return stored.policy.caps_on(self._counting.kind(campaign.draft))[: len(grounds.counts)]

@@ -15,6 +15,8 @@ MAX_HOLDOUT_BASIS_POINTS = 9_999
 MAX_PARAMETERS = 32
 MAX_PARAMETER_CHARS = 256
 MAX_URL_CHARS = 1_024
+MAX_TEXT_CHARS = 500
+"""Of an SMS; providers take no more."""
 OTP, TRANSACTIONAL, MARKETING = "otp", "transactional", "marketing"
 CLASSES = (OTP, TRANSACTIONAL, MARKETING)
 """What a message is; in the order in which they are sent."""
@@ -65,6 +67,8 @@ class Draft:
     brand: str
     priority: int = 0
     topic: str = ""
+    text: str = ""
+    broadcast: bool = False
 
     @property
     def salt(self) -> str:
@@ -178,6 +182,7 @@ def problem_of(draft: Draft) -> tuple[str, str] | None:
             "template.parameters",
             f"hold a name of more than {MAX_REFERENCE_CHARS} characters or a text of more than {MAX_PARAMETER_CHARS}",
         ),
+        (len(draft.text) <= MAX_TEXT_CHARS, "template.text", f"is longer than {MAX_TEXT_CHARS} characters"),
         (len(draft.url) <= MAX_URL_CHARS, "template.url", f"is longer than {MAX_URL_CHARS} characters"),
     ]
     for holds, name, problem in checks:

@@ -27,6 +27,9 @@ _STATES = {
 REASONS = {
     "no_consent": "the person never allowed messages for this purpose at an address of the channel",
     "withdrawn": "the person took the permission back, or it has lapsed",
+    "minor": "the person is under 14 and nobody allowed messages to it for minors",
+    "no_profiling": "the person objects to profiling, and the audience was chosen by what is known of persons",
+    "reserved": "a campaign of higher priority is to send within a day and takes what the caps leave",
     "no_address": "no address of the person on this channel is known",
     "no_person": "nobody has this id any more",
     "duplicate_address": "another person of the campaign has the same address and was written to there",

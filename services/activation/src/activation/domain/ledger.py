@@ -75,6 +75,15 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """`count` rows of a campaign to a person that are not decided yet."""
+
+    person_id: int
+    campaign_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A row as it is now, locked by the transaction that reads it."""
 

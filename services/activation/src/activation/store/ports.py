@@ -8,7 +8,18 @@ from typing import Protocol
 
 from activation.domain.campaign import Campaign, Draft, State
 from activation.domain.delivery import Delivery, DeliveryState
-from activation.domain.ledger import Batch, Claim, Counted, Decided, Held, Move, Planned, Report, Step
+from activation.domain.ledger import (
+    Batch,
+    Claim,
+    Counted,
+    Decided,
+    Held,
+    Move,
+    Planned,
+    Report,
+    Step,
+    Waiting,
+)
 from sqlalchemy import Connection
 
 
@@ -108,6 +119,18 @@ class DeliveryLedger(Protocol):
     ) -> list[Counted]:
         """Rows of all campaigns that count for the persons with these birth keys and a day from `since` on: those that
         may be or may have been sent. Hold the tenant's gate, so that none is added meanwhile."""
+        ...
+
+    def waiting(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        campaign_ids: Collection[str],
+        before: dt.datetime,
+    ) -> list[Waiting]:
+        """Rows of these campaigns, planned for these persons and due before a moment, that no decision lets through
+        yet."""
         ...
 
     def decide(self, connection: Connection, tenant: str, decisions: Sequence[Decided]) -> None:

@@ -4,16 +4,17 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 
 from activation.domain.campaign import Campaign
-from activation.domain.delivery import STEP, UNCOUNTED
-from activation.domain.ledger import Counted, Decided
+from activation.domain.delivery import STEP, UNCOUNTED, UNSENT, DeliveryState
+from activation.domain.ledger import Counted, Decided, Waiting
 from activation.store.locking import marks
 from activation.store.set_update import SetUpdate
-from activation.store.times import EPOCH
+from activation.store.times import EPOCH, microseconds
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 _KEYS_PER_QUERY = 5_000
 _UNCOUNTED = ", ".join(str(int(state)) for state in sorted(UNCOUNTED))
+_UNSENT = ", ".join(str(int(state)) for state in sorted(UNSENT))
 _DECIDE = SetUpdate(
     "delivery",
     {"tenant": "text", "delivery_id": "text"},
@@ -56,6 +57,28 @@ class SqlLedgerDeciding:
             )
             found += [Counted(row[0], row[1], _date(row[2]), row[3]) for row in rows]
         return found
+
+    def waiting(
+        self,
+        connection: Connection,
+        tenant: str,
+        person_ids: Collection[int],
+        campaign_ids: Collection[str],
+        before: dt.datetime,
+    ) -> list[Waiting]:
+        persons, campaigns = sorted(person_ids), sorted(campaign_ids)
+        if not persons or not campaigns:
+            return []
+        rows = execute(
+            connection,
+            "SELECT person_id, campaign_id, count(*) FROM delivery "
+            f"WHERE tenant = ? AND person_id IN ({marks(len(persons))}) AND due_us < ? "
+            f"AND campaign_id IN ({marks(len(campaigns))}) "
+            f"AND (state IN ({_UNSENT}) OR (state = {int(DeliveryState.CLAIMED)} AND counted_day IS NULL)) "
+            "GROUP BY person_id, campaign_id",
+            (tenant, *persons, microseconds(before), *campaigns),
+        )
+        return [Waiting(*row) for row in rows]
 
     def decide(self, connection: Connection, tenant: str, decisions: Sequence[Decided]) -> None:
         _DECIDE(

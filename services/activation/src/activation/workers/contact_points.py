@@ -1,8 +1,11 @@
 """Addresses as identity hands them out."""
 
+from collections.abc import Mapping, Sequence
+
 import grpc
 from activation.app.accounts import Account
 from activation.app.claiming import Claimed, Permission, Reached
+from activation.domain.campaign import MARKETING, Campaign
 from huaxiang.identity.v1 import contact_point_service_pb2 as pb
 from huaxiang.identity.v1 import record_pb2
 from huaxiang.identity.v1.contact_point_service_pb2_grpc import ContactPointServiceStub
@@ -23,9 +26,8 @@ _PERMISSIONS = {
     pb.CONTACT_POINT_STATUS_NO_ADDRESS: Permission.NO_ADDRESS,
 }
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
-
-
-MARKETING = "marketing"
+MINORS = "minors"
+"""The purpose that a guardian consents to, a sensitive one: it needs a grant of its own."""
 
 
 class AddressesRefused(Exception):
@@ -40,31 +42,36 @@ class ContactPoints:
 
     async def of(self, account: Account, claimed: Claimed) -> dict[int, Reached]:
         """By person id. Marketing over sensitive tags needs the person's consent to each of their purposes, at the same
-        address; whoever lacks one is left out like anyone without consent. Raises UpstreamUnavailable,
+        address, and to a child what is given for minors; whoever lacks one is left out. Raises UpstreamUnavailable,
         AddressesRefused."""
         campaign = claimed.campaign
-        found = await self._asked(account, claimed, campaign.draft.purpose)
-        further = campaign.purposes if campaign.draft.purpose == MARKETING else ()
-        for purpose in further:
-            allowed = await self._asked(account, claimed, purpose)
+        persons = [claim.person_id for claim in claimed.claims]
+        found = await self._asked(account, campaign, persons, campaign.draft.purpose)
+        marketing = campaign.draft.purpose == MARKETING
+        for purpose in campaign.purposes if marketing else ():
+            allowed = await self._asked(account, campaign, persons, purpose)
             found = {person_id: _narrowed(answer, allowed[person_id]) for person_id, answer in found.items()}
-        return {
-            person_id: Reached(
-                _PERMISSIONS.get(answer.status, Permission.NO_PERSON),
-                answer.address,
-                answer.birth_key_id,
-                tuple(answer.merged_birth_key_ids),
-                answer.time_zone,
-            )
-            for person_id, answer in found.items()
-        }
+        minors = await self._unguarded(account, campaign, found) if marketing else frozenset()
+        return {person_id: _reached(answer, person_id in minors) for person_id, answer in found.items()}
+
+    async def _unguarded(
+        self, account: Account, campaign: Campaign, found: Mapping[int, pb.PersonContactPoint]
+    ) -> frozenset[int]:
+        """Children who could be reached, for whom nobody allowed it."""
+        children = [person_id for person_id, answer in found.items() if answer.minor and answer.address]
+        if not children:
+            return frozenset()
+        allowed = await self._asked(account, campaign, children, MINORS)
+        return frozenset(
+            person_id for person_id in children if not _narrowed(found[person_id], allowed[person_id]).address
+        )
 
     async def _asked(
-        self, account: Account, claimed: Claimed, purpose: str
+        self, account: Account, campaign: Campaign, persons: Sequence[int], purpose: str
     ) -> dict[int, pb.PersonContactPoint]:
-        draft = claimed.campaign.draft
+        draft = campaign.draft
         request = pb.GetContactPointsRequest(
-            person_ids=[claim.person_id for claim in claimed.claims],
+            person_ids=persons,
             purpose=purpose,
             channel=_CHANNELS[account.caps.contact_channel],
             scope=account.scope,
@@ -72,14 +79,25 @@ class ContactPoints:
             reason=f"campaign {draft.campaign_id}",
         )
         try:
-            answer = await self._stub.GetContactPoints(
-                request, metadata=((TENANT_KEY, claimed.campaign.tenant),)
-            )
+            answer = await self._stub.GetContactPoints(request, metadata=((TENANT_KEY, campaign.tenant),))
         except grpc.aio.AioRpcError as error:
             if error.code() in _REFUSED:
                 raise AddressesRefused(describe(error)) from error
             raise UpstreamUnavailable("identity") from error
-        return {claim.person_id: found for claim, found in zip(claimed.claims, answer.results, strict=True)}
+        return dict(zip(persons, answer.results, strict=True))
+
+
+def _reached(answer: pb.PersonContactPoint, is_minor: bool) -> Reached:
+    permission = _PERMISSIONS.get(answer.status, Permission.NO_PERSON)
+    return Reached(
+        Permission.MINOR if is_minor else permission,
+        "" if is_minor else answer.address,
+        answer.birth_key_id,
+        tuple(answer.merged_birth_key_ids),
+        answer.time_zone,
+        answer.person_id,
+        answer.no_profiling,
+    )
 
 
 def _narrowed(found: pb.PersonContactPoint, allowed: pb.PersonContactPoint) -> pb.PersonContactPoint:

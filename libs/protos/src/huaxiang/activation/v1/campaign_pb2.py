@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/activation/v1/campaign.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x03\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x18\n\x10provider_account\x18\x05 \x01(\t\x12;\n\rmessage_class\x18\x06 \x01(\x0e\x32$.huaxiang.activation.v1.MessageClass\x12\x39\n\x08template\x18\x07 \x01(\x0b\x32\'.huaxiang.activation.v1.MessageTemplate\x12\x1c\n\x14holdout_basis_points\x18\x08 \x01(\x05\x12\x14\n\x0choldout_salt\x18\t \x01(\t\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x62rand\x18\x0b \x01(\t\x12\x34\n\x05state\x18\x0c \x01(\x0e\x32%.huaxiang.activation.v1.CampaignState\x12\x12\n\nstate_note\x18\r \x01(\t\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x10\n\x08priority\x18\x0f \x01(\x05\x12\r\n\x05topic\x18\x10 \x01(\t\"\xc6\x01\n\x0fMessageTemplate\x12\x13\n\x0btemplate_id\x18\x01 \x01(\t\x12\x11\n\tsign_name\x18\x02 \x01(\t\x12K\n\nparameters\x18\x03 \x03(\x0b\x32\x37.huaxiang.activation.v1.MessageTemplate.ParametersEntry\x12\x0b\n\x03url\x18\x04 \x01(\t\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbb\x03\n\x0e\x43\x61mpaignReport\x12\x0f\n\x07planned\x18\x01 \x01(\x03\x12\x0f\n\x07holdout\x18\x02 \x01(\x03\x12J\n\nsuppressed\x18\x03 \x03(\x0b\x32\x36.huaxiang.activation.v1.CampaignReport.SuppressedEntry\x12\x0c\n\x04open\x18\x04 \x01(\x03\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x03\x12\x11\n\tdelivered\x18\x06 \x01(\x03\x12\x13\n\x0bundelivered\x18\x07 \x01(\x03\x12\x12\n\nno_receipt\x18\x08 \x01(\x03\x12\x46\n\x08rejected\x18\t \x03(\x0b\x32\x34.huaxiang.activation.v1.CampaignReport.RejectedEntry\x12\x11\n\tabandoned\x18\n \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x0b \x01(\x03\x12\x0f\n\x07\x63licked\x18\x0c \x01(\x03\x1a\x31\n\x0fSuppressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*\x82\x01\n\x0cMessageClass\x12\x1d\n\x19MESSAGE_CLASS_UNSPECIFIED\x10\x00\x12\x1f\n\x1bMESSAGE_CLASS_TRANSACTIONAL\x10\x01\x12\x1b\n\x17MESSAGE_CLASS_MARKETING\x10\x02\x12\x15\n\x11MESSAGE_CLASS_OTP\x10\x03*\x91\x02\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41MPAIGN_STATE_DRAFT\x10\x01\x12\x1b\n\x17\x43\x41MPAIGN_STATE_PLANNING\x10\x02\x12\x1a\n\x16\x43\x41MPAIGN_STATE_RUNNING\x10\x03\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x04\x12\x1b\n\x17\x43\x41MPAIGN_STATE_DRAINING\x10\x05\x12\x1c\n\x18\x43\x41MPAIGN_STATE_COMPLETED\x10\x06\x12\x1c\n\x18\x43\x41MPAIGN_STATE_CANCELLED\x10\x07\x12\x19\n\x15\x43\x41MPAIGN_STATE_FAILED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%huaxiang/activation/v1/campaign.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x03\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0bsnapshot_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x18\n\x10provider_account\x18\x05 \x01(\t\x12;\n\rmessage_class\x18\x06 \x01(\x0e\x32$.huaxiang.activation.v1.MessageClass\x12\x39\n\x08template\x18\x07 \x01(\x0b\x32\'.huaxiang.activation.v1.MessageTemplate\x12\x1c\n\x14holdout_basis_points\x18\x08 \x01(\x05\x12\x14\n\x0choldout_salt\x18\t \x01(\t\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x62rand\x18\x0b \x01(\t\x12\x34\n\x05state\x18\x0c \x01(\x0e\x32%.huaxiang.activation.v1.CampaignState\x12\x12\n\nstate_note\x18\r \x01(\t\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x10\n\x08priority\x18\x0f \x01(\x05\x12\r\n\x05topic\x18\x10 \x01(\t\x12\x11\n\tbroadcast\x18\x11 \x01(\x08\"\xd4\x01\n\x0fMessageTemplate\x12\x13\n\x0btemplate_id\x18\x01 \x01(\t\x12\x11\n\tsign_name\x18\x02 \x01(\t\x12K\n\nparameters\x18\x03 \x03(\x0b\x32\x37.huaxiang.activation.v1.MessageTemplate.ParametersEntry\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xbb\x03\n\x0e\x43\x61mpaignReport\x12\x0f\n\x07planned\x18\x01 \x01(\x03\x12\x0f\n\x07holdout\x18\x02 \x01(\x03\x12J\n\nsuppressed\x18\x03 \x03(\x0b\x32\x36.huaxiang.activation.v1.CampaignReport.SuppressedEntry\x12\x0c\n\x04open\x18\x04 \x01(\x03\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x03\x12\x11\n\tdelivered\x18\x06 \x01(\x03\x12\x13\n\x0bundelivered\x18\x07 \x01(\x03\x12\x12\n\nno_receipt\x18\x08 \x01(\x03\x12\x46\n\x08rejected\x18\t \x03(\x0b\x32\x34.huaxiang.activation.v1.CampaignReport.RejectedEntry\x12\x11\n\tabandoned\x18\n \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x0b \x01(\x03\x12\x0f\n\x07\x63licked\x18\x0c \x01(\x03\x1a\x31\n\x0fSuppressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*\x82\x01\n\x0cMessageClass\x12\x1d\n\x19MESSAGE_CLASS_UNSPECIFIED\x10\x00\x12\x1f\n\x1bMESSAGE_CLASS_TRANSACTIONAL\x10\x01\x12\x1b\n\x17MESSAGE_CLASS_MARKETING\x10\x02\x12\x15\n\x11MESSAGE_CLASS_OTP\x10\x03*\x91\x02\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41MPAIGN_STATE_DRAFT\x10\x01\x12\x1b\n\x17\x43\x41MPAIGN_STATE_PLANNING\x10\x02\x12\x1a\n\x16\x43\x41MPAIGN_STATE_RUNNING\x10\x03\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x04\x12\x1b\n\x17\x43\x41MPAIGN_STATE_DRAINING\x10\x05\x12\x1c\n\x18\x43\x41MPAIGN_STATE_COMPLETED\x10\x06\x12\x1c\n\x18\x43\x41MPAIGN_STATE_CANCELLED\x10\x07\x12\x19\n\x15\x43\x41MPAIGN_STATE_FAILED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,20 +38,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAMPAIGNREPORT_SUPPRESSEDENTRY']._serialized_options = b'8\001'
   _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._loaded_options = None
   _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._serialized_options = b'8\001'
-  _globals['_MESSAGECLASS']._serialized_start=1223
-  _globals['_MESSAGECLASS']._serialized_end=1353
-  _globals['_CAMPAIGNSTATE']._serialized_start=1356
-  _globals['_CAMPAIGNSTATE']._serialized_end=1629
+  _globals['_MESSAGECLASS']._serialized_start=1256
+  _globals['_MESSAGECLASS']._serialized_end=1386
+  _globals['_CAMPAIGNSTATE']._serialized_start=1389
+  _globals['_CAMPAIGNSTATE']._serialized_end=1662
   _globals['_CAMPAIGN']._serialized_start=99
-  _globals['_CAMPAIGN']._serialized_end=573
-  _globals['_MESSAGETEMPLATE']._serialized_start=576
-  _globals['_MESSAGETEMPLATE']._serialized_end=774
-  _globals['_MESSAGETEMPLATE_PARAMETERSENTRY']._serialized_start=725
-  _globals['_MESSAGETEMPLATE_PARAMETERSENTRY']._serialized_end=774
-  _globals['_CAMPAIGNREPORT']._serialized_start=777
-  _globals['_CAMPAIGNREPORT']._serialized_end=1220
-  _globals['_CAMPAIGNREPORT_SUPPRESSEDENTRY']._serialized_start=1122
-  _globals['_CAMPAIGNREPORT_SUPPRESSEDENTRY']._serialized_end=1171
-  _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._serialized_start=1173
-  _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._serialized_end=1220
+  _globals['_CAMPAIGN']._serialized_end=592
+  _globals['_MESSAGETEMPLATE']._serialized_start=595
+  _globals['_MESSAGETEMPLATE']._serialized_end=807
+  _globals['_MESSAGETEMPLATE_PARAMETERSENTRY']._serialized_start=758
+  _globals['_MESSAGETEMPLATE_PARAMETERSENTRY']._serialized_end=807
+  _globals['_CAMPAIGNREPORT']._serialized_start=810
+  _globals['_CAMPAIGNREPORT']._serialized_end=1253
+  _globals['_CAMPAIGNREPORT_SUPPRESSEDENTRY']._serialized_start=1155
+  _globals['_CAMPAIGNREPORT_SUPPRESSEDENTRY']._serialized_end=1204
+  _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._serialized_start=1206
+  _globals['_CAMPAIGNREPORT_REJECTEDENTRY']._serialized_end=1253
 # @@protoc_insertion_point(module_scope)

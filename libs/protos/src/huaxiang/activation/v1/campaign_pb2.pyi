@@ -122,6 +122,7 @@ class Campaign(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     TOPIC_FIELD_NUMBER: _builtins.int
+    BROADCAST_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """Unique in the tenant: a lower-case letter, then letters, digits, _ and -; at most 64 characters."""
     display_name: _builtins.str
@@ -152,6 +153,10 @@ class Campaign(_message.Message):
     """
     topic: _builtins.str
     """What it is about, as new_arrivals; at most 128 characters."""
+    broadcast: _builtins.bool
+    """The audience is everybody, not chosen by what is known of persons: marketing then also goes to who objects to profiling,
+    who gets none otherwise.
+    """
     @_builtins.property
     def template(self) -> Global___MessageTemplate:
         """The message."""
@@ -179,10 +184,11 @@ class Campaign(_message.Message):
         etag: _builtins.str = ...,
         priority: _builtins.int = ...,
         topic: _builtins.str = ...,
+        broadcast: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "campaign_id", b"campaign_id", "channel", b"channel", "display_name", b"display_name", "etag", b"etag", "expire_time", b"expire_time", "holdout_basis_points", b"holdout_basis_points", "holdout_salt", b"holdout_salt", "message_class", b"message_class", "priority", b"priority", "provider_account", b"provider_account", "snapshot_id", b"snapshot_id", "state", b"state", "state_note", b"state_note", "template", b"template", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "broadcast", b"broadcast", "campaign_id", b"campaign_id", "channel", b"channel", "display_name", b"display_name", "etag", b"etag", "expire_time", b"expire_time", "holdout_basis_points", b"holdout_basis_points", "holdout_salt", b"holdout_salt", "message_class", b"message_class", "priority", b"priority", "provider_account", b"provider_account", "snapshot_id", b"snapshot_id", "state", b"state", "state_note", b"state_note", "template", b"template", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -218,12 +224,18 @@ class MessageTemplate(_message.Message):
     SIGN_NAME_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     URL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     template_id: _builtins.str
     """The provider's template id; for JPush the text is in `parameters` title and alert."""
     sign_name: _builtins.str
     """The SMS signature that the provider has registered."""
     url: _builtins.str
     """Where a tap leads; at most 1,024 characters."""
+    text: _builtins.str
+    """The text as the provider has approved it, with its variables and without the signature; at most 500 characters. Marketing
+    by SMS must state it: it ends with how to refuse (拒收请回复R) and holds no 【】, which the provider puts around the
+    signature.
+    """
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values of the template's variables, at most 32 of at most 256 characters."""
@@ -235,10 +247,11 @@ class MessageTemplate(_message.Message):
         sign_name: _builtins.str = ...,
         parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         url: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "sign_name", b"sign_name", "template_id", b"template_id", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "sign_name", b"sign_name", "template_id", b"template_id", "text", b"text", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -324,7 +337,9 @@ class CampaignReport(_message.Message):
     """Persons who clicked."""
     @_builtins.property
     def suppressed(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Left out, by reason: no_consent, withdrawn, no_address, no_person, duplicate_address, capped_day, capped_week, ..."""
+        """Left out, by reason: no_consent, withdrawn, no_address, no_person, minor, no_profiling, suppressed, duplicate_address,
+        capped_day, ...
+        """
 
     @_builtins.property
     def rejected(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
