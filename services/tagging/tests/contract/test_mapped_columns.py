@@ -85,7 +85,9 @@ class Shop:
                 [],
                 {},
                 files,
-                RecentEvents(LakeColumns(DICTIONARY).table(StoredEvents.of(self.recent))),
+                RecentEvents(
+                    [LakeColumns(DICTIONARY).untold(StoredEvents.of(self.recent))], LakeColumns(DICTIONARY)
+                ),
                 {},
                 np.array(self.replaced, np.int64),
                 self.horizon,

@@ -182,16 +182,15 @@ class AttachedLake:
     def _read(self, names: Sequence[str], declared: Collection[str] = ()) -> list[EventChunk]:
         """The events of these types: what is mapped, what is in other files, what is in none. `declared` are no columns
         of theirs."""
-        recent = self._recent.of(names)
-        names_of_columns = frozenset(self._recent.table.schema.names).difference(declared)
+        names_of_columns = frozenset(self._recent.schema.names).difference(declared)
         chunks: list[EventChunk] = []
         if self._build is not None:
             mapped = [self._build.chunk(each, self._named, self._keys) for each in names]
             chunks += [each for each in mapped if each is not None]
         if self._uncovered:
             chunks.append(ArrowChunk(partial(self._read_files, names), names_of_columns))
-        if len(recent) or not chunks:
-            chunks.append(ArrowChunk(partial(self._recent.rows, recent), names_of_columns))
+        if self._recent.count(names) or not chunks:
+            chunks.append(ArrowChunk(partial(self._recent.rows, names), names_of_columns))
         return chunks
 
     def _read_files(self, types: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -221,7 +220,7 @@ class AttachedLake:
         found = self._duck.sql(
             f"SELECT {listed} FROM {self._uncovered} WHERE type IN ({chosen}) ORDER BY ingest_sequence"  # noqa: S608  # names of our own
         ).to_arrow_table()
-        return found.cast(pa.schema([self._recent.table.schema.field(each) for each in columns]))
+        return found.cast(pa.schema([self._recent.schema.field(each) for each in columns]))
 
     def _relate(self) -> None:
         duck, types = self._duck, self._types

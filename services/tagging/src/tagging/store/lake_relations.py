@@ -71,7 +71,7 @@ class DuckLakeRelations:
                 self._mapped.current(tenant) if self._mapped is not None and files else None,
                 self._look(tenant, files),
             ),
-            RecentEvents(self._recent(connection, tenant)),
+            RecentEvents(self._recent(connection, tenant), self._columns),
             {
                 name: self._reference(connection, tenant, name, changes.get(name, 0))
                 for name in self._dictionary.tables
@@ -91,14 +91,14 @@ class DuckLakeRelations:
             known = self._looks[tenant] = Look(paths)
         return known
 
-    def _recent(self, connection: Connection, tenant: str) -> pa.Table:
-        parts: list[pa.Table] = []
+    def _recent(self, connection: Connection, tenant: str) -> list[pa.Table]:
+        pages: list[pa.Table] = []
         after = self._manifest.flushed(connection, tenant)
         while True:
             events, last = self._manifest.recent(connection, tenant, after, PAGE)
             if not len(events):
-                return pa.concat_tables([self._columns.schema.empty_table(), *parts])
-            parts.append(self._columns.table(events))
+                return pages
+            pages.append(self._columns.untold(events))
             after = last
 
     def _reference(self, connection: Connection, tenant: str, name: str, change: int) -> pa.Table:
