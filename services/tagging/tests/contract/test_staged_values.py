@@ -31,6 +31,7 @@ class Columns:
         self.names = (f"id{number}" for number in itertools.count())
         self.moments = (START + dt.timedelta(hours=hours) for hours in itertools.count())
         self.machine_ms = 0
+        self.streamed = {}  # since when each has what the stream gave
         self.open()
         for column in ("published", "staged"):
             self.write(self.values.declare, column, shape)
@@ -50,6 +51,7 @@ class Columns:
         moment = next(self.moments)
         for column in ("published", "staged"):
             self.write(self.values.put, {column: rows}, moment)
+        self.streamed |= dict.fromkeys(rows, moment)
 
     def vector(self, rows):
         persons = ids(rows)
@@ -86,11 +88,17 @@ class Columns:
         return self.database.write_now(put)
 
     def held(self, column):
+        return {each: one.value for each, one in self.found(column).items()}, self.read(
+            self.values.known_count, column
+        )
+
+    def since(self):
+        """Since when, and whether from a computation, each has the value that was staged."""
+        return {each: (one.as_of, one.from_run) for each, one in self.found("staged").items()}
+
+    def found(self, column):
         found = self.read(self.values.get, [column], [*PEOPLE, 40])[column]
-        known = self.read(self.values.known_count, column)
-        return {
-            each: (one.value, one.as_of, one.from_run) for each, one in found.items() if one.value is not None
-        }, known
+        return {each: one for each, one in found.items() if one.value is not None}
 
     def told(self, column, changes):
         """By block, person -> (old, new), in words."""
@@ -114,6 +122,11 @@ class Columns:
         put = self.put_in_force(staged, keep)
         assert self.told("staged", put) == self.told("published", changes)
         assert self.held("staged") == self.held("published")
+        changed = {person for each in changes for person in each.new.persons.tolist()}
+        self.streamed = {each: moment for each, moment in self.streamed.items() if each not in changed}
+        assert self.since() == {
+            each: (self.streamed.get(each, as_of), each not in self.streamed) for each in self.since()
+        }
         return staged
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from tagging.domain.columns import BLOCK_BITS, Coded, Ints, changed, narrowed, within
+from tagging.domain.columns import BLOCK_BITS, Coded, Ints, narrowed, within
 from tagging.store.blocks import Block
 
 _HEAD = struct.Struct("<5I4B")
@@ -39,11 +39,6 @@ class Overlay:
         """Of the persons that stand there."""
         content = self.content.coded.part(places)
         return Overlay(Block.of(content, self.content.moments), self.old.part(places))
-
-    def change(self) -> tuple[Coded, Coded]:
-        """Old and new of those who differ: of others it tells only since when."""
-        different = changed(self.old, self.content.coded)
-        return self.old.take(different), self.content.coded.take(different)
 
 
 class OverlayWriter:

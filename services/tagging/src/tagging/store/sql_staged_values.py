@@ -27,7 +27,7 @@ from tagging.store.blocks import Block
 from tagging.store.overlay_files import Overlay, OverlayWriter
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_value_blocks import NOTHING, NamedBlock
-from tagging.store.sql_values import FOLDED_OVERLAYS, unpacked
+from tagging.store.sql_values import FOLDED_OVERLAYS
 from tagging.store.value_ports import BlockChange, StagedBlock, StagedColumn
 
 NOBODY = np.empty(0, np.int64)
@@ -65,25 +65,23 @@ class SqlStagedValues:
     ) -> StagedColumn:
         shape = sql_value_columns.shape_of(connection, tenant, column)
         named = sql_value_blocks.of_column(connection, tenant, column)
-        above = _streamed(connection, tenant, column)
+        above = _above(connection, tenant, column)
         found = _Found.of(persons, values, shape, codes, among)
-        present = {*named, *above}
+        present = {*named, *_blocks(above.streamed)}
         concerned = sorted({*_blocks(persons)} | present if among is None else {*_blocks(among)})
         writer = self._files.overlays(tenant, column)
         staging = _Staging(self._files, writer, tenant, column, named, above, found)
+        blocks: list[StagedBlock] = []
+        superseded: list[Ints] = [NOBODY]
         with self._files.together():
-            blocks = [
-                each
-                for first in range(0, len(concerned), BLOCKS_AT_ONCE)
-                for each in staging.stage(concerned[first : first + BLOCKS_AT_ONCE])
-            ]
+            for first in range(0, len(concerned), BLOCKS_AT_ONCE):
+                staged, persons_ = staging.stage(concerned[first : first + BLOCKS_AT_ONCE])
+                blocks += staged
+                superseded.append(persons_)
             self._files.finish(writer)
-        streamed = np.concatenate([NOBODY, *(above[each].streamed for each in concerned if each in above)])
-        if among is not None:
-            streamed = streamed[within(streamed, among)]
         standing = sorted(({*_blocks(persons)} | present) - {*concerned})
         written = writer.name if writer.path is not None else ""
-        return StagedColumn(column, as_of, blocks, standing, streamed, written)
+        return StagedColumn(column, as_of, blocks, standing, np.concatenate(superseded), written)
 
     def put_in_force(
         self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
@@ -108,7 +106,7 @@ class SqlStagedValues:
         execute_many(
             connection,
             "DELETE FROM value_delta WHERE tenant = ? AND person_id = ? AND column_name = ?",
-            [(tenant, person, column) for person in staged.streamed[~within(staged.streamed, keep)].tolist()],
+            [(tenant, each, column) for each in staged.superseded[~within(staged.superseded, keep)].tolist()],
         )
         return self._changes(connection, tenant, staged, keep)
 
@@ -127,7 +125,8 @@ class SqlStagedValues:
             old, new = Coded.empty(), Coded.empty()
             if each.change:
                 kept = keep[keep >> BLOCK_BITS == each.block]
-                old, new = self._files.overlay(each.change).without(kept).change()
+                overlay = self._files.overlay(each.change).without(kept)
+                old, new = overlay.old, overlay.content.coded
             if records:
                 self._recorder.record(connection, tenant, column, each.block, old, microseconds(staged.as_of))
             # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
@@ -177,22 +176,30 @@ class _Staging(NamedTuple):
     tenant: str
     column: str
     named: Mapping[int, NamedBlock]
-    above: Mapping[int, Block]
+    above: Block
     found: _Found
 
-    def stage(self, blocks: Sequence[int]) -> Iterator[StagedBlock]:
-        """Of all, ascending, that anything was computed of from the first to the last: looked at together."""
+    def stage(self, blocks: Sequence[int]) -> tuple[list[StagedBlock], Ints]:
+        """Of all, ascending, that anything was computed of from the first to the last: looked at together. Beside them
+        those above whose value another takes the place of."""
         looked_at, after = self.found.between(blocks[0], blocks[-1])
-        delta = _joined([self.above[each] for each in blocks if each in self.above])
+        above = self._above(blocks[0], blocks[-1])
         if looked_at is not None:
-            delta = delta.of_persons(looked_at)
+            above = above.of_persons(looked_at)
         filed = _joined([self._filed(each, looked_at) for each in blocks])
-        overlay = _overlay(filed, delta, after)
+        overlay = _overlay(filed.coded.overlaid(above.coded), after)
         told = overlay.content.coded
         gained = (told.counts > 0).astype(np.int64) - within(told.persons, filed.coded.persons)
+        staged = []
         for block in blocks:
             part = _of_blocks(told.persons, block, block)
-            yield self._staged(block, overlay.part(part), int(gained[part].sum()), looked_at, after)
+            staged.append(self._staged(block, overlay.part(part), int(gained[part].sum())))
+        return staged, above.streamed[within(above.streamed, told.persons)]
+
+    def _above(self, first: int, last: int) -> Block:
+        part = _of_blocks(self.above.streamed, first, last)
+        moments = self.above.streamed[part], self.above.streamed_as_of[part]
+        return Block(self.above.coded.part(part), *moments)
 
     def _filed(self, block: int, looked_at: Ints | None) -> Block:
         below = self.named.get(block, NOTHING).files
@@ -200,9 +207,7 @@ class _Staging(NamedTuple):
             return self.files.read(below, keep=False)
         return self.files.peek(below, looked_at[_of_blocks(looked_at, block, block)])
 
-    def _staged(
-        self, block: int, overlay: Overlay, gained: int, looked_at: Ints | None, after: Coded
-    ) -> StagedBlock:
+    def _staged(self, block: int, overlay: Overlay, gained: int) -> StagedBlock:
         named = self.named.get(block, NOTHING)
         told = len(overlay.old.persons)
         if not told:
@@ -210,19 +215,11 @@ class _Staging(NamedTuple):
         change = self.writer.add(block, overlay)
         if told * OVERLAID_SHARE <= named.known_count and named.files.count(" ") < MOST_FILES:
             return StagedBlock(block, named.files, None, change, gained)
-        content = self._whole(block, looked_at, after.part(_of_blocks(after.persons, block, block)))
+        present = self.files.read(named.files, keep=False).below(self._above(block, block))
+        content = present.below(overlay.content)
         known = content.coded.known_count
         file = self.files.write(self.tenant, self.column, block, content, keep=False) if known else ""
         return StagedBlock(block, named.files, file, change, known)
-
-    def _whole(self, block: int, looked_at: Ints | None, after: Coded) -> Block:
-        if looked_at is None:
-            return Block.of(after, Coded.empty())
-        looked_at = looked_at[_of_blocks(looked_at, block, block)]
-        present = self.files.read(self.named.get(block, NOTHING).files, keep=False)
-        present = present.below(self.above.get(block, Block.empty()))
-        staying = present.coded.without(looked_at).overlaid(after)
-        return Block.of(staying, present.moments.without(looked_at))
 
 
 class _Naming(NamedTuple):
@@ -267,13 +264,12 @@ class _Naming(NamedTuple):
         return _over(now.files, part), now.known_count + _gained(overlay, filed)
 
 
-def _overlay(filed: Block, delta: Block, after: Coded) -> Overlay:
-    """Who differs, and whose value was the stream's: it is not any more. All are of whom was looked at."""
-    before = filed.coded.overlaid(delta.coded)
+def _overlay(before: Coded, after: Coded) -> Overlay:
+    """Who differs, those who have nothing any more among them. Both are of whom was looked at."""
     everybody = union(before.persons, after.persons)
     old, new = before.only(everybody), after.only(everybody)
-    told = changed(old, new) | within(everybody, filed.streamed) | within(everybody, delta.streamed)
-    return Overlay(Block.of(new.take(told), Coded.empty()), old.take(told))
+    different = changed(old, new)
+    return Overlay(Block.of(new.take(different), Coded.empty()), old.take(different))
 
 
 def _gained(overlay: Overlay, filed: Block) -> int:
@@ -286,19 +282,19 @@ def _over(files: str, part: str) -> str:
     return f"{files} {part}" if files else part
 
 
-def _streamed(connection: Connection, tenant: str, column: str) -> dict[int, Block]:
-    """By block, what the stream gave above its files, unknown values among it."""
+def _above(connection: Connection, tenant: str, column: str) -> Block:
+    """What the stream gave above files, unknown values among it: as many rows as a day has."""
     rows = execute(
         connection,
-        "SELECT block, person_id, codes, as_of_us FROM value_delta WHERE tenant = ? AND column_name = ?",
+        "SELECT person_id, codes, as_of_us FROM value_delta WHERE tenant = ? AND column_name = ? "
+        "ORDER BY block, person_id",
         (tenant, column),
-    )
-    codes: dict[int, dict[int, tuple[int, ...]]] = {}
-    moments: dict[int, dict[int, tuple[int]]] = {}
-    for block, person, packed, as_of_us in rows:
-        codes.setdefault(block, {})[person] = unpacked(packed)
-        moments.setdefault(block, {})[person] = (as_of_us,)
-    return {block: Block.of(Coded.of(found), Coded.of(moments[block])) for block, found in codes.items()}
+    ).all()
+    persons = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    counts = np.fromiter((len(row[1]) // 8 for row in rows), np.uint16, len(rows))
+    codes = np.frombuffer(b"".join(row[1] for row in rows), "<i8").astype(np.int64)
+    moments = np.fromiter((row[2] for row in rows), np.int64, len(rows))
+    return Block(Coded(persons, counts, codes), persons, moments)
 
 
 def _blocks(persons: Ints) -> list[int]:

@@ -105,7 +105,7 @@ class StagedColumn:
     """A column's new values, in files that nothing refers to.
 
     blocks      of whose persons anything was computed, ascending; `standing`: the others
-    streamed    persons (ascending) whose value the stream gave lately, and who were computed
+    superseded  persons (ascending) whose value stands above the files and is another now
     written     the file that holds what changes, "" for none
     """
 
@@ -113,7 +113,7 @@ class StagedColumn:
     as_of: dt.datetime
     blocks: Sequence[StagedBlock]
     standing: Sequence[int]
-    streamed: Ints
+    superseded: Ints
     written: str
 
 
