@@ -150,6 +150,20 @@ class FeatureQuota(Exhausted):
         )
 
 
+class SegmentQuota(Exhausted):
+    """The tenant has as many segments as may stand at a time."""
+
+    domain = DOMAIN
+    reason = "SEGMENT_QUOTA"
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"the tenant would have {count} segments, the limit is {limit}; delete some that nobody uses",
+            count=count,
+            limit=limit,
+        )
+
+
 class StepForbidden(Forbidden):
     """The step is for the segment's owner."""
 

@@ -8,6 +8,7 @@ import pytest
 from huaxiang.segments.v1 import segment_pb2
 from huaxiang.segments.v1 import segment_service_pb2 as pb
 from huaxiang.tagging.v1 import change_pb2, tag_pb2
+from segments.app import segments as segments_of
 from segments_tagging import block_message, feature_told, tag_told, values_told
 from servicekit.revision import Lane, Revision, parse_token
 from servicekit.status import reason_of
@@ -185,6 +186,17 @@ async def test_what_others_use_is_not_deleted(suite: Any) -> None:
         await delete(pb.DeleteSegmentRequest(segment_id="women", etag=created.etag))
     _, reason, _ = await refused(suite.get("women"))
     assert reason == "NOT_FOUND"
+
+
+async def test_no_more_segments_stand_than_may(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments_of, "MAX_SEGMENTS", 1)
+    created = (await suite.create("women", "gender = 'female'")).segment
+    _, reason, metadata = await refused(suite.create("men", "gender = 'male'"))
+    assert (reason, metadata) == ("SEGMENT_QUOTA", {"count": "2", "limit": "1"})
+    created.rule = "gender = 'male'"
+    await suite.segments().UpdateSegment(pb.UpdateSegmentRequest(segment=created))
+    await suite.segments().DeleteSegment(pb.DeleteSegmentRequest(segment_id="women"))
+    await suite.create("men", "gender = 'male'")
 
 
 async def test_a_circle_is_refused_with_its_path(suite: Any) -> None:

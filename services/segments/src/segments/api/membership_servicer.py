@@ -1,5 +1,6 @@
 """MembershipService: parse, call one use case, render."""
 
+import time
 from typing import Protocol, cast
 
 from huaxiang.segments.v1 import membership_service_pb2 as pb
@@ -73,6 +74,7 @@ class MembershipServicer(MembershipServiceServicer):
     ) -> pb.ExplainMembershipResponse:
         tenant = current_principal().require_tenant()
         await self._freshness.ensure(request.consistency)
+        started = time.perf_counter_ns()
         version = self._board.current
         may_read = parse.grades_of(current_principal())
         placed = self._membership.place(version, tenant, request.person_id, request.segment_id, may_read)
@@ -80,6 +82,7 @@ class MembershipServicer(MembershipServiceServicer):
             tenant, placed.person_id, placed.rule, version.upstream("tagging"), may_read
         )
         notes = render.freshness(placed.freshness)
+        notes.evaluate_us = (time.perf_counter_ns() - started) // 1_000
         notes.warnings.extend(placed.steps)
         left_out = placed.steps and explanation.holds and not placed.member
         if explanation.holds != placed.member and placed.in_population and not left_out:

@@ -25,7 +25,7 @@ from segments.domain.people import Actor
 from segments.domain.segment import Deletion, Draft, Kind, Segment, State, etag_of, problem_of
 from segments.domain.touched import Touched
 from segments.domain.versions import Saying, SegmentVersion
-from segments.errors import ADMINISTER, SegmentDeleted, SegmentInUse
+from segments.errors import ADMINISTER, SegmentDeleted, SegmentInUse, SegmentQuota
 from segments.store.ports import Stores, TenantIndex
 from servicekit.errors import (
     EtagStale,
@@ -45,6 +45,10 @@ class RequiredFeatures(Protocol):
     async def require(self, tenant: str, forms: list[str]) -> None:
         """States the whole set of a tenant. Raises FeatureQuota, UpstreamUnavailable."""
         ...
+
+
+MAX_SEGMENTS = 10_000
+"""Of a tenant, standing at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Segments:
         self, tenant: str, draft: Draft, actor: Actor, may_read: MayRead, reason: str = ""
     ) -> tuple[Segment, Revision]:
         """Stores a new segment, the actor's unless another owner is said. Raises InvalidField, RuleInvalid,
-        ResourceExists, FolderUnknown, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
+        ResourceExists, FolderUnknown, SegmentQuota, FeatureQuota, SegmentCycle, RightMissing, UpstreamUnavailable;
         then nothing has changed."""
         _require_valid(draft)
         async with self._board.defining():
@@ -340,6 +344,7 @@ class Segments:
         restored: Deletion | None = None,
     ) -> tuple[Segment, Revision]:
         """Everything that can be wrong is found, and tagging asked, before anything is stored."""
+        _require_room(self._board.current.tenant(tenant), draft.segment_id)
         rule = await read_up_to_date(self._board, self._up_to_date, tenant, draft, may_read)
         now = saying.time
         segment = Segment(
@@ -413,6 +418,12 @@ def _note_frozen(segments: TenantSegments, segment_id: str, followed: Followed) 
 def _owned(draft: Draft, known: Segment) -> Draft:
     """Who does not say an owner leaves it as it is."""
     return replace(draft, owner=draft.owner or known.draft.owner)
+
+
+def _require_room(segments: TenantSegments, segment_id: str) -> None:
+    """For one that does not stand yet. Raises SegmentQuota."""
+    if segments.get(segment_id) is None and (count := len(segments.names()) + 1) > MAX_SEGMENTS:
+        raise SegmentQuota(count, MAX_SEGMENTS)
 
 
 def existing(version: Version, tenant: str, segment_id: str) -> Segment:

@@ -42,6 +42,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT. Segments refer to each other in a circle. Metadata: path."""
     ERROR_REASON_FEATURE_QUOTA: _ErrorReason.ValueType  # 7
     """RESOURCE_EXHAUSTED. The rule needs more features than tagging allows the tenant. Metadata: count, limit."""
+    ERROR_REASON_SEGMENT_QUOTA: _ErrorReason.ValueType  # 25
+    """RESOURCE_EXHAUSTED. The tenant has as many segments as may stand at a time: 10,000; those in the recycle bin do not count. Metadata: count, limit."""
     ERROR_REASON_CATCHING_UP: _ErrorReason.ValueType  # 8
     """UNAVAILABLE. The rule names something unknown, but tagging's definitions have not come in that far, as after a
     start: the same call again may succeed. Metadata: service.
@@ -100,6 +102,8 @@ ERROR_REASON_SEGMENT_CYCLE: ErrorReason.ValueType  # 6
 """INVALID_ARGUMENT. Segments refer to each other in a circle. Metadata: path."""
 ERROR_REASON_FEATURE_QUOTA: ErrorReason.ValueType  # 7
 """RESOURCE_EXHAUSTED. The rule needs more features than tagging allows the tenant. Metadata: count, limit."""
+ERROR_REASON_SEGMENT_QUOTA: ErrorReason.ValueType  # 25
+"""RESOURCE_EXHAUSTED. The tenant has as many segments as may stand at a time: 10,000; those in the recycle bin do not count. Metadata: count, limit."""
 ERROR_REASON_CATCHING_UP: ErrorReason.ValueType  # 8
 """UNAVAILABLE. The rule names something unknown, but tagging's definitions have not come in that far, as after a
 start: the same call again may succeed. Metadata: service.

@@ -222,7 +222,7 @@ class Freshness(_message.Message):
     population_count: _builtins.int
     """Persons in the population."""
     evaluate_us: _builtins.int
-    """How long the service computed, in microseconds."""
+    """How long the service computed, in microseconds; 0 where nothing was: members of segments are at hand."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """The moment that day windows and dates were read at."""

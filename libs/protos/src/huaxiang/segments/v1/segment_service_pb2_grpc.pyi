@@ -37,7 +37,7 @@ class SegmentServiceStub:
     """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
-    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, SEGMENT_QUOTA (10,000), FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
     that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _grpc.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]
@@ -73,7 +73,7 @@ class SegmentServiceAsyncStub(SegmentServiceStub):
     """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
     features are live. Idempotent: the same id with equal content answers the stored one.
     Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
-    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+    SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, SEGMENT_QUOTA (10,000), FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
     that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
     """
     UpdateSegment: _aio.UnaryUnaryMultiCallable[_segment_service_pb2.UpdateSegmentRequest, _segment_service_pb2.UpdateSegmentResponse]  # type: ignore[assignment]
@@ -112,7 +112,7 @@ class SegmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores a segment; an id in the recycle bin is taken. Its members follow every change from then on; a rule over behaviour is PREPARING until its
         features are live. Idempotent: the same id with equal content answers the stored one.
         Errors: RULE_INVALID (with position and suggestion; of a retired tag with its replacement),
-        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
+        SEGMENT_CYCLE, ALREADY_EXISTS, INVALID_FIELD, FOLDER_UNKNOWN, SEGMENT_QUOTA (10,000), FEATURE_QUOTA, RIGHT_MISSING (the rule names a sensitive tag
         that the caller may not read), UPSTREAM_UNAVAILABLE, CATCHING_UP.
         """
 
