@@ -9,7 +9,8 @@ says, also after GOAWAY.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ from h2.events import (
     StreamReset,
 )
 from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
+from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
 from activation.channels.transport import (
     CONNECT_SHARE,
@@ -37,9 +40,18 @@ from activation.channels.transport import (
     UnansweredError,
 )
 
+CONFIGURATION = H2Configuration(
+    client_side=True,
+    header_encoding="utf-8",
+    validate_outbound_headers=False,  # the channels write them, in lower case and ASCII
+    normalize_outbound_headers=False,
+    validate_inbound_headers=False,  # the status is looked at, the rest is only looked up
+)
 FRAME_HEADER_BYTES = 9
 FAREWELL_S = 1.0
 """Machine seconds that a provider has to read it."""
+IDLE_S = 300.0
+"""A connection that has been silent for so long may be dead without anybody knowing: a new one is opened."""
 TRIES = 2
 """Connections that a request is tried on, as long as it is certainly not sent."""
 
@@ -56,7 +68,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self._h2 = H2Connection(CONFIGURATION)
+        self._h2.local_settings = Settings(client=True, initial_values={SettingCodes.ENABLE_PUSH: 0})
         self._transport: asyncio.Transport | None = None
         self._unread = bytearray()
         self._streams: dict[int, _Stream] = {}
@@ -67,6 +80,8 @@ class Connection(asyncio.Protocol):
         """Takes no more requests; those under way go on."""
         self.lost = asyncio.Event()
         """Nothing of it is open any more."""
+        self.used_s = time.monotonic()
+        """When something was last read from it, or it was made; machine time."""
 
     # ------------------------------------------------------------------------------------ from asyncio
 
@@ -79,6 +94,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Reads frame by frame: h2 takes GOAWAY for the end, and what follows it would be an error to it."""
         self._unread += data
+        self.used_s = time.monotonic()
         try:
             while len(self._unread) >= FRAME_HEADER_BYTES:
                 length = FRAME_HEADER_BYTES + int.from_bytes(self._unread[:3], "big")
@@ -100,13 +116,13 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------ for the client
 
-    async def request(self, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> HttpReply:
+    async def request(self, headers: Sequence[HeaderTuple], body: bytes, deadline: Deadline) -> HttpReply:
         """Raises NotSentError and UnansweredError."""
         await self._until(self._room_for_stream, deadline)
         stream_id = self._h2.get_next_available_stream_id()
         stream = self._streams[stream_id] = _Stream(asyncio.get_running_loop().create_future())
         try:
-            self._h2.send_headers(stream_id, list(headers.items()))
+            self._h2.send_headers(stream_id, headers)
             await self._send(stream_id, body, deadline)
             async with asyncio.timeout(deadline.left_s()):
                 return await stream.reply
@@ -135,7 +151,7 @@ class Connection(asyncio.Protocol):
     def _room_for_stream(self) -> bool:
         if self.ended or self._transport is None:
             raise NotSentError("the provider closes the connection")
-        return self._h2.open_outbound_streams < self._h2.remote_settings.max_concurrent_streams
+        return len(self._streams) < self._h2.remote_settings.max_concurrent_streams
 
     async def _send(self, stream_id: int, body: bytes, deadline: Deadline) -> None:
         """As much at a time as the provider has room for. A request that is not whole is none."""
@@ -190,6 +206,7 @@ class Connection(asyncio.Protocol):
             return
         stream.body += event.data
         if len(stream.body) > MAX_ANSWER_BYTES:
+            self._h2.reset_stream(event.stream_id, ErrorCodes.CANCEL)
             self._drop(event.stream_id, UnansweredError("UNREADABLE"))
 
     def _end(self, stream_id: int) -> None:
@@ -246,33 +263,45 @@ class Connection(asyncio.Protocol):
 class Http2Client:
     """Requests to one origin, all over one connection; a new one is opened when that ends."""
 
-    def __init__(self, base_url: str) -> None:
-        """https speaks TLS with ALPN h2, http speaks HTTP/2 at once (prior knowledge)."""
+    def __init__(self, base_url: str, tls: ssl.SSLContext | None = None) -> None:
+        """https speaks TLS with ALPN h2, http speaks HTTP/2 at once (prior knowledge). `tls` says whom to trust; by
+        default those whom the machine trusts."""
         origin = urlsplit(base_url)
         self._host = origin.hostname or ""
         self._secure = origin.scheme == "https"
         self._port = origin.port or (443 if self._secure else 80)
         self._authority = origin.netloc
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
         self._open_ones: set[Connection] = set()
 
     async def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        passing: Collection[str] = (),
     ) -> HttpReply:
         """Send once; on a second connection only when the first has certainly not taken the request.
 
-        `timeout_s` (machine time) covers everything. Raises NotSentError and UnansweredError.
+        Headers are in lower case; `passing` are those that no other request has, which would only drive the others out
+        of what both sides remember. `timeout_s` (machine time) covers everything. Raises NotSentError and
+        UnansweredError.
         """
         deadline = Deadline(timeout_s)
-        asked = {
-            ":method": method,
-            ":scheme": "https" if self._secure else "http",
-            ":authority": self._authority,
-            ":path": path,
-            **headers,
-        }
+        asked = [
+            HeaderTuple(":method", method),
+            HeaderTuple(":scheme", "https" if self._secure else "http"),
+            HeaderTuple(":authority", self._authority),
+            NeverIndexedHeaderTuple(":path", path),
+        ]
+        asked += [
+            NeverIndexedHeaderTuple(name, value) if name in passing else HeaderTuple(name, value)
+            for name, value in headers.items()
+        ]
         for left in reversed(range(TRIES)):
             connection = await self._open(deadline)
             try:
@@ -289,6 +318,8 @@ class Http2Client:
     async def _open(self, deadline: Deadline) -> Connection:
         """The connection that is kept, or a new one. Raises NotSentError."""
         async with self._lock:
+            if self._connection is not None and time.monotonic() - self._connection.used_s > IDLE_S:
+                await self._connection.close()
             if self._connection is None or self._connection.ended:
                 self._open_ones = {each for each in self._open_ones if not each.lost.is_set()}
                 self._connection = await self._connect(deadline)
@@ -297,18 +328,15 @@ class Http2Client:
 
     async def _connect(self, deadline: Deadline) -> Connection:
         loop = asyncio.get_running_loop()
-        if self._secure and self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._tls.set_alpn_protocols(["h2"])
+        tls = self._context() if self._secure else None
         connection: Connection | None = None
         try:
             async with asyncio.timeout(min(CONNECT_TIMEOUT_S, deadline.left_s() * CONNECT_SHARE)):
                 transport, connection = await loop.create_connection(
-                    Connection, self._host, self._port, ssl=self._tls
+                    Connection, self._host, self._port, ssl=tls
                 )
-                tls = transport.get_extra_info("ssl_object")
-                if tls is not None and tls.selected_alpn_protocol() != "h2":
+                secured = transport.get_extra_info("ssl_object")
+                if secured is not None and secured.selected_alpn_protocol() != "h2":
                     raise NotSentError("the server speaks no HTTP/2")
                 await connection.settled
         except (OSError, TimeoutError, NotSentError) as error:
@@ -316,6 +344,13 @@ class Http2Client:
                 await connection.close()
             raise NotSentError(type(error).__name__) from error
         return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls.set_alpn_protocols(["h2"])
+        return self._tls
 
 
 def _texts(headers: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:

@@ -2,12 +2,21 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from activation.channels import http2
 from activation.channels.http2 import Http2Client
-from activation.channels.transport import MAX_ANSWER_BYTES, HttpReply, NotSentError, UnansweredError
+from activation.channels.transport import HttpReply, NotSentError, UnansweredError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -35,10 +44,10 @@ class Peer(asyncio.Protocol):
         self._meeting = meeting
         self._h2 = H2Connection(H2Configuration(client_side=False))
         self._bodies: dict[int, bytes] = {}
-        meeting.peers.append(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
+        self._meeting.peers.append(self)
         self._h2.initiate_connection()
         self.transport.write(self._h2.data_to_send())
 
@@ -75,18 +84,20 @@ def say_nothing_of_a_status(connection: H2Connection, stream: int, _: bytes) -> 
     connection.send_headers(stream, [(":status", "nonsense")], end_stream=True)
 
 
-def say_too_much(connection: H2Connection, stream: int, _: bytes) -> None:
+def say_much(connection: H2Connection, stream: int, _: bytes) -> None:
     connection.send_headers(stream, [(":status", "200")])
-    with contextlib.suppress(Exception):  # the customer's window is smaller, and grows as it reads
-        for _ in range(MAX_ANSWER_BYTES // 16_384 + 2):
-            connection.send_data(stream, b"x" * 16_384)
+    for _ in range(2):
+        connection.send_data(stream, b"x" * 16_384)
 
 
 @contextlib.asynccontextmanager
-async def served(answer: Answer) -> AsyncIterator[Meeting]:
+async def served(
+    answer: Answer, tls: ssl.SSLContext | None = None, trusting: ssl.SSLContext | None = None
+) -> AsyncIterator[Meeting]:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Peer(answer, meeting), "127.0.0.1", 0)
-    meeting = Meeting(Http2Client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    server = await loop.create_server(lambda: Peer(answer, meeting), "127.0.0.1", 0, ssl=tls)
+    scheme, port = "http" if tls is None else "https", server.sockets[0].getsockname()[1]
+    meeting = Meeting(Http2Client(f"{scheme}://localhost:{port}", trusting))
     try:
         yield meeting
     finally:
@@ -96,6 +107,32 @@ async def served(answer: Answer) -> AsyncIterator[Meeting]:
         server.close()
         await server.wait_closed()
         await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of localhost, with its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begins = datetime(2020, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+def serving(certificate: Path, *protocols: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(list(protocols))
+    return context
 
 
 async def send(client: Http2Client, body: bytes = b"x", timeout_s: float = 2.0) -> HttpReply:
@@ -140,10 +177,12 @@ async def test_after_silence_the_next_request_takes_a_new_connection():
             assert len(meeting.peers) == connections
 
 
-async def test_an_answer_without_end_is_given_up():
-    async with served(say_too_much) as meeting:
-        with pytest.raises(UnansweredError):
-            await send(meeting.client, timeout_s=0.3)
+async def test_an_answer_that_is_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(http2, "MAX_ANSWER_BYTES", 20_000)
+    async with served(say_much) as meeting:
+        with pytest.raises(UnansweredError) as raised:
+            await send(meeting.client)
+        assert raised.value.reason == "UNREADABLE"
 
 
 async def test_a_connection_that_is_cut_leaves_the_request_in_doubt():
@@ -184,7 +223,38 @@ async def test_nobody_listens(scheme, unused_tcp_port):
         await send(Http2Client(f"{scheme}://127.0.0.1:{unused_tcp_port}"))
 
 
+async def test_inside_tls_http2_is_chosen_by_alpn(certificate):
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with served(say, serving(certificate, "h2"), trusting) as meeting:
+        replies = await asyncio.gather(*(send(meeting.client) for _ in range(3)))
+        assert {each.status for each in replies} == {200}
+        assert len(meeting.peers) == 1
+
+
+async def test_whom_nobody_vouches_for_is_not_sent_anything(certificate):
+    async with served(say, serving(certificate, "h2")) as meeting:
+        with pytest.raises(NotSentError):
+            await send(meeting.client)
+        assert not meeting.asked.is_set()
+
+
+async def test_who_does_not_choose_http2_is_not_sent_anything(certificate):
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with served(say, serving(certificate, "http/1.1"), trusting) as meeting:
+        with pytest.raises(NotSentError):
+            await send(meeting.client)
+        assert not meeting.asked.is_set()
+
+
+async def test_a_connection_silent_for_long_is_left(monkeypatch):
+    async with served(say) as meeting:
+        for connections, idle_s in ((1, 300.0), (1, 300.0), (2, -1.0)):
+            monkeypatch.setattr(http2, "IDLE_S", idle_s)
+            await send(meeting.client)
+            assert len(meeting.peers) == connections
+
+
 async def test_no_tls_there():
     async with served(say) as meeting:
         with pytest.raises(NotSentError):
-            await send(Http2Client(f"https://127.0.0.1:{meeting.client._port}"), timeout_s=0.3)
+            await send(Http2Client(f"https://localhost:{meeting.client._port}"), timeout_s=0.3)

@@ -41,6 +41,8 @@ KEPT = timedelta(days=1)
 """How long Apple keeps a notification for a device that is offline, one for each app."""
 AT_ONCE, WHEN_CONVENIENT = "10", "5"
 _DEVICE = "device"
+PASSING = frozenset({"apns-id", "apns-collapse-id"})
+"""Headers of one message alone."""
 CAPS = Caps(
     name="apns",
     contact_channel="push",
@@ -95,6 +97,8 @@ class ApnsChannel:
         if len(batch.targets) != 1:
             raise BatchRefusedError(f"{len(batch.targets)} targets; a request takes one device")
         (target,) = batch.targets
+        if not TOKEN.fullmatch(target.address):
+            raise BatchRefusedError("the device token is not one: 64 to 200 hex digits")
         if not target.key or len(target.key.encode()) > CAPS.max_key_bytes or not target.key.isascii():
             raise BatchRefusedError(f"the key must have 1 to {CAPS.max_key_bytes} bytes, all of them ASCII")
         payload = _payload(batch.message, target.parameters)
@@ -152,7 +156,7 @@ class ApnsChannel:
         }
         try:
             reply = await self._client.send(
-                wire.method, wire.path + device, headers, wire.body, deadline.left_s()
+                wire.method, wire.path + device, headers, wire.body, deadline.left_s(), PASSING
             )
         except NotSentError as error:
             return answers.not_sent(wire, error), None
