@@ -103,6 +103,7 @@ class ChannelFields:
     secret: frozenset[str] = frozenset()
 
 
+_WECHAT, _WECHAT_SECRETS = ("appid", "secret", "callback_token"), frozenset({"secret", "callback_token"})
 _PHONE_MAKERS = (
     "huawei_category",
     "oppo_category",
@@ -118,12 +119,10 @@ CHANNELS = {
     "aliyun_sms": ChannelFields(
         1_000, ("access_key_id", "access_key_secret"), secret=frozenset({"access_key_secret"})
     ),
-    "wechat_template": ChannelFields(
-        50, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
-    ),
-    "wechat_mass": ChannelFields(
-        1, ("appid", "secret", "callback_token"), secret=frozenset({"secret", "callback_token"})
-    ),
+    "wechat_template": ChannelFields(50, _WECHAT, secret=_WECHAT_SECRETS),
+    "wechat_mass": ChannelFields(1, _WECHAT, secret=_WECHAT_SECRETS),
+    "wechat_subscription": ChannelFields(50, _WECHAT, secret=_WECHAT_SECRETS),
+    "wechat_customer_service": ChannelFields(50, _WECHAT, secret=_WECHAT_SECRETS),
     "jpush": ChannelFields(10, ("app_key", "master_secret"), _PHONE_MAKERS, frozenset({"master_secret"})),
     "tencent_sms": ChannelFields(
         1_000, ("secret_id", "secret_key", "sdk_app_id"), ("region",), secret=frozenset({"secret_key"})

@@ -76,7 +76,9 @@ from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSm
 from activation.channels.transport import Transport
 from activation.channels.webhook.channel import WebhookAccount, WebhookChannel
 from activation.channels.wechat.official_account import WechatAccount
+from activation.channels.wechat_customer_service.channel import WechatCustomerServiceChannel
 from activation.channels.wechat_mass.channel import WechatMassChannel
+from activation.channels.wechat_subscription.channel import WechatSubscriptionChannel
 from activation.channels.wechat_template.channel import WechatTemplateChannel
 from activation.config import AccountConfig, Config, read_accounts
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
@@ -385,6 +387,16 @@ def _wechat_mass(credentials: Stated, given: Stated, transport: Transport, clock
     return WechatMassChannel(WechatAccount(**credentials), transport, clock.now, **given)
 
 
+def _wechat_subscription(credentials: Stated, given: Stated, transport: Transport, clock: Clock) -> Channel:
+    return WechatSubscriptionChannel(WechatAccount(**credentials), transport, clock.now, **given)
+
+
+def _wechat_customer_service(
+    credentials: Stated, given: Stated, transport: Transport, clock: Clock
+) -> Channel:
+    return WechatCustomerServiceChannel(WechatAccount(**credentials), transport, clock.now, **given)
+
+
 def _jpush(credentials: Stated, given: Stated, transport: Transport, _: Clock) -> Channel:
     own, registered = _registered(credentials)
     account = JpushAccount(own["app_key"], own["master_secret"], registered=registered)
@@ -423,6 +435,8 @@ _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
     "wechat_mass": _wechat_mass,
+    "wechat_subscription": _wechat_subscription,
+    "wechat_customer_service": _wechat_customer_service,
     "jpush": _jpush,
     "webhook": _webhook,
     "tencent_sms": _tencent_sms,

@@ -5,15 +5,19 @@ import hashlib
 import io
 import json
 import time
+from dataclasses import replace
 
 import aiohttp
 import pytest
+from activation.channels.wechat.official_account import WechatAccount
+from activation.channels.wechat_subscription.channel import WechatSubscriptionChannel
 from activation_world import (
     ACCOUNTS,
     CALLBACK_TOKEN,
     CHANNELS,
     PUSH,
     RECEIPTS_SECRET,
+    SECRET,
     SMS,
     WECHAT,
     S,
@@ -112,6 +116,32 @@ async def test_a_providers_probe_is_answered(still_world: World) -> None:
     probe = url(still_world, WECHAT) + f"?timestamp=1&nonce=2&signature={digest}&echostr=hello"
     async with aiohttp.ClientSession() as session, session.get(probe) as answer:
         assert (answer.status, await answer.text()) == (200, "hello")
+
+
+async def test_what_comes_for_an_official_account_is_read_by_all_its_channels(still_world: World) -> None:
+    world = still_world
+    wechat, push = (world.accounts[ACCOUNTS[channel]] for channel in (WECHAT, PUSH))
+    keys = WechatAccount("wx", SECRET, CALLBACK_TOKEN)
+    notices = WechatSubscriptionChannel(keys, push.channel._transport, world.clock.moment)
+    world.accounts["notices"] = replace(wechat, name="notices", channel=notices)
+    await world.stop()
+    await world.start(workers=False)
+    digest = hashlib.sha1("".join(sorted((CALLBACK_TOKEN, "1", "2"))).encode()).hexdigest()
+    target = url(world, WECHAT) + f"?timestamp=1&nonce=2&signature={digest}"
+    entry = "<List><TemplateId>T</TemplateId><SubscribeStatusString>accept</SubscribeStatusString></List>"
+    event = (
+        f"<Event>subscribe_msg_popup_event</Event><SubscribeMsgPopupEvent>{entry}</SubscribeMsgPopupEvent>"
+    )
+    body = f"<xml><FromUserName>o</FromUserName><CreateTime>1610969440</CreateTime>{event}</xml>".encode()
+    assert await post(target, body) == (200, b"success")
+    assert world.count("SELECT count(*) FROM receipt_inbox WHERE account = 'notices'") == 1
+    assert world.count("SELECT count(*) FROM receipt_inbox") == 2
+    world.work()
+    for _ in range(400):
+        if not world.count("SELECT count(*) FROM receipt_inbox"):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the inbox never emptied")
 
 
 async def test_a_receipt_that_came_long_before_the_answer_counts_as_soon_as_that_is_known(

@@ -44,6 +44,8 @@ class Kind:
     """An address that the provider refuses; empty when there is none."""
     local: Callable[[str], str] = str
     """The address as the provider writes it."""
+    names_messages: bool = True
+    """The answer to a sending names the message."""
     tells_acts: bool = True
     """The provider tells what people do with a message."""
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from activation.channels.port import Channel, Message
 from activation.channels.wechat.official_account import WechatAccount
+from activation.channels.wechat_customer_service.channel import WechatCustomerServiceChannel
 from activation.channels.wechat_mass.channel import WechatMassChannel
+from activation.channels.wechat_subscription.channel import WechatSubscriptionChannel
 from activation.channels.wechat_template.channel import WechatTemplateChannel
 
 from channel_rigs.kind import SECRET, SERVICE, Kind, Means, listed
@@ -31,6 +33,10 @@ def section(receipts_url: str, folder: Path) -> dict[str, object]:
     return {
         "accounts": [account],
         "templates": [{"template_id": "T1", "content": "{{thing.DATA}}已到店"}],
+        "subscription_templates": [
+            {"template_id": "S1", "content": "{{character_string1.DATA}}已到店", "granted": PLENTY}
+        ],
+        "answers": PLENTY,
         "articles": [{"media_id": "M1", "content": "新品上市"}],
         "mass_calls_per_minute": PLENTY,
         "mass_per_person_month": PLENTY,
@@ -46,8 +52,20 @@ def make_mass(means: Means, secret: str, url: str) -> Channel:
     return WechatMassChannel(replace(ACCOUNT, secret=secret), means.transport, means.now, url)
 
 
+def make_subscription(means: Means, secret: str, url: str) -> Channel:
+    return WechatSubscriptionChannel(replace(ACCOUNT, secret=secret), means.transport, means.now, url)
+
+
+def make_customer_service(means: Means, secret: str, url: str) -> Channel:
+    return WechatCustomerServiceChannel(replace(ACCOUNT, secret=secret), means.transport, means.now, url)
+
+
 def says_by_template(words: str) -> tuple[Message, str]:
     return Message(SERVICE, "T1", parameters={"thing": words}), f"{words}已到店"
+
+
+def says_by_grant(words: str) -> tuple[Message, str]:
+    return Message(SERVICE, "S1", parameters={"character_string1": words}), f"{words}已到店"
 
 
 def says(words: str) -> tuple[Message, str]:
@@ -72,4 +90,25 @@ MASS = replace(
     bad_message=Message(SERVICE, "M9"),
     stranger="",
 )
-KINDS = {"wechat_template": TEMPLATE, "wechat_mass": MASS}
+SUBSCRIPTION = replace(
+    TEMPLATE,
+    action="subscribe_bizsend",
+    make=make_subscription,
+    says=says_by_grant,
+    bad_message=Message(SERVICE, "S9", parameters={"character_string1": "包裹"}),
+    names_messages=False,
+)
+CUSTOMER_SERVICE = replace(
+    TEMPLATE,
+    action="custom_send",
+    make=make_customer_service,
+    says=says,
+    bad_message=Message(SERVICE, parameters={"text": "长" * 1_000}),
+    names_messages=False,
+)
+KINDS = {
+    "wechat_template": TEMPLATE,
+    "wechat_mass": MASS,
+    "wechat_subscription": SUBSCRIPTION,
+    "wechat_customer_service": CUSTOMER_SERVICE,
+}

@@ -223,7 +223,8 @@ def _reason_to_suppress(said: Said) -> str:
 def _said(channel: port.Channel, callback: Callback) -> list[Said]:
     """Raises ChannelError for whatever is wrong with the callback: none may stop those behind it."""
     try:
-        said: list[Said] = [*channel.parse_receipts(callback), *channel.parse_inbound(callback)]
+        acts = [each for each in channel.parse_inbound(callback) if each.kind in _EVENTS]  # grants: not kept
+        said: list[Said] = [*channel.parse_receipts(callback), *acts]
     except port.ChannelError:
         raise
     except Exception as error:

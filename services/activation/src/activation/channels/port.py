@@ -244,6 +244,10 @@ class InboundKind(StrEnum):
     """The person wants no more messages on this channel."""
     REPLY = "reply"
     CLICK = "click"
+    GRANT = "grant"
+    """The person allows some messages more; see Inbound.grants."""
+    GRANTS_ENDED = "grants_ended"
+    """The person takes back what was allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +261,12 @@ class Inbound:
     key: str = ""
     message_id: str = ""
     """Which message it answers, where the provider says so."""
+    template_id: str = ""
+    """GRANT and GRANTS_ENDED: for messages of this template; empty where the channel's grants know no templates."""
+    grants: int = 0
+    """GRANT: for so many messages. Without an end they add to those there are; with one they take the place of those
+    that end before."""
+    ends_at: datetime | None = None
 
 
 class ChannelError(Exception):
@@ -360,4 +370,14 @@ class KeySource(Protocol):
 
         Unused keys are lost without harm. Raises KeysUnavailableError.
         """
+        ...
+
+
+@runtime_checkable
+class SharesCallbacks(Protocol):
+    """A channel whose provider has one URL for all channels of an account: what comes there is read by each of them."""
+
+    @property
+    def callback_source(self) -> str:
+        """The same for channels that share, such as the provider and its account; never empty."""
         ...

@@ -1,16 +1,17 @@
 """Where providers report: stores the raw callback, then gives the exact answer that the provider wants."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from activation.app.accounts import Account
 from activation.app.receipts import Receipts
-from activation.channels.port import CallbackForgedError, ChannelError
+from activation.channels.port import CallbackForgedError, ChannelError, SharesCallbacks
 from activation.channels.wire import Callback
 from activation.workers.failpoints import Reach
 from aiohttp import web
 from servicekit.database import Database
 from servicekit.logging import logger
+from sqlalchemy import Connection
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -35,6 +36,7 @@ class ReceiptServer:
         self._host = host
         self._port = port
         self._reach = reach
+        self._readers = _readers(accounts)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -76,8 +78,25 @@ class ReceiptServer:
         except ChannelError:
             return web.Response(status=400)
         if callback.body:
-            await self._database.write(self._receipts.store, name, callback)
+            await self._database.write(self._store, self._readers[name], callback)
             self._reach("received")
         return web.Response(
             status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
         )
+
+    def _store(self, connection: Connection, readers: Sequence[str], callback: Callback) -> None:
+        for name in readers:
+            self._receipts.store(connection, name, callback)
+
+
+def _readers(accounts: Mapping[str, Account]) -> dict[str, list[str]]:
+    """The accounts that read what comes for one: itself, and those of the same source."""
+
+    def source(name: str) -> str:
+        channel = accounts[name].channel
+        return channel.callback_source if isinstance(channel, SharesCallbacks) else ""
+
+    return {
+        name: [each for each in accounts if each == name or (source(name) and source(each) == source(name))]
+        for name in accounts
+    }

@@ -98,6 +98,8 @@ class Rig:
     """An address that the provider refuses; empty when there is none."""
     local: Callable[[str], str]
     """The address as the provider writes it."""
+    names_messages: bool
+    """The answer to a sending names the message."""
     tells_acts: bool
     """The provider tells what people do with a message."""
     clock: SetClock
@@ -234,6 +236,7 @@ async def make_rig(
             addresses=kind.addresses,
             stranger=kind.stranger,
             local=kind.local,
+            names_messages=kind.names_messages,
             tells_acts=kind.tells_acts,
             clock=clock,
             people=people,

@@ -85,7 +85,7 @@ async def test_the_largest_batch_is_accepted_with_one_effect_each(rig):
     outcomes = await rig.channel.submit(wire, TIMEOUT_S)
     assert verdicts(outcomes) == {Verdict.ACCEPTED}
     assert tuple(outcome.delivery_id for outcome in outcomes) == wire.deliveries
-    assert all(outcome.message_id for outcome in outcomes)
+    assert {bool(outcome.message_id) for outcome in outcomes} == {rig.names_messages}
     assert_one_effect_each(rig, wire, rig.addresses(count))
 
 
@@ -288,7 +288,6 @@ async def test_receipts_come_back_to_their_targets(rig):
 
 
 async def test_a_failure_and_what_people_do_come_back(rig):
-    reports(rig)
     if not rig.tells_acts:
         pytest.skip("the provider does not tell what people do")
     reports(rig)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from activation.channels.aliyun_sms import callbacks as aliyun
 from activation.channels.port import CallbackMalformedError, InboundKind, ReceiptStatus
+from activation.channels.wechat_subscription import callbacks as notices
 from activation.channels.wechat_template import callbacks as wechat
 from activation.channels.wire import Callback, WireRequest
 
@@ -106,3 +107,33 @@ def test_entities_are_refused_unread():
 def test_stored_bytes_of_another_kind_are_refused(stored):
     with pytest.raises(ValueError, match=r".+"):
         WireRequest.load(stored)
+
+
+POPUP = """<xml><ToUserName><![CDATA[gh_123456789abc]]></ToUserName>
+<FromUserName><![CDATA[otFpruAK8D-E6EfStSYonYSBZ8_4]]></FromUserName><CreateTime>1610969440</CreateTime>
+<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{event}]]></Event><{outer}>
+<List><TemplateId><![CDATA[T1]]></TemplateId><SubscribeStatusString><![CDATA[accept]]></SubscribeStatusString>
+<PopupScene>2</PopupScene></List>
+<List><TemplateId><![CDATA[T2]]></TemplateId><SubscribeStatusString><![CDATA[reject]]></SubscribeStatusString>
+<PopupScene>2</PopupScene></List></{outer}></xml>"""
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "template", "grants"),
+    [
+        ("subscribe_msg_popup_event", InboundKind.GRANT, "T1", 1),
+        ("subscribe_msg_change_event", InboundKind.GRANTS_ENDED, "T2", 0),
+    ],
+)
+def test_what_a_person_answers_when_asked_for_notices(event, kind, template, grants):
+    """A refusal when asked takes back nothing; one in the settings takes back all."""
+    (inbound,) = notices.inbound(post(POPUP.format(event=event, outer="SubscribeMsgPopupEvent")))
+    assert (inbound.kind, inbound.template_id, inbound.grants) == (kind, template, grants)
+    assert inbound.address == "otFpruAK8D-E6EfStSYonYSBZ8_4"
+    assert inbound.at == datetime(2021, 1, 18, 11, 30, 40, tzinfo=UTC)
+
+
+def test_words_that_look_like_declarations_are_words():
+    said = EVENT.format(status="success").replace("gh_7f083739789a", "<!ENTITY a>")
+    (receipt,) = wechat.receipts(post(said))
+    assert receipt.message_id == "200163836"

@@ -11,7 +11,9 @@ from activation.channels import (
     jpush,
     tencent_sms,
     wechat,
+    wechat_customer_service,
     wechat_mass,
+    wechat_subscription,
     wechat_template,
 )
 from activation.channels.error_table import UNKNOWN, ErrorTable, Meaning, load
@@ -51,6 +53,15 @@ EXPECTED = {
         ACCOUNT: "42001 45028 48001",
         Verdict.RETRY: "42010 45011",
         Verdict.UNKNOWN: "-1 45066 99999",
+    },
+    f"{wechat.__name__} {wechat_subscription.__name__}": {
+        RECIPIENT: "40003 43004 43101",
+        CAMPAIGN: "40037 41030 47003",
+        Verdict.RETRY: "43108 45011",
+    },
+    f"{wechat.__name__} {wechat_customer_service.__name__}": {
+        RECIPIENT: "40003 45015 45047",
+        CAMPAIGN: "44004 45002",
     },
     f"{wechat.__name__} {wechat_template.__name__}": {
         RECIPIENT: "40003 43004 43019 48002 50005",

@@ -10,6 +10,9 @@ from activation.channels.getui import callbacks as getui
 from activation.channels.jpush import callbacks as jpush
 from activation.channels.port import CallbackForgedError, CallbackMalformedError
 from activation.channels.tencent_sms import callbacks as tencent
+from activation.channels.wechat_customer_service import callbacks as wechat_answers
+from activation.channels.wechat_mass import callbacks as wechat_mass
+from activation.channels.wechat_subscription import callbacks as wechat_notices
 from activation.channels.wechat_template import callbacks as wechat
 from activation.channels.wire import Callback
 from hypothesis import given
@@ -44,6 +47,14 @@ EVENT = {
     "CreateTime": "1700000000",
     "MsgID": "1",
     "Status": "success",
+    "MsgType": "event",
+    "Content": "R",
+}
+ENTRY = {
+    "TemplateId": "t",
+    "SubscribeStatusString": "accept",
+    "MsgID": "1",
+    "ErrorCode": "0",
 }
 
 
@@ -60,7 +71,7 @@ def spoilt(
 
 
 def read(module, callback: Callback) -> None:
-    for parse in (module.receipts, module.inbound):
+    for parse in filter(None, (getattr(module, "receipts", None), module.inbound)):
         try:
             parse(callback)
         except CallbackMalformedError:
@@ -82,10 +93,28 @@ def test_push(entries):
     read(jpush, Callback("POST", "", {}, json.dumps(entries).encode()))
 
 
-@given(fields=spoilt(EVENT, st.text(max_size=20) | st.sampled_from(["unsubscribe", "9" * 30, "²", ""])))
-def test_event(fields):
-    body = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
-    read(wechat, Callback("POST", "", {}, f"<xml>{body}</xml>".encode("utf-8", "replace")))
+WECHAT = [
+    "unsubscribe",
+    "text",
+    "CLICK",
+    "reject",
+    "subscribe_msg_popup_event",
+    "subscribe_msg_change_event",
+    "subscribe_msg_sent_event",
+]
+spoiled_texts = st.text(max_size=20) | st.sampled_from([*WECHAT, "9" * 30, "²", ""])
+
+
+def xml(fields: dict[str, object]) -> str:
+    return "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
+
+
+@given(fields=spoilt(EVENT, spoiled_texts), entries=st.lists(spoilt(ENTRY, spoiled_texts), max_size=2))
+def test_event(fields, entries):
+    lists = "".join(f"<List>{xml(entry)}</List>" for entry in entries)
+    body = f"<xml>{xml(fields)}<SubscribeMsgEvent>{lists}</SubscribeMsgEvent></xml>"
+    for module in (wechat, wechat_notices, wechat_mass, wechat_answers):
+        read(module, Callback("POST", "", {}, body.encode("utf-8", "replace")))
 
 
 @pytest.mark.parametrize("module", [aliyun, jpush, tencent, wechat], ids=lambda module: module.__name__)

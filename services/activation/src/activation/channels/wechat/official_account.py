@@ -32,6 +32,11 @@ class WechatAccount:
     callback_token: str = field(repr=False)
     """Signs the events that WeChat pushes."""
 
+    @property
+    def callback_source(self) -> str:
+        """An official account has one URL for all its events."""
+        return f"wechat/{self.appid}"
+
 
 class OfficialAccount:
     """One account over HTTP. A token is never asked for by force: that would end the token of all other workers."""

@@ -68,6 +68,7 @@ class WechatMassChannel:
         base_url: str = BASE_URL,
     ) -> None:
         """`now` is the suite's clock, aware: it decides when a token is renewed."""
+        self.callback_source = account.callback_source
         self._callback_token = account.callback_token
         self._account = OfficialAccount(account, transport, now, base_url, load(shared, __package__ or ""))
 
