@@ -27,6 +27,7 @@ from sandbox.reports import Reports
 from sandbox.responses import Responses
 from sandbox.server import Parts, PortInUseError, Sandbox
 from sandbox.settings import Settings, load
+from sandbox.smtp.provider import Smtp
 from sandbox.store import Store
 from sandbox.tencent_sms.provider import TencentSms
 from sandbox.webhook.provider import Webhook
@@ -42,6 +43,7 @@ _MAKERS: Mapping[str, Callable[[Any, Desk], Provider]] = {
     "webhook": Webhook,
     "fcm": Fcm,
     "apns": Apns,
+    "smtp": Smtp,
 }
 """Every provider there is, by its section of the settings."""
 

@@ -15,6 +15,7 @@ from sandbox.fcm import settings as fcm
 from sandbox.getui import settings as getui
 from sandbox.jpush import settings as jpush
 from sandbox.reports import Fates
+from sandbox.smtp import settings as smtp
 from sandbox.tencent_sms import settings as tencent_sms
 from sandbox.webhook import settings as webhook
 from sandbox.wechat import settings as wechat
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, Callable[[Reader], Any]] = {
     "webhook": webhook.read,
     "fcm": fcm.read,
     "apns": apns.read,
+    "smtp": smtp.read,
 }
 """Every provider that the document may hold, with what reads its section. New ones come last: ports follow."""
 PORTS = (ADMIN, *SECTIONS)

@@ -137,6 +137,12 @@ CHANNELS = {
     "apns": ChannelFields(
         1_000, ("team_id", "key_id", "topic", "private_key"), secret=frozenset({"private_key"})
     ),
+    "email": ChannelFields(
+        50,
+        ("base_url", "sender"),
+        ("username", "password", "bounce_address", "templates", "dkim_selector", "dkim_key", "ca_file"),
+        secret=frozenset({"password", "dkim_key"}),
+    ),
 }
 """Every channel that an account can name."""
 _NO_CHANNEL = ChannelFields(1, ())

@@ -65,6 +65,8 @@ from activation.app.telling import Telling
 from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsChannel
 from activation.channels.apns.channel import ApnsChannel
 from activation.channels.apns.tokens import ApnsAccount
+from activation.channels.email.channel import EmailAccount, EmailChannel
+from activation.channels.email.templates import read_templates
 from activation.channels.fcm.channel import FcmChannel
 from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.getui.channel import GetuiChannel
@@ -431,6 +433,12 @@ def _apns(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Cha
     return ApnsChannel(ApnsAccount.read(**credentials), clock.now, **given)
 
 
+def _email(credentials: Stated, given: Stated, _: Transport, clock: Clock) -> Channel:
+    own = {name: value for name, value in credentials.items() if name not in given}
+    templates = read_templates(own.pop("templates", ""))
+    return EmailChannel(EmailAccount(**own), templates, clock.now, **given)
+
+
 _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "aliyun_sms": _aliyun_sms,
     "wechat_template": _wechat_template,
@@ -439,6 +447,7 @@ _MAKERS: Mapping[str, Callable[[Stated, Stated, Transport, Clock], Channel]] = {
     "wechat_customer_service": _wechat_customer_service,
     "jpush": _jpush,
     "webhook": _webhook,
+    "email": _email,
     "tencent_sms": _tencent_sms,
     "getui": _getui,
     "fcm": _fcm,

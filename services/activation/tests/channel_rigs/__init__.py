@@ -3,6 +3,7 @@
 from channel_rigs import (
     aliyun_sms,
     apns,
+    email,
     fcm,
     getui,
     jpush,
@@ -21,6 +22,7 @@ _MODULES = (
     webhook,
     fcm,
     apns,
+    email,
 )
 KINDS: dict[str, Kind] = {name: kind for module in _MODULES for name, kind in module.KINDS.items()}
 """By the name that a rig is asked for by."""

@@ -295,7 +295,12 @@ async def test_a_failure_and_what_people_do_come_back(rig):
     rig.people.response = Response(reply="R", replied_after_s=3.0, clicked_after_s=2.0, delivered_after_s=1.0)
     await rig.channel.submit(wire, TIMEOUT_S)
     rig.clock.at += 5
-    kinds = {"sms": InboundKind.OPT_OUT, "wechat": InboundKind.OPT_OUT, "push": InboundKind.CLICK}
+    kinds = {
+        "sms": InboundKind.OPT_OUT,
+        "wechat": InboundKind.OPT_OUT,
+        "push": InboundKind.CLICK,
+        "email": InboundKind.OPT_OUT,
+    }
     inbound = []
 
     def there() -> bool:

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.proof
 TIMEOUT_S = 5.0
 KILLS = 20
 IN_FLIGHT = 8
+KILLED_WITHIN_S, GREETED_S = 0.02, 0.1
+"""Of a round's start; a mail server is greeted first."""
 PEOPLE = 400
 """So many that nobody meets a limit of the provider."""
 
@@ -71,8 +73,9 @@ async def sandbox(tmp_path, document, served, unused_tcp_port_factory):
 async def test_everybody_gets_each_message_once_although_the_provider_dies(rig):
     chance = random.Random(rig.provider)
     people = itertools.cycle(rig.addresses(PEOPLE))
-    expected, lost_sight = Counter(), 0
+    expected, unsure, lost_sight = Counter(), Counter(), 0
     open_wires = {}
+    within_s = GREETED_S if rig.provider == "smtp" else KILLED_WITHIN_S
     for round_number in range(KILLS + 1):
         for _ in range(IN_FLIGHT):
             addresses = list(itertools.islice(people, min(4, rig.channel.caps.max_batch)))
@@ -80,22 +83,30 @@ async def test_everybody_gets_each_message_once_although_the_provider_dies(rig):
             expected.update(rig.hashes(addresses))
         submissions = [asyncio.create_task(rig.channel.submit(wire, TIMEOUT_S)) for wire in open_wires]
         if round_number < KILLS:
-            await asyncio.wait(submissions, timeout=chance.uniform(0.0, 0.02))
+            await asyncio.wait(submissions, timeout=chance.uniform(0.0, within_s))
             await rig.sandbox.kill()
             await asyncio.gather(*submissions)
             await rig.sandbox.start()
         outcomes = await asyncio.gather(*submissions)
-        lost_sight += sum(each[0].verdict is Verdict.UNKNOWN for each in outcomes)
-        open_wires = await still_open(rig, open_wires, outcomes)
+        lost_sight += sum(each.verdict is Verdict.UNKNOWN for answer in outcomes for each in answer)
+        open_wires = await still_open(rig, open_wires, outcomes, unsure)
     assert open_wires == {}
-    assert Counter(effect.address_hash for effect in rig.effects()) == expected
+    got = Counter(effect.address_hash for effect in rig.effects())
+    assert got <= expected <= got + unsure  # equal, but where nobody protects and nobody can know
     assert lost_sight > 0
 
 
-async def still_open(rig, wires, all_outcomes):
-    """What to submit next, by the rules of the port."""
+async def still_open(rig, wires, all_outcomes, unsure):
+    """What to submit next, by the rules of the port; `unsure` takes whom nobody may send another message."""
     following = {}
     for (wire, addresses), outcomes in zip(wires.items(), all_outcomes, strict=True):
+        if rig.channel.caps.idempotency is Idempotency.NONE:
+            pairs = list(zip(addresses, (each.verdict for each in outcomes), strict=True))
+            unsure.update(rig.hashes([address for address, verdict in pairs if verdict is Verdict.UNKNOWN]))
+            missing = [address for address, verdict in pairs if verdict is Verdict.RETRY]
+            if missing:
+                following[await rig.wire(addresses=missing)] = missing
+            continue
         verdict = outcomes[0].verdict
         assert verdict in (Verdict.ACCEPTED, Verdict.UNKNOWN, Verdict.RETRY), outcomes
         if verdict is Verdict.ACCEPTED:

@@ -1,0 +1,1 @@
+"""A mail server: takes mails over SMTP, reports bounces and complaints."""

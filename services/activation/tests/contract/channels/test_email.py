@@ -1,0 +1,178 @@
+"""What only e-mail does: one-click unsubscription, signatures, servers that speak less, doubt of one mail alone."""
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from activation.channels.email.channel import EmailAccount, EmailChannel
+from activation.channels.email.templates import MailTemplate
+from activation.channels.port import BatchRefusedError, Message, MessageClass, Scope, Target, Verdict
+from activation.channels.wire import WireRequest
+from channel_rigs.email import BOUNCES, SENDER, TEMPLATES
+from channel_rigs.kind import SECRET
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from sandbox.faults import Fault
+
+TIMEOUT_S = 5.0
+MARKETING = Message(MessageClass.MARKETING, "T1", parameters={"thing": "新品"})
+URL = "https://go.example/u/abc"
+
+
+@pytest.fixture
+def rig(make_rig):
+    return make_rig("email")
+
+
+@pytest.fixture(scope="module")
+def key():
+    return rsa.generate_private_key(65_537, 1_024)
+
+
+@pytest.fixture
+def signing(document, key):
+    """The server wants every mail signed; called with the private key's text."""
+    raw = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    record = f"v=DKIM1; p={base64.b64encode(raw).decode()}"
+    document["smtp"]["dkim_keys"] = [{"name": "s1._domainkey.mail.example", "record": record}]
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture
+def plain(document):
+    document["smtp"]["pipelining"] = False
+
+
+def address(rig, server: str = "smtp") -> str:
+    return rig.sandbox.url(server).replace("http://", "smtp://")
+
+
+async def test_marketing_can_be_unsubscribed_with_one_click(rig):
+    batch = await rig.batch(2, MARKETING)
+    targets = tuple(replace(each, parameters={"unsubscribe_url": URL + each.key}) for each in batch.targets)
+    outcomes = await rig.channel.submit(rig.channel.build(replace(batch, targets=targets)), TIMEOUT_S)
+    assert [each.verdict for each in outcomes] == [Verdict.ACCEPTED] * 2
+    assert [each.marketing for each in rig.effects()] == [True, True]
+    with pytest.raises(BatchRefusedError, match="unsubscribes"):
+        rig.channel.build(batch)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"parameters": {}}, "UNSUBSCRIBE_MISSING"),
+        ({"parameters": {"unsubscribe_url": "http://go.example/u"}}, "URL_MALFORMED"),
+        ({"parameters": {"unsubscribe_url": URL + "\r\nBcc: x@y.example"}}, "URL_MALFORMED"),
+        ({"parameters": {"unsubscribe_url": URL + "u" * 900}}, "URL_MALFORMED"),
+        ({"address": "a@b>\r\nRCPT TO:<c@d.example"}, "ADDRESS_MALFORMED"),
+    ],
+)
+def test_what_cannot_be_sent_is_found_before(rig, changed, reason):
+    target = replace(Target("d", "d", "a@b.example", {"unsubscribe_url": URL}), **changed)
+    assert [each.reason for each in rig.channel.validate(MARKETING, [target])] == [reason]
+
+
+def test_templates_and_their_values_are_looked_for_before(rig):
+    target = Target("d", "d", "a@b.example")
+    unknown, bare, empty = (
+        replace(rig.message, template_id="T9"),
+        replace(rig.message, parameters={}),
+        Message(MessageClass.TRANSACTIONAL),
+    )
+    said = [
+        [each.reason for each in rig.channel.validate(message, [target])]
+        for message in (unknown, bare, empty)
+    ]
+    assert said == [["TEMPLATE_UNKNOWN"], ["PARAMETERS_MISSING"], ["TEMPLATE_MISSING"]]
+    text = Message(MessageClass.TRANSACTIONAL, parameters={"subject": "s", "text": "t"})
+    assert rig.channel.validate(text, [target]) == ()
+
+
+async def test_a_server_that_wants_signatures_gets_them(signing, make_rig):
+    rig = make_rig("email")
+    wire = await rig.wire(2)
+    unsigned = await rig.channel.submit(wire, TIMEOUT_S)
+    assert {(each.verdict, each.scope, each.reason) for each in unsigned} == {
+        (Verdict.REJECTED, Scope.ACCOUNT, "550 5.7.20")
+    }
+    account = EmailAccount(SENDER, "shop", SECRET, BOUNCES, "s1", signing)
+    channel = EmailChannel(account, TEMPLATES, rig.clock.moment, address(rig))
+    outcomes = await channel.submit(wire, TIMEOUT_S)
+    assert [each.verdict for each in outcomes] == [Verdict.ACCEPTED] * 2
+    assert signing not in repr(account)
+    await channel.close()
+
+
+async def test_a_server_without_pipelining_takes_the_same_mails(plain, make_rig):
+    rig = make_rig("email")
+    addresses = [*rig.addresses(2), rig.stranger, *rig.addresses(3)[2:]]
+    outcomes = await rig.channel.submit(await rig.wire(addresses=addresses), TIMEOUT_S)
+    assert [each.verdict is Verdict.ACCEPTED for each in outcomes] == [True, True, False, True]
+    assert len(rig.effects()) == 3
+
+
+async def test_a_stranger_among_others_is_refused_alone(rig):
+    addresses = [rig.stranger, *rig.addresses(2), rig.stranger]
+    outcomes = await rig.channel.submit(await rig.wire(addresses=addresses), TIMEOUT_S)
+    assert [(each.verdict, each.reason) for each in outcomes] == [
+        (Verdict.REJECTED, "550 5.1.1"),
+        (Verdict.ACCEPTED, ""),
+        (Verdict.ACCEPTED, ""),
+        (Verdict.REJECTED, "550 5.1.1"),
+    ]
+
+
+async def test_one_mail_in_doubt_leaves_no_doubt_about_the_others(rig):
+    rig.suffer(Fault.RESET_AFTER, calls=(2,))
+    outcomes = await rig.channel.submit(await rig.wire(4), TIMEOUT_S)
+    assert [each.verdict for each in outcomes] == [
+        Verdict.ACCEPTED,
+        Verdict.UNKNOWN,
+        Verdict.ACCEPTED,
+        Verdict.ACCEPTED,
+    ]
+    assert len(rig.effects()) == 4
+
+
+async def test_when_time_is_up_only_the_mail_that_was_sent_is_in_doubt(rig):
+    rig.suffer(Fault.SLOW, calls=(2,), delay_s=30.0)
+    outcomes = await rig.channel.submit(await rig.wire(4), 0.5)
+    assert [(each.verdict, each.reason) for each in outcomes] == [
+        (Verdict.ACCEPTED, ""),
+        (Verdict.UNKNOWN, "TIMEOUT"),
+        (Verdict.RETRY, "TIMEOUT"),
+        (Verdict.RETRY, "TIMEOUT"),
+    ]
+
+
+async def test_the_bytes_that_are_stored_are_the_bytes_that_are_sent(rig):
+    """But for the date of the submission, which stands in front."""
+    wire = await rig.wire(1)
+    await rig.channel.submit(WireRequest.load(wire.dump()), TIMEOUT_S)
+    content = wire.body.split(b"DATA\r\n")[1].removesuffix(b".\r\n")
+    assert wire.content_type == "application/batch-SMTP"
+    assert b"Date:" not in content
+    assert b"\r\nMessage-ID: <key-" in content
+
+
+@pytest.mark.parametrize(
+    ("account", "url", "fault"),
+    [
+        (EmailAccount("nobody"), "smtp://h", "sender"),
+        (EmailAccount(SENDER), "http://h", "base_url"),
+        (EmailAccount(SENDER), "smtp://user:secret@h", "base_url"),
+        (EmailAccount(SENDER, bounce_address="a" * 32 + "@b.example"), "smtp://h", "bounce_address"),
+        (EmailAccount(SENDER, dkim_selector="s1"), "smtp://h", "dkim_selector"),
+        (EmailAccount(SENDER, dkim_selector="s1", dkim_key="secret"), "smtp://h", "dkim_key"),
+    ],
+)
+def test_an_account_that_cannot_be_used_is_refused_unshown(account, url, fault):
+    with pytest.raises(ValueError, match=f"^{fault}: ") as raised:
+        EmailChannel(account, {"T": MailTemplate("s", "t")}, lambda: datetime.now(UTC), url)
+    assert "secret" not in str(raised.value)
