@@ -101,6 +101,8 @@ class ChannelFields:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     secret: frozenset[str] = frozenset()
+    told: bool = True
+    """The provider tells later what became of messages: an account states the receipts_secret of the place for that."""
 
 
 _WECHAT, _WECHAT_SECRETS = ("appid", "secret", "callback_token"), frozenset({"secret", "callback_token"})
@@ -131,11 +133,11 @@ CHANNELS = {
         50, ("app_id", "app_key", "master_secret"), _PHONE_MAKERS, frozenset({"master_secret"})
     ),
     "webhook": ChannelFields(
-        100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"})
+        100, ("base_url", "contact_channel", "secret"), ("allow",), secret=frozenset({"secret"}), told=False
     ),
-    "fcm": ChannelFields(1_000, ("service_account",), secret=frozenset({"service_account"})),
+    "fcm": ChannelFields(1_000, ("service_account",), secret=frozenset({"service_account"}), told=False),
     "apns": ChannelFields(
-        1_000, ("team_id", "key_id", "topic", "private_key"), secret=frozenset({"private_key"})
+        1_000, ("team_id", "key_id", "topic", "private_key"), secret=frozenset({"private_key"}), told=False
     ),
     "email": ChannelFields(
         50,
@@ -186,12 +188,16 @@ class _AccountReader:
         if channel not in CHANNELS:
             self._complain("channel", f"is none of {', '.join(CHANNELS)}")
         fields = CHANNELS.get(channel, _NO_CHANNEL)
-        secret = fields.secret | {"receipts_secret"}
-        credentials = {each: self._text(each, each in secret) for each in fields.required}
-        for each in fields.optional:
+        secret, place = fields.secret | {"receipts_secret"}, ("receipts_secret",)
+        required, optional = (
+            fields.required + place * fields.told,
+            fields.optional + place * (not fields.told),
+        )
+        credentials = {each: self._text(each, each in secret) for each in required}
+        for each in optional:
             if each in self.content or f"{each}_file" in self.content:
                 credentials[each] = self._text(each, each in secret)
-        known = _OTHERS | secret | {*fields.required, *fields.optional}
+        known = _OTHERS | secret | {*required, *optional}
         known |= {f"{each}_file" for each in secret}
         for unknown in sorted(set(map(str, self.content)) - known) if channel in CHANNELS else ():
             self._complain(unknown, "is no setting of this channel")
@@ -207,7 +213,7 @@ class _AccountReader:
             scope=str(self.content.get("scope") or ""),
             calls_per_s=fields.calls_per_s if calls is None else int(calls),
             timings=timings if polls is None else replace(timings, polls=int(polls)),
-            receipts_secret=self._text("receipts_secret", True),
+            receipts_secret=credentials.pop("receipts_secret", ""),
             credentials=credentials,
         )
 

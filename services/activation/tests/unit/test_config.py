@@ -67,6 +67,14 @@ def test_every_fault_of_every_account_is_named_without_its_value(tmp_path: Path)
     assert "hush" not in said
 
 
+def test_an_account_whose_provider_tells_nothing_needs_no_place_for_receipts(tmp_path: Path) -> None:
+    silent = {"channel": "fcm", "service_account": "{}"}
+    plain, stated = read_accounts(
+        written(tmp_path, silent, {**silent, "receipts_secret": "path-value"}), Timings()
+    ).values()
+    assert (plain.receipts_secret, stated.receipts_secret) == ("", "path-value")
+
+
 @pytest.mark.parametrize("content", ["", "- a", "accounts: {}", "a: ["])
 def test_a_file_without_accounts_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "accounts.yaml"
