@@ -18,6 +18,8 @@ class Meaning:
     after_s: float = 0.0
     renew: bool = False
     """Refused for its token, date or signature: renew that and send once more."""
+    unreachable: bool = False
+    """The recipient's address will never work."""
 
     def outcome(self, delivery_id: str, code: str, *, batch: int, after_s: float | None = None) -> Outcome:
         """The outcome for one target of a request with `batch` targets that was answered as a whole.
@@ -33,6 +35,7 @@ class Meaning:
             reason=code,
             scope=self.scope if self.verdict is Verdict.REJECTED else None,
             after_s=(self.after_s if after_s is None else max(after_s, self.after_s)) if waits else 0.0,
+            unreachable=self.unreachable,
         )
 
 
@@ -75,7 +78,7 @@ def _meanings(content: Mapping[object, Mapping[str, object]]) -> dict[str, Meani
 
 
 def _meaning(code: str, entry: Mapping[str, object]) -> Meaning:
-    unknown = set(entry) - {"verdict", "scope", "after_s", "renew"}
+    unknown = set(entry) - {"verdict", "scope", "after_s", "renew", "unreachable"}
     if unknown:
         raise ValueError(f"errors.yaml: {code}: unknown fields {', '.join(sorted(unknown))}")
     verdict = Verdict(str(entry["verdict"]))
@@ -84,4 +87,9 @@ def _meaning(code: str, entry: Mapping[str, object]) -> Meaning:
         raise ValueError(f"errors.yaml: {code}: rejected needs a scope")
     if verdict is not Verdict.REJECTED and scope not in (None, Scope.RECIPIENT):
         raise ValueError(f"errors.yaml: {code}: {verdict.value} may only concern a recipient")
-    return Meaning(verdict, scope, float(str(entry.get("after_s", 0))), entry.get("renew") is True)
+    unreachable = entry.get("unreachable") is True
+    if unreachable and (verdict, scope) != (Verdict.REJECTED, Scope.RECIPIENT):
+        raise ValueError(f"errors.yaml: {code}: only a rejected recipient can be unreachable")
+    return Meaning(
+        verdict, scope, float(str(entry.get("after_s", 0))), entry.get("renew") is True, unreachable
+    )

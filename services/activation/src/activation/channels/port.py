@@ -187,9 +187,11 @@ class Outcome:
     """Only with RETRY: one target of the batch is at fault, nobody says which; send each alone."""
     message_id: str = ""
     """The provider's id for the message or the whole batch; receipts may carry it."""
+    unreachable: bool = False
+    """Only with REJECTED for the recipient's sake: the address will never work, by the provider's own words."""
     gone_since: datetime | None = None
-    """Only with REJECTED for the recipient's sake, and only where the provider says it: the address has not worked
-    since then, so one that was registered later is another and may work. Aware, UTC."""
+    """Only when unreachable, and only where the provider says it: the address has not worked since then, so one that
+    was registered later is another and may work. Aware, UTC."""
 
 
 class Found(StrEnum):

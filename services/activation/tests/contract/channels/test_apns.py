@@ -34,6 +34,7 @@ async def test_a_device_that_removed_the_app_tells_since_when(rig):
         Scope.RECIPIENT,
         "Unregistered",
     )
+    assert outcome.unreachable
     assert outcome.gone_since == datetime.fromtimestamp(GONE_SINCE_EPOCH_S, UTC)
 
 

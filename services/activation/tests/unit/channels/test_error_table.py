@@ -131,6 +131,13 @@ def test_a_code_of_two_meanings_is_told_apart_by_what_stands_beside_it(package, 
     assert load(package).meaning(code, detail).scope is scope
 
 
+def test_some_codes_say_that_an_address_is_dead_but_not_of_others_in_the_batch():
+    meaning = load(apns.__name__).meaning("Unregistered")
+    assert meaning.outcome("d", "Unregistered", batch=1).unreachable
+    assert not meaning.outcome("d", "Unregistered", batch=2).unreachable
+    assert not load(apns.__name__).meaning("BadDeviceToken").unreachable
+
+
 def test_one_recipient_at_fault_says_nothing_of_the_others():
     meaning = Meaning(Verdict.REJECTED, RECIPIENT)
     assert meaning.outcome("d", "c", batch=1).scope is RECIPIENT
@@ -160,6 +167,10 @@ def test_the_longest_prefix_wins_and_the_rest_is_unknown():
         ("codes: {X: {verdict: rejected}}", "X: rejected needs a scope"),
         ("codes: {X: {verdict: retry, scope: campaign}}", "X: retry may only concern a recipient"),
         ("codes: {X: {verdict: retry, colour: red}}", "X: unknown fields colour"),
+        (
+            "codes: {X: {verdict: retry, unreachable: true}}",
+            "X: only a rejected recipient can be unreachable",
+        ),
         ("codes: {X: {verdict: perhaps}}", "perhaps"),
     ],
 )
