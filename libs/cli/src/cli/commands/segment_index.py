@@ -63,8 +63,8 @@ def _show(found: "pb.ListIndexColumnsResponse") -> None:
     sums = found.totals
     console.print(
         f"{sums.column_count:,} columns of {sums.person_count:,} people: {_mib(sums.bytes)} held, "
-        f"{_mib(sums.file_bytes)} in {sums.file_count:,} files; {sums.troubled_count:,} not ready, "
-        f"{sums.damaged_count:,} damaged"
+        f"{_mib(sums.file_bytes)} in {sums.file_count:,} files; {sums.troubled_count:,} without "
+        f"values or not ready, {sums.damaged_count:,} damaged"
     )
     if sums.mapped_bytes_most:
         console.print(f"  of all tenants {_mib(sums.mapped_bytes)} of {_mib(sums.mapped_bytes_most)} mapped")
