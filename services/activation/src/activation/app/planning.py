@@ -58,6 +58,7 @@ class Planning:
         through = planned[-1].person_id if planned else stored.planned_through
         stored = replace(stored, planned_through=through, plan_done=last)
         if last:
+            self._ledger.settle(connection)
             self._changes.put(connection, stored.at(State.RUNNING))
         else:
             self._store.put(connection, stored)

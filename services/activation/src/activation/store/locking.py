@@ -1,4 +1,7 @@
-"""Row locks where the database has them; SQLite has one writer at a time and needs none."""
+"""Row locks where the database has them (SQLite has one writer at a time and needs none), and lists of values."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,3 +16,11 @@ def for_update(connection: Connection, *, skip_locked: bool = False) -> str:
 def marks(count: int) -> str:
     """Placeholders of an IN list."""
     return ", ".join("?" * count)
+
+
+def among(connection: Connection, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The right side of a comparison of a column with a list, and its parameters: one on Postgres, where each of many
+    costs time to plan."""
+    if connection.dialect.name == "sqlite":
+        return f"IN ({marks(len(values))})", tuple(values)
+    return "= ANY(?)", (list(values),)

@@ -86,6 +86,11 @@ class DeliveryLedger(Protocol):
         """Adds a row per member, HOLDOUT or READY; a member that has one keeps it. Returns how many are new."""
         ...
 
+    def settle(self, connection: Connection) -> None:
+        """Lets the database know what it holds once many rows are new, so that it finds them by its indexes from the
+        first claim on."""
+        ...
+
     def any_due(self, connection: Connection, campaign: Campaign, now: dt.datetime) -> bool:
         """Whether a claim would take a row."""
         ...

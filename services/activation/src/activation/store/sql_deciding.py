@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from activation.domain.campaign import Campaign
 from activation.domain.delivery import STEP, UNCOUNTED, UNSENT, DeliveryState
 from activation.domain.ledger import Counted, Decided, Waiting
-from activation.store.locking import marks
-from activation.store.set_update import SetUpdate
+from activation.store.locking import among
+from activation.store.set_writes import SetUpdate
 from activation.store.times import EPOCH, microseconds
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
@@ -33,11 +33,12 @@ class SqlLedgerDeciding:
         hashes = sorted(set(dest_hashes))
         if not hashes:
             return {}
+        listed, values = among(connection, hashes)
         rows = execute(
             connection,
-            f"SELECT dest_hash, delivery_id FROM delivery WHERE tenant = ? AND dest_hash IN ({marks(len(hashes))}) "
+            f"SELECT dest_hash, delivery_id FROM delivery WHERE tenant = ? AND dest_hash {listed} "
             "AND campaign_id = ? AND step = ?",
-            (campaign.tenant, *hashes, campaign.campaign_id, STEP),
+            (campaign.tenant, *values, campaign.campaign_id, STEP),
         )
         return {row[0]: row[1] for row in rows}
 
@@ -47,13 +48,13 @@ class SqlLedgerDeciding:
         keys = sorted(birth_key_ids)
         found: list[Counted] = []
         for start in range(0, len(keys), _KEYS_PER_QUERY):
-            some = keys[start : start + _KEYS_PER_QUERY]
+            listed, values = among(connection, keys[start : start + _KEYS_PER_QUERY])
             rows = execute(
                 connection,
                 "SELECT birth_key_id, campaign_id, counted_day, count(*) FROM delivery "
-                f"WHERE tenant = ? AND birth_key_id IN ({marks(len(some))}) AND counted_day >= ? "
+                f"WHERE tenant = ? AND birth_key_id {listed} AND counted_day >= ? "
                 f"AND state NOT IN ({_UNCOUNTED}) GROUP BY birth_key_id, campaign_id, counted_day",
-                (tenant, *some, _days(since)),
+                (tenant, *values, _days(since)),
             )
             found += [Counted(row[0], row[1], _date(row[2]), row[3]) for row in rows]
         return found
@@ -69,14 +70,15 @@ class SqlLedgerDeciding:
         persons, campaigns = sorted(person_ids), sorted(campaign_ids)
         if not persons or not campaigns:
             return []
+        whom, persons_listed = among(connection, persons)
+        which, campaigns_listed = among(connection, campaigns)
         rows = execute(
             connection,
             "SELECT person_id, campaign_id, count(*) FROM delivery "
-            f"WHERE tenant = ? AND person_id IN ({marks(len(persons))}) AND due_us < ? "
-            f"AND campaign_id IN ({marks(len(campaigns))}) "
+            f"WHERE tenant = ? AND person_id {whom} AND due_us < ? AND campaign_id {which} "
             f"AND (state IN ({_UNSENT}) OR (state = {int(DeliveryState.CLAIMED)} AND counted_day IS NULL)) "
             "GROUP BY person_id, campaign_id",
-            (tenant, *persons, microseconds(before), *campaigns),
+            (tenant, *persons_listed, microseconds(before), *campaigns_listed),
         )
         return [Waiting(*row) for row in rows]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from activation.domain.delivery import DeliveryState
 from activation.domain.ledger import Held
-from activation.store.locking import for_update, marks
+from activation.store.locking import among, for_update
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
@@ -19,11 +19,12 @@ class SqlLedgerFinding:
         ids = sorted(delivery_ids)
         if not ids:
             return {}
+        listed, values = among(connection, ids)
         rows = execute(
             connection,
-            f"SELECT {HELD} FROM delivery WHERE tenant = ? AND delivery_id IN ({marks(len(ids))}) "
-            "ORDER BY delivery_id" + for_update(connection),
-            (tenant, *ids),
+            f"SELECT {HELD} FROM delivery WHERE tenant = ? AND delivery_id {listed} ORDER BY delivery_id"
+            + for_update(connection),
+            (tenant, *values),
         ).all()
         return {row[0]: held(tuple(row)) for row in rows}
 
@@ -62,11 +63,12 @@ class SqlLedgerFinding:
             missing = sorted(set(dest_hashes) - found.keys())
             if not value or not missing:
                 continue
+            listed, values = among(connection, missing)
             rows = execute(
                 connection,
-                f"SELECT {HELD} FROM delivery WHERE {condition} AND tenant = ? "
-                f"AND dest_hash IN ({marks(len(missing))}) ORDER BY delivery_id" + for_update(connection),
-                (account, value, tenant, *missing),
+                f"SELECT {HELD} FROM delivery WHERE {condition} AND tenant = ? AND dest_hash {listed} "
+                "ORDER BY delivery_id" + for_update(connection),
+                (account, value, tenant, *values),
             ).all()
             for row in rows:
                 each = held(tuple(row))

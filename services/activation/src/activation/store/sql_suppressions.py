@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from activation.domain.suppression import Scope, Suppression
-from activation.store.locking import marks
+from activation.store.locking import among
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
@@ -43,21 +43,22 @@ class SqlSuppressionList:
         hashes = sorted(set(dest_hashes))
         if not hashes:
             return 0
+        listed, values = among(connection, hashes)
         return execute(
             connection,
-            f"DELETE FROM suppression WHERE tenant = ? AND dest_hash IN ({marks(len(hashes))}) "
-            "AND scope = ? AND name = ?",
-            (tenant, *hashes, scope.value, name),
+            f"DELETE FROM suppression WHERE tenant = ? AND dest_hash {listed} AND scope = ? AND name = ?",
+            (tenant, *values, scope.value, name),
         ).rowcount
 
     def of(self, connection: Connection, tenant: str, dest_hashes: Collection[str]) -> list[Suppression]:
         hashes = sorted(set(dest_hashes))
         if not hashes:
             return []
+        listed, values = among(connection, hashes)
         rows = execute(
             connection,
-            f"SELECT {_COLUMNS} FROM suppression WHERE tenant = ? AND dest_hash IN ({marks(len(hashes))})",
-            (tenant, *hashes),
+            f"SELECT {_COLUMNS} FROM suppression WHERE tenant = ? AND dest_hash {listed}",
+            (tenant, *values),
         )
         return [_suppression(row) for row in rows]
 
