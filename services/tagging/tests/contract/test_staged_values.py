@@ -7,8 +7,9 @@ import random
 import numpy as np
 import pytest
 from rules.values import Kind
-from tagging.domain.columns import BLOCK_PERSONS, Shape, Vector, texts_of
+from tagging.domain.columns import BLOCK_PERSONS, Shape, Vector, microseconds, texts_of
 from tagging.domain.weighted import WeightedTexts
+from tagging.store import sql_staged_values, sql_value_blocks
 from tagging.store.block_files import BlockFiles
 from tagging.store.sql_staged_values import SqlStagedValues
 from tagging.store.sql_values import SqlTagValues
@@ -42,6 +43,7 @@ class Columns:
         self.staged = SqlStagedValues(self.files, lambda: self.machine_ms)
 
     def write(self, method, *args):
+        """A method of a store, or a function, that takes a connection and the tenant."""
         return self.database.write_now(method, "t1", *args)
 
     def read(self, method, *args):
@@ -71,7 +73,7 @@ class Columns:
                 self.write(self.values.publish, "published", block, persons[here], part, keep, as_of, mine)
             )
         rest = sorted({0, 1} - blocks)
-        self.write(self.values.stand, "published", rest, as_of)
+        self.write(sql_value_blocks.stand, "published", rest, microseconds(as_of))
         return changes
 
     def stage(self, rows, as_of, among=None):
@@ -193,6 +195,13 @@ def test_few_lie_over_the_file_of_many(columns):
     columns.stream({BLOCK_PERSONS + 2: 70_000})
     columns.write(columns.values.fold, 1)
     assert over <= {*columns.database.write_now(columns.values.retire, 6)}
+
+
+def test_what_would_lie_too_high_is_written_whole(columns, monkeypatch):
+    monkeypatch.setattr(sql_staged_values, "MOST_FILES", 2)
+    columns.both(dict.fromkeys(PEOPLE, 10_000))
+    made = [columns.both({1: number * 10_000}, among=[1]).blocks[0].file is None for number in range(5)]
+    assert made == [True, True, False, True, True]
 
 
 def test_what_is_never_put_in_force_changes_nothing(columns):
