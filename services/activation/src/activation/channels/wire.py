@@ -19,6 +19,7 @@ class WireRequest:
     action: str
     """The provider's name of the call."""
     method: str
+    """Of HTTP. SMTP for mails: then path and query are empty, and the body is what crosses that wire (RFC 2442)."""
     path: str
     query: tuple[tuple[str, str], ...] = field(repr=False)
     """Decoded; in the order in which it is sent."""
