@@ -12,9 +12,9 @@ class Sent:
     """One message that a provider really sent to one address."""
 
     channel: str
-    """sms, wechat or push."""
+    """sms, wechat, push or email."""
     provider: str
-    """aliyun_sms, wechat or jpush."""
+    """The sandbox's name of it."""
     address: str = field(repr=False)
     """The provider's form: eleven digits, an openid, a registration id."""
     key: str

@@ -198,6 +198,7 @@ def _message(message: Message, target: Target) -> dict[str, object]:
             "notification": {"tag": target.key},
         },
         "apns": {"headers": {"apns-collapse-id": target.key, "apns-priority": "5" if marketing else "10"}},
+        "webpush": {"notification": {"tag": target.key}},
     }
 
 
