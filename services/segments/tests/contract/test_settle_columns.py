@@ -179,6 +179,7 @@ async def test_what_columns_take_is_told_without_reading_their_files(
     flipped[20] ^= 1
     path.write_bytes(flipped)
     again = columns.restarted()
+    assert not again.index.is_empty("is_vip")
     assert (await again.status())["is_vip"].state is ColumnState.READY, "nobody has read it"
     assert again.index.damage_of(["is_vip"])
     found = (await again.status())["is_vip"]

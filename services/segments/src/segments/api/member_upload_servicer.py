@@ -44,7 +44,7 @@ class MemberUploadServicer(MemberUploadServiceServicer):
             message: pb.UploadMembersRequest | None = first
             while message is not None:
                 _require_bounded(message)
-                self._uploads.take_persons(tenant, upload, message.person_ids)
+                await self._uploads.take_persons(tenant, upload, message.person_ids)
                 named = [_named(each) for each in message.identifiers]
                 await self._uploads.take_identifiers(tenant, upload, named, first.source)
                 run.progress.at(upload.total)

@@ -113,7 +113,7 @@ class SnapshotServicer(SnapshotServiceServicer):
         tenant = current_principal().require_tenant()
         outgoing = await self._outgoing(tenant, request)
         version = self._board.current
-        persons = exported(version, tenant, outgoing.members)
+        persons = await self._board.compute(lambda: exported(version, tenant, outgoing.members))
         total = len(persons)
         first = int(np.searchsorted(persons, max(0, request.after_person_id), side="right"))
         starts = range(first, total, MEMBERS_PER_MESSAGE) or range(first, first + 1)

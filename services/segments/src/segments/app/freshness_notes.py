@@ -49,7 +49,7 @@ def valueless(segments: TenantSegments, rules: Sequence[ReadRule]) -> tuple[str,
     """The tags that nobody has a value of, in words: to find nobody by them tells nothing of people."""
     index = segments.index
     named = {each for rule in rules for each in rule.tags if each in index.tags}
-    empty = sorted(each for each in named if not index.blocks(each))
+    empty = sorted(each for each in named if index.is_empty(each))
     if not empty:
         return ()
     return (f"never computed, or unknown of everybody: {', '.join(empty)}",)

@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 MAX_ENTRIES = 5_000_000
 MAX_EXAMPLES = 20
 MAX_PERSON_ID = 2**32 - 1
+Persons = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,19 @@ class Upload:
     @property
     def matched(self) -> int:
         return len(self.persons)
+
+    def take_persons(self, persons: Persons, is_rubbish: Mask, problem: str) -> None:
+        """Takes the next entries, in order, all at once: `persons` are the living ones, 0 for nobody; `problem` is what
+        is wrong with those that are rubbish."""
+        places = np.flatnonzero(is_rubbish)[: MAX_EXAMPLES - len(self.examples)]
+        self.examples += [(self.total + place, problem) for place in places.tolist()]
+        found, before = persons[~is_rubbish & (persons > 0)], len(self.persons)
+        self.persons |= BitMap(found.astype(np.uint32))
+        rubbish = int(np.count_nonzero(is_rubbish))
+        self.duplicate += len(found) - (len(self.persons) - before)
+        self.unmatched += len(persons) - rubbish - len(found)
+        self.rubbish += rubbish
+        self.total += len(persons)
 
     def take(self, matches: Iterable[Match]) -> None:
         """Takes the next entries, in order."""

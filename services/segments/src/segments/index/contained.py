@@ -71,10 +71,20 @@ class ContainedColumn:
         """The file, when it is damaged; reads all of it when nobody has so far."""
         return self._version.damage if isinstance(self._version, MappedColumn) else ""
 
+    @property
+    def _mapped(self) -> TagColumn | None:
+        """As the engine reads it, unless that is in a file that is not mapped."""
+        version = self._version
+        return version.mapped if isinstance(version, MappedColumn) else version
+
+    @property
+    def is_empty(self) -> bool:
+        """See MemoryColumn."""
+        return (tag := self._mapped) is not None and not any(persons_by_block(tag))
+
     def extent(self) -> Extent:
         """See MemoryColumn."""
-        version = self._version
-        tag = version.mapped if isinstance(version, MappedColumn) else version
+        version, tag = self._version, self._mapped
         damage = version.known_damage if isinstance(version, MappedColumn) else ""
         found = Extent(changes=self.since, file=self.file, damage=damage, owes=self.debt > 0)
         if tag is None:

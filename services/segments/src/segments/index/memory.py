@@ -39,6 +39,11 @@ class MemoryColumn(Column, Protocol):
         columns."""
         ...
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that nobody has a value, without reading a file that is not mapped."""
+        ...
+
     def extent(self) -> Extent:
         """What it takes, and what is due on it, without reading a file that is not mapped."""
         ...

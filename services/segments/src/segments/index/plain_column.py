@@ -62,6 +62,11 @@ class PlainColumn(Generic[Part]):
         """See MemoryColumn."""
         return 0
 
+    @property
+    def is_empty(self) -> bool:
+        """See MemoryColumn."""
+        return not any(part.persons for part in self._parts.values())
+
     def extent(self) -> Extent:
         """See MemoryColumn."""
         persons = [part.persons for part in self._parts.values()]

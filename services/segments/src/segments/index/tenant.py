@@ -211,6 +211,9 @@ class TenantIndex:
         held = self._columns
         return all(held[column].has_paid(debt) for column, debt in debts.items() if column in held)
 
+    def is_empty(self, column: str) -> bool:
+        return self._columns[column].is_empty
+
     def extent(self, column: str) -> Extent:
         return self._columns[column].extent()
 

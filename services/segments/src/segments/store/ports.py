@@ -292,6 +292,11 @@ class TenantIndex(Protocol):
         """Whether each of these columns is in a file that was made after its debt, in none, or gone."""
         ...
 
+    def is_empty(self, column: str) -> bool:
+        """Whether it is known that nobody has a value; reads no file that is not mapped. Raises KeyError for no such
+        column."""
+        ...
+
     def extent(self, column: str) -> Extent:
         """What a column takes. Raises KeyError for no such column."""
         ...
