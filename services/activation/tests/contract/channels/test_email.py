@@ -1,12 +1,12 @@
 """What only e-mail does: one-click unsubscription, signatures, servers that speak less, doubt of one mail alone."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from activation.channels.email.channel import EmailAccount, EmailChannel
-from activation.channels.email.templates import MailTemplate
 from activation.channels.port import BatchRefusedError, Message, MessageClass, Scope, Target, Verdict
 from activation.channels.wire import WireRequest
 from channel_rigs.email import BOUNCES, SENDER, TEMPLATES
@@ -49,6 +49,10 @@ def plain(document):
     document["smtp"]["pipelining"] = False
 
 
+def unconnected(account: EmailAccount | None = None, url: str = "smtp://mx.example") -> EmailChannel:
+    return EmailChannel(account or EmailAccount(SENDER), TEMPLATES, lambda: datetime.now(UTC), url)
+
+
 def address(rig, server: str = "smtp") -> str:
     return rig.sandbox.url(server).replace("http://", "smtp://")
 
@@ -73,25 +77,25 @@ async def test_marketing_can_be_unsubscribed_with_one_click(rig):
         ({"address": "a@b>\r\nRCPT TO:<c@d.example"}, "ADDRESS_MALFORMED"),
     ],
 )
-def test_what_cannot_be_sent_is_found_before(rig, changed, reason):
+def test_what_cannot_be_sent_is_found_before(changed, reason):
     target = replace(Target("d", "d", "a@b.example", {"unsubscribe_url": URL}), **changed)
-    assert [each.reason for each in rig.channel.validate(MARKETING, [target])] == [reason]
+    assert [each.reason for each in unconnected().validate(MARKETING, [target])] == [reason]
 
 
-def test_templates_and_their_values_are_looked_for_before(rig):
-    target = Target("d", "d", "a@b.example")
-    unknown, bare, empty = (
-        replace(rig.message, template_id="T9"),
-        replace(rig.message, parameters={}),
-        Message(MessageClass.TRANSACTIONAL),
+def test_templates_and_their_values_are_looked_for_before():
+    service, target = (
+        replace(MARKETING, message_class=MessageClass.TRANSACTIONAL),
+        Target("d", "d", "a@b.example"),
     )
-    said = [
-        [each.reason for each in rig.channel.validate(message, [target])]
-        for message in (unknown, bare, empty)
-    ]
-    assert said == [["TEMPLATE_UNKNOWN"], ["PARAMETERS_MISSING"], ["TEMPLATE_MISSING"]]
-    text = Message(MessageClass.TRANSACTIONAL, parameters={"subject": "s", "text": "t"})
-    assert rig.channel.validate(text, [target]) == ()
+    said = {
+        "TEMPLATE_UNKNOWN": replace(service, template_id="T9"),
+        "PARAMETERS_MISSING": replace(service, parameters={}),
+        "TEMPLATE_MISSING": replace(service, template_id="", parameters={"subject": "s"}),
+    }
+    for reason, message in said.items():
+        assert [each.reason for each in unconnected().validate(message, [target])] == [reason]
+    text = replace(service, template_id="", parameters={"subject": "s", "text": "t"})
+    assert unconnected().validate(text, [target]) == ()
 
 
 async def test_a_server_that_wants_signatures_gets_them(signing, make_rig):
@@ -140,10 +144,22 @@ async def test_one_mail_in_doubt_leaves_no_doubt_about_the_others(rig):
     assert len(rig.effects()) == 4
 
 
-async def test_when_time_is_up_only_the_mail_that_was_sent_is_in_doubt(rig):
+async def test_when_time_is_up_only_the_mail_that_was_sent_is_in_doubt(rig, monkeypatch):
+    """Time is up when the server has the second mail and keeps silent."""
+    made, timeout = [], asyncio.timeout
+
+    def noted(delay_s: float | None) -> asyncio.Timeout:
+        made.append(timeout(delay_s))
+        return made[-1]
+
+    wire = await rig.wire(4)
     rig.suffer(Fault.SLOW, calls=(2,), delay_s=30.0)
-    outcomes = await rig.channel.submit(await rig.wire(4), 0.5)
-    assert [(each.verdict, each.reason) for each in outcomes] == [
+    monkeypatch.setattr(asyncio, "timeout", noted)
+    sending = asyncio.create_task(rig.channel.submit(wire, 60.0))
+    while rig.sandbox.faults.fired() != [1]:
+        await asyncio.sleep(0.01)
+    made[0].reschedule(asyncio.get_running_loop().time())
+    assert [(each.verdict, each.reason) for each in await sending] == [
         (Verdict.ACCEPTED, ""),
         (Verdict.UNKNOWN, "TIMEOUT"),
         (Verdict.RETRY, "TIMEOUT"),
@@ -174,5 +190,5 @@ async def test_the_bytes_that_are_stored_are_the_bytes_that_are_sent(rig):
 )
 def test_an_account_that_cannot_be_used_is_refused_unshown(account, url, fault):
     with pytest.raises(ValueError, match=f"^{fault}: ") as raised:
-        EmailChannel(account, {"T": MailTemplate("s", "t")}, lambda: datetime.now(UTC), url)
+        unconnected(account, url)
     assert "secret" not in str(raised.value)

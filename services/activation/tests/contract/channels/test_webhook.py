@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from activation.channels.port import BatchRefusedError, CallbackForgedError, Scope, Target, Verdict
+from activation.channels.port import (
+    Batch,
+    BatchRefusedError,
+    CallbackForgedError,
+    Message,
+    MessageClass,
+    Scope,
+    Target,
+    Verdict,
+)
 from activation.channels.transport import NotSentError, Transport
 from activation.channels.webhook.channel import ENDPOINT_REFUSED, WebhookAccount, WebhookChannel
 from activation.channels.webhook.guard import Guard, read_networks, refused
@@ -16,6 +25,8 @@ from channel_rigs.kind import SECRET
 from channel_rigs.webhook import LOOPBACK, private, shared
 
 TIMEOUT_S = 5.0
+MESSAGE = Message(MessageClass.TRANSACTIONAL, "T1", parameters={"thing": "包裹"})
+BATCH = Batch("d", MESSAGE, (Target("d", "d", "person-1"),))
 REJECTED, RETRY, UNKNOWN = Verdict.REJECTED, Verdict.RETRY, Verdict.UNKNOWN
 
 
@@ -85,7 +96,7 @@ async def test_a_clock_that_is_off_is_the_accounts_fault(rig):
     await late.close()
 
 
-async def test_statuses_mean_what_the_standard_says(rig):
+async def test_statuses_mean_what_the_standard_says():
     expected = [
         (web.Response(status=204), Verdict.ACCEPTED, None),
         (web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}), REJECTED, Scope.ACCOUNT),
@@ -97,9 +108,9 @@ async def test_statuses_mean_what_the_standard_says(rig):
         (web.Response(status=502), UNKNOWN, None),
     ]
     calls = []
-    wire = await rig.wire(1)
     async with receiver([each[0] for each in expected], calls) as url:
         calling = channel(url)
+        wire = calling.build(BATCH)
         for answer, verdict, scope in expected:
             (outcome,) = await calling.submit(wire, TIMEOUT_S)
             assert (outcome.verdict, outcome.scope) == (verdict, scope), answer.status
@@ -123,20 +134,17 @@ async def test_statuses_mean_what_the_standard_says(rig):
         ("", ""),
     ],
 )
-async def test_a_private_endpoint_is_refused_and_the_account_to_blame(rig, url, allow):
-    wire = await rig.wire(1)
+async def test_a_private_endpoint_is_refused_and_the_account_to_blame(url, allow):
     calling = channel(url, allow)
-    (outcome,) = await calling.submit(wire, TIMEOUT_S)
+    (outcome,) = await calling.submit(calling.build(BATCH), TIMEOUT_S)
     assert (outcome.verdict, outcome.reason, outcome.scope) == (REJECTED, ENDPOINT_REFUSED, Scope.ACCOUNT)
     await calling.close()
 
 
-def test_an_endpoint_that_can_be_refused_unasked_is_a_problem_of_the_draft(rig):
-    reasons = [each.reason for each in channel("https://10.0.0.1/").validate(rig.message)]
-    assert reasons == [ENDPOINT_REFUSED]
-    assert [each.reason for each in rig.channel.validate(rig.message, [Target("d", "k", "")])] == [
-        "ADDRESS_MISSING"
-    ]
+def test_an_endpoint_that_can_be_refused_unasked_is_a_problem_of_the_draft():
+    assert [each.reason for each in channel("https://10.0.0.1/").validate(MESSAGE)] == [ENDPOINT_REFUSED]
+    problems = channel("https://example.com/").validate(MESSAGE, [Target("d", "k", "")])
+    assert [each.reason for each in problems] == ["ADDRESS_MISSING"]
 
 
 async def test_the_address_that_was_judged_is_the_one_that_is_called(monkeypatch):
@@ -161,23 +169,19 @@ async def test_the_address_that_was_judged_is_the_one_that_is_called(monkeypatch
     assert (len(calls), looked_up) == (1, ["receiver.test"] * 2)
 
 
-async def test_what_does_not_fit_is_refused_before(rig):
-    batch = await rig.batch(1)
-    (target,) = batch.targets
+def test_what_does_not_fit_is_refused_before():
     for spoilt in (
         Target("d", "k.1", "a"),
         Target("d", "", "a"),
         Target("d", "k", "a", {"x": "长" * 30_000}),
     ):
         with pytest.raises(BatchRefusedError):
-            rig.channel.build(type(batch)(batch.key, batch.message, (spoilt,)))
-    assert target.address not in repr(target)
+            channel("https://example.com/").build(Batch("d", MESSAGE, (spoilt,)))
 
 
-def test_nobody_calls_back(rig):
-    forged = Callback("POST", "", {}, b"[]")
+def test_nobody_calls_back():
     with pytest.raises(CallbackForgedError):
-        rig.channel.answer(forged)
+        channel("https://example.com/").answer(Callback("POST", "", {}, b"[]"))
 
 
 def test_an_account_that_cannot_sign_is_refused_without_its_key():

@@ -18,7 +18,7 @@ from activation.channels.wire import Callback
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_PARTS = 100
-UNREACHABLE = re.compile(r"5\.1\.(1|2|3|6|10)|5\.2\.1|5\.4\.4|5\.0\.0")
+UNREACHABLE = re.compile(r"5\.1\.(1|2|3|6|10)|5\.2\.1|5\.4\.4")
 """No such mailbox, no such domain, moved away, takes no mail at all, switched off."""
 _VERP = re.compile(r"[^@\s<>+]{1,64}\+([A-Za-z0-9_-]{1,64})@")
 _MESSAGE_ID = re.compile(r"<(([A-Za-z0-9_-]{1,64})@[^<>\s@]{1,255})>")

@@ -68,11 +68,11 @@ class Connections:
         self._kept: list[tuple[float, Conversation]] = []
         self._tls: ssl.SSLContext | None = None
 
-    async def take(self, *, fresh: bool = False) -> tuple[Conversation, bool]:
-        """A connection to be given back, and whether it is new; `fresh`: it must be. Raises ClosedError."""
+    async def take(self) -> tuple[Conversation, bool]:
+        """A connection to be given back, and whether it is new. Raises ClosedError."""
         await self._gate.acquire()
         try:
-            while self._kept and not fresh:
+            while self._kept:
                 since_s, kept = self._kept.pop()
                 if kept.stands and time.monotonic() - since_s < IDLE_S:
                     return kept, False
