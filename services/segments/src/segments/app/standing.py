@@ -83,10 +83,12 @@ class Standing:
         """The movement, and with it the touched persons whose last one was told in the other lane."""
         other = Lane.BULK if lane is Lane.LIVE else Lane.LIVE
         moved = movement.entered | movement.left
-        elsewhere = self.told_elsewhere
-        again = (touched & elsewhere.get(lane, NOBODY)) - moved
-        elsewhere[lane] = elsewhere.get(lane, NOBODY) - (moved | again)
+        elsewhere, awaiting = self.told_elsewhere, self.told_elsewhere.get(lane)
         elsewhere[other] = elsewhere.get(other, NOBODY) | moved
+        if not awaiting:
+            return movement
+        again = (touched & awaiting) - moved
+        elsewhere[lane] = awaiting - (moved | again)
         if not again:
             return movement
         inside = again & self.members

@@ -192,7 +192,7 @@ class TenantSegments:
         one that the movements will be told in."""
         aged = self._age(moment)
         followed = Followed()
-        moved: dict[str, BitMap] = {}
+        moved: dict[str, Movement] = {}
         flips = self._flips(touched)
         for segment_id in self._order:
             if segment_id in flips.names and self._only_flips(self._standing[segment_id], touched, aged):
@@ -247,7 +247,7 @@ class TenantSegments:
         touched: Touched,
         lane: Lane,
         followed: Followed,
-        moved: dict[str, BitMap],
+        moved: dict[str, Movement],
     ) -> None:
         movement = flips.movements.get(segment_id)
         is_awaited = bool(self._standing[segment_id].told_elsewhere.get(lane))
@@ -315,7 +315,7 @@ class TenantSegments:
         self,
         standing: Standing,
         touched: Touched,
-        moved: Mapping[str, BitMap],
+        moved: Mapping[str, Movement],
         aged: Callable[[ReadRule], bool],
         lane: Lane,
         followed: Followed,
@@ -337,14 +337,14 @@ class TenantSegments:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
         return standing.told(self._compare(standing, rule, None if anew else persons), persons, lane)
 
-    def _concerned(self, standing: Standing, touched: Touched, moved: Mapping[str, BitMap]) -> BitMap:
+    def _concerned(self, standing: Standing, touched: Touched, moved: Mapping[str, Movement]) -> BitMap:
         """Whose membership the batch spoke of. No value speaks of members that stay whatever the rule would select."""
         rule = standing.rule
         if rule is None or standing.settled is not None:
             return touched.universe
         persons = touched.persons_of(self._columns(rule))
-        for name in rule.segments:
-            persons |= moved.get(name, NOBODY)
+        for name in rule.segments & moved.keys():
+            persons |= moved[name].entered | moved[name].left
         return persons
 
     def _forget(self, standing: Standing, frozen: Frozen, touched: Touched, followed: Followed) -> None:
@@ -391,9 +391,9 @@ class TenantSegments:
         return None if standing is None else standing.segment.state
 
 
-def _note(movement: Movement, followed: Followed, moved: dict[str, BitMap]) -> None:
+def _note(movement: Movement, followed: Followed, moved: dict[str, Movement]) -> None:
     if movement.entered or movement.left:
-        moved[movement.segment_id] = movement.entered | movement.left
+        moved[movement.segment_id] = movement
         followed.movements.append(movement)
 
 
