@@ -79,7 +79,8 @@ class LiveSource(Source):
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def _progress(self) -> Progress:
-        return Progress(Revision("tagging", PROGRESS.through.epoch, self._position, 1))
+        """Of either lane: bulk has nothing to tell, and says so each second."""
+        return Progress(Revision("tagging", PROGRESS.through.epoch, self._position, self._position))
 
     def _change(self) -> change_pb2.Change:
         place, person = int(self._random.integers(len(TAGS))), int(self._random.integers(1, self._persons))
