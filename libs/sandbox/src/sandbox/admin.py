@@ -1,6 +1,7 @@
 """The sandbox's own HTTP door: read the effects, see and set faults, see what is waiting."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from aiohttp import web
@@ -9,17 +10,27 @@ from sandbox.clock import Clock
 from sandbox.document import Reader, SettingsError
 from sandbox.effects import PAGE_ROWS, EffectLog
 from sandbox.faults import FaultPlan, read_rules
+from sandbox.provider import ActUnknownError
 from sandbox.reports import Fates, Reports
 
 
 class Admin:
-    """GET /sandbox/effects, /sandbox/status; GET and PUT /sandbox/faults, /sandbox/receipts."""
+    """GET /sandbox/effects, /sandbox/status; GET and PUT /sandbox/faults, /sandbox/receipts; POST /sandbox/acts."""
 
-    def __init__(self, log: EffectLog, faults: FaultPlan, reports: Reports, clock: Clock) -> None:
+    def __init__(
+        self,
+        log: EffectLog,
+        faults: FaultPlan,
+        reports: Reports,
+        clock: Clock,
+        act: Callable[[Mapping[str, object]], None],
+    ) -> None:
+        """`act` lets a person do something, or raises ActUnknownError."""
         self._log = log
         self._faults = faults
         self._reports = reports
         self._clock = clock
+        self._act = act
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -29,6 +40,7 @@ class Admin:
         app.router.add_put("/sandbox/faults", self._put_faults)
         app.router.add_get("/sandbox/receipts", self._get_fates)
         app.router.add_put("/sandbox/receipts", self._put_fates)
+        app.router.add_post("/sandbox/acts", self._post_act)
         return app
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -83,6 +95,13 @@ class Admin:
             return _bad(str(error))
         self._reports.fates = fates
         return web.json_response(asdict(fates))
+
+    async def _post_act(self, request: web.Request) -> web.Response:
+        try:
+            self._act(_object(await request.text()))
+        except (SettingsError, ActUnknownError) as error:
+            return _bad(str(error))
+        return web.json_response({"done": True})
 
 
 def _object(text: str) -> dict[str, object]:

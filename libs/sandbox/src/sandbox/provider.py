@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import unquote_plus
 
 from sandbox.carrier import Carrier
@@ -114,6 +114,19 @@ class Provider(Protocol):
     def expire_tokens(self) -> None:
         """Make every token handed out so far invalid."""
         ...
+
+
+@runtime_checkable
+class Acting(Protocol):
+    """A provider whose people can be let act, other than in answer to a message."""
+
+    def act(self, asked: Mapping[str, object]) -> None:
+        """Let a person do something now, inside one transaction; the customer is told. Raises ActUnknownError."""
+        ...
+
+
+class ActUnknownError(ValueError):
+    """The act cannot be done; the message says why."""
 
 
 def decode_form(raw: str) -> dict[str, str]:

@@ -83,19 +83,22 @@ class SeededResponses:
 
 
 def seeded(settings: Mapping[str, object]) -> SeededResponses:
-    """Make them from a mapping: {seed, delivered_share, clicked_share, refused_share}, all optional."""
-    known = {"seed", "delivered_share", "clicked_share", "refused_share"}
+    """Make them from a mapping: {seed, delivered_share, clicked_share, refused_share, delivered_by_s}, all optional;
+    everybody who receives a message does so within `delivered_by_s` seconds."""
+    known = {"seed", "delivered_share", "clicked_share", "refused_share", "delivered_by_s"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ValueError(
             f"responses: unknown settings {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
     numbers = {name: value for name, value in settings.items() if isinstance(value, int | float)}
+    delivered_by_s = float(numbers.get("delivered_by_s", 5.0))
     return SeededResponses(
         seed=int(numbers.get("seed", 0)),
         delivered_share=float(numbers.get("delivered_share", 0.97)),
         clicked_share=float(numbers.get("clicked_share", 0.08)),
         refused_share=float(numbers.get("refused_share", 0.005)),
+        delivered_after_s=(min(1.0, delivered_by_s), delivered_by_s),
     )
 
 

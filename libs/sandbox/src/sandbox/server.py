@@ -15,7 +15,7 @@ from sandbox.effects import EffectLog
 from sandbox.exchange import Exchange
 from sandbox.faults import FaultPlan
 from sandbox.memory import Memory
-from sandbox.provider import Provider
+from sandbox.provider import Acting, ActUnknownError, Provider
 from sandbox.reports import Reports
 from sandbox.settings import ADMIN, Settings
 from sandbox.store import Store
@@ -69,13 +69,22 @@ class Sandbox:
         """http://host:port of a provider, or of admin."""
         return f"http://{self._settings.host}:{self.ports[server]}"
 
+    def act(self, asked: Mapping[str, object]) -> None:
+        """Let a person act at `asked["provider"]`; the rest is as that provider says. Raises ActUnknownError."""
+        for provider in self._providers:
+            if provider.name == asked.get("provider") and isinstance(provider, Acting):
+                with self._parts.store.transaction():
+                    provider.act(asked)
+                return
+        raise ActUnknownError("there is no such provider, or nobody acts there but in answer to messages")
+
     async def start(self) -> Mapping[str, int]:
         """Bind every port and serve; returns `ports`, also written to ports.json in the data folder.
 
         Raises PortInUseError when a given port is taken; nothing is left running then.
         """
         parts = self._parts
-        admin = Admin(parts.log, parts.faults, parts.reports, parts.clock)
+        admin = Admin(parts.log, parts.faults, parts.reports, parts.clock, self.act)
         doors: dict[str, Door] = {ADMIN: HttpDoor(admin.app())}
         for provider in self._providers:
             parts.reports.serve(provider.name, provider.courier)

@@ -139,13 +139,7 @@ def ask(http, sandbox):
 @pytest.fixture
 def act(sandbox):
     """act(**what o1 does) as in People.act"""
-    (provider,) = (each for each in sandbox._providers if each.name == "wechat")
-
-    def do(**asked: object) -> None:
-        with sandbox._parts.store.transaction():
-            provider.act({"account": "wx-test", "address": "o1", **asked})
-
-    return do
+    return lambda **asked: sandbox.act({"provider": "wechat", "account": "wx-test", "address": "o1", **asked})
 
 
 async def test_a_grant_serves_once_and_a_refusal_ends_all(sandbox, ask, act):
@@ -260,3 +254,19 @@ async def test_what_people_do_and_what_became_of_it_is_told_in_signed_xml(ask, a
     assert [finished.findtext(name) for name in ("TotalCount", "SentCount", "ErrorCount")] == ["2", "1", "1"]
     sent = by_kind["subscribe_msg_sent_event"].find("SubscribeMsgSentEvent/List")
     assert (sent.findtext("TemplateId"), sent.findtext("ErrorCode")) == ("S1", "0")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"provider": "wechat", "account": "wx-test", "address": "o1", "act": "leave"}, 200),
+        ({"provider": "wechat", "account": "wx-test", "address": "stranger", "act": "leave"}, 400),
+        ({"provider": "wechat", "account": "wx-test", "address": "o1", "act": "dance"}, 400),
+        ({"provider": "wechat", "account": "wx-test", "address": "o1", "act": "accept"}, 400),
+        ({"provider": "jpush", "act": "leave"}, 400),
+        ([], 400),
+    ],
+)
+async def test_people_act_through_the_admin_door(http, sandbox, asked, status):
+    async with http.post(sandbox.url("admin") + "/sandbox/acts", json=asked) as answer:
+        assert answer.status == status, await answer.text()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from sandbox.directory import Leavers
-from sandbox.provider import Desk
+from sandbox.provider import ActUnknownError, Desk
 from sandbox.reports import Report
 from sandbox.wechat import receipts
 from sandbox.wechat.answers import refuse
@@ -15,10 +15,6 @@ AFTER_WRITING, AFTER_TAPPING = (5, 48 * 3_600.0), (3, 60.0)
 MENU, FOLLOWED, SCANNED = "CLICK", "subscribe", "SCAN"
 _GRANTS, _ANSWERS, _LEFT = "wechat.grants", "wechat.answers", "wechat.left"
 FIRST_MSGID = 5_000_000_001
-
-
-class ActUnknownError(ValueError):
-    """The act cannot be done; the message says why."""
 
 
 class People:

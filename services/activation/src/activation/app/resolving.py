@@ -105,10 +105,13 @@ class Resolving:
         now = self._clock.now()
         open_rows = self._open(connection, batch.batch_id)
         found = {each.delivery_id: each.found for each in findings if each.delivery_id in open_rows}
+        named = {each.delivery_id: each.message_id for each in findings}
         sent = [row for row, what in found.items() if what is port.Found.SENT]
         absent = [row for row, what in found.items() if what is port.Found.ABSENT]
         unanswered = len(found) - len(sent) - len(absent)
-        moves = [Move(row, DeliveryState.ACCEPTED, accepted=True) for row in sent]
+        moves = [
+            Move(row, DeliveryState.ACCEPTED, message_id=named[row] or None, accepted=True) for row in sent
+        ]
         absences = batch.absences + (1 if absent and not unanswered else 0)
         if absences >= self._accounts[batch.account].timings.polls:
             moves += [Move(row, DeliveryState.READY, "not sent", due=now) for row in absent]

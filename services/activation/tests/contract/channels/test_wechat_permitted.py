@@ -25,13 +25,7 @@ def strict(document):
 @pytest.fixture
 def act(sandbox):
     """act(**what the person does) as in the sandbox's People.act"""
-    (provider,) = sandbox._providers
-
-    def do(**asked: object) -> None:
-        with sandbox._parts.store.transaction():
-            provider.act({"account": "wx", "address": PERSON, **asked})
-
-    return do
+    return lambda **asked: sandbox.act({"provider": "wechat", "account": "wx", "address": PERSON, **asked})
 
 
 @pytest.fixture
