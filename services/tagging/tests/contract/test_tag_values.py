@@ -184,18 +184,6 @@ def test_a_file_is_written_only_where_one_of_some_persons_differs(values):
     assert values.plain("orders", 1, 2, 3) == {1: 10_000, 2: 20_000, 3: 30_000}
 
 
-def test_whole_blocks_hold_at_a_new_moment(values):
-    values.declare("orders", NUMBER)
-    values.publish_all("orders", NUMBER, {1: 10_000})
-    values.put({"orders": {70_000: 20_000}}, NOW)
-    names = values.files.names()
-    values.stand("orders", [0, 1, 2], LATER)
-    assert [values.read_block("orders", block)[1] for block in range(3)] == [LATER] * 3
-    assert values.files.names() == names
-    assert values.plain("orders", 1, 70_000) == {1: 10_000, 70_000: 20_000}
-    assert values.known_count("orders") == 2
-
-
 def test_a_column_is_read_of_some_persons(values):
     for column, shape, rows in (
         ("city", TEXT, {1: "上海", 2: "北京", 3: None}),

@@ -22,7 +22,8 @@ from tagging.app.columns_in_force import ColumnPlan, ColumnsInForce
 from tagging.app.division import Concerned, Division, Share, StandingNow
 from tagging.app.evaluate_everybody import Everybody
 from tagging.app.evaluate_persons import Clocks
-from tagging.app.publish_blocks import PublishBlocks, PublishedBlock, blocks_of
+from tagging.app.publish_blocks import PublishBlocks, PublishedBlock
+from tagging.app.publish_some import PublishSome
 from tagging.app.recompute import CHUNK, RecomputePersons
 from tagging.app.snapshot import Computed
 from tagging.app.store_due import StoreDue
@@ -37,6 +38,7 @@ from tagging.domain.tenants import TenantSettings
 from tagging.store.mapping_ports import MappingChanges
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import Cost, TagStores
+from tagging.store.value_ports import StagedColumn
 
 HELD_S = 0.01
 """After which a transaction takes no further block: live facts wait for it."""
@@ -121,6 +123,7 @@ class ComputeEverybody:
         self._horizon = horizon
         self._standing = StandingNow(facts, tags, changes)
         self._blocks = PublishBlocks(facts, tags)
+        self._some = PublishSome(database, tags)
         self.store_due = StoreDue(database, facts, tags)
         self._stopping = Event()
 
@@ -259,24 +262,9 @@ class ComputeEverybody:
         column = computed.recipe.column
         started = perf_counter()
         try:
-            present = self._database.read_now(self._tags.values.blocks, task.tenant, column)
-            everywhere = sorted({*division.blocks, *present}) or [0]
-            blocks = everywhere
-            if share.among is not None:
-                concerned = set(blocks_of(share.among))
-                blocks = [each for each in everywhere if each in concerned]
-            published = 0
-            while published < len(blocks):
-                left = blocks[published:]
-                count, revision, changed = self._database.write_now(
-                    self._publish_blocks, task, share, computed, left, first=published == 0
-                )
-                published += count
+            for revision, changed in self._published(task, division, share, computed):
                 division.changed(column, changed)
                 outcome.revision = _later(outcome.revision, revision)
-            if rest := sorted(set(everywhere) - set(blocks)):
-                done = self._database.write_now(self._let_stand, task, share, computed, rest)
-                outcome.revision = _later(outcome.revision, done)
             known = self._database.write_now(self._set_coverage, task.tenant, column)
         except Overtaken:
             self._fail(outcome, watcher, column, OVERTAKEN)
@@ -285,6 +273,25 @@ class ComputeEverybody:
         milliseconds = round((share_s + perf_counter() - started) * 1_000)
         cost = Cost(milliseconds, share.snapshot.rows_of(computed.recipe))
         watcher.published(column, known, len(share.snapshot.persons), cost)
+
+    def _published(
+        self, task: Task, division: Division, share: Share, computed: Computed
+    ) -> Iterator[tuple[Revision, Ints]]:
+        """Transaction by transaction, whose value changed (ascending)."""
+        if share.among is not None:
+            for stretch in self._some.staged(task, computed, share.among):
+                yield self._database.write_now(self._publish_some, task, share, computed, stretch)
+            return
+        present = self._database.read_now(self._tags.values.blocks, task.tenant, computed.recipe.column)
+        blocks = sorted({*division.blocks, *present}) or [0]
+        published = 0
+        while published < len(blocks):
+            left = blocks[published:]
+            count, revision, changed = self._database.write_now(
+                self._publish_blocks, task, share, computed, left, first=published == 0
+            )
+            published += count
+            yield revision, changed
 
     def latest_cuts(self, tenant: str, plan: ColumnPlan, columns: Collection[str]) -> dict[str, Cuts | None]:
         """The cuts in force of the columns that have any."""
@@ -304,14 +311,12 @@ class ComputeEverybody:
         started = perf_counter()
         self._facts.tenants.lock(connection, task.tenant)
         self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
-        if first and share.among is None:
+        if first:
             self._blocks.freeze(connection, task, share.snapshot.plan, computed)
         done: list[PublishedBlock] = []
         with self._tags.values.together():
             for block in blocks:
-                done.append(
-                    self._blocks.block(connection, task, share.snapshot, computed, block, share.among)
-                )
+                done.append(self._blocks.block(connection, task, share.snapshot, computed, block))
                 if perf_counter() - started > HELD_S:
                     break
         revision = self._changelog.append(
@@ -319,13 +324,15 @@ class ComputeEverybody:
         )
         return len(done), revision, np.concatenate([each.changed for each in done])
 
-    def _let_stand(
-        self, connection: Connection, task: Task, share: Share, computed: Computed, blocks: Collection[int]
-    ) -> Revision:
+    def _publish_some(
+        self, connection: Connection, task: Task, share: Share, computed: Computed, stretch: StagedColumn
+    ) -> tuple[Revision, Ints]:
         self._facts.tenants.lock(connection, task.tenant)
         self._require_unchanged(connection, task.tenant, share.snapshot.plan, computed.recipe)
-        entries = self._blocks.stand(connection, task, computed, blocks)
-        return self._changelog.append(connection, Lane.BULK, entries)
+        done = self._some.put_in_force(connection, task, stretch)
+        if done is None:
+            raise Overtaken(computed.recipe.column)
+        return self._changelog.append(connection, Lane.BULK, done.entries), done.changed
 
     def _require_unchanged(
         self, connection: Connection, tenant: str, plan: ColumnPlan, recipe: Recipe

@@ -1,6 +1,5 @@
 """Publishes what was computed block by block, each in the caller's transaction, which holds the tenant's lock."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from sqlalchemy import Connection
 from tagging.app.columns_in_force import ColumnPlan
 from tagging.app.snapshot import Computed, Snapshot
 from tagging.app.task import Task
-from tagging.domain.columns import BLOCK_BITS, Ints, Vector, within
+from tagging.domain.columns import BLOCK_BITS, Ints, Vector
 from tagging.domain.recipe import Recipe
 from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
@@ -37,9 +36,8 @@ class PublishBlocks:
         snapshot: Snapshot,
         computed: Computed,
         block: int,
-        among: Ints | None = None,
     ) -> PublishedBlock:
-        """One block, of all persons that were computed or `among` some of them (ascending, living or not)."""
+        """One block, of everybody."""
         touched = self._tags.computations.touched(connection, task.tenant, task.computation_id)
         keep = touched[touched >> BLOCK_BITS == block]
         if not computed.recipe.stream:  # nobody computes those touched anew: this is the value
@@ -48,10 +46,6 @@ class PublishBlocks:
         of_block = _of_block(computed.persons, block)
         persons = computed.persons[of_block]
         values = Vector(computed.values.known[of_block], computed.values.data[of_block])
-        if among is not None:
-            among = among[_of_block(among, block)]
-            places = np.searchsorted(persons, among[within(among, persons)])
-            persons, values = persons[places], Vector(values.known[places], values.data[places])
         change = self._tags.values.publish(
             connection,
             task.tenant,
@@ -61,19 +55,10 @@ class PublishBlocks:
             values,
             keep,
             computed.as_of,
-            among,
         )
         if gained := change.new.known_count - change.old.known_count:
             self._tags.catalogue.add_coverage(connection, task.tenant, {computed.recipe.column: gained})
         return PublishedBlock(self._tags.entries.blocks(task.tenant, change), change.old.persons)
-
-    def stand(
-        self, connection: Connection, task: Task, computed: Computed, blocks: Collection[int]
-    ) -> list[Entry]:
-        """Blocks of whose persons nobody had to be computed; the entries to append."""
-        column = computed.recipe.column
-        self._tags.values.stand(connection, task.tenant, column, blocks, computed.as_of)
-        return self._tags.entries.stood(task.tenant, column, blocks)
 
     def freeze(self, connection: Connection, task: Task, plan: ColumnPlan, computed: Computed) -> None:
         """Keeps the cuts of a run, from which on the stream uses them."""
@@ -101,9 +86,10 @@ def _of_block(persons: Ints, block: int) -> slice:
     return slice(*np.searchsorted(persons, bounds).tolist())
 
 
-def blocks_of(persons: Ints, present: Collection[int] = ()) -> list[int]:
-    """The blocks where persons (ascending) are, and where values were."""
+def blocks_of(persons: Ints) -> list[int]:
+    """The blocks where persons (ascending) are."""
     blocks = persons >> BLOCK_BITS
     first = np.ones(len(blocks), np.bool_)
     np.not_equal(blocks[1:], blocks[:-1], out=first[1:])
-    return sorted({*present, *blocks[first].tolist()})
+    found: list[int] = blocks[first].tolist()
+    return found

@@ -283,9 +283,10 @@ class Vector:
     @staticmethod
     def unknown(count: int, shape: Shape) -> "Vector":
         if shape.multi_valued or shape.base is Kind.TEXT:
-            nothing = np.empty(1, object)
-            nothing[0] = () if shape.multi_valued else None
-            return Vector(np.zeros(count, np.bool_), nothing[np.zeros(count, np.int64)])
+            nothing = np.empty(count, object)  # of None
+            if shape.multi_valued:
+                nothing.fill(())
+            return Vector(np.zeros(count, np.bool_), nothing)
         return Vector(np.zeros(count, np.bool_), np.zeros(count, np.int64))
 
 

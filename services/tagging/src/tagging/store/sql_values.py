@@ -193,11 +193,6 @@ class SqlTagValues:
             texts = sql_texts.take_unsent(connection, tenant, column, told)
         return BlockChange(column, block, old, new, as_of, texts)
 
-    def stand(
-        self, connection: Connection, tenant: str, column: str, blocks: Collection[int], as_of: dt.datetime
-    ) -> None:
-        sql_value_blocks.stand(connection, tenant, column, sorted(blocks), microseconds(as_of))
-
     def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
         rows = execute(
             connection,

@@ -161,12 +161,6 @@ class TagValues(Protocol):
         these anything was computed, and `persons` are of them; all others keep theirs, and the stream's stay so."""
         ...
 
-    def stand(
-        self, connection: Connection, tenant: str, column: str, blocks: Collection[int], as_of: dt.datetime
-    ) -> None:
-        """Whole blocks stay as they are and hold at a new moment, as if they were published and nothing differed."""
-        ...
-
     def blocks(self, connection: Connection, tenant: str, column: str) -> list[int]:
         """The blocks that hold anything, ascending."""
         ...
