@@ -56,6 +56,7 @@ from activation.app.deliveries import Deliveries
 from activation.app.export_person_data import ExportPersonData
 from activation.app.planning import Planning
 from activation.app.policies import Policies
+from activation.app.reach import EstimateReach
 from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving
 from activation.app.silence import Silence
@@ -232,6 +233,7 @@ def wire(
             Policies(policies, changelog, clock),
             Suppressions(suppressions, changelog, vault, clock),
             snapshots,
+            EstimateReach(database, deciding, snapshots, ContactPoints(neighbours.identity), accounts, clock),
             changelog,
         ),
         tuple(workers),
@@ -246,6 +248,7 @@ def _services(
     policies: Policies,
     suppressions: Suppressions,
     snapshots: SegmentsSnapshots,
+    estimate_reach: EstimateReach,
     changelog: Changelog,
 ) -> tuple[Service, ...]:
     def read_at(connection: Connection) -> Revision:
@@ -256,7 +259,7 @@ def _services(
         Service(
             campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"],
             campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server,
-            CampaignServicer(database, campaigns, snapshots, read_at),
+            CampaignServicer(database, campaigns, snapshots, estimate_reach, read_at),
         ),
         Service(
             delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"],

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from activation.api import parse, render
 from activation.app.campaigns import Campaigns
 from activation.app.planning import Snapshots
+from activation.app.reach import EstimateReach
 from activation.domain.campaign import Campaign, State
 from activation.domain.ledger import Report
 from huaxiang.activation.v1 import campaign_service_pb2 as pb
@@ -25,11 +26,13 @@ class CampaignServicer(CampaignServiceServicer):
         database: Database,
         campaigns: Campaigns,
         snapshots: Snapshots,
+        estimate_reach: EstimateReach,
         read_at: Callable[[Connection], Revision],
     ) -> None:
         self._database = database
         self._campaigns = campaigns
         self._snapshots = snapshots
+        self._estimate_reach = estimate_reach
         self._read_at = read_at
 
     async def CreateCampaign(
@@ -91,6 +94,12 @@ class CampaignServicer(CampaignServiceServicer):
     ) -> tuple[Campaign, Report, Revision]:
         read_at = self._read_at(connection)
         return *self._campaigns.get(connection, tenant, campaign_id), read_at
+
+    async def EstimateReach(
+        self, request: pb.EstimateReachRequest, context: object
+    ) -> pb.EstimateReachResponse:
+        tenant = current_principal().require_tenant()
+        return render.reach(await self._estimate_reach(tenant, parse.reach(request)))
 
     async def ListCampaigns(
         self, request: pb.ListCampaignsRequest, context: object

@@ -2,10 +2,11 @@
 
 import datetime as dt
 
+from activation.app.reach import Question
 from activation.domain.campaign import MARKETING, OTP, TRANSACTIONAL, Draft
 from activation.domain.delivery import DeliveryState
 from google.protobuf.timestamp_pb2 import Timestamp
-from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
+from huaxiang.activation.v1 import campaign_pb2, campaign_service_pb2, delivery_service_pb2
 from servicekit.errors import InvalidField
 from servicekit.values import NotAValue, moment
 
@@ -38,6 +39,19 @@ def draft(message: campaign_pb2.Campaign) -> Draft:
         topic=message.topic,
         text=message.template.text,
         broadcast=message.broadcast,
+    )
+
+
+def reach(request: campaign_service_pb2.EstimateReachRequest) -> Question:
+    """A question for reach."""
+    return Question(
+        snapshot_id=request.snapshot_id,
+        message_class=_CLASSES.get(request.message_class, ""),
+        brand=request.brand,
+        topic=request.topic,
+        broadcast=request.broadcast,
+        accounts=tuple(request.provider_accounts),
+        max_looked_at=request.max_looked_at,
     )
 
 

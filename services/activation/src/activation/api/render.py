@@ -1,12 +1,13 @@
 """Domain values as answers, and feedback as records of the front door."""
 
 from activation.api.render_policy import CLASSES
+from activation.app.reach import Estimate
 from activation.domain.campaign import Campaign, State
 from activation.domain.delivery import TERMINAL, Delivery
 from activation.domain.delivery import DeliveryState as S
 from activation.domain.feedback import Feedback
 from activation.domain.ledger import Report, Step
-from huaxiang.activation.v1 import campaign_pb2, delivery_service_pb2
+from huaxiang.activation.v1 import campaign_pb2, campaign_service_pb2, delivery_service_pb2
 from huaxiang.identity.v1 import record_pb2
 from servicekit.values import timestamp_of
 
@@ -76,6 +77,25 @@ def report(counted: Report) -> campaign_pb2.CampaignReport:
         abandoned=counted.of(S.ABANDONED),
         expired=counted.of(S.EXPIRED, S.CANCELLED),
         clicked=counted.clicked,
+    )
+
+
+def reach(estimate: Estimate) -> campaign_service_pb2.EstimateReachResponse:
+    """Who can be reached."""
+    return campaign_service_pb2.EstimateReachResponse(
+        member_count=estimate.members,
+        looked_at_count=estimate.looked_at,
+        policy_version=estimate.policy_version,
+        accounts=[
+            campaign_service_pb2.AccountReach(
+                provider_account=each.account.name,
+                channel=each.account.caps.name,
+                reachable=each.reachable,
+                waiting=each.waiting,
+                held_back=each.held_back,
+            )
+            for each in estimate.accounts
+        ],
     )
 
 

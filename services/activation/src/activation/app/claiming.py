@@ -31,6 +31,10 @@ class Permission(StrEnum):
     MINOR = "minor"
 
 
+class AddressesRefused(Exception):
+    """Identity does not take the question: nobody of the campaign can be reached until it is mended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A person's address for one send; empty unless permitted. `birth_key_id` anchors what comes back; what was sent to

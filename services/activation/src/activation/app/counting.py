@@ -43,14 +43,21 @@ class Counting:
         self._accounts = accounts
 
     def sent(
-        self, connection: Connection, tenant: str, caps: Sequence[Cap], recipients: Sequence[Recipient]
+        self,
+        connection: Connection,
+        tenant: str,
+        caps: Sequence[Cap],
+        recipients: Sequence[Recipient],
+        *,
+        hold: bool,
     ) -> defaultdict[int, list[Sent]]:
-        """By birth key what counts for the caps; no other decision of the tenant counts until the transaction ends.
-        Nothing when there are no caps."""
+        """By birth key what counts for the caps; with `hold` no other decision of the tenant counts until the
+        transaction ends. Nothing when there are no caps."""
         found: defaultdict[int, list[Sent]] = defaultdict(list)
         if not caps or not recipients:
             return found
-        self._policies.gate(connection, tenant)
+        if hold:
+            self._policies.gate(connection, tenant)
         since = min(each.day for each in recipients) - dt.timedelta(days=LONGEST_DAYS)
         keys = {key for each in recipients for key in each.keys if key}
         counted = self._ledger.counted(connection, tenant, keys, since)

@@ -5,7 +5,7 @@ One transaction. What may be sent counts from here on, and stops counting when i
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,16 @@ RESERVED_AHEAD = dt.timedelta(hours=24)
 RESERVED_WAIT = dt.timedelta(minutes=10)
 """After this a row that left its place to a higher campaign is decided again: it may have sent nothing."""
 _NOBODY = Reached(Permission.NO_PERSON, "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What was decided of some rows: who may be written to, how the others move, and on what grounds."""
+
+    chosen: tuple[Addressed, ...]
+    left_out: tuple[Move, ...]
+    decisions: tuple[Decided, ...]
+    policy_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +107,33 @@ class Deciding:
     ) -> list[Addressed]:
         """Suppresses who may not be reached, addresses that the channel does not reach, second rows of one address, and
         whoever has had enough; puts off who is not to be written to at this hour; returns the rest, still claimed."""
-        campaign, now = claimed.campaign, self._clock.now()
-        tenant, draft = campaign.tenant, campaign.draft
-        self._store.get(connection, tenant, campaign.campaign_id, lock=True)
+        campaign = claimed.campaign
+        self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
+        ours = still_ours(connection, self._ledger, claimed)
+        verdicts = self.judge(connection, account, campaign, ours, persons, hold=True)
+        self._ledger.decide(connection, campaign.tenant, verdicts.decisions)
+        self._ledger.move(connection, campaign.tenant, verdicts.left_out, self._clock.now())
+        return list(verdicts.chosen)
+
+    def judge(
+        self,
+        connection: Connection,
+        account: Account,
+        campaign: Campaign,
+        claims: Sequence[Claim],
+        persons: Mapping[int, Reached],
+        *,
+        hold: bool,
+    ) -> Verdicts:
+        """Decides and writes nothing. With `hold` no other decision of the tenant counts until the transaction ends; it
+        may not be a read-only one then."""
+        tenant, draft, now = campaign.tenant, campaign.draft, self._clock.now()
         policy = self._policies.current(connection, tenant)
         kind = Kind(draft.message_class, account.caps.contact_channel, draft.brand)
         clocks = _Clocks(account, kind, policy, now)
         candidates: list[_Candidate] = []
         moves: list[Move] = []
-        for claim in still_ours(connection, self._ledger, claimed):
+        for claim in claims:
             person = persons.get(claim.person_id, _NOBODY)
             problem = self._problem(account, campaign, claim, person)
             times = None if problem else clocks.of(person)
@@ -118,10 +146,8 @@ class Deciding:
             else:
                 hashed = self._keys.address_hash(tenant, kind.channel, person.address)
                 candidates.append(_Candidate(claim, person, hashed, times))
-        chosen, left_out, decisions = self._choose(connection, campaign, kind, policy, candidates)
-        self._ledger.decide(connection, tenant, decisions)
-        self._ledger.move(connection, tenant, [*moves, *left_out], now)
-        return chosen
+        verdicts = self._choose(connection, campaign, kind, policy, candidates, hold=hold)
+        return replace(verdicts, left_out=(*moves, *verdicts.left_out))
 
     def still_allows(
         self, connection: Connection, account: Account, campaign: Campaign, rows: Sequence[Addressed]
@@ -142,7 +168,9 @@ class Deciding:
         kind: Kind,
         policy: StoredPolicy,
         candidates: Sequence[_Candidate],
-    ) -> tuple[list[Addressed], list[Move], list[Decided]]:
+        *,
+        hold: bool,
+    ) -> Verdicts:
         """Who is written to, who is not, and what was decided of either: nobody who is to be left in peace, one row per
         address, and no more than caps leave."""
         hashes = {each.dest_hash for each in candidates}
@@ -151,7 +179,7 @@ class Deciding:
         in_peace = held_back(listed, campaign.draft, kind.channel)
         caps = policy.policy.caps_on(kind)
         recipients = [each.recipient for each in candidates]
-        sent = self._counting.sent(connection, campaign.tenant, caps, recipients)
+        sent = self._counting.sent(connection, campaign.tenant, caps, recipients, hold=hold)
         reserved = self._counting.reserved(
             connection, campaign, caps, recipients, self._clock.now() + RESERVED_AHEAD
         )
@@ -187,7 +215,7 @@ class Deciding:
             assert each.times.opens is not None, "a candidate's hours are open"
             until = min(each.times.opens.end, each.times.day_ends)
             chosen.append(Addressed(each.claim, person.address, each.dest_hash, until))
-        return chosen, left_out, decisions
+        return Verdicts(tuple(chosen), tuple(left_out), tuple(decisions), policy.version)
 
     @staticmethod
     def _problem(account: Account, campaign: Campaign, claim: Claim, person: Reached) -> str:

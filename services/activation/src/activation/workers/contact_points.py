@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import grpc
 from activation.app.accounts import Account
-from activation.app.claiming import Claimed, Permission, Reached
+from activation.app.claiming import AddressesRefused, Claimed, Permission, Reached
 from activation.domain.campaign import MARKETING, Campaign
 from huaxiang.identity.v1 import contact_point_service_pb2 as pb
 from huaxiang.identity.v1 import record_pb2
@@ -28,10 +28,6 @@ _PERMISSIONS = {
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
 MINORS = "minors"
 """The purpose that a guardian consents to, a sensitive one: it needs a grant of its own."""
-
-
-class AddressesRefused(Exception):
-    """Identity does not take the question: nobody of the campaign can be reached until it is mended."""
 
 
 class ContactPoints:

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from activation.app.accounts import Account, Limits
 from activation.app.campaigns import Campaigns
-from activation.app.claiming import Addressed, Claimed, Claiming
+from activation.app.claiming import Addressed, AddressesRefused, Claimed, Claiming
 from activation.app.deciding import Deciding
 from activation.app.submitting import Submitting, Written
 from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
 from activation.domain.campaign import MARKETING
 from activation.workers.breaker import Breaker
-from activation.workers.contact_points import AddressesRefused, ContactPoints
+from activation.workers.contact_points import ContactPoints
 from activation.workers.failpoints import Reach
 from activation.workers.names import CHANNEL, ROWS, SEND, SUBMIT
 from activation.workers.turns import Turns

@@ -401,3 +401,169 @@ class ListCampaignsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCampaignsResponse: _TypeAlias = ListCampaignsResponse  # noqa: Y015
+
+@_typing.final
+class EstimateReachRequest(_message.Message):
+    """Whom, with what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_CLASS_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    BROADCAST_FIELD_NUMBER: _builtins.int
+    PROVIDER_ACCOUNTS_FIELD_NUMBER: _builtins.int
+    MAX_LOOKED_AT_FIELD_NUMBER: _builtins.int
+    snapshot_id: _builtins.str
+    """The members."""
+    message_class: _campaign_pb2.MessageClass.ValueType
+    """What the message would be."""
+    brand: _builtins.str
+    """The brand on whose behalf; empty is the group."""
+    topic: _builtins.str
+    """What it would be about."""
+    broadcast: _builtins.bool
+    """Not chosen by what is known of persons, as Campaign.broadcast."""
+    max_looked_at: _builtins.int
+    """So many members are looked at, at most: 1 to 20,000; 5,000 when 0."""
+    @_builtins.property
+    def provider_accounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Accounts to tell about; all configured ones when empty."""
+
+    def __init__(
+        self,
+        *,
+        snapshot_id: _builtins.str = ...,
+        message_class: _campaign_pb2.MessageClass.ValueType = ...,
+        brand: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        broadcast: _builtins.bool = ...,
+        provider_accounts: _abc.Iterable[_builtins.str] | None = ...,
+        max_looked_at: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "broadcast", b"broadcast", "max_looked_at", b"max_looked_at", "message_class", b"message_class", "provider_accounts", b"provider_accounts", "snapshot_id", b"snapshot_id", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateReachRequest: _TypeAlias = EstimateReachRequest  # noqa: Y015
+
+@_typing.final
+class EstimateReachResponse(_message.Message):
+    """Who can be reached."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_COUNT_FIELD_NUMBER: _builtins.int
+    LOOKED_AT_COUNT_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    member_count: _builtins.int
+    """Members of the snapshot."""
+    looked_at_count: _builtins.int
+    """Members that were looked at; all of them when equal to member_count, and then the counts are exact."""
+    policy_version: _builtins.int
+    """The version of the policy that decided."""
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountReach]:
+        """One for each account asked for, by name."""
+
+    def __init__(
+        self,
+        *,
+        member_count: _builtins.int = ...,
+        looked_at_count: _builtins.int = ...,
+        policy_version: _builtins.int = ...,
+        accounts: _abc.Iterable[Global___AccountReach] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "looked_at_count", b"looked_at_count", "member_count", b"member_count", "policy_version", b"policy_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateReachResponse: _TypeAlias = EstimateReachResponse  # noqa: Y015
+
+@_typing.final
+class AccountReach(_message.Message):
+    """What an account reaches. reachable + waiting + held back = member_count, but for rounding."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class WaitingEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HeldBackEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PROVIDER_ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REACHABLE_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    HELD_BACK_FIELD_NUMBER: _builtins.int
+    provider_account: _builtins.str
+    """The account."""
+    channel: _builtins.str
+    """Its channel."""
+    reachable: _builtins.int
+    """Members who may be written to now."""
+    @_builtins.property
+    def waiting(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Members who may be written to later, by reason: quiet_hours, reserved."""
+
+    @_builtins.property
+    def held_back(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Members who may not, by reason: as CampaignReport.suppressed; class_refused when the channel does not carry the class."""
+
+    def __init__(
+        self,
+        *,
+        provider_account: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        reachable: _builtins.int = ...,
+        waiting: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        held_back: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "held_back", b"held_back", "provider_account", b"provider_account", "reachable", b"reachable", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountReach: _TypeAlias = AccountReach  # noqa: Y015

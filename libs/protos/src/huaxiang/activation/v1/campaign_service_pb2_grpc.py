@@ -65,6 +65,11 @@ class CampaignServiceStub:
                 request_serializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignResponse.FromString,
                 _registered_method=True)
+        self.EstimateReach = channel.unary_unary(
+                '/huaxiang.activation.v1.CampaignService/EstimateReach',
+                request_serializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachResponse.FromString,
+                _registered_method=True)
         self.ListCampaigns = channel.unary_unary(
                 '/huaxiang.activation.v1.CampaignService/ListCampaigns',
                 request_serializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.ListCampaignsRequest.SerializeToString,
@@ -120,6 +125,17 @@ class CampaignServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateReach(self, request, context):
+        """Tells how many of a snapshot's members each account could reach at this moment, and what holds back the rest, by the same
+        decision that a campaign meets; changes nothing. Large snapshots are looked at by a sample, by the hash of the birth
+        identifier, and the counts are scaled. identity is asked for the addresses of those looked at, and audits it.
+        Errors: INVALID_FIELD, ACCOUNT_UNKNOWN, SNAPSHOT_UNKNOWN, UPSTREAM_UNAVAILABLE, MESSAGE_REFUSED (identity does not take
+        the question, for example of a brand that is none).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCampaigns(self, request, context):
         """Lists campaigns, ordered by campaign_id. Errors: PAGE_TOKEN_MALFORMED.
         """
@@ -159,6 +175,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.GetCampaign,
                     request_deserializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.FromString,
                     response_serializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignResponse.SerializeToString,
+            ),
+            'EstimateReach': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateReach,
+                    request_deserializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachRequest.FromString,
+                    response_serializer=huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachResponse.SerializeToString,
             ),
             'ListCampaigns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCampaigns,
@@ -329,6 +350,33 @@ class CampaignService:
             '/huaxiang.activation.v1.CampaignService/GetCampaign',
             huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignRequest.SerializeToString,
             huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.GetCampaignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateReach(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.activation.v1.CampaignService/EstimateReach',
+            huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachRequest.SerializeToString,
+            huaxiang_dot_activation_dot_v1_dot_campaign__service__pb2.EstimateReachResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,13 @@ class CampaignServiceStub:
     """Stops for good; what was not sent is cancelled. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT."""
     GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.GetCampaignResponse]
     """Reads a campaign and what became of its deliveries. Errors: NOT_FOUND."""
+    EstimateReach: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateReachRequest, _campaign_service_pb2.EstimateReachResponse]
+    """Tells how many of a snapshot's members each account could reach at this moment, and what holds back the rest, by the same
+    decision that a campaign meets; changes nothing. Large snapshots are looked at by a sample, by the hash of the birth
+    identifier, and the counts are scaled. identity is asked for the addresses of those looked at, and audits it.
+    Errors: INVALID_FIELD, ACCOUNT_UNKNOWN, SNAPSHOT_UNKNOWN, UPSTREAM_UNAVAILABLE, MESSAGE_REFUSED (identity does not take
+    the question, for example of a brand that is none).
+    """
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]
     """Lists campaigns, ordered by campaign_id. Errors: PAGE_TOKEN_MALFORMED."""
 
@@ -71,6 +78,13 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """Stops for good; what was not sent is cancelled. Idempotent. Errors: NOT_FOUND, STATE_CONFLICT."""
     GetCampaign: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.GetCampaignRequest, _campaign_service_pb2.GetCampaignResponse]  # type: ignore[assignment]
     """Reads a campaign and what became of its deliveries. Errors: NOT_FOUND."""
+    EstimateReach: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.EstimateReachRequest, _campaign_service_pb2.EstimateReachResponse]  # type: ignore[assignment]
+    """Tells how many of a snapshot's members each account could reach at this moment, and what holds back the rest, by the same
+    decision that a campaign meets; changes nothing. Large snapshots are looked at by a sample, by the hash of the birth
+    identifier, and the counts are scaled. identity is asked for the addresses of those looked at, and audits it.
+    Errors: INVALID_FIELD, ACCOUNT_UNKNOWN, SNAPSHOT_UNKNOWN, UPSTREAM_UNAVAILABLE, MESSAGE_REFUSED (identity does not take
+    the question, for example of a brand that is none).
+    """
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_campaign_service_pb2.ListCampaignsRequest, _campaign_service_pb2.ListCampaignsResponse]  # type: ignore[assignment]
     """Lists campaigns, ordered by campaign_id. Errors: PAGE_TOKEN_MALFORMED."""
 
@@ -127,6 +141,19 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_service_pb2.GetCampaignResponse, _abc.Awaitable[_campaign_service_pb2.GetCampaignResponse]]:
         """Reads a campaign and what became of its deliveries. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def EstimateReach(
+        self,
+        request: _campaign_service_pb2.EstimateReachRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_campaign_service_pb2.EstimateReachResponse, _abc.Awaitable[_campaign_service_pb2.EstimateReachResponse]]:
+        """Tells how many of a snapshot's members each account could reach at this moment, and what holds back the rest, by the same
+        decision that a campaign meets; changes nothing. Large snapshots are looked at by a sample, by the hash of the birth
+        identifier, and the counts are scaled. identity is asked for the addresses of those looked at, and audits it.
+        Errors: INVALID_FIELD, ACCOUNT_UNKNOWN, SNAPSHOT_UNKNOWN, UPSTREAM_UNAVAILABLE, MESSAGE_REFUSED (identity does not take
+        the question, for example of a brand that is none).
+        """
 
     @_abc_1.abstractmethod
     def ListCampaigns(
