@@ -251,6 +251,15 @@ async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
     assert not (await suite.segments().ListSegments(pb.ListSegmentsRequest())).segments
 
 
+async def test_a_long_rule_is_read_as_a_short_one(suite: Any) -> None:
+    long = " OR ".join(f"(gender = 'female' AND points > {each})" for each in range(30))
+    request = pb.PreviewSegmentRequest(rule=f"points = 12 OR {long}")
+    assert (await suite.segments().PreviewSegment(request)).count == 1
+    request.rule += " OR pionts = 3"
+    _, reason, told = await refused(suite.segments().PreviewSegment(request))
+    assert (reason, told["suggestion"]) == ("RULE_INVALID", "points")
+
+
 async def test_a_tag_of_runs_says_when_its_values_were_told_last(suite: Any) -> None:
     block = block_message("level", {1: "female"})
     block.as_of.FromDatetime(dt.datetime(2026, 3, 30, 16, tzinfo=dt.UTC))

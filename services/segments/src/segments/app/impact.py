@@ -77,7 +77,7 @@ class CheckImpact:
         found = await self._preview(tenant, rule, population, 0, may_read)
         draft = replace(existing(version, tenant, segment_id).draft, rule=rule, population=population)
         trial = self._board.current.draft()
-        read = trial.read(tenant, draft)
+        read = await self._board.compute(lambda: trial.read(tenant, draft))
         trial.writable(tenant).put(replace(existing(version, tenant, segment_id), draft=draft), read)
         return found.count, found.freshness
 
