@@ -96,7 +96,7 @@ class _Connection(asyncio.Protocol):
         try:
             for event in self._h2.receive_data(data):
                 self._take(event)
-        except ProtocolError:
+        except (ProtocolError, UnicodeDecodeError):
             self._flush()
             self.abort()
             return

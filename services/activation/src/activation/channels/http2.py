@@ -26,7 +26,7 @@ from h2.events import (
     StreamEnded,
     StreamReset,
 )
-from h2.exceptions import ProtocolError
+from h2.exceptions import NoAvailableStreamIDError, ProtocolError
 from h2.settings import SettingCodes, Settings
 from hpack import HeaderTuple, NeverIndexedHeaderTuple
 
@@ -42,7 +42,7 @@ from activation.channels.transport import (
 
 CONFIGURATION = H2Configuration(
     client_side=True,
-    header_encoding="utf-8",
+    header_encoding=None,  # bytes, whatever they are
     validate_outbound_headers=False,  # the channels write them, in lower case and ASCII
     normalize_outbound_headers=False,
     validate_inbound_headers=False,  # the status is looked at, the rest is only looked up
@@ -119,7 +119,11 @@ class Connection(asyncio.Protocol):
     async def request(self, headers: Sequence[HeaderTuple], body: bytes, deadline: Deadline) -> HttpReply:
         """Raises NotSentError and UnansweredError."""
         await self._until(self._room_for_stream, deadline)
-        stream_id = self._h2.get_next_available_stream_id()
+        try:
+            stream_id = self._h2.get_next_available_stream_id()
+        except NoAvailableStreamIDError:  # after a billion requests
+            self.ended = True
+            raise NotSentError("the connection is used up") from None
         stream = self._streams[stream_id] = _Stream(asyncio.get_running_loop().create_future())
         try:
             self._h2.send_headers(stream_id, headers)
@@ -354,4 +358,8 @@ class Http2Client:
 
 
 def _texts(headers: Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in headers}
+    return {_text(name): _text(value) for name, value in headers}
+
+
+def _text(header: str | bytes) -> str:
+    return header if isinstance(header, str) else header.decode("latin-1")

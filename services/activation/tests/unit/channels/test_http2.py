@@ -21,6 +21,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded
+from h2.exceptions import NoAvailableStreamIDError
 
 Answer = Callable[[H2Connection, int, bytes], None]
 """(connection, stream, body of the request) -> whatever the server does about it."""
@@ -82,6 +83,10 @@ def keep_silent(connection: H2Connection, stream: int, _: bytes) -> None:
 
 def say_nothing_of_a_status(connection: H2Connection, stream: int, _: bytes) -> None:
     connection.send_headers(stream, [(":status", "nonsense")], end_stream=True)
+
+
+def say_bytes(connection: H2Connection, stream: int, _: bytes) -> None:
+    connection.send_headers(stream, [(b":status", b"200"), (b"odd", b"\xff\xfe")], end_stream=True)
 
 
 def say_much(connection: H2Connection, stream: int, _: bytes) -> None:
@@ -150,6 +155,27 @@ async def test_all_requests_go_over_one_connection():
 async def test_a_body_larger_than_the_window_arrives_whole():
     async with served(say) as meeting:
         assert (await send(meeting.client, b"x" * 300_000)).headers["length"] == "300000"
+
+
+async def test_headers_may_be_any_bytes():
+    async with served(say_bytes) as meeting:
+        assert (await send(meeting.client)).headers == {"odd": "ÿþ"}
+
+
+async def test_a_connection_whose_streams_are_used_up_is_left(monkeypatch):
+    async with served(say) as meeting:
+        await send(meeting.client)
+        first = H2Connection.get_next_available_stream_id
+        left = iter([NoAvailableStreamIDError()])
+
+        def number(connection: H2Connection) -> int:
+            for error in left:
+                raise error
+            return first(connection)
+
+        monkeypatch.setattr(H2Connection, "get_next_available_stream_id", number)
+        assert (await send(meeting.client)).status == 200
+        assert len(meeting.peers) == 2
 
 
 async def test_a_refused_stream_was_certainly_not_looked_at():
