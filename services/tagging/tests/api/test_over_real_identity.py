@@ -114,7 +114,7 @@ async def test_persons_that_turn_out_to_be_one_are_merged(
 async def test_an_erased_person_is_masked_at_once_and_gone_when_confirmed(
     front_door: LocalServer, tagging: RunningTagging
 ) -> None:
-    """In rows and in files; the events of others stay."""
+    """In rows and in files, those of persons among them; the events of others stay."""
     people, revision = await ingest(
         front_door,
         order("o1", 10_000, member_id="M1"),
@@ -125,11 +125,14 @@ async def test_an_erased_person_is_masked_at_once_and_gone_when_confirmed(
     lake = lake_service_pb2_grpc.LakeServiceStub(tagging.server.connect("admin"))
     await lake.FlushLake(lake_service_pb2.FlushLakeRequest())
     await ingest(front_door, order("o4", 40_000, member_id="M1"))
+    facts, store = tagging.store.facts, tagging.store
+    held = store.database.read_now(store.persons.held, "t1")
+    name = store.persons.write("t1", held)
+    store.database.write_now(store.persons.name, "t1", name, held.change)
     privacy = privacy_service_pb2_grpc.PrivacyServiceStub(front_door.connect("admin"))
     request = privacy_service_pb2.ErasePersonRequest(person_id=people[0], reason="request 1")
     erased = await privacy.ErasePerson(request)
     await tagging.reach(parse_token(erased.revision.token))
-    facts, store = tagging.store.facts, tagging.store
     assert not store.database.read_now(facts.key_map.living, "t1", [people[0]])
     assert not store.database.read_now(facts.key_map.persons, "t1", people)[people[0]].attributes
     status = privacy_service_pb2.GetErasureRequest(person_id=people[0])
@@ -142,6 +145,7 @@ async def test_an_erased_person_is_masked_at_once_and_gone_when_confirmed(
             break
         await asyncio.sleep(0.1)
     assert confirmed["tagging"]
+    assert list((store.folder / "persons" / "t1").iterdir()) == []
     files = store.database.read_now(store.manifest.files, "t1")
     stored = [path for path in store.lake.root.rglob("*") if path.is_file()]
     assert [store.lake.path(file) for file in files] == [str(path) for path in stored]

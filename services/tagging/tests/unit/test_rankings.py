@@ -10,7 +10,7 @@ from rules.values import Kind, divide_half_even
 from rules.windows import CalendarSettings
 from tagging.domain.columns import Shape
 from tagging.domain.cuts import Baseline
-from tagging.domain.groups import Groups, half_even
+from tagging.domain.groups import Groups, half_even, ordered
 from tagging.domain.kinds.naming import NamedKeys
 from tagging.domain.kinds.preference import PreferenceKind, PreferenceOrder
 from tagging.domain.kinds.scene_group import SceneGroupKind
@@ -146,3 +146,14 @@ def test_order_of_groups_does_not_matter(shape):
     kind = PreferenceKind(MEASURE, names=names)
     forth, back = groups(said), groups(dict(reversed(said.items())))
     assert decided(kind, forth, shape) == decided(kind, back, shape)
+
+
+def test_rows_are_ordered_by_person_and_then_by_keys_however_large():
+    draw = np.random.default_rng(7)
+    persons = np.sort(draw.integers(0, 30, 500))
+    for width in (3, 2**20, 2**61):
+        one, other = draw.integers(-width, width, 500), draw.integers(0, 3, 500)
+        expected = np.lexsort((other, one, persons)).tolist()
+        assert ordered(persons, one, other).tolist() == expected
+        assert ordered(persons, one.astype(object), other).tolist() == expected
+    assert ordered(persons[:0], persons[:0]).tolist() == []
