@@ -7,9 +7,9 @@ import pytest
 import yaml
 from activation.app.accounts import Timings
 from activation.channels.transport import Transport
-from activation.config import AccountConfig, read_accounts
-from activation.main import make_account
-from channel_rigs import apns, fcm
+from activation.config import CHANNELS, AccountConfig, read_accounts
+from activation.main import _MAKERS, make_account
+from channel_rigs import apns, fcm, webhook
 from servicekit.clock import SystemClock
 from servicekit.config import ConfigError
 
@@ -30,6 +30,20 @@ APNS = {
     "private_key": apns.private("unit"),
 }
 
+WEBHOOK = {
+    "channel": "webhook",
+    "base_url": "https://crm.example/hooks",
+    "contact_channel": "email",
+    "secret": webhook.shared("unit"),
+    "receipts_secret": "path",
+}
+EMAIL = {
+    "channel": "email",
+    "base_url": "smtp://mx.example",
+    "sender": "a@b.example",
+    "receipts_secret": "path",
+}
+
 
 def stated(folder: Path, account: dict[str, str]) -> AccountConfig:
     file = folder / "accounts.yaml"
@@ -37,7 +51,11 @@ def stated(folder: Path, account: dict[str, str]) -> AccountConfig:
     return read_accounts(file, Timings())["a"]
 
 
-@pytest.mark.parametrize("account", [GETUI, FCM, APNS], ids=["getui", "fcm", "apns"])
+def test_every_channel_that_an_account_can_name_can_be_made() -> None:
+    assert set(CHANNELS) == set(_MAKERS)
+
+
+@pytest.mark.parametrize("account", [GETUI, FCM, APNS, WEBHOOK, EMAIL], ids=lambda each: each["channel"])
 async def test_an_account_makes_its_channel(tmp_path: Path, account: dict[str, str]) -> None:
     async with Transport() as transport:
         made = make_account(stated(tmp_path, account), transport, SystemClock())
@@ -54,6 +72,12 @@ async def test_an_account_makes_its_channel(tmp_path: Path, account: dict[str, s
             "accounts.a.service_account: has no client_email",
         ),
         ({**APNS, "private_key": "secret-value"}, "accounts.a.private_key: is not a private key in PEM"),
+        ({**WEBHOOK, "secret": "whsec_secret-value"}, "accounts.a.secret: key 1 is not base64"),
+        ({**WEBHOOK, "contact_channel": "pigeon"}, "accounts.a.contact_channel: is none of sms"),
+        ({**WEBHOOK, "allow": "everywhere"}, "accounts.a.allow: 'everywhere' does not appear"),
+        ({**EMAIL, "dkim_selector": "s", "dkim_key": "secret-value"}, "accounts.a.dkim_key: is not"),
+        ({**EMAIL, "sender": "nobody"}, "accounts.a.sender: is not like"),
+        ({**EMAIL, "templates": "/nowhere"}, "accounts.a.templates: /nowhere holds no"),
     ],
 )
 async def test_keys_at_fault_are_told_by_account_without_their_value(

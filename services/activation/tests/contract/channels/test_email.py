@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from activation.channels.email.channel import EmailAccount, EmailChannel
-from activation.channels.port import BatchRefusedError, Message, MessageClass, Scope, Target, Verdict
+from activation.channels.port import Batch, BatchRefusedError, Message, MessageClass, Scope, Target, Verdict
 from activation.channels.wire import WireRequest
 from channel_rigs.email import BOUNCES, SENDER, TEMPLATES
 from channel_rigs.kind import SECRET
@@ -175,6 +175,14 @@ async def test_the_bytes_that_are_stored_are_the_bytes_that_are_sent(rig):
     assert wire.content_type == "application/batch-SMTP"
     assert b"Date:" not in content
     assert b"\r\nMessage-ID: <key-" in content
+
+
+def test_mails_that_are_too_long_together_are_not_built_together():
+    text = Message(MessageClass.TRANSACTIONAL, parameters={"subject": "s", "text": "x" * 200_000})
+    targets = tuple(Target(f"d{at}", f"d{at}", "a@b.example") for at in range(50))
+    assert len(unconnected().build(Batch("b", text, targets[:1])).body) > 200_000
+    with pytest.raises(BatchRefusedError, match="bytes"):
+        unconnected().build(Batch("b", text, targets))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ from activation.channels.wire import Callback, CallbackAnswer, WireRequest
 
 ACTION = "mail"
 MAX_SKELETONS = 32
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+"""Of a stored request; mails that are too long together are sent one by one."""
 CAPS = Caps(
     name="email",
     contact_channel="email",
@@ -131,13 +133,16 @@ class EmailChannel:
                 raise BatchRefusedError(f"{fault.field}: {fault.hint}")
             content = skeleton.mail(target.address, target.key, target.parameters)
             mails.append(Mail(self._return_path(target.key), target.address.encode(), content))
+        body = batch_smtp.write(mails)
+        if len(body) > MAX_BATCH_BYTES:
+            raise BatchRefusedError(f"{len(body)} bytes; a batch holds {MAX_BATCH_BYTES}")
         return WireRequest(
             action=ACTION,
             method="SMTP",
             path="",
             query=(),
             content_type=batch_smtp.CONTENT_TYPE,
-            body=batch_smtp.write(mails),
+            body=body,
             deliveries=tuple(target.delivery_id for target in batch.targets),
             keys=tuple(target.key for target in batch.targets),
         )

@@ -24,7 +24,10 @@ class AddressRefusedError(OSError):
 
 def read_networks(text: str) -> tuple[Network, ...]:
     """Networks that may be called although they are private, parted by spaces or commas. Raises ValueError."""
-    return tuple(ip_network(each) for each in text.replace(",", " ").split())
+    try:
+        return tuple(ip_network(each) for each in text.replace(",", " ").split())
+    except ValueError as error:
+        raise ValueError(f"allow: {error}") from error
 
 
 def is_public(address: Address) -> bool:
