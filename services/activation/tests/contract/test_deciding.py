@@ -140,6 +140,7 @@ def test_outside_the_hours_of_its_zone_a_row_waits_for_the_opening(world: Decisi
     assert world.send("push") == {("c1", 1)}
     rows = world.rows("c1")
     assert {(rows[each].state, rows[each].reason) for each in (2, 3)} == {(S.RETRY_WAIT, "quiet_hours")}
+    assert rows[2].grounds == '[0, "America/New_York", "2026-06-11"]'
     world.clock.advance(timedelta(hours=3, minutes=30))
     assert world.send("push") == {("c1", 3)}
     world.clock.advance(timedelta(hours=5))
@@ -306,6 +307,7 @@ def test_an_address_on_the_list_gets_nothing_of_the_entrys_scope(world: Decision
     assert {person for name, person in sent if name == "c3"} == {1, 2, 3, 4, 6}
     assert {person for name, person in sent if name == "c4"} == set(people)
     assert {world.rows("c1")[each].reason for each in (1, 5)} == {"suppressed"}
+    assert {world.rows("c1")[each].grounds for each in (1, 5)} == {'[0, "Asia/Shanghai", "2026-06-11"]'}
 
 
 def test_what_was_let_through_is_looked_at_again_when_it_is_written_down(world: Decisions) -> None:

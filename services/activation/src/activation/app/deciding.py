@@ -133,21 +133,24 @@ class Deciding:
         clocks = _Clocks(account, kind, policy, now)
         candidates: list[_Candidate] = []
         moves: list[Move] = []
+        decisions: list[Decided] = []
         for claim in claims:
             person = persons.get(claim.person_id, _NOBODY)
+            times = clocks.of(person)
             problem = self._problem(account, campaign, claim, person)
-            times = None if problem else clocks.of(person)
-            if times is None:
-                moves.append(Move(claim.delivery_id, DeliveryState.SUPPRESSED, problem))
-            elif times.opens is None:
-                moves.append(Move(claim.delivery_id, DeliveryState.SUPPRESSED, NO_HOURS))
+            if problem or times.opens is None:
+                moves.append(Move(claim.delivery_id, DeliveryState.SUPPRESSED, problem or NO_HOURS))
             elif times.opens.start > now:
                 moves.append(_put_off(claim, times.opens))
             else:
                 hashed = self._keys.address_hash(tenant, kind.channel, person.address)
                 candidates.append(_Candidate(claim, person, hashed, times))
+                continue
+            decisions.append(_on_grounds(claim, person, policy, times))
         verdicts = self._choose(connection, campaign, kind, policy, candidates, hold=hold)
-        return replace(verdicts, left_out=(*moves, *verdicts.left_out))
+        return replace(
+            verdicts, left_out=(*moves, *verdicts.left_out), decisions=(*decisions, *verdicts.decisions)
+        )
 
     def still_allows(
         self, connection: Connection, account: Account, campaign: Campaign, rows: Sequence[Addressed]
@@ -190,16 +193,18 @@ class Deciding:
             row, person, day = each.claim.delivery_id, each.person, each.times.day
             if each.dest_hash in in_peace:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, SUPPRESSED))
+                decisions.append(_on_grounds(each.claim, person, policy, each.times))
                 continue
             if holders.get(each.dest_hash, row) != row:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, DUPLICATE_ADDRESS))
+                decisions.append(_on_grounds(each.claim, person, policy, each.times))
                 continue
             counted = counts(caps, day, chain.from_iterable(sent[key] for key in each.recipient.keys))
-            grounds = Grounds(policy.version, each.times.zone, day, counted).dumped()
+            decided = _on_grounds(each.claim, person, policy, each.times, counted)
             full = reached(caps, counted)
             if full is not None:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, f"capped_{full.period.value}"))
-                decisions.append(Decided(row, person.birth_key_id, grounds=grounds))
+                decisions.append(decided)
                 continue
             promised = counts(caps, day, reserved[each.claim.person_id])
             if reached(caps, [sum(both) for both in zip(counted, promised, strict=True)]):
@@ -207,11 +212,11 @@ class Deciding:
                 left_out.append(
                     Move(row, DeliveryState.RETRY_WAIT, RESERVED, due=due, alone=each.claim.alone)
                 )
-                decisions.append(Decided(row, person.birth_key_id, grounds=grounds))
+                decisions.append(decided)
                 continue
             holders[each.dest_hash] = row
             sent[person.birth_key_id].append(Sent(kind, day, 1))
-            decisions.append(Decided(row, person.birth_key_id, each.dest_hash, day, grounds))
+            decisions.append(replace(decided, dest_hash=each.dest_hash, day=day))
             assert each.times.opens is not None, "a candidate's hours are open"
             until = min(each.times.opens.end, each.times.day_ends)
             chosen.append(Addressed(each.claim, person.address, each.dest_hash, until))
@@ -268,3 +273,11 @@ class _Clocks:
 def _put_off(claim: Claim, opens: Opening) -> Move:
     due = jittered(opens, claim.delivery_id)
     return Move(claim.delivery_id, DeliveryState.RETRY_WAIT, QUIET_HOURS, due=due, alone=claim.alone)
+
+
+def _on_grounds(
+    claim: Claim, person: Reached, policy: StoredPolicy, times: _Times, counted: tuple[int, ...] = ()
+) -> Decided:
+    """That the row may not be sent now, with what it was decided by."""
+    grounds = Grounds(policy.version, times.zone, times.day, counted)
+    return Decided(claim.delivery_id, person.birth_key_id, grounds=grounds.dumped())
