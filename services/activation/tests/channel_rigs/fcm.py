@@ -1,6 +1,7 @@
 """FCM."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -56,8 +57,15 @@ def section(_: str, folder: Path) -> dict[str, object]:
     }
 
 
+@cache
+def account(secret: str) -> FcmAccount:
+    """Read once: to check an RSA key costs a tenth of a second."""
+    return FcmAccount.read(service_account(secret, ""))
+
+
 def make(means: Means, secret: str, url: str) -> Channel:
-    return FcmChannel(FcmAccount.read(service_account(secret, url)), means.transport, means.now, url)
+    own = replace(account(secret), token_uri=f"{url}/token")
+    return FcmChannel(own, means.transport, means.now, url)
 
 
 def says(words: str) -> tuple[Message, str]:

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 from activation.channels.fcm.channel import FcmChannel
-from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.port import CallbackForgedError, Idempotency, Scope, Verdict
 from activation.channels.wire import Callback
-from channel_rigs.fcm import service_account
+from channel_rigs.fcm import account
 from channel_rigs.kind import SECRET
 from sandbox.effects import REPLACED
 from sandbox.faults import Fault, Rule
@@ -86,10 +85,9 @@ async def test_without_a_token_the_message_was_certainly_not_sent(rig, fault):
 
 
 async def test_a_grant_dated_wrong_is_said_of_the_account(rig, transport):
-    account = FcmAccount.read(service_account(SECRET, rig.sandbox.url("fcm")))
-    ahead = FcmChannel(
-        account, transport, lambda: rig.clock.moment() + timedelta(hours=2), rig.sandbox.url("fcm")
-    )
+    url = rig.sandbox.url("fcm")
+    own = replace(account(SECRET), token_uri=f"{url}/token")
+    ahead = FcmChannel(own, transport, lambda: rig.clock.moment() + timedelta(hours=2), url)
     (outcome,) = await ahead.submit(await rig.wire(1), TIMEOUT_S)
     assert (outcome.verdict, outcome.scope, outcome.reason) == (
         Verdict.REJECTED,

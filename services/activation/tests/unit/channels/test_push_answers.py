@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from activation.channels.apns.channel import _refusal
 from activation.channels.fcm.channel import FcmChannel
-from activation.channels.fcm.tokens import FcmAccount
 from activation.channels.port import Batch, Message, MessageClass, Scope, Target, Verdict
 from activation.channels.transport import HttpReply
-from channel_rigs.fcm import service_account
+from channel_rigs.fcm import account
 
 TYPE = "type.googleapis.com/google.firebase.fcm.v1."
 BAD_TOKEN = {
@@ -70,9 +69,8 @@ class Google:
     ],
 )
 async def test_google_s_errors(error, scope, reason):
-    account = FcmAccount.read(service_account("unit", "https://oauth2.example"))
     channel = FcmChannel(
-        account, Google(error["code"], {"error": error}), lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        account("unit"), Google(error["code"], {"error": error}), lambda: datetime(2026, 1, 1, tzinfo=UTC)
     )
     message = Message(MessageClass.TRANSACTIONAL, parameters={"alert": "您好"})
     (outcome,) = await channel.submit(channel.build(Batch("k", message, (Target("d", "k", "token"),))), 1.0)

@@ -1,6 +1,7 @@
 """Signatures and grants of the push channels, against vectors of others and read back by the public key."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import jwt
@@ -28,8 +29,7 @@ def test_getui_s_receipts_are_signed_over_app_device_task_message_and_secret():
 
 
 def test_google_gets_a_grant_for_an_hour_by_rfc_7523():
-    account = FcmAccount.read(fcm.service_account("unit", "https://oauth2.example"))
-    token = grant(account, AT)
+    token = grant(replace(fcm.account("unit"), token_uri="https://oauth2.example/token"), AT)
     assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": "k1"}
     assert jwt.decode(token, fcm.key("unit").public_key(), algorithms=["RS256"], options=UNDATED) == {
         "iss": "sender@shop.example",
@@ -74,7 +74,6 @@ def test_keys_of_the_wrong_kind_are_refused():
 
 
 def test_keys_show_in_no_repr():
-    account = FcmAccount.read(fcm.service_account("unit", "https://oauth2.example"))
-    assert "private_key=" not in repr(account)
+    assert "private_key=" not in repr(fcm.account("unit"))
     assert "private_key=" not in repr(ApnsAccount.read("T", "K", "t", apns.private("unit")))
     assert "mastersecret" not in repr(GetuiAccount("app", "appkey", "mastersecret"))
