@@ -46,7 +46,7 @@ setup: $(VENV)/.runtime ## Install what the suite needs to run, and compile its 
 demo: $(VENV)/.runtime ## Run the main job end to end (DATA=<online_retail.parquet> for real invoices)
 	$(BIN)/huaxiang demo $(if $(DATA),--data $(DATA))
 
-up: $(VENV)/.runtime ## Start the suite in the background (BASE_PORT=8100 for other ports than 7101 to 7403)
+up: $(VENV)/.runtime ## Start the suite in the background (BASE_PORT=8100 for other ports than 7101 to 7404)
 	$(BIN)/huaxiang up --detach $(if $(BASE_PORT),--base-port $(BASE_PORT))
 
 down: $(VENV)/.runtime ## Stop the suite

@@ -167,6 +167,6 @@ def free_base_port() -> int:
     while True:
         ports = Ports(draw.randrange(10_000, 30_000, 10))
         used = [ports.of(name) for name in SERVICES] + [ports.receipts]
-        used += [ports.sandbox + offset for offset in range(4)]
+        used += ports.sandboxes
         if not any(listens(port) for port in used):
             return ports.base

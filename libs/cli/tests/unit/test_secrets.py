@@ -91,6 +91,20 @@ def test_the_sandbox_takes_its_settings_and_fits_the_accounts(tmp_path: Path) ->
     assert sandbox["receipts_url"].endswith(f":8204/receipts/{SMS_ACCOUNT}/{account['receipts_secret']}")
 
 
+def test_every_account_has_a_provider_on_a_port_of_its_own(tmp_path: Path) -> None:
+    folder, ports = SuiteFolder(tmp_path), Ports(8100)
+    create_secrets(folder, 1)
+    write_provider_files(folder, ports)
+    served = settings.read(yaml.safe_load(folder.sandbox_settings.read_text())).providers
+    accounts = yaml.safe_load(folder.accounts.read_text())["accounts"]
+    for account in accounts.values():
+        provider = settings.PORTS[int(account["base_url"].rpartition(":")[2]) - ports.sandbox]
+        assert provider in served
+        assert provider == account["channel"] or account["channel"].startswith(f"{provider}_")
+    assert ports.sandboxes == tuple(ports.sandbox + place for place in range(1 + len(served)))
+    assert settings.PORTS[1 : 1 + len(served)] == tuple(served)
+
+
 def test_derived_credentials_depend_on_secret_and_name() -> None:
     assert len({derived("a", "x"), derived("a", "y"), derived("b", "x")}) == 3
     assert derived("a", "x") == derived("a", "x")

@@ -8,10 +8,7 @@ import pytest
 from sandbox.main import build
 from sandbox.settings import read
 
-pytestmark = [
-    pytest.mark.proof,
-    pytest.mark.filterwarnings("ignore"),  # the SDK's own
-]
+pytestmark = pytest.mark.filterwarnings("ignore")  # the SDK's own
 models = pytest.importorskip(
     "alibabacloud_dysmsapi20170525.models", reason="the official SDK is not installed (dependency group sdks)"
 )

@@ -11,7 +11,7 @@ DEFAULT_BASE_PORT = 7100
 PORT_OFFSETS = {"identity": 1, "tagging": 2, "segments": 3, "activation": 4}
 RECEIPTS_OFFSET = 104
 SANDBOX_OFFSET = 300
-SANDBOX_PORTS = 4
+SANDBOX_PORTS = 5
 MIN_BASE_PORT, MAX_BASE_PORT = 1_023, 65_535 - SANDBOX_OFFSET - SANDBOX_PORTS + 1
 
 
@@ -30,7 +30,7 @@ class Ports:
 
     @property
     def sandbox(self) -> int:
-        """The first of consecutive ports: admin, aliyun_sms, wechat, jpush."""
+        """The first of consecutive ports: admin, aliyun_sms, wechat, jpush, tencent_sms."""
         return self.base + SANDBOX_OFFSET
 
     @property

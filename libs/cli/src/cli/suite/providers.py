@@ -12,11 +12,23 @@ from cli.suite.secrets import OWNER_ONLY, derived, read_secret
 
 MARK = "# For the sandbox, made by huaxiang, which writes it anew until it is edited: "
 SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT = "sms_main", "wechat_service", "push_main"
+SECOND_SMS_ACCOUNT = "sms_second"
+OTHER_WECHAT_ACCOUNTS = {
+    "wechat_news": "wechat_mass",
+    "wechat_notices": "wechat_subscription",
+    "wechat_answers": "wechat_customer_service",
+}
+"""Channel of each further account of the same official account."""
 OFFICIAL_APP = "wx_oa"
 PUSH_APP = ""
+SECOND_SMS_APP = "1400000001"
 SIGN_NAME = "画像商城"
 SMS_TEMPLATE, SMS_TEXT = "SMS_90001", "${offer}，到店即享。拒收请回复R"
+SECOND_SMS_TEMPLATE, SECOND_SMS_TEXT = "90001", "{1}，到店即享。拒收请回复R"
 WECHAT_TEMPLATE = "tpl_member_notice"
+NOTICE_TEMPLATE, ARTICLE = "sub_arrival", "media_spring"
+GRANTED = 3
+"""Notices and answers that everybody has allowed in the sandbox before acting."""
 
 
 def write_provider_files(folder: SuiteFolder, ports: Ports, sandbox: dict[str, Any] | None = None) -> None:
@@ -41,6 +53,13 @@ def _accounts(secret: str, ports: Ports) -> dict[str, Any]:
     def receipts(account: str) -> str:
         return derived(secret, account + "/receipts")
 
+    official = {
+        "base_url": f"http://127.0.0.1:{ports.sandbox + 2}",
+        "appid": OFFICIAL_APP,
+        "secret": derived(secret, "wechat/secret"),
+        "callback_token": derived(secret, "wechat/token"),
+        "scope": OFFICIAL_APP,
+    }
     return {
         SMS_ACCOUNT: {
             "channel": "aliyun_sms",
@@ -52,12 +71,8 @@ def _accounts(secret: str, ports: Ports) -> dict[str, Any]:
         },
         WECHAT_ACCOUNT: {
             "channel": "wechat_template",
-            "base_url": f"http://127.0.0.1:{ports.sandbox + 2}",
-            "appid": OFFICIAL_APP,
-            "secret": derived(secret, "wechat/secret"),
-            "callback_token": derived(secret, "wechat/token"),
+            **official,
             "receipts_secret": receipts(WECHAT_ACCOUNT),
-            "scope": OFFICIAL_APP,
         },
         PUSH_ACCOUNT: {
             "channel": "jpush",
@@ -67,6 +82,19 @@ def _accounts(secret: str, ports: Ports) -> dict[str, Any]:
             "receipts_secret": receipts(PUSH_ACCOUNT),
             "scope": PUSH_APP,
         },
+        SECOND_SMS_ACCOUNT: {
+            "channel": "tencent_sms",
+            "base_url": f"http://127.0.0.1:{ports.sandbox + 4}",
+            "secret_id": derived(secret, "second/id")[:16],
+            "secret_key": derived(secret, "second/secret"),
+            "sdk_app_id": SECOND_SMS_APP,
+            "receipts_secret": receipts(SECOND_SMS_ACCOUNT),
+            "scope": "",
+        },
+        **{
+            name: {"channel": channel, **official, "receipts_secret": receipts(name)}
+            for name, channel in OTHER_WECHAT_ACCOUNTS.items()
+        },
     }
 
 
@@ -75,7 +103,9 @@ def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
         return receipts_url(ports, account, secret, what)
 
     accounts = _accounts(secret, ports)
-    sms, wechat, push = (accounts[name] for name in (SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT))
+    sms, wechat, push, second = (
+        accounts[name] for name in (SMS_ACCOUNT, WECHAT_ACCOUNT, PUSH_ACCOUNT, SECOND_SMS_ACCOUNT)
+    )
     return {
         "seed": 1,
         "aliyun_sms": {
@@ -102,6 +132,11 @@ def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
             "templates": [
                 {"template_id": WECHAT_TEMPLATE, "content": "{{first.DATA}} {{level.DATA}} {{remark.DATA}}"}
             ],
+            "subscription_templates": [
+                {"template_id": NOTICE_TEMPLATE, "content": "{{thing1.DATA}}已到店", "granted": GRANTED}
+            ],
+            "articles": [{"media_id": ARTICLE, "content": "新品上市"}],
+            "answers": GRANTED,
         },
         "jpush": {
             "apps": [
@@ -112,6 +147,21 @@ def _sandbox(secret: str, ports: Ports) -> dict[str, Any]:
                     "receipts_url": reports(PUSH_ACCOUNT),
                 }
             ]
+        },
+        "tencent_sms": {
+            "apps": [
+                {
+                    "secret_id": second["secret_id"],
+                    "secret_key": second["secret_key"],
+                    "sdk_app_id": second["sdk_app_id"],
+                    "receipts_url": reports(SECOND_SMS_ACCOUNT),
+                    "replies_url": reports(SECOND_SMS_ACCOUNT, "replies"),
+                }
+            ],
+            "signs": [{"name": SIGN_NAME}],
+            "templates": [
+                {"template_id": SECOND_SMS_TEMPLATE, "kind": "marketing", "content": SECOND_SMS_TEXT}
+            ],
         },
     }
 

@@ -7,17 +7,14 @@ from types import SimpleNamespace
 import pytest
 from activation.channels.aliyun_sms.signing import signed_headers
 
-pytestmark = [
-    pytest.mark.proof,
-    pytest.mark.filterwarnings("ignore"),  # the SDK's own
-]
+pytestmark = pytest.mark.filterwarnings("ignore")  # the SDK's own
 utils = pytest.importorskip(
     "alibabacloud_tea_openapi.utils", reason="the official SDK is not installed (dependency group sdks)"
 )
 LETTERS = "aZ09 ~-_.!*'()+%&=/?#[]@:;,中文签名\n"
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(20))
 def test_equal_for_random_requests(seed):
     chance = random.Random(seed)
 
