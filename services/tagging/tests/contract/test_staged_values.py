@@ -9,7 +9,7 @@ import pytest
 from rules.values import Kind
 from tagging.domain.columns import BLOCK_PERSONS, Shape, Vector, microseconds, texts_of
 from tagging.domain.weighted import WeightedTexts
-from tagging.store import sql_staged_values, sql_value_blocks
+from tagging.store import sql_value_blocks, staged_blocks
 from tagging.store.block_files import BlockFiles
 from tagging.store.sql_staged_values import SqlStagedValues
 from tagging.store.sql_values import SqlTagValues
@@ -198,7 +198,7 @@ def test_few_lie_over_the_file_of_many(columns):
 
 
 def test_what_would_lie_too_high_is_written_whole(columns, monkeypatch):
-    monkeypatch.setattr(sql_staged_values, "MOST_FILES", 2)
+    monkeypatch.setattr(staged_blocks, "MOST_FILES", 2)
     columns.both(dict.fromkeys(PEOPLE, 10_000))
     made = [columns.both({1: number * 10_000}, among=[1]).blocks[0].file is None for number in range(5)]
     assert made == [True, True, False, True, True]
@@ -230,6 +230,23 @@ def test_what_is_discarded_leaves_no_file(columns):
     columns.staged.discard(columns.stage({1: 20_000}, START, among=[1]))
     columns.staged.discard(columns.stage(dict.fromkeys(PEOPLE, 30_000), START))
     assert columns.files.names() == files
+
+
+def test_what_cannot_be_written_leaves_no_file(columns, monkeypatch):
+    """Neither when a file breaks off, nor when the disk does not confirm it."""
+    columns.both(dict.fromkeys(PEOPLE, 10_000))
+    files = columns.files.names()
+    for broken in ("block_format.np.save", "block_files._sync"):
+
+        def fails(*of, broken=broken):
+            raise OSError(broken)
+
+        with monkeypatch.context() as full:
+            full.setattr(f"tagging.store.{broken}", fails)
+            full.setattr(columns.files, "_synced", True)
+            with pytest.raises(OSError, match=broken.rpartition(".")[2]):
+                columns.stage(dict.fromkeys(PEOPLE, 30_000), START)
+        assert columns.files.names() == files
 
 
 def test_a_column_that_was_dropped_meanwhile_is_left_alone(columns):

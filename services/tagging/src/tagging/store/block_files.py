@@ -54,8 +54,12 @@ class BlockFiles:
         name = f"{tenant}/{column.replace(':', '/')}/{block}-{self._new_id()}{BLOCK}"
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            write_block(file, block, content)
+        try:
+            with path.open("wb") as file:
+                write_block(file, block, content)
+        except BaseException:  # a disk that is full is not filled by trying again
+            path.unlink(missing_ok=True)
+            raise
         self._durable(path)
         if keep:
             self._keep(name, content)

@@ -30,6 +30,8 @@ class Overlay:
 
     def without(self, persons: Ints) -> "Overlay":
         """What is left when these, ascending, go."""
+        if not len(persons):
+            return self
         coded = self.content.coded
         staying = ~within(coded.persons, persons)
         moments = self.content.moments.without(persons)
