@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("identity", "matching", "rules", "segments", "tagging")
+BENCHES = ("delivery_email", "identity", "matching", "rules", "segments", "tagging")
 
 
 def main() -> int:
