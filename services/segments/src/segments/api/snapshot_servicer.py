@@ -11,6 +11,7 @@ from segments.app.segments import Segments
 from segments.app.snapshots import Outgoing, Snapshots, birth_hashes, exported
 from segments.app.version import Board, Version
 from segments.domain.packing import microseconds, moment_of
+from segments.domain.upload import MAX_PERSON_ID
 from segments.store.ports import Journal
 from servicekit.calls import current_principal
 from servicekit.database import Database
@@ -113,12 +114,13 @@ class SnapshotServicer(SnapshotServiceServicer):
         tenant = current_principal().require_tenant()
         outgoing = await self._outgoing(tenant, request)
         version = self._board.current
-        persons = await self._board.compute(lambda: exported(version, tenant, outgoing.members))
-        total = len(persons)
-        first = int(np.searchsorted(persons, max(0, request.after_person_id), side="right"))
+        persons = exported(
+            version, tenant, outgoing.members
+        )  # a set: who never reads the stream holds no list of ids
+        total, first = len(persons), persons.rank(min(max(0, request.after_person_id), MAX_PERSON_ID))
         starts = range(first, total, MEMBERS_PER_MESSAGE) or range(first, first + 1)
         for start in starts:
-            some = persons[start : start + MEMBERS_PER_MESSAGE]
+            some = np.frombuffer(persons[start : start + MEMBERS_PER_MESSAGE].to_array(), np.uint32)
             part = pb.ExportMembersResponse(
                 person_ids=some.astype("<u4").tobytes(),
                 birth_hashes=birth_hashes(version, tenant, some).astype("<u8").tobytes(),

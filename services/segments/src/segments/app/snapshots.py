@@ -118,10 +118,9 @@ class Snapshots:
         return self._store.remove_before(connection, self._now() - keep, REMOVED_AT_ONCE)
 
 
-def exported(version: Version, tenant: str, members: BitMap) -> npt.NDArray[np.uint32]:
-    """The members that may leave, ascending: frozen ones who were erased since do not."""
-    left = members - version.tenant(tenant).index.erased()
-    return np.frombuffer(left.to_array(), dtype=np.uint32)
+def exported(version: Version, tenant: str, members: BitMap) -> BitMap:
+    """The members that may leave: frozen ones who were erased since do not."""
+    return members - version.tenant(tenant).index.erased()
 
 
 def birth_hashes(version: Version, tenant: str, person_ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
