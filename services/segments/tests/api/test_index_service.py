@@ -44,18 +44,12 @@ async def test_each_column_tells_what_it_holds(suite: Any) -> None:
     assert [each.column for each in (*first.columns, *second.columns)] == ["last_seen", "level"]
     assert (first.totals.column_count, second.next_page_token) == (4, "")
 
-
-@pytest.mark.parametrize(
-    ("role", "asked", "reason"),
-    [
+    wrong: list[tuple[str, dict[str, Any], str]] = [
         ("marketer", {}, "RIGHT_MISSING"),
         ("admin", {"page_token": "behind"}, "PAGE_TOKEN_MALFORMED"),
         ("admin", {"page_size": -1}, "INVALID_FIELD"),
-    ],
-)
-async def test_who_may_not_ask_or_asks_wrongly_is_refused(
-    suite: Any, role: str, asked: dict[str, Any], reason: str
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as error:
-        await columns(suite, role, **asked)
-    assert reason_of(error.value).reason == reason
+    ]
+    for role, asked, reason in wrong:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await columns(suite, role, **asked)
+        assert reason_of(error.value).reason == reason

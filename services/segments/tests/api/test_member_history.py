@@ -93,6 +93,15 @@ async def test_a_trend_has_one_row_a_day_with_what_it_rests_on(two_days: Any) ->
     assert [each.members.count for each in kept] == [2, 3], "how many is kept longer than who"
 
 
+async def history(suite: Any, person_id: int) -> Any:
+    request = pb.GetMembershipHistoryRequest(segment_id="women", person_id=person_id)
+    return await suite.history("viewer").GetMembershipHistory(request)
+
+
+def stretches(found: Any) -> list[tuple[int, int, bool]]:
+    return [(each.first_day - DAY, each.last_day - DAY, each.member) for each in found.stretches]
+
+
 async def test_kept_members_are_compared_as_who_they_are_today(two_days: Any) -> None:
     first, second, now = pb.MembersAt(day=DAY), pb.MembersAt(day=DAY + 1), pb.MembersAt()
     snapshot = pb.MembersAt(snapshot_id=two_days.snapshot.snapshot_id)
@@ -116,7 +125,13 @@ async def test_kept_members_are_compared_as_who_they_are_today(two_days: Any) ->
     assert await refused(diff(two_days, pb.MembersAt(snapshot_id=other), now, 0)) == "INVALID_FIELD"
 
 
-async def test_why_a_person_left_is_told_as_far_as_it_was_kept(two_days: Any) -> None:
+async def test_when_and_why_a_person_left_is_told_as_far_as_it_was_kept(two_days: Any) -> None:
+    left, joined, stayed = [await history(two_days, each) for each in (2, 3, 1)]
+    assert (stretches(left), left.member) == ([(1, 1, False), (0, 0, True)], False)
+    assert (stretches(joined), joined.member) == ([(1, 1, True), (0, 0, False)], True)
+    assert (stretches(stayed), stayed.member) == ([(0, 1, True)], True), "who became another person, too"
+    assert await refused(history(two_days, 99)) == "PERSON_UNKNOWN"
+
     first = pb.MembersAt(day=DAY)
     found = await explain(two_days, 2, first)
     assert (found.from_member, found.to_member, found.redefined) == (True, False, False)
@@ -134,21 +149,6 @@ async def test_why_a_person_left_is_told_as_far_as_it_was_kept(two_days: Any) ->
     assert (points.from_holds, points.to_holds, points.flipped) == (False, True, True)
     (moved,) = points.values
     assert (moved.tag_id, moved.old.number_value, moved.new.number_value) == ("points", 1, 100_000)
-
-
-async def test_when_a_person_joined_and_left_is_told_to_the_day(two_days: Any) -> None:
-    async def history(person_id: int) -> Any:
-        request = pb.GetMembershipHistoryRequest(segment_id="women", person_id=person_id)
-        return await two_days.history("viewer").GetMembershipHistory(request)
-
-    def days(found: Any) -> list[tuple[int, int, bool]]:
-        return [(each.first_day - DAY, each.last_day - DAY, each.member) for each in found.stretches]
-
-    left, joined, stayed = [await history(each) for each in (2, 3, 1)]
-    assert (days(left), left.member) == ([(1, 1, False), (0, 0, True)], False)
-    assert (days(joined), joined.member) == ([(1, 1, True), (0, 0, False)], True)
-    assert (days(stayed), stayed.member) == ([(0, 1, True)], True), "who became another person, too"
-    assert await refused(history(99)) == "PERSON_UNKNOWN"
 
 
 async def test_another_rule_and_what_may_not_be_read_are_told(two_days: Any) -> None:

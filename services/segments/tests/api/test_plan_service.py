@@ -33,14 +33,11 @@ async def test_a_plan_tells_the_parts_of_a_rule(suite: Any) -> None:
     assert answer.freshness.population_count == 3
 
 
-async def test_a_plan_of_a_segment_is_that_of_its_rule(suite: Any) -> None:
+async def test_a_plan_of_a_segment_is_that_of_its_rule_with_whom_limit_and_sample_leave(suite: Any) -> None:
     await suite.create("women", "gender = 'female'")
     answer = await explain(suite, segment_id="women")
     assert (answer.canonical_rule, answer.count) == ("gender = 'female'", 2)
     assert not answer.plan.narrowings
-
-
-async def test_a_plan_tells_whom_limit_and_sample_leave(suite: Any) -> None:
     rule = "gender IN ('female', 'male') SAMPLE 99.9999% SEED 's' LIMIT 1 BY points DESC"
     answer = await explain(suite, rule=rule)
     assert (answer.plan.step.left_count, answer.count) == (3, 1)

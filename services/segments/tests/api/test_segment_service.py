@@ -237,6 +237,12 @@ async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
     assert (found.count, list(found.sample_person_ids)) == (2, [1])
     assert found.canonical_rule == "NOT gender = 'male'"
     assert found.freshness.as_of.ToDatetime(suite.clock.now().tzinfo) == suite.clock.now()
+    long = " OR ".join(f"(gender = 'female' AND points > {each})" for each in range(30))
+    request = pb.PreviewSegmentRequest(rule=f"points = 12 OR {long}")
+    assert (await suite.segments().PreviewSegment(request)).count == 1
+    request.rule += " OR pionts = 3"
+    _, reason, told = await refused(suite.segments().PreviewSegment(request))
+    assert (reason, told["suggestion"]) == ("RULE_INVALID", "points"), "a long rule is read as a short one"
     everyone = pb.PreviewSegmentRequest(rule="level = 'gold'", population=segment_pb2.POPULATION_MEMBER)
     found = await suite.segments().PreviewSegment(everyone)
     assert (found.count, found.freshness.population_count) == (0, 0)
@@ -249,15 +255,6 @@ async def test_a_preview_counts_exactly_and_stores_nothing(suite: Any) -> None:
     )
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
     assert not (await suite.segments().ListSegments(pb.ListSegmentsRequest())).segments
-
-
-async def test_a_long_rule_is_read_as_a_short_one(suite: Any) -> None:
-    long = " OR ".join(f"(gender = 'female' AND points > {each})" for each in range(30))
-    request = pb.PreviewSegmentRequest(rule=f"points = 12 OR {long}")
-    assert (await suite.segments().PreviewSegment(request)).count == 1
-    request.rule += " OR pionts = 3"
-    _, reason, told = await refused(suite.segments().PreviewSegment(request))
-    assert (reason, told["suggestion"]) == ("RULE_INVALID", "points")
 
 
 async def test_a_tag_of_runs_says_when_its_values_were_told_last(suite: Any) -> None:
