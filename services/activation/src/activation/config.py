@@ -142,7 +142,16 @@ CHANNELS = {
     "email": ChannelFields(
         50,
         ("base_url", "sender"),
-        ("username", "password", "bounce_address", "templates", "dkim_selector", "dkim_key", "ca_file"),
+        (
+            "username",
+            "password",
+            "bounce_address",
+            "templates",
+            "dkim_selector",
+            "dkim_key",
+            "ca_file",
+            "connections",
+        ),
         secret=frozenset({"password", "dkim_key"}),
     ),
 }

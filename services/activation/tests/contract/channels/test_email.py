@@ -132,6 +132,16 @@ async def test_a_stranger_among_others_is_refused_alone(rig):
     ]
 
 
+async def test_batches_wait_for_the_only_connection(rig):
+    account = EmailAccount(SENDER, "shop", SECRET, BOUNCES, connections="1")
+    channel = EmailChannel(account, TEMPLATES, rig.clock.moment, address(rig))
+    wires = [await rig.wire(3) for _ in range(4)]
+    said = await asyncio.gather(*(channel.submit(wire, TIMEOUT_S) for wire in wires))
+    assert {each.verdict for outcomes in said for each in outcomes} == {Verdict.ACCEPTED}
+    assert len(rig.effects()) == 12
+    await channel.close()
+
+
 async def test_one_mail_in_doubt_leaves_no_doubt_about_the_others(rig):
     rig.suffer(Fault.RESET_AFTER, calls=(2,))
     outcomes = await rig.channel.submit(await rig.wire(4), TIMEOUT_S)
@@ -192,6 +202,8 @@ def test_mails_that_are_too_long_together_are_not_built_together():
         (EmailAccount(SENDER), "http://h", "base_url"),
         (EmailAccount(SENDER), "smtp://user:secret@h", "base_url"),
         (EmailAccount(SENDER, bounce_address="a" * 32 + "@b.example"), "smtp://h", "bounce_address"),
+        (EmailAccount(SENDER, connections="17"), "smtp://h", "connections"),
+        (EmailAccount(SENDER, connections="many"), "smtp://h", "connections"),
         (EmailAccount(SENDER, dkim_selector="s1"), "smtp://h", "dkim_selector"),
         (EmailAccount(SENDER, dkim_selector="s1", dkim_key="secret"), "smtp://h", "dkim_key"),
     ],

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from activation.channels import answers
 from activation.channels.email import batch_smtp, bounces
 from activation.channels.email.batch_smtp import Mail
-from activation.channels.email.connections import ClosedError, Connections, Door, UnfitError
+from activation.channels.email.connections import MAX_CONNECTIONS, ClosedError, Connections, Door, UnfitError
 from activation.channels.email.conversation import GOES_DOWN, LostError, Phase, Progress, Said
 from activation.channels.email.dkim import DkimSigner
 from activation.channels.email.mime import ADDRESS, MAX_URL_CHARS, UNSUBSCRIBE_URL, URL, Sender, Skeleton
@@ -72,6 +72,8 @@ class EmailAccount:
     dkim_key: str = field(default="", repr=False)
     ca_file: str = ""
     """Authorities that the server's certificate may come from; empty: the system's."""
+    connections: str = str(MAX_CONNECTIONS)
+    """At once, as a number; many servers take only some from one customer."""
 
 
 class EmailChannel:
@@ -101,7 +103,9 @@ class EmailChannel:
             else None
         )
         door = Door.at(base_url, account.username, account.password, self._sender.domain, account.ca_file)
-        self._connections = Connections(door)
+        if not account.connections.isdecimal() or not 1 <= int(account.connections) <= MAX_CONNECTIONS:
+            raise ValueError(f"connections: is not between 1 and {MAX_CONNECTIONS}")
+        self._connections = Connections(door, int(account.connections))
         self._templates = templates
         self._now = now
         self._errors: ErrorTable = load(__package__ or "")

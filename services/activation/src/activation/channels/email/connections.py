@@ -60,11 +60,11 @@ class UnfitError(ClosedError):
 
 
 class Connections:
-    """At most MAX_CONNECTIONS at once, each with one batch at a time."""
+    """At most `limit` at once, each with one batch at a time."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, limit: int = MAX_CONNECTIONS) -> None:
         self._door = door
-        self._gate = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._gate = asyncio.Semaphore(limit)
         self._kept: list[tuple[float, Conversation]] = []
         self._tls: ssl.SSLContext | None = None
 
