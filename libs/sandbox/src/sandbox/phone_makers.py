@@ -8,7 +8,7 @@ MARKETING_PER_DAY = 2
 """Of one app on one device; what comes beyond is accepted and not shown."""
 NOT_SHOWN = "MAKER_LIMIT"
 """The outcome of what is not shown."""
-IMPORTANCES = frozenset({"LOW", "NORMAL"})
+IMPORTANCES = ("LOW", "NORMAL")
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 _DAY_S = 86_400.0
 

@@ -57,6 +57,8 @@ async def test_a_cid_is_pushed_once_within_a_day_also_after_a_restart(http, make
         ({"audience": {"registration_id": ["nobody"]}}, 400, 1011),
         ({"notification": {"alert": "长" * 1_400}}, 400, 1005),
         ({"options": {"time_to_live": 864_001}}, 400, 1003),
+        ({"options": {"third_party_channel": {"huawei": "LOW"}}}, 400, 1003),
+        ({"options": {"third_party_channel": {"huawei": {"importance": ["LOW"]}}}}, 400, 1003),
         ({"sound": "ding"}, 400, 1009),
     ],
 )

@@ -115,7 +115,7 @@ def _check_options(options: object) -> None:
     makers = options.get("third_party_channel", {})
     if not isinstance(makers, dict) or not all(isinstance(each, dict) for each in makers.values()):
         raise refuse(1003, "third_party_channel must map makers to objects")
-    if not {each["importance"] for each in makers.values() if "importance" in each} <= IMPORTANCES:
+    if not all(each.get("importance", "LOW") in IMPORTANCES for each in makers.values()):
         raise refuse(1003, "importance must be LOW or NORMAL")
 
 
