@@ -42,6 +42,9 @@ LINGER_S = 2.0
 COLLECTED_AFTER = (50_000, 20, 100)
 """Containers made more than freed before the garbage collector looks at the youngest, and how often it looks
 further."""
+TURN_S = 0.001
+"""A thread that computes lets another one have the interpreter after so long: a question waits for no batch. Python's
+own 5 ms are most of what a short answer takes."""
 
 LOOK_S = 0.1
 """Between two looks at the consumers."""
@@ -199,6 +202,7 @@ def serve(build: Callable[[], Awaitable[ServiceApp]]) -> int:
     async def main() -> int:
         app = await build()
         _spare_the_collector()
+        sys.setswitchinterval(TURN_S)
         return await run(app)
 
     try:
