@@ -140,7 +140,8 @@ Global___Change: _TypeAlias = Change  # noqa: Y015
 @_typing.final
 class MemberChange(_message.Message):
     """Persons that entered or left a segment. May repeat what was told; of two entries about one person and segment the
-    higher position wins, whatever the lane.
+    higher position wins, whatever the lane. A segment that fails has no members from then on: the entry that says so comes first, and then that all
+    of them left; who does not take that for a departure looks at the state. It is told again of single persons only in the lane that had not told yet.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
