@@ -187,6 +187,13 @@ async def test_the_bytes_that_are_stored_are_the_bytes_that_are_sent(rig):
     assert b"\r\nMessage-ID: <key-" in content
 
 
+async def test_where_a_tap_leads_is_the_templates_url(rig):
+    said = {"subject": "s", "text": "see ${url}"}
+    message = Message(MessageClass.TRANSACTIONAL, parameters=said, url="https://shop.example/x")
+    await rig.channel.submit(await rig.wire(1, message), TIMEOUT_S)
+    assert [each.text for each in rig.effects()] == ["see https://shop.example/x"]
+
+
 def test_mails_that_are_too_long_together_are_not_built_together():
     text = Message(MessageClass.TRANSACTIONAL, parameters={"subject": "s", "text": "x" * 200_000})
     targets = tuple(Target(f"d{at}", f"d{at}", "a@b.example") for at in range(50))

@@ -158,9 +158,7 @@ class EmailChannel:
             async with asyncio.timeout(timeout_s):
                 for mail in batch_smtp.read(wire.body):
                     progress.mails.append(self._dated(mail))
-                    await asyncio.sleep(
-                        0
-                    )  # a signature takes half a millisecond; others have their turn between two
+                    await asyncio.sleep(0)  # a signature takes its time; others have their turn between two
                 rest = await self._send_all(progress, lost)
         except TimeoutError:
             _lose(progress, lost, "TIMEOUT")
@@ -247,10 +245,11 @@ class EmailChannel:
         return MailTemplate(subject, text, message.parameters.get("html", "")) if subject and text else None
 
     def _skeleton(self, message: Message, template: MailTemplate) -> Skeleton:
-        key = (message.template_id, message.message_class, *sorted(message.parameters.items()))
+        parameters = _parameters(message)
+        key = (message.template_id, message.message_class, *sorted(parameters.items()))
         known = self._skeletons.pop(key, None)
         marketing = message.message_class is MessageClass.MARKETING
-        known = known or Skeleton(template, self._sender, message.parameters, marketing=marketing)
+        known = known or Skeleton(template, self._sender, parameters, marketing=marketing)
         self._skeletons[key] = known  # the latest stands last
         if len(self._skeletons) > MAX_SKELETONS:
             self._skeletons.popitem(last=False)
@@ -258,8 +257,7 @@ class EmailChannel:
 
     def _faults(self, message: Message, skeleton: Skeleton, target: Target) -> Iterator[Problem]:
         """What is wrong with one mail."""
-        given = {**message.parameters, **target.parameters}
-        url = given.get(UNSUBSCRIBE_URL, "")
+        url = target.parameters.get(UNSUBSCRIBE_URL) or message.parameters.get(UNSUBSCRIBE_URL, "")
         marketing = message.message_class is MessageClass.MARKETING
         checks = (
             (
@@ -296,6 +294,11 @@ class EmailChannel:
             return self._sender.address.encode()
         name, _, domain = self._bounces.partition("@")
         return f"{name}+{key}@{domain}".encode()
+
+
+def _parameters(message: Message) -> dict[str, str]:
+    """What the message gives to its template: where a tap leads is its `url`."""
+    return {"url": message.url, **message.parameters} if message.url else dict(message.parameters)
 
 
 def _lose(progress: Progress, lost: dict[int, str], reason: str) -> None:
