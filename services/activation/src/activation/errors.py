@@ -38,3 +38,15 @@ class SnapshotUnknown(StateConflict):
 
     def __init__(self, snapshot_id: str) -> None:
         super().__init__(f"no snapshot has the id {snapshot_id!r}", snapshot_id=snapshot_id)
+
+
+class SecondPersonNeeded(StateConflict):
+    """Who proposed it may not approve it."""
+
+    domain = DOMAIN
+    reason = "SECOND_PERSON_NEEDED"
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(
+            f"{resource}: somebody else than who proposed it has to approve it", resource=resource
+        )

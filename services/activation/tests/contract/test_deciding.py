@@ -5,13 +5,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
-from activation.domain.policy import Policy
+from activation.domain.policy import NamedPeriod, Policy
 from activation.domain.suppression import Scope
 from activation.main import MIGRATIONS
 from deciding_world import Decisions, S
@@ -356,3 +356,24 @@ def test_a_place_is_kept_for_a_day_and_not_for_a_campaign_that_stands_still(worl
     world.do(world.campaigns.pause, "t1", "paused", "")
     world.run("low", [1, 2])
     assert world.send() == {("low", 1), ("low", 2)}
+
+
+def test_an_approved_period_has_caps_of_its_own_on_the_recipients_days(world: Decisions) -> None:
+    world.allow(Policy(caps=(A_DAY,), marketing_hours=Hours(0, 1_440)))
+    period = NamedPeriod("june", date(2026, 6, 11), date(2026, 6, 11), (replace(A_DAY, limit=2),))
+    world.do(world.policies.propose, "t1", "ann", period)
+    world.zones = {2: "Pacific/Kiritimati"}
+    world.clock.advance(timedelta(hours=7))
+    for name in ("c1", "c2"):
+        world.run(name, [1, 2])
+    assert world.send() == {("c1", 1), ("c1", 2)}
+    world.do(world.policies.approve, "t1", "bob", "june")
+    world.run("c3", [1, 2])
+    world.run("c4", [1])
+    assert world.send() == {("c3", 1)}
+    assert world.rows("c4")[1].grounds == '[2, "Asia/Shanghai", "2026-06-11", 2]'
+    world.do(world.policies.withdraw, "t1", "ann", "june")
+    world.clock.advance(timedelta(hours=18))
+    world.run("c5", [1])
+    world.run("c6", [1])
+    assert world.send() == {("c5", 1)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from activation.domain.campaign import Campaign, State
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
 from activation.domain.ledger import Batch, BatchState
-from activation.domain.policy import Policy, StoredPolicy
+from activation.domain.policy import NamedPeriod, Policy, StoredPolicy
+from activation.domain.proposal import Proposal, Standing
 from activation.domain.suppression import Scope, Suppression
 from activation.store.ports import StoredCallback, Unreadable
 from activation.store.sql_batches import SqlBatchStore, SqlTokenBucket
@@ -215,3 +216,21 @@ def test_suppressions_are_added_once_found_by_address_and_taken_away(do: Do) -> 
     )
     assert do(listed.of, "t2", ["h1", "h2"]) == do(listed.of, "t1", []) == []
     do(listed.add, "t1", [])
+
+
+def test_proposed_periods_are_kept_by_name(do: Do) -> None:
+    store = SqlPolicyStore()
+    cap = Cap("marketing", "sms", "", Period.DAY, 3)
+    period = NamedPeriod("double11", date(2026, 11, 1), date(2026, 11, 11), (cap,))
+    first = Proposal(period, Standing.PROPOSED, "ann")
+    second = replace(first, period=replace(period, name="double12"))
+    assert do(store.propose, "t1", first)
+    assert not do(store.propose, "t1", replace(first, proposed_by="bob"))
+    assert do(store.propose, "t1", second)
+    assert do(store.proposal, "t1", "double11") == first
+    assert do(store.proposal, "t2", "double11") is None
+    approved = replace(first, standing=Standing.APPROVED, approved_by="bob")
+    do(store.put_proposal, "t1", approved)
+    assert do(store.proposals, "t1", "", 9) == [approved, second]
+    assert do(store.proposals, "t1", "double11", 9) == [second]
+    assert do(store.proposals, "t1", "", 1) == [approved]

@@ -2,11 +2,21 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from activation.domain.caps import Cap, Kind, Period
 from activation.domain.hours import Hours
-from activation.domain.policy import Policy, StoredPolicy, control_salt, dumped, loaded, problem_of
+from activation.domain.policy import (
+    NamedPeriod,
+    Policy,
+    StoredPolicy,
+    control_salt,
+    dumped,
+    loaded,
+    period_problem,
+    problem_of,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +51,7 @@ def test_a_policy_comes_back_from_its_text_and_its_etag_tells_it_apart(one: Poli
 def test_the_default_has_no_caps_and_hours_for_marketing_alone() -> None:
     policy = Policy()
     assert problem_of(policy) is None
-    assert policy.caps_on(Kind("marketing", "sms", "")) == ()
+    assert policy.caps_on(Kind("marketing", "sms", ""), date(2026, 6, 11)) == ()
     assert policy.hours_of("marketing") == Hours(480, 1_260)
     assert policy.hours_of("transactional") is policy.hours_of("otp") is None
 
@@ -79,3 +89,38 @@ def test_the_control_group_is_the_tenants_and_the_quarters() -> None:
         control_salt(replace(policy, control_salt="s"), "t1", date(2026, 1, 1)),
     }
     assert len(others | {first}) == 5
+
+
+def test_a_periods_caps_take_the_place_of_those_alike_on_its_days() -> None:
+    week, push = replace(CAP, period=Period.WEEK), replace(CAP, channel="push")
+    more, month = replace(CAP, limit=9), replace(CAP, channel="", period=Period.MONTH)
+    period = NamedPeriod("double11", date(2026, 11, 1), date(2026, 11, 11), (more, month))
+    policy = Policy(caps=(CAP, week, push), periods=(period,))
+    kind = Kind("marketing", "sms", "")
+    assert policy.caps_on(kind, date(2026, 10, 31)) == (CAP, week)
+    assert policy.caps_on(kind, date(2026, 11, 1)) == policy.caps_on(kind, date(2026, 11, 11))
+    assert policy.caps_on(kind, date(2026, 11, 11)) == (more, week, month)
+    assert policy.caps_on(kind, date(2026, 11, 12)) == (CAP, week)
+    assert loaded(dumped(policy)) == policy
+    later = replace(period, first_day=date(2026, 11, 11), last_day=date(2026, 12, 1))
+    assert period.meets(later)
+    assert later.meets(period)
+    assert not period.meets(replace(later, first_day=date(2026, 11, 12)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": "Double11"}, "period.name"),
+        ({"last_day": date(2026, 10, 31)}, "period.last_day"),
+        ({"last_day": date(2027, 1, 2)}, "period.last_day"),
+        ({"caps": ()}, "period.caps"),
+        ({"caps": (CAP, CAP)}, "period.caps[1]"),
+    ],
+)
+def test_a_periods_limits_name_the_field(fields: dict[str, Any], field: str) -> None:
+    period = NamedPeriod("double11", date(2026, 11, 1), date(2026, 11, 11), (CAP,))
+    assert period_problem(period) is None
+    found = period_problem(replace(period, **fields))
+    assert found is not None
+    assert found[0] == field

@@ -1,14 +1,16 @@
 """Policies as domain values."""
 
+import datetime as dt
 import re
 
 from activation.domain.campaign import MARKETING, TRANSACTIONAL
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
-from activation.domain.policy import MARKETING_HOURS, Policy
+from activation.domain.policy import MARKETING_HOURS, NamedPeriod, Policy
 from huaxiang.activation.v1 import campaign_pb2, policy_pb2
 from servicekit.errors import InvalidField
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
 _CLASSES = {
     campaign_pb2.MESSAGE_CLASS_TRANSACTIONAL: TRANSACTIONAL,
@@ -35,6 +37,25 @@ def policy(message: policy_pb2.Policy) -> Policy:
         control_basis_points=message.control_basis_points,
         control_salt=message.control_salt,
     )
+
+
+def period(message: policy_pb2.NamedPeriod) -> NamedPeriod:
+    """What a caller proposes; fields set by the service are ignored. Raises InvalidField."""
+    return NamedPeriod(
+        message.name,
+        _day(message.first_day, "period.first_day"),
+        _day(message.last_day, "period.last_day"),
+        tuple(_cap(each, f"period.caps[{number}]") for number, each in enumerate(message.caps)),
+    )
+
+
+def _day(text: str, field: str) -> dt.date:
+    try:
+        if _DAY.fullmatch(text):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidField(field, "is no day, for example 2026-11-01")
 
 
 def _cap(message: policy_pb2.Cap, field: str) -> Cap:

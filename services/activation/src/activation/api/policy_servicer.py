@@ -1,4 +1,4 @@
-"""PolicyService: what a tenant lets be sent."""
+"""PolicyService: what a tenant lets be sent, and periods with caps of their own."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,7 @@ from huaxiang.activation.v1.policy_service_pb2_grpc import PolicyServiceServicer
 from servicekit.calls import current_principal
 from servicekit.database import Database
 from servicekit.errors import InvalidField
+from servicekit.paging import make_token, page_size, read_token, request_hash
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 
@@ -42,3 +43,44 @@ class PolicyServicer(PolicyServiceServicer):
             self._policies.update, tenant, principal.subject, policy, request.etag
         )
         return pb.UpdatePolicyResponse(policy=render_policy.policy(stored), revision=revision.to_proto())
+
+    async def ProposePeriod(
+        self, request: pb.ProposePeriodRequest, context: object
+    ) -> pb.ProposePeriodResponse:
+        principal = current_principal()
+        tenant, period = principal.require_tenant(), parse_policy.period(request.period)
+        proposal, revision = await self._database.write(
+            self._policies.propose, tenant, principal.subject, period
+        )
+        return pb.ProposePeriodResponse(period=render_policy.proposal(proposal), revision=revision.to_proto())
+
+    async def ApprovePeriod(
+        self, request: pb.ApprovePeriodRequest, context: object
+    ) -> pb.ApprovePeriodResponse:
+        principal = current_principal()
+        proposal, revision = await self._database.write(
+            self._policies.approve, principal.require_tenant(), principal.subject, request.name
+        )
+        return pb.ApprovePeriodResponse(period=render_policy.proposal(proposal), revision=revision.to_proto())
+
+    async def WithdrawPeriod(
+        self, request: pb.WithdrawPeriodRequest, context: object
+    ) -> pb.WithdrawPeriodResponse:
+        principal = current_principal()
+        proposal, revision = await self._database.write(
+            self._policies.withdraw, principal.require_tenant(), principal.subject, request.name
+        )
+        return pb.WithdrawPeriodResponse(
+            period=render_policy.proposal(proposal), revision=revision.to_proto()
+        )
+
+    async def ListPeriods(self, request: pb.ListPeriodsRequest, context: object) -> pb.ListPeriodsResponse:
+        tenant = current_principal().require_tenant()
+        size, bound_to = page_size(request.page_size), request_hash(request, tenant)
+        last = read_token(request.page_token, bound_to, str)
+        found = await self._database.read(self._policies.proposals, tenant, last[0] if last else "", size + 1)
+        page, more = found[:size], len(found) > size
+        return pb.ListPeriodsResponse(
+            periods=[render_policy.proposal(each) for each in page],
+            next_page_token=make_token([page[-1].period.name], bound_to) if more else "",
+        )

@@ -180,11 +180,12 @@ class Deciding:
         holders = self._ledger.holders(connection, campaign, hashes)
         listed = self._suppressions.of(connection, campaign.tenant, hashes)
         in_peace = held_back(listed, campaign.draft, kind.channel)
-        caps = policy.policy.caps_on(kind)
+        caps_of = {day: policy.policy.caps_on(kind, day) for day in {each.times.day for each in candidates}}
+        every = [*dict.fromkeys(cap for caps in caps_of.values() for cap in caps)]
         recipients = [each.recipient for each in candidates]
-        sent = self._counting.sent(connection, campaign.tenant, caps, recipients, hold=hold)
+        sent = self._counting.sent(connection, campaign.tenant, every, recipients, hold=hold)
         reserved = self._counting.reserved(
-            connection, campaign, caps, recipients, self._clock.now() + RESERVED_AHEAD
+            connection, campaign, every, recipients, self._clock.now() + RESERVED_AHEAD
         )
         chosen: list[Addressed] = []
         left_out: list[Move] = []
@@ -199,6 +200,7 @@ class Deciding:
                 left_out.append(Move(row, DeliveryState.SUPPRESSED, DUPLICATE_ADDRESS))
                 decisions.append(_on_grounds(each.claim, person, policy, each.times))
                 continue
+            caps = caps_of[day]
             counted = counts(caps, day, chain.from_iterable(sent[key] for key in each.recipient.keys))
             decided = _on_grounds(each.claim, person, policy, each.times, counted)
             full = reached(caps, counted)

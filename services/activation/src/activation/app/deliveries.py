@@ -71,4 +71,5 @@ class Deliveries:
         stored = self._policies.version(connection, campaign.tenant, grounds.policy_version)
         if stored is None:
             return ()
-        return stored.policy.caps_on(self._counting.kind(campaign.draft))[: len(grounds.counts)]
+        caps = stored.policy.caps_on(self._counting.kind(campaign.draft), grounds.day)
+        return caps[: len(grounds.counts)]

@@ -5,12 +5,13 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from activation.domain.policy import StoredPolicy
+from activation.domain.proposal import Proposal
 from activation.domain.suppression import Scope, Suppression
 from sqlalchemy import Connection
 
 
 class PolicyStore(Protocol):
-    """Every version of every tenant's policy."""
+    """Every version of every tenant's policy, and what periods are proposed for it."""
 
     def current(self, connection: Connection, tenant: str) -> StoredPolicy:
         """The version in force; the default when the tenant never stored one."""
@@ -22,6 +23,22 @@ class PolicyStore(Protocol):
 
     def add(self, connection: Connection, tenant: str, stored: StoredPolicy) -> None:
         """Puts a version in force. Hold the tenant's gate."""
+        ...
+
+    def propose(self, connection: Connection, tenant: str, proposal: Proposal) -> bool:
+        """Stores a new proposal; false when there is one of its name, which stays as it is."""
+        ...
+
+    def proposal(self, connection: Connection, tenant: str, name: str) -> Proposal | None:
+        """One proposal; None when there is none of this name."""
+        ...
+
+    def put_proposal(self, connection: Connection, tenant: str, proposal: Proposal) -> None:
+        """Replaces a stored proposal. Hold the tenant's gate."""
+        ...
+
+    def proposals(self, connection: Connection, tenant: str, after: str, limit: int) -> list[Proposal]:
+        """In order of name, after one."""
         ...
 
     def gate(self, connection: Connection, tenant: str) -> None:

@@ -101,6 +101,17 @@ Table(
     sqlite_with_rowid=False,
 )
 Table(
+    "policy_period",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Table(
     "suppression",
     metadata,
     Column("tenant", Text, primary_key=True),

@@ -1,14 +1,18 @@
 """PolicyStore on SQLite and PostgreSQL."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
-from activation.domain.policy import StoredPolicy, dumped, loaded
+from activation.domain.policy import StoredPolicy, dumped, loaded, period_of
+from activation.domain.proposal import Proposal, Standing
 from activation.store.locking import for_update
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 _VERSION = "policy_version.document, policy_version.version, policy_version.update_us, policy_version.subject"
+_PROPOSAL = "document, standing, proposed_by, approved_by"
 
 
 class SqlPolicyStore:
@@ -52,6 +56,45 @@ class SqlPolicyStore:
             (stored.version, tenant),
         )
 
+    def propose(self, connection: Connection, tenant: str, proposal: Proposal) -> bool:
+        added = execute(
+            connection,
+            "INSERT INTO policy_period (tenant, name, document, standing, proposed_by, approved_by) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO NOTHING",
+            (
+                tenant,
+                proposal.period.name,
+                json.dumps(asdict(proposal.period), ensure_ascii=False, default=str),
+                proposal.standing.value,
+                proposal.proposed_by,
+                proposal.approved_by,
+            ),
+        )
+        return added.rowcount == 1
+
+    def proposal(self, connection: Connection, tenant: str, name: str) -> Proposal | None:
+        row = execute(
+            connection,
+            f"SELECT {_PROPOSAL} FROM policy_period WHERE tenant = ? AND name = ?",
+            (tenant, name),
+        ).one_or_none()
+        return None if row is None else _proposal(row)
+
+    def put_proposal(self, connection: Connection, tenant: str, proposal: Proposal) -> None:
+        execute(
+            connection,
+            "UPDATE policy_period SET standing = ?, approved_by = ? WHERE tenant = ? AND name = ?",
+            (proposal.standing.value, proposal.approved_by, tenant, proposal.period.name),
+        )
+
+    def proposals(self, connection: Connection, tenant: str, after: str, limit: int) -> list[Proposal]:
+        rows = execute(
+            connection,
+            f"SELECT {_PROPOSAL} FROM policy_period WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?",
+            (tenant, after, limit),
+        )
+        return [_proposal(row) for row in rows]
+
     def gate(self, connection: Connection, tenant: str) -> None:
         lock = "SELECT version FROM policy_head WHERE tenant = ?" + for_update(connection)
         if execute(connection, lock, (tenant,)).first() is None:
@@ -65,3 +108,7 @@ class SqlPolicyStore:
 
 def _stored(row: tuple[Any, ...]) -> StoredPolicy:
     return StoredPolicy(loaded(row[0]), row[1], moment(row[2]), row[3])
+
+
+def _proposal(row: tuple[Any, ...]) -> Proposal:
+    return Proposal(period_of(json.loads(row[0])), Standing(row[1]), row[2], row[3])

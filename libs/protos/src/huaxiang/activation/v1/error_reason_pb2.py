@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/activation/v1/error_reason.proto\x12\x16huaxiang.activation.v1*\x92\x01\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ACCOUNT_UNKNOWN\x10\x01\x12 \n\x1c\x45RROR_REASON_MESSAGE_REFUSED\x10\x02\x12!\n\x1d\x45RROR_REASON_SNAPSHOT_UNKNOWN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)huaxiang/activation/v1/error_reason.proto\x12\x16huaxiang.activation.v1*\xb9\x01\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ACCOUNT_UNKNOWN\x10\x01\x12 \n\x1c\x45RROR_REASON_MESSAGE_REFUSED\x10\x02\x12!\n\x1d\x45RROR_REASON_SNAPSHOT_UNKNOWN\x10\x03\x12%\n!ERROR_REASON_SECOND_PERSON_NEEDED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.activation.v1.erro
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=70
-  _globals['_ERRORREASON']._serialized_end=216
+  _globals['_ERRORREASON']._serialized_end=255
 # @@protoc_insertion_point(module_scope)

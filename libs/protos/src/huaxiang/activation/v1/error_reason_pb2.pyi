@@ -32,6 +32,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SNAPSHOT_UNKNOWN: _ErrorReason.ValueType  # 3
     """FAILED_PRECONDITION. The snapshot does not exist or is not the caller's. Metadata: snapshot_id."""
+    ERROR_REASON_SECOND_PERSON_NEEDED: _ErrorReason.ValueType  # 4
+    """FAILED_PRECONDITION. Who proposed something may not approve it. Metadata: resource."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of this service in google.rpc.ErrorInfo, domain "activation.huaxiang"."""
@@ -46,4 +48,6 @@ Example: field = "message_class", problem = "WeChat template messages refuse mar
 """
 ERROR_REASON_SNAPSHOT_UNKNOWN: ErrorReason.ValueType  # 3
 """FAILED_PRECONDITION. The snapshot does not exist or is not the caller's. Metadata: snapshot_id."""
+ERROR_REASON_SECOND_PERSON_NEEDED: ErrorReason.ValueType  # 4
+"""FAILED_PRECONDITION. Who proposed something may not approve it. Metadata: resource."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

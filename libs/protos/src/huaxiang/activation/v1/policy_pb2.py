@@ -26,19 +26,23 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from huaxiang.activation.v1 import campaign_pb2 as huaxiang_dot_activation_dot_v1_dot_campaign__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huaxiang/activation/v1/policy.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/activation/v1/campaign.proto\"\xbc\x02\n\x06Policy\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12)\n\x04\x63\x61ps\x18\x05 \x03(\x0b\x32\x1b.huaxiang.activation.v1.Cap\x12\x36\n\x0fmarketing_hours\x18\x06 \x01(\x0b\x32\x1d.huaxiang.activation.v1.Hours\x12:\n\x13transactional_hours\x18\x07 \x01(\x0b\x32\x1d.huaxiang.activation.v1.Hours\x12\x1c\n\x14\x63ontrol_basis_points\x18\x08 \x01(\x05\x12\x14\n\x0c\x63ontrol_salt\x18\t \x01(\t\"\xa4\x01\n\x03\x43\x61p\x12;\n\rmessage_class\x18\x01 \x01(\x0e\x32$.huaxiang.activation.v1.MessageClass\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\x31\n\x06period\x18\x04 \x01(\x0e\x32!.huaxiang.activation.v1.CapPeriod\x12\r\n\x05limit\x18\x05 \x01(\x05\"#\n\x05Hours\x12\r\n\x05start\x18\x01 \x01(\t\x12\x0b\n\x03\x65nd\x18\x02 \x01(\t*f\n\tCapPeriod\x12\x1a\n\x16\x43\x41P_PERIOD_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43\x41P_PERIOD_DAY\x10\x01\x12\x13\n\x0f\x43\x41P_PERIOD_WEEK\x10\x02\x12\x14\n\x10\x43\x41P_PERIOD_MONTH\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#huaxiang/activation/v1/policy.proto\x12\x16huaxiang.activation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%huaxiang/activation/v1/campaign.proto\"\xf2\x02\n\x06Policy\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12/\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12)\n\x04\x63\x61ps\x18\x05 \x03(\x0b\x32\x1b.huaxiang.activation.v1.Cap\x12\x36\n\x0fmarketing_hours\x18\x06 \x01(\x0b\x32\x1d.huaxiang.activation.v1.Hours\x12:\n\x13transactional_hours\x18\x07 \x01(\x0b\x32\x1d.huaxiang.activation.v1.Hours\x12\x1c\n\x14\x63ontrol_basis_points\x18\x08 \x01(\x05\x12\x14\n\x0c\x63ontrol_salt\x18\t \x01(\t\x12\x34\n\x07periods\x18\n \x03(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\"\xce\x01\n\x0bNamedPeriod\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12)\n\x04\x63\x61ps\x18\x04 \x03(\x0b\x32\x1b.huaxiang.activation.v1.Cap\x12\x37\n\x05state\x18\x05 \x01(\x0e\x32(.huaxiang.activation.v1.NamedPeriodState\x12\x13\n\x0bproposed_by\x18\x06 \x01(\t\x12\x13\n\x0b\x61pproved_by\x18\x07 \x01(\t\"\xa4\x01\n\x03\x43\x61p\x12;\n\rmessage_class\x18\x01 \x01(\x0e\x32$.huaxiang.activation.v1.MessageClass\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\x31\n\x06period\x18\x04 \x01(\x0e\x32!.huaxiang.activation.v1.CapPeriod\x12\r\n\x05limit\x18\x05 \x01(\x05\"#\n\x05Hours\x12\r\n\x05start\x18\x01 \x01(\t\x12\x0b\n\x03\x65nd\x18\x02 \x01(\t*\x9a\x01\n\x10NamedPeriodState\x12\"\n\x1eNAMED_PERIOD_STATE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bNAMED_PERIOD_STATE_PROPOSED\x10\x01\x12\x1f\n\x1bNAMED_PERIOD_STATE_APPROVED\x10\x02\x12 \n\x1cNAMED_PERIOD_STATE_WITHDRAWN\x10\x03*f\n\tCapPeriod\x12\x1a\n\x16\x43\x41P_PERIOD_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43\x41P_PERIOD_DAY\x10\x01\x12\x13\n\x0f\x43\x41P_PERIOD_WEEK\x10\x02\x12\x14\n\x10\x43\x41P_PERIOD_MONTH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.activation.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPPERIOD']._serialized_start=658
-  _globals['_CAPPERIOD']._serialized_end=760
+  _globals['_NAMEDPERIODSTATE']._serialized_start=922
+  _globals['_NAMEDPERIODSTATE']._serialized_end=1076
+  _globals['_CAPPERIOD']._serialized_start=1078
+  _globals['_CAPPERIOD']._serialized_end=1180
   _globals['_POLICY']._serialized_start=136
-  _globals['_POLICY']._serialized_end=452
-  _globals['_CAP']._serialized_start=455
-  _globals['_CAP']._serialized_end=619
-  _globals['_HOURS']._serialized_start=621
-  _globals['_HOURS']._serialized_end=656
+  _globals['_POLICY']._serialized_end=506
+  _globals['_NAMEDPERIOD']._serialized_start=509
+  _globals['_NAMEDPERIOD']._serialized_end=715
+  _globals['_CAP']._serialized_start=718
+  _globals['_CAP']._serialized_end=882
+  _globals['_HOURS']._serialized_start=884
+  _globals['_HOURS']._serialized_end=919
 # @@protoc_insertion_point(module_scope)

@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _NamedPeriodState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NamedPeriodStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NamedPeriodState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NAMED_PERIOD_STATE_UNSPECIFIED: _NamedPeriodState.ValueType  # 0
+    """Never sent."""
+    NAMED_PERIOD_STATE_PROPOSED: _NamedPeriodState.ValueType  # 1
+    """Waits for a second person."""
+    NAMED_PERIOD_STATE_APPROVED: _NamedPeriodState.ValueType  # 2
+    """Part of the policy."""
+    NAMED_PERIOD_STATE_WITHDRAWN: _NamedPeriodState.ValueType  # 3
+    """Taken back, for good."""
+
+class NamedPeriodState(_NamedPeriodState, metaclass=_NamedPeriodStateEnumTypeWrapper):
+    """Where a named period stands."""
+
+NAMED_PERIOD_STATE_UNSPECIFIED: NamedPeriodState.ValueType  # 0
+"""Never sent."""
+NAMED_PERIOD_STATE_PROPOSED: NamedPeriodState.ValueType  # 1
+"""Waits for a second person."""
+NAMED_PERIOD_STATE_APPROVED: NamedPeriodState.ValueType  # 2
+"""Part of the policy."""
+NAMED_PERIOD_STATE_WITHDRAWN: NamedPeriodState.ValueType  # 3
+"""Taken back, for good."""
+Global___NamedPeriodState: _TypeAlias = NamedPeriodState  # noqa: Y015
+
 class _CapPeriod:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -66,6 +94,7 @@ class Policy(_message.Message):
     TRANSACTIONAL_HOURS_FIELD_NUMBER: _builtins.int
     CONTROL_BASIS_POINTS_FIELD_NUMBER: _builtins.int
     CONTROL_SALT_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Counts from 1; 0 is the default. Set by the service."""
     etag: _builtins.str
@@ -96,6 +125,10 @@ class Policy(_message.Message):
     def transactional_hours(self) -> Global___Hours:
         """When transactional messages may be sent, in the recipient's time zone; at any hour when absent."""
 
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedPeriod]:
+        """Approved periods with caps of their own, by first day. Set by ApprovePeriod and WithdrawPeriod; kept by UpdatePolicy."""
+
     def __init__(
         self,
         *,
@@ -108,14 +141,65 @@ class Policy(_message.Message):
         transactional_hours: Global___Hours | None = ...,
         control_basis_points: _builtins.int = ...,
         control_salt: _builtins.str = ...,
+        periods: _abc.Iterable[Global___NamedPeriod] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["marketing_hours", b"marketing_hours", "transactional_hours", b"transactional_hours", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps", "control_basis_points", b"control_basis_points", "control_salt", b"control_salt", "etag", b"etag", "marketing_hours", b"marketing_hours", "subject", b"subject", "transactional_hours", b"transactional_hours", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps", "control_basis_points", b"control_basis_points", "control_salt", b"control_salt", "etag", b"etag", "marketing_hours", b"marketing_hours", "periods", b"periods", "subject", b"subject", "transactional_hours", b"transactional_hours", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class NamedPeriod(_message.Message):
+    """Some days with caps of their own, such as double11-2026 (大促). On these days of the recipient they take the place of the
+    policy's caps that are alike but for the limit, and add to the others.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Unique in the tenant: 1 to 64 characters of a-z, 0-9 and -."""
+    first_day: _builtins.str
+    """As 2026-11-01."""
+    last_day: _builtins.str
+    """As 2026-11-11; at most 62 days in all."""
+    state: Global___NamedPeriodState.ValueType
+    """Where it stands. Set by the service."""
+    proposed_by: _builtins.str
+    """Who proposed it. Set by the service."""
+    approved_by: _builtins.str
+    """Who approved it: never who proposed it. Set by the service."""
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cap]:
+        """1 to 50."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        caps: _abc.Iterable[Global___Cap] | None = ...,
+        state: Global___NamedPeriodState.ValueType = ...,
+        proposed_by: _builtins.str = ...,
+        approved_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "caps", b"caps", "first_day", b"first_day", "last_day", b"last_day", "name", b"name", "proposed_by", b"proposed_by", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamedPeriod: _TypeAlias = NamedPeriod  # noqa: Y015
 
 @_typing.final
 class Cap(_message.Message):

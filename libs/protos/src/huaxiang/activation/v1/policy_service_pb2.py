@@ -27,7 +27,7 @@ from huaxiang.type.v1 import revision_pb2 as huaxiang_dot_type_dot_v1_dot_revisi
 from huaxiang.type.v1 import right_pb2 as huaxiang_dot_type_dot_v1_dot_right__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/activation/v1/policy_service.proto\x12\x16huaxiang.activation.v1\x1a#huaxiang/activation/v1/policy.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"#\n\x10GetPolicyRequest\x12\x0f\n\x07version\x18\x01 \x01(\x03\"q\n\x11GetPolicyResponse\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"S\n\x13UpdatePolicyRequest\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"t\n\x14UpdatePolicyResponse\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xa1\x02\n\rPolicyService\x12\x81\x01\n\tGetPolicy\x12(.huaxiang.activation.v1.GetPolicyRequest\x1a).huaxiang.activation.v1.GetPolicyResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18\x61\x63tivation.policies.read\x12\x8b\x01\n\x0cUpdatePolicy\x12+.huaxiang.activation.v1.UpdatePolicyRequest\x1a,.huaxiang.activation.v1.UpdatePolicyResponse\" \x90\x02\x02\x8a\xb5\x18\x19\x61\x63tivation.policies.writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+huaxiang/activation/v1/policy_service.proto\x12\x16huaxiang.activation.v1\x1a#huaxiang/activation/v1/policy.proto\x1a\x1fhuaxiang/type/v1/revision.proto\x1a\x1chuaxiang/type/v1/right.proto\"K\n\x14ProposePeriodRequest\x12\x33\n\x06period\x18\x01 \x01(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\"z\n\x15ProposePeriodResponse\x12\x33\n\x06period\x18\x01 \x01(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"$\n\x14\x41pprovePeriodRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"z\n\x15\x41pprovePeriodResponse\x12\x33\n\x06period\x18\x01 \x01(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"%\n\x15WithdrawPeriodRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"{\n\x16WithdrawPeriodResponse\x12\x33\n\x06period\x18\x01 \x01(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\";\n\x12ListPeriodsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x13ListPeriodsResponse\x12\x34\n\x07periods\x18\x01 \x03(\x0b\x32#.huaxiang.activation.v1.NamedPeriod\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x10GetPolicyRequest\x12\x0f\n\x07version\x18\x01 \x01(\x03\"q\n\x11GetPolicyResponse\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision\"S\n\x13UpdatePolicyRequest\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"t\n\x14UpdatePolicyResponse\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1e.huaxiang.activation.v1.Policy\x12,\n\x08revision\x18\x02 \x01(\x0b\x32\x1a.huaxiang.type.v1.Revision2\xe2\x06\n\rPolicyService\x12\x81\x01\n\tGetPolicy\x12(.huaxiang.activation.v1.GetPolicyRequest\x1a).huaxiang.activation.v1.GetPolicyResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18\x61\x63tivation.policies.read\x12\x8b\x01\n\x0cUpdatePolicy\x12+.huaxiang.activation.v1.UpdatePolicyRequest\x1a,.huaxiang.activation.v1.UpdatePolicyResponse\" \x90\x02\x02\x8a\xb5\x18\x19\x61\x63tivation.policies.write\x12\x8e\x01\n\rProposePeriod\x12,.huaxiang.activation.v1.ProposePeriodRequest\x1a-.huaxiang.activation.v1.ProposePeriodResponse\" \x90\x02\x02\x8a\xb5\x18\x19\x61\x63tivation.policies.write\x12\x8f\x01\n\rApprovePeriod\x12,.huaxiang.activation.v1.ApprovePeriodRequest\x1a-.huaxiang.activation.v1.ApprovePeriodResponse\"!\x90\x02\x02\x8a\xb5\x18\x1a\x61\x63tivation.periods.approve\x12\x91\x01\n\x0eWithdrawPeriod\x12-.huaxiang.activation.v1.WithdrawPeriodRequest\x1a..huaxiang.activation.v1.WithdrawPeriodResponse\" \x90\x02\x02\x8a\xb5\x18\x19\x61\x63tivation.policies.write\x12\x87\x01\n\x0bListPeriods\x12*.huaxiang.activation.v1.ListPeriodsRequest\x1a+.huaxiang.activation.v1.ListPeriodsResponse\"\x1f\x90\x02\x01\x8a\xb5\x18\x18\x61\x63tivation.policies.readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,14 +38,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYSERVICE'].methods_by_name['GetPolicy']._serialized_options = b'\220\002\001\212\265\030\030activation.policies.read'
   _globals['_POLICYSERVICE'].methods_by_name['UpdatePolicy']._loaded_options = None
   _globals['_POLICYSERVICE'].methods_by_name['UpdatePolicy']._serialized_options = b'\220\002\002\212\265\030\031activation.policies.write'
-  _globals['_GETPOLICYREQUEST']._serialized_start=171
-  _globals['_GETPOLICYREQUEST']._serialized_end=206
-  _globals['_GETPOLICYRESPONSE']._serialized_start=208
-  _globals['_GETPOLICYRESPONSE']._serialized_end=321
-  _globals['_UPDATEPOLICYREQUEST']._serialized_start=323
-  _globals['_UPDATEPOLICYREQUEST']._serialized_end=406
-  _globals['_UPDATEPOLICYRESPONSE']._serialized_start=408
-  _globals['_UPDATEPOLICYRESPONSE']._serialized_end=524
-  _globals['_POLICYSERVICE']._serialized_start=527
-  _globals['_POLICYSERVICE']._serialized_end=816
+  _globals['_POLICYSERVICE'].methods_by_name['ProposePeriod']._loaded_options = None
+  _globals['_POLICYSERVICE'].methods_by_name['ProposePeriod']._serialized_options = b'\220\002\002\212\265\030\031activation.policies.write'
+  _globals['_POLICYSERVICE'].methods_by_name['ApprovePeriod']._loaded_options = None
+  _globals['_POLICYSERVICE'].methods_by_name['ApprovePeriod']._serialized_options = b'\220\002\002\212\265\030\032activation.periods.approve'
+  _globals['_POLICYSERVICE'].methods_by_name['WithdrawPeriod']._loaded_options = None
+  _globals['_POLICYSERVICE'].methods_by_name['WithdrawPeriod']._serialized_options = b'\220\002\002\212\265\030\031activation.policies.write'
+  _globals['_POLICYSERVICE'].methods_by_name['ListPeriods']._loaded_options = None
+  _globals['_POLICYSERVICE'].methods_by_name['ListPeriods']._serialized_options = b'\220\002\001\212\265\030\030activation.policies.read'
+  _globals['_PROPOSEPERIODREQUEST']._serialized_start=171
+  _globals['_PROPOSEPERIODREQUEST']._serialized_end=246
+  _globals['_PROPOSEPERIODRESPONSE']._serialized_start=248
+  _globals['_PROPOSEPERIODRESPONSE']._serialized_end=370
+  _globals['_APPROVEPERIODREQUEST']._serialized_start=372
+  _globals['_APPROVEPERIODREQUEST']._serialized_end=408
+  _globals['_APPROVEPERIODRESPONSE']._serialized_start=410
+  _globals['_APPROVEPERIODRESPONSE']._serialized_end=532
+  _globals['_WITHDRAWPERIODREQUEST']._serialized_start=534
+  _globals['_WITHDRAWPERIODREQUEST']._serialized_end=571
+  _globals['_WITHDRAWPERIODRESPONSE']._serialized_start=573
+  _globals['_WITHDRAWPERIODRESPONSE']._serialized_end=696
+  _globals['_LISTPERIODSREQUEST']._serialized_start=698
+  _globals['_LISTPERIODSREQUEST']._serialized_end=757
+  _globals['_LISTPERIODSRESPONSE']._serialized_start=759
+  _globals['_LISTPERIODSRESPONSE']._serialized_end=859
+  _globals['_GETPOLICYREQUEST']._serialized_start=861
+  _globals['_GETPOLICYREQUEST']._serialized_end=896
+  _globals['_GETPOLICYRESPONSE']._serialized_start=898
+  _globals['_GETPOLICYRESPONSE']._serialized_end=1011
+  _globals['_UPDATEPOLICYREQUEST']._serialized_start=1013
+  _globals['_UPDATEPOLICYREQUEST']._serialized_end=1096
+  _globals['_UPDATEPOLICYRESPONSE']._serialized_start=1098
+  _globals['_UPDATEPOLICYRESPONSE']._serialized_end=1214
+  _globals['_POLICYSERVICE']._serialized_start=1217
+  _globals['_POLICYSERVICE']._serialized_end=2083
 # @@protoc_insertion_point(module_scope)

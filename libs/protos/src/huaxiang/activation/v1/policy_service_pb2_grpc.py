@@ -46,6 +46,26 @@ class PolicyServiceStub:
                 request_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyRequest.SerializeToString,
                 response_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyResponse.FromString,
                 _registered_method=True)
+        self.ProposePeriod = channel.unary_unary(
+                '/huaxiang.activation.v1.PolicyService/ProposePeriod',
+                request_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodResponse.FromString,
+                _registered_method=True)
+        self.ApprovePeriod = channel.unary_unary(
+                '/huaxiang.activation.v1.PolicyService/ApprovePeriod',
+                request_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodResponse.FromString,
+                _registered_method=True)
+        self.WithdrawPeriod = channel.unary_unary(
+                '/huaxiang.activation.v1.PolicyService/WithdrawPeriod',
+                request_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodResponse.FromString,
+                _registered_method=True)
+        self.ListPeriods = channel.unary_unary(
+                '/huaxiang.activation.v1.PolicyService/ListPeriods',
+                request_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsRequest.SerializeToString,
+                response_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsResponse.FromString,
+                _registered_method=True)
 
 
 class PolicyServiceServicer:
@@ -68,6 +88,36 @@ class PolicyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposePeriod(self, request, context):
+        """Proposes a period with caps of its own; nothing changes before a second person approves it. Idempotent: the same name
+        with equal content answers what is stored. Errors: INVALID_FIELD, ALREADY_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApprovePeriod(self, request, context):
+        """Puts a proposed period into the policy, as a new version. Idempotent. Errors: NOT_FOUND, SECOND_PERSON_NEEDED (who
+        proposed it may not approve it), STATE_CONFLICT (it was withdrawn, or its days meet another approved period's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawPeriod(self, request, context):
+        """Takes a period back, out of the policy when it was approved. Idempotent. Errors: NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPeriods(self, request, context):
+        """Lists periods, ordered by name. Errors: PAGE_TOKEN_MALFORMED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PolicyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +130,26 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     servicer.UpdatePolicy,
                     request_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyRequest.FromString,
                     response_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyResponse.SerializeToString,
+            ),
+            'ProposePeriod': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposePeriod,
+                    request_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodRequest.FromString,
+                    response_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodResponse.SerializeToString,
+            ),
+            'ApprovePeriod': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApprovePeriod,
+                    request_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodRequest.FromString,
+                    response_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodResponse.SerializeToString,
+            ),
+            'WithdrawPeriod': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawPeriod,
+                    request_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodRequest.FromString,
+                    response_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodResponse.SerializeToString,
+            ),
+            'ListPeriods': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeriods,
+                    request_deserializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsRequest.FromString,
+                    response_serializer=huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +208,114 @@ class PolicyService:
             '/huaxiang.activation.v1.PolicyService/UpdatePolicy',
             huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyRequest.SerializeToString,
             huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.UpdatePolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposePeriod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.activation.v1.PolicyService/ProposePeriod',
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodRequest.SerializeToString,
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ProposePeriodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApprovePeriod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.activation.v1.PolicyService/ApprovePeriod',
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodRequest.SerializeToString,
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ApprovePeriodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawPeriod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.activation.v1.PolicyService/WithdrawPeriod',
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodRequest.SerializeToString,
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.WithdrawPeriodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeriods(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/huaxiang.activation.v1.PolicyService/ListPeriods',
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsRequest.SerializeToString,
+            huaxiang_dot_activation_dot_v1_dot_policy__service__pb2.ListPeriodsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,18 @@ class PolicyServiceStub:
     """Replaces the policy; former versions stay readable. Idempotent: an equal policy changes nothing and makes no version.
     Errors: INVALID_FIELD, ETAG_STALE.
     """
+    ProposePeriod: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ProposePeriodRequest, _policy_service_pb2.ProposePeriodResponse]
+    """Proposes a period with caps of its own; nothing changes before a second person approves it. Idempotent: the same name
+    with equal content answers what is stored. Errors: INVALID_FIELD, ALREADY_EXISTS.
+    """
+    ApprovePeriod: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ApprovePeriodRequest, _policy_service_pb2.ApprovePeriodResponse]
+    """Puts a proposed period into the policy, as a new version. Idempotent. Errors: NOT_FOUND, SECOND_PERSON_NEEDED (who
+    proposed it may not approve it), STATE_CONFLICT (it was withdrawn, or its days meet another approved period's).
+    """
+    WithdrawPeriod: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.WithdrawPeriodRequest, _policy_service_pb2.WithdrawPeriodResponse]
+    """Takes a period back, out of the policy when it was approved. Idempotent. Errors: NOT_FOUND."""
+    ListPeriods: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.ListPeriodsRequest, _policy_service_pb2.ListPeriodsResponse]
+    """Lists periods, ordered by name. Errors: PAGE_TOKEN_MALFORMED."""
 
 @_typing.type_check_only
 class PolicyServiceAsyncStub(PolicyServiceStub):
@@ -55,6 +67,18 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     """Replaces the policy; former versions stay readable. Idempotent: an equal policy changes nothing and makes no version.
     Errors: INVALID_FIELD, ETAG_STALE.
     """
+    ProposePeriod: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ProposePeriodRequest, _policy_service_pb2.ProposePeriodResponse]  # type: ignore[assignment]
+    """Proposes a period with caps of its own; nothing changes before a second person approves it. Idempotent: the same name
+    with equal content answers what is stored. Errors: INVALID_FIELD, ALREADY_EXISTS.
+    """
+    ApprovePeriod: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ApprovePeriodRequest, _policy_service_pb2.ApprovePeriodResponse]  # type: ignore[assignment]
+    """Puts a proposed period into the policy, as a new version. Idempotent. Errors: NOT_FOUND, SECOND_PERSON_NEEDED (who
+    proposed it may not approve it), STATE_CONFLICT (it was withdrawn, or its days meet another approved period's).
+    """
+    WithdrawPeriod: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.WithdrawPeriodRequest, _policy_service_pb2.WithdrawPeriodResponse]  # type: ignore[assignment]
+    """Takes a period back, out of the policy when it was approved. Idempotent. Errors: NOT_FOUND."""
+    ListPeriods: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.ListPeriodsRequest, _policy_service_pb2.ListPeriodsResponse]  # type: ignore[assignment]
+    """Lists periods, ordered by name. Errors: PAGE_TOKEN_MALFORMED."""
 
 class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
     """What a tenant lets be sent. Every delivery is decided by the version in force when a worker takes it, and once more
@@ -78,5 +102,41 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Replaces the policy; former versions stay readable. Idempotent: an equal policy changes nothing and makes no version.
         Errors: INVALID_FIELD, ETAG_STALE.
         """
+
+    @_abc_1.abstractmethod
+    def ProposePeriod(
+        self,
+        request: _policy_service_pb2.ProposePeriodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_service_pb2.ProposePeriodResponse, _abc.Awaitable[_policy_service_pb2.ProposePeriodResponse]]:
+        """Proposes a period with caps of its own; nothing changes before a second person approves it. Idempotent: the same name
+        with equal content answers what is stored. Errors: INVALID_FIELD, ALREADY_EXISTS.
+        """
+
+    @_abc_1.abstractmethod
+    def ApprovePeriod(
+        self,
+        request: _policy_service_pb2.ApprovePeriodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_service_pb2.ApprovePeriodResponse, _abc.Awaitable[_policy_service_pb2.ApprovePeriodResponse]]:
+        """Puts a proposed period into the policy, as a new version. Idempotent. Errors: NOT_FOUND, SECOND_PERSON_NEEDED (who
+        proposed it may not approve it), STATE_CONFLICT (it was withdrawn, or its days meet another approved period's).
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawPeriod(
+        self,
+        request: _policy_service_pb2.WithdrawPeriodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_service_pb2.WithdrawPeriodResponse, _abc.Awaitable[_policy_service_pb2.WithdrawPeriodResponse]]:
+        """Takes a period back, out of the policy when it was approved. Idempotent. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListPeriods(
+        self,
+        request: _policy_service_pb2.ListPeriodsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_service_pb2.ListPeriodsResponse, _abc.Awaitable[_policy_service_pb2.ListPeriodsResponse]]:
+        """Lists periods, ordered by name. Errors: PAGE_TOKEN_MALFORMED."""
 
 def add_PolicyServiceServicer_to_server(servicer: PolicyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
