@@ -111,6 +111,16 @@ async def test_a_cut_line_leaves_in_doubt_only_a_mail_whose_dot_was_written(pipe
         assert not conversation.stands
 
 
+async def test_a_line_that_is_gone_when_input_is_asked_for_leaves_no_doubt():
+    async with talking([], pipelining=True) as (conversation, _):
+        conversation.data_received(b"250 Ok\r\n250 Ok\r\n354 go on\r\n")
+        conversation.abort()
+        progress = Progress(MAILS[:1])
+        with pytest.raises(LostError):
+            await conversation.send(progress)
+        assert (progress.said, progress.dotted) == ({}, False)
+
+
 async def test_a_server_that_goes_down_before_the_end_stops_the_batch():
     async with talking([*ALL, "421 4.7.0 too many", CUT], pipelining=True) as (conversation, _):
         progress = Progress([*MAILS])

@@ -165,6 +165,10 @@ class Conversation(asyncio.Protocol):
 
     def _content(self, progress: Progress) -> bool:
         """Write a mail's content with its dot, and the next one's envelope; whether there was one to write."""
+        if self._lost or self._transport.is_closing():
+            raise LostError(
+                self._lost or "CUT"
+            )  # nothing can be written any more, so the mail is in no doubt
         following = progress.mails[progress.place + 1 : progress.place + 2] if self._pipelining else ()
         progress.dotted = True
         self._transport.write(b"".join((progress.mails[progress.place].content, DOT, *_commands(following))))
