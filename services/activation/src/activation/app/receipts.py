@@ -129,16 +129,21 @@ class Receipts:
         for each in said:
             by_ref[each.key, each.message_id].append(each)
         matches: list[_Match] = []
+        matched: set[int] = set()
         for ref, some in by_ref.items():
-            found = self._matches(connection, account, ref, some)
+            found = self._matches(connection, account, ref, [each for each in some if each.address])
+            matched |= {id(each.said) for each in found}
             matches += found
+            for whole in (each for each in some if not each.address):
+                found = self._of_all(connection, account, ref, whole)
+                matched |= {id(whole)} if found else set()
+                matches += found
         fresh = self._inbox.first(
             connection, account.name, [each.said.dedupe_key for each in matches], self._clock.now()
         )
         for tenant in sorted({each.tenant for each in matches}):
             new = [each for each in matches if each.tenant == tenant and each.said.dedupe_key in fresh]
             self._apply_to(connection, account, tenant, new)
-        matched = {id(each.said) for each in matches}
         return [each for each in said if id(each) not in matched and (each.key or each.message_id)]
 
     def _matches(
@@ -167,6 +172,21 @@ class Receipts:
             for hashed, each in zip(hashes, said, strict=True)
             if hashed in rows
         ]
+
+    def _of_all(
+        self, connection: Connection, account: Account, ref: tuple[str, str], said: Said
+    ) -> list[_Match]:
+        """What names no address is about every row of its message, and in each row something of its own."""
+        tenant = self._ledger.owner(connection, account.name, *ref) if ref[1] else None
+        if tenant is None:
+            return []
+        return [
+            _Match(tenant, row, replace(said, dedupe_key=self._own_key(said, row)))
+            for row in self._ledger.of_message(connection, tenant, account.name, ref[1])
+        ]
+
+    def _own_key(self, said: Said, row: Held) -> str:
+        return self._keys.fingerprint(f"{said.dedupe_key}/{row.delivery_id}")
 
     def _apply_to(
         self, connection: Connection, account: Account, tenant: str, matches: Sequence[_Match]

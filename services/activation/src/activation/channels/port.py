@@ -39,6 +39,8 @@ class ReceiptKind(StrEnum):
     """How the provider tells what became of a message."""
 
     PUSH = "push"
+    TOTALS = "totals"
+    """Pushed, but of a message as a whole: only what is true of all its targets can be told."""
     POLL = "poll"
     NONE = "none"
 
@@ -232,7 +234,7 @@ class Receipt:
     key: str
     message_id: str
     address: str = field(repr=False)
-    """As identity gives it, so that it can be hashed alike."""
+    """As identity gives it, so that it can be hashed alike; empty when it is about every target of the message."""
     status: ReceiptStatus
     code: str
     at: datetime

@@ -166,6 +166,10 @@ class DeliveryLedger(Protocol):
         """Rows by dest_hash, locked: of the batch with the key, or with the message id; `ref` is (key, message id)."""
         ...
 
+    def of_message(self, connection: Connection, tenant: str, account: str, message_id: str) -> list[Held]:
+        """Every row that the provider's message id stands for, locked."""
+        ...
+
     def latest_to(self, connection: Connection, tenant: str, account: str, dest_hash: str) -> Held | None:
         """The row of the account that was submitted to the address last, locked."""
         ...

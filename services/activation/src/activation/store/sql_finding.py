@@ -75,6 +75,15 @@ class SqlLedgerFinding:
                 found[each.dest_hash or ""] = each
         return found
 
+    def of_message(self, connection: Connection, tenant: str, account: str, message_id: str) -> list[Held]:
+        rows = execute(
+            connection,
+            f"SELECT {HELD} FROM delivery WHERE account = ? AND message_id = ? AND tenant = ? "
+            "ORDER BY delivery_id" + for_update(connection),
+            (account, message_id, tenant),
+        ).all()
+        return [held(tuple(row)) for row in rows]
+
     def latest_to(self, connection: Connection, tenant: str, account: str, dest_hash: str) -> Held | None:
         row = execute(
             connection,

@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from activation.channels.port import BatchRefusedError, CallbackForgedError, InboundKind, Verdict
+from activation.channels.port import (
+    BatchRefusedError,
+    CallbackForgedError,
+    InboundKind,
+    ReceiptStatus,
+    Verdict,
+)
 from activation.channels.wire import Callback
 from sandbox.faults import Fault
 from sandbox.responses import Response
@@ -91,11 +97,19 @@ def test_a_message_is_an_article_or_a_text(rig, template, words):
     assert [each.delivery_id for each in rig.channel.validate(message)] == [""]
 
 
-async def test_its_end_tells_of_nobody_and_who_leaves_is_an_opt_out(rig):
+async def test_its_end_tells_of_all_or_of_nobody(rig):
+    (first, *_) = await rig.channel.submit(await rig.wire(2), TIMEOUT_S)
+    await rig.channel.submit(await rig.wire(addresses=[*rig.addresses(2), "stranger"]), TIMEOUT_S)
+    await rig.receiver.wait(lambda: len(rig.receiver.got) == 2)
+    (receipt,) = [each for callback in rig.receiver.got for each in rig.channel.parse_receipts(callback)]
+    assert (receipt.address, receipt.key, receipt.message_id) == ("", "", first.message_id)
+    assert (receipt.status, receipt.at.timestamp()) == (ReceiptStatus.DELIVERED, rig.clock.at)
+
+
+async def test_who_leaves_is_an_opt_out_and_what_is_forged_is_refused(rig):
     rig.people.response = Response(delivered_after_s=0.0, reply="R", replied_after_s=0.0)
     await rig.channel.submit(await rig.wire(2), TIMEOUT_S)
     await rig.receiver.wait(lambda: len(rig.receiver.got) == 3)
-    assert [each for callback in rig.receiver.got for each in rig.channel.parse_receipts(callback)] == []
     left = [each for callback in rig.receiver.got for each in rig.channel.parse_inbound(callback)]
     assert {each.kind for each in left} == {InboundKind.OPT_OUT}
     assert sorted(each.address for each in left) == rig.addresses(2)

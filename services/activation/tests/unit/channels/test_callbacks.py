@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from activation.channels.aliyun_sms import callbacks as aliyun
 from activation.channels.port import CallbackMalformedError, InboundKind, ReceiptStatus
+from activation.channels.wechat_mass import callbacks as mass
 from activation.channels.wechat_subscription import callbacks as notices
 from activation.channels.wechat_template import callbacks as wechat
 from activation.channels.wire import Callback, WireRequest
@@ -137,3 +138,24 @@ def test_words_that_look_like_declarations_are_words():
     said = EVENT.format(status="success").replace("gh_7f083739789a", "<!ENTITY a>")
     (receipt,) = wechat.receipts(post(said))
     assert receipt.message_id == "200163836"
+
+
+MASS = """<xml><FromUserName><![CDATA[mphelper]]></FromUserName><CreateTime>1394524295</CreateTime>
+<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[MASSSENDJOBFINISH]]></Event><MsgID>1988</MsgID>
+<Status><![CDATA[{status}]]></Status><TotalCount>100</TotalCount><FilterCount>80</FilterCount>
+<SentCount>{sent}</SentCount><ErrorCount>5</ErrorCount></xml>"""
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "told"),
+    [
+        ("send success", 100, [ReceiptStatus.DELIVERED]),
+        ("sendsuccess", 99, []),
+        ("send success", "²", []),
+        ("err(10001)", 0, [ReceiptStatus.FAILED]),
+    ],
+)
+def test_the_end_of_a_mass_message_tells_only_what_is_true_of_all(status, sent, told):
+    receipts = mass.receipts(post(MASS.format(status=status, sent=sent)))
+    assert [each.status for each in receipts] == told
+    assert all((each.address, each.message_id) == ("", "1988") for each in receipts)

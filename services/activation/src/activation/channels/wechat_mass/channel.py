@@ -47,7 +47,7 @@ CAPS = Caps(
     key_scope=KeyScope.BATCH,
     keys_from_provider=False,
     max_key_bytes=64,
-    receipt=ReceiptKind.NONE,
+    receipt=ReceiptKind.TOTALS,
     marketing_allowed=True,
     idempotency_window_s=86_400.0,
     calls_per_minute=60,
@@ -112,9 +112,8 @@ class WechatMassChannel:
         )
 
     def parse_receipts(self, callback: Callback) -> tuple[Receipt, ...]:
-        """None: WeChat tells how many a message reached, never whom."""
         events.authenticate(callback, self._callback_token)
-        return ()
+        return callbacks.receipts(callback)
 
     def parse_inbound(self, callback: Callback) -> tuple[Inbound, ...]:
         events.authenticate(callback, self._callback_token)
