@@ -144,7 +144,7 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding, SqlLedgerDeciding):
 
     def settle(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
-            execute(connection, "ANALYZE delivery")
+            execute(connection, "ANALYZE (SKIP_LOCKED) delivery")
 
     def any_due(self, connection: Connection, campaign: Campaign, now: dt.datetime) -> bool:
         sql = "SELECT 1 FROM delivery WHERE tenant = ? AND campaign_id = ? AND state = ? AND due_us <= ? LIMIT 1"
