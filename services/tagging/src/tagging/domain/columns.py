@@ -26,6 +26,9 @@ BLOCK_PERSONS = 1 << BLOCK_BITS
 MAX_ELEMENTS = 1_000
 """Values of one person in a multi-valued column; the rest, in order, is dropped."""
 
+_WIDTHS = tuple(
+    (each, int(np.iinfo(each).min), int(np.iinfo(each).max)) for each in (np.int8, np.int16, np.int32)
+)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_DAY = EPOCH.date().toordinal()
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -293,8 +296,8 @@ class Vector:
 def narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Integers in the narrowest signed type that holds them all."""
     low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
-    for width in (np.int8, np.int16, np.int32):
-        if np.iinfo(width).min <= low and high <= np.iinfo(width).max:
+    for width, least, most in _WIDTHS:
+        if least <= low and high <= most:
             return numbers.astype(width, copy=False)
     return numbers.astype(np.int64, copy=False)
 
