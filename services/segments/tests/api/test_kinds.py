@@ -139,6 +139,17 @@ async def test_a_list_is_matched_and_told_of_entry_by_entry(
     assert suite.members("list") == [1, 2, 3, 9]
 
 
+@pytest.mark.proof
+async def test_the_longest_list_is_taken_with_its_rubbish_and_one_more_entry_is_refused(suite: Any) -> None:
+    await suite.create("list", "", kind=STATIC)
+    parts = [people([*range(-9, 1), *range(first, first + 99_990)]) for first in range(1, 4_999_501, 99_990)]
+    report = (await upload(suite, *parts)).report
+    assert (report.total, report.rubbish, report.matched) == (5_000_000, 500, 3)
+    assert report.unmatched == 5_000_000 - 500 - 3
+    assert (await refused(upload(suite, *parts, people([1]))))[0] == "BATCH_TOO_LARGE"
+    assert suite.members("list") == [1, 2, 3]
+
+
 async def test_a_static_segment_follows_merges_and_is_built_upon(suite: Any) -> None:
     stated = segment_pb2.Segment(segment_id="list", kind=STATIC)
     await suite.segments("marketer").CreateSegment(pb.CreateSegmentRequest(segment=stated))
