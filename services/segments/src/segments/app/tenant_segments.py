@@ -9,6 +9,7 @@ from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import members
 from rules.evaluate.setting import Setting
 from segments.app.order import ordered
+from segments.app.readings import Readings
 from segments.app.rule_reading import ReadRule
 from segments.app.standing import Standing
 from segments.app.today import today
@@ -38,12 +39,13 @@ class TenantSegments:
         self._own: set[str] = set()
         self._order: tuple[str, ...] = ()
         self._watched: list[Watched] | None = None
+        self.readings = Readings()
 
     def copy(self) -> "TenantSegments":
         """One to change; the index too is a copy."""
         other = TenantSegments(self.index.copy(), self.moment)
         other._standing, other._order, other._held_at = dict(self._standing), self._order, self._held_at
-        other._watched = self._watched
+        other._watched, other.readings = self._watched, self.readings
         return other
 
     def _mine(self, segment_id: str) -> Standing:
@@ -68,6 +70,11 @@ class TenantSegments:
     def names(self) -> list[str]:
         """The ids of all segments, in order."""
         return sorted(self._standing)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The ids of all segments, each behind those that it refers to; another tuple when they are others."""
+        return self._order
 
     def forms(self) -> list[str]:
         """The features that all segments need, in order."""

@@ -60,12 +60,21 @@ class Version:
     def read(self, tenant: str, draft: Draft, retired: Mapping[str, str] | None = None) -> ReadRule:
         """A draft's rule against what the tenant has; `retired`: tag -> what to use instead. Raises RuleInvalid."""
         segments = self.tenant(tenant)
+
+        def anew() -> ReadRule:
+            return read_rule(draft.rule, draft.population, self._mentioned(segments, retired or {}))
+
+        if retired:
+            return anew()
+        basis = segments.index.schema, segments.index.day, segments.order, self.dictionary
+        return segments.readings.get(basis, (draft.rule, draft.population), anew)
+
+    def _mentioned(self, segments: TenantSegments, retired: Mapping[str, str]) -> Mentioned:
         day = segments.index.day
         periods = mainland_china().periods.names if day is None else day.periods
         tags, names = segments.index.tag_types(), segments.names()
         deprecated = {name: tag.replacement for name, tag in segments.index.tags.items() if tag.deprecated}
-        mentioned = Mentioned(tags, self.dictionary, names, periods, retired or {}, deprecated)
-        return read_rule(draft.rule, draft.population, mentioned)
+        return Mentioned(tags, self.dictionary, names, periods, retired, deprecated)
 
     def reread(self, tenant: str, tags: Mapping[str, object] | None) -> None:
         """Reads a draft's rules again after these tags have changed; None: whatever they look at."""
