@@ -62,7 +62,7 @@ async def test_no_such_name(transport):
 async def test_no_tls_there(transport):
     async with server(OK) as url:
         with pytest.raises(NotSentError):
-            await send(transport, url.replace("http:", "https:"), 0.3)
+            await send(transport, url.replace("http:", "https:"), 10)
 
 
 @pytest.mark.parametrize(
