@@ -15,8 +15,8 @@ from tagging.domain.columns import BLOCK_BITS, Ints, texts_of
 from tagging.store.tag_ports import TagStores
 from tagging.store.value_ports import StagedColumn
 
-STRETCH = 32
-"""Blocks of one transaction: some ten milliseconds, for which live facts wait."""
+STRETCH = 8
+"""Blocks of one transaction: some milliseconds, for which live facts wait."""
 
 
 class PublishedSome(NamedTuple):
