@@ -211,6 +211,15 @@ async def test_statuses_show_when_the_carrier_has_reported(call, clock, response
     assert await rows() == []
 
 
+async def test_twenty_questions_are_answered_in_a_second(call, clock):
+    asked = {"PhoneNumber": PHONE, "SmsSdkAppId": "1400000001", "BeginTime": int(clock.at)}
+    asked |= {"Offset": 0, "Limit": 9}
+    answers = [await call(asked, action="PullSmsSendStatusByPhoneNumber") for _ in range(21)]
+    assert ["Error" in answer for answer in answers] == [False] * 20 + [True]
+    clock.at += 1
+    assert "Error" not in await call(asked, action="PullSmsSendStatusByPhoneNumber")
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

@@ -43,9 +43,9 @@ class TencentSms:
         self._desk = desk
         self.courier = TencentSmsCourier(settings)
         self._refused = Leavers("tencent_sms.refused", desk.memory, desk.clock)
-        self._rates = {
-            secret_id: RateWindow(desk.clock, settings.calls_per_s, 1.0) for secret_id in settings.apps
-        }
+        clock = desk.clock
+        self._rates = {each: RateWindow(clock, settings.calls_per_s, 1.0) for each in settings.apps}
+        self._pulls = {each: RateWindow(clock, settings.pulls_per_s, 1.0) for each in settings.apps}
 
     def action(self, call: Call) -> str:
         asked = call.headers.get("x-tc-action", "")
@@ -151,6 +151,8 @@ class TencentSms:
 
     def _pull(self, call: Call, app: App) -> Reply:
         """One number, newest first; a message shows when its carrier has reported, and the lag has passed."""
+        if not self._pulls[app.secret_id].take():
+            raise answers.refuse("RequestLimitExceeded", "请求的次数超过了频率限制")
         asked = requests.body(call)
         requests.check_app(asked, app)
         phone = requests.mainland(str(asked.get("PhoneNumber", "")))

@@ -74,6 +74,8 @@ class TencentSmsSettings:
     query_lag_s: float
     """A message shows in pulled statuses only so long after its report (suite's clock)."""
     calls_per_s: int
+    pulls_per_s: int
+    """Questions for the statuses of one number."""
     parameter_max_chars: int
     daily_messages: int
     """Per app and calendar day, China time."""
@@ -95,6 +97,7 @@ def read(reader: Reader) -> TencentSmsSettings:
         per_number=_limits(reader.mapping("per_number")),
         query_lag_s=reader.number("query_lag_s", 5.0),
         calls_per_s=reader.whole("calls_per_s", 3_000, low=1),
+        pulls_per_s=reader.whole("pulls_per_s", 20, low=1),
         parameter_max_chars=reader.whole("parameter_max_chars", 12, low=1),
         daily_messages=reader.whole("daily_messages", 10_000_000),
         blocked=frozenset(reader.texts("blocked")),

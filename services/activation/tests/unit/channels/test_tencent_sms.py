@@ -18,6 +18,7 @@ from activation.channels.port import (
 )
 from activation.channels.tencent_sms import callbacks
 from activation.channels.tencent_sms.channel import TencentSmsAccount, TencentSmsChannel
+from activation.channels.tencent_sms.pace import ALLOWED_PER_S, AT_ONCE, Pace
 from activation.channels.tencent_sms.signing import signature, signed_headers
 from activation.channels.transport import Transport
 from activation.channels.wire import Callback
@@ -158,3 +159,13 @@ def test_a_report_that_lacks_something_is_malformed(lacking):
     entry = {name: value for name, value in REPORT.items() if name != lacking}
     with pytest.raises(CallbackMalformedError, match=lacking):
         callbacks.receipts(post([entry]))
+
+
+def test_no_second_holds_more_questions_than_tencent_answers():
+    pace = Pace()
+    asked_s = [now_s + pace.turn(now_s) for now_s in [0.0] * 60 + [3.0] * 60 + [100.0] * 60]
+    assert asked_s[:AT_ONCE] == [0.0] * AT_ONCE
+    busiest = max(sum(start <= each < start + 1.0 for each in asked_s) for start in asked_s)
+    assert busiest <= ALLOWED_PER_S
+    assert asked_s[120:][:AT_ONCE] == [100.0] * AT_ONCE
+    assert max(asked_s[:60]) < 4.0

@@ -7,10 +7,12 @@ after REPORTED_WITHIN, and only where no row of unknown context could be it.
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from activation.channels.port import Finding, Found, ReceiptStatus
+from activation.channels.tencent_sms.pace import Pace
 from activation.channels.transport import Deadline, HttpReply, NotSentError, UnansweredError
 from activation.channels.wire import WireRequest
 
@@ -21,7 +23,7 @@ KEPT = timedelta(days=7)
 CLOCK_MARGIN = timedelta(minutes=10)
 """Their clock beside ours."""
 PARALLEL = 8
-TOO_MANY_ROWS, TOO_OLD = "TOO_MANY_ROWS", "TOO_OLD"
+TOO_MANY_ROWS, TOO_OLD, TOO_MANY_QUESTIONS = "TOO_MANY_ROWS", "TOO_OLD", "TOO_MANY_QUESTIONS"
 NOT_REPORTED_YET, NO_SESSION_CONTEXT = "NOT_REPORTED_YET", "NO_SESSION_CONTEXT"
 _STATUS = {"SUCCESS": ReceiptStatus.DELIVERED, "FAIL": ReceiptStatus.FAILED}
 
@@ -36,6 +38,7 @@ class SendStatuses:
         self._call = call
         self._now = now
         self._sdk_app_id = sdk_app_id
+        self._pace = Pace()
 
     async def find(
         self, wire: WireRequest, submitted_at: datetime, deadline: Deadline
@@ -60,6 +63,7 @@ class SendStatuses:
             "SmsSdkAppId": self._sdk_app_id,
         }
         try:
+            await self._turn(deadline)
             rows = _rows(await self._call(ACTION, asked, deadline))
         except (NotSentError, UnansweredError, UnansweredQueryError) as error:
             return Finding(delivery, Found.UNANSWERED, code=str(error))
@@ -70,6 +74,14 @@ class SendStatuses:
                 return Finding(delivery, Found.SENT, status, said, serial)
         doubt = self._doubt(rows, submitted_at)
         return Finding(delivery, Found.UNANSWERED if doubt else Found.ABSENT, code=doubt)
+
+    async def _turn(self, deadline: Deadline) -> None:
+        """Raises UnansweredQueryError when the turn would come too late."""
+        wait_s = self._pace.turn(time.monotonic())
+        if wait_s >= deadline.left_s():
+            raise UnansweredQueryError(TOO_MANY_QUESTIONS)
+        if wait_s:
+            await asyncio.sleep(wait_s)
 
     def _doubt(self, rows: Sequence[Row], submitted_at: datetime) -> str:
         """Why a message that is not shown may have been sent all the same; empty when it was not."""
