@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from tagging.app.features import KeepFeatures, SetRequiredFeatures
 from tagging.app.roll_day import RollDay
 from tagging.domain.persons import Person, PersonState
 from tagging.store.tag_ports import RunState
@@ -14,6 +15,9 @@ PEOPLE = range(1, 41)
 FRESH = "{tag_id: fresh, name: x, type: number, statistic: COUNT(order_paid) IN LAST 3 DAYS}"
 AGAIN = "{tag_id: again, name: x, type: number, arithmetic: {expression: fresh * 2}}"
 FIRST = "{tag_id: first, name: x, type: text, statistic: FIRST(order_paid.channel) IN LAST 3 DAYS}"
+
+
+FEATURE = "COUNT(order_paid WHERE amount > 0) IN LAST 3 DAYS"
 
 
 class Died(BaseException):
@@ -27,7 +31,12 @@ def days(world):
     world.store(*(order(world, each, days=2 if each % 10 == 0 else 1) for each in PEOPLE))
     world.settle_facts()
     world.define(FRESH, AGAIN, FIRST)
+    stores = (world.tags, world.columns, world.changelog)
+    world.database.write_now(
+        SetRequiredFeatures(world.facts, *stores, world.clock), world.tenant, "x", [FEATURE]
+    )
     assert world.run().state is RunState.SUCCEEDED
+    assert KeepFeatures(world.database, world.changelog, *stores[:2], world.compute, world.clock).backfill()
     world.clock.advance(dt.timedelta(days=1))
     return roll_day(world)
 
@@ -54,7 +63,7 @@ def meanwhile(world, monkeypatch, happens):
 
 
 def followed(world, values, position):
-    """What a consumer of the changelog has, numbers and the codes of texts alone."""
+    """What a consumer of the changelog has of columns of numbers."""
     found = defaultdict(dict, {column: dict(by_person) for column, by_person in values.items()})
     for change in world.changes(after=position):
         if change.HasField("block"):
@@ -66,15 +75,14 @@ def followed(world, values, position):
         for each in change.values.values:
             codes = [each.value.number_value] if each.HasField("value") else []
             found[each.column][change.values.person_id] = codes
-    return {
-        column: {person: code for person, code in found[column].items() if code}
-        for column in ("fresh", "again")
-    }
+    return {column: {person: code for person, code in found[column].items() if code} for column in values}
 
 
 def coded(values):
     return {
-        column: {person: [code] for person, code in values[column].items()} for column in ("fresh", "again")
+        column: {person: [code] for person, code in by_person.items()}
+        for column, by_person in values.items()
+        if column != "first"
     }
 
 
@@ -83,7 +91,7 @@ def test_few_who_turned_lie_over_the_files_of_all(world, days):
     assert days.roll()
     over = world.files.names() - files
     assert {each.rpartition(".")[2] for each in over} == {"overlays"}
-    assert {each.split("/")[1] for each in over} == {"fresh", "again", "first"}
+    assert {each.split("/")[1] for each in over} == {"fresh", "again", "first", "feature"}
     values = world.values()
     assert {person for person in PEOPLE if values["fresh"][person] == 0} == {10, 20, 30, 40}
     assert values["first"].keys() == {*PEOPLE} - {10, 20, 30, 40}
@@ -152,7 +160,7 @@ def test_a_process_that_dies_between_files_and_commit_leaves_files_that_go(world
     world.open()
     world.database.write_now(world.tags.computations.end_all)
     assert world.values() == before
-    assert world.database.read_now(world.tags.values.sweep) == 3
+    assert world.database.read_now(world.tags.values.sweep) == 4
     assert world.files.names() == files
     assert roll_day(world).roll()
     values = world.values()

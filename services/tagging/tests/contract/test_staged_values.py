@@ -83,11 +83,20 @@ class Columns:
         return self.read(self.staged.stage, "staged", persons, vector, codes, as_of, among)
 
     def put_in_force(self, staged, keep=()):
-        def put(connection):
-            changes = self.staged.put_in_force(connection, "t1", staged, ids(keep))
-            return None if changes is None else list(changes)
+        """What of it is known before is told again where it may not hold."""
+        ahead = {}
+        if self.shape is NUMBER:
+            ahead = {each.block: each for each in self.read(self.ahead, staged)}
 
-        return self.database.write_now(put)
+        def put(connection):
+            changes = self.staged.put_in_force(connection, "t1", staged, ids(keep), ahead)
+            return None if changes is None else ahead | {each.block: each for each in changes}
+
+        found = self.database.write_now(put)
+        return None if found is None else [found[each] for each in sorted(found)]
+
+    def ahead(self, connection, tenant, staged):
+        return list(self.staged.changes(connection, tenant, staged))
 
     def held(self, column):
         return {each: one.value for each, one in self.found(column).items()}, self.read(

@@ -7,14 +7,14 @@ import numpy as np
 from rules.values import Kind
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
-from tagging.domain.columns import BLOCK_BITS, Coded, Ints, Vector, microseconds, within
+from tagging.domain.columns import Coded, Ints, Vector, microseconds, within
 from tagging.store import sql_texts, sql_value_blocks, sql_value_columns
 from tagging.store.block_files import BlockFiles
 from tagging.store.blocks import Block
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_value_blocks import NOTHING, NamedBlock
-from tagging.store.staged_blocks import Found, Naming, Staging, blocks_of
-from tagging.store.value_ports import BlockChange, StagedColumn
+from tagging.store.staged_blocks import NOBODY, Found, Naming, Staging, blocks_of, places_of
+from tagging.store.value_ports import BlockChange, StagedBlock, StagedColumn
 
 
 class SqlStagedValues:
@@ -57,7 +57,12 @@ class SqlStagedValues:
         return StagedColumn(column, as_of, blocks, standing, superseded, staging.written)
 
     def put_in_force(
-        self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
+        self,
+        connection: Connection,
+        tenant: str,
+        staged: StagedColumn,
+        keep: Ints,
+        known: Collection[int] = (),
     ) -> Iterator[BlockChange] | None:
         column, as_of_us = staged.column, microseconds(staged.as_of)
         now = sql_value_blocks.of_column(connection, tenant, column)
@@ -66,7 +71,7 @@ class SqlStagedValues:
         writer = self._files.overlays(tenant, column)
         renamed: list[tuple[int, NamedBlock]] = []
         for each in staged.blocks:
-            kept = keep[keep >> BLOCK_BITS == each.block]
+            kept = keep[places_of(keep, each.block, each.block)]
             naming = Naming(self._files, writer, each, now.get(each.block, NOTHING), kept)
             renamed.append((each.block, naming.named(as_of_us)))
         self._files.finish(writer)
@@ -81,7 +86,14 @@ class SqlStagedValues:
             "DELETE FROM value_delta WHERE tenant = ? AND person_id = ? AND column_name = ?",
             [(tenant, each, column) for each in staged.superseded[~within(staged.superseded, keep)].tolist()],
         )
-        return self._changes(connection, tenant, staged, keep)
+        return self._changes(connection, tenant, staged, keep, known)
+
+    def changes(self, connection: Connection, tenant: str, staged: StagedColumn) -> Iterator[BlockChange]:
+        shape = sql_value_columns.shape_of(connection, tenant, staged.column)
+        assert shape.base is not Kind.TEXT
+        for each in staged.blocks:
+            old, new = self._change(each, NOBODY)
+            yield BlockChange(staged.column, each.block, old.plain(shape), new.plain(shape), staged.as_of)
 
     def discard(self, staged: StagedColumn) -> None:
         for name in (staged.written, *(each.file for each in staged.blocks)):
@@ -89,17 +101,16 @@ class SqlStagedValues:
                 self._files.remove(name)
 
     def _changes(
-        self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
+        self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints, known: Collection[int]
     ) -> Iterator[BlockChange]:
         column = staged.column
         shape = sql_value_columns.shape_of(connection, tenant, column)
         records = column in self._recorder.columns(connection, tenant)
         for each in staged.blocks:
-            old, new = Coded.empty(), Coded.empty()
-            if each.change:
-                kept = keep[keep >> BLOCK_BITS == each.block]
-                overlay = self._files.overlay(each.change).without(kept)
-                old, new = overlay.old, overlay.content.coded
+            kept = keep[places_of(keep, each.block, each.block)]
+            if each.block in known and not len(kept) and not records:
+                continue
+            old, new = self._change(each, kept)
             if records:
                 self._recorder.record(connection, tenant, column, each.block, old, microseconds(staged.as_of))
             # To others a weighted list is its texts; that its weights changed is told by an entry that changes none.
@@ -109,6 +120,13 @@ class SqlStagedValues:
                 told = {*old.codes.tolist(), *new.codes.tolist()}
                 texts = sql_texts.take_unsent(connection, tenant, column, told)
             yield BlockChange(column, each.block, old, new, staged.as_of, texts)
+
+    def _change(self, staged: StagedBlock, kept: Ints) -> tuple[Coded, Coded]:
+        """Old and new of those who differ and are not kept."""
+        if not staged.change:
+            return Coded.empty(), Coded.empty()
+        overlay = self._files.overlay(staged.change).without(kept)
+        return overlay.old, overlay.content.coded
 
 
 def _above(connection: Connection, tenant: str, column: str) -> Block:

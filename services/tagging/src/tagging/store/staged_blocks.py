@@ -167,17 +167,19 @@ class Naming(NamedTuple):
         return _over(file, self.writer.add(self.staged.block, restored)), known
 
     def _overlaid(self) -> tuple[str, int]:
-        staged, now = self.staged, self.now
-        if now.files == staged.below and not len(self.kept):
-            return _over(now.files, staged.change), now.known_count + staged.known
-        overlay = self.files.overlay(staged.change)
-        part = staged.change
-        if within(overlay.content.coded.persons, self.kept).any():
-            overlay = overlay.without(self.kept)
-            if not len(overlay.content.coded.persons):
-                return now.files, now.known_count
-            part = self.writer.add(staged.block, overlay)
-        filed = self.files.peek(now.files, overlay.content.coded.persons)
+        staged, now, part = self.staged, self.now, self.staged.change
+        overlay: Overlay | None = None
+        if len(self.kept):
+            overlay = self.files.overlay(staged.change)
+            if within(overlay.old.persons, self.kept).any():
+                overlay = overlay.without(self.kept)
+                if not len(overlay.old.persons):
+                    return now.files, now.known_count
+                part = self.writer.add(staged.block, overlay)
+        if part == staged.change and now.files == staged.below:
+            return _over(now.files, part), now.known_count + staged.known
+        overlay = overlay or self.files.overlay(part)
+        filed = self.files.peek(now.files, overlay.old.persons)
         return _over(now.files, part), now.known_count + _gained(overlay, filed)
 
 

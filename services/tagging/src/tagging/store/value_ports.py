@@ -144,13 +144,22 @@ class StagedValues(Protocol):
         in the values."""
         ...
 
+    def changes(self, connection: Connection, tenant: str, staged: StagedColumn) -> Iterator[BlockChange]:
+        """What putting it in force tells when nobody is touched before: to be ready for it. Not of texts."""
+        ...
+
     def put_in_force(
-        self, connection: Connection, tenant: str, staged: StagedColumn, keep: Ints
+        self,
+        connection: Connection,
+        tenant: str,
+        staged: StagedColumn,
+        keep: Ints,
+        known: Collection[int] = (),
     ) -> Iterator[BlockChange] | None:
         """Names the files at once; what it answers then tells, block by block, what changed, and has to be gone over.
         Whoever is in `keep` (ascending: all whom the stream touched since anything was computed) keeps the present
-        value; what a block has become in between stays below. None, and nothing is done, when the column was dropped
-        since."""
+        value; what a block has become in between stays below. `known`: blocks that the caller has from `changes`, told
+        again only where that may not hold. None, and nothing is done, when the column was dropped since."""
         ...
 
     def discard(self, staged: StagedColumn) -> None:
