@@ -33,6 +33,8 @@ async def test_persons_are_answered_in_order_and_redirects_followed(suite: Any) 
     answer = await check(suite, [3, 9, 1, 77], "women", "rich", after=told)
     assert rows(answer) == [(3, [False, True]), (3, [False, True]), (1, [True, False]), (0, [False, False])]
     assert answer.freshness.population_count == 3
+    assert answer.freshness.evaluate_us > 0
+    assert [each.tag_id for each in answer.freshness.tags] == ["gender", "points"]
     assert parse_token(answer.revision.token).rests_on
 
 

@@ -128,6 +128,7 @@ async def test_a_campaign_that_rests_on_a_segment_keeps_it(suite: Any) -> None:
     found = await suite.uses("viewer").CheckImpact(request)
     assert (list(found.segment_ids), list(found.campaigns)) == (["others", "third"], ["autumn", "spring"])
     assert (found.count, found.HasField("new_count")) == (2, False)
+    assert found.freshness.evaluate_us > 0
     request.rule = "gender = 'male'"
     found = await suite.uses("viewer").CheckImpact(request)
     assert (found.count, found.new_count, found.freshness.population_count) == (2, 1, 3)

@@ -35,6 +35,7 @@ async def test_a_segment_is_stored_counted_and_read(suite: Any) -> None:
     found = await suite.get("women", parse_token(created.revision.token))
     assert (found.count, found.segment) == (2, created.segment)
     assert found.freshness.population_count == 3
+    assert found.freshness.evaluate_us > 0
     again = await suite.create("women", " gender='female' ", display_name="女")
     assert again.segment == created.segment
 
@@ -172,6 +173,10 @@ async def test_what_others_use_is_not_deleted(suite: Any) -> None:
     created = (await suite.create("women", "gender = 'female'")).segment
     await suite.create("others", "NOT IN SEGMENT 'women'")
     assert suite.members("others") == [3]
+    found = (await suite.get("others")).freshness
+    assert [(each.tag_id, each.by_runs, each.as_of) for each in found.tags] == [
+        ("gender", False, found.as_of)
+    ]
     delete = suite.segments().DeleteSegment
     code, reason, metadata = await refused(delete(pb.DeleteSegmentRequest(segment_id="women")))
     assert (code, reason, metadata["used_by"]) == (
@@ -263,8 +268,10 @@ async def test_a_tag_of_runs_says_when_its_values_were_told_last(suite: Any) -> 
     told = suite.tagging.tell(change_pb2.Change(block=block), lane=Lane.BULK)
     request = pb.PreviewSegmentRequest(rule="level = 'gold'")
     request.consistency.at_least_as_fresh.CopyFrom(told.to_proto())
-    before = (await suite.segments().PreviewSegment(request)).freshness.warnings
+    found = (await suite.segments().PreviewSegment(request)).freshness
+    before = found.warnings
     assert list(before) == ["computed by runs only: level (told last as of 2026-03-30T16:00:00+00:00)"]
+    assert list(found.tags) == [segment_pb2.TagFreshness(tag_id="level", by_runs=True, as_of=block.as_of)]
     await suite.restart()
     assert (await suite.segments().PreviewSegment(request)).freshness.warnings == before
 

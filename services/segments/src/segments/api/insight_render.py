@@ -164,14 +164,7 @@ def basis(found: Basis) -> insight_pb2.InsightBasis:
     return insight_pb2.InsightBasis(
         freshness=render.freshness(found.freshness),
         revision=found.read_at.to_proto(),
-        tags=[
-            insight_pb2.TagFreshness(
-                tag_id=each.tag_id,
-                by_runs=each.by_runs,
-                as_of=None if each.as_of is None else timestamp_of(each.as_of),
-            )
-            for each in found.tags
-        ],
+        tags=map(render.tag_freshness, found.tags),
         sensitive_purposes=found.purposes,
         withheld_below=found.withheld_below,
     )

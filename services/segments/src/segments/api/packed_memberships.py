@@ -6,8 +6,11 @@ import numpy as np
 
 PERSONS_FIELD, PERSON_ID_FIELD, MEMBERS_FIELD = 1 << 3 | 2, 1 << 3, 2 << 3 | 2
 """Tags of `persons`, and of what a PersonMembership has: field number << 3 | wire type."""
+FRESHNESS_FIELD, EVALUATE_US_FIELD = 2 << 3 | 2, 4 << 3
+"""Tags of `freshness`, and of the duration in it."""
+LONGEST_US = 3_600_000_000
 ID_BYTES = 5
-"""Every id takes so many bytes, whatever it is: a varint may have more than it needs, and rows of one width are
+"""Every number takes so many bytes, whatever it is: a varint may have more than it needs, and rows of one width are
 written at once."""
 SEGMENTS_MOST = 119
 """So that the length of a person's message is one byte."""
@@ -27,6 +30,20 @@ def packed_persons(person_ids: Sequence[int], members: Sequence[bytes]) -> bytes
         inside = zip(*members, strict=True)
         return b"".join(map(_packed_person, person_ids, map(bytes, inside)))
     return _packed_rows(person_ids, members)
+
+
+def packed_duration(microseconds: int) -> bytes:
+    """`evaluate_us` of the field `freshness`, to stand behind the rest of it: readers put a message that comes
+    in parts together. Up to an hour."""
+    us = min(microseconds, LONGEST_US)
+    number = (
+        us & 0x7F | 0x80,
+        us >> 7 & 0x7F | 0x80,
+        us >> 14 & 0x7F | 0x80,
+        us >> 21 & 0x7F | 0x80,
+        us >> 28,
+    )
+    return bytes((FRESHNESS_FIELD, 1 + ID_BYTES, EVALUATE_US_FIELD, *number))
 
 
 def _packed_person(person_id: int, members: bytes) -> bytes:

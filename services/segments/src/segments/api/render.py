@@ -57,6 +57,16 @@ def freshness(notes: freshness_notes.Freshness) -> segment_pb2.Freshness:
         population_count=notes.population_count,
         warnings=notes.warnings,
         evaluate_us=notes.evaluate_us,
+        tags=map(tag_freshness, notes.tags),
+    )
+
+
+def tag_freshness(tag: freshness_notes.TagFreshness) -> segment_pb2.TagFreshness:
+    """How fresh one tag is."""
+    return segment_pb2.TagFreshness(
+        tag_id=tag.tag_id,
+        by_runs=tag.by_runs,
+        as_of=None if tag.as_of is None else timestamp_of(tag.as_of),
     )
 
 

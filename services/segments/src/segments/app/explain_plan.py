@@ -10,7 +10,7 @@ from rules.check import Population
 from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.setting import Setting
-from segments.app.freshness_notes import Freshness, freshness_of
+from segments.app.freshness_notes import Freshness, elapsed_us, freshness_of
 from segments.app.insight.desk import Desk
 from segments.app.preview import Preview
 from segments.app.readable import MayRead
@@ -98,8 +98,8 @@ class ExplainPlan:
         except NumberOverflow as error:
             hint = "bring the numbers nearer to each other"
             raise RuleInvalid(OVERFLOW, 1, 1, hint, readable=False) from error
-        elapsed_us = (time.perf_counter_ns() - started) // 1_000
-        notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
+        took = elapsed_us(time.perf_counter_ns() - started)
+        notes = freshness_of(segments, [read], now, evaluate_us=took)
         return Explained(
             plan=plan,
             count=count,

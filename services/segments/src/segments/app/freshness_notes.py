@@ -1,7 +1,7 @@
 """What an answer rests on, in words."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from segments.app.rule_reading import ReadRule
@@ -12,13 +12,24 @@ from segments.store.ports import TenantIndex
 
 
 @dataclass(frozen=True, slots=True)
+class TagFreshness:
+    """`as_of`: the moment that its values hold for; of a tag that only runs compute the one that was told last, None
+    when none was."""
+
+    tag_id: str
+    by_runs: bool
+    as_of: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Freshness:
-    """`as_of`: the moment that windows and dates were read at."""
+    """`as_of`: the moment that windows and dates were read at. `tags`: in order, each that the answer rests on."""
 
     as_of: dt.datetime
     population_count: int
     warnings: tuple[str, ...]
     evaluate_us: int
+    tags: tuple[TagFreshness, ...] = ()
 
 
 def freshness_of(
@@ -42,7 +53,24 @@ def freshness_of(
         population_count=max((len(index.population(rule.population)) for rule in rules), default=0),
         warnings=tuple(warnings),
         evaluate_us=evaluate_us,
+        tags=freshness_of_tags(index, _tags_of(segments, rules), today),
     )
+
+
+def freshness_of_tags(
+    index: TenantIndex, tag_ids: Iterable[str], today: dt.datetime
+) -> tuple[TagFreshness, ...]:
+    """In order of the tags, without those that are not there; `today`: the moment that live ones hold for."""
+    return tuple(
+        TagFreshness(each, by_runs, index.as_ofs.get(each) if by_runs else today)
+        for each in sorted(set(tag_ids) & index.tags.keys())
+        for by_runs in (index.tags[each].run_only,)
+    )
+
+
+def elapsed_us(nanoseconds: int) -> int:
+    """Whole microseconds, rounded up: whatever was computed took time."""
+    return -(-nanoseconds // 1_000)
 
 
 def valueless(segments: TenantSegments, rules: Sequence[ReadRule]) -> tuple[str, ...]:
@@ -68,6 +96,20 @@ def freshness_of_members(
     told += [_waiting(each) for each in standing if each.stale]
     warnings = tuple(dict.fromkeys((*notes.warnings, *told)))
     return replace(notes, as_of=min(notes.as_of, times[0]), warnings=warnings)
+
+
+def _tags_of(segments: TenantSegments, rules: Sequence[ReadRule]) -> set[str]:
+    """All that the rules look at, and the segments that they refer to, at any depth."""
+    tags: set[str] = set()
+    seen: set[str] = set()
+    waiting = list(rules)
+    while waiting:
+        rule = waiting.pop()
+        tags |= rule.tags
+        inner = (segments.get(name) for name in rule.segments - seen)
+        seen |= rule.segments
+        waiting.extend(each.rule for each in inner if each is not None and each.rule is not None)
+    return tags
 
 
 def _last_told(index: TenantIndex, tag_id: str) -> str:

@@ -1,11 +1,12 @@
 """What a change or a deletion of a segment would touch."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rules.check import Population
-from segments.app.freshness_notes import Freshness, freshness_of_members
+from segments.app.freshness_notes import Freshness, elapsed_us, freshness_of_members
 from segments.app.preview import Preview
 from segments.app.readable import MayRead
 from segments.app.segments import existing
@@ -83,9 +84,11 @@ class CheckImpact:
 
     def freshness(self, version: Version, tenant: str, segment_id: str) -> Freshness:
         """What the count of a segment rests on."""
+        started = time.perf_counter_ns()
         segments = version.tenant(tenant)
         standing = segments.get(segment_id)
-        return freshness_of_members(segments, [] if standing is None else [standing], self._now())
+        notes = freshness_of_members(segments, [] if standing is None else [standing], self._now())
+        return replace(notes, evaluate_us=elapsed_us(time.perf_counter_ns() - started))
 
 
 def _referred(segments: TenantSegments) -> dict[str, frozenset[str]]:

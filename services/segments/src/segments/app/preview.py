@@ -13,7 +13,7 @@ from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import Column
 from rules.evaluate.setting import Setting
 from rules.values import Kind, ValueType
-from segments.app.freshness_notes import Freshness, freshness_of, valueless
+from segments.app.freshness_notes import Freshness, elapsed_us, freshness_of, valueless
 from segments.app.membership import segment_with_members
 from segments.app.readable import MayRead, unreadable_grades
 from segments.app.rule_reading import ReadRule
@@ -83,9 +83,9 @@ class Preview:
         computed = await self.features(version, tenant, read, now)
         started = time.perf_counter_ns()
         found = await self._board.compute(lambda: self.evaluate(version, tenant, read, computed, now))
-        elapsed_us = (time.perf_counter_ns() - started) // 1_000
+        took = elapsed_us(time.perf_counter_ns() - started)
         segments = version.tenant(tenant)
-        notes = freshness_of(segments, [read], now, evaluate_us=elapsed_us)
+        notes = freshness_of(segments, [read], now, evaluate_us=took)
         warnings = [*notes.warnings, *valueless(segments, [read])]
         if sample and (grades := unreadable_grades(segments, read, may_read)):
             sample = 0

@@ -1,6 +1,7 @@
 """Create, replace, delete and read segments."""
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from pyroaring import BitMap
 from segments.app.awaited_forms import AwaitedForms
 from segments.app.folder_tree import require_folder
-from segments.app.freshness_notes import Freshness, freshness_of_members, valueless
+from segments.app.freshness_notes import Freshness, elapsed_us, freshness_of_members, valueless
 from segments.app.membership import live_segment
 from segments.app.names import nearest
 from segments.app.ownership import require_owner, require_reason
@@ -306,6 +307,7 @@ class Segments:
 
     def get(self, version: Version, tenant: str, segment_id: str) -> tuple[Counted, Freshness]:
         """One segment with its count. Raises ResourceNotFound."""
+        started = time.perf_counter_ns()
         segments = version.tenant(tenant)
         segment = existing(version, tenant, segment_id)
         standing = segments.get(segment_id)
@@ -313,7 +315,9 @@ class Segments:
         notes = freshness_of_members(segments, [standing], self._now())
         rules = [] if standing.rule is None else [standing.rule]
         warnings = (*notes.warnings, *valueless(segments, rules))
-        return Counted(segment, standing.count()), replace(notes, warnings=warnings)
+        counted = Counted(segment, standing.count())
+        took = elapsed_us(time.perf_counter_ns() - started)
+        return counted, replace(notes, warnings=warnings, evaluate_us=took)
 
     def warnings(self, tenant: str, segment_id: str) -> tuple[str, ...]:
         """What there is to say of a segment that was just stored; nothing of one that went meanwhile."""

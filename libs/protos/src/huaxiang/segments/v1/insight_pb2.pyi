@@ -609,7 +609,7 @@ class InsightBasis(_message.Message):
         """What the answer was read at; all of it at one version."""
 
     @_builtins.property
-    def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagFreshness]:
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[_segment_pb2.TagFreshness]:
         """How fresh each tag that was looked at is, in order of tag_id."""
 
     @_builtins.property
@@ -623,7 +623,7 @@ class InsightBasis(_message.Message):
         *,
         freshness: _segment_pb2.Freshness | None = ...,
         revision: _revision_pb2.Revision | None = ...,
-        tags: _abc.Iterable[Global___TagFreshness] | None = ...,
+        tags: _abc.Iterable[_segment_pb2.TagFreshness] | None = ...,
         sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
         withheld_below: _builtins.int = ...,
     ) -> None: ...
@@ -634,37 +634,3 @@ class InsightBasis(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InsightBasis: _TypeAlias = InsightBasis  # noqa: Y015
-
-@_typing.final
-class TagFreshness(_message.Message):
-    """How fresh a tag is."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TAG_ID_FIELD_NUMBER: _builtins.int
-    BY_RUNS_FIELD_NUMBER: _builtins.int
-    AS_OF_FIELD_NUMBER: _builtins.int
-    tag_id: _builtins.str
-    """The tag."""
-    by_runs: _builtins.bool
-    """True when only runs compute it: its values stand as of the last one. Else they follow every change."""
-    @_builtins.property
-    def as_of(self) -> _timestamp_pb2.Timestamp:
-        """The moment its values hold for; when only runs compute it the one that was told last: a run that changed nobody's value tells none. Absent when
-        none was told.
-        """
-
-    def __init__(
-        self,
-        *,
-        tag_id: _builtins.str = ...,
-        by_runs: _builtins.bool = ...,
-        as_of: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "by_runs", b"by_runs", "tag_id", b"tag_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TagFreshness: _TypeAlias = TagFreshness  # noqa: Y015

@@ -25,21 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/segments/v1/segment.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n\x07Segment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x16\n\x0e\x63\x61nonical_rule\x18\x05 \x01(\t\x12\x34\n\npopulation\x18\x06 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\r\n\x05\x62rand\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05state\x18\x0b \x01(\x0e\x32\".huaxiang.segments.v1.SegmentState\x12\x12\n\nstate_note\x18\x0c \x01(\t\x12\x0e\n\x06\x66older\x18\r \x01(\t\x12\r\n\x05owner\x18\x0e \x01(\t\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12/\n\x04kind\x18\x10 \x01(\x0e\x32!.huaxiang.segments.v1.SegmentKind\"w\n\tFreshness\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10population_count\x18\x02 \x01(\x03\x12\x10\n\x08warnings\x18\x03 \x03(\t\x12\x13\n\x0b\x65valuate_us\x18\x04 \x01(\x03*x\n\x0bSegmentKind\x12\x1c\n\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14SEGMENT_KIND_DYNAMIC\x10\x01\x12\x18\n\x14SEGMENT_KIND_ONE_OFF\x10\x02\x12\x17\n\x13SEGMENT_KIND_STATIC\x10\x03*i\n\nPopulation\x12\x1a\n\x16POPULATION_UNSPECIFIED\x10\x00\x12\x14\n\x10POPULATION_KNOWN\x10\x01\x12\x15\n\x11POPULATION_MEMBER\x10\x02\x12\x12\n\x0ePOPULATION_ALL\x10\x03*|\n\x0cSegmentState\x12\x1d\n\x19SEGMENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SEGMENT_STATE_PREPARING\x10\x01\x12\x16\n\x12SEGMENT_STATE_LIVE\x10\x02\x12\x18\n\x14SEGMENT_STATE_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"huaxiang/segments/v1/segment.proto\x12\x14huaxiang.segments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n\x07Segment\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x16\n\x0e\x63\x61nonical_rule\x18\x05 \x01(\t\x12\x34\n\npopulation\x18\x06 \x01(\x0e\x32 .huaxiang.segments.v1.Population\x12\r\n\x05\x62rand\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05state\x18\x0b \x01(\x0e\x32\".huaxiang.segments.v1.SegmentState\x12\x12\n\nstate_note\x18\x0c \x01(\t\x12\x0e\n\x06\x66older\x18\r \x01(\t\x12\r\n\x05owner\x18\x0e \x01(\t\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12/\n\x04kind\x18\x10 \x01(\x0e\x32!.huaxiang.segments.v1.SegmentKind\"\xa9\x01\n\tFreshness\x12)\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10population_count\x18\x02 \x01(\x03\x12\x10\n\x08warnings\x18\x03 \x03(\t\x12\x13\n\x0b\x65valuate_us\x18\x04 \x01(\x03\x12\x30\n\x04tags\x18\x05 \x03(\x0b\x32\".huaxiang.segments.v1.TagFreshness\"Z\n\x0cTagFreshness\x12\x0e\n\x06tag_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62y_runs\x18\x02 \x01(\x08\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*x\n\x0bSegmentKind\x12\x1c\n\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14SEGMENT_KIND_DYNAMIC\x10\x01\x12\x18\n\x14SEGMENT_KIND_ONE_OFF\x10\x02\x12\x17\n\x13SEGMENT_KIND_STATIC\x10\x03*i\n\nPopulation\x12\x1a\n\x16POPULATION_UNSPECIFIED\x10\x00\x12\x14\n\x10POPULATION_KNOWN\x10\x01\x12\x15\n\x11POPULATION_MEMBER\x10\x02\x12\x12\n\x0ePOPULATION_ALL\x10\x03*|\n\x0cSegmentState\x12\x1d\n\x19SEGMENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SEGMENT_STATE_PREPARING\x10\x01\x12\x16\n\x12SEGMENT_STATE_LIVE\x10\x02\x12\x18\n\x14SEGMENT_STATE_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'huaxiang.segments.v1.segment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEGMENTKIND']._serialized_start=676
-  _globals['_SEGMENTKIND']._serialized_end=796
-  _globals['_POPULATION']._serialized_start=798
-  _globals['_POPULATION']._serialized_end=903
-  _globals['_SEGMENTSTATE']._serialized_start=905
-  _globals['_SEGMENTSTATE']._serialized_end=1029
+  _globals['_SEGMENTKIND']._serialized_start=819
+  _globals['_SEGMENTKIND']._serialized_end=939
+  _globals['_POPULATION']._serialized_start=941
+  _globals['_POPULATION']._serialized_end=1046
+  _globals['_SEGMENTSTATE']._serialized_start=1048
+  _globals['_SEGMENTSTATE']._serialized_end=1172
   _globals['_SEGMENT']._serialized_start=94
   _globals['_SEGMENT']._serialized_end=553
-  _globals['_FRESHNESS']._serialized_start=555
-  _globals['_FRESHNESS']._serialized_end=674
+  _globals['_FRESHNESS']._serialized_start=556
+  _globals['_FRESHNESS']._serialized_end=725
+  _globals['_TAGFRESHNESS']._serialized_start=727
+  _globals['_TAGFRESHNESS']._serialized_end=817
 # @@protoc_insertion_point(module_scope)

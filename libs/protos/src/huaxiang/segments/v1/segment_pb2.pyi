@@ -219,10 +219,13 @@ class Freshness(_message.Message):
     POPULATION_COUNT_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     EVALUATE_US_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     population_count: _builtins.int
     """Persons in the population."""
     evaluate_us: _builtins.int
-    """How long the service computed, in microseconds; 0 where nothing was: members of segments are at hand."""
+    """How long the service computed this answer, in microseconds, from 1 on: waiting for the revision that was asked for and the network are no part of
+    it. 0 where members of another moment are told of, as those of a snapshot.
+    """
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """The moment that day windows and dates were read at."""
@@ -231,6 +234,10 @@ class Freshness(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What deserves a look: a tag that only runs compute and when it was computed, an open list without the value."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagFreshness]:
+        """How fresh each tag of the rules is, those of segments that they refer to among them, in order of tag_id. InsightBasis tells them beside."""
+
     def __init__(
         self,
         *,
@@ -238,11 +245,46 @@ class Freshness(_message.Message):
         population_count: _builtins.int = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         evaluate_us: _builtins.int = ...,
+        tags: _abc.Iterable[Global___TagFreshness] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "evaluate_us", b"evaluate_us", "population_count", b"population_count", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "evaluate_us", b"evaluate_us", "population_count", b"population_count", "tags", b"tags", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Freshness: _TypeAlias = Freshness  # noqa: Y015
+
+@_typing.final
+class TagFreshness(_message.Message):
+    """How fresh a tag is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_ID_FIELD_NUMBER: _builtins.int
+    BY_RUNS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    tag_id: _builtins.str
+    """The tag."""
+    by_runs: _builtins.bool
+    """True when only runs compute it: its values stand as of the last one. Else they follow every change."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The moment its values hold for; when only runs compute it the one that was told last: a run that changed nobody's value tells none. Absent when
+        none was told.
+        """
+
+    def __init__(
+        self,
+        *,
+        tag_id: _builtins.str = ...,
+        by_runs: _builtins.bool = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "by_runs", b"by_runs", "tag_id", b"tag_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TagFreshness: _TypeAlias = TagFreshness  # noqa: Y015

@@ -1,10 +1,15 @@
 """What an answer about audiences rests on."""
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from segments.app.freshness_notes import Freshness, freshness_of, freshness_of_members
+from segments.app.freshness_notes import (
+    Freshness,
+    TagFreshness,
+    freshness_of,
+    freshness_of_members,
+    freshness_of_tags,
+)
 from segments.app.insight.audiences import Persons, Resolving
 from segments.app.readable import SENSITIVE, MayRead
 from servicekit.revision import Revision
@@ -16,16 +21,6 @@ class Caller:
 
     may_read: MayRead
     fewest: int
-
-
-@dataclass(frozen=True, slots=True)
-class TagFreshness:
-    """`as_of`: the moment that its values hold for; of a tag that only runs compute the one that was told last, None
-    when none was."""
-
-    tag_id: str
-    by_runs: bool
-    as_of: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +60,7 @@ def basis_of(
     return Basis(
         freshness=freshness,
         read_at=resolving.version.revision,
-        tags=tuple(
-            TagFreshness(each, by_runs, index.as_ofs.get(each) if by_runs else today)
-            for each in sorted(asked)
-            for by_runs in (index.tags[each].run_only,)
-        ),
+        tags=freshness_of_tags(index, asked, today),
         purposes=tuple(sorted(purposes.union(*(each.purposes for each in audiences)))),
         withheld_below=caller.fewest,
     )
