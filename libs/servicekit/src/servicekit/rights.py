@@ -18,9 +18,14 @@ ALL_TENANTS_VERBS = frozenset({"watch", "bootstrap"})
 PERSON_DATA_NOUN = "person_data"
 """All that a service holds of a person: no pattern of a service's rights carries it, only the roles that may do all."""
 
+SERVICE_RIGHTS = frozenset({"identity.identifiers.export"})
+"""Only the role `service` carries these, whatever else a role may do: a service uses them by rules of its own, which a
+person that held them would go round."""
+
 NAMED_RIGHTS = frozenset(
     {
         "segments.exports.approve",
+        "segments.identifiers.export",
         "segments.index.read",
         "segments.segment_uses.write",
         "segments.segments.administer",
@@ -63,12 +68,13 @@ RIGHTS_OF_ROLE: Mapping[str, tuple[str, ...]] = {
         "tagging.values.read_sensitive",
         "segments.small_cells.read",
     ),
+    "identifier_exporter": ("segments.identifiers.export",),
     "marketer": ("tagging.*.read", "tagging.requests.write", "segments.*.*", "activation.*.*"),
     "viewer": ("tagging.*.read", "segments.*.read", "activation.*.read"),
 }
 """admin: everything of its tenant. source: a system that sends facts. app: a back end that reads portraits
 and memberships. analyst, marketer, viewer: people. reviewer: approves what others define as tags, and what they export.
-sensitive_reader: an addition to another role, for named people."""
+sensitive_reader, identifier_exporter (of lists with identifiers): additions to another role, for named people."""
 
 _RIGHT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
 
@@ -120,7 +126,7 @@ def may(principal: Principal, right: str) -> bool:
 def _carried(roles: frozenset[str], right: str) -> bool:
     if SERVICE_ROLE in roles:
         return True
-    if right.rpartition(".")[2] in ALL_TENANTS_VERBS:
+    if right in SERVICE_RIGHTS or right.rpartition(".")[2] in ALL_TENANTS_VERBS:
         return False
     if right.split(".")[1:2] == [PERSON_DATA_NOUN]:
         return any("*" in RIGHTS_OF_ROLE.get(role, ()) for role in roles)

@@ -13,6 +13,8 @@ from huaxiang.identity.v1 import (
     change_service_pb2_grpc,
     contact_point_service_pb2,
     contact_point_service_pb2_grpc,
+    identifier_service_pb2,
+    identifier_service_pb2_grpc,
     ingest_service_pb2,
     person_service_pb2,
     person_service_pb2_grpc,
@@ -40,6 +42,7 @@ from identity.api.audit_servicer import AuditServicer
 from identity.api.change_servicer import ChangeServicer
 from identity.api.contact_point_servicer import ContactPointServicer
 from identity.api.encoding import ProtoEncoding, plain_value
+from identity.api.identifier_servicer import IdentifierServicer
 from identity.api.import_servicer import ImportServicer
 from identity.api.ingest_servicer import IngestServicer
 from identity.api.parse_records import RecordParser
@@ -54,6 +57,7 @@ from identity.app.erase_keys import EraseKeys
 from identity.app.erase_person import Erasures
 from identity.app.export_person_data import ExportPersonData
 from identity.app.get_contact_points import GetContactPoints
+from identity.app.get_identifiers import GetIdentifiers
 from identity.app.get_person import GetPerson
 from identity.app.hot_keys import HotKeys
 from identity.app.ingest_records import IngestRecords
@@ -151,7 +155,10 @@ def wire(
         ResolveIdentifiers(vault, SERVICE),
         GetPerson(policies, dictionary, vault, clock, SERVICE),
     )
-    contact_points = ContactPointServicer(transactions, freshness, GetContactPoints(vault, clock, encoding, SERVICE))
+    contact_points = ContactPointServicer(
+        transactions, freshness, GetContactPoints(vault, clock, encoding, SERVICE)
+    )
+    identifiers = IdentifierServicer(transactions, freshness, GetIdentifiers(policies, vault, clock, SERVICE))
     settings = TenantSettingsServicer(
         transactions, GetTenantSettings(SERVICE), UpdateTenantSettings(encoding)
     )
@@ -173,6 +180,11 @@ def wire(
             contact_point_service_pb2.DESCRIPTOR.services_by_name["ContactPointService"],
             contact_point_service_pb2_grpc.add_ContactPointServiceServicer_to_server,
             contact_points,
+        ),
+        Service(
+            identifier_service_pb2.DESCRIPTOR.services_by_name["IdentifierService"],
+            identifier_service_pb2_grpc.add_IdentifierServiceServicer_to_server,
+            identifiers,
         ),
         Service(
             tenant_settings_service_pb2.DESCRIPTOR.services_by_name["TenantSettingsService"],

@@ -11,7 +11,7 @@ from identity.domain.record import StatedAddress
 from identity.store.ports import RecordKey, Stores, Vault
 from identity.store.rows import ContactPointRow, KeyRow
 
-_CHANNEL_OF = {"phone": Channel.SMS, "email": Channel.EMAIL, "wechat_openid": Channel.WECHAT}
+CHANNEL_OF = {"phone": Channel.SMS, "email": Channel.EMAIL, "wechat_openid": Channel.WECHAT}
 """Identifiers that are addresses too."""
 
 
@@ -125,10 +125,10 @@ def own_addresses(
     stores: Stores, tenant: str, rows: Mapping[int, KeyRow], vault: Vault
 ) -> dict[Address, str]:
     """The addresses that keys are themselves, readable."""
-    reached = {key_id: row for key_id, row in rows.items() if row.namespace in _CHANNEL_OF}
+    reached = {key_id: row for key_id, row in rows.items() if row.namespace in CHANNEL_OF}
     sealed = stores.keys.sealed(tenant, reached.keys())
     stated = [
-        StatedAddress(_CHANNEL_OF[row.namespace], row.scope, vault.open(tenant, sealed[key_id], row.hash))
+        StatedAddress(CHANNEL_OF[row.namespace], row.scope, vault.open(tenant, sealed[key_id], row.hash))
         for key_id, row in reached.items()
     ]
     return {address_of(tenant, each, vault): each.address for each in stated}
