@@ -1,18 +1,26 @@
 """An identity service at its wire: it knows some identifiers, and tells of erasures."""
 # ruff: noqa: N802  # rpc names are the contract's
 
+from huaxiang.identity.v1 import identifier_pb2
+from huaxiang.identity.v1 import identifier_service_pb2 as identifiers
+from huaxiang.identity.v1 import identifier_service_pb2_grpc as identifiers_grpc
 from huaxiang.identity.v1 import person_service_pb2 as persons
 from huaxiang.identity.v1 import person_service_pb2_grpc as persons_grpc
 from huaxiang.identity.v1 import privacy_service_pb2 as privacy
 from huaxiang.identity.v1 import privacy_service_pb2_grpc as privacy_grpc
-from servicekit.errors import UpstreamUnavailable
+from servicekit.errors import InvalidField, UpstreamUnavailable
 from servicekit.server import Service
 
 MOST = 1_000
 
 
-class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServiceServicer):
-    """`known`: (namespace, value) -> person. Values that are not of digits are rubbish. `confirmed`: erasures."""
+class FakeIdentity(
+    persons_grpc.PersonServiceServicer,
+    privacy_grpc.PrivacyServiceServicer,
+    identifiers_grpc.IdentifierServiceServicer,
+):
+    """`known`: (namespace, value) -> person. Values that are not of digits are rubbish. `confirmed`: erasures.
+    `withheld`: person -> why identity serves no identifiers of it. `asked`: what it was asked for identifiers."""
 
     def __init__(self, known: dict[tuple[str, str], int]) -> None:
         self.known = known
@@ -20,6 +28,8 @@ class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServi
         self.erasures: list[privacy.UnconfirmedErasure] = []
         self.confirmed: list[int] = []
         self.calls = 0
+        self.withheld: dict[int, identifiers.IdentifiersStatus] = {}
+        self.asked: list[identifiers.GetIdentifiersRequest] = []
 
     def services(self) -> list[Service]:
         return [
@@ -31,6 +41,11 @@ class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServi
             Service(
                 privacy.DESCRIPTOR.services_by_name["PrivacyService"],
                 privacy_grpc.add_PrivacyServiceServicer_to_server,
+                self,
+            ),
+            Service(
+                identifiers.DESCRIPTOR.services_by_name["IdentifierService"],
+                identifiers_grpc.add_IdentifierServiceServicer_to_server,
                 self,
             ),
         ]
@@ -49,6 +64,28 @@ class FakeIdentity(persons_grpc.PersonServiceServicer, privacy_grpc.PrivacyServi
                 else persons.ResolvedIdentifier(problem="is no phone number")
                 for each in request.identifiers
             ]
+        )
+
+    async def GetIdentifiers(
+        self, request: identifiers.GetIdentifiersRequest, context: object
+    ) -> identifiers.GetIdentifiersResponse:
+        if "shoe_size" in request.namespaces:
+            raise InvalidField("namespaces", "name 'shoe_size'")
+        self.asked.append(request)
+        return identifiers.GetIdentifiersResponse(results=map(self._identifiers, request.person_ids))
+
+    def _identifiers(self, person_id: int) -> identifiers.PersonIdentifiers:
+        if person_id in self.withheld:
+            return identifiers.PersonIdentifiers(status=self.withheld[person_id])
+        found = [
+            identifier_pb2.Identifier(
+                namespace=namespace, value=value, scope="tmall" * (namespace == "taobao_id")
+            )
+            for (namespace, value), known in self.known.items()
+            if known == person_id
+        ]
+        return identifiers.PersonIdentifiers(
+            person_id=person_id, status=identifiers.IDENTIFIERS_STATUS_SERVED, identifiers=found
         )
 
     async def ListUnconfirmedErasures(

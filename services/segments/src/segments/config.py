@@ -6,6 +6,8 @@ from typing import Literal
 
 from servicekit.config import integer, number, one_of, path, setting, text
 
+from segments.domain.exports import ROW_LIMIT
+
 DEFAULT_PORT = 7103
 COLUMNS_BYTES = 2 << 30
 
@@ -15,7 +17,7 @@ class Config:
     """`keys` holds who may call; `service_key_file` the key that this service presents to tagging and identity. The
     changelog is kept on machine time; snapshots, counts of days and members of days on the suite's clock.
     `columns_bytes`: what files of columns are mapped at once, at most, beside those that changed since they were
-    written."""
+    written. `export_row_limit`: so many rows leave without a second person."""
 
     keys: Path = setting("HUAXIANG_KEYS", path)
     service_key_file: Path = setting("HUAXIANG_SERVICE_KEY_FILE", path)
@@ -38,6 +40,8 @@ class Config:
     )
 
     snapshot_keep_days: int = setting("HUAXIANG_SNAPSHOT_KEEP_DAYS", integer(1, 100_000), default=90)
+
+    export_row_limit: int = setting("HUAXIANG_EXPORT_ROW_LIMIT", integer(0, 10**9), default=ROW_LIMIT)
 
     segment_days_keep: int = setting("HUAXIANG_SEGMENT_DAYS_KEEP", integer(1, 100_000), default=800)
     segment_members_keep_days: int = setting(

@@ -11,7 +11,7 @@ from secrets import randbits
 from typing import Any
 
 import grpc
-from huaxiang.identity.v1 import person_service_pb2, privacy_service_pb2
+from huaxiang.identity.v1 import identifier_service_pb2, person_service_pb2, privacy_service_pb2
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -142,6 +142,7 @@ CALLED = (
 )
 """What is called of tagging beside its Watch."""
 ASKED_OF_IDENTITY = (
+    identifier_service_pb2.DESCRIPTOR.services_by_name["IdentifierService"],
     privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     person_service_pb2.DESCRIPTOR.services_by_name["PersonService"],
 )
@@ -168,9 +169,11 @@ async def wire(
     keeping: Keeping | None = None,
     columns: Path | None = None,
     columns_bytes: int = COLUMNS_BYTES,
+    export_row_limit: int = 0,
 ) -> Wiring:
     """Brings the store to this release and memory to the store. Without a channel to identity no erasure is confirmed;
-    without a folder for columns those of large tenants are in no files."""
+    without a folder for columns those of large tenants are in no files; without a row limit every export waits for
+    somebody else."""
     migrate(database, MIGRATIONS)
     changelog = Changelog(SERVICE, sources=SOURCES)
     database.write_now(changelog.create)
@@ -217,7 +220,13 @@ async def wire(
     runs = RunDesk(database, SqlRuns(), lambda: uuid.uuid4().hex, clock.machine_now)
     await runs.end_all()
     exports = MemberExports(
-        SqlExports(), BlockColumns(), desk, lambda: uuid.uuid4().hex, lambda: randbits(SEED_BITS), clock.now
+        SqlExports(),
+        BlockColumns(),
+        desk,
+        lambda: uuid.uuid4().hex,
+        lambda: randbits(SEED_BITS),
+        clock.now,
+        export_row_limit,
     )
     settle = None if files is None else SettleColumns(board, database, stores, files)
     confirming = (
@@ -366,6 +375,7 @@ async def build() -> ServiceApp:
         changelog_max_bytes=config.changelog_max_bytes,
         columns=config.data / "segments" / "columns",
         columns_bytes=config.columns_bytes,
+        export_row_limit=config.export_row_limit,
         keeping=Keeping(
             snapshots=timedelta(days=config.snapshot_keep_days),
             counts=timedelta(days=config.segment_days_keep),

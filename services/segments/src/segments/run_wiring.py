@@ -23,7 +23,7 @@ from segments.app.runs import RunDesk
 from segments.app.segments import Segments
 from segments.app.upload_members import UploadMembers
 from segments.workers.board import VersionBoard
-from segments.workers.identity_calls import IdentityResolve
+from segments.workers.identity_calls import IdentityIdentifiers, IdentityResolve
 
 
 def run_services(
@@ -36,7 +36,7 @@ def run_services(
     database: Database,
     identity: grpc.aio.Channel | None,
 ) -> list[Service]:
-    """Without a channel to identity no identifiers are uploaded."""
+    """Without a channel to identity no identifiers are uploaded, and none exported."""
     return [
         Service(
             member_upload_service_pb2.DESCRIPTOR.services_by_name["MemberUploadService"],
@@ -51,6 +51,6 @@ def run_services(
         Service(
             export_service_pb2.DESCRIPTOR.services_by_name["ExportService"],
             export_service_pb2_grpc.add_ExportServiceServicer_to_server,
-            ExportServicer(board, database, exports),
+            ExportServicer(board, database, exports, IdentityIdentifiers(identity)),
         ),
     ]

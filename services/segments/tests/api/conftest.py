@@ -46,6 +46,7 @@ class Suite:
         self.tagging = FakeTagging(folder)
         self.clock = ManualClock(NOW)
         self.people: FakeIdentity | None = None
+        self.export_row_limit = 0
         self._stack = AsyncExitStack()
         self.wiring: Wiring
         self.server: LocalServer
@@ -69,7 +70,13 @@ class Suite:
             )
             identity = connect(people.target, key=SERVICE_KEY, services=ASKED_OF_IDENTITY)
             self._stack.push_async_callback(identity.close)
-        self.wiring = await wire(database, channel, self.clock, identity=identity)
+        self.wiring = await wire(
+            database,
+            channel,
+            self.clock,
+            identity=identity,
+            export_row_limit=self.export_row_limit,
+        )
         tasks = [asyncio.ensure_future(worker()) for worker in self.wiring.workers]
 
         async def stop() -> None:

@@ -1,17 +1,21 @@
 """ExportService: members out of the suite."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from huaxiang.segments.v1 import export_service_pb2 as pb
 from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceServicer
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Value
 from segments.api import parse
+from segments.app.export_identifiers import Identifiers, LeftOut, with_identifiers
 from segments.app.exports import Asked, Decision, MemberExports, Row
 from segments.app.version import Board
 from segments.domain.exports import (
     FEWEST_TRACED,
     MAX_COLUMNS,
+    MAX_NAMESPACES,
     MAX_RECIPIENT_CHARS,
     MAX_TRACED,
     Export,
@@ -21,19 +25,25 @@ from segments.domain.upload import MAX_PERSON_ID
 from segments.domain.versions import MAX_REASON_CHARS
 from servicekit.calls import current_principal
 from servicekit.database import Database
-from servicekit.errors import BatchTooLarge, InvalidField
+from servicekit.errors import BatchTooLarge, InvalidField, RightMissing
 from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.principal import Principal
 from servicekit.request_ids import MAX_REQUEST_ID_CHARS
 from servicekit.rights import may
 from servicekit.values import put_scalar, timestamp_of
 
 APPROVE = "segments.exports.approve"
+IDENTIFIERS = "segments.identifiers.export"
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class ExportServicer(ExportServiceServicer):
     """Acts on the caller's tenant."""
 
-    def __init__(self, board: Board, database: Database, exports: MemberExports) -> None:
+    def __init__(
+        self, board: Board, database: Database, exports: MemberExports, identifiers: Identifiers
+    ) -> None:
+        self._identifiers = identifiers
         self._board = board
         self._database = database
         self._exports = exports
@@ -43,6 +53,7 @@ class ExportServicer(ExportServiceServicer):
     ) -> pb.RequestExportResponse:
         principal = current_principal()
         tenant, asked = principal.require_tenant(), _asked(request)
+        _require_right(principal, asked.namespaces)
         actor, may_read = parse.actor(principal), parse.grades_of(principal)
         export = await self._database.write(
             self._exports.request, self._board.current, tenant, asked, actor, may_read
@@ -96,14 +107,17 @@ class ExportServicer(ExportServiceServicer):
             raise InvalidField("after_person_id", "is no person id")
         version, may_read = self._board.current, parse.grades_of(principal)
         export, members = await self._database.read(self._exports.fetchable, tenant, request.export_id, actor)
+        _require_right(principal, export.namespaces)
         desk, after = self._exports.desk, request.after_person_id
         persons = await desk.compute(
             lambda: self._exports.order(version, tenant, export, members, after, may_read)
         )
         await self._database.write(self._exports.record_fetch, tenant, request.export_id, actor, len(persons))
-        yield pb.FetchExportResponse(total_count=len(persons))
+        yield pb.FetchExportResponse(total_count=len(persons), watermark=self._exports.watermark(export))
         parts = self._exports.rows(self._board, version, tenant, export, persons)
-        while (part := await desk.compute(lambda: _part(next(parts, None)))) is not None:
+        while (rows := await desk.compute(lambda: next(parts, None))) is not None:
+            kept, left_out = await with_identifiers(self._identifiers, tenant, export, rows)
+            part = await desk.compute(partial(_part, kept, left_out))
             await self._database.read(self._exports.require_approved, tenant, request.export_id)
             yield part
 
@@ -131,6 +145,7 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
         raise BatchTooLarge("tag_ids", len(request.tag_ids), MAX_COLUMNS)
     if len(set(request.tag_ids)) < len(request.tag_ids):
         raise InvalidField("tag_ids", "name a tag twice")
+    _check_identifiers(request)
     if not request.HasField("due_time"):
         raise InvalidField("due_time", "is missing")
     return Asked(
@@ -141,7 +156,30 @@ def _asked(request: pb.RequestExportRequest) -> Asked:
         reason=request.reason,
         recipient=request.recipient,
         due_time=parse.time("due_time", request.due_time),
+        namespaces=tuple(request.identifier_namespaces),
+        purpose=request.purpose,
     )
+
+
+def _check_identifiers(request: pb.RequestExportRequest) -> None:
+    namespaces = request.identifier_namespaces
+    if len(namespaces) > MAX_NAMESPACES:
+        raise BatchTooLarge("identifier_namespaces", len(namespaces), MAX_NAMESPACES)
+    if len(set(namespaces)) < len(namespaces) or not all(map(_NAME.fullmatch, namespaces)):
+        raise InvalidField(
+            "identifier_namespaces", "hold one twice, or what is not 1 to 64 of a-z, 0-9 and _"
+        )
+    if request.purpose and not namespaces:
+        raise InvalidField("purpose", "is given without identifiers, which alone need consent for one")
+    if namespaces and not _NAME.fullmatch(request.purpose):
+        raise InvalidField("purpose", "is not 1 to 64 of a-z, 0-9 and _: say what persons consented to")
+    if namespaces and not request.reason.isprintable():
+        raise InvalidField("reason", "holds what is not printable; identity keeps it in its audit")
+
+
+def _require_right(principal: Principal, namespaces: Sequence[str]) -> None:
+    if namespaces and not may(principal, IDENTIFIERS):
+        raise RightMissing(IDENTIFIERS)
 
 
 def _decision(request: pb.ApproveExportRequest | pb.RejectExportRequest) -> Decision:
@@ -163,6 +201,9 @@ def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:
         due_time=timestamp_of(export.due_time),
         state=pb.ExportState.ValueType(export.state),
         sensitive_purposes=export.purposes,
+        identifier_namespaces=export.namespaces,
+        purpose=export.purpose,
+        brand=export.brand,
         history=[
             pb.ExportStep(
                 action=pb.ExportAction.ValueType(each.action),
@@ -176,12 +217,25 @@ def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:
     )
 
 
-def _part(rows: Sequence[Row] | None) -> pb.FetchExportResponse | None:
-    return None if rows is None else pb.FetchExportResponse(rows=[_row(each) for each in rows])
+def _part(rows: Sequence[Row], left_out: LeftOut) -> pb.FetchExportResponse:
+    part = pb.FetchExportResponse(rows=[_row(each) for each in rows])
+    if left_out != LeftOut():
+        part.left_out.CopyFrom(
+            pb.LeftOut(
+                no_consent=left_out.no_consent,
+                no_identifier=left_out.no_identifier,
+                erased=left_out.erased,
+            )
+        )
+    return part
 
 
 def _row(row: Row) -> pb.ExportRow:
-    return pb.ExportRow(person_id=row.person_id, values=[_value(each) for each in row.values])
+    return pb.ExportRow(
+        person_id=row.person_id,
+        values=[_value(each) for each in row.values],
+        identifiers=[pb.ExportIdentifiers(values=each) for each in row.identifiers],
+    )
 
 
 def _value(value: Value | None) -> value_pb2.Value:

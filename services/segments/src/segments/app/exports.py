@@ -21,6 +21,7 @@ from segments.app.version import Board, Version
 from segments.domain.exports import (
     MAX_DUE,
     MAX_OPEN_EXPORTS,
+    ROW_LIMIT_WINDOW,
     Export,
     ExportAction,
     ExportState,
@@ -43,7 +44,8 @@ PERSONS_AT_ONCE = 1_000_000
 TRACED_AT_ONCE = 1_000
 OTHERS = "somebody else than its requester"
 _DECISIONS = {ExportState.APPROVED: ExportAction.APPROVE, ExportState.REJECTED: ExportAction.REJECT}
-_SAID = {ExportAction.APPROVE: "approved", ExportAction.REJECT: "rejected"}
+_SAID = {ExportAction.APPROVE: "approved", ExportAction.REJECT: "rejected", ExportAction.PASS: "approved"}
+THE_LIMIT = "the row limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Asked:
     reason: str
     recipient: str
     due_time: dt.datetime
+    namespaces: tuple[str, ...] = ()
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One member; `values` in the order of the export's tags, None where unknown."""
+    """One member; `values` in the order of the export's tags, None where unknown; `identifiers` in that of its
+    namespaces."""
 
     person_id: int
     values: tuple[Value | None, ...]
+    identifiers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ class _Column:
 
 class MemberExports:
     """The use cases of ExportService; what takes a connection is part of a transaction, `order` and `rows` are for the
-    desk. `now` is the suite's time."""
+    desk. `now` is the suite's time; no more rows than `row_limit` go without a second person."""
 
     def __init__(
         self,
@@ -115,7 +121,9 @@ class MemberExports:
         new_id: Callable[[], str],
         new_seed: Callable[[], int],
         now: Callable[[], dt.datetime],
+        row_limit: int,
     ) -> None:
+        self._row_limit = row_limit
         self._exports = exports
         self._columns = columns
         self.desk = desk
@@ -151,6 +159,7 @@ class MemberExports:
         purposes = {each.purpose for each in tags if each.grade == SENSITIVE and each.purpose}
         if standing.rule is not None:
             purposes |= set(purposes_of(segments, standing.rule))
+        alone = not purposes and self._goes_alone(connection, tenant, actor, len(standing.members), now)
         export = Export(
             export_id=self._new_id(),
             request_id=asked.request_id,
@@ -165,10 +174,23 @@ class MemberExports:
             due_time=asked.due_time,
             seed=self._new_seed(),
             purposes=tuple(sorted(purposes)),
+            state=ExportState.APPROVED if alone else ExportState.REQUESTED,
+            namespaces=asked.namespaces,
+            purpose=asked.purpose,
+            brand=standing.segment.draft.brand if asked.namespaces else "",
         )
         added = self._exports.add(connection, tenant, export, standing.members)
         self._record(connection, tenant, added, ExportAction.REQUEST, actor, asked.reason)
+        if alone:
+            why = f"no more than {self._row_limit} rows"
+            self._record(connection, tenant, added, ExportAction.PASS, Actor(""), why)
         return added
+
+    def _goes_alone(
+        self, connection: Connection, tenant: str, actor: Actor, rows: int, now: dt.datetime
+    ) -> bool:
+        since = now - ROW_LIMIT_WINDOW
+        return rows + self._exports.passed(connection, tenant, actor.subject, since) <= self._row_limit
 
     def approve(self, connection: Connection, tenant: str, actor: Actor, decision: Decision) -> Export:
         """Raises ResourceNotFound, ExportForbidden, ExportDecided, WrongState, InvalidField."""
@@ -247,6 +269,10 @@ class MemberExports:
         renamed = _ids(living - members)
         return in_order(_ids(living), export.seed, after, renamed)
 
+    def watermark(self, export: Export) -> str:
+        """What a file that is fetched now says of itself."""
+        return export.watermark(self._now())
+
     def record_fetch(
         self, connection: Connection, tenant: str, export_id: str, actor: Actor, rows: int
     ) -> None:
@@ -308,7 +334,7 @@ class MemberExports:
             raise WrongState(f"export {export.export_id!r}", export.state.name, "it ended by itself")
         if earlier and (state is ExportState.APPROVED or export.state is state):
             last = earlier[-1]
-            raise ExportDecided(export.export_id, _SAID[last.action], last.subject, last.time)
+            raise ExportDecided(export.export_id, _SAID[last.action], last.subject or THE_LIMIT, last.time)
         self._exports.put_state(connection, tenant, export.export_id, state)
         self._exports.add_step(connection, tenant, export.export_id, step)
         return self.get(connection, tenant, export.export_id)

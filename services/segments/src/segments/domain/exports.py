@@ -10,9 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_COLUMNS = 20
+MAX_NAMESPACES = 10
 MAX_OPEN_EXPORTS = 100
 MAX_RECIPIENT_CHARS = 256
 MAX_DUE = dt.timedelta(days=30)
+ROW_LIMIT = 1_000
+"""So many rows go without a second person, of one requester within ROW_LIMIT_WINDOW together: lists in parts, too."""
+ROW_LIMIT_WINDOW = dt.timedelta(hours=24)
 FEWEST_TRACED, MAX_TRACED = 10, 10_000
 SEED_BITS = 63
 _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -37,12 +41,13 @@ class ExportAction(IntEnum):
     APPROVE = 2
     REJECT = 3
     FETCH = 4
+    PASS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ExportStep:
     """Something that was done with an export; `rows` that a fetch was about to send, `request_id` of a decision's
-    caller, "" for none."""
+    caller, "" for none; `subject` "" when the row limit let it pass."""
 
     action: ExportAction
     subject: str
@@ -63,6 +68,7 @@ class Export:
     request_id  of its caller, unique within a tenant; `request` a digest of what was asked with it
     seed        decides its order; told to nobody
     sequence    rises by tenant
+    namespaces  of identifiers; `purpose` and `brand` are what consent is asked for, "" without any
     """
 
     export_id: str
@@ -80,11 +86,22 @@ class Export:
     purposes: tuple[str, ...] = ()
     state: ExportState = ExportState.REQUESTED
     sequence: int = 0
+    namespaces: tuple[str, ...] = ()
+    purpose: str = ""
+    brand: str = ""
 
     def at(self, moment: dt.datetime) -> "Export":
         """As it stands then: past its due time it has expired."""
         is_open = self.state in (ExportState.REQUESTED, ExportState.APPROVED)
         return replace(self, state=ExportState.EXPIRED) if is_open and moment >= self.due_time else self
+
+    def watermark(self, moment: dt.datetime) -> str:
+        """What a file that is fetched then says of itself, in one line."""
+        until = self.due_time.isoformat("T", "seconds")
+        told = (
+            f"export {self.export_id} by {self.subject} at {moment.isoformat('T', 'seconds')} until {until}"
+        )
+        return " ".join(f"{told} for {self.recipient}: {self.reason}".split())
 
 
 def marks(person_ids: Ids, seed: int) -> npt.NDArray[np.uint64]:

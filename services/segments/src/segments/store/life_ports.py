@@ -191,6 +191,11 @@ class Exports(Protocol):
         """How many are requested or approved, and not due yet."""
         ...
 
+    def passed(self, connection: Connection, tenant: str, subject: str, since: dt.datetime) -> int:
+        """How many members the exports have together that one subject asked for after a moment, and that went by
+        themselves."""
+        ...
+
     def members(self, connection: Connection, tenant: str, export_id: str) -> BitMap | None:
         """Its frozen members; None when they are forgotten."""
         ...

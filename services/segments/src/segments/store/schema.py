@@ -172,6 +172,9 @@ Table(
     Column("purposes", Text, nullable=False),
     Column("state", SmallInteger, nullable=False),
     Column("members", LargeBinary, nullable=True),
+    Column("namespaces", Text, nullable=False, server_default="[]"),
+    Column("purpose", Text, nullable=False, server_default=""),
+    Column("brand", Text, nullable=False, server_default=""),
     Index("export_by_request", "tenant", "request_id", unique=True),
     Index("export_by_sequence", "tenant", "sequence", unique=True),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 _COLUMNS = (
     "export_id, request_id, request, segment_id, count, tag_ids, reason, recipient, subject, create_time_us, "
-    "due_time_us, seed, purposes, state, sequence"
+    "due_time_us, seed, purposes, state, sequence, namespaces, purpose, brand"
 )
 _OPEN = (int(ExportState.REQUESTED), int(ExportState.APPROVED))
 
@@ -28,7 +28,7 @@ class SqlExports:
         sequence = (last or 0) + 1
         execute(
             connection,
-            f"INSERT INTO export (tenant, members, {_COLUMNS}) VALUES ({', '.join('?' * 17)})",
+            f"INSERT INTO export (tenant, members, {_COLUMNS}) VALUES ({', '.join('?' * 20)})",
             (
                 tenant,
                 members.serialize(),
@@ -47,6 +47,9 @@ class SqlExports:
                 json.dumps(export.purposes, ensure_ascii=False),
                 int(export.state),
                 sequence,
+                json.dumps(export.namespaces),
+                export.purpose,
+                export.brand,
             ),
         )
         found = self.get(connection, tenant, export.export_id)
@@ -77,6 +80,15 @@ class SqlExports:
     def open(self, connection: Connection, tenant: str, now: dt.datetime) -> int:
         sql = "SELECT count(*) FROM export WHERE tenant = ? AND state IN (?, ?) AND due_time_us > ?"
         return int(execute(connection, sql, (tenant, *_OPEN, microseconds(now))).scalar_one())
+
+    def passed(self, connection: Connection, tenant: str, subject: str, since: dt.datetime) -> int:
+        sql = (
+            "SELECT sum(count) FROM export JOIN export_step ON export_step.tenant = export.tenant AND "
+            "export_step.export_id = export.export_id WHERE export.tenant = ? AND export.subject = ? AND "
+            "create_time_us > ? AND action = ?"
+        )
+        said = (tenant, subject, microseconds(since), int(ExportAction.PASS))
+        return int(execute(connection, sql, said).scalar_one() or 0)
 
     def members(self, connection: Connection, tenant: str, export_id: str) -> BitMap | None:
         row = execute(
@@ -158,4 +170,7 @@ def _export(row: Sequence[Any]) -> Export:
         purposes=tuple(json.loads(row[12])),
         state=ExportState(row[13]),
         sequence=row[14],
+        namespaces=tuple(json.loads(row[15])),
+        purpose=row[16],
+        brand=row[17],
     )

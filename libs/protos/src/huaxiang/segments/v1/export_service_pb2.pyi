@@ -37,6 +37,8 @@ class _ExportActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportAc
     """It was ended."""
     EXPORT_ACTION_FETCH: _ExportAction.ValueType  # 4
     """Its rows were sent."""
+    EXPORT_ACTION_PASS: _ExportAction.ValueType  # 5
+    """It went by itself: no more rows than the limit."""
 
 class ExportAction(_ExportAction, metaclass=_ExportActionEnumTypeWrapper):
     """What is done with exports."""
@@ -51,6 +53,8 @@ EXPORT_ACTION_REJECT: ExportAction.ValueType  # 3
 """It was ended."""
 EXPORT_ACTION_FETCH: ExportAction.ValueType  # 4
 """Its rows were sent."""
+EXPORT_ACTION_PASS: ExportAction.ValueType  # 5
+"""It went by itself: no more rows than the limit."""
 Global___ExportAction: _TypeAlias = ExportAction  # noqa: Y015
 
 class _ExportState:
@@ -97,14 +101,20 @@ class RequestExportRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RECIPIENT_FIELD_NUMBER: _builtins.int
     DUE_TIME_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_NAMESPACES_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the caller, 1 to 128 characters."""
     segment_id: _builtins.str
     """Whose members: a live segment."""
     reason: _builtins.str
-    """Why: 1 to 2,000 characters without personal data."""
+    """Why: 1 to 2,000 characters without personal data; printable ones with identifiers."""
     recipient: _builtins.str
     """Who gets it: 1 to 256 characters."""
+    purpose: _builtins.str
+    """What persons must have consented to for their identifiers to be among them, for example marketing; given with identifiers only. It is asked on
+    behalf of the segment's brand.
+    """
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Whose values beside the person ids, in this order; at most 20 tags."""
@@ -112,6 +122,10 @@ class RequestExportRequest(_message.Message):
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
         """Until when it may be fetched, on the suite's clock; at most 30 days from now."""
+
+    @_builtins.property
+    def identifier_namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whose identifiers beside the person ids, in this order: phone, email, member_id ...; at most 10 namespaces."""
 
     def __init__(
         self,
@@ -122,10 +136,12 @@ class RequestExportRequest(_message.Message):
         reason: _builtins.str = ...,
         recipient: _builtins.str = ...,
         due_time: _timestamp_pb2.Timestamp | None = ...,
+        identifier_namespaces: _abc.Iterable[_builtins.str] | None = ...,
+        purpose: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "reason", b"reason", "recipient", b"recipient", "request_id", b"request_id", "segment_id", b"segment_id", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_time", b"due_time", "identifier_namespaces", b"identifier_namespaces", "purpose", b"purpose", "reason", b"reason", "recipient", b"recipient", "request_id", b"request_id", "segment_id", b"segment_id", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -397,25 +413,65 @@ class FetchExportResponse(_message.Message):
 
     ROWS_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    WATERMARK_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """How many rows this call is about to send, in the first message, which has no rows; fewer come where persons are erased meanwhile."""
+    watermark: _builtins.str
+    """In the first message: a line for the file that the rows are written to, which tells the export, who fetched it, when, until when and why."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportRow]:
         """In the export's order."""
+
+    @_builtins.property
+    def left_out(self) -> Global___LeftOut:
+        """Of whom identity served no identifiers, beside the rows of this message."""
 
     def __init__(
         self,
         *,
         rows: _abc.Iterable[Global___ExportRow] | None = ...,
         total_count: _builtins.int = ...,
+        watermark: _builtins.str = ...,
+        left_out: Global___LeftOut | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "rows", b"rows", "total_count", b"total_count", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FetchExportResponse: _TypeAlias = FetchExportResponse  # noqa: Y015
+
+@_typing.final
+class LeftOut(_message.Message):
+    """Persons who are not among the rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NO_CONSENT_FIELD_NUMBER: _builtins.int
+    NO_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
+    no_consent: _builtins.int
+    """Without consent for the purpose, or it was taken back."""
+    no_identifier: _builtins.int
+    """Without an identifier of the namespaces."""
+    erased: _builtins.int
+    """Erased, as identity says."""
+    def __init__(
+        self,
+        *,
+        no_consent: _builtins.int = ...,
+        no_identifier: _builtins.int = ...,
+        erased: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased", "no_consent", b"no_consent", "no_identifier", b"no_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftOut: _TypeAlias = LeftOut  # noqa: Y015
 
 @_typing.final
 class ExportRow(_message.Message):
@@ -425,25 +481,55 @@ class ExportRow(_message.Message):
 
     PERSON_ID_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
     person_id: _builtins.int
     """The person."""
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[_value_pb2.Value]:
         """In the order of the tags asked for; empty where unknown."""
 
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportIdentifiers]:
+        """In the order of the namespaces asked for; empty where the person has none, or permits none."""
+
     def __init__(
         self,
         *,
         person_id: _builtins.int = ...,
         values: _abc.Iterable[_value_pb2.Value] | None = ...,
+        identifiers: _abc.Iterable[Global___ExportIdentifiers] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["person_id", b"person_id", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "person_id", b"person_id", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportRow: _TypeAlias = ExportRow  # noqa: Y015
+
+@_typing.final
+class ExportIdentifiers(_message.Message):
+    """A member's identifiers of one namespace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In normal form (a phone in E.164), by key; one that is unique in a scope only (an app, a shop) has it behind an @."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportIdentifiers: _TypeAlias = ExportIdentifiers  # noqa: Y015
 
 @_typing.final
 class TraceExportRequest(_message.Message):
@@ -516,6 +602,9 @@ class Export(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     SENSITIVE_PURPOSES_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_NAMESPACES_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """Given by the service; a file carries it."""
     segment_id: _builtins.str
@@ -530,6 +619,10 @@ class Export(_message.Message):
     """Who asked."""
     state: Global___ExportState.ValueType
     """Where it stands."""
+    purpose: _builtins.str
+    """What the persons' consent is asked for."""
+    brand: _builtins.str
+    """On whose behalf it is asked; empty is the group."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Whose values."""
@@ -550,6 +643,10 @@ class Export(_message.Message):
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportStep]:
         """What was done with it, oldest first; kept for good."""
 
+    @_builtins.property
+    def identifier_namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whose identifiers."""
+
     def __init__(
         self,
         *,
@@ -565,10 +662,13 @@ class Export(_message.Message):
         state: Global___ExportState.ValueType = ...,
         sensitive_purposes: _abc.Iterable[_builtins.str] | None = ...,
         history: _abc.Iterable[Global___ExportStep] | None = ...,
+        identifier_namespaces: _abc.Iterable[_builtins.str] | None = ...,
+        purpose: _builtins.str = ...,
+        brand: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "create_time", b"create_time", "due_time", b"due_time", "export_id", b"export_id", "history", b"history", "reason", b"reason", "recipient", b"recipient", "segment_id", b"segment_id", "sensitive_purposes", b"sensitive_purposes", "state", b"state", "subject", b"subject", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "count", b"count", "create_time", b"create_time", "due_time", b"due_time", "export_id", b"export_id", "history", b"history", "identifier_namespaces", b"identifier_namespaces", "purpose", b"purpose", "reason", b"reason", "recipient", b"recipient", "segment_id", b"segment_id", "sensitive_purposes", b"sensitive_purposes", "state", b"state", "subject", b"subject", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -588,7 +688,7 @@ class ExportStep(_message.Message):
     action: Global___ExportAction.ValueType
     """What."""
     subject: _builtins.str
-    """Who."""
+    """Who; empty when it went by itself."""
     reason: _builtins.str
     """Why."""
     row_count: _builtins.int

@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class ExportServiceStub:
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     def __init__(self, channel):
@@ -74,15 +75,18 @@ class ExportServiceStub:
 
 
 class ExportServiceServicer:
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     def RequestExport(self, request, context):
         """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
-        was worked out). A repeated request_id answers the same export.
-        Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
-        open), ALREADY_EXISTS (the request_id with other content).
+        was worked out). A repeated request_id answers the same export. It goes by itself, approved at once, where its members and those of the other
+        exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
+        in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
+        Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
+        of the tenant are open), ALREADY_EXISTS (the request_id with other content).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,9 +129,12 @@ class ExportServiceServicer:
     def FetchExport(self, request, context):
         """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
         who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
-        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows. With identifiers only
+        those come of whom identity serves some, with the others counted; identity audits each 1,000 persons with the requester, the export and its
+        reason.
         Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
-        QUEUE_FULL (too many questions about audiences wait; resume).
+        RIGHT_MISSING, INVALID_FIELD (identity knows no such namespace), UPSTREAM_UNAVAILABLE (identity is away; resume), QUEUE_FULL (too many questions
+        about audiences wait; resume).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,8 +195,9 @@ def add_ExportServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExportService:
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     @staticmethod

@@ -27,8 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExportServiceStub:
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     @_typing.overload
@@ -37,9 +38,11 @@ class ExportServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ExportServiceAsyncStub: ...
     RequestExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.RequestExportRequest, _export_service_pb2.RequestExportResponse]
     """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
-    was worked out). A repeated request_id answers the same export.
-    Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
-    open), ALREADY_EXISTS (the request_id with other content).
+    was worked out). A repeated request_id answers the same export. It goes by itself, approved at once, where its members and those of the other
+    exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
+    in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
+    Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
+    of the tenant are open), ALREADY_EXISTS (the request_id with other content).
     """
     ApproveExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]
     """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
@@ -60,9 +63,12 @@ class ExportServiceStub:
     FetchExport: _grpc.UnaryStreamMultiCallable[_export_service_pb2.FetchExportRequest, _export_service_pb2.FetchExportResponse]
     """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
     who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
-    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows. With identifiers only
+    those come of whom identity serves some, with the others counted; identity audits each 1,000 persons with the requester, the export and its
+    reason.
     Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
-    QUEUE_FULL (too many questions about audiences wait; resume).
+    RIGHT_MISSING, INVALID_FIELD (identity knows no such namespace), UPSTREAM_UNAVAILABLE (identity is away; resume), QUEUE_FULL (too many questions
+    about audiences wait; resume).
     """
     TraceExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.TraceExportRequest, _export_service_pb2.TraceExportResponse]
     """Tells which exports a list of persons may come from: every export has an order of its own, which a part of it shows, too.
@@ -71,16 +77,19 @@ class ExportServiceStub:
 
 @_typing.type_check_only
 class ExportServiceAsyncStub(ExportServiceStub):
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RequestExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.RequestExportRequest, _export_service_pb2.RequestExportResponse]  # type: ignore[assignment]
     """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
-    was worked out). A repeated request_id answers the same export.
-    Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
-    open), ALREADY_EXISTS (the request_id with other content).
+    was worked out). A repeated request_id answers the same export. It goes by itself, approved at once, where its members and those of the other
+    exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
+    in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
+    Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
+    of the tenant are open), ALREADY_EXISTS (the request_id with other content).
     """
     ApproveExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]  # type: ignore[assignment]
     """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
@@ -101,9 +110,12 @@ class ExportServiceAsyncStub(ExportServiceStub):
     FetchExport: _aio.UnaryStreamMultiCallable[_export_service_pb2.FetchExportRequest, _export_service_pb2.FetchExportResponse]  # type: ignore[assignment]
     """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
     who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
-    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+    the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows. With identifiers only
+    those come of whom identity serves some, with the others counted; identity audits each 1,000 persons with the requester, the export and its
+    reason.
     Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
-    QUEUE_FULL (too many questions about audiences wait; resume).
+    RIGHT_MISSING, INVALID_FIELD (identity knows no such namespace), UPSTREAM_UNAVAILABLE (identity is away; resume), QUEUE_FULL (too many questions
+    about audiences wait; resume).
     """
     TraceExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.TraceExportRequest, _export_service_pb2.TraceExportResponse]  # type: ignore[assignment]
     """Tells which exports a list of persons may come from: every export has an order of its own, which a part of it shows, too.
@@ -111,8 +123,9 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """
 
 class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Members with values of tags, out of the suite: asked for with a reason, approved by somebody else, marked, and recorded for good. Identifiers
-    and contact points are not among the columns: they stay in identity.
+    """Members with values of tags and identifiers, out of the suite: asked for with a reason, approved by somebody else where they are more than the
+    row limit, marked, and recorded for good. Identifiers are asked of identity when the export is fetched, and kept nowhere else; contact points
+    that are no identifiers stay in identity.
     """
 
     @_abc_1.abstractmethod
@@ -122,9 +135,11 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.RequestExportResponse, _abc.Awaitable[_export_service_pb2.RequestExportResponse]]:
         """Asks for an export; the members that the segment has now are frozen (of a one-off segment, or one with LIMIT, those of the last time that it
-        was worked out). A repeated request_id answers the same export.
-        Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100 of the tenant are
-        open), ALREADY_EXISTS (the request_id with other content).
+        was worked out). A repeated request_id answers the same export. It goes by itself, approved at once, where its members and those of the other
+        exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
+        in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
+        Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
+        of the tenant are open), ALREADY_EXISTS (the request_id with other content).
         """
 
     @_abc_1.abstractmethod
@@ -175,9 +190,12 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_export_service_pb2.FetchExportResponse], _abc.AsyncIterator[_export_service_pb2.FetchExportResponse]]:
         """Streams an approved export to its requester, in its marked order; resumable after a person. Values are those at the moment of the call, persons
         who they are then; whoever was merged since the export was asked for may come again when it is resumed. Whoever is erased is left out, also of
-        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows.
+        the messages that are still to come. Every call is recorded before its first row. A message holds at most 5,000 rows. With identifiers only
+        those come of whom identity serves some, with the others counted; identity audits each 1,000 persons with the requester, the export and its
+        reason.
         Errors: NOT_FOUND, EXPORT_FORBIDDEN, STATE_CONFLICT (it is not approved, or past its due time; between two messages, too), TAG_NOT_READABLE,
-        QUEUE_FULL (too many questions about audiences wait; resume).
+        RIGHT_MISSING, INVALID_FIELD (identity knows no such namespace), UPSTREAM_UNAVAILABLE (identity is away; resume), QUEUE_FULL (too many questions
+        about audiences wait; resume).
         """
 
     @_abc_1.abstractmethod
