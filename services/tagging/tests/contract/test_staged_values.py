@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,6 +205,20 @@ def test_few_lie_over_the_file_of_many(columns):
     columns.stream({BLOCK_PERSONS + 2: 70_000})
     columns.write(columns.values.fold, 1)
     assert over <= {*columns.database.write_now(columns.values.retire, 6)}
+
+
+def test_a_file_that_no_block_names_for_a_while_stays(columns):
+    """What is staged is named a stretch of blocks at a time, and the background folds the first before the last."""
+    columns.both(dict.fromkeys(PEOPLE, 10_000))
+    staged = columns.stage({1: 20_000, BLOCK_PERSONS + 1: 20_000}, START, [1, BLOCK_PERSONS + 1])
+    columns.put_in_force(replace(staged, blocks=staged.blocks[:1], standing=(), written=""))
+    columns.stream({1: 30_000})
+    columns.write(columns.values.fold, 1)
+    columns.put_in_force(replace(staged, blocks=staged.blocks[1:]))
+    columns.values.remove(columns.database.write_now(columns.values.retire, 1))
+    columns.open()
+    values, _ = columns.held("staged")
+    assert (values[1], values[BLOCK_PERSONS + 1]) == (30_000, 20_000)
 
 
 def test_what_would_lie_too_high_is_written_whole(columns, monkeypatch):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tagging.domain.columns import Coded, Ints, Vector, microseconds, within
 from tagging.store import sql_texts, sql_value_blocks, sql_value_columns
 from tagging.store.block_files import BlockFiles
-from tagging.store.blocks import Block
+from tagging.store.blocks import Block, files_of
 from tagging.store.sql_history import HistoryRecorder
 from tagging.store.sql_value_blocks import NOTHING, NamedBlock
 from tagging.store.staged_blocks import NOBODY, Found, Naming, Staging, blocks_of, places_of
@@ -76,6 +76,9 @@ class SqlStagedValues:
             renamed.append((each.block, naming.named(as_of_us)))
         self._files.finish(writer)
         sql_value_blocks.put(connection, tenant, column, renamed)
+        sql_value_blocks.recall(
+            connection, (name for each in staged.blocks for name in files_of(each.change))
+        )
         sql_value_blocks.stand(connection, tenant, column, staged.standing, as_of_us)
         replaced = [now.get(block, NOTHING).files for block, _ in renamed]
         sql_value_blocks.retire_unnamed(

@@ -129,6 +129,13 @@ def retire(connection: Connection, files: Iterable[str], machine_ms: int) -> Non
     )
 
 
+def recall(connection: Connection, files: Iterable[str]) -> None:
+    """Files that are named again stay: overlays of some blocks may be gone before those of others are named."""
+    execute_many(
+        connection, "DELETE FROM retired_file WHERE file = ?", [(each,) for each in sorted({*files})]
+    )
+
+
 def take_retired(connection: Connection, before_machine_time_ms: int) -> list[str]:
     """Forgets the files that were retired before then."""
     rows = execute(
