@@ -1,6 +1,7 @@
 """Exported lists: their cells, the file, and what becomes of it when the service goes away."""
 
 import asyncio
+import csv
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +10,17 @@ from pathlib import Path
 import grpc
 import pytest
 from cli.commands import segment_exports
-from cli.commands.segment_exports import _cell
 from cli.exits import Exit, Refusal
+from cli.export_files import as_text, cell
 from huaxiang.segments.v1 import export_service_pb2 as pb
 from huaxiang.segments.v1 import export_service_pb2_grpc as rpc
 from huaxiang.type.v1 import value_pb2
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 
 @pytest.mark.parametrize(
-    ("value", "cell"),
+    ("value", "shown"),
     [
         (value_pb2.Value(), ""),
         (value_pb2.Value(text_value="上海市"), "上海市"),
@@ -30,8 +32,13 @@ from typer.testing import CliRunner
         ),
     ],
 )
-def test_a_spreadsheet_shows_what_is_said_and_runs_nothing(value: value_pb2.Value, cell: str) -> None:
-    assert _cell(value) == cell
+def test_a_spreadsheet_shows_what_is_said_and_runs_nothing(value: value_pb2.Value, shown: str) -> None:
+    assert cell(value) == shown
+
+
+def test_phones_stay_as_other_systems_take_them_and_other_identifiers_run_nothing() -> None:
+    assert as_text("+8613912345670; +8613912345671") == "+8613912345670; +8613912345671"
+    assert as_text("+1+cmd|' /C calc'!A0") == "'+1+cmd|' /C calc'!A0"
 
 
 class Door(rpc.ExportServiceServicer):
@@ -60,9 +67,9 @@ class Door(rpc.ExportServiceServicer):
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def door(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Door]:
     """Where the command asks."""
-    found, server = Door(), grpc.server(ThreadPoolExecutor(2))
+    found, server = getattr(request, "param", Door)(), grpc.server(ThreadPoolExecutor(2))
     rpc.add_ExportServiceServicer_to_server(found, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -101,6 +108,51 @@ def test_a_fetch_into_a_folder_or_over_another_one_asks_nothing(
     assert told.exit_code == code
     assert door.after == []
     assert (tmp_path / "w.csv.part").read_text() == "of another"
+
+
+class Marked(rpc.ExportServiceServicer):
+    """Breaks off after the first of two messages, each of a row and one person who is left out."""
+
+    def __init__(self) -> None:
+        self.after: list[int] = []
+
+    def GetExport(self, request, context):  # noqa: N802  # the rpc's name
+        export = pb.Export(export_id=request.export_id, identifier_namespaces=["phone"])
+        return pb.GetExportResponse(export=export)
+
+    def FetchExport(self, request, context):  # noqa: N802  # the rpc's name
+        self.after.append(request.after_person_id)
+        first = request.after_person_id == 0
+        yield pb.FetchExportResponse(total_count=4, watermark="export e1 by mia" if first else "later")
+        row = pb.ExportRow(person_id=9 if first else 7)
+        row.identifiers.add(values=["+8613912345670", "+8613912345671"])
+        left_out = pb.LeftOut(no_consent=1)
+        yield pb.FetchExportResponse(rows=[row], left_out=left_out, last_person_id=4 if first else 5)
+        if first:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+
+@pytest.mark.parametrize("door", [Marked], indirect=True)
+@pytest.mark.parametrize("name", ["w.csv", "w.parquet"])
+def test_a_file_carries_its_watermark_where_any_reader_finds_it(
+    door: Marked, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    told = CliRunner().invoke(segment_exports.app, ["fetch", "e1", "--to", str(file)])
+    assert told.exit_code == Exit.OK, told.output
+    assert door.after == [0, 4], "behind the person who was left out"
+    assert "2 without consent" in told.output
+    phones = "+8613912345670; +8613912345671"
+    if name.endswith(".csv"):
+        with file.open(newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    else:
+        table = parquet.read_table(file)
+        assert table.schema.metadata[b"huaxiang.watermark"] == b"export e1 by mia"
+        rows = [{name: str(value) for name, value in row.items()} for row in table.to_pylist()]
+    assert rows == [
+        {"person_id": person, "phone": phones, "watermark": "export e1 by mia"} for person in ("9", "7")
+    ]
 
 
 def test_what_is_refused_leaves_the_file_that_was_there(

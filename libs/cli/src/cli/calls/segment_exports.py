@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 import grpc
@@ -26,15 +27,41 @@ def action_name(step: pb.ExportStep) -> str:
     return name_of(pb.ExportAction, step.action)
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What stands beside person ids: tags, and namespaces of identifiers, for a purpose that persons consented to."""
+
+    tags: Sequence[str] = ()
+    identifiers: Sequence[str] = ()
+    purpose: str = ""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """How many rows came, and of how many persons identity served no identifiers, by why."""
+
+    count: int = 0
+    no_consent: int = 0
+    no_identifier: int = 0
+    erased: int = 0
+
+    def add(self, left_out: pb.LeftOut) -> None:
+        self.no_consent += left_out.no_consent
+        self.no_identifier += left_out.no_identifier
+        self.erased += left_out.erased
+
+
 async def request(
-    channel: grpc.aio.Channel, segment_id: str, tags: Sequence[str], reason: str, recipient: str, days: int
+    channel: grpc.aio.Channel, segment_id: str, columns: Columns, reason: str, recipient: str, days: int
 ) -> pb.Export:
     """Asks for an export that is due so many days from the suite's now."""
     now = (await get(channel, segment_id)).freshness.as_of.ToDatetime(tzinfo=dt.UTC)
     wanted = pb.RequestExportRequest(
         request_id=uuid4().hex,
         segment_id=segment_id,
-        tag_ids=tags,
+        tag_ids=columns.tags,
+        identifier_namespaces=columns.identifiers,
+        purpose=columns.purpose,
         reason=reason,
         recipient=recipient,
         due_time=timestamp_of(now + dt.timedelta(days=days)),
@@ -66,20 +93,31 @@ async def latest(channel: grpc.aio.Channel, limit: int) -> list[pb.Export]:
     )
 
 
-async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.ExportRow], object]) -> int:
-    """Gives its rows to `take` in its order, nobody twice, and goes on after the last one when the service was away, or
-    had too much to do. Returns how many. Raises Refusal when that lasts."""
+async def fetch(
+    channel: grpc.aio.Channel,
+    export_id: str,
+    begin: Callable[[str], object],
+    take: Callable[[pb.ExportRow], object],
+) -> Fetched:
+    """Gives its watermark to `begin`, once, and its rows to `take` in its order, nobody twice; goes on after the last
+    one when a service was away, or had too much to do. Raises Refusal when that lasts."""
     stub, request = ExportServiceStub(channel), pb.FetchExportRequest(export_id=export_id)
-    taken = BitMap()
+    taken, fetched, begun = BitMap(), Fetched(), False
 
     async def go_on() -> None:
+        nonlocal begun
         try:
             async for part in stub.FetchExport(request):
+                if not begun:
+                    begin(part.watermark)
+                    begun = True
                 for row in part.rows:
                     request.after_person_id = row.person_id
                     if row.person_id not in taken:
                         take(row)
                         taken.add(row.person_id)
+                fetched.add(part.left_out)
+                request.after_person_id = part.last_person_id or request.after_person_id
         except grpc.aio.AioRpcError as error:
             if taken and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 raise CutShort from error
@@ -94,7 +132,8 @@ async def fetch(channel: grpc.aio.Channel, export_id: str, take: Callable[[pb.Ex
     except CutShort:
         problem = f"segments sent {len(taken):,} rows of export {export_id} and no more; fetch it again"
         raise Refusal(problem, Exit.NOT_REACHED) from None
-    return len(taken)
+    fetched.count = len(taken)
+    return fetched
 
 
 async def trace(channel: grpc.aio.Channel, person_ids: Sequence[int]) -> list[pb.Export]:

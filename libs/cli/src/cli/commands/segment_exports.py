@@ -1,16 +1,17 @@
-"""segments exports: members with values of tags out of the suite, approved by somebody else."""
+"""segments exports: members with values of tags and identifiers out of the suite; many by two people."""
 
-import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from cli.commands.options import AsJson, Folder, KeyFile
 from cli.exits import Exit, Refusal, reporting
+from cli.export_files import export_file
 from cli.ids import could_be_id
 from cli.output import as_dict, console, minute_of, print_json, table
 from cli.suite.folder import SuiteFolder
@@ -20,12 +21,13 @@ from cli.text_files import read_text
 if TYPE_CHECKING:
     import grpc
     from huaxiang.segments.v1 import export_service_pb2 as pb
-    from huaxiang.type.v1 import value_pb2
 
 SERVICE = "segments"
 MOST_TRACED = 10_000
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-app = typer.Typer(no_args_is_help=True, help="Members with values of tags, approved by somebody else.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Members with values of tags and identifiers; many are approved by somebody else.",
+)
 ExportId = Annotated[
     str, typer.Argument(metavar="EXPORT", help="The export's id (see: huaxiang segments exports list).")
 ]
@@ -39,6 +41,11 @@ def request(
     reason: Reason,
     recipient: Annotated[str, typer.Option(help="Who gets it.")],
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A column. Repeat for more.")] = None,
+    identifier: Annotated[
+        list[str] | None,
+        typer.Option("--identifier", help="phone, email, member_id ... as a column. Repeat for more."),
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="What people consented to, with --identifier.")] = "",
     days: Annotated[int, typer.Option(min=1, max=30, help="For how many days it may be fetched.")] = 7,
     key: KeyFile = None,
     folder: Folder = None,
@@ -47,10 +54,11 @@ def request(
     """Ask for an export; its members are frozen now."""
     from cli.calls import segment_exports as calls
 
+    columns = calls.Columns(tag or (), identifier or (), purpose)
     made = ask(
         SuiteFolder.chosen(folder),
         SERVICE,
-        lambda channel: calls.request(channel, segment_id, tag or [], reason, recipient, days),
+        lambda channel: calls.request(channel, segment_id, columns, reason, recipient, days),
         key,
     )
     _say(made, as_json=as_json)
@@ -128,7 +136,7 @@ def show(export_id: ExportId, key: KeyFile = None, folder: Folder = None, as_jso
 @reporting
 def fetch(
     export_id: ExportId,
-    to: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    to: Annotated[Path, typer.Option(help="The file to write: .parquet, or CSV.")],
     key: KeyFile = None,
     folder: Folder = None,
     as_json: AsJson = False,
@@ -139,20 +147,22 @@ def fetch(
     if not to.name or to.is_dir():
         raise Refusal(f"--to {to} is a folder; name the file to write", Exit.USAGE)
 
-    async def written(channel: "grpc.aio.Channel", file: TextIO) -> int:
+    async def written(channel: "grpc.aio.Channel", file: BinaryIO) -> calls.Fetched:
         export = await calls.show(channel, export_id)
-        rows = csv.writer(file)
-        rows.writerow(["person_id", *export.tag_ids])
-        return await calls.fetch(
-            channel, export_id, lambda row: rows.writerow([row.person_id, *map(_cell, row.values)])
-        )
+        rows = export_file(to)(file)
+        found = await calls.fetch(channel, export_id, lambda mark: rows.begin(export, mark), rows.add)
+        rows.finish()
+        return found
 
     with _replacing(to) as file:
-        count = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: written(channel, file), key)
+        fetched = ask(SuiteFolder.chosen(folder), SERVICE, lambda channel: written(channel, file), key)
     if as_json:
-        print_json({"export_id": export_id, "file": str(to), "count": count})
-    else:
-        console.print(f"{to}: {count:,} people", markup=False, soft_wrap=True)
+        print_json({"export_id": export_id, "file": str(to), **asdict(fetched)})
+        return
+    console.print(f"{to}: {fetched.count:,} people", markup=False, soft_wrap=True)
+    if fetched.no_consent or fetched.no_identifier or fetched.erased:
+        told = f"{fetched.no_consent:,} without consent, {fetched.no_identifier:,} without an identifier"
+        console.print(f"  left out: {told}, {fetched.erased:,} erased", markup=False)
 
 
 @app.command()
@@ -178,7 +188,7 @@ def trace(
 
 
 @contextmanager
-def _replacing(to: Path) -> Iterator[TextIO]:
+def _replacing(to: Path) -> Iterator[BinaryIO]:
     """A file beside `to`, readable by its owner alone, that takes its place when all is written and else goes. Raises
     Refusal when there is one already."""
     beside = to.with_name(f"{to.name}.part")
@@ -190,7 +200,7 @@ def _replacing(to: Path) -> Iterator[TextIO]:
             Exit.CONFLICT,
         ) from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
         beside.replace(to)
     finally:
@@ -219,7 +229,7 @@ def _table(found: "list[pb.Export]", *, as_json: bool) -> None:
             each.export_id,
             each.segment_id,
             f"{each.count:,}",
-            ", ".join(each.tag_ids),
+            ", ".join((*each.tag_ids, *each.identifier_namespaces)),
             calls.state_name(each),
             each.subject,
             each.recipient,
@@ -229,14 +239,3 @@ def _table(found: "list[pb.Export]", *, as_json: bool) -> None:
     ]
     columns = ["export", "segment", "people", "columns", "state", "who", "for", "until (UTC)"]
     table("", columns, rows, empty="no exports", whole=("export",))
-
-
-def _cell(value: "value_pb2.Value") -> str:
-    """Empty where unknown. A text that a spreadsheet would run as a formula is marked as text."""
-    from cli.calls.values import shown
-
-    kind = value.WhichOneof("kind")
-    if kind is None:
-        return ""
-    text = shown(value)
-    return f"'{text}" if kind in ("text_value", "list_value") and text.startswith(FORMULA_SIGNS) else text

@@ -117,7 +117,7 @@ class ExportServicer(ExportServiceServicer):
         parts = self._exports.rows(self._board, version, tenant, export, persons)
         while (rows := await desk.compute(lambda: next(parts, None))) is not None:
             kept, left_out = await with_identifiers(self._identifiers, tenant, export, rows)
-            part = await desk.compute(partial(_part, kept, left_out))
+            part = await desk.compute(partial(_part, rows, kept, left_out))
             await self._database.read(self._exports.require_approved, tenant, request.export_id)
             yield part
 
@@ -217,8 +217,9 @@ def _export(export: Export, history: Sequence[ExportStep] = ()) -> pb.Export:
     )
 
 
-def _part(rows: Sequence[Row], left_out: LeftOut) -> pb.FetchExportResponse:
-    part = pb.FetchExportResponse(rows=[_row(each) for each in rows])
+def _part(looked_at: Sequence[Row], rows: Sequence[Row], left_out: LeftOut) -> pb.FetchExportResponse:
+    last = looked_at[-1].person_id if looked_at else 0
+    part = pb.FetchExportResponse(rows=[_row(each) for each in rows], last_person_id=last)
     if left_out != LeftOut():
         part.left_out.CopyFrom(
             pb.LeftOut(

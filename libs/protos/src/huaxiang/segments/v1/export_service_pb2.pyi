@@ -415,10 +415,13 @@ class FetchExportResponse(_message.Message):
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     WATERMARK_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    LAST_PERSON_ID_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """How many rows this call is about to send, in the first message, which has no rows; fewer come where persons are erased meanwhile."""
     watermark: _builtins.str
     """In the first message: a line for the file that the rows are written to, which tells the export, who fetched it, when, until when and why."""
+    last_person_id: _builtins.int
+    """The last person that this message tells of, row or left out: send it as after_person_id to go on behind the message. 0 when there is none."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportRow]:
         """In the export's order."""
@@ -434,10 +437,11 @@ class FetchExportResponse(_message.Message):
         total_count: _builtins.int = ...,
         watermark: _builtins.str = ...,
         left_out: Global___LeftOut | None = ...,
+        last_person_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "rows", b"rows", "total_count", b"total_count", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_person_id", b"last_person_id", "left_out", b"left_out", "rows", b"rows", "total_count", b"total_count", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
