@@ -348,7 +348,6 @@ def open_computing(store: Store) -> Computing:
     current = KeepCurrent(database, changelog, facts, tags, columns, store.recompute, compute, clock)
     worker = ComputationWorker(
         database,
-        tags.computations,
         facts.progress,
         ExecuteRuns(database, tags, compute, clock),
         RollDay(database, changelog, everybody, facts, tags, columns, compute, clock),

@@ -7,6 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from tagging.app.features import KeepFeatures, SetRequiredFeatures
+from tagging.app.keep_current import KeepCurrent
 from tagging.app.roll_day import RollDay
 from tagging.domain.persons import Person, PersonState
 from tagging.store.tag_ports import RunState
@@ -44,6 +45,12 @@ def days(world):
 def roll_day(world):
     parts = (world.facts, world.tags, world.columns)
     return RollDay(world.database, world.changelog, world.everybody, *parts, world.compute, world.clock)
+
+
+def keep_current(world):
+    stores = (world.facts, world.tags, world.columns)
+    parts = (world.recompute, world.compute, world.clock)
+    return KeepCurrent(world.database, world.changelog, *stores, *parts)
 
 
 def order(world, key, **ago):
@@ -163,6 +170,27 @@ def test_a_process_that_dies_between_files_and_commit_leaves_files_that_go(world
     assert world.database.read_now(world.tags.values.sweep) == 4
     assert world.files.names() == files
     assert roll_day(world).roll()
+    values = world.values()
+    assert values["fresh"][10] == 0
+    world.run(everybody=True)
+    assert world.values() == values
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_was_touched_is_settled_although_it_fails_when_all_is_in_force(world, days, monkeypatch, killed):
+    def die(*_):
+        raise Died
+
+    meanwhile(world, monkeypatch, lambda: world.store(world.event(10, "view_item", world.ago(hours=1))))
+    monkeypatch.setattr(world.compute, "settle_touched", die)
+    if killed:  # nothing more is written
+        monkeypatch.setattr(world.tags.computations, "end", die)
+    with pytest.raises(Died):
+        days.roll()
+    world.open()
+    world.database.write_now(world.compute.end_dead)
+    assert world.stale() == [10]
+    assert keep_current(world).recompute_stale()
     values = world.values()
     assert values["fresh"][10] == 0
     world.run(everybody=True)

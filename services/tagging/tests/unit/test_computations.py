@@ -29,7 +29,6 @@ class Duties:
     def worker(self):
         return ComputationWorker(
             database=SimpleNamespace(read_now=lambda read: read(None)),
-            computations=None,
             progress=SimpleNamespace(cursor=lambda _: self.cursor()),
             runs=SimpleNamespace(next=lambda: None),
             days=SimpleNamespace(roll=self.duty("day")),

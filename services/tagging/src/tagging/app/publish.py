@@ -133,13 +133,21 @@ class ComputeEverybody:
 
     @contextmanager
     def begin(self, tenant: str, why: str, run_id: str = "") -> Iterator[Task]:
-        """A task until the block ends. `why` names the computation, together with the machine's time."""
+        """A task until the block ends. `why` names the computation, together with the machine's time. Whom a task that
+        fails did not settle is stale."""
         computation_id = f"{why}-{microseconds(self._clock.machine_now())}"
         self._database.write_now(self._tags.computations.begin, tenant, computation_id)
         try:
             yield Task(tenant, computation_id, self._clock.now(), run_id)
-        finally:
-            self._database.write_now(self._tags.computations.end, tenant, computation_id)
+        except BaseException:
+            self._database.write_now(self._break_off, tenant, computation_id)
+            raise
+        self._database.write_now(self._tags.computations.end, tenant, computation_id)
+
+    def end_dead(self, connection: Connection) -> None:
+        """At start-up: whom computations that died with the process did not settle is stale."""
+        for tenant, touched in self._tags.computations.end_all(connection).items():
+            self._leave_stale(connection, tenant, touched)
 
     def __call__(
         self,
@@ -176,6 +184,18 @@ class ComputeEverybody:
             if not outcome.stopped and not outcome.failures and wanted >= plan.stream():
                 self._database.write_now(self._forget_stale, tenant, seen)
         return outcome
+
+    def _break_off(self, connection: Connection, tenant: str, computation_id: str) -> None:
+        touched = self._tags.computations.touched(connection, tenant, computation_id)
+        self._leave_stale(connection, tenant, touched.tolist())
+        self._tags.computations.end(connection, tenant, computation_id)
+
+    def _leave_stale(self, connection: Connection, tenant: str, touched: Collection[int]) -> None:
+        """They kept the stream's values, of the day, the cuts and the inputs before what was put in force."""
+        self._facts.tenants.lock(connection, tenant)
+        cursor = self._facts.progress.cursor(connection)
+        position = 1 if cursor is None else cursor.bulk + 1  # during a bootstrap, which computes them
+        self._facts.progress.add_stale(connection, tenant, touched, position)
 
     def streamed_at(self, connection: Connection, tenant: str) -> dt.datetime | None:
         """The latest moment of the stream's values that is known. The plan is compiled here, where nobody waits."""

@@ -163,9 +163,14 @@ class SqlComputations:
                 (tenant, computation_id),
             )
 
-    def end_all(self, connection: Connection) -> None:
+    def end_all(self, connection: Connection) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        sql = "SELECT DISTINCT tenant, person_id FROM touched_person ORDER BY tenant, person_id"
+        for tenant, person_id in execute(connection, sql):
+            found.setdefault(tenant, []).append(person_id)
         execute(connection, "DELETE FROM touched_person")
         execute(connection, "DELETE FROM computation")
+        return found
 
 
 def _run(row: Sequence[Any]) -> Run:

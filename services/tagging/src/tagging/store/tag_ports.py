@@ -241,8 +241,8 @@ class Computations(Protocol):
         """Stops to record and forgets. Idempotent."""
         ...
 
-    def end_all(self, connection: Connection) -> None:
-        """At start-up: whatever computed before has died."""
+    def end_all(self, connection: Connection) -> dict[str, list[int]]:
+        """At start-up: whatever computed before has died. Whom it recorded, ascending, by tenant."""
         ...
 
 

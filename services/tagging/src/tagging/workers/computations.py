@@ -13,7 +13,6 @@ from tagging.app.publish import ComputeEverybody, Interrupted
 from tagging.app.roll_day import RollDay
 from tagging.app.run_tags import ExecuteRuns
 from tagging.store.ports import Progress
-from tagging.store.tag_ports import Computations
 
 PAUSE_S = 0.05
 """Between two looks when there is nothing to do, machine time."""
@@ -32,7 +31,6 @@ class ComputationWorker:
     def __init__(
         self,
         database: Database,
-        computations: Computations,
         progress: Progress,
         runs: ExecuteRuns,
         days: RollDay,
@@ -42,7 +40,6 @@ class ComputationWorker:
         compute: ComputeEverybody,
     ) -> None:
         self._database = database
-        self._computations = computations
         self._progress = progress
         self._runs = runs
         self._compute = compute
@@ -61,7 +58,7 @@ class ComputationWorker:
         )
 
     async def run(self) -> None:
-        await self._database.write(self._computations.end_all)
+        await self._database.write(self._compute.end_dead)
         commits = self._database.commits
         while True:
             seen, worked, pause_s = commits.count, True, 0.0
