@@ -7,6 +7,7 @@ from dataclasses import replace
 from pyroaring import BitMap
 from rules.errors import NumberOverflow
 from rules.evaluate.bitmaps import members
+from rules.evaluate.selection import condition_within
 from rules.evaluate.setting import Setting
 from segments.app.order import ordered
 from segments.app.readings import Readings
@@ -18,6 +19,7 @@ from segments.domain.frozen import Frozen
 from segments.domain.members import NOBODY
 from segments.domain.movement import Flips, Followed, Movement
 from segments.domain.segment import STATIC_RULE, Kind, Segment, State
+from segments.domain.shared_parts import SharedParts, shared_parts
 from segments.domain.touched import Touched
 from segments.store.ports import TenantIndex, Watched
 from servicekit.errors import ServiceError
@@ -103,15 +105,18 @@ class TenantSegments:
         stale = rule.of_the_hour or day_of(then) != day_of(today)
         return then if stale else today
 
-    def evaluate(self, rule: ReadRule, only: BitMap | None = None) -> BitMap:
-        """Of whom the rule is true at `moment`, of `only` when given. Raises NumberOverflow."""
+    def evaluate(
+        self, rule: ReadRule, only: BitMap | None = None, parts: SharedParts | None = None
+    ) -> BitMap:
+        """Of whom the rule is true at `moment`, of `only` when given; `parts`: of all that are evaluated now. Raises
+        NumberOverflow."""
         population = len(self.index.population(rule.population))
         by_person = only is not None and len(only) <= BY_PERSON + population // POPULATION_PER_PERSON
         inner = {name: self._standing[name] for name in rule.segments if name in self._standing}
         found = {name: each.members for name, each in inner.items() if each.has_members}
         view = self.index.bitmaps(found, only, by_person=by_person)
         if only is None:
-            return self.index.select(rule.body, view, self.setting(), rule.population)
+            return self.index.select(rule.body, view, self.setting(), rule.population, parts)
         return members(rule.body, view, self.setting(), rule.population)
 
     def setting(self) -> Setting:
@@ -200,7 +205,7 @@ class TenantSegments:
         aged = self._age(moment)
         followed = Followed()
         moved: dict[str, Movement] = {}
-        flips = self._flips(touched)
+        flips, parts = self._flips(touched), self._parts(touched, aged, moment)
         for segment_id in self._order:
             if segment_id in flips.names and self._only_flips(self._standing[segment_id], touched, aged):
                 self._flip(segment_id, flips, touched, lane, followed, moved)
@@ -208,7 +213,7 @@ class TenantSegments:
             standing = self._mine(segment_id)
             waiting = self._waits(standing)
             self._keep(standing, waiting[0], followed)
-            movement = self._move(standing, touched, moved, aged, lane, followed, waiting[0])
+            movement = self._move(standing, touched, moved, aged, lane, followed, waiting[0], parts)
             state, note = standing.state_after(waiting)
             if (state, note) != (standing.segment.state, standing.segment.note):
                 standing.segment = standing.segment.at(state, note)
@@ -327,6 +332,7 @@ class TenantSegments:
         lane: Lane,
         followed: Followed,
         waiting: State,
+        parts: SharedParts | None,
     ) -> Movement:
         rule, persons = standing.rule, self._concerned(standing, touched, moved)
         if standing.frozen is not None:
@@ -335,14 +341,12 @@ class TenantSegments:
             return standing.told(movement, persons, lane)
         if rule is None or waiting is not State.LIVE:
             return standing.told(standing.emptied(), persons, lane)
-        columns = self._columns(rule)
-        anew = touched.everyone or rule.of_all or not touched.anew.isdisjoint(columns) or aged(rule)
-        anew = anew or (touched.day is not None and rule.of_the_day)
+        anew = rule.of_all or self._is_anew(rule, touched, aged)
         if not standing.live and (persons or anew or not standing.overflow):
             anew = True
         if not persons and not anew:
             return Movement(standing.segment.segment_id, NOBODY, NOBODY)
-        return standing.told(self._compare(standing, rule, None if anew else persons), persons, lane)
+        return standing.told(self._compare(standing, rule, None if anew else persons, parts), persons, lane)
 
     def _concerned(self, standing: Standing, touched: Touched, moved: Mapping[str, Movement]) -> BitMap:
         """Whose membership the batch spoke of. No value speaks of members that stay whatever the rule would select."""
@@ -370,9 +374,30 @@ class TenantSegments:
         standing.members = found
         return Movement(standing.segment.segment_id, found - before, before - found)
 
-    def _compare(self, standing: Standing, rule: ReadRule, only: BitMap | None) -> Movement:
+    def _is_anew(self, rule: ReadRule, touched: Touched, aged: Callable[[ReadRule], bool]) -> bool:
+        """Whether the batch may have moved anybody, so that all are looked at."""
+        if touched.everyone or aged(rule) or (touched.day is not None and rule.of_the_day):
+            return True
+        return bool(touched.anew) and not touched.anew.isdisjoint(self._columns(rule))
+
+    def _parts(
+        self, touched: Touched, aged: Callable[[ReadRule], bool], moment: dt.datetime | None
+    ) -> SharedParts | None:
+        """What the rules have in common that are computed anew; None when a batch brings single values alone."""
+        if not (touched.everyone or touched.anew or touched.day or moment):
+            return None
+        rules = (each.rule for each in self._standing.values() if each.frozen is None)
+        return shared_parts(
+            (rule.population, condition_within(rule.body))
+            for rule in rules
+            if rule is not None and not rule.segments and self._is_anew(rule, touched, aged)
+        )
+
+    def _compare(
+        self, standing: Standing, rule: ReadRule, only: BitMap | None, parts: SharedParts | None
+    ) -> Movement:
         try:
-            found = self.evaluate(rule, only)
+            found = self.evaluate(rule, only, parts)
         except NumberOverflow:
             standing.overflow = True
             return standing.emptied()

@@ -63,6 +63,8 @@ _FLIPPED = {
     Comparison.NE: Comparison.NE,
 }
 Leaf = TagRef | Feature
+Shared = Callable[[Condition, Callable[[Condition], Sets]], Sets]
+"""The set of a condition: as it was found for another rule, or what the function finds."""
 Given = Callable[[Condition], SetColumn | None]
 """The persons (row 0) of whom a condition that the engine does not answer is true; None: nobody else does, either."""
 
@@ -72,8 +74,17 @@ def nothing_given(_: Condition) -> SetColumn | None:
     return None
 
 
+def nothing_shared(condition: Condition, found: Callable[[Condition], Sets]) -> Sets:
+    """For one rule by itself."""
+    return found(condition)
+
+
 def sets_of(
-    rule: Rule | Condition, columns: TagColumns, setting: Setting, given: Given = nothing_given
+    rule: Rule | Condition,
+    columns: TagColumns,
+    setting: Setting,
+    given: Given = nothing_given,
+    shared: Shared = nothing_shared,
 ) -> Sets:
     """The persons of whom a checked rule is true, as algebra over columns; NOT is within the program's universe.
 
@@ -83,7 +94,7 @@ def sets_of(
     the index does not have.
     """
     refuse(rule, ENGINE, setting, STEPS)
-    return _Conditions(columns, setting, given).sets(condition_within(rule))
+    return _Conditions(columns, setting, given, shared).sets(condition_within(rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,12 @@ class _Conditions:
     columns: TagColumns
     setting: Setting
     given: Given
+    shared: Shared
 
     def sets(self, node: Condition) -> Sets:
+        return self.shared(node, self._sets)
+
+    def _sets(self, node: Condition) -> Sets:
         match node:
             case Constant():
                 return Everyone() if node.value else Nobody()

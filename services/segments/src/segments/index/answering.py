@@ -14,6 +14,7 @@ from servicekit.kernels.threads import Cancellation
 
 from segments.domain.changes import BLOCK_SIZE, TagChange
 from segments.domain.plan import Evaluator, Plan
+from segments.domain.shared_parts import SharedParts
 from segments.index import readiness
 from segments.index.plans import BitmapSteps
 from segments.index.results import Content, Results, content_of
@@ -50,8 +51,9 @@ class Answering:
         self._made: list[EngineColumns] = []
         self._results = Results()
 
-    def select(self, condition: Condition, asking: Asking) -> BitMap:
-        """The persons of whom it is true. Raises as rules.evaluate.bitmaps.members."""
+    def select(self, condition: Condition, asking: Asking, parts: SharedParts | None = None) -> BitMap:
+        """The persons of whom it is true; `parts`: of several rules asked of the same. Raises as
+        rules.evaluate.bitmaps.members."""
         seen, _ = self._by_blocks(asking)
         if seen is None:
             return members(condition, asking.view, asking.setting, asking.population)
@@ -61,7 +63,7 @@ class Answering:
             from segments.index import selection
 
             try:
-                return selection.select(condition, seen, asking.setting, asking.population, kept)
+                return selection.select(condition, seen, asking.setting, asking.population, kept, parts)
             except UnsupportedNode:
                 return members(condition, asking.view, asking.setting, asking.population)
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from pyroaring import BitMap
 from rules.canonical import canonical_text
@@ -125,8 +125,7 @@ def _digest(members: BitMap) -> bytes:
 
 
 def _stamp(column: Column) -> int:
-    assert isinstance(column, Stamped)
-    return column.stamp
+    return cast(Stamped, column).stamp  # asking whether it is one takes longer than all the rest
 
 
 def _bytes(persons: BitMap) -> int:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from threading import Lock
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pyroaring import BitMap
 from rules.check import Population
@@ -17,11 +17,13 @@ from rules.values import Kind, ValueType
 
 from segments.domain.changes import BLOCK_BITS
 from segments.domain.plan import Step
-from segments.engine.algebra import InSet
+from segments.domain.shared_parts import SharedParts
+from segments.engine.algebra import All, Any, InRange, InSet, Sets, normal
 from segments.engine.answers import members
 from segments.engine.columns import TagColumn
 from segments.engine.computed import Computed
-from segments.engine.conditions import ENGINE, Given, sets_of
+from segments.engine.conditions import ENGINE, Given, Shared, nothing_shared, sets_of
+from segments.engine.containers import BLOCK_BYTES
 from segments.engine.encoding import tag_column
 from segments.engine.explanation import Explanations
 from segments.engine.members import members_of
@@ -91,16 +93,52 @@ class EngineView:
 
 
 def select(
-    condition: Condition, view: EngineView, setting: Setting, population: Population, kept: Kept
+    condition: Condition,
+    view: EngineView,
+    setting: Setting,
+    population: Population,
+    kept: Kept,
+    parts: SharedParts | None = None,
 ) -> BitMap:
-    """The persons of the population of whom a checked condition is true. Raises LookupError for what the index does not
+    """The persons of the population of whom a checked condition is true; `parts`: of several rules that are asked over
+    this version. Raises LookupError for what the index does not
     have, NumberOverflow, and UnsupportedNode for a rule or a column that is too large for the engine."""
-    wanted = sets_of(condition, view, setting, given_by(view, setting, population, kept))
+    universe = view.universe(population)
+    shared = nothing_shared if parts is None else _shared_by(parts, population, universe)
+    wanted = sets_of(condition, view, setting, given_by(view, setting, population, kept), shared)
     try:
-        program = program_of([wanted], view.universe(population))
+        program = program_of([wanted], universe)
     except ValueError as error:
         raise UnsupportedNode("so deep a rule", ENGINE) from error
     return members(program, threads())[0].bitmap()
+
+
+def _shared_by(parts: SharedParts, population: Population, universe: SetColumn) -> Shared:
+    """Evaluates each of the parts once, as far as there is room for the answers."""
+
+    wanted = parts.wanted.get(population, {})
+
+    def answered(condition: Condition, found: Callable[[Condition], Sets]) -> Sets:
+        number = wanted.get(id(condition))
+        if number is None:
+            return found(condition)
+        kept = parts.answers.get(number)
+        if kept is None:
+            kept = parts.answers[number] = whole(normal(found(condition)))
+        return cast(Sets, kept)
+
+    def whole(sets: Sets) -> Sets:
+        size = universe.blocks * BLOCK_BYTES
+        if not isinstance(sets, All | Any | InRange) or size > parts.bytes_left:
+            return sets
+        try:
+            program = program_of([sets], universe)
+        except ValueError:
+            return sets
+        parts.bytes_left -= size
+        return InSet(members(program, threads())[0].column(), 0)
+
+    return answered
 
 
 def explain(

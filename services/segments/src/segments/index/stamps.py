@@ -1,7 +1,7 @@
 """Stamps: two things with the same stamp have the same content."""
 
 from itertools import count
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 _STAMPS = count(1)
 
@@ -11,7 +11,6 @@ def new_stamp() -> int:
     return next(_STAMPS)
 
 
-@runtime_checkable
 class Stamped(Protocol):
     """Content that has another stamp after each change."""
 

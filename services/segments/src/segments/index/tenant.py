@@ -40,6 +40,7 @@ from segments.domain.extent import Extent
 from segments.domain.movement import Flips
 from segments.domain.packing import Coded, TooManyValues, whole
 from segments.domain.plan import Plan
+from segments.domain.shared_parts import SharedParts
 from segments.domain.touched import Touched, ValueArrival
 from segments.errors import ColumnDamaged
 from segments.index.answering import Answering, Asking
@@ -137,10 +138,15 @@ class TenantIndex:
         return whole if only is None else Narrowed(whole, only, by_person)
 
     def select(
-        self, rule: Rule | Condition, view: RuleBitmaps, setting: Setting, population: Population
+        self,
+        rule: Rule | Condition,
+        view: RuleBitmaps,
+        setting: Setting,
+        population: Population,
+        parts: SharedParts | None = None,
     ) -> BitMap:
         asking = Asking(view, setting, population, self._people, self.tags)
-        found = self._answering.select(condition_within(rule), asking)
+        found = self._answering.select(condition_within(rule), asking, parts)
         return narrowed(found, rule.steps, view) if isinstance(rule, Rule) else found
 
     def plan(

@@ -26,6 +26,7 @@ from segments.domain.movement import Flips, Followed
 from segments.domain.packing import Coded
 from segments.domain.plan import Plan
 from segments.domain.segment import Segment, Snapshot
+from segments.domain.shared_parts import SharedParts
 from segments.domain.touched import Touched
 from segments.store.file_ports import ColumnManifests, SettledColumn
 from segments.store.life_ports import FrozenMembers, RecycleBin, SegmentDays, SegmentUses, SegmentVersions
@@ -198,10 +199,16 @@ class TenantIndex(Protocol):
         ...
 
     def select(
-        self, rule: Rule | Condition, view: RuleBitmaps, setting: Setting, population: Population
+        self,
+        rule: Rule | Condition,
+        view: RuleBitmaps,
+        setting: Setting,
+        population: Population,
+        parts: SharedParts | None = None,
     ) -> BitMap:
         """The persons of a population of whom a checked rule is true, by whichever evaluator answers so many fastest.
-        `view`: this index's, of everybody. Raises UnsupportedNode, LookupError, NumberOverflow as
+        `view`: this index's, of everybody. `parts`: of several rules that are asked over this version, to be answered
+        once. Raises UnsupportedNode, LookupError, NumberOverflow as
         rules.evaluate.bitmaps.members."""
         ...
 
