@@ -1,8 +1,11 @@
 """Addresses that are left in peace, over gRPC: by hand, by a reply, by a dead number."""
 
+import asyncio
+
+import aiohttp
 import grpc
 import pytest
-from activation_world import OFFER, SMS, S, World, address
+from activation_world import ACCOUNTS, OFFER, RECEIPTS_SECRET, SMS, WAIT_S, S, World, address, campaign
 from huaxiang.activation.v1 import campaign_pb2, suppression_service_pb2_grpc
 from huaxiang.activation.v1 import suppression_service_pb2 as pb
 from sandbox.responses import Response
@@ -30,6 +33,14 @@ async def listed(world: World, person: int) -> list[tuple[int, str, bool, str]]:
     (address_,) = stated(person)
     answer = await stub(world).ListSuppressions(pb.ListSuppressionsRequest(address=address_))
     return [(each.scope, each.name, each.every_class, each.reason) for each in answer.suppressions]
+
+
+async def until_listed(world: World, person: int) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if await listed(world, person):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_entries_are_added_listed_by_page_and_taken_away(still_world: World) -> None:
@@ -100,3 +111,22 @@ async def test_refusals_and_dead_numbers_add_themselves(world: World) -> None:
     assert not (await world.completed("c3")).suppressed
     told = await world.deliveries().ExplainDelivery(S.ExplainDeliveryRequest(campaign_id="c2", person_id=2))
     assert told.explanation == "Not sent: the address is on the list of those to be left in peace."
+
+
+async def test_a_refusal_holds_although_nothing_is_known_to_have_been_sent_there(world: World) -> None:
+    """The person may be erased, and come back. Taken off the list, the address does not return by a repeat."""
+    await world.create(campaign(SMS))
+    target = f"http://127.0.0.1:{world.receipts_port}/replies/{ACCOUNTS[SMS]}/{RECEIPTS_SECRET}"
+    refusals = [
+        {"phone_number": phone, "send_time": "2026-06-11 12:00:00", "content": "R", "sequence_id": phone}
+        for phone in ("13800000008", "13800000009")
+    ]
+    async with aiohttp.ClientSession() as session:
+        (await session.post(target, json=refusals[:1])).raise_for_status()
+        await until_listed(world, 8)
+        remove = pb.RemoveSuppressionsRequest(addresses=stated(8), scope=CHANNEL, name="sms")
+        assert (await stub(world).RemoveSuppressions(remove)).removed_count == 1
+        (await session.post(target, json=refusals)).raise_for_status()
+        await until_listed(world, 9)
+    assert await listed(world, 8) == []
+    assert await listed(world, 9) == [(CHANNEL, "sms", False, "opt_out")]

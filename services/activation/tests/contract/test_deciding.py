@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servicekit.database import Database
 from servicekit.testing.migrated import SqliteTemplates
+from sqlalchemy import Connection, text
 
 A_DAY = Cap("marketing", "sms", "", Period.DAY, 1)
 ONE_A_DAY = Policy(caps=(A_DAY,))
@@ -218,6 +219,49 @@ def test_decisions_at_the_same_time_share_one_cap(world: Decisions) -> None:
     for thread in threads:
         thread.join()
     assert chosen == dict.fromkeys(range(1, 51), 1)
+
+
+def test_who_is_about_to_send_is_waited_for_by_what_forbids_it(world: Decisions) -> None:
+    """Once an address is on the list, or a policy in force, nothing begins any more that it forbids."""
+    if world.database.dialect == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    world.run("c1", [1])
+    claimed = world.claim()
+    assert claimed is not None
+    rows = world.decide(claimed)
+    forbids = [
+        threading.Thread(target=world.leave_in_peace, args=(1, Scope.GLOBAL)),
+        threading.Thread(target=world.allow, args=(Policy(caps=(replace(A_DAY, limit=0),)),)),
+    ]
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    def about_to_send(connection: Connection) -> None:
+        assert world.deciding.still_allows(connection, world.accounts["sms"], claimed.campaign, rows)
+        for thread in forbids:
+            thread.start()
+        while all(thread.is_alive() for thread in forbids):
+            if world.database.read_now(lambda other: other.execute(waiting).scalar_one()) == len(forbids):
+                return
+        pytest.fail("a change did not wait")
+
+    world.do(about_to_send)
+    for thread in forbids:
+        thread.join()
+    assert not world.still_allows(claimed, rows)
+
+
+def test_what_another_policy_let_through_is_decided_anew(sqlite_decisions: Decisions) -> None:
+    world = sqlite_decisions
+    world.run("c1", [1])
+    claimed = world.claim()
+    assert claimed is not None
+    rows = world.decide(claimed)
+    assert world.still_allows(claimed, rows)
+    world.allow(Policy(caps=(replace(A_DAY, limit=0),)))
+    assert not world.still_allows(claimed, rows)
+    world.do(world.claiming.give_back, claimed)
+    assert world.send() == set()
+    assert world.rows("c1")[1].reason == "capped_day"
 
 
 @pytest.fixture

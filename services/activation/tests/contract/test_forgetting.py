@@ -28,6 +28,7 @@ def row(number: int, person_id: int, state: DeliveryState, tenant: str = "t") ->
         "message_id": f"m{number}",
         "birth_key_id": 7,
         "batch_id": None,
+        "grounds": f"grounds{number}",
     }
     return plain | texts | own
 
@@ -39,9 +40,10 @@ def test_what_points_at_the_person_goes(database: Database, state: DeliveryState
     rows = [row(1, 1, state), row(2, 2, S.DELIVERED), row(3, 1, S.DELIVERED, "u"), row(4, 1, S.REJECTED)]
     database.write_now(lambda c: c.execute(TABLE.insert(), rows))
     assert database.write_now(SqlForgetting(SqlDeliveryLedger(), CLOCK).forget, "t", [1, 9]) is done
-    read = select(TABLE.c.delivery_id, TABLE.c.dest_hash, TABLE.c.message_id, TABLE.c.birth_key_id)
+    columns = (TABLE.c.delivery_id, TABLE.c.dest_hash, TABLE.c.message_id, TABLE.c.birth_key_id)
+    read = select(*columns, TABLE.c.grounds)
     left = {each[0]: tuple(each[1:]) for each in database.read_now(lambda c: c.execute(read).all())}
-    gone, whole = (None, "", 0), {n: (f"hash{n}", f"m{n}", 7) for n in range(1, 5)}
+    gone, whole = (None, "", 0, ""), {n: (f"hash{n}", f"m{n}", 7, f"grounds{n}") for n in range(1, 5)}
     assert left == {"d1": gone if done else whole[1], "d2": whole[2], "d3": whole[3], "d4": gone}
 
 

@@ -60,12 +60,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """A claimed row that may be sent before `until`, with its address."""
+    """A claimed row that may be sent before `until` as long as this version of the policy is in force."""
 
     claim: Claim
     address: str
     dest_hash: str
     until: dt.datetime
+    policy_version: int
 
 
 class Claiming:

@@ -155,8 +155,12 @@ class Deciding:
     def still_allows(
         self, connection: Connection, account: Account, campaign: Campaign, rows: Sequence[Addressed]
     ) -> bool:
-        """Whether what was let through may be written down as being sent: the hours and days of all recipients last,
-        and nobody is to be left in peace since. Ask in that transaction."""
+        """Whether what was let through may be written down as being sent: the policy is the one that decided, the hours
+        and days of all recipients last, and nobody is to be left in peace since. Ask last in that transaction: until it
+        ends none of this changes."""
+        version = self._policies.steady(connection, campaign.tenant)
+        if any(row.policy_version != version for row in rows):
+            return False
         if self._clock.now() >= min(row.until for row in rows):
             return False
         listed = self._suppressions.of(connection, campaign.tenant, {row.dest_hash for row in rows})
@@ -221,7 +225,7 @@ class Deciding:
             decisions.append(replace(decided, dest_hash=each.dest_hash, day=day))
             assert each.times.opens is not None, "a candidate's hours are open"
             until = min(each.times.opens.end, each.times.day_ends)
-            chosen.append(Addressed(each.claim, person.address, each.dest_hash, until))
+            chosen.append(Addressed(each.claim, person.address, each.dest_hash, until, policy.version))
         return Verdicts(tuple(chosen), tuple(left_out), tuple(decisions), policy.version)
 
     @staticmethod

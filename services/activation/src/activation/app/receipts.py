@@ -41,6 +41,8 @@ _EVENTS = {
     port.InboundKind.CLICK: "message_clicked",
 }
 Said = port.Receipt | port.Inbound
+ToSuppress = defaultdict[str, list[Suppression]]
+"""By tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,16 @@ class Receipts:
         """Applies stored callbacks, each receipt once. What matches no delivery yet (the receipt came before our own
         commit) is tried again for 7 days; what cannot be read is kept as long. Returns how many it looked at."""
         callbacks = self._inbox.due(connection, self._clock.now(), limit)
+        to_suppress: ToSuppress = defaultdict(list)
         for stored in callbacks:
-            self._apply_one(connection, stored)
+            self._apply_one(connection, stored, to_suppress)
+        for tenant in sorted(to_suppress):  # last: whoever is about to send waits for the commit
+            self._suppressions.add(connection, tenant, to_suppress[tenant])
         return len(callbacks)
 
     # -------------------------------------------------------------------------------------------- parts
 
-    def _apply_one(self, connection: Connection, stored: StoredCallback) -> None:
+    def _apply_one(self, connection: Connection, stored: StoredCallback, to_suppress: ToSuppress) -> None:
         account = self._accounts.get(stored.account)
         now, given_up = self._clock.now(), stored.received_at + UNMATCHED_KEPT
         try:
@@ -107,7 +112,7 @@ class Receipts:
         if account is None or said is None:
             complete, next_try, awaits = now >= given_up, given_up, ""
         else:
-            unmatched = self._settle(connection, account, said)
+            unmatched = self._settle(connection, account, said, to_suppress)
             complete = not unmatched or now >= given_up
             awaits = next((each.message_id for each in unmatched if each.message_id), "")[:MAX_AWAITED_CHARS]
             pause_s = min(FIRST_RETRY_S * 2.0 ** min(stored.tries, 20), MAX_RETRY_S)
@@ -123,7 +128,9 @@ class Receipts:
         said = _said(channel, _loaded(self._keys.open(stored.sealed, INBOX_ABOUT)))
         return [replace(each, dedupe_key=self._keys.fingerprint(each.dedupe_key)) for each in said]
 
-    def _settle(self, connection: Connection, account: Account, said: Sequence[Said]) -> list[Said]:
+    def _settle(
+        self, connection: Connection, account: Account, said: Sequence[Said], to_suppress: ToSuppress
+    ) -> list[Said]:
         """Applies what a callback says; returns what matches no delivery yet."""
         by_ref: dict[tuple[str, str], list[Said]] = defaultdict(list)
         for each in said:
@@ -144,7 +151,10 @@ class Receipts:
         for tenant in sorted({each.tenant for each in matches}):
             new = [each for each in matches if each.tenant == tenant and each.said.dedupe_key in fresh]
             self._apply_to(connection, account, tenant, new)
-        return [each for each in said if id(each) not in matched and (each.key or each.message_id)]
+            to_suppress[tenant] += self._of_rows(account, new)
+        unmatched = [each for each in said if id(each) not in matched]
+        self._of_nobody_known(connection, account, unmatched, to_suppress)
+        return [each for each in unmatched if each.key or each.message_id]
 
     def _matches(
         self, connection: Connection, account: Account, ref: tuple[str, str], said: Sequence[Said]
@@ -195,7 +205,6 @@ class Receipts:
         clicked: list[str] = []
         told: list[Told] = []
         rows: dict[str, Held] = {}
-        self._suppressions.add(connection, tenant, self._to_suppress(account, tenant, matches))
         for match in matches:
             row, said = rows.get(match.row.delivery_id, match.row), match.said
             if isinstance(said, port.Inbound):
@@ -219,16 +228,37 @@ class Receipts:
         self._ledger.clicked(connection, tenant, clicked, self._clock.now())
         self._telling.tell(connection, account, tenant, told)
 
-    def _to_suppress(self, account: Account, tenant: str, matches: Sequence[_Match]) -> list[Suppression]:
+    def _of_rows(self, account: Account, matches: Sequence[_Match]) -> list[Suppression]:
         """Who refuses, and what is dead, gets no more marketing on the channel. A number may come to life again: what
         its owner waits for is still tried."""
-        channel, now = account.caps.contact_channel, self._clock.now()
-        reasons = [(each.said, _reason_to_suppress(each.said)) for each in matches]
         return [
-            Suppression(self._hash(account, tenant, said.address), Scope.CHANNEL, channel, False, reason, now)
-            for said, reason in reasons
-            if reason
+            self._suppressed(account, each.row.dest_hash, reason)
+            for each in matches
+            if each.row.dest_hash and (reason := _reason_to_suppress(each.said))
         ]
+
+    def _of_nobody_known(
+        self, connection: Connection, account: Account, said: Sequence[Said], to_suppress: ToSuppress
+    ) -> None:
+        """A refusal holds, once, although no row is known that it answers (its person may be erased): for the tenant
+        that the message was of, and for every tenant that uses the account when it names no message."""
+        own = {
+            self._keys.fingerprint(f"{each.dedupe_key}/nobody"): each
+            for each in said
+            if each.address and _reason_to_suppress(each) == OPT_OUT
+        }
+        fresh = self._inbox.first(connection, account.name, own.keys(), self._clock.now())
+        for each in (own[key] for key in sorted(fresh)):
+            owner = self._ledger.owner(connection, account.name, each.key, each.message_id)
+            named = each.key or each.message_id
+            everybody = [] if named else self._store.tenants(connection, account.name)
+            for tenant in [owner] if owner else everybody:
+                hashed = self._hash(account, tenant, each.address)
+                to_suppress[tenant].append(self._suppressed(account, hashed, OPT_OUT))
+
+    def _suppressed(self, account: Account, hashed: str, reason: str) -> Suppression:
+        channel = account.caps.contact_channel
+        return Suppression(hashed, Scope.CHANNEL, channel, False, reason, self._clock.now())
 
     def _hash(self, account: Account, tenant: str, address: str) -> str:
         return self._keys.address_hash(tenant, account.caps.contact_channel, address)

@@ -1,8 +1,9 @@
-"""Row locks where the database has them (SQLite has one writer at a time and needs none), and lists of values."""
+"""Locks where the database has them (SQLite has one writer at a time and needs none), and lists of values."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from servicekit.driver_sql import execute
 from sqlalchemy import Connection
 
 
@@ -11,6 +12,14 @@ def for_update(connection: Connection, *, skip_locked: bool = False) -> str:
     if connection.dialect.name == "sqlite":
         return ""
     return " FOR UPDATE SKIP LOCKED" if skip_locked else " FOR UPDATE"
+
+
+def hold_rules(connection: Connection, tenant: str, *, shared: bool) -> None:
+    """Holds what says who may be written to, the policy and the suppression list, until the transaction ends: with
+    others, so that it stays as it is, or alone, to change it."""
+    if connection.dialect.name != "sqlite":
+        lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        execute(connection, f"SELECT {lock}(hashtextextended(?, 0))", (f"activation rules {tenant}",))
 
 
 def marks(count: int) -> str:

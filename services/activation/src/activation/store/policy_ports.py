@@ -22,7 +22,7 @@ class PolicyStore(Protocol):
         ...
 
     def add(self, connection: Connection, tenant: str, stored: StoredPolicy) -> None:
-        """Puts a version in force. Hold the tenant's gate."""
+        """Puts a version in force once nobody holds the rules steady. Hold the tenant's gate."""
         ...
 
     def propose(self, connection: Connection, tenant: str, proposal: Proposal) -> bool:
@@ -46,12 +46,18 @@ class PolicyStore(Protocol):
         was sent to persons and add to it. Take it after all other locks, and count after it is taken."""
         ...
 
+    def steady(self, connection: Connection, tenant: str) -> int:
+        """Keeps the policy, and what the suppression list holds back, from changing until the transaction ends, and
+        answers the version in force; many may. Take it after all other locks."""
+        ...
+
 
 class SuppressionList(Protocol):
     """Addresses that are left in peace, by (tenant, dest_hash, scope, name)."""
 
     def add(self, connection: Connection, tenant: str, entries: Sequence[Suppression]) -> None:
-        """Adds entries; one that is there stays, and is about every class from now on if the new one is."""
+        """Adds entries once nobody holds the rules steady; one that is there stays, and is about every class from now
+        on if the new one is. Take no other lock after it but the changelog's."""
         ...
 
     def remove(

@@ -37,7 +37,7 @@ class SqlForgetting:
             open_states = ", ".join("?" * len(OPEN))
             execute(
                 connection,
-                "UPDATE delivery SET dest_hash = NULL, message_id = '', birth_key_id = 0 "  # marks alone
+                "UPDATE delivery SET dest_hash = NULL, message_id = '', birth_key_id = 0, grounds = '' "  # marks alone
                 f"WHERE {about} AND state NOT IN ({open_states})",
                 [tenant, *piece, *OPEN],
             )

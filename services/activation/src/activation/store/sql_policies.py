@@ -6,7 +6,7 @@ from typing import Any
 
 from activation.domain.policy import StoredPolicy, dumped, loaded, period_of
 from activation.domain.proposal import Proposal, Standing
-from activation.store.locking import for_update
+from activation.store.locking import for_update, hold_rules
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute
 from sqlalchemy import Connection
@@ -39,6 +39,7 @@ class SqlPolicyStore:
 
     def add(self, connection: Connection, tenant: str, stored: StoredPolicy) -> None:
         assert stored.update_time is not None, "a stored version has a time"
+        hold_rules(connection, tenant, shared=False)
         execute(
             connection,
             "INSERT INTO policy_version (tenant, version, document, update_us, subject) VALUES (?, ?, ?, ?, ?)",
@@ -104,6 +105,11 @@ class SqlPolicyStore:
                 (tenant,),
             )
             execute(connection, lock, (tenant,)).one()
+
+    def steady(self, connection: Connection, tenant: str) -> int:
+        hold_rules(connection, tenant, shared=True)
+        sql = "SELECT version FROM policy_head WHERE tenant = ?"
+        return execute(connection, sql, (tenant,)).scalar_one_or_none() or 0
 
 
 def _stored(row: tuple[Any, ...]) -> StoredPolicy:

@@ -73,7 +73,8 @@ class SqlReceiptInbox:
         new = frozenset(keys) - {row[0] for row in known}
         execute_many(
             connection,
-            "INSERT INTO receipt_applied (account, dedupe_key, applied_us) VALUES (?, ?, ?)",
+            "INSERT INTO receipt_applied (account, dedupe_key, applied_us) VALUES (?, ?, ?) "
+            "ON CONFLICT (account, dedupe_key) DO NOTHING",
             [(account, key, microseconds(now)) for key in sorted(new)],
         )
         return new

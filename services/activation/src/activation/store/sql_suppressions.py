@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from activation.domain.suppression import Scope, Suppression
-from activation.store.locking import among
+from activation.store.locking import among, hold_rules
 from activation.store.times import microseconds, moment
 from servicekit.driver_sql import execute, execute_many
 from sqlalchemy import Connection
@@ -16,6 +16,9 @@ class SqlSuppressionList:
     """Implements SuppressionList."""
 
     def add(self, connection: Connection, tenant: str, entries: Sequence[Suppression]) -> None:
+        if not entries:
+            return
+        hold_rules(connection, tenant, shared=False)
         rows = [
             (
                 tenant,
