@@ -151,6 +151,16 @@ def test_a_complaint_without_the_mail_names_its_recipient():
     assert bounces.inbound(post(COMPLAINT.format(kind="not-spam", returned=nothing)), DOMAIN) == ()
 
 
+def test_what_names_no_mail_of_ours_speaks_for_nobody():
+    nothing = "Content-Type: text/plain\n\n"
+    bounce = report(returned=nothing).body
+    complaint = post(COMPLAINT.format(kind="abuse", returned=nothing)).body
+    for forged in (bounce, complaint):
+        callback = Callback("POST", "", {}, forged.replace(b"bounce+0123456789abcdef@", b"bounce@"))
+        assert bounces.receipts(callback, DOMAIN) == ()
+        assert bounces.inbound(callback, DOMAIN) == ()
+
+
 @pytest.mark.parametrize(
     "text", ["Subject: back in June\n\nI am away.\n", "", "Content-Type: multipart/report\n\n"]
 )

@@ -1,6 +1,7 @@
 """Mails that come back: delivery reports (RFC 3464) and complaints (RFC 5965), posted raw to the inbox of callbacks.
 
-Nobody signs them. Each names a delivery by an id that only its own recipient has seen.
+Nobody signs them, and anybody can write one. So a report is believed only as far as it names a delivery, by an id that
+only its own recipient has seen; what names none would speak for whatever address it likes.
 """
 
 import re
@@ -29,23 +30,26 @@ _COMPLAINTS = {"abuse", "fraud", "opt-out", "virus", "other"}
 
 
 def receipts(callback: Callback, domain: str) -> tuple[Receipt, ...]:
-    """What became of mails whose Message-ID ends with `domain`; empty for a mail that reports nothing."""
+    """What became of mails whose Message-ID ends with `domain`; empty for a mail that reports nothing of them."""
     report = _report(callback, "delivery-status")
-    return () if report is None else tuple(_receipts(report, _delivery(report, domain)))
+    delivery = None if report is None else _delivery(report, domain)
+    return () if report is None or delivery is None else tuple(_receipts(report, delivery))
 
 
 def inbound(callback: Callback, domain: str) -> tuple[Inbound, ...]:
     """Complaints: who calls a mail spam wants no more of them."""
     report = _report(callback, "feedback-report")
-    return () if report is None else tuple(_complaints(report, _delivery(report, domain)))
+    delivery = None if report is None else _delivery(report, domain)
+    return () if report is None or delivery is None else tuple(_complaints(report, delivery))
 
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """Which mail a report is about; each part empty when the report does not say."""
+    """Which mail a report is about."""
 
     message_id: str
     address: str = field(repr=False)
+    """Empty when the report does not bring the mail back."""
 
 
 def _receipts(report: Message, delivery: _Delivery) -> Iterator[Receipt]:
@@ -103,8 +107,9 @@ def _fields(report: Message, kind: str) -> list[Message]:
     raise CallbackMalformedError(f"the report has no {kind}")
 
 
-def _delivery(report: Message, domain: str) -> _Delivery:
-    """By the header that the report brings back, else by the address that the report came to."""
+def _delivery(report: Message, domain: str) -> _Delivery | None:
+    """By the header that the report brings back, else by the address that the report came to; None when neither names
+    a mail."""
     for header in islice(_returned(report), 1):
         found = _MESSAGE_ID.search(_value(header, "Message-ID"))
         to = [address for _, address in getaddresses([_value(header, "To")])]
@@ -112,7 +117,7 @@ def _delivery(report: Message, domain: str) -> _Delivery:
             return _Delivery(found.group(1), to[0] if len(to) == 1 else "")
     came_to = " ".join(_value(report, name) for name in ("To", "Delivered-To", "X-Original-To"))
     found = _VERP.search(came_to)
-    return _Delivery(f"{found.group(1)}@{domain}" if found else "", "")
+    return _Delivery(f"{found.group(1)}@{domain}", "") if found else None
 
 
 def _returned(report: Message) -> Iterator[Message]:
