@@ -195,3 +195,25 @@ def test_who_was_touched_is_settled_although_it_fails_when_all_is_in_force(world
     assert values["fresh"][10] == 0
     world.run(everybody=True)
     assert world.values() == values
+
+
+def test_new_texts_get_codes_under_the_tenants_lock(world, days, monkeypatch):
+    """The stream gives codes at the same time: without it two texts would get one."""
+    locked, given = [], []
+    lock, codes = world.facts.tenants.lock, world.tags.staged.codes
+
+    def lock_and_say(connection, tenant):
+        locked.append(connection)
+        lock(connection, tenant)
+
+    def codes_and_say(connection, *of):
+        given.append(locked[-1] is connection)
+        return codes(connection, *of)
+
+    world.leave_stale(order(world, 10, hours=1))
+    monkeypatch.setattr(world.facts.tenants, "lock", lock_and_say)
+    monkeypatch.setattr(world.tags.staged, "codes", codes_and_say)
+    assert days.roll()
+    world.leave_stale(order(world, 20, hours=1))
+    assert world.run("first").person_counts == {"first": 2}
+    assert given == [True, True]

@@ -123,7 +123,7 @@ class ComputeEverybody:
         self._horizon = horizon
         self._standing = StandingNow(facts, tags, changes)
         self._blocks = PublishBlocks(facts, tags)
-        self._some = PublishSome(database, tags)
+        self._some = PublishSome(database, facts, tags)
         self.store_due = StoreDue(database, facts, tags)
         self._stopping = Event()
 

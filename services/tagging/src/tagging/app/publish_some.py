@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from tagging.app.snapshot import Computed
 from tagging.app.task import Task
 from tagging.domain.columns import BLOCK_BITS, Ints, texts_of
+from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 from tagging.store.value_ports import StagedColumn
 
@@ -29,8 +30,9 @@ class PublishedSome(NamedTuple):
 class PublishSome:
     """Leaves whoever was touched since the computation began what the stream gave: of a column that it computes."""
 
-    def __init__(self, database: Database, tags: TagStores) -> None:
+    def __init__(self, database: Database, facts: FactStores, tags: TagStores) -> None:
         self._database = database
+        self._facts = facts
         self._tags = tags
 
     def staged(self, task: Task, computed: Computed, among: Ints) -> Iterator[StagedColumn]:
@@ -38,7 +40,7 @@ class PublishSome:
         all of them, or dies, leaves files that the next start sweeps."""
         recipe, codes = computed.recipe, {}
         if texts := texts_of(computed.values, recipe.shape):
-            codes = dict(self._database.write_now(self._tags.staged.codes, task.tenant, recipe.column, texts))
+            codes = self._database.write_now(self._codes, task.tenant, recipe.column, texts)
         column = self._database.read_now(
             self._tags.staged.stage,
             task.tenant,
@@ -74,3 +76,7 @@ class PublishSome:
         if gained:
             self._tags.catalogue.add_coverage(connection, tenant, {column: gained})
         return PublishedSome(entries, np.concatenate(changed))
+
+    def _codes(self, connection: Connection, tenant: str, column: str, texts: set[str]) -> dict[str, int]:
+        self._facts.tenants.lock(connection, tenant)
+        return dict(self._tags.staged.codes(connection, tenant, column, texts))

@@ -78,7 +78,7 @@ class RollDay:
                 recipes = [each for step in chosen for each in step]
                 stood = standing if snapshot.plan is plan else frozenset[str]()
                 whom = turned_persons(snapshot, recipes, stood, concerned, task.as_of)
-                staged = StagedColumns(self._database, self._changelog, self._tags, task)
+                staged = StagedColumns(self._database, self._changelog, self._facts, self._tags, task)
                 with staged.held():
                     for each in self._compute_columns(task, snapshot, chosen, whom, due_by):
                         staged.add(each, whom[each.recipe.column])

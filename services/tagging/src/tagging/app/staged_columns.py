@@ -16,6 +16,7 @@ from tagging.app.task import Task
 from tagging.domain.columns import Ints, texts_of
 from tagging.domain.compilation import FEATURE_PREFIX
 from tagging.domain.recipe import Recipe
+from tagging.store.ports import FactStores
 from tagging.store.tag_ports import TagStores
 from tagging.store.value_ports import BlockChange, StagedColumn
 
@@ -34,9 +35,12 @@ class _Staged(NamedTuple):
 class StagedColumns:
     """The columns of one task. Nothing of them stays in memory but where they are."""
 
-    def __init__(self, database: Database, changelog: Changelog, tags: TagStores, task: Task) -> None:
+    def __init__(
+        self, database: Database, changelog: Changelog, facts: FactStores, tags: TagStores, task: Task
+    ) -> None:
         self._database = database
         self._changelog = changelog
+        self._facts = facts
         self._tags = tags
         self._task = task
         self._staged: list[_Staged] = []
@@ -97,6 +101,7 @@ class StagedColumns:
         return [each.recipe.column for each, _ in told]
 
     def _codes(self, connection: Connection, column: str, texts: set[str]) -> dict[str, int]:
+        self._facts.tenants.lock(connection, self._task.tenant)
         return dict(self._tags.staged.codes(connection, self._task.tenant, column, texts))
 
     def _render(

@@ -125,7 +125,7 @@ class StagedValues(Protocol):
     def codes(
         self, connection: Connection, tenant: str, column: str, texts: Collection[str]
     ) -> Mapping[str, int]:
-        """The code of each text, new ones included."""
+        """The code of each text, new ones included. The caller holds the tenant's lock: the stream gives codes, too."""
         ...
 
     def stage(
