@@ -50,10 +50,25 @@ def test_a_year_has_as_many_workdays_as_its_notice_leaves(year: int, days: int) 
         ("spring-festival-2026", "2026-02-15T00:00", "2026-02-24T00:00"),
         ("dragon-boat-2024", "2024-06-10T00:00", "2024-06-11T00:00"),
         ("national-day-2025", "2025-10-01T00:00", "2025-10-09T00:00"),
+        ("spring-festival-2027", "2027-02-05T00:00", "2027-02-09T00:00"),  # no more than the law says
     ],
 )
 def test_periods_of_mainland_china(name: str, start: str, end: str) -> None:
     assert mainland_china().periods.find(name) == Period.of_texts(name, start, end)
+
+
+def test_the_holidays_of_a_year_without_a_notice_are_those_of_the_law() -> None:
+    """Thirteen days that are in every notice of the same law; whether others are worked stays unknown."""
+    found = {each.name: each for each in mainland_china().periods.all if each.name.endswith("-2027")}
+    names = {each.name.removesuffix("-2026") for each in mainland_china().periods.all if "-2026" in each.name}
+    assert {each.removesuffix("-2027") for each in found} == names
+    holidays = [each for name, each in found.items() if not name.startswith(("618", "double11"))]
+    assert sum((each.end - each.start).days for each in holidays) == 13
+    assert 2027 not in mainland_china().workdays.years
+    own = read_calendar("years: {2027: {holidays: {spring-festival: [2027-02-05, 2027-02-12]}}}")
+    with_notice = mainland_china().with_own(own)
+    assert with_notice.periods.find("spring-festival-2027") == own.periods.find("spring-festival-2027")
+    assert with_notice.workdays.is_workday(day("2027-02-11")) is False
 
 
 def test_a_period_of_the_tenant_replaces_the_one_of_its_name() -> None:
