@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
+from activation.domain.ledger import Move
 from activation.domain.policy import NamedPeriod, Policy
 from activation.domain.suppression import Scope
 from activation.main import MIGRATIONS
@@ -81,6 +82,20 @@ def test_what_may_have_been_sent_counts_and_what_was_certainly_not_does_not(
     world.do(world.campaigns.pause, "t1", "c1", "")
     world.run("c2", [1])
     assert world.send() == (set() if counts else {("c2", 1)})
+
+
+def test_what_turns_out_to_have_been_sent_after_it_was_taken_anew_counts(world: Decisions) -> None:
+    world.allow(ONE_A_DAY)
+    world.run("c1", [1])
+    first = world.claim()
+    assert first is not None
+    (chosen,) = world.decide(first)
+    world.move(S.READY, [chosen.claim.delivery_id])  # the provider did not know it
+    assert world.claim() is not None
+    receipt = Move(chosen.claim.delivery_id, S.DELIVERED, accepted=True)
+    world.do(world.ledger.move, "t1", [receipt], world.clock.now())
+    world.run("c2", [1])
+    assert world.send() == set()
 
 
 def test_a_claim_counts_from_its_decision_and_a_second_look_counts_once(world: Decisions) -> None:

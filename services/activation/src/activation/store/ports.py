@@ -186,7 +186,8 @@ class DeliveryLedger(Protocol):
         ...
 
     def move(self, connection: Connection, tenant: str, moves: Sequence[Move], now: dt.datetime) -> None:
-        """Changes rows that the transaction holds, in the order given."""
+        """Changes rows that the transaction holds, in the order given. One that turns out to have been sent after it was
+        taken anew counts for the day on which that is known."""
         ...
 
     def note_accepted(

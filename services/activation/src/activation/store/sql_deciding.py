@@ -54,7 +54,7 @@ class SqlLedgerDeciding:
                 "SELECT birth_key_id, campaign_id, counted_day, count(*) FROM delivery "
                 f"WHERE tenant = ? AND birth_key_id {listed} AND counted_day >= ? "
                 f"AND state NOT IN ({_UNCOUNTED}) GROUP BY birth_key_id, campaign_id, counted_day",
-                (tenant, *values, _days(since)),
+                (tenant, *values, days(since)),
             )
             found += [Counted(row[0], row[1], _date(row[2]), row[3]) for row in rows]
         return found
@@ -91,7 +91,7 @@ class SqlLedgerDeciding:
                     each.delivery_id,
                     each.birth_key_id,
                     each.dest_hash,
-                    None if each.day is None else _days(each.day),
+                    None if each.day is None else days(each.day),
                     each.grounds,
                 )
                 for each in decisions
@@ -99,7 +99,7 @@ class SqlLedgerDeciding:
         )
 
 
-def _days(day: dt.date) -> int:
+def days(day: dt.date) -> int:
     """Days since 1970-01-01."""
     return (day - EPOCH.date()).days
 

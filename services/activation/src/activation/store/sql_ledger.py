@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from activation.domain.campaign import Campaign
 from activation.domain.delivery import STEP, DeliveryState, delivery_id
+from activation.domain.hours import DEFAULT_ZONE, local_day, zone_of
 from activation.domain.ledger import Claim, Held, Move, Planned
 from activation.store.locking import among, for_update, marks
 from activation.store.set_writes import SetInsert, SetUpdate
-from activation.store.sql_deciding import SqlLedgerDeciding
+from activation.store.sql_deciding import SqlLedgerDeciding, days
 from activation.store.sql_finding import HELD, SqlLedgerFinding, held
 from activation.store.sql_reading import SqlLedgerReading
 from activation.store.times import microseconds
@@ -84,10 +85,11 @@ _MOVE = SetUpdate(
         "accepted_us": "bigint",
         "alone": "smallint",
         "update_us": "bigint",
+        "accepted_day": "integer",
     },
     "state = {state}, reason = {reason}, due_us = COALESCE({due_us}, due_us), "
     "message_id = COALESCE({message_id}, message_id), accepted_us = COALESCE(accepted_us, {accepted_us}), "
-    "alone = {alone}, update_us = {update_us}",
+    "alone = {alone}, update_us = {update_us}, counted_day = COALESCE(counted_day, {accepted_day})",
 )
 _ACCEPT = SetUpdate(
     "delivery",
@@ -220,7 +222,7 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding, SqlLedgerDeciding):
 
     @staticmethod
     def _move(connection: Connection, tenant: str, moves: Sequence[Move], now: dt.datetime) -> None:
-        now_us = microseconds(now)
+        now_us, today = microseconds(now), days(local_day(zone_of(DEFAULT_ZONE), now))
         _MOVE(
             connection,
             [
@@ -234,6 +236,7 @@ class SqlDeliveryLedger(SqlLedgerReading, SqlLedgerFinding, SqlLedgerDeciding):
                     now_us if each.accepted else None,
                     int(each.alone),
                     now_us,
+                    today if each.accepted else None,
                 )
                 for each in moves
             ],
