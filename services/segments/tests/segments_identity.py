@@ -1,23 +1,29 @@
 """An identity service at its wire: it knows some identifiers, and tells of erasures."""
 # ruff: noqa: N802  # rpc names are the contract's
 
-from huaxiang.identity.v1 import identifier_pb2
+import json
+
+from huaxiang.identity.v1 import identifier_pb2, policy_pb2
 from huaxiang.identity.v1 import identifier_service_pb2 as identifiers
 from huaxiang.identity.v1 import identifier_service_pb2_grpc as identifiers_grpc
 from huaxiang.identity.v1 import person_service_pb2 as persons
 from huaxiang.identity.v1 import person_service_pb2_grpc as persons_grpc
+from huaxiang.identity.v1 import policy_service_pb2 as policies
+from huaxiang.identity.v1 import policy_service_pb2_grpc as policies_grpc
 from huaxiang.identity.v1 import privacy_service_pb2 as privacy
 from huaxiang.identity.v1 import privacy_service_pb2_grpc as privacy_grpc
 from servicekit.errors import InvalidField, UpstreamUnavailable
 from servicekit.server import Service
 
 MOST = 1_000
+NAMESPACES = ("phone", "taobao_id", "shoe_size")
 
 
 class FakeIdentity(
     persons_grpc.PersonServiceServicer,
     privacy_grpc.PrivacyServiceServicer,
     identifiers_grpc.IdentifierServiceServicer,
+    policies_grpc.PolicyServiceServicer,
 ):
     """`known`: (namespace, value) -> person. Values that are not of digits are rubbish. `confirmed`: erasures.
     `withheld`: person -> why identity serves no identifiers of it. `asked`: what it was asked for identifiers."""
@@ -44,6 +50,11 @@ class FakeIdentity(
                 self,
             ),
             Service(
+                policies.DESCRIPTOR.services_by_name["PolicyService"],
+                policies_grpc.add_PolicyServiceServicer_to_server,
+                self,
+            ),
+            Service(
                 identifiers.DESCRIPTOR.services_by_name["IdentifierService"],
                 identifiers_grpc.add_IdentifierServiceServicer_to_server,
                 self,
@@ -65,6 +76,12 @@ class FakeIdentity(
                 for each in request.identifiers
             ]
         )
+
+    async def GetPolicy(
+        self, request: policies.GetPolicyRequest, context: object
+    ) -> policies.GetPolicyResponse:
+        document = json.dumps({"namespaces": [{"name": each} for each in NAMESPACES]})
+        return policies.GetPolicyResponse(policy=policy_pb2.LinkingPolicy(document=document))
 
     async def GetIdentifiers(
         self, request: identifiers.GetIdentifiersRequest, context: object

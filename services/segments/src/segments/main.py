@@ -11,7 +11,12 @@ from secrets import randbits
 from typing import Any
 
 import grpc
-from huaxiang.identity.v1 import identifier_service_pb2, person_service_pb2, privacy_service_pb2
+from huaxiang.identity.v1 import (
+    identifier_service_pb2,
+    person_service_pb2,
+    policy_service_pb2,
+    privacy_service_pb2,
+)
 from huaxiang.segments.v1 import (
     change_service_pb2,
     change_service_pb2_grpc,
@@ -143,6 +148,7 @@ CALLED = (
 """What is called of tagging beside its Watch."""
 ASKED_OF_IDENTITY = (
     identifier_service_pb2.DESCRIPTOR.services_by_name["IdentifierService"],
+    policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
     privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"],
     person_service_pb2.DESCRIPTOR.services_by_name["PersonService"],
 )

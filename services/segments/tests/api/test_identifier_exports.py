@@ -141,12 +141,13 @@ async def test_what_is_no_request_for_identifiers_is_refused(suite: Any) -> None
             ({"identifier_namespaces": []}, "INVALID_FIELD"),
             ({"identifier_namespaces": ["phone", "phone"]}, "INVALID_FIELD"),
             ({"identifier_namespaces": ["Phone!"]}, "INVALID_FIELD"),
+            ({"identifier_namespaces": ["hat_size"]}, "INVALID_FIELD"),
             ({"identifier_namespaces": [f"n{each}" for each in range(11)]}, "BATCH_TOO_LARGE"),
             ({"reason": "a\nb"}, "INVALID_FIELD"),
         )
     ):
         assert (await refused(request(suite, number, **{**SAID, **change})))[0] == reason, change
-    unknown = await request(suite, 9, **{**SAID, "identifier_namespaces": ["shoe_size"]})
-    told = await refused(fetch(suite, unknown))
+    taken_away = await request(suite, 9, **{**SAID, "identifier_namespaces": ["shoe_size"]})
+    told = await refused(fetch(suite, taken_away))
     assert told[0] == "INVALID_FIELD"
     assert "shoe_size" in told[1]

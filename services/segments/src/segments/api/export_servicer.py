@@ -9,7 +9,7 @@ from huaxiang.segments.v1.export_service_pb2_grpc import ExportServiceServicer
 from huaxiang.type.v1 import value_pb2
 from rules.evaluate.meaning import Value
 from segments.api import parse
-from segments.app.export_identifiers import Identifiers, LeftOut, with_identifiers
+from segments.app.export_identifiers import Identifiers, LeftOut, require_known, with_identifiers
 from segments.app.exports import Asked, Decision, MemberExports, Row
 from segments.app.version import Board
 from segments.domain.exports import (
@@ -54,6 +54,7 @@ class ExportServicer(ExportServiceServicer):
         principal = current_principal()
         tenant, asked = principal.require_tenant(), _asked(request)
         _require_right(principal, asked.namespaces)
+        await require_known(self._identifiers, tenant, asked.namespaces)
         actor, may_read = parse.actor(principal), parse.grades_of(principal)
         export = await self._database.write(
             self._exports.request, self._board.current, tenant, asked, actor, may_read

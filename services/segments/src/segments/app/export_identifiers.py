@@ -7,6 +7,7 @@ from typing import Protocol
 
 from segments.app.exports import Row
 from segments.domain.exports import Export
+from servicekit.errors import InvalidField
 
 
 class Serving(IntEnum):
@@ -38,10 +39,25 @@ class LeftOut:
 class Identifiers(Protocol):
     """identity's identifiers of persons."""
 
+    async def namespaces(self, tenant: str) -> frozenset[str]:
+        """Those of the tenant's linking policy. Raises UpstreamUnavailable."""
+        ...
+
     async def __call__(self, tenant: str, export: Export, person_ids: Sequence[int]) -> list[Served]:
         """One per person, in the same order, for the export's purpose and brand; audited with the export's requester
         and reason. Raises UpstreamUnavailable, InvalidField for a namespace that identity does not know."""
         ...
+
+
+async def require_known(identifiers: Identifiers, tenant: str, namespaces: Sequence[str]) -> None:
+    """Raises InvalidField for one that identity does not know, UpstreamUnavailable."""
+    if not namespaces:
+        return
+    known = await identifiers.namespaces(tenant)
+    for each in namespaces:
+        if each not in known:
+            problem = f"name {each!r}, which identity does not know: it knows {', '.join(sorted(known))}"
+            raise InvalidField("identifier_namespaces", problem)
 
 
 async def with_identifiers(

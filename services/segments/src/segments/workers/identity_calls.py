@@ -1,12 +1,14 @@
 """What segments asks of identity."""
 
+import json
 from collections.abc import Sequence
 
 import grpc
-from huaxiang.identity.v1 import identifier_pb2, person_service_pb2
+from huaxiang.identity.v1 import identifier_pb2, person_service_pb2, policy_service_pb2
 from huaxiang.identity.v1 import identifier_service_pb2 as identifiers_pb
 from huaxiang.identity.v1.identifier_service_pb2_grpc import IdentifierServiceStub
 from huaxiang.identity.v1.person_service_pb2_grpc import PersonServiceStub
+from huaxiang.identity.v1.policy_service_pb2_grpc import PolicyServiceStub
 from segments.app.export_identifiers import Served, Serving
 from segments.app.upload_members import Named
 from segments.domain.exports import Export
@@ -54,6 +56,17 @@ class IdentityIdentifiers:
 
     def __init__(self, channel: grpc.aio.Channel | None) -> None:
         self._stub = None if channel is None else IdentifierServiceStub(channel)
+        self._policies = None if channel is None else PolicyServiceStub(channel)
+
+    async def namespaces(self, tenant: str) -> frozenset[str]:
+        if self._policies is None:
+            raise UpstreamUnavailable(SERVICE)
+        request = policy_service_pb2.GetPolicyRequest()
+        try:
+            answer = await self._policies.GetPolicy(request, metadata=((TENANT_KEY, tenant),))
+        except grpc.aio.AioRpcError as error:
+            raise UpstreamUnavailable(SERVICE) from error
+        return frozenset(each["name"] for each in json.loads(answer.policy.document)["namespaces"])
 
     async def __call__(self, tenant: str, export: Export, person_ids: Sequence[int]) -> list[Served]:
         if self._stub is None:

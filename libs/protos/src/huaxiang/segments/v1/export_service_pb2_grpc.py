@@ -86,7 +86,7 @@ class ExportServiceServicer:
         exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
         in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
         Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
-        of the tenant are open), ALREADY_EXISTS (the request_id with other content).
+        of the tenant are open), ALREADY_EXISTS (the request_id with other content), UPSTREAM_UNAVAILABLE (with identifiers: identity is away).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class ExportServiceStub:
     exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
     in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
     Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
-    of the tenant are open), ALREADY_EXISTS (the request_id with other content).
+    of the tenant are open), ALREADY_EXISTS (the request_id with other content), UPSTREAM_UNAVAILABLE (with identifiers: identity is away).
     """
     ApproveExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]
     """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
@@ -89,7 +89,7 @@ class ExportServiceAsyncStub(ExportServiceStub):
     exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
     in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
     Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
-    of the tenant are open), ALREADY_EXISTS (the request_id with other content).
+    of the tenant are open), ALREADY_EXISTS (the request_id with other content), UPSTREAM_UNAVAILABLE (with identifiers: identity is away).
     """
     ApproveExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ApproveExportRequest, _export_service_pb2.ApproveExportResponse]  # type: ignore[assignment]
     """Lets its requester fetch it until it is due. For anybody but its requester; the right is carried by name only. One approval is enough, and a
@@ -139,7 +139,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         exports of its requester that went by themselves within 24 hours are no more than the row limit, and nothing sensitive is among its columns or
         in the segment's rule; else it waits for somebody else. With identifiers it takes the right segments.identifiers.export, too, here and to fetch.
         Errors: NOT_FOUND (a segment or tag), SEGMENT_NOT_LIVE, TAG_NOT_READABLE, RIGHT_MISSING, INVALID_FIELD, BATCH_TOO_LARGE, QUEUE_FULL (100
-        of the tenant are open), ALREADY_EXISTS (the request_id with other content).
+        of the tenant are open), ALREADY_EXISTS (the request_id with other content), UPSTREAM_UNAVAILABLE (with identifiers: identity is away).
         """
 
     @_abc_1.abstractmethod
