@@ -1,5 +1,6 @@
 """The same conclusions from the same failures, for every channel."""
 
+import json
 from collections.abc import Iterable
 
 from activation.channels.error_table import Meaning
@@ -49,6 +50,15 @@ def by_status(wire: WireRequest, reply: HttpReply) -> tuple[Outcome, ...] | None
     if reply.status >= 500:
         return all_alike(wire, Verdict.UNKNOWN, f"HTTP_{reply.status}")
     return None
+
+
+def content(reply: HttpReply) -> dict[str, object]:
+    """The answer as a JSON object; empty when it is none, whatever else it is."""
+    try:
+        said = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def retry_after_s(reply: HttpReply) -> float | None:

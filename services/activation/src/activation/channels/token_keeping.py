@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self, TypeGuard
 
 from activation.channels import answers
 from activation.channels.error_table import Meaning
@@ -13,6 +14,8 @@ from activation.channels.wire import WireRequest
 
 EARLY = timedelta(minutes=4)
 """A token is renewed so long before its end, or when half of a short life is over."""
+LONGEST = timedelta(days=7)
+"""A token is asked for anew after so long, whatever its provider says."""
 REFUSED_BORNE = timedelta(minutes=1)
 """A token may end right after it was given; when none is taken for so long the account is at fault."""
 
@@ -21,6 +24,16 @@ REFUSED_BORNE = timedelta(minutes=1)
 class Granted:
     token: str = field(repr=False)
     lifetime: timedelta
+
+    @classmethod
+    def lasting(cls, token: str, seconds: float) -> Self:
+        """`seconds` is what the provider says: less than none is none, and what is no number as well."""
+        return cls(token, timedelta(seconds=max(0.0, min(seconds, LONGEST.total_seconds()))))
+
+
+def is_token(said: object) -> TypeGuard[str]:
+    """Whether it is a text that a header can carry."""
+    return isinstance(said, str) and bool(said) and said.isascii() and said.isprintable()
 
 
 class TokenRefusedError(Exception):

@@ -1,9 +1,8 @@
 """HTTP to a provider, with the one distinction that matters: certainly not sent, or perhaps."""
 
-import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
@@ -22,9 +21,10 @@ class HttpReply:
     """A complete answer, whatever its status."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
+    """May hold addresses, and tokens."""
 
 
 class NotSentError(Exception):
@@ -83,7 +83,7 @@ class Transport:
                 skip_auto_headers=("Content-Type", "User-Agent"),
             ) as answer:
                 return await _read(answer)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSentError(type(error).__name__) from error
         except TimeoutError as error:
             raise UnansweredError("TIMEOUT") from error

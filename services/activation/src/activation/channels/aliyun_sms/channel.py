@@ -204,10 +204,5 @@ def _json(value: object) -> str:
 
 def _code(reply: HttpReply) -> tuple[str, str]:
     """Code and BizId; empty when the answer is not Aliyun's."""
-    try:
-        content = json.loads(reply.body)
-    except ValueError:
-        return "", ""
-    if not isinstance(content, dict):
-        return "", ""
+    content = answers.content(reply)
     return str(content.get("Code") or ""), str(content.get("BizId") or "")

@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
+from activation.channels import answers
 from activation.channels.port import Finding, Found, ReceiptStatus
 from activation.channels.sms import CHINA
 from activation.channels.transport import Deadline, HttpReply, NotSentError, UnansweredError
@@ -68,14 +70,14 @@ class SendDetails:
         )
         try:
             reply = await self._call(ACTION, query, "", b"", deadline)
-            content = json.loads(reply.body)
+            content: Any = answers.content(reply)
             code = content["Code"]
             rows = content["SmsSendDetailDTOs"]["SmsSendDetailDTO"] if code == "OK" else None
         except (NotSentError, UnansweredError) as error:
             raise UnansweredQueryError(str(error)) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise UnansweredQueryError("UNREADABLE") from error
-        if not isinstance(rows, list):
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise UnansweredQueryError(str(code))
         return rows
 

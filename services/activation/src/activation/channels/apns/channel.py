@@ -192,16 +192,11 @@ def _apns_id(key: str) -> str:
 
 def _refusal(reply: HttpReply) -> tuple[str, datetime | None]:
     """(reason, since when the device token has not been valid, with 410)."""
-    try:
-        content = json.loads(reply.body)
-    except ValueError:
-        return "", None
-    if not isinstance(content, dict):
-        return "", None
+    content = answers.content(reply)
     at_ms = content.get("timestamp")
     since = datetime.fromtimestamp(at_ms / 1_000, UTC) if type(at_ms) is int and 0 <= at_ms < 1e14 else None
     return str(content.get("reason", "")), since
 
 
 def _since(outcome: Outcome, since: datetime | None) -> Outcome:
-    return outcome if since is None else replace(outcome, gone_since=since)
+    return replace(outcome, gone_since=since) if outcome.unreachable else outcome

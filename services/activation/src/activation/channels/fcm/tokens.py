@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 import jwt
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from activation.channels import answers
 from activation.channels.error_table import Meaning
 from activation.channels.port import Scope, Verdict
-from activation.channels.token_keeping import Granted, TokenRefusedError
-from activation.channels.transport import Deadline, HttpReply, Transport
+from activation.channels.token_keeping import Granted, TokenRefusedError, is_token
+from activation.channels.transport import Deadline, Transport
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -84,20 +84,11 @@ class Tokens:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         url = self._account.token_uri
         reply = await self._transport.send("POST", url, headers, form.encode(), deadline.left_s())
-        answer = read(reply)
+        answer = answers.content(reply)
         token, left_s = answer.get("access_token"), answer.get("expires_in")
-        if reply.status == 200 and isinstance(token, str) and token and isinstance(left_s, int | float):
-            return Granted(token, timedelta(seconds=float(left_s)))
+        if reply.status == 200 and is_token(token) and isinstance(left_s, int | float):
+            return Granted.lasting(token, left_s)
         error = answer.get("error")
         refused = isinstance(error, str) and 400 <= reply.status < 500 and reply.status != 429
         code = error if isinstance(error, str) else str(reply.status)
         raise TokenRefusedError(code, _ACCOUNT if refused else _LATER, answers.retry_after_s(reply))
-
-
-def read(reply: HttpReply) -> dict[str, object]:
-    """The answer as a JSON object; empty when it is none."""
-    try:
-        content = json.loads(reply.body)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}

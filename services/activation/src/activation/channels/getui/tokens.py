@@ -4,16 +4,18 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from activation.channels import answers
 from activation.channels.error_table import ErrorTable, Meaning
 from activation.channels.phone_makers import Registered
 from activation.channels.port import Scope, Verdict
-from activation.channels.token_keeping import Granted, TokenRefusedError
+from activation.channels.token_keeping import Granted, TokenRefusedError, is_token
 from activation.channels.transport import Deadline, HttpReply, Transport
 
 PATH = "/auth"
+MAX_TIME_DIGITS = 15
+"""Of milliseconds; more are beyond all calendars."""
 PARAMETER = "20001"
 """Here it is the key or the signature that is wrong."""
 _ACCOUNT = Meaning(Verdict.REJECTED, Scope.ACCOUNT)
@@ -64,19 +66,13 @@ class Tokens:
         data = answer.get("data")
         if reply.status == 200 and code == "0" and isinstance(data, dict):
             token, ends_ms = data.get("token"), str(data.get("expire_time", ""))
-            if isinstance(token, str) and token and ends_ms.isdecimal():
-                left_s = int(ends_ms) / 1_000 - self._now().timestamp()
-                return Granted(token, timedelta(seconds=max(left_s, 0.0)))
+            if is_token(token) and ends_ms.isdecimal() and len(ends_ms) <= MAX_TIME_DIGITS:
+                return Granted.lasting(token, int(ends_ms) / 1_000 - self._now().timestamp())
         meaning = _ACCOUNT if code == PARAMETER else self._errors.meaning(code)
         raise TokenRefusedError(code or str(reply.status), meaning, answers.retry_after_s(reply))
 
 
 def read(reply: HttpReply) -> tuple[str, dict[str, object]]:
     """(code, answer): "0" for success, empty when the answer is not Getui's."""
-    try:
-        answer = json.loads(reply.body)
-    except ValueError:
-        return "", {}
-    if not isinstance(answer, dict) or type(answer.get("code")) is not int:
-        return "", {}
-    return str(answer["code"]), answer
+    answer = answers.content(reply)
+    return (str(answer["code"]), answer) if type(answer.get("code")) is int else ("", {})

@@ -122,7 +122,7 @@ class JpushChannel:
         decided = answers.by_status(wire, reply)
         if decided is not None:
             return decided
-        content = _object(reply)
+        content = answers.content(reply)
         code = _code(content)
         if code:
             return answers.by_meaning(wire, self._errors.meaning(code), code)
@@ -208,14 +208,16 @@ class JpushChannel:
         code = _code(entry)
         if code:
             return self._errors.meaning(code).outcome(delivery, code, batch=1)
-        return Outcome(delivery, Verdict.ACCEPTED, message_id=str(entry.get("msg_id", "")))
+        if "msg_id" not in entry:
+            return Outcome(delivery, Verdict.UNKNOWN, answers.UNREADABLE)
+        return Outcome(delivery, Verdict.ACCEPTED, message_id=str(entry["msg_id"]))
 
     async def _cids(self, count: int, deadline: Deadline) -> list[str]:
         try:
             reply = await self._send("GET", f"{CIDS}?count={count}&type=push", None, deadline.left_s())
         except (NotSentError, UnansweredError) as error:
             raise KeysUnavailableError(str(error), answers.NOT_CONNECTED_RETRY_S) from error
-        content = _object(reply)
+        content = answers.content(reply)
         cids = content.get("cidlist")
         if reply.status != 200 or not isinstance(cids, list) or not cids:
             after_s = answers.retry_after_s(reply) or _reset_s(reply)
@@ -249,21 +251,14 @@ def _check_key(key: str) -> None:
         raise BatchRefusedError(f"the key must be a cid of 1 to {CAPS.max_key_bytes} bytes")
 
 
-def _object(reply: HttpReply) -> dict[str, object]:
-    """The answer as a JSON object; empty when it is none."""
-    try:
-        content = json.loads(reply.body)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _code(content: Mapping[str, object]) -> str:
     error = content.get("error")
     return str(error.get("code", "")) if isinstance(error, dict) else ""
 
 
 def _reset_s(reply: HttpReply) -> float:
-    """Seconds until JPush's rate window opens again."""
+    """Seconds until JPush's rate window opens again, within reason."""
     text = reply.headers.get("x-rate-limit-reset", "")
-    return float(text) if reply.status == 429 and text.isdecimal() else answers.NOT_CONNECTED_RETRY_S
+    if reply.status != 429 or not text.isdecimal():
+        return answers.NOT_CONNECTED_RETRY_S
+    return min(float(text), answers.MAX_RETRY_AFTER_S)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from activation.channels import answers, sms
@@ -224,9 +225,9 @@ def _in_order(parameters: Mapping[str, str]) -> list[str]:
 def _answer(reply: HttpReply) -> tuple[str, dict[str, Mapping[str, object]]]:
     """The code of a call refused as a whole, or each number's status; neither when the answer is not Tencent's."""
     try:
-        response = json.loads(reply.body)["Response"]
+        response: Any = answers.content(reply)["Response"]
         if "Error" in response:
             return str(response["Error"]["Code"]), {}
         return "", {str(each["PhoneNumber"]): each for each in response["SendStatusSet"]}
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return "", {}

@@ -10,7 +10,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from activation.channels import answers
 from activation.channels.port import Finding, Found, ReceiptStatus
 from activation.channels.tencent_sms.pace import Pace
 from activation.channels.transport import Deadline, HttpReply, NotSentError, UnansweredError
@@ -102,9 +104,9 @@ class UnansweredQueryError(Exception):
 def _rows(reply: HttpReply) -> list[Row]:
     """Raises UnansweredQueryError."""
     try:
-        response = json.loads(reply.body)["Response"]
+        response: Any = answers.content(reply)["Response"]
         rows = response["PullSmsSendStatusSet"] if "Error" not in response else None
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UnansweredQueryError("UNREADABLE") from error
     if rows is None:
         refusal = response["Error"]

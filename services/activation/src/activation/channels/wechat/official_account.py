@@ -6,13 +6,13 @@ Every worker and every channel of an account may ask for a token: all get the sa
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from activation.channels import answers
 from activation.channels.error_table import ErrorTable
 from activation.channels.port import Outcome, Problem, Target, Verdict
-from activation.channels.token_keeping import Attempt, Granted, TokenKeeper, TokenRefusedError
+from activation.channels.token_keeping import Attempt, Granted, TokenKeeper, TokenRefusedError, is_token
 from activation.channels.transport import Deadline, HttpReply, NotSentError, Transport, UnansweredError
 from activation.channels.wire import WireRequest
 
@@ -92,7 +92,7 @@ class OfficialAccount:
             return Attempt(decided, taken=False, renew=False)
         code = errcode(reply)
         if code in taken:
-            outcomes = answers.accepted(wire.deliveries, message_id(json.loads(reply.body)))
+            outcomes = answers.accepted(wire.deliveries, message_id(answers.content(reply)))
             return Attempt(outcomes, taken=True, renew=False)
         if not code:
             unreadable = answers.all_alike(wire, Verdict.UNKNOWN, answers.UNREADABLE)
@@ -109,23 +109,18 @@ class OfficialAccount:
         }
         url, body = self._base_url + TOKEN_PATH, json.dumps(content).encode()
         reply = await self._transport.send("POST", url, {"Content-Type": JSON}, body, deadline.left_s())
-        try:
-            answer = json.loads(reply.body)
-            return Granted(str(answer["access_token"]), timedelta(seconds=float(answer["expires_in"])))
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            code = errcode(reply)
-            meaning = self._errors.meaning(code)
-            after_s = answers.retry_after_s(reply)
-            raise TokenRefusedError(code or str(reply.status), meaning, after_s) from error
+        answer = answers.content(reply)
+        token, left_s = answer.get("access_token"), answer.get("expires_in")
+        if is_token(token) and isinstance(left_s, int | float):
+            return Granted.lasting(token, left_s)
+        code = errcode(reply)
+        after_s = answers.retry_after_s(reply)
+        raise TokenRefusedError(code or str(reply.status), self._errors.meaning(code), after_s)
 
 
 def errcode(reply: HttpReply) -> str:
     """The errcode of an answer, "0" for success; empty when the answer is not WeChat's."""
-    try:
-        answer = json.loads(reply.body)
-    except ValueError:
-        return ""
-    code = answer.get("errcode") if isinstance(answer, dict) else None
+    code = answers.content(reply).get("errcode")
     return str(code) if isinstance(code, int) else ""
 
 
