@@ -19,7 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
-values = leaves | st.lists(leaves, max_size=2) | st.sampled_from([4, 6, 10**18, -(10**18), "9" * 30, "²"])
+values = (
+    leaves
+    | st.lists(leaves, max_size=2)
+    | st.sampled_from([4, 6, 10**18, -(10**18), "9" * 30, "²", "\ud800", "+\udfff"])
+)
 SMS = {
     "phone_number": "13800000001",
     "report_time": "2026-01-31 08:00:00",
@@ -121,6 +125,16 @@ def test_event(fields, entries):
 @given(body=st.binary(max_size=100))
 def test_bytes(module, body):
     read(module, Callback("POST", "", {}, body))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b'["\xed\xa0\x80"]'])
+def test_what_is_nested_too_deep_and_what_is_no_text(body):
+    callback = Callback("POST", "", {}, body)
+    for module in (aliyun, tencent, jpush):
+        with pytest.raises(CallbackMalformedError):
+            module.receipts(callback)
+    with pytest.raises(CallbackMalformedError):
+        getui.authentic(callback, "secret")
 
 
 LINE = {

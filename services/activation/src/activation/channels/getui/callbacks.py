@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from activation.channels import reading
 from activation.channels.port import (
     CallbackForgedError,
     CallbackMalformedError,
@@ -17,6 +17,8 @@ from activation.channels.wire import Callback, CallbackAnswer
 DELIVERED, NO_SUCH_USER = "200", "401"
 _SIGNED = ("appid", "cid", "taskid", "msgid")
 _TEXTS = (*_SIGNED, "code", "sign")
+MAX_TIME_MS = 10**14
+"""Beyond all calendars."""
 
 
 def sign(entry: Mapping[str, object], master_secret: str) -> str:
@@ -60,23 +62,17 @@ def _receipt(entry: Mapping[str, object]) -> Receipt:
         address=str(entry["cid"]),
         status=ReceiptStatus.DELIVERED if code == DELIVERED else ReceiptStatus.FAILED,
         code=code,
-        at=_time(entry),
+        at=datetime.fromtimestamp(int(str(entry["recvtime"])) / 1_000, UTC),
         unreachable=code == NO_SUCH_USER,
     )
 
 
 def _entry(line: bytes) -> Mapping[str, object] | None:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = reading.decoded(line)
+    except CallbackMalformedError:
         return None
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in _TEXTS):
         return None
-    return entry if type(entry.get("recvtime")) is int else None
-
-
-def _time(entry: Mapping[str, object]) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(str(entry["recvtime"])) / 1000, UTC)
-    except (OverflowError, ValueError, OSError) as error:
-        raise CallbackMalformedError("the recvtime of a receipt is beyond all calendars") from error
+    at_ms = entry.get("recvtime")
+    return entry if type(at_ms) is int and 0 <= at_ms < MAX_TIME_MS else None

@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
+from activation.channels import reading
 from activation.channels.port import (
     CallbackForgedError,
     CallbackMalformedError,
@@ -76,10 +76,7 @@ def _click(entry: Mapping[str, object]) -> Inbound:
 
 
 def _entries(callback: Callback) -> list[Mapping[str, object]]:
-    try:
-        content = json.loads(callback.body) if callback.body else []
-    except ValueError as error:
-        raise CallbackMalformedError("the body is not JSON") from error
+    content = reading.decoded(callback.body) if callback.body else []
     if not isinstance(content, list):
         raise CallbackMalformedError("the body is not a JSON array")
     for entry in content:
