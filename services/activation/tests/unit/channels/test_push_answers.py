@@ -28,6 +28,17 @@ BAD_FIELD = {
         }
     ],
 }
+BAD_TOKEN_AT_LENGTH = {
+    **BAD_TOKEN,
+    "details": [
+        {
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            "fieldViolations": [{"field": "message.token", "description": "Invalid registration token"}],
+        },
+        *BAD_TOKEN["details"],
+    ],
+}
+BAD_FIELD_OF_FCM = {**BAD_FIELD, "details": [*BAD_TOKEN["details"], *BAD_FIELD["details"]]}
 GONE = {
     "code": 404,
     "message": "Requested entity was not found.",
@@ -62,7 +73,9 @@ class Google:
     ("error", "scope", "reason"),
     [
         (BAD_TOKEN, Scope.RECIPIENT, "INVALID_ARGUMENT"),
+        (BAD_TOKEN_AT_LENGTH, Scope.RECIPIENT, "INVALID_ARGUMENT"),
         (BAD_FIELD, Scope.CAMPAIGN, "INVALID_ARGUMENT"),
+        (BAD_FIELD_OF_FCM, Scope.CAMPAIGN, "INVALID_ARGUMENT"),
         (GONE, Scope.RECIPIENT, "UNREGISTERED"),
         (APPLE_KEY, Scope.ACCOUNT, "THIRD_PARTY_AUTH_ERROR"),
         (NO_PROJECT, Scope.ACCOUNT, "NOT_FOUND"),
@@ -82,6 +95,6 @@ def test_apple_s_410():
     assert _refusal(reply) == ("Unregistered", datetime(2016, 2, 8, 16, 13, 35, 990_000, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_not_apple_s(body):
     assert _refusal(HttpReply(410, {}, body)) == ("", None)

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from activation.channels import answers
 from activation.channels.error_table import ErrorTable, load
-from activation.channels.fcm.tokens import FcmAccount, Tokens, read
+from activation.channels.fcm.tokens import FcmAccount, Tokens
 from activation.channels.port import (
     Batch,
     BatchRefusedError,
@@ -41,6 +42,8 @@ ACTION = "messages:send"
 MAX_BYTES = 4_096
 """Of notification and data together."""
 MAX_TOKEN_CHARS = 4_096
+AIMED_AT = "message.token"
+DEVICE_AT_FAULT, FIELD_AT_FAULT = "FcmError", "BadRequest"
 RESERVED = re.compile(r"from|message_type|gcm.*|google.*")
 """Names that data must not have."""
 KEPT_S = 86_400
@@ -161,7 +164,7 @@ class FcmChannel:
         return self._answered(wire, reply)
 
     def _answered(self, wire: WireRequest, reply: HttpReply) -> Attempt:
-        content = read(reply)
+        content = answers.content(reply)
         name = content.get("name")
         if reply.status == 200 and isinstance(name, str):
             return Attempt(answers.accepted(wire.deliveries, name), taken=True, renew=False)
@@ -209,12 +212,20 @@ def _size(*parts: Mapping[str, str]) -> int:
 
 
 def _code(content: Mapping[str, object]) -> tuple[str, str]:
-    """(FcmError's code, else the status; the last word of the first detail's type)."""
+    """(FcmError's code, else the status; what is at fault, as the table of errors calls it)."""
     error = content.get("error")
     if not isinstance(error, dict):
         return "", ""
     details = error.get("details")
     listed = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
     code = next((str(each["errorCode"]) for each in listed if "errorCode" in each), "")
-    detail = str(listed[0].get("@type", "")).rpartition(".")[2] if listed else ""
-    return code or str(error.get("status", "")), detail
+    return code or str(error.get("status", "")), _fault(listed)
+
+
+def _fault(details: Sequence[Mapping[str, Any]]) -> str:
+    """A field of the message where one is named, else the token: FCM may say both of one call, in either order."""
+    named = [each["fieldViolations"] for each in details if isinstance(each.get("fieldViolations"), list)]
+    fields = [each.get("field") for listed in named for each in listed if isinstance(each, dict)]
+    if named:
+        return DEVICE_AT_FAULT if fields and all(each == AIMED_AT for each in fields) else FIELD_AT_FAULT
+    return DEVICE_AT_FAULT if any("errorCode" in each for each in details) else ""
