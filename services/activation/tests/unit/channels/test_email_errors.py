@@ -92,6 +92,7 @@ CASES = [
     ("END", "421 4.7.28 too fast", RETRY, None, 60),
     ("END", "421 4.3.2 going down", UNKNOWN, None, 0),
     ("END", "299 what", Verdict.ACCEPTED, None, 0),
+    ("END", "354 go on", UNKNOWN, None, 0),
 ]
 
 

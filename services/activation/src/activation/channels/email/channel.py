@@ -212,7 +212,7 @@ class EmailChannel:
         """What was said of a mail; `rest` when nothing was."""
         if said is None:
             return replace(rest, delivery_id=delivery)
-        if said.phase is Phase.END and said.reply.good:
+        if said.phase is Phase.END and said.reply.done:
             return Outcome(delivery, Verdict.ACCEPTED, message_id=f"{key}@{self._sender.domain}")
         return self._refused(delivery, said)
 

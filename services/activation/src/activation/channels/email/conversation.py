@@ -43,6 +43,11 @@ class Reply:
         return 200 <= self.code < 400
 
     @property
+    def done(self) -> bool:
+        """More than good: nothing further is wanted."""
+        return 200 <= self.code < 300
+
+    @property
     def enhanced(self) -> str:
         """The enhanced status code (RFC 3463), such as 5.1.1; empty when there is none."""
         found = _ENHANCED.match(self.text)
