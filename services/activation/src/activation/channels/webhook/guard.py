@@ -11,9 +11,23 @@ from yarl import URL
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-CLOSED = tuple(map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10")))
-"""Closed too, although they look public: a cloud's door to its own inside, and what the library counts otherwise."""
-NAT64 = IPv6Network("64:ff9b::/96")
+CLOSED = tuple(
+    ip_network(each)
+    for each in (
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "64:ff9b:1::/48",
+        "100:0:0:1::/64",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
+"""Closed too, although they look public: a cloud's door to its own inside, and what the library counts otherwise (the
+IANA registries of special-purpose addresses)."""
+TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
+"""NAT64 and SIIT (RFC 6052, RFC 2765)."""
 _NUMERIC = re.compile(r"(?:.*\.)?(?:\d+|0[xX][0-9a-fA-F]*)\.?")
 """A host that old resolvers take for an address, such as 127.1 or 2130706433."""
 
@@ -109,13 +123,15 @@ def _literal(host: str) -> Address | None:
 
 
 def _wrapped(address: Address) -> IPv4Address | None:
-    """The IPv4 address inside an IPv6 one: mapped, 6to4, Teredo's client, NAT64 or the old compatible form."""
+    """The IPv4 address inside an IPv6 one: mapped, translated, 6to4, Teredo's client or the old compatible form."""
     if isinstance(address, IPv4Address):
         return None
     teredo = address.teredo
     packed = address.packed
     if teredo is not None:
         return teredo[1]
-    if address in NAT64 or (packed[:12] == bytes(12) and packed[12:15] != bytes(3)):
+    if any(address in each for each in TRANSLATED) or (
+        packed[:12] == bytes(12) and packed[12:15] != bytes(3)
+    ):
         return IPv4Address(packed[12:])
     return address.ipv4_mapped or address.sixtofour
