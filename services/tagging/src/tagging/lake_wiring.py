@@ -12,7 +12,6 @@ from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.freshness import Freshness
 from servicekit.server import Service
-from sqlalchemy import Connection
 
 from tagging.api.lake_servicer import LakeServicer
 from tagging.app.build_columns import BuildColumns
@@ -20,6 +19,7 @@ from tagging.app.compact_lake import CompactLake
 from tagging.app.expire_events import ExpireEvents
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ForgetPersons
+from tagging.app.forget_values import ForgetValues
 from tagging.app.keep_events import KeepEvents
 from tagging.app.keep_person_files import KeepPersonFiles
 from tagging.app.retire_files import RetireFiles
@@ -62,7 +62,7 @@ def wire_lake(
     freshness: Freshness,
     identity: grpc.aio.Channel,
     config: Config,
-    forget_beside: Callable[[Connection, str], object],
+    forget_values: ForgetValues,
 ) -> tuple[Service, tuple[Worker, ...]]:
     """The service, and what runs beside it. Sweeps what a crash left behind."""
     database, facts, manifest, folder = parts.database, parts.facts, parts.manifest, parts.folder
@@ -96,7 +96,7 @@ def wire_lake(
         rewriting_lock,
         proofs,
         parts.clock.now,
-        beside=forget_beside,
+        values=forget_values,
     )
     forgetting = ForgettingWorker(identity, forget, parts.clock, rewrite_after_s=config.erase_files_after_s)
     expire = ExpireEvents(database, facts, manifest, retention, retire, rewriting_lock, parts.changelog)

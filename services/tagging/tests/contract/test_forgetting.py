@@ -15,7 +15,9 @@ from servicekit.revision import Lane, Revision
 from sqlalchemy import text
 from tagging.app.flush_lake import FlushLake
 from tagging.app.forget_persons import ErasedPerson, ForgetPersons
+from tagging.app.forget_values import ForgetValues
 from tagging.app.retire_files import RetireFiles
+from tagging.domain.persons import PersonState
 from tagging.store import lake_forgetting
 from tagging.store.lake_columns import LakeColumns
 from tagging.store.lake_files import LakeFolder
@@ -76,6 +78,7 @@ class Forgetting:
             asyncio.Lock(),
             self.proofs,
             world.clock.now,
+            values=ForgetValues(world.facts, world.tags),
         )
         monkeypatch.setattr(forgetting, "PrivacyServiceStub", lambda _: self.identity)
         channel: Any = None
@@ -124,6 +127,29 @@ async def test_rows_go_at_once_and_files_when_it_is_time(forgetting_world: Forge
     assert set(it.anchors()) == {OTHER}
     assert it.identity.confirmed == [1]
     assert it.named_files_are_there()
+
+
+async def test_files_of_values_hold_nothing_before_the_erasure_is_confirmed(
+    forgetting_world: Forgetting,
+) -> None:
+    it, world = forgetting_world, forgetting_world.world
+    world.define("{tag_id: paid, name: x, type: number, statistic: SUM(order_paid.amount) IN LAST 3 DAYS}")
+    world.store(world.person(1, ERASED), world.person(2, OTHER))
+    world.store(world.event(ERASED, "order_paid", world.ago(hours=1), amount=2**40 + 7))
+    it.event(OTHER)
+    world.run()
+    world.store(world.person(1, state=PersonState.ERASED))
+    said = (2**40 + 7).to_bytes(8, "little")
+    files = list((world.folder / "values").rglob("*.npy"))
+    assert [said in each.read_bytes() for each in files].count(True) == 1
+    for lane in Lane:
+        it.come(lane, TOLD_AT)
+    world.clock.advance(dt.timedelta(seconds=REWRITE_AFTER_S))
+    assert await it.worker.look() == 1
+    world.tags.values.remove(world.database.write_now(world.tags.values.retire, 1))
+    left = list((world.folder / "values").rglob("*.npy"))
+    assert left
+    assert not any(said in each.read_bytes() for each in left)
 
 
 async def test_what_the_bulk_lane_brings_late_goes_before_the_erasure_is_confirmed(

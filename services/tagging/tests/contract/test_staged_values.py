@@ -280,3 +280,24 @@ def test_a_column_that_was_dropped_meanwhile_is_left_alone(columns):
     columns.write(columns.values.declare, "staged", NUMBER)
     assert columns.put_in_force(staged) is None
     assert columns.held("staged") == ({}, 0)
+
+
+def test_files_hold_nothing_of_whose_values_are_gone(columns):
+    """Neither whole blocks nor overlays, be it that other blocks have the file that theirs is in."""
+    columns.both(dict.fromkeys(PEOPLE, 10_000))
+    columns.both({1: 2**40 + 7, BLOCK_PERSONS + 1: 20_000}, among=[1, BLOCK_PERSONS + 1])
+    columns.stream({1: None, 2: 30_000})
+    before = columns.held("staged")
+    assert _naming(columns, 2**40 + 7)
+    folded = list(iter(lambda: columns.write(columns.values.fold_gone, [1], 1), 0))
+    assert folded == [1] * len(folded)
+    columns.values.remove(columns.database.write_now(columns.values.retire, 1))
+    assert not _naming(columns, 2**40 + 7)
+    columns.open()
+    assert columns.held("staged") == before
+
+
+def _naming(columns, code):
+    """The files that hold a code that no narrower integer does."""
+    content = {each: (columns.folder / each).read_bytes() for each in columns.files.names()}
+    return [each for each, said in content.items() if code.to_bytes(8, "little") in said]

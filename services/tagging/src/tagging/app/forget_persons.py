@@ -12,6 +12,7 @@ from servicekit.database import Database
 from servicekit.revision import Revision
 from sqlalchemy import Connection
 from tagging.app.flush_lake import FlushLake
+from tagging.app.forget_values import ForgetValues
 from tagging.app.retire_files import RetireFiles
 from tagging.domain.lake import ErasureProof, LakeFile, RewrittenFile
 from tagging.store.lake_ports import ErasureProofs
@@ -43,9 +44,9 @@ class ForgetPersons:
         proofs: ErasureProofs,
         now: Callable[[], dt.datetime],
         *,
-        beside: Callable[[Connection, str], object] | None = None,
+        values: ForgetValues | None = None,
     ) -> None:
-        """`beside`: removes what else is kept of a tenant's erased persons."""
+        """`values`: what is kept of a tenant's erased persons beside their events."""
         self._database = database
         self._facts = facts
         self._manifest = manifest
@@ -55,7 +56,7 @@ class ForgetPersons:
         self._lock = rewriting_lock
         self._proofs = proofs
         self._now = now
-        self._beside = beside
+        self._values = values
 
     async def masked(self, erased: Sequence[ErasedPerson]) -> list[ErasedPerson]:
         """Those whom this service has masked already, having come as far as identity told of them."""
@@ -83,8 +84,15 @@ class ForgetPersons:
             erasure_ids = tuple(sorted({each.erasure_id for each in erased if each.tenant == tenant}))
             await self._flush_lake.flush(tenant)
             held = await self._rewrite(tenant, key_ids, erasure_ids)
+            await self._folded(tenant)
             count += len(held)
         return count
+
+    async def _folded(self, tenant: str) -> None:
+        if self._values is not None:
+            erased = await self._database.read(self._facts.key_map.erased, tenant)
+            while await self._database.write(self._values.fold, tenant, erased):
+                pass
 
     async def _rewrite(
         self, tenant: str, key_ids: Collection[int], erasure_ids: tuple[int, ...]
@@ -130,8 +138,8 @@ class ForgetPersons:
 
     def _rows(self, connection: Connection, tenant: str, key_ids: Collection[int]) -> int:
         self._facts.tenants.lock(connection, tenant)
-        if self._beside is not None:
-            self._beside(connection, tenant)
+        if self._values is not None:
+            self._values(connection, tenant)
         return self._forgetting.rows(connection, tenant, key_ids)
 
 

@@ -79,6 +79,17 @@ def overlaid(connection: Connection, tenant: str, at_least: int, limit: int) -> 
     return [(row[0], row[1]) for row in rows]
 
 
+def with_overlays(connection: Connection, tenant: str, limit: int) -> list[tuple[str, int]]:
+    """(column, block) of those that have any, at most `limit`."""
+    rows = execute(
+        connection,
+        "SELECT column_name, block FROM value_block WHERE tenant = ? AND file LIKE ? "
+        "ORDER BY column_name, block LIMIT ?",
+        (tenant, "%@%", limit),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def put(connection: Connection, tenant: str, column: str, blocks: Iterable[tuple[int, NamedBlock]]) -> None:
     """Names the files of blocks; see `retire_unnamed`."""
     execute_many(connection, _PUT, [(tenant, column, block, *each) for block, each in blocks])

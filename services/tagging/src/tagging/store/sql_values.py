@@ -279,6 +279,25 @@ class SqlTagValues:
         ).all()
         due = {(row[0], row[1]) for row in heavy}
         due.update(sql_value_blocks.overlaid(connection, tenant, FOLDED_OVERLAYS, FOLDED_BLOCKS))
+        return self._fold(connection, tenant, due)
+
+    def fold_gone(
+        self, connection: Connection, tenant: str, person_ids: Collection[int], at_most: int
+    ) -> int:
+        due = set(sql_value_blocks.with_overlays(connection, tenant, at_most))
+        for piece, marks in pieces(person_ids):
+            if len(due) >= at_most:
+                break
+            rows = execute(
+                connection,
+                "SELECT DISTINCT column_name, block FROM value_delta "
+                f"WHERE tenant = ? AND person_id IN ({marks}) LIMIT ?",
+                (tenant, *piece, at_most),
+            )
+            due.update((row[0], row[1]) for row in rows)
+        return self._fold(connection, tenant, sorted(due)[:at_most])
+
+    def _fold(self, connection: Connection, tenant: str, due: Collection[tuple[str, int]]) -> int:
         with self._files.together():
             for column, block in sorted(due):
                 self._fold_block(connection, tenant, column, block)

@@ -204,6 +204,13 @@ class TagValues(Protocol):
         """Folds the deltas of the blocks that have at least so many rows into new files; how many blocks."""
         ...
 
+    def fold_gone(
+        self, connection: Connection, tenant: str, person_ids: Collection[int], at_most: int
+    ) -> int:
+        """Folds blocks that lie below overlays or below what the stream gave of these persons, whose values are gone:
+        files in force hold nothing of them when it answers 0. How many blocks."""
+        ...
+
     def retire(self, connection: Connection, before_machine_time_ms: int) -> list[str]:
         """Forgets the files that were replaced before then, for `remove` after the commit."""
         ...
