@@ -65,7 +65,7 @@ class Receiver:
 
     async def wait(self, enough: Callable[[], bool]) -> None:
         """Return when `enough` holds after a push; raise TimeoutError when it never does."""
-        async with asyncio.timeout(5), self.more:
+        async with asyncio.timeout(60), self.more:
             await self.more.wait_for(enough)
 
 

@@ -10,7 +10,7 @@ from activation.channels.aliyun_sms.channel import AliyunSmsAccount, AliyunSmsCh
 from activation.channels.port import BatchRefusedError, Found, MessageClass, Scope, Target, Verdict
 from sandbox.faults import Fault, Rule
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from channel_rigs.kind import SECRET
 from sandbox.effects import REPLACED
 from sandbox.faults import Fault, Rule
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

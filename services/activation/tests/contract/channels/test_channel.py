@@ -21,7 +21,7 @@ from activation.channels.wire import Callback, WireRequest
 from sandbox.faults import Fault, Rule
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 SECRET = "provider-secret-for-tests"
 AFTER = [Fault.ERROR_AFTER, Fault.TIMEOUT_AFTER, Fault.RESET_AFTER, Fault.GARBAGE]
 BEFORE = [Fault.ERROR_BEFORE, Fault.TIMEOUT_BEFORE, Fault.RESET_BEFORE]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from sandbox.faults import Fault
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 MARKETING = Message(MessageClass.MARKETING, "T1", parameters={"thing": "新品"})
 URL = "https://go.example/u/abc"
 

@@ -14,7 +14,7 @@ from sandbox.effects import REPLACED
 from sandbox.faults import Fault, Rule
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

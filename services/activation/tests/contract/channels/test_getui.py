@@ -10,7 +10,7 @@ from channel_rigs.getui import ASLEEP
 from sandbox.faults import Fault, Rule
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from activation.channels.port import (
 from activation.channels.wire import Callback
 from sandbox.faults import Fault, Rule
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

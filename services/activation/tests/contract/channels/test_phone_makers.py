@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from activation.channels.port import MessageClass, ReceiptStatus, Verdict
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(params=["jpush", "jpush_personal", "getui"])

@@ -12,7 +12,7 @@ from channel_rigs.tencent_sms import APP, BLACKLISTED
 from sandbox.faults import Fault, Rule
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 HOUR_S = 3_600.0
 
 

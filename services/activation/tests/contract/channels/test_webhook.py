@@ -24,7 +24,7 @@ from aiohttp import web
 from channel_rigs.kind import SECRET
 from channel_rigs.webhook import LOOPBACK, private, shared
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 MESSAGE = Message(MessageClass.TRANSACTIONAL, "T1", parameters={"thing": "包裹"})
 BATCH = Batch("d", MESSAGE, (Target("d", "d", "person-1"),))
 REJECTED, RETRY, UNKNOWN = Verdict.REJECTED, Verdict.RETRY, Verdict.UNKNOWN

@@ -14,7 +14,7 @@ from activation.channels.wire import Callback
 from sandbox.faults import Fault
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from activation.channels.port import InboundKind, Problem, ReceiptStatus, Scope, Verdict
 from sandbox.responses import Response
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 PERSON = "openid-0"
 
 

@@ -7,7 +7,7 @@ from activation.channels.port import CallbackForgedError, MessageClass, Scope, V
 from activation.channels.wire import Callback
 from sandbox.faults import Fault, Rule
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 RECIPIENT, CAMPAIGN, ACCOUNT = Scope.RECIPIENT, Scope.CAMPAIGN, Scope.ACCOUNT
 RETRY, DEFER, REJECTED, UNKNOWN = Verdict.RETRY, Verdict.DEFER, Verdict.REJECTED, Verdict.UNKNOWN
 MESSAGE = Message(MessageClass.TRANSACTIONAL, parameters={"subject": "s", "text": "t"})

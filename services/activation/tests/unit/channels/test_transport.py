@@ -13,12 +13,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: Good\r\n\r\nok"
 
 @contextlib.asynccontextmanager
 async def server(answer: bytes | None, *, stall: bool = False) -> AsyncIterator[str]:
+    """`stall`: what was answered well once is answered so, and then nothing more comes."""
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-        if answer:
-            writer.write(answer)
-            await writer.drain()
+        for said in (OK, answer) if stall else (answer,):
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+            if said:
+                writer.write(said)
+                await writer.drain()
         if stall:
             await reader.read()
         writer.close()
@@ -35,7 +38,7 @@ async def transport() -> AsyncIterator[Transport]:
         yield opened
 
 
-async def send(transport: Transport, url: str, timeout_s: float = 2.0) -> HttpReply:
+async def send(transport: Transport, url: str, timeout_s: float = 60.0) -> HttpReply:
     return await transport.send("POST", url, {"Content-Type": "text/plain"}, b"x", timeout_s)
 
 
@@ -60,9 +63,14 @@ async def test_no_such_name(transport):
 
 
 async def test_no_tls_there(transport):
-    async with server(OK) as url:
+    async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        writer.close()
+
+    listening = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with listening:
         with pytest.raises(NotSentError):
-            await send(transport, url.replace("http:", "https:"), 10)
+            await send(transport, f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,8 @@ async def test_no_tls_there(transport):
 )
 async def test_whatever_happens_after_the_connection_may_have_been_done(transport, answer, stall, reason):
     async with server(answer, stall=stall) as url:
+        if stall:
+            await send(transport, url)  # the line stands: all the time goes to the answer
         with pytest.raises(UnansweredError) as raised:
-            await send(transport, url, 0.3)
+            await send(transport, url, 0.3 if stall else 60.0)
     assert raised.value.reason == reason
