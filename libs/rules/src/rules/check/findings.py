@@ -13,6 +13,7 @@ MAX_PROBLEMS = 100
 # Looking for the nearest of thousands of names takes tens of milliseconds.
 MAX_SUGGESTIONS = 10
 MAX_COMPARED = 50  # candidates that are compared closely
+MAX_NEAR = 3  # of which one with the same characters, some exchanged, is meant before any other
 
 
 @dataclass(slots=True)
@@ -56,8 +57,11 @@ def nearest(name: str, candidates: Collection[str]) -> str:
     lowered = {each.lower(): each for each in candidates}
     pairs = _pairs(wanted)
     alike = nlargest(MAX_COMPARED, sorted(lowered), key=lambda each: len(pairs & _pairs(each)))
-    found = get_close_matches(wanted, alike, n=1, cutoff=0.5)
-    return f"did you mean '{lowered[found[0]]}'?" if found else ""
+    found = get_close_matches(wanted, alike, n=MAX_NEAR, cutoff=0.5)
+    if not found:
+        return ""
+    exchanged = (each for each in found if sorted(each) == sorted(wanted))
+    return f"did you mean '{lowered[next(exchanged, found[0])]}'?"
 
 
 def _pairs(name: str) -> set[str]:
