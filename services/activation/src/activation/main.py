@@ -100,6 +100,7 @@ from activation.workers.planner import Planner
 from activation.workers.receipt_server import ReceiptServer
 from activation.workers.relay import Relay
 from activation.workers.resolver import Resolver
+from activation.workers.second_permission import SecondPermission
 from activation.workers.sender import Sender
 from activation.workers.snapshots import SegmentsSnapshots
 from activation.workers.tag_use import LOOK_S as TAG_USE_LOOK_S
@@ -176,10 +177,11 @@ def wire(
     telling = Telling(outbox, vault, clock, render.record)
     receipts = Receipts(inbox, store, ledger, suppressions, telling, accounts, vault, clock, _new_id)
     turns = {name: Turns(database, SqlTokenBucket(), each, clock) for name, each in accounts.items()}
+    resolving = Resolving(store, ledger, batches, submitting, accounts, vault, clock)
     resolver = Resolver(
         database,
-        submitting,
-        Resolving(store, ledger, batches, submitting, accounts, vault, clock),
+        resolving,
+        SecondPermission(database, resolving, deciding, accounts, ContactPoints(neighbours.identity)),
         receipts,
         Silence(store, ledger, batches, telling, accounts, vault, clock),
         Completion(store, changes, ledger, clock),

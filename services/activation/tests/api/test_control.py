@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from activation.workers import sender
+from activation.workers import contact_points
 from activation_neighbours import WITHDRAWN
 from activation_world import (
     ACCOUNTS,
@@ -190,7 +190,7 @@ async def test_campaigns_of_one_account_take_turns(world: World) -> None:
 async def test_behind_a_slow_provider_permission_is_asked_again(
     still_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "PERMISSION_S", 1.0)
+    monkeypatch.setattr(contact_points, "PERMISSION_S", 1.0)
     world = still_world
     await world.stop()
     world.limits = replace(QUICK, lease_s=60.0)

@@ -2,7 +2,7 @@
 
 import grpc
 import pytest
-from activation.workers import sender
+from activation.workers import contact_points
 from activation_neighbours import NO_CONSENT
 from activation_world import OFFER, PUSH, SMS, S, World
 from huaxiang.activation.v1 import campaign_pb2, policy_pb2, policy_service_pb2_grpc
@@ -111,13 +111,13 @@ async def test_marketing_is_not_sent_on_a_consent_that_was_asked_for_too_long_ag
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     persons = world.audience(3, SMS, PUSH)
-    monkeypatch.setattr(sender, "CONSENT_S", -1.0)
+    monkeypatch.setattr(contact_points, "CONSENT_S", -1.0)
     await world.run(SMS, "c1", message_class=MARKETING, template=OFFER)
     await world.until(lambda _: len(world.identity.asked) > 3, "c1")
     await world.run(PUSH, "c2")
     assert (await world.completed("c2")).delivered == len(persons)
     assert len(world.effects()) == len(persons)
     assert (await world.get("c1")).report.accepted == 0
-    monkeypatch.setattr(sender, "CONSENT_S", 1.0)
+    monkeypatch.setattr(contact_points, "CONSENT_S", 1.0)
     assert (await world.completed("c1")).delivered == len(persons)
     assert set(world.received().values()) == {1}

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from activation.app.resolving import Resolving
-from activation_world import ACCOUNTS, PUSH, QUICK, WECHAT, World
+from activation_world import ACCOUNTS, CONTACTS, PUSH, QUICK, WECHAT, World
 from huaxiang.activation.v1 import campaign_pb2
+from huaxiang.identity.v1 import contact_point_service_pb2
 from sandbox.faults import Fault
 
 COMPLETED = campaign_pb2.CAMPAIGN_STATE_COMPLETED
+WITHDRAWN = contact_point_service_pb2.CONTACT_POINT_STATUS_WITHDRAWN
 
 
 def slept_before_sending(world: World, window_s: float) -> Callable[..., Any]:
@@ -70,3 +72,34 @@ async def test_second_submissions_and_questions_for_keys_keep_the_rate(
         assert report.delivered == len(persons)
     busiest = max(sum(start <= call < start + 1.0 for call in calls) for start in calls)
     assert busiest <= calls_per_s + 2
+
+
+@pytest.mark.parametrize("change", ["withdrawn", "another address", "nobody answers"])
+async def test_nothing_is_submitted_again_to_who_is_not_reached_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """It stays unknown while the provider's key is good, and is given up then."""
+    world.audience(1, WECHAT)
+    world.suffer(WECHAT, Fault.RESET_BEFORE, limit=1)
+    to_permit, begin = Resolving.to_permit, Resolving.begin
+
+    def changed(resolving: Resolving, *arguments: Any) -> Any:
+        match change:
+            case "withdrawn":
+                world.identity.statuses[1] = WITHDRAWN
+            case "another address":
+                world.identity.addresses[1, CONTACTS[WECHAT]] = "openid-other"
+            case _:
+                world.identity.down = True
+        return to_permit(resolving, *arguments)
+
+    def time_passes(resolving: Resolving, *arguments: Any) -> Any:
+        found = begin(resolving, *arguments)
+        world.clock.advance(600.0)
+        return found
+
+    monkeypatch.setattr(Resolving, "to_permit", changed)
+    monkeypatch.setattr(Resolving, "begin", time_passes)
+    await world.run(WECHAT)
+    answer = await world.until(lambda each: each.campaign.state == COMPLETED)
+    assert (answer.report.abandoned, world.effects()) == (1, [])

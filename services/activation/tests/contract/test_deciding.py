@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from activation.app.claiming import Reached
 from activation.domain.caps import Cap, Period
 from activation.domain.hours import Hours
 from activation.domain.ledger import Move
@@ -263,6 +264,31 @@ def test_who_is_about_to_send_is_waited_for_by_what_forbids_it(world: Decisions)
     for thread in forbids:
         thread.join()
     assert not world.still_allows(claimed, rows)
+
+
+def test_a_second_submission_keeps_to_hours_list_and_address(sqlite_decisions: Decisions) -> None:
+    world = sqlite_decisions
+    world.run("c1", [1, 2])
+    claimed = world.claim()
+    assert claimed is not None
+    ids = [each.claim.delivery_id for each in world.decide(claimed)]
+    persons = {person: world.reached(person) for person in (1, 2)}
+
+    def reaches(persons: dict[int, Reached] = persons) -> bool:
+        rows = [*world.do(world.ledger.held, "t1", ids).values()]
+        arguments = (world.accounts["sms"], claimed.campaign, rows, persons)
+        return world.do(world.deciding.still_reaches, *arguments)
+
+    assert reaches()
+    assert not reaches({1: persons[1]})
+    assert not reaches(persons | {2: replace(persons[2], address="+8613900000000")})
+    assert not reaches(persons | {2: replace(persons[2], no_profiling=True)})
+    world.clock.advance(timedelta(hours=9))
+    assert not reaches()
+    world.clock.advance(timedelta(hours=15))
+    assert reaches()
+    world.leave_in_peace(2, Scope.GLOBAL)
+    assert not reaches()
 
 
 def test_what_another_policy_let_through_is_decided_anew(sqlite_decisions: Decisions) -> None:

@@ -243,7 +243,7 @@ class Story:
                 self.do(self.submitting.recover)
             case "resolve" if self.unresolved is None:
                 for batch_id in self.do(self.resolving.due, 1):
-                    self.unresolved = self.do(self.resolving.begin, batch_id)
+                    self.unresolved = self.do(self.resolving.begin, batch_id, self._reached_still)
             case "ask" if self.unresolved is not None and self.late is None:
                 self._ask(how)
             case "answer" if self.late is not None:
@@ -254,6 +254,12 @@ class Story:
                 self._receipt()
             case "pause" | "resume" | "advance":
                 self._control(name)
+
+    def _reached_still(self, connection: Any, campaign: Any, rows: Any) -> bool:
+        reached = {
+            row.person_id: Reached(Permission.PERMITTED, f"a{row.person_id}", row.person_id) for row in rows
+        }
+        return self.deciding.still_reaches(connection, self.account, campaign, rows, reached)
 
     def _write(self) -> None:
         batch, self.rows = self.rows[:3], self.rows[3:]
@@ -319,6 +325,20 @@ class Story:
             if campaign.state is State.COMPLETED:
                 return
         raise AssertionError(f"never completed: {[row.state.name for row in self.all_rows()]}")
+
+
+def test_nothing_is_submitted_again_once_the_campaigns_time_is_over(migrated_sqlite_url: str) -> None:
+    """Not even where a repeat replaces the first; nor does a paused campaign keep such rows open."""
+    story = Story(migrated_sqlite_url, Idempotency.REPLACING)
+    for name in ("claim", "decide", "write", "send", "result", "pause"):
+        story.step(name, "lost before")
+    story.clock.advance(timedelta(hours=25))
+    for name in ("resolve", "advance", "advance"):
+        story.step(name, "")
+    assert story.unresolved is None
+    states = Counter(row.state.name for row in story.all_rows())
+    story.database.close_now()
+    assert states == {"ABANDONED": 3, "EXPIRED": PEOPLE - 3}
 
 
 @given(

@@ -26,7 +26,7 @@ from activation.domain.hours import (
     opening,
     zone_of,
 )
-from activation.domain.ledger import Claim, Decided, Grounds, Move
+from activation.domain.ledger import Claim, Decided, Grounds, Held, Move
 from activation.domain.policy import MAINLAND_PREFIX, MAINLAND_SMS_HOURS, MAINLAND_ZONE, StoredPolicy
 from activation.domain.suppression import held_back
 from activation.store.policy_ports import PolicyStore, SuppressionList
@@ -165,6 +165,35 @@ class Deciding:
             return False
         listed = self._suppressions.of(connection, campaign.tenant, {row.dest_hash for row in rows})
         return not held_back(listed, campaign.draft, account.caps.contact_channel)
+
+    def still_reaches(
+        self,
+        connection: Connection,
+        account: Account,
+        campaign: Campaign,
+        rows: Sequence[Held],
+        persons: Mapping[int, Reached],
+    ) -> bool:
+        """Whether a request to these rows may be submitted a second time: everybody may be written to at this hour, at
+        the address in the request, and nobody is to be left in peace. Ask last in that transaction: until it ends what
+        the tenant says does not change."""
+        self._policies.steady(connection, campaign.tenant)
+        now, channel = self._clock.now(), account.caps.contact_channel
+        kind = Kind(campaign.draft.message_class, channel, campaign.draft.brand)
+        clocks = _Clocks(account, kind, self._policies.current(connection, campaign.tenant), now)
+        for row in rows:
+            person = persons.get(row.person_id, _NOBODY)
+            opens = clocks.of(person).opens
+            if opens is None or opens.start > now:
+                return False
+            if self._problem(account, campaign, Claim(row.delivery_id, row.person_id, row.fence), person):
+                return False
+            if self._keys.address_hash(campaign.tenant, channel, person.address) != row.dest_hash:
+                return False
+        listed = self._suppressions.of(
+            connection, campaign.tenant, {row.dest_hash for row in rows if row.dest_hash}
+        )
+        return not held_back(listed, campaign.draft, channel)
 
     # -------------------------------------------------------------------------------------------- parts
 

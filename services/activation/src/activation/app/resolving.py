@@ -1,17 +1,18 @@
 """Settles what is not known: by the provider's key, by asking the provider, or by giving up honestly."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from activation.app.accounts import Account, key_about
+from activation.app.claiming import Claimed
 from activation.app.submitting import Submitting
 from activation.channels import port
 from activation.channels.wire import WireRequest
 from activation.domain.campaign import SENDS, Campaign, State
 from activation.domain.delivery import DeliveryState
-from activation.domain.ledger import Batch, BatchState, Move
+from activation.domain.ledger import Batch, BatchState, Claim, Held, Move
 from activation.store.ports import BatchStore, CampaignStore, DeliveryLedger, KeyMaker, Unreadable
 from servicekit.clock import Clock
 from sqlalchemy import Connection
@@ -20,6 +21,10 @@ WINDOW_SHARE = 0.8
 """A provider's key is trusted for this share of its window."""
 TRIES_PER_WINDOW = 20
 """At least so often the same bytes are submitted again while the window lasts."""
+
+
+Allowed = Callable[[Connection, Campaign, Sequence[Held]], bool]
+"""Whether a request to these rows may be submitted again; asked last in the transaction that writes it down."""
 
 
 class Way(Enum):
@@ -68,9 +73,30 @@ class Resolving:
             return []
         return self._batches.to_resolve(connection, sorted(self._accounts), self._clock.now(), limit)
 
-    def begin(self, connection: Connection, batch_id: str) -> Unresolved | None:
+    def recover(self, connection: Connection) -> int:
+        """After a crash: submissions without a result past their deadline become UNKNOWN; answers how many."""
+        return self._submitting.recover(connection)
+
+    def in_time(self, batch: Batch) -> bool:
+        """Whether a second submission may still begin, asked right before the first byte leaves."""
+        return self._submitting.in_time(batch)
+
+    def to_permit(self, connection: Connection, batch_id: str) -> Claimed | None:
+        """Whom a batch would be submitted to again, so that identity can be asked of them first. None when it would
+        not. Holds the rows."""
+        batch = self._batches.get(connection, batch_id, lock=False)
+        campaign = None if batch is None else self._store.get(connection, batch.tenant, batch.campaign_id)
+        if batch is None or campaign is None or self._way(batch, campaign) is not Way.RESUBMIT:
+            return None
+        rows = self._open(connection, batch_id)
+        return Claimed(
+            campaign, b"", tuple(Claim(each.delivery_id, each.person_id, each.fence) for each in rows)
+        )
+
+    def begin(self, connection: Connection, batch_id: str, allowed: Allowed) -> Unresolved | None:
         """Decides how a batch is settled. A second submission is written down first, under the campaign's lock as the
-        first was: after a pause none begins. None when nothing is to be asked of the provider."""
+        first was: after a pause none begins. One that is not `allowed` now waits until it is, or it is given up when
+        the provider's key or the campaign's time has run out. None when nothing is to be asked of the provider."""
         known = self._batches.get(connection, batch_id, lock=False)
         if known is None:
             return None
@@ -88,8 +114,10 @@ class Resolving:
             self._batches.put(connection, self._submitting.done(batch))
             return None
         if way is Way.GIVE_UP or wire is None:
-            self._give_up(connection, batch, open_rows)
+            self._give_up(connection, batch, [row.delivery_id for row in open_rows])
             return None
+        if way is Way.RESUBMIT and not allowed(connection, campaign, open_rows):
+            way = Way.WAIT
         later = replace(batch, next_look=now + self._pause(batch))
         if way is Way.RESUBMIT:
             later = replace(later, state=BatchState.SUBMITTING, deadline_ms=self._submitting.deadline_ms())
@@ -103,7 +131,7 @@ class Resolving:
         if batch is None or batch != unresolved.batch:
             return
         now = self._clock.now()
-        open_rows = self._open(connection, batch.batch_id)
+        open_rows = {row.delivery_id for row in self._open(connection, batch.batch_id)}
         found = {each.delivery_id: each.found for each in findings if each.delivery_id in open_rows}
         named = {each.delivery_id: each.message_id for each in findings}
         sent = [row for row, what in found.items() if what is port.Found.SENT]
@@ -153,6 +181,8 @@ class Resolving:
             window = dt.timedelta(seconds=(caps.idempotency_window_s or 0.0) * WINDOW_SHARE)
             if self._clock.now() >= batch.submitted_at + window:
                 return Way.GIVE_UP
+        if campaign.expire_time is not None and self._clock.now() >= campaign.expire_time:
+            return Way.GIVE_UP
         if campaign.state in SENDS:
             return Way.RESUBMIT
         return Way.WAIT if campaign.state is State.PAUSED else Way.GIVE_UP
@@ -173,7 +203,7 @@ class Resolving:
         except Unreadable:
             return None
 
-    def _open(self, connection: Connection, batch_id: str) -> list[str]:
+    def _open(self, connection: Connection, batch_id: str) -> list[Held]:
         """Rows of the batch that no receipt has settled meanwhile."""
         rows = self._ledger.of_batch(connection, batch_id)
-        return [row.delivery_id for row in rows.values() if row.state is DeliveryState.UNKNOWN]
+        return [row for row in rows.values() if row.state is DeliveryState.UNKNOWN]

@@ -186,7 +186,7 @@ class DeliveryLedger(Protocol):
         ...
 
     def move(self, connection: Connection, tenant: str, moves: Sequence[Move], now: dt.datetime) -> None:
-        """Changes rows that the transaction holds, in the order given. One that turns out to have been sent after it was
+        """Changes rows that the transaction holds, in the order given. What turns out to have been sent after it was
         taken anew counts for the day on which that is known."""
         ...
 

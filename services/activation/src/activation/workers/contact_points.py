@@ -1,5 +1,6 @@
 """Addresses as identity hands them out."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 import grpc
@@ -28,6 +29,18 @@ _PERMISSIONS = {
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED}
 MINORS = "minors"
 """The purpose that a guardian consents to, a sensitive one: it needs a grant of its own."""
+
+
+PERMISSION_S = 5.0
+"""Machine time for which identity's answer is good: behind a slow provider rows are given back and asked about anew."""
+CONSENT_S = 1.0
+"""The same for marketing, up to the moment at which it is written down as being sent."""
+
+
+def good_until_s(campaign: Campaign) -> float:
+    """Until when an answer is good that is asked for now; monotonic."""
+    marketing = campaign.draft.message_class == MARKETING
+    return time.monotonic() + (CONSENT_S if marketing else PERMISSION_S)
 
 
 class ContactPoints:

@@ -7,11 +7,11 @@ from activation.app.completion import Completion
 from activation.app.receipts import Receipts
 from activation.app.resolving import Resolving, Unresolved, Way
 from activation.app.silence import Silence, Silent
-from activation.app.submitting import Submitting
 from activation.channels.port import Channel, Outcome, Reconcilable
 from activation.domain.campaign import Campaign
 from activation.workers.failpoints import Reach
 from activation.workers.names import CHANNEL, RESOLVE
+from activation.workers.second_permission import SecondPermission
 from activation.workers.turns import Turns
 from servicekit.database import Database
 from servicekit.telemetry.context import parse_traceparent
@@ -27,8 +27,8 @@ class Resolver:
     def __init__(
         self,
         database: Database,
-        submitting: Submitting,
         resolving: Resolving,
+        permission: SecondPermission,
         receipts: Receipts,
         silence: Silence,
         completion: Completion,
@@ -38,8 +38,8 @@ class Resolver:
         reach: Reach,
     ) -> None:
         self._database = database
-        self._submitting = submitting
         self._resolving = resolving
+        self._permission = permission
         self._receipts = receipts
         self._silence = silence
         self._completion = completion
@@ -50,7 +50,7 @@ class Resolver:
 
     async def resolve(self) -> bool:
         """Whether anything was unknown and due."""
-        await self._database.write(self._submitting.recover)
+        await self._database.write(self._resolving.recover)
         due = await self._database.read(self._resolving.due, BATCHES_PER_ROUND)
         for batch_id in due:
             await self._settle(batch_id)
@@ -80,7 +80,7 @@ class Resolver:
         return asked
 
     async def _settle(self, batch_id: str) -> None:
-        unresolved = await self._database.write(self._resolving.begin, batch_id)
+        unresolved = await self._permission.begin(batch_id)
         if unresolved is None:
             return
         channel, batch = self._channel(unresolved.batch.account), unresolved.batch
@@ -104,7 +104,7 @@ class Resolver:
         timeout_s = self._limits.submit_timeout_s
         if not await self._turns[unresolved.batch.account].take(timeout_s):
             return None
-        if not self._submitting.in_time(unresolved.batch):
+        if not self._resolving.in_time(unresolved.batch):
             return None
         return await channel.submit(unresolved.wire, timeout_s)
 

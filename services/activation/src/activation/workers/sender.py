@@ -11,9 +11,8 @@ from activation.app.claiming import Addressed, AddressesRefused, Claimed, Claimi
 from activation.app.deciding import Deciding
 from activation.app.submitting import Submitting, Written
 from activation.channels.port import KeyScope, KeySource, KeysUnavailableError, Outcome
-from activation.domain.campaign import MARKETING
 from activation.workers.breaker import Breaker
-from activation.workers.contact_points import ContactPoints
+from activation.workers.contact_points import ContactPoints, good_until_s
 from activation.workers.failpoints import Reach
 from activation.workers.names import CHANNEL, ROWS, SEND, SUBMIT
 from activation.workers.turns import Turns
@@ -27,10 +26,6 @@ from sqlalchemy import Connection
 
 MAX_IN_FLIGHT = 16
 """Requests of one account at once."""
-PERMISSION_S = 5.0
-"""Machine time for which identity's answer is good: behind a slow provider rows are given back and asked about anew."""
-CONSENT_S = 1.0
-"""The same for marketing, up to the moment at which it is written down as being sent."""
 IDENTITY_PAUSE_S = 1.0
 """Suite's time that rows rest when identity does not answer."""
 
@@ -85,8 +80,7 @@ class Sender:
         return True
 
     async def _send(self, claimed: Claimed) -> None:
-        marketing = claimed.campaign.draft.message_class == MARKETING
-        good_until_s = time.monotonic() + (CONSENT_S if marketing else PERMISSION_S)
+        until_s = good_until_s(claimed.campaign)
         try:
             reached = await self._contact_points.of(self._account, claimed)
         except UpstreamUnavailable:
@@ -103,7 +97,7 @@ class Sender:
 
         async def one(batch: Sequence[Addressed]) -> None:
             async with gate:
-                await self._send_batch(_narrowed(claimed, batch), batch, good_until_s)
+                await self._send_batch(_narrowed(claimed, batch), batch, until_s)
 
         sent = await asyncio.gather(
             *(one(batch) for batch in _batches(rows, caps.min_batch, caps.max_batch)), return_exceptions=True
@@ -112,8 +106,8 @@ class Sender:
         if failures:
             raise failures[0]
 
-    async def _send_batch(self, claimed: Claimed, rows: Sequence[Addressed], good_until_s: float) -> None:
-        if self._breaker.left_s() > 0 or not await self._turn() or time.monotonic() > good_until_s:
+    async def _send_batch(self, claimed: Claimed, rows: Sequence[Addressed], until_s: float) -> None:
+        if self._breaker.left_s() > 0 or not await self._turn() or time.monotonic() > until_s:
             await self._database.write(self._claiming.give_back, claimed)
             return
         try:
@@ -134,7 +128,7 @@ class Sender:
 
         def allowed(connection: Connection) -> bool:
             still = self._deciding.still_allows(connection, self._account, claimed.campaign, rows)
-            return still and time.monotonic() <= good_until_s
+            return still and time.monotonic() <= until_s
 
         written = await self._database.write(self._submitting.write, self._account, claimed, built, allowed)
         if written is None:
