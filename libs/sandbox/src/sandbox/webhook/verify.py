@@ -12,7 +12,7 @@ from sandbox.provider import Call, Refusal, Reply
 from sandbox.webhook.settings import WebhookSettings
 
 SKEW_S = 300.0
-MAX_ID_CHARS = 256
+MAX_ID_CHARS, MAX_TIME_DIGITS = 256, 12
 
 
 def refuse(status: int, message: str) -> Refusal:
@@ -25,7 +25,7 @@ def verify(call: Call, settings: WebhookSettings, now_epoch_s: float) -> str:
     timestamp = call.headers.get("webhook-timestamp", "")
     if not 1 <= len(message_id) <= MAX_ID_CHARS or "." in message_id:
         raise refuse(401, "webhook-id is missing, too long or holds a dot")
-    if not (timestamp.isascii() and timestamp.isdecimal()):
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= MAX_TIME_DIGITS):
         raise refuse(401, "webhook-timestamp is not in seconds")
     if abs(int(timestamp) - now_epoch_s) > SKEW_S:
         raise refuse(401, "webhook-timestamp is too far from now")
