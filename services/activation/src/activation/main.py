@@ -235,7 +235,9 @@ def wire(
             Policies(policies, changelog, clock),
             Suppressions(suppressions, changelog, vault, clock),
             snapshots,
-            EstimateReach(database, deciding, snapshots, ContactPoints(neighbours.identity), accounts, clock),
+            EstimateReach(
+                database, campaigns, deciding, snapshots, ContactPoints(neighbours.identity), accounts, clock
+            ),
             changelog,
         ),
         tuple(workers),

@@ -114,3 +114,18 @@ async def test_a_question_that_makes_no_sense_is_refused(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await estimate(still_world, **fields)
     assert reason_of(refused.value).reason == reason
+
+
+async def test_the_control_group_is_not_reached(world: World) -> None:
+    world.audience(20, SMS)
+    assert world.server is not None
+    policies = policy_service_pb2_grpc.PolicyServiceStub(world.server.connect("marketer", "t1"))
+    await policies.UpdatePolicy(
+        policy_service_pb2.UpdatePolicyRequest(policy=policy_pb2.Policy(control_basis_points=5_000))
+    )
+    reachable, _, held_back = told(await estimate(world))[ACCOUNTS[SMS]]
+    await world.run(SMS, "c1", message_class=MARKETING, template=OFFER)
+    report = await world.completed("c1")
+    assert held_back == {"control_group": report.holdout}
+    assert reachable == report.delivered == 20 - report.holdout > 0
+    assert report.holdout > 0

@@ -80,7 +80,13 @@ async def test_entries_are_added_listed_by_page_and_taken_away(still_world: Worl
             {"addresses": [pb.SuppressedAddress(channel="fax", address="1")], "scope": GLOBAL},
             "addresses[0].channel",
         ),
-        ({"addresses": [pb.SuppressedAddress(channel="sms")], "scope": GLOBAL}, "addresses[0].address"),
+        *(
+            (
+                {"addresses": [pb.SuppressedAddress(channel=channel, address=text)], "scope": GLOBAL},
+                "addresses[0].address",
+            )
+            for channel, text in (("sms", ""), ("sms", "13800000001"), ("email", "Li@example.com"))
+        ),
     ],
 )
 async def test_what_breaks_its_limits_is_refused_by_field(

@@ -79,7 +79,7 @@ class Campaigns:
         campaign = self._locked(connection, tenant, campaign_id)
         if campaign.state is State.DRAFT:
             campaign = replace(
-                self._with_control(connection, campaign.at(State.PLANNING)),
+                self.with_control(connection, campaign.at(State.PLANNING)),
                 start_time=self._clock.now(),
                 traceparent=traceparent,
                 purposes=purposes,
@@ -141,6 +141,14 @@ class Campaigns:
         """In order of campaign_id."""
         return self._store.page(connection, tenant, after, limit)
 
+    def with_control(self, connection: Connection, campaign: Campaign) -> Campaign:
+        """The campaign with the tenant's control group of now, which is held back from marketing alone."""
+        policy = self._policies.current(connection, campaign.tenant).policy
+        if campaign.draft.message_class != MARKETING or not policy.control_basis_points:
+            return campaign
+        salt = control_salt(policy, campaign.tenant, local_day(zone_of(""), self._clock.now()))
+        return replace(campaign, control_salt=salt, control_basis_points=policy.control_basis_points)
+
     # -------------------------------------------------------------------------------------------- parts
 
     def _require_valid(self, draft: Draft) -> None:
@@ -156,14 +164,6 @@ class Campaigns:
         by_sms = account.caps.contact_channel == "sms" and draft.message_class == MARKETING
         if by_sms and (wrong := sms_text.problem_of(draft.text)):
             raise MessageRefused("template.text", wrong)
-
-    def _with_control(self, connection: Connection, campaign: Campaign) -> Campaign:
-        """With the tenant's control group of now, which is held back from marketing alone."""
-        policy = self._policies.current(connection, campaign.tenant).policy
-        if campaign.draft.message_class != MARKETING or not policy.control_basis_points:
-            return campaign
-        salt = control_salt(policy, campaign.tenant, local_day(zone_of(""), self._clock.now()))
-        return replace(campaign, control_salt=salt, control_basis_points=policy.control_basis_points)
 
     def _locked(self, connection: Connection, tenant: str, campaign_id: str) -> Campaign:
         campaign = self._store.get(connection, tenant, campaign_id, lock=True)

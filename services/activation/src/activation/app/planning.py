@@ -53,7 +53,7 @@ class Planning:
         stored = self._store.get(connection, campaign.tenant, campaign.campaign_id, lock=True)
         if stored is None or stored.state is not State.PLANNING:
             return False
-        planned = [_planned(stored, *member) for member in members if member[0] > stored.planned_through]
+        planned = [planned_for(stored, *member) for member in members if member[0] > stored.planned_through]
         self._ledger.plan(connection, stored, planned, self._clock.now())
         through = planned[-1].person_id if planned else stored.planned_through
         stored = replace(stored, planned_through=through, plan_done=last)
@@ -71,7 +71,7 @@ class Planning:
             self._changes.put(connection, stored.at(State.FAILED, reason, fence=True))
 
 
-def _planned(campaign: Campaign, person_id: int, birth_hash: int) -> Planned:
+def planned_for(campaign: Campaign, person_id: int, birth_hash: int) -> Planned:
     """The tenant's control group comes first: who is in it is told apart from the campaign's own."""
     draft = campaign.draft
     if held_out(campaign.control_salt, birth_hash, campaign.control_basis_points):

@@ -8,9 +8,10 @@ from heapq import nsmallest
 from typing import Protocol
 
 from activation.app.accounts import Account
+from activation.app.campaigns import Campaigns
 from activation.app.claiming import AddressesRefused, Claimed, Reached
 from activation.app.deciding import Deciding, Verdicts
-from activation.app.planning import Member, Snapshots
+from activation.app.planning import CONTROL_GROUP, Member, Snapshots, planned_for
 from activation.domain.campaign import MARKETING, Campaign, Draft, State
 from activation.domain.delivery import DeliveryState
 from activation.domain.ledger import Claim
@@ -71,6 +72,7 @@ class EstimateReach:
     def __init__(
         self,
         database: Database,
+        campaigns: Campaigns,
         deciding: Deciding,
         snapshots: Snapshots,
         addresses: Addresses,
@@ -78,6 +80,7 @@ class EstimateReach:
         clock: Clock,
     ) -> None:
         self._database = database
+        self._campaigns = campaigns
         self._deciding = deciding
         self._snapshots = snapshots
         self._addresses = addresses
@@ -88,7 +91,7 @@ class EstimateReach:
         """Raises InvalidField, AccountUnknown, SnapshotUnknown, UpstreamUnavailable, MessageRefused."""
         accounts = self._asked_for(question)
         purposes = await self._snapshots.require(tenant, question.snapshot_id)
-        members, persons = await self._sample(tenant, question)
+        members, sample = await self._sample(tenant, question)
         told: list[AccountReach] = []
         version = 0
         for account in accounts:
@@ -96,10 +99,15 @@ class EstimateReach:
             if question.message_class == MARKETING and not account.caps.marketing_allowed:
                 told.append(AccountReach(account, 0, {}, {CLASS_REFUSED: members}))
                 continue
-            verdicts = await self._judge(account, campaign, persons)
+            campaign = await self._database.read(self._campaigns.with_control, campaign)
+            planned = [planned_for(campaign, *member) for member in sample]
+            verdicts = await self._judge(
+                account, campaign, [each.person_id for each in planned if not each.held_out]
+            )
             version = verdicts.policy_version
-            told.append(_reach(account, verdicts, members, len(persons)))
-        return Estimate(members, len(persons), version, tuple(told))
+            control = sum(each.held_out for each in planned)
+            told.append(_reach(account, verdicts, members, len(sample), control))
+        return Estimate(members, len(sample), version, tuple(told))
 
     # -------------------------------------------------------------------------------------------- parts
 
@@ -114,14 +122,14 @@ class EstimateReach:
                 raise AccountUnknown(name, self._accounts)
         return [self._accounts[name] for name in names]
 
-    async def _sample(self, tenant: str, question: Question) -> tuple[int, list[int]]:
+    async def _sample(self, tenant: str, question: Question) -> tuple[int, list[Member]]:
         """(members, some of them): those of the smallest birth hashes."""
         wanted = question.max_looked_at or DEFAULT_LOOKED_AT
         count, kept = 0, list[Member]()
         async for part in self._snapshots.members(tenant, question.snapshot_id, 0):
             count += len(part)
             kept = nsmallest(wanted, [*kept, *part], key=lambda member: member[1])
-        return count, sorted(person_id for person_id, _ in kept)
+        return count, sorted(kept)
 
     async def _judge(self, account: Account, campaign: Campaign, persons: Sequence[int]) -> Verdicts:
         claims = [Claim(str(person_id), person_id, 0) for person_id in persons]
@@ -160,11 +168,12 @@ def _campaign(
     return Campaign(tenant, draft, State.DRAFT, "", 0, now, purposes=purposes)
 
 
-def _reach(account: Account, verdicts: Verdicts, members: int, looked_at: int) -> AccountReach:
+def _reach(account: Account, verdicts: Verdicts, members: int, looked_at: int, control: int) -> AccountReach:
     def scaled(count: int) -> int:
         return (2 * count * members + looked_at) // (2 * looked_at) if looked_at else 0
 
     by_reason = Counter((move.state is DeliveryState.SUPPRESSED, move.reason) for move in verdicts.left_out)
+    by_reason += Counter({(True, CONTROL_GROUP): control})
     reasons = {
         suppressed: {
             why: scaled(count) for (how, why), count in sorted(by_reason.items()) if how is suppressed

@@ -1,6 +1,7 @@
 """Addresses that are left in peace."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from activation.domain.policy import CONTACT_CHANNELS
 
 MAX_ADDRESS_CHARS = 256
 OPT_OUT, UNREACHABLE = "opt_out", "unreachable"
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Scope(StrEnum):
@@ -67,9 +69,14 @@ def problem_of(scope: Scope, name: str, reason: str = "") -> tuple[str, str] | N
 
 
 def address_problem(channel: str, address: str) -> tuple[str, str] | None:
-    """What is wrong with an address; None when all is well. The problem never quotes it."""
+    """What is wrong with an address, None when all is well: in another form than identity's it would hold nothing
+    back. The problem never quotes it."""
     if channel not in CONTACT_CHANNELS:
         return "channel", f"is none of {', '.join(CONTACT_CHANNELS)}"
     if not address or len(address) > MAX_ADDRESS_CHARS:
         return "address", f"is not 1 to {MAX_ADDRESS_CHARS} characters"
+    if channel == "sms" and not _PHONE.fullmatch(address):
+        return "address", "is no phone in E.164, for example +8613800000000"
+    if channel == "email" and (address != address.lower() or address.count("@") != 1):
+        return "address", "is no e-mail address in lower case"
     return None
