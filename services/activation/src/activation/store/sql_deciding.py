@@ -68,19 +68,20 @@ class SqlLedgerDeciding:
         before: dt.datetime,
     ) -> list[Waiting]:
         persons, campaigns = sorted(person_ids), sorted(campaign_ids)
-        if not persons or not campaigns:
-            return []
-        whom, persons_listed = among(connection, persons)
-        which, campaigns_listed = among(connection, campaigns)
-        rows = execute(
-            connection,
-            "SELECT person_id, campaign_id, count(*) FROM delivery "
-            f"WHERE tenant = ? AND person_id {whom} AND due_us < ? AND campaign_id {which} "
-            f"AND (state IN ({_UNSENT}) OR (state = {int(DeliveryState.CLAIMED)} AND counted_day IS NULL)) "
-            "GROUP BY person_id, campaign_id",
-            (tenant, *persons_listed, microseconds(before), *campaigns_listed),
-        )
-        return [Waiting(*row) for row in rows]
+        found: list[Waiting] = []
+        for start in range(0, len(persons) if campaigns else 0, _KEYS_PER_QUERY):
+            whom, persons_listed = among(connection, persons[start : start + _KEYS_PER_QUERY])
+            which, campaigns_listed = among(connection, campaigns)
+            rows = execute(
+                connection,
+                "SELECT person_id, campaign_id, count(*) FROM delivery "
+                f"WHERE tenant = ? AND person_id {whom} AND due_us < ? AND campaign_id {which} "
+                f"AND (state IN ({_UNSENT}) OR (state = {int(DeliveryState.CLAIMED)} AND counted_day IS NULL)) "
+                "GROUP BY person_id, campaign_id",
+                (tenant, *persons_listed, microseconds(before), *campaigns_listed),
+            )
+            found += [Waiting(*row) for row in rows]
+        return found
 
     def decide(self, connection: Connection, tenant: str, decisions: Sequence[Decided]) -> None:
         _DECIDE(

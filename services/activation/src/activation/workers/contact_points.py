@@ -117,4 +117,7 @@ def _narrowed(found: pb.PersonContactPoint, allowed: pb.PersonContactPoint) -> p
     if allowed.status == permitted and allowed.address_hash == found.address_hash:
         return found
     status = pb.CONTACT_POINT_STATUS_NO_CONSENT if allowed.status == permitted else allowed.status
-    return pb.PersonContactPoint(person_id=found.person_id, status=status, birth_key_id=found.birth_key_id)
+    left = pb.PersonContactPoint()
+    left.CopyFrom(found)
+    left.status, left.address, left.address_hash = status, "", 0
+    return left
