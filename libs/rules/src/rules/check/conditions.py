@@ -106,6 +106,11 @@ def _alike(
         wanted = next(typed for _, typed in sides if typed.kind is Kind.DATE)
     result: list[tuple[Expression, Typed]] = []
     for checked, typed in sides:
+        if wanted.kind is not Kind.BOOL and _is_unsaid(checked, nodes[0]):
+            findings.error(
+                checked.span, f"a condition is needed here, not a {wanted.type}", "compare it with a value"
+            )
+            return None
         if isinstance(checked, LITERALS):
             literal = read_as(findings, checked, wanted, listed=listed)
             if literal is None:
@@ -117,6 +122,11 @@ def _alike(
         else:
             result.append((checked, typed))
     return result
+
+
+def _is_unsaid(node: "Expression", beside: "Expression") -> bool:
+    """Whether it is the TRUE that a bare value is compared with: it stands where the value does."""
+    return isinstance(node, t.Bool) and not isinstance(beside, t.Bool) and node.span == beside.span
 
 
 def _in(checker: "Checker", node: t.In, scope: Scope | None) -> "Condition":

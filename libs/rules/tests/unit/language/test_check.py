@@ -56,6 +56,8 @@ def test_what_is_right_passes_with_days_moments_and_previous_made_explicit(
         ("gender IN ('male', 'x')", 20, "not a value of this list", "female, male"),
         ("points = 'x'", 10, "a number is needed", "without quotes"),
         ("nickname = 3", 12, "a text is needed", "single quotes"),
+        ("points", 1, "a condition is needed here, not a number", "compare it with a value"),
+        ("points = TRUE", 10, "a number is needed here, not a bool", "write the number without quotes"),
         ("points = nickname", 10, "a number cannot be compared with a text", ""),
         ("is_vip > FALSE", 1, "does not order", "use ="),
         ("interests = '面膜'", 1, "compared as a whole", "HAS"),
