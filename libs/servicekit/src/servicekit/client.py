@@ -50,6 +50,7 @@ def connect(
             ("grpc.max_receive_message_length", MAX_INGEST_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_INGEST_MESSAGE_BYTES),
             ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.use_local_subchannel_pool", 1),  # else it waits as long as any other channel to its target
         ],
         interceptors=[_UnaryUnary(calls), _UnaryStream(calls), _StreamUnary(calls), _StreamStream(calls)],
     )

@@ -198,6 +198,22 @@ async def test_health_needs_no_key(server):
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+async def test_a_channel_does_not_wait_for_a_target_that_another_found_gone(tmp_path):
+    async def check(channel):
+        return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+
+    async with serving((), tmp_path) as gone:
+        before = connect(gone.target, key=SERVICE_KEY)
+        await check(before)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await check(before)
+    async with serving((), tmp_path, port=gone.port):
+        after = connect(gone.target, key=SERVICE_KEY)
+        assert (await check(after)).status == health_pb2.HealthCheckResponse.SERVING
+        await after.close()
+    await before.close()
+
+
 async def test_health_tells_whether_the_consumers_follow(store, tmp_path):
     following, starting = ConsumerState("watching", streams=set(LANES)), ConsumerState("watching")
     running = await start(replace(app([], tmp_path), consumers=(following, starting)))
