@@ -1,6 +1,8 @@
 """SegmentStore, SnapshotStore, DictionaryStore and Journal on both dialects."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from pyroaring import BitMap
@@ -33,6 +35,7 @@ from servicekit.changelog import Changelog
 from servicekit.database import Database
 from servicekit.progress import Progress
 from servicekit.revision import Lane, Revision
+from sqlalchemy import Connection
 
 NOW = dt.datetime(2026, 3, 31, 4, 0, 0, 123, dt.UTC)
 EPOCH = "00000001aaaaaaaa"
@@ -306,6 +309,31 @@ def test_runs_come_back_newest_first_and_end_with_their_process(database: Databa
     assert database.read_now(store.get, "t1", "id1") == added[1].ended(RunState.FAILED, 11, STOPPED)
     assert database.write_now(store.remove_before, 10, 9) == 1
     assert database.read_now(store.get, "t1", "id0") is None
+
+
+def test_who_asks_for_an_export_counts_what_was_asked_for_before(database: Database) -> None:
+    """Else two requests at once would both stay below a limit that they pass together."""
+    store, due = SqlExports(), NOW + dt.timedelta(days=2)
+    export = Export("e0", "r0", "d", "women", 2, (), "why", "who", "ann", NOW, due, 1, ())
+    first_counts, second_counted = threading.Event(), threading.Event()
+
+    def ask(connection: Connection) -> None:
+        store.take_turns(connection, "t1")
+        first_counts.set()
+        assert not second_counted.wait(0.2)
+        store.add(connection, "t1", export, BitMap([1, 2]))
+
+    def ask_too(connection: Connection) -> int:
+        store.take_turns(connection, "t1")
+        second_counted.set()
+        return store.open(connection, "t1", NOW)
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(database.write_now, ask)
+        assert first_counts.wait(10)
+        second = threads.submit(database.write_now, ask_too)
+        first.result()
+        assert second.result() == 1
 
 
 def test_exports_come_back_and_forget_their_members_when_they_are_over(database: Database) -> None:

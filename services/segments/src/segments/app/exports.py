@@ -142,6 +142,7 @@ class MemberExports:
     ) -> Export:
         """Freezes the members. Raises ResourceNotFound, SegmentNotLive, TagNotReadable, InvalidField, ResourceExists,
         QueueFull."""
+        self._exports.take_turns(connection, tenant)
         known = self._exports.of_request(connection, tenant, asked.request_id)
         if known is not None:
             if known.request != asked.digest:

@@ -167,6 +167,10 @@ class Runs(Protocol):
 class Exports(Protocol):
     """Exports by (tenant, export_id), their members while these may be fetched, and what was done with them."""
 
+    def take_turns(self, connection: Connection, tenant: str) -> None:
+        """First in every transaction that asks for one: two of a tenant count one after the other what there is."""
+        ...
+
     def add(self, connection: Connection, tenant: str, export: Export, members: BitMap) -> Export:
         """Stores a new export with the next sequence."""
         ...

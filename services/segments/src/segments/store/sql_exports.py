@@ -21,6 +21,11 @@ _OPEN = (int(ExportState.REQUESTED), int(ExportState.APPROVED))
 class SqlExports:
     """Implements Exports."""
 
+    def take_turns(self, connection: Connection, tenant: str) -> None:
+        if connection.dialect.name != "sqlite":  # which has one writer at a time
+            said = (f"segments exports {tenant}",)
+            execute(connection, "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", said)
+
     def add(self, connection: Connection, tenant: str, export: Export, members: BitMap) -> Export:
         last = execute(
             connection, "SELECT max(sequence) FROM export WHERE tenant = ?", (tenant,)
