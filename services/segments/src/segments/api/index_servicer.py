@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from huaxiang.segments.v1 import index_service_pb2 as pb
 from huaxiang.segments.v1.index_service_pb2_grpc import IndexServiceServicer
 from segments.app.index_status import IndexStatus
@@ -10,6 +9,7 @@ from segments.domain.extent import ColumnState, ColumnStatus, Containers, IndexT
 from servicekit.calls import current_principal
 from servicekit.freshness import Freshness
 from servicekit.paging import make_token, page_size, read_token, request_hash
+from servicekit.values import timestamp_of
 
 _STATES: Mapping[ColumnState, pb.IndexColumnState.ValueType] = {
     ColumnState.READY: pb.INDEX_COLUMN_STATE_READY,
@@ -83,18 +83,13 @@ def _file(status: ColumnStatus) -> pb.IndexFile | None:
     named = status.extent.file
     if named is None:
         return None
-    written = None
-    if status.written is not None:
-        written = Timestamp()
-        written.FromDatetime(status.written)
+    written = None if status.written is None else timestamp_of(status.written)
     return pb.IndexFile(
         name=named.file, bytes=named.bytes, merge_time=written, damaged=bool(status.extent.damage)
     )
 
 
 def _totals(totals: IndexTotals) -> pb.IndexTotals:
-    as_of = Timestamp()
-    as_of.FromDatetime(totals.as_of)
     return pb.IndexTotals(
         column_count=totals.columns,
         file_count=totals.in_files,
@@ -106,5 +101,5 @@ def _totals(totals: IndexTotals) -> pb.IndexTotals:
         person_count=totals.persons,
         mapped_bytes=totals.mapped.bytes,
         mapped_bytes_most=totals.mapped.most_bytes,
-        as_of=as_of,
+        as_of=timestamp_of(totals.as_of),
     )

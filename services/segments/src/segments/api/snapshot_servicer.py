@@ -114,9 +114,8 @@ class SnapshotServicer(SnapshotServiceServicer):
         tenant = current_principal().require_tenant()
         outgoing = await self._outgoing(tenant, request)
         version = self._board.current
-        persons = exported(
-            version, tenant, outgoing.members
-        )  # a set: who never reads the stream holds no list of ids
+        # A set: who never reads the stream holds no list of ids.
+        persons = exported(version, tenant, outgoing.members)
         total, first = len(persons), persons.rank(min(max(0, request.after_person_id), MAX_PERSON_ID))
         starts = range(first, total, MEMBERS_PER_MESSAGE) or range(first, first + 1)
         for start in starts:

@@ -1,6 +1,7 @@
 """Rules as they were read last: the same text is asked for again and again, while only values change."""
 
 from collections.abc import Callable
+from threading import Lock
 
 from rules.check import Population
 from segments.app.rule_reading import ReadRule
@@ -16,6 +17,7 @@ class Readings:
 
     def __init__(self) -> None:
         self._kept: tuple[Basis, dict[Asked, ReadRule]] = ((), {})
+        self._lock = Lock()
 
     def get(self, basis: Basis, asked: Asked, read: Callable[[], ReadRule]) -> ReadRule:
         """As it was read on the very same basis, else by `read`, whose errors are not kept. `basis`: all that a text's
@@ -26,7 +28,9 @@ class Readings:
             self._kept = basis, kept
         found = kept.get(asked)
         if found is None:
-            found = kept[asked] = read()
-            while len(kept) > KEPT_MOST:
-                kept.pop(next(iter(kept)), None)
+            found = read()
+            with self._lock:
+                kept[asked] = found
+                while len(kept) > KEPT_MOST:
+                    del kept[next(iter(kept))]
         return found
