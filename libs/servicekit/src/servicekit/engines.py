@@ -14,8 +14,8 @@ LOCK_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S = 30.0
 SQLITE_READERS = 4
 IN_THREAD_READERS = 8
-"""Reading connections beyond those of the reading threads: who reads in a thread of its own (`read_now`) never waits
-behind a queue of reads, least of all the event loop."""
+"""Reading connections beyond those of the reading threads: so many may read in threads of their own (`read_now`), the
+event loop among them, without waiting behind a queue of reads."""
 MAX_STREAMS = 4
 POSTGRES_CONNECTIONS = 8
 """Connections for writing, and as many for the reading threads, at most."""
